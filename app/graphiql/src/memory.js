@@ -1,0 +1,60 @@
+// Remembers the ids in the last answers, and puts them where variables say "$case", "$override" or "$reviewer".
+//
+// It lives as long as the page and is not stored: after a reload the story starts again with a case of its own.
+
+import { isDemo, reviewer } from './config.js'
+
+let known = isDemo && reviewer ? { reviewer: { id: reviewer.id, label: reviewer.display_name } } : {}
+const listeners = new Set()
+
+export function snapshot() {
+  return known
+}
+
+export function subscribe(listener) {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
+
+export function learn(data) {
+  const seen = { ...known }
+  seen.answered = true
+  visit(data, seen)
+  known = seen
+  listeners.forEach((listener) => listener())
+}
+
+function visit(value, seen) {
+  if (value === null || typeof value !== 'object') return
+  for (const [key, child] of Object.entries(value)) {
+    if (key === 'case' && child?.id) seen.case = { id: child.id, label: child.reference ?? child.id }
+    if ((key === 'override' || key === 'activeOverride') && child?.id) seen.override = { id: child.id, label: child.id }
+    if (key === 'viewer' && child?.user?.id) seen.viewer = child.user.id
+    if (key === 'users') seen.reviewer ??= firstColleague(child, seen.viewer)
+    visit(child, seen)
+  }
+}
+
+function firstColleague(users, viewer) {
+  const user = users?.nodes?.find(({ id }) => id && id !== viewer)
+  return user && { id: user.id, label: user.displayName ?? user.id }
+}
+
+// Returns the variables with every placeholder replaced, and the placeholders that nothing is known for yet.
+export function fill(variables) {
+  const missing = []
+  const filled = JSON.parse(JSON.stringify(variables ?? {}), (_key, value) => {
+    if (value === '$fresh') return freshReference()
+    const name = /^\$(case|override|reviewer)$/.exec(value)?.[1]
+    if (!name) return value
+    if (!known[name]) missing.push(value)
+    return known[name]?.id ?? value
+  })
+  return { filled, missing }
+}
+
+// Not crypto.randomUUID, which browsers offer on https and localhost only.
+function freshReference() {
+  const bytes = crypto.getRandomValues(new Uint8Array(4))
+  return `SUP-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`
+}

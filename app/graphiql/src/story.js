@@ -1,0 +1,49 @@
+// The tabs that the page opens with: one supplier's case from opening to the log, each tab as the right person.
+
+import { headersOf, opener, reviewer } from './config.js'
+
+const texts = import.meta.glob('./story/*.graphql', { query: '?raw', import: 'default', eager: true })
+
+// In the order of the files; a file that is not named here needs no variables and is run by the opener.
+const variables = {
+  '3-open-case': {
+    input: {
+      subject: {
+        type: 'COMPANY_ACCOUNT_CHECK',
+        externalRef: '$fresh',
+        label: 'Atelier Delmas SARL',
+        countryCode: 'FR',
+        evaluationStatus: 'ANOMALY',
+      },
+      title: 'New bank account announced by e-mail',
+      description: 'The holder of the new account does not match the name on file.',
+    },
+  },
+  '4-add-evidence': {
+    input: { caseId: '$case', body: 'Called back on the number of the contract: the treasurer confirms the change.' },
+  },
+  '5-request-override': {
+    input: {
+      caseId: '$case',
+      requestedStatus: 'FAVORABLE',
+      reviewerIds: ['$reviewer'],
+      reason: 'The account holder is the parent company, see the call above.',
+    },
+  },
+  '6-accept-my-own': { input: { caseId: '$case', overrideId: '$override', comment: 'Fine by me.' } },
+  '7-accept-as-reviewer': {
+    input: { caseId: '$case', overrideId: '$override', comment: 'Checked against the register: same group.' },
+  },
+  '8-close-case': { input: { caseId: '$case', comment: 'Nothing left to do.' } },
+  '9-read-the-log': { id: '$case' },
+}
+const actors = { '7-accept-as-reviewer': reviewer }
+
+export const tabs = Object.entries(texts).map(([path, query]) => {
+  const name = path.slice('./story/'.length, -'.graphql'.length)
+  return {
+    query,
+    variables: variables[name] ? JSON.stringify(variables[name], null, 2) : null,
+    headers: headersOf(actors[name] ?? opener),
+  }
+})

@@ -1,0 +1,56 @@
+// The line below an answer: as whom the tab acts (to choose from, in demo mode), and what each placeholder stands for.
+
+import { useGraphiQL, useGraphiQLActions } from '@graphiql/react'
+import { useEffect, useSyncExternalStore } from 'react'
+
+import { headersOf, isDemo, people, personIn } from './config.js'
+import { snapshot, subscribe } from './memory.js'
+
+const inWords = (roles) => roles.join(', ').toLowerCase()
+
+export function Strip() {
+  const known = useSyncExternalStore(subscribe, snapshot)
+  useSchemaOnceAllowed(known)
+  return (
+    <div className="casegate-strip">
+      {isDemo ? <ActAs /> : <span>Write your token into the Headers pane.</span>}
+      <span className="casegate-known">
+        {['case', 'override', 'reviewer'].map((name) => (
+          <span key={name} title={known[name]?.id}>
+            <code>${name}</code> {known[name]?.label ?? 'not known yet'}
+          </span>
+        ))}
+      </span>
+    </div>
+  )
+}
+
+function ActAs() {
+  const headerEditor = useGraphiQL((state) => state.headerEditor)
+  const headers = useGraphiQL((state) => state.tabs[state.activeTabIndex]?.headers)
+  const actor = personIn(headers)
+  const choose = (event) => headerEditor?.setValue(headersOf(people[event.target.value]))
+  return (
+    <label>
+      Act as{' '}
+      <select value={actor ? people.indexOf(actor) : ''} onChange={choose}>
+        {!actor && <option value="">somebody else</option>}
+        {people.map((person, index) => (
+          <option key={person.id} value={index}>
+            {person.display_name} ({inWords(person.roles)})
+          </option>
+        ))}
+      </select>
+    </label>
+  )
+}
+
+// Outside demo mode the first introspection has no token; once an answer has come back with data, the schema may come too.
+function useSchemaOnceAllowed(known) {
+  const { introspect } = useGraphiQLActions()
+  const isMissing = useGraphiQL((state) => !state.schema && !state.isIntrospecting)
+  useEffect(() => {
+    if (isMissing && known.answered) introspect()
+    // Only a new answer is a reason to ask again: a schema that stays refused must not be asked for in a loop.
+  }, [known])
+}
