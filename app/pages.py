@@ -22,7 +22,7 @@ NOT_BUILT = "The GraphiQL page is not built: run scripts/setup, then start the s
 CONTENT_SECURITY_POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
-    # The code editor writes the place and colour of every line into style attributes, and makes style elements as it runs.
+    # The code editor writes each line's place and colour into style attributes, and makes style elements as it runs.
     "style-src": "'self' 'unsafe-inline'",
     "connect-src": "'self'",
     "worker-src": "'self'",
@@ -40,7 +40,7 @@ SECURITY_HEADERS = {
 }
 # The page may hold tokens.
 PAGE_HEADERS = {**SECURITY_HEADERS, "Cache-Control": "no-store"}
-# Inside a script element only "<" can end the data early; the others are escaped so that the text is safe anywhere in a page.
+# Only "<" can end a script element early; the others are escaped so that the text is safe wherever it is put in a page.
 HTML_ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 

@@ -1,5 +1,5 @@
-// Bundles the page into dist/; package.json pins graphql 16 (what GraphiQL's workers are made for) and a rollup whose packages
-// for all platforms are published, since `npm ci` refuses a lock that lacks one of them.
+// Bundles the page into dist/. package.json pins graphql 16, which all of GraphiQL's parts take, and a rollup whose
+// packages for all platforms are published, since `npm ci` refuses a lock that lacks one of them.
 
 import { defineConfig } from 'vite'
 

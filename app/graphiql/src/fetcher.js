@@ -25,7 +25,7 @@ export async function fetcher({ query, variables, operationName }, { headers } =
   return answer
 }
 
-// GraphiQL asks for the schema before its Headers pane exists, and then sends no header at all, not even the default ones.
+// GraphiQL asks for the schema before its Headers pane exists, and then sends no header at all, not even its default.
 function introspectionHeaders() {
   return isDemo ? JSON.parse(headersOf(opener)) : {}
 }

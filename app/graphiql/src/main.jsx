@@ -17,7 +17,7 @@ import { storage } from './storage.js'
 import { tabs } from './story.js'
 import { Strip } from './strip.jsx'
 
-// No history: GraphiQL's own keeps the headers of what was sent, so tokens too, in the browser's storage, whatever its settings say.
+// No history plugin: it stores the headers of all that was sent, tokens too, even where headers are not to be stored.
 const plugins = [explorerPlugin({ showAttribution: false })]
 
 createRoot(document.getElementById('root')).render(

@@ -5,7 +5,9 @@
 
 import { isDemo } from './config.js'
 
-const OF_THE_TABS = ['tabState', 'query', 'variables', 'headers', 'shouldPersistHeaders'].map((key) => `graphiql:${key}`)
+const OF_THE_TABS = ['tabState', 'query', 'variables', 'headers', 'shouldPersistHeaders'].map(
+  (key) => `graphiql:${key}`,
+)
 // A new version forgets tabs that an older page stored.
 const PREFIX = 'casegate:1:'
 

@@ -45,7 +45,7 @@ function ActAs() {
   )
 }
 
-// Outside demo mode the first introspection has no token; once an answer has come back with data, the schema may come too.
+// Outside demo mode the first introspection has no token; once an answer has come with data, the schema may come too.
 function useSchemaOnceAllowed(known) {
   const { introspect } = useGraphiQLActions()
   const isMissing = useGraphiQL((state) => !state.schema && !state.isIntrospecting)
