@@ -16,7 +16,12 @@ export async function fetcher({ query, variables, operationName }, { headers } =
       'Content-Type': 'application/json',
       ...(headers ?? introspectionHeaders()),
     },
-    body: JSON.stringify({ query, variables: filled, operationName }),
+    // GraphiQL still names the last tab's operation to whoever changes tabs and runs at once.
+    body: JSON.stringify({
+      query,
+      variables: filled,
+      operationName: query.includes(operationName) ? operationName : null,
+    }),
     // The token in the Headers pane is the only credential: a cookie of the same host has no say.
     credentials: 'omit',
   })

@@ -29,7 +29,13 @@ function ActAs() {
   const headerEditor = useGraphiQL((state) => state.headerEditor)
   const headers = useGraphiQL((state) => state.tabs[state.activeTabIndex]?.headers)
   const actor = personIn(headers)
-  const choose = (event) => headerEditor?.setValue(headersOf(people[event.target.value]))
+  const { updateActiveTabValues } = useGraphiQLActions()
+  const choose = (event) => {
+    const chosen = headersOf(people[event.target.value])
+    headerEditor?.setValue(chosen)
+    // The editor tells the tab of a change after a moment only: changing tabs within it would lose the choice.
+    updateActiveTabValues({ headers: chosen })
+  }
   return (
     <label>
       Act as{' '}

@@ -1,0 +1,300 @@
+"""The GraphiQL page as a person uses it: in a real headless Chromium, against a real server.
+
+It deliberately leaves the API to other tests: here an answer only shows that the page asked rightly and as whom.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from graphql import GraphQLObjectType, build_schema, parse, validate
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.ports import free_port, is_listening, wait_until
+
+ROOT = Path(__file__).resolve().parent.parent
+STORY = sorted((ROOT / "app/graphiql/src/story").glob("*.graphql"))
+NO_BROWSER = "no Chromium on PATH: nobody has seen the GraphiQL page work (Debian: apt-get install chromium)"
+TABS = [
+    "WhoAmI",
+    "WhoCanReview",
+    "OpenCase",
+    "AddEvidence",
+    "RequestOverride",
+    "AcceptMyOwn",
+    "AcceptAsReviewer",
+    "CloseCase",
+    "ReadTheLog",
+]
+# Without them Chromium calls its maker at every start, and as root it does not start at all.
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# Elsewhere a warning is an error; this one has to reach the summary.
+pytestmark = pytest.mark.filterwarnings("default:no Chromium")
+
+
+@pytest.mark.parametrize("file", STORY, ids=lambda file: file.stem)
+def test_each_tab_of_the_story_is_valid_against_the_schema(file: Path) -> None:
+    schema = build_schema((ROOT / "schema.graphql").read_text())
+
+    assert validate(schema, parse(file.read_text())) == []
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        if os.environ.get("CASEGATE_REQUIRE_BROWSER") == "1":
+            pytest.fail(NO_BROWSER)
+        warnings.warn(NO_BROWSER, stacklevel=1)
+        pytest.skip(NO_BROWSER)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+def serve(folder: Path, **variables: str) -> Iterator[str]:
+    """Run the server in *folder* as a user would, yield its address, and end it."""
+    port = free_port()
+    log = folder / f"{port}.log"
+    own = {name: value for name, value in os.environ.items() if not name.startswith("CASEGATE_")}
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [sys.executable, "-m", "app", "serve", "--port", str(port)],
+            cwd=ROOT,
+            env=own | {"CASEGATE_DATA_DIR": str(folder)} | variables,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as server,
+    ):
+        try:
+            wait_until(lambda: is_listening(port) or server.poll() is not None, 60)
+            assert server.poll() is None, log.read_text()
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("graphiql")
+
+
+@pytest.fixture(scope="module")
+def demo(folder: Path) -> Iterator[str]:
+    yield from serve(folder)
+
+
+@pytest.fixture(scope="module")
+def production(demo: str, folder: Path) -> Iterator[str]:
+    """Yield the address of a second server on the demo's database, which shows GraphiQL but is no demo."""
+    yield from serve(folder, CASEGATE_DEMO="false", CASEGATE_GRAPHIQL="true")
+
+
+@dataclass
+class Visit:
+    """One look at the page by a browser that has never seen it."""
+
+    page: Page
+    asked: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, server: str) -> None:
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("websocket", lambda socket: self.asked.append(socket.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
+        with self.page.expect_event("worker", lambda worker: "/graphql.worker" in worker.url):
+            self.page.goto(f"{server}/graphiql")
+        self.page.get_by_role("tab", name="WhoAmI").wait_for()
+        self.page.locator(".graphiql-query-editor .view-line").first.wait_for()
+
+    @property
+    def people(self) -> list[dict[str, Any]]:
+        config: dict[str, Any] = json.loads(self.page.locator("#casegate-config").inner_text())
+        return list(config["people"])
+
+    def editor(self, name: str) -> str:
+        """Return all that the editor *name* holds: of a long text the page itself only draws what is in sight."""
+        script = "name => __MONACO.editor.getModels().find(({ uri }) => uri.path.includes(name)).getValue()"
+        return str(self.page.evaluate(script, name))
+
+    def write(self, name: str, text: str) -> None:
+        script = (
+            "([name, text]) => __MONACO.editor.getModels().find(({ uri }) => uri.path.includes(name)).setValue(text)"
+        )
+        self.page.evaluate(script, [name, text])
+
+    def turn_to(self, tab: str) -> None:
+        self.page.get_by_role("tab", name=tab).click()
+
+    def run(self, tab: str) -> Mapping[str, Any]:
+        self.turn_to(tab)
+        return self.execute()
+
+    def execute(self) -> Mapping[str, Any]:
+        """Press the button and return the answer that the page then shows."""
+        self.write("response", "")
+        self.page.get_by_role("button", name="Execute query").click()
+        shown = "() => __MONACO.editor.getModels().find(({ uri }) => uri.path.includes('response')).getValue()"
+        self.page.wait_for_function(shown)
+        answer: dict[str, Any] = json.loads(self.editor("response"))
+        return answer
+
+    def stored(self) -> str:
+        self.page.wait_for_timeout(700)  # GraphiQL stores half a second after the last change
+        return str(self.page.evaluate("JSON.stringify([localStorage, sessionStorage])"))
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Visit]:
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    yield Visit(context.new_page())
+    context.close()
+
+
+@pytest.fixture
+def in_demo(visit: Visit, demo: str) -> Visit:
+    visit.open(demo)
+    return visit
+
+
+def test_the_page_asks_nobody_but_this_server_and_breaks_no_rule(in_demo: Visit, demo: str) -> None:
+    in_demo.page.get_by_label("Show Documentation Explorer").click()
+    in_demo.page.get_by_label("Show GraphiQL Explorer").click()
+    in_demo.page.get_by_text("displayName").first.wait_for()
+    in_demo.run("WhoAmI")
+
+    hosts = {urlsplit(url).netloc for url in in_demo.asked if not url.startswith("data:")}
+    assert hosts == {urlsplit(demo).netloc}
+    assert in_demo.complaints == []
+    assert in_demo.page.title() == "Casegate"
+
+
+def test_the_documentation_shows_the_descriptions_of_the_schema(in_demo: Visit) -> None:
+    schema = build_schema((ROOT / "schema.graphql").read_text())
+    mutations = schema.mutation_type
+    assert isinstance(mutations, GraphQLObjectType)
+    said = mutations.fields["acceptOverride"].description
+    assert said
+
+    in_demo.page.get_by_label("Show Documentation Explorer").click()
+    in_demo.page.locator(".graphiql-doc-explorer").get_by_text("Mutation", exact=True).click()
+
+    in_demo.page.locator(".graphiql-doc-explorer").get_by_text(said.splitlines()[0]).first.wait_for()
+
+
+def test_the_story_can_be_worked_from_opening_to_the_log(in_demo: Visit) -> None:
+    person, colleagues, opened, commented, requested, refused, accepted, closed, log = (
+        in_demo.run(tab)["data"] for tab in TABS
+    )
+
+    opener = person["viewer"]["user"]
+    assert opener["roles"] == ["CONTRIBUTOR", "REVIEWER"]
+    assert len(colleagues["users"]["nodes"]) > 1
+    assert opened["openCase"]["case"]["status"] == "OPEN"
+    assert commented["addComment"]["comment"]["author"]["displayName"] == opener["displayName"]
+    assert requested["requestOverride"]["case"]["status"] == "PENDING_REVIEW"
+    assert refused["acceptOverride"]["override"] is None
+    assert [error["code"] for error in refused["acceptOverride"]["errors"]] == ["SELF_REVIEW_FORBIDDEN"]
+    decided = accepted["acceptOverride"]["override"]
+    assert decided["status"] == "ACCEPTED"
+    assert decided["decidedBy"] in requested["requestOverride"]["override"]["assignedReviewers"]
+    assert decided["decidedBy"]["displayName"] != opener["displayName"]
+    assert closed["closeCase"]["case"]["resolution"] == "OVERRIDE_APPLIED"
+    assert [(row["seq"], row["type"], row["statusAfter"]) for row in log["case"]["actions"]["nodes"]] == [
+        (1, "OPEN", "OPEN"),
+        (2, "COMMENT", "IN_PROGRESS"),
+        (3, "REQUEST_OVERRIDE", "PENDING_REVIEW"),
+        (4, "ACCEPT", "RESOLVED"),
+        (5, "CLOSE", "CLOSED"),
+    ]
+    assert in_demo.complaints == []
+
+
+def test_the_story_can_be_told_again(in_demo: Visit) -> None:
+    first, second = (in_demo.run("OpenCase")["data"]["openCase"] for _ in range(2))
+
+    assert (first["errors"], second["errors"]) == ([], [])
+    assert first["case"]["subject"]["externalRef"] != second["case"]["subject"]["externalRef"]
+    assert in_demo.page.get_by_text(f"$case {second['case']['reference']}").is_visible()
+
+
+def test_an_id_that_no_answer_has_told_yet_is_not_sent(in_demo: Visit) -> None:
+    asked = len(in_demo.asked)
+
+    answer = in_demo.run("AddEvidence")
+
+    assert answer["errors"][0]["message"].startswith('Not sent. "$case" is not known yet: run the tab OpenCase first')
+    assert f"{in_demo.page.url.removesuffix('graphiql')}graphql" not in in_demo.asked[asked:]
+
+
+def test_another_person_can_be_chosen(in_demo: Visit) -> None:
+    last = in_demo.people[-1]
+
+    in_demo.page.get_by_label("Act as").select_option(index=len(in_demo.people) - 1)
+
+    assert json.loads(in_demo.editor("request-headers")) == {"Authorization": f"Bearer {last['token']}"}
+    assert in_demo.execute()["data"]["viewer"]["user"]["id"] == last["id"]
+
+
+def test_a_reload_brings_the_demo_tokens_of_this_start_and_none_out_of_the_browser(in_demo: Visit) -> None:
+    tokens = [person["token"] for person in in_demo.people]
+    in_demo.turn_to("AcceptAsReviewer")
+    used = in_demo.editor("request-headers")
+    stored = in_demo.stored()
+
+    in_demo.page.reload()
+    in_demo.turn_to("AcceptAsReviewer")
+
+    assert in_demo.editor("request-headers") == used
+    assert any(token in used for token in tokens)
+    assert not any(token in stored for token in tokens)
+
+
+def test_outside_demo_mode_the_page_holds_no_token(visit: Visit, demo: str, production: str) -> None:
+    visit.open(demo)
+    tokens = [person["token"] for person in visit.people]
+
+    visit.page.goto(f"{production}/graphiql")
+    visit.turn_to("WhoAmI")
+
+    assert visit.people == []
+    assert not any(token in visit.page.content() for token in tokens)
+    assert json.loads(visit.editor("request-headers")) == {"Authorization": "Bearer "}
+    assert not visit.page.get_by_label("Act as").is_visible()
+
+
+def test_outside_demo_mode_a_token_opens_the_documentation_and_is_not_stored(
+    visit: Visit, demo: str, production: str
+) -> None:
+    visit.open(demo)
+    token = visit.people[0]["token"]
+    visit.page.goto(f"{production}/graphiql")
+    visit.turn_to("WhoAmI")
+
+    visit.write("request-headers", json.dumps({"Authorization": f"Bearer {token}"}))
+    answer = visit.execute()
+
+    assert answer["data"]["viewer"]["user"]["displayName"]
+    visit.page.get_by_label("Show Documentation Explorer").click()
+    visit.page.locator(".graphiql-doc-explorer").get_by_text("Mutation", exact=True).wait_for()
+    assert token not in visit.stored()
