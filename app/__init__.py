@@ -1,0 +1,1 @@
+"""Casegate: a GraphQL gateway over the cases of payment-fraud teams."""

@@ -1,0 +1,142 @@
+"""The enums of the domain, described for the readers of the schema."""
+
+from app.api.fields import described_enum
+from app.domain.errors import ErrorCode
+from app.domain.model import (
+    ActionType,
+    CaseStatus,
+    EvaluationStatus,
+    Feature,
+    Language,
+    OverrideStatus,
+    RequestedStatus,
+    Resolution,
+    Role,
+    Scope,
+    SubjectType,
+)
+from app.locale import WORDS
+
+__all__ = [
+    "ActionType",
+    "CaseStatus",
+    "ErrorCode",
+    "EvaluationStatus",
+    "Feature",
+    "Language",
+    "OverrideStatus",
+    "RequestedStatus",
+    "Resolution",
+    "Role",
+    "Scope",
+    "SubjectType",
+]
+
+described_enum(
+    Language,
+    "A language of messages.",
+    {Language.EN: "English.", Language.FR: "French."},
+)
+described_enum(
+    Feature,
+    "What an account may have switched on.",
+    {Feature.CASES: "Cases and their log.", Feature.OVERRIDES: "Overrides of a result; needs cases."},
+)
+described_enum(
+    Role,
+    "What a person may do.",
+    {
+        Role.CONTRIBUTOR: "Opens cases, comments, requests overrides, closes.",
+        Role.REVIEWER: "Opens cases, comments, decides on other people's overrides, closes.",
+        Role.ADMIN: "Manages people and settings. Gives no right on cases.",
+    },
+)
+described_enum(
+    Scope,
+    "What a token may do, whoever holds it.",
+    {
+        Scope.CASES_READ: "Read cases, their log, comments and overrides.",
+        Scope.CASES_WRITE: "Perform actions, and read what they return.",
+        Scope.DOCUMENTS_READ: "Read documents.",
+        Scope.DOCUMENTS_WRITE: "Upload documents.",
+        Scope.USERS_READ: "List the people of the account.",
+    },
+)
+described_enum(
+    SubjectType,
+    "What kind of check a case is about.",
+    {
+        SubjectType.COMPANY_ACCOUNT_CHECK: "One check of a company's bank account.",
+        SubjectType.COMPANY_ACCOUNT_AUDIT: "One bank account within an audit of many.",
+    },
+)
+described_enum(
+    EvaluationStatus,
+    "The result of a check.",
+    {
+        EvaluationStatus.PENDING: "Not finished yet.",
+        EvaluationStatus.FAVORABLE: "The account belongs to the company: it can be paid.",
+        EvaluationStatus.UNFAVORABLE: "The account does not belong to the company: do not pay.",
+        EvaluationStatus.ANOMALY: "Something in the data contradicts itself.",
+        EvaluationStatus.UNCONFIRMED: "Nobody could confirm it.",
+        EvaluationStatus.UNEVALUATED: "Never checked, so there is no result to override.",
+    },
+)
+described_enum(
+    RequestedStatus,
+    "The result that an override asks for.",
+    {
+        RequestedStatus.FAVORABLE: "Pay this account, whatever the check said.",
+        RequestedStatus.UNFAVORABLE: "Do not pay this account, whatever the check said.",
+    },
+)
+described_enum(
+    CaseStatus,
+    "Where a case stands.",
+    {
+        CaseStatus.OPEN: "Opened, and nothing done yet.",
+        CaseStatus.IN_PROGRESS: "Being worked on.",
+        CaseStatus.PENDING_REVIEW: "An override waits for a decision.",
+        CaseStatus.RESOLVED: "An override was accepted.",
+        CaseStatus.CLOSED: "Finished for good: nothing can be done any more.",
+    },
+)
+described_enum(
+    OverrideStatus,
+    "Where an override stands.",
+    {
+        OverrideStatus.PENDING: "Waits for a decision.",
+        OverrideStatus.ACCEPTED: "A reviewer accepted it: the subject has the requested result.",
+        OverrideStatus.REFUSED: "A reviewer refused it.",
+        OverrideStatus.CANCELLED: "Its creator took it back.",
+    },
+)
+described_enum(
+    Resolution,
+    "How a case ended.",
+    {
+        Resolution.OVERRIDE_APPLIED: "The result was overridden.",
+        Resolution.RESULT_CONFIRMED: "The result of the check was right.",
+        Resolution.NOT_CONCLUSIVE: "Nothing was found out for sure.",
+        Resolution.DUPLICATE: "Another case deals with it.",
+        Resolution.OPENED_IN_ERROR: "There was no need for a case.",
+    },
+)
+described_enum(
+    ActionType,
+    "What somebody did to a case.",
+    {
+        ActionType.OPEN: "Opened it.",
+        ActionType.COMMENT: "Commented on it.",
+        ActionType.REQUEST_OVERRIDE: "Asked reviewers for another result.",
+        ActionType.ACCEPT: "Accepted the pending override.",
+        ActionType.REFUSE: "Refused the pending override.",
+        ActionType.CANCEL: "Took back their own pending override.",
+        ActionType.CLOSE: "Closed it.",
+    },
+)
+described_enum(
+    ErrorCode,
+    "Why something was not done; the same in every language.",
+    {code: WORDS[Language.EN]["messages"][code] for code in ErrorCode},
+)

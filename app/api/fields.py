@@ -1,0 +1,71 @@
+"""The ways to declare a field or a type of the API, each with its description.
+
+Scalar fields are plain attributes of the row that stands for the object. A relation names a loader and the attribute
+that holds its key, so that whoever executes a query can tell relations from code.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar, cast
+
+import strawberry
+from strawberry.extensions import FieldExtension
+from strawberry.types.field import StrawberryField
+
+E = TypeVar("E", bound=StrEnum)
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T", bound=type)
+
+
+def described(description: str) -> Any:
+    """Return a field that is an attribute of the same name."""
+    return strawberry.field(description=description)
+
+
+def resolved(description: str, *extensions: FieldExtension) -> Callable[[F], F]:
+    """Return a decorator that makes a method a field, typed as what it decorates."""
+    return cast(Callable[[F], F], strawberry.field(description=description, extensions=list(extensions)))
+
+
+def related(loader: str, key: str, description: str) -> Any:
+    """Return a field that the *loader* of the operation loads by the row's attribute *key*; null where that is None."""
+    return Relation(loader, key, description)
+
+
+class Relation(StrawberryField):
+    """A field whose value a dataloader brings."""
+
+    def __init__(self, loader: str, key: str, description: str) -> None:
+        super().__init__(description=description)
+        self.loader = loader
+        self.key = key
+
+    @property
+    def is_basic_field(self) -> bool:
+        """It is not: it needs the context."""
+        return False
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
+        key = getattr(source, self.key)
+        return None if key is None else getattr(info.context.loaders, self.loader).load(key)
+
+
+def described_enum(enum: type[E], description: str, values: Mapping[E, str]) -> type[E]:
+    """Make *enum* a GraphQL enum with a description for each of its members.
+
+    Raises: KeyError for a member without one.
+    """
+    result = strawberry.enum(enum, description=description)
+    for value in result.__strawberry_definition__.values:  # type: ignore[attr-defined]  # strawberry has put it there
+        value.description = values[enum[value.name]]
+    return result
+
+
+def object_type(row: type[Any], description: str, **options: Any) -> Callable[[T], T]:
+    """Return a decorator for a type of the API whose objects are *row*s of the database layer."""
+
+    def decorate(cls: T) -> T:
+        cls.is_type_of = classmethod(lambda _cls, value, _info: isinstance(value, row))  # type: ignore[attr-defined]  # strawberry asks for it
+        return strawberry.type(cls, description=description, **options)
+
+    return decorate

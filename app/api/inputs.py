@@ -1,0 +1,206 @@
+"""The inputs of the seven mutations, and how each becomes a command: every fault of its shape is found at once."""
+
+from functools import cached_property
+from typing import Any
+
+import strawberry
+from strawberry import ID
+
+from app.api.enums import EvaluationStatus, RequestedStatus, Resolution, SubjectType
+from app.domain.commands import (
+    AcceptOverride,
+    AddComment,
+    CancelOverride,
+    CloseCase,
+    Command,
+    OpenCase,
+    RefuseOverride,
+    RequestOverride,
+    SubjectDetails,
+)
+from app.domain.shape import COMMENT_MAX, DESCRIPTION_MAX, TITLE_MAX, Shape
+
+
+def _optional(description: str) -> Any:
+    return strawberry.field(default=None, description=description)
+
+
+def _given(description: str) -> Any:
+    return strawberry.field(description=description)
+
+
+CASE_ID = "The case."
+COMMENT = "A comment to go with it, 1 to 10 000 characters."
+OVERRIDE_ID = (
+    "The override you read; without it the pending one, whichever that is. Name it, so that you decide on no other."
+)
+EXPECTED_VERSION = "Refuse with VERSION_CONFLICT unless the case has this version."
+IDEMPOTENCY_KEY = (
+    "1 to 128 of A-Z a-z 0-9 _ -. Within 24 hours, the same key with the same input does nothing again and answers with"
+    " what was made; with another input it is refused."
+)
+
+
+class ActionInput:
+    """What the inputs share: `command`, and the fields that every action takes."""
+
+    expected_version: int | None
+    idempotency_key: str | None
+
+    @cached_property
+    def command(self) -> Command:
+        """The input as a command. Raises: InputRefused, with every fault of its shape."""
+        shape = Shape("input")
+        common = {
+            "expected_version": shape.version(self.expected_version, "expectedVersion"),
+            "idempotency_key": shape.idempotency_key(self.idempotency_key, "idempotencyKey"),
+        }
+        command = self._command(shape, common)
+        shape.finish()
+        return command
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        raise NotImplementedError
+
+
+@strawberry.input(description="The check that a case is about.")
+class SubjectInput:
+    type: SubjectType = _given("What kind of check it is.")
+    external_ref: str = _given("Its reference in the system that made the check, 1 to 200 characters.")
+    label: str = _given("What to call it, as the supplier's name, 1 to 200 characters. A known subject keeps its own.")
+    country_code: str | None = _optional("The country, by ISO 3166-1 alpha-2, as in FR. A known subject keeps its own.")
+    evaluation_status: EvaluationStatus | None = _optional(
+        "The result of the check. Without it a known subject keeps its own, and a new one is UNEVALUATED. A known"
+        " subject becomes FAVORABLE by an accepted override only."
+    )
+
+    def details(self, shape: Shape) -> SubjectDetails:
+        """Return the subject as a command has it; faults are noted in *shape*."""
+        return SubjectDetails(
+            type=self.type,
+            external_ref=shape.text(self.external_ref, "subject", "externalRef", maximum=TITLE_MAX),
+            label=shape.text(self.label, "subject", "label", maximum=TITLE_MAX),
+            country_code=shape.country_code(self.country_code, "subject", "countryCode"),
+            evaluation_status=self.evaluation_status,
+        )
+
+
+@strawberry.input(description="A new case.")
+class OpenCaseInput(ActionInput):
+    subject: SubjectInput = _given("The check it is about.")
+    title: str = _given("What it is about, in a line of 1 to 200 characters.")
+    description: str | None = _optional("What it is about, at length: up to 10 000 characters.")
+    expected_version: int | None = _optional("Refuse unless the subject has this version; 0 for one that must be new.")
+    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        return OpenCase(
+            subject=self.subject.details(shape),
+            title=shape.text(self.title, "title", maximum=TITLE_MAX),
+            description=shape.optional_text(self.description, "description", maximum=DESCRIPTION_MAX),
+            **common,
+        )
+
+
+@strawberry.input(description="A comment on a case.")
+class AddCommentInput(ActionInput):
+    case_id: ID = _given(CASE_ID)
+    body: str = _given("The text, 1 to 10 000 characters after trimming.")
+    expected_version: int | None = _optional(EXPECTED_VERSION)
+    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        return AddComment(
+            case_id=shape.id(self.case_id, "caseId"),
+            comment=shape.text(self.body, "body", maximum=COMMENT_MAX),
+            **common,
+        )
+
+
+@strawberry.input(description="A request that somebody else sets the subject's result by hand.")
+class RequestOverrideInput(ActionInput):
+    case_id: ID = _given(CASE_ID)
+    requested_status: RequestedStatus = _given("The result that is asked for.")
+    reviewer_ids: list[ID] = _given("Who is asked to decide: 1 to 10 active reviewers, without you.")
+    reason: str = _given("Why, 1 to 10 000 characters after trimming; it becomes the action's comment.")
+    expected_version: int | None = _optional(EXPECTED_VERSION)
+    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        return RequestOverride(
+            case_id=shape.id(self.case_id, "caseId"),
+            requested_status=self.requested_status,
+            reviewer_ids=shape.reviewers(self.reviewer_ids, "reviewerIds"),
+            comment=shape.text(self.reason, "reason", maximum=COMMENT_MAX),
+            **common,
+        )
+
+
+class DecisionInput(ActionInput):
+    """What the three inputs share that end an override."""
+
+    case_id: ID
+    override_id: ID | None
+    comment: str | None
+
+    def _decision(self, shape: Shape, common: dict[str, Any]) -> dict[str, Any]:
+        return common | {
+            "case_id": shape.id(self.case_id, "caseId"),
+            "override_id": None if self.override_id is None else shape.id(self.override_id, "overrideId"),
+            "comment": shape.optional_text(self.comment, "comment", maximum=COMMENT_MAX),
+        }
+
+
+@strawberry.input(description="A reviewer's yes.")
+class AcceptOverrideInput(DecisionInput):
+    case_id: ID = _given(CASE_ID)
+    override_id: ID | None = _optional(OVERRIDE_ID)
+    comment: str | None = _optional(COMMENT)
+    expected_version: int | None = _optional(EXPECTED_VERSION)
+    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        return AcceptOverride(**self._decision(shape, common))
+
+
+@strawberry.input(description="A reviewer's no.")
+class RefuseOverrideInput(DecisionInput):
+    case_id: ID = _given(CASE_ID)
+    override_id: ID | None = _optional(OVERRIDE_ID)
+    comment: str | None = _optional(COMMENT)
+    expected_version: int | None = _optional(EXPECTED_VERSION)
+    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        return RefuseOverride(**self._decision(shape, common))
+
+
+@strawberry.input(description="The creator takes their request back.")
+class CancelOverrideInput(DecisionInput):
+    case_id: ID = _given(CASE_ID)
+    override_id: ID | None = _optional(OVERRIDE_ID)
+    comment: str | None = _optional(COMMENT)
+    expected_version: int | None = _optional(EXPECTED_VERSION)
+    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        return CancelOverride(**self._decision(shape, common))
+
+
+@strawberry.input(description="The end of a case.")
+class CloseCaseInput(ActionInput):
+    case_id: ID = _given(CASE_ID)
+    resolution: Resolution | None = _optional(
+        "How it ended; without it OVERRIDE_APPLIED where an override was accepted, else NOT_CONCLUSIVE."
+    )
+    comment: str | None = _optional(COMMENT)
+    expected_version: int | None = _optional(EXPECTED_VERSION)
+    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        return CloseCase(
+            case_id=shape.id(self.case_id, "caseId"),
+            resolution=self.resolution,
+            comment=shape.optional_text(self.comment, "comment", maximum=COMMENT_MAX),
+            **common,
+        )

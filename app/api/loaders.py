@@ -1,0 +1,88 @@
+"""The dataloaders of one operation: each relation is one statement, however many rows ask for it.
+
+Each batch opens a short connection of its own, since GraphQL resolves siblings at the same time. Every loader names a
+batch function of `app.db.repository` and nothing else.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from strawberry.dataloader import DataLoader
+
+from app.db.engine import Database
+from app.db.repository import cases, log, nodes, overrides, people
+from app.db.repository.window import Window
+from app.domain.model import ActionType
+from app.idempotency import Outcome
+
+BatchFunction = Callable[..., Awaitable[Sequence[Any]]]
+
+
+class ActionsKey(NamedTuple):
+    """A part of one case's log."""
+
+    case_id: UUID
+    window: Window
+    types: frozenset[ActionType] | None
+
+
+class CountKey(NamedTuple):
+    """How many rows of some types one case's log has."""
+
+    case_id: UUID
+    types: frozenset[ActionType]
+
+
+class Loaders:
+    """All loaders of one account for one operation, so that nothing leaks between accounts, users or operations."""
+
+    def __init__(self, database: Database, account_id: UUID) -> None:
+        self._database = database
+        self._account_id = account_id
+        self.users = self._loader(people.users_by_id)
+        self.subjects = self._loader(cases.subjects_by_id)
+        self.cases = self._loader(cases.cases_by_id)
+        self.actions = self._loader(log.actions_by_id)
+        self.comments = self._loader(log.comments_by_id)
+        self.overrides = self._loader(overrides.overrides_by_id)
+        self.overrides_by_case = self._loader(overrides.overrides_by_case)
+        self.pending_override_by_case = self._loader(overrides.pending_overrides_by_case)
+        self.reviewers_by_override = self._loader(people.reviewers_by_override)
+        self.kinds = self._loader(nodes.kinds_by_id)
+        self.actions_by_case = self._grouped_loader(log.actions_by_case)
+        self.action_counts = self._grouped_loader(log.action_counts)
+
+    def prime(self, outcome: Outcome) -> None:
+        """Take over what an action left behind."""
+        self.cases.prime(outcome.case.id, outcome.case, force=True)
+        self.actions.prime(outcome.action.id, outcome.action)
+        if outcome.comment is not None:
+            self.comments.prime(outcome.comment.id, outcome.comment)
+        if outcome.override is not None:
+            self.overrides.prime(outcome.override.id, outcome.override, force=True)
+        if outcome.subject is not None:
+            self.subjects.prime(outcome.subject.id, outcome.subject, force=True)
+
+    def _loader(self, function: BatchFunction) -> DataLoader[UUID, Any]:
+        async def load(ids: list[UUID]) -> Sequence[Any]:
+            async with self._database.read() as connection:
+                return await function(connection, self._account_id, ids)
+
+        return DataLoader(load_fn=load)
+
+    def _grouped_loader(self, function: BatchFunction) -> DataLoader[Any, Any]:
+        """Return a loader of keys `(id, *arguments)`: one statement for each set of arguments that the query has."""
+
+        async def load(keys: list[tuple[Any, ...]]) -> Sequence[Any]:
+            groups: dict[tuple[Any, ...], list[UUID]] = {}
+            for key in keys:
+                groups.setdefault(tuple(key[1:]), []).append(key[0])
+            found: dict[tuple[Any, ...], Any] = {}
+            async with self._database.read() as connection:
+                for arguments, ids in groups.items():
+                    rows = await function(connection, self._account_id, ids, *arguments)
+                    found.update(((id, *arguments), row) for id, row in zip(ids, rows, strict=True))
+            return [found[tuple(key)] for key in keys]
+
+        return DataLoader(load_fn=load)

@@ -1,0 +1,59 @@
+"""Errors as the client sees them: refusals and the client's own mistakes in full, faults as a request id.
+
+A fault is logged here, once, with its request id.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import structlog
+from graphql import GraphQLError
+
+from app.domain.errors import ErrorCode, InputRefused, Refusal
+from app.domain.model import Language
+from app.locale import message, text
+
+log = structlog.get_logger()
+
+Formatted = dict[str, Any]
+
+
+def format_errors(errors: Iterable[GraphQLError], language: Language, request_id: str) -> list[Formatted]:
+    """Return *errors* as they stand in the answer's body (GraphQL specification, section 7.1.2)."""
+    return [line for error in errors for line in _format(error, language, request_id)]
+
+
+def refusal_error(refusal: Refusal, language: Language) -> Formatted:
+    """Return *refusal* as an error of the operation: for queries, which have no payload to tell it in."""
+    extensions: Formatted = {"code": refusal.code}
+    if refusal.path:
+        extensions["argument"] = list(refusal.path)
+    return {"message": message(refusal, language), "extensions": extensions}
+
+
+def request_error(code: str, words: str) -> Formatted:
+    """Return an error about the request as a whole, which is for developers and in English alone."""
+    return {"message": words, "extensions": {"code": code}}
+
+
+def _format(error: GraphQLError, language: Language, request_id: str) -> Sequence[Formatted]:
+    cause: BaseException = error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    place = {name: value for name, value in error.formatted.items() if name in ("locations", "path")}
+    if isinstance(cause, Refusal):
+        return [refusal_error(cause, language) | place]
+    if isinstance(cause, InputRefused):
+        return [refusal_error(refusal, language) | place for refusal in cause.refusals]
+    if isinstance(cause, GraphQLError) and _is_the_clients(cause):
+        code = "BAD_USER_INPUT" if error.path or not cause.locations else "GRAPHQL_INVALID"
+        return [request_error(code, cause.message) | place]
+    log.error("fault", request_id=request_id, path=error.path, exc_info=cause)
+    masked = request_error(ErrorCode.INTERNAL_ERROR, text(ErrorCode.INTERNAL_ERROR, language, requestId=request_id))
+    masked["extensions"]["requestId"] = request_id
+    return [masked | place]
+
+
+def _is_the_clients(error: GraphQLError) -> bool:
+    """Tell whether *error* is about the document or its variables: it came before execution, or names a place there."""
+    return error.path is None or bool(error.nodes or error.positions)

@@ -1,0 +1,168 @@
+"""Keyset connections after Relay's cursor specification: arguments in, a page of rows out, never an OFFSET.
+
+A cursor is a position in one list of one account, sealed to both: it tells nothing and opens nothing elsewhere. It is
+not signed with a secret, because whoever could forge one would only reach rows that they may read anyway.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
+
+import orjson
+import strawberry
+
+from app.api.fields import described
+from app.db.repository.window import Window
+from app.domain.errors import InvalidCursor, InvalidInput
+
+PAGE_DEFAULT = 25
+PAGE_MAX = 100
+_SEAL = 8
+
+T = TypeVar("T")
+
+First = Annotated[
+    int | None,
+    strawberry.argument(
+        description=f"How many from the start: 1 to {PAGE_MAX}, {PAGE_DEFAULT} where nothing is asked."
+    ),
+]
+Last = Annotated[int | None, strawberry.argument(description=f"How many from the end: 1 to {PAGE_MAX}.")]
+After = Annotated[str | None, strawberry.argument(description="Only what comes after this cursor.")]
+Before = Annotated[str | None, strawberry.argument(description="Only what comes before this cursor.")]
+
+
+@strawberry.type(description="Where a page lies in its list.")
+class PageInfo:
+    has_next_page: bool = described("Whether there is more after this page.")
+    has_previous_page: bool = described("Whether there is more before this page.")
+    start_cursor: str | None = described("The cursor of the first item, null on an empty page.")
+    end_cursor: str | None = described("The cursor of the last item, null on an empty page.")
+
+
+@strawberry.type(description="An item of a list with its place in it.")
+class Edge(Generic[T]):
+    node: T = described("The item.")
+    cursor: str = described("Its place in the list, for `after` and `before`.")
+
+
+@strawberry.type(description="A page of a list.")
+class Connection(Generic[T]):
+    edges: list[Edge[T]] = described("The items with their cursors.")
+    nodes: list[T] = described("The items.")
+    page_info: PageInfo = described("Where this page lies in the list.")
+    total_count: int = described("How long the whole list is; counted only when asked for.")
+
+
+@dataclass(frozen=True, slots=True)
+class CursorKind:
+    """One list: cursors of another one are refused. `name` says which list, whose, in which order, how filtered."""
+
+    name: str
+
+    def encode(self, key: Sequence[Any]) -> str:
+        """Return the cursor of the row with this sort key."""
+        payload = orjson.dumps(list(key))
+        return base64.urlsafe_b64encode(self._seal(payload) + payload).decode().rstrip("=")
+
+    def decode(self, cursor: str, argument: str) -> tuple[Any, ...]:
+        """Return the sort key of *cursor*. Raises: InvalidCursor, about *argument*."""
+        try:
+            raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise InvalidCursor(argument) from None
+        seal, payload = raw[:_SEAL], raw[_SEAL:]
+        # Several spellings decode to the same bytes; only ours is accepted.
+        if seal != self._seal(payload) or base64.urlsafe_b64encode(raw).decode().rstrip("=") != cursor:
+            raise InvalidCursor(argument)
+        return tuple(orjson.loads(payload))
+
+    def _seal(self, payload: bytes) -> bytes:
+        key = hashlib.sha256(self.name.encode()).digest()
+        return hashlib.blake2b(payload, key=key, digest_size=_SEAL).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class PageArguments:
+    """The arguments of a connection."""
+
+    first: int | None = None
+    after: str | None = None
+    last: int | None = None
+    before: str | None = None
+
+    def window(self, kind: CursorKind, key: Callable[[tuple[Any, ...]], tuple[Any, ...]] = tuple) -> Window:
+        """Return the rows to read: one more than asked for, which tells whether there are more.
+
+        *key* makes a cursor's JSON values what the database compares with.
+
+        Raises: InvalidInput, InvalidCursor.
+        """
+        for name, size in (("first", self.first), ("last", self.last)):
+            if size is not None and not 1 <= size <= PAGE_MAX:
+                raise InvalidInput(name)
+        return Window(
+            limit=self.size + 1,
+            after=None if self.after is None else key(kind.decode(self.after, "after")),
+            before=None if self.before is None else key(kind.decode(self.before, "before")),
+            backward=self.backward,
+        )
+
+    @property
+    def backward(self) -> bool:
+        return self.first is None and self.last is not None
+
+    @property
+    def size(self) -> int:
+        return self.first or self.last or PAGE_DEFAULT
+
+
+class Page(Generic[T]):
+    """A page as the API shows it; stands for a `Connection`."""
+
+    def __init__(
+        self,
+        rows: Sequence[T],
+        arguments: PageArguments,
+        kind: CursorKind,
+        key: Callable[[T], Sequence[Any]],
+        count: Callable[[], Awaitable[int]],
+    ) -> None:
+        """Cut *rows*, read by `PageArguments.window`, to the page.
+
+        A cursor is a row that exists, so where one was given there is something on its other side.
+        """
+        size, backward = arguments.size, arguments.backward
+        more = len(rows) > size
+        self.nodes = list(rows[-size:] if backward else rows[:size])
+        self._has_next = arguments.before is not None if backward else more
+        self._has_previous = more if backward else arguments.after is not None
+        if arguments.first is not None and arguments.last is not None:  # the specification: first, then last of it
+            self._has_previous = self._has_previous or len(self.nodes) > arguments.last
+            self.nodes = self.nodes[-arguments.last :]
+        self._kind = kind
+        self._key = key
+        self._count = count
+
+    def _cursor(self, row: T) -> str:
+        return self._kind.encode(self._key(row))
+
+    @property
+    def edges(self) -> list[Any]:
+        return [Edge(node=node, cursor=self._cursor(node)) for node in self.nodes]
+
+    @property
+    def page_info(self) -> PageInfo:
+        return PageInfo(
+            has_next_page=self._has_next,
+            has_previous_page=self._has_previous,
+            start_cursor=self._cursor(self.nodes[0]) if self.nodes else None,
+            end_cursor=self._cursor(self.nodes[-1]) if self.nodes else None,
+        )
+
+    @property
+    def total_count(self) -> Awaitable[int]:
+        return self._count()

@@ -1,0 +1,103 @@
+"""The door: field extensions that refuse by feature, scope, role and identity before anything is done or told.
+
+What may change under our feet (status, version, reviewers) is checked again under the lock, by `app.actions`.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from strawberry.extensions import FieldExtension
+from strawberry.types.field import StrawberryField
+
+from app.api.context import Context, Info
+from app.api.errors import user_errors
+from app.api.inputs import ActionInput
+from app.db.rows import OverrideRow, UserRow
+from app.domain.commands import CaseCommand, Command, DecisionCommand
+from app.domain.errors import FeatureDisabled, InputRefused, InsufficientScope, NotFound, Refusal, UserInactive
+from app.domain.model import ActionType, Actor, Feature, OverrideFacts, Scope
+from app.domain.workflow import admit, authorize, authorize_role
+from app.idempotency import replay
+
+Next = Callable[..., Awaitable[Any]]
+
+
+class ActionPermission(FieldExtension):
+    """Goes through DOMAIN.md's order of checks up to identity, and makes every refusal a payload with `errors`."""
+
+    def __init__(self, action: ActionType) -> None:
+        self.action = action
+        self.payload: Any = None
+
+    def apply(self, field: StrawberryField) -> None:
+        """Note the payload that refusals are told in."""
+        self.payload = field.type
+
+    async def resolve_async(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Any:
+        context, case_id = info.context, None
+        context.renew_loaders()
+        try:
+            admit(self.action, context.actor)
+            asked: ActionInput = kwargs["input"]
+            command = asked.command
+            case_id = command.case_id if isinstance(command, CaseCommand) else None
+            outcome = await replay(context.database, context.actor, command)
+            if outcome is not None:
+                return self.payload.of(outcome)
+            await self._enter(context, command)
+            return await next_(source, info, **kwargs)
+        except (Refusal, InputRefused) as refused:
+            context.renew_loaders()
+            return self.payload(errors=await user_errors(refused, context, case_id))
+
+    async def _enter(self, context: Context, command: Command) -> None:
+        """Refuse where the case is not there, or the person may never do this to it; look at no state."""
+        override = None
+        if isinstance(command, CaseCommand):
+            if await context.loaders.cases.load(command.case_id) is None:
+                raise NotFound("input", "caseId", resource="case")
+            authorize_role(self.action, context.actor)
+            if isinstance(command, DecisionCommand):
+                override = await _override(context, command.case_id, command.override_id)
+        authorize(self.action, context.actor, override)
+
+
+async def _override(context: Context, case_id: UUID, override_id: UUID | None) -> OverrideFacts | None:
+    """Return the named override of the case, else its pending one, if any."""
+    loaders = context.loaders
+    override: OverrideRow | None
+    if override_id is None:
+        override = await loaders.pending_override_by_case.load(case_id)
+    else:
+        override = await loaders.overrides.load(override_id)
+        if override is None or override.case_id != case_id:
+            raise NotFound("input", "overrideId", resource="override")
+    if override is None:
+        return None
+    reviewers: list[UserRow] = []
+    if context.actor.restrict_to_assigned_reviewers:
+        reviewers = await loaders.reviewers_by_override.load(override.id)
+    return override.facts(frozenset(reviewer.id for reviewer in reviewers))
+
+
+class ReadPermission(FieldExtension):
+    """Refuses to read with an error of the operation: there is no payload to tell it in."""
+
+    def __init__(self, scope: Scope, feature: Feature | None = None) -> None:
+        self.scope = scope
+        self.feature = feature
+
+    async def resolve_async(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Any:
+        permit_reading(info.context.actor, self.scope, self.feature)
+        return await next_(source, info, **kwargs)
+
+
+def permit_reading(actor: Actor, scope: Scope, feature: Feature | None = None) -> None:
+    """Let *actor* read, or refuse. Raises: FeatureDisabled, InsufficientScope, UserInactive, in this order."""
+    if feature is not None and feature not in actor.features:
+        raise FeatureDisabled(feature=feature)
+    if scope not in actor.scopes:
+        raise InsufficientScope(scope=scope)
+    if not actor.active:
+        raise UserInactive()

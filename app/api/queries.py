@@ -1,0 +1,150 @@
+"""The queries: who am I, one case, the cases, the people, and anything by its id."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, cast
+from uuid import UUID
+
+import strawberry
+from strawberry import ID
+
+from app.api.context import Context, Info
+from app.api.enums import Role
+from app.api.fields import resolved
+from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments
+from app.api.permissions import ReadPermission, permit_reading
+from app.api.types import Case, Node, User, Viewer, viewer
+from app.db.repository import cases as case_rows
+from app.db.repository import people
+from app.domain.errors import InputRefused, InvalidId, InvalidInput, Refusal, Required
+from app.domain.model import Feature, Scope
+from app.domain.shape import parse_id
+
+NODES_MAX = 100
+_REFERENCE = re.compile(r"CASE-([0-9]{6,9})")
+
+_READ_CASES = ReadPermission(Scope.CASES_READ, Feature.CASES)
+_READ_USERS = ReadPermission(Scope.USERS_READ)
+
+# What a node of each kind needs to be read, and the loader that brings it.
+_NODE_LOADERS = {
+    "User": (Scope.USERS_READ, None, "users"),
+    "Subject": (Scope.CASES_READ, Feature.CASES, "subjects"),
+    "Case": (Scope.CASES_READ, Feature.CASES, "cases"),
+    "CaseAction": (Scope.CASES_READ, Feature.CASES, "actions"),
+    "Comment": (Scope.CASES_READ, Feature.CASES, "comments"),
+    "Override": (Scope.CASES_READ, Feature.CASES, "overrides"),
+}
+
+
+def _id(value: str, *path: str) -> UUID:
+    parsed = parse_id(value)
+    if parsed is None:
+        raise InvalidId(*path)
+    return parsed
+
+
+async def _load_node(context: Context, id: UUID) -> Any:
+    kind = await context.loaders.kinds.load(id)
+    if kind is None:
+        return None
+    scope, feature, loader = _NODE_LOADERS[kind]
+    permit_reading(context.actor, scope, feature)
+    return await getattr(context.loaders, loader).load(id)
+
+
+@strawberry.type(description="What can be read.")
+class Query:
+    @resolved("Who is asking, and what they may do.")
+    async def viewer(self, info: Info) -> Viewer:
+        return cast(Viewer, viewer(info.context))
+
+    @resolved("One case, by its id or by its reference; null where the account has none.", _READ_CASES)
+    async def case(
+        self,
+        info: Info,
+        id: Annotated[ID | None, strawberry.argument(description="Its UUID.")] = None,
+        reference: Annotated[str | None, strawberry.argument(description="As in CASE-000123.")] = None,
+    ) -> Case | None:
+        if (id is None) == (reference is None):
+            raise Required("id") if id is None else InvalidInput("reference")
+        if id is not None:
+            return cast(Case | None, await info.context.loaders.cases.load(_id(id, "id")))
+        number = _REFERENCE.fullmatch(reference or "")
+        if number is None:
+            raise InvalidId("reference")
+        async with info.context.database.read() as connection:
+            row = await case_rows.case_by_number(connection, info.context.actor.account_id, int(number[1]))
+        return cast(Case | None, row)
+
+    @resolved("The account's cases, newest first.", _READ_CASES)
+    async def cases(
+        self, info: Info, first: First = None, last: Last = None, after: After = None, before: Before = None
+    ) -> Connection[Case] | None:
+        context = info.context
+        account_id = context.actor.account_id
+        kind = CursorKind(f"cases of {account_id}")
+        arguments = PageArguments(first, after, last, before)
+        window = arguments.window(kind)
+        async with context.database.read() as connection:
+            rows = await case_rows.cases_page(connection, account_id, window)
+
+        async def count() -> int:
+            async with context.database.read() as connection:
+                return await case_rows.cases_count(connection, account_id)
+
+        context.loaders.cases.prime_many({row.id: row for row in rows})
+        return cast(Connection[Case], Page(rows, arguments, kind, lambda row: (row.number,), count))
+
+    @resolved("The account's people, newest first.", _READ_USERS)
+    async def users(
+        self,
+        info: Info,
+        role: Annotated[Role | None, strawberry.argument(description="Only people with this role.")] = None,
+        active: Annotated[
+            bool | None, strawberry.argument(description="Only people who may act, or who may not.")
+        ] = None,
+        first: First = None,
+        last: Last = None,
+        after: After = None,
+        before: Before = None,
+    ) -> Connection[User] | None:
+        context = info.context
+        account_id = context.actor.account_id
+        kind = CursorKind(f"users of {account_id}: {role}, {active}")
+        arguments = PageArguments(first, after, last, before)
+        window = arguments.window(kind, lambda key: (datetime.fromisoformat(key[0]), UUID(key[1])))
+        async with context.database.read() as connection:
+            rows = await people.users_page(connection, account_id, window, role, active)
+
+        async def count() -> int:
+            async with context.database.read() as connection:
+                return await people.users_count(connection, account_id, role, active)
+
+        context.loaders.users.prime_many({row.id: row for row in rows})
+        return cast(
+            Connection[User],
+            Page(rows, arguments, kind, lambda row: (row.created_at.isoformat(), str(row.id)), count),
+        )
+
+    @resolved("Anything by its id; null where the account has no such thing.")
+    async def node(self, info: Info, id: Annotated[ID, strawberry.argument(description="Its UUID.")]) -> Node | None:
+        return cast(Node | None, await _load_node(info.context, _id(id, "id")))
+
+    @resolved("Several things by their ids, in that order; null for each that there is not.")
+    async def nodes(
+        self,
+        info: Info,
+        ids: Annotated[list[ID], strawberry.argument(description=f"Their UUIDs, {NODES_MAX} at most.")],
+    ) -> list[Node | None]:
+        if len(ids) > NODES_MAX:
+            raise InvalidInput("ids")
+        refusals: Sequence[Refusal] = [
+            InvalidId("ids", str(index)) for index, id in enumerate(ids) if parse_id(id) is None
+        ]
+        if refusals:
+            raise InputRefused(refusals)
+        found = await asyncio.gather(*(_load_node(info.context, _id(id, "ids")) for id in ids))
+        return cast(list[Node | None], found)

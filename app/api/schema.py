@@ -1,0 +1,92 @@
+"""The schema, built once for the process, and the caches that parse and validate a document once."""
+
+from collections.abc import Iterator
+
+import strawberry
+from graphql import (
+    GraphQLArgument,
+    GraphQLError,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    Undefined,
+    print_schema,
+)
+from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
+from strawberry.types import ExecutionContext
+
+from app.api.errors import ERROR_TYPES
+from app.api.mutations import Mutation
+from app.api.queries import Query
+
+DOCUMENTS_CACHED = 1000
+
+
+class Schema(strawberry.Schema):
+    """Strawberry's schema without its logging, which would write faults and their arguments to standard error."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Leave errors to the view, which masks and logs them."""
+
+
+def parser_cache() -> SchemaExtension:
+    return ParserCache(maxsize=DOCUMENTS_CACHED)
+
+
+def validation_cache() -> SchemaExtension:
+    return ValidationCache(maxsize=DOCUMENTS_CACHED)
+
+
+class OperationRules(SchemaExtension):
+    """What no document may do whatever its content: leave open which operation is meant, or look into the schema
+    where that is switched off.
+    """
+
+    def on_operation(self) -> Iterator[None]:
+        execution = self.execution_context
+        if not execution.context.introspection:
+            execution.validation_rules = (*execution.validation_rules, NoSchemaIntrospectionCustomRule)
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        yield
+        execution = self.execution_context
+        document = execution.graphql_document
+        if document is None or execution.operation_name is not None:
+            return
+        if sum(isinstance(definition, OperationDefinitionNode) for definition in document.definitions) > 1:
+            error = GraphQLError("The document has several operations: say which by operationName.")
+            execution.pre_execution_errors = [*(execution.pre_execution_errors or ()), error]
+
+
+def _core(schema: Schema) -> GraphQLSchema:
+    return schema._schema  # noqa: SLF001  # strawberry shows it in no other way
+
+
+def _without_null_defaults(schema: Schema) -> Schema:
+    """Drop the defaults of null, which Python's `= None` puts into the schema and which say nothing there."""
+    for type_ in _core(schema).type_map.values():
+        values: list[GraphQLArgument | GraphQLInputField] = []
+        if isinstance(type_, GraphQLInputObjectType):
+            values.extend(type_.fields.values())
+        elif isinstance(type_, GraphQLObjectType):
+            values.extend(argument for field in type_.fields.values() for argument in field.args.values())
+        for value in values:
+            if value.default_value is None:
+                value.default_value = Undefined
+    return schema
+
+
+SCHEMA = _without_null_defaults(
+    Schema(
+        query=Query, mutation=Mutation, types=ERROR_TYPES, extensions=[parser_cache, validation_cache, OperationRules]
+    )
+)
+
+
+def sdl() -> str:
+    """Return the schema in the definition language, as it stands in `schema.graphql`."""
+    return print_schema(_core(SCHEMA)) + "\n"

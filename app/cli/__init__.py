@@ -1,0 +1,25 @@
+"""The command line: it parses, calls, prints and sets the exit code.
+
+0: done. 1: refused, or found wanting. 2: wrong usage or settings.
+"""
+
+import typer
+
+from app.cli import gateway, log, people
+
+program = typer.Typer(
+    name="casegate",
+    help="A GraphQL gateway over the cases of payment-fraud teams. Settings come from CASEGATE_* variables.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (gateway.serve, gateway.migrate, gateway.demo, gateway.schema):
+    program.command()(command)
+for name, group in {"account": people.account, "user": people.user, "token": people.token, "log": log.log}.items():
+    program.add_typer(group, name=name)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    program()

@@ -1,0 +1,99 @@
+"""What the commands share: settings, the database, exit codes, and printing rows for people or for programs."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from datetime import datetime
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from sqlalchemy.exc import DBAPIError
+
+from app import admin, logs
+from app.db import migrate as migrations
+from app.db.engine import Database, open_database
+from app.settings import Settings, SettingsError, load_settings, unknown_settings
+
+T = TypeVar("T")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    typer.echo(f"casegate: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def settings_or_fail() -> Settings:
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        fail("the settings are not usable:\n" + "\n".join(f"  {fault}" for fault in error.faults), 2)
+    for line in unknown_settings():
+        typer.echo(f"casegate: {line}", err=True)
+    logs.configure(settings.log_level)
+    return settings
+
+
+def run(work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
+    """Run *work* on the database of the settings, brought up to date first; end with a clear line where it can't be."""
+    settings = settings_or_fail()
+
+    async def run() -> T:
+        database = await open_configured(settings)
+        try:
+            await migrations.migrate(database)
+            return await work(database)
+        finally:
+            await database.close()
+
+    return reporting(run)
+
+
+async def open_configured(settings: Settings) -> Database:
+    if not settings.database_url:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return open_database(settings.url)
+
+
+def reporting(run: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    try:
+        return asyncio.run(run())
+    except admin.AdminError as error:
+        fail(str(error))
+    except (DBAPIError, OSError) as error:
+        fail(f"the database can't be used: {getattr(error, 'orig', None) or error}")
+
+
+def print_rows(rows: Iterable[Mapping[str, object]], as_json: bool) -> None:
+    """Print rows as a JSON array, or as aligned columns."""
+    listed = [dict(row) for row in rows]
+    if as_json:
+        typer.echo(json.dumps(listed, default=str, ensure_ascii=False))
+        return
+    if not listed:
+        typer.echo("none", err=True)
+        return
+    lines = [list(listed[0]), *([str(_shown(value)) for value in row.values()] for row in listed)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _shown(value: object) -> object:
+    match value:
+        case None:
+            return "-"
+        case tuple():
+            return " ".join(map(str, value)) or "-"
+        case datetime():
+            return value.isoformat(timespec="seconds")
+    return value
+
+
+def print_one(row: Mapping[str, object], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(row, default=str, ensure_ascii=False))
+        return
+    for key, value in row.items():
+        typer.echo(f"{key}: {_shown(value)}")

@@ -1,0 +1,1 @@
+"""The archive: tables, engines, migrations, and every statement that reads."""

@@ -1,0 +1,67 @@
+"""From rows to log entries: what an action's hash covers, put together the same way for writing and verifying."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from app.db.rows import ActionRow, CaseRow, CommentRow, OverrideRow, SubjectRow
+from app.domain.log import CommentContent, Entry, Opening, OverrideContent
+from app.domain.model import ActionType, OverrideStatus
+from app.domain.workflow import TRANSITIONS
+
+
+def entry_of(
+    account_id: UUID,
+    action: ActionRow,
+    case: CaseRow,
+    subject: SubjectRow,
+    comment: CommentRow | None,
+    override: OverrideRow | None,
+    reviewer_ids: Sequence[UUID],
+) -> Entry:
+    """Return *action* with all that its hash covers; `action.hash` itself is not looked at."""
+    return Entry(
+        account_id=account_id,
+        case_id=action.case_id,
+        seq=action.seq,
+        type=action.type,
+        user_id=action.user_id,
+        status_before=action.status_before,
+        status_after=action.status_after,
+        created_at=action.created_at,
+        request_id=action.request_id,
+        prev_hash=action.prev_hash,
+        opening=_opening(case, subject) if action.type is ActionType.OPEN else None,
+        comment=_comment(comment) if comment else None,
+        override=_override(action, override, reviewer_ids) if override else None,
+        resolution=action.resolution,
+    )
+
+
+def _opening(case: CaseRow, subject: SubjectRow) -> Opening:
+    return Opening(
+        number=case.number,
+        title=case.title,
+        description=case.description,
+        subject_id=subject.id,
+        subject_type=subject.type,
+        external_ref=subject.external_ref,
+        subject_status=case.subject_status_at_opening,
+    )
+
+
+def _comment(comment: CommentRow) -> CommentContent:
+    return CommentContent(comment.id, comment.author_id, comment.body, comment.created_at)
+
+
+def _override(action: ActionRow, override: OverrideRow, reviewer_ids: Sequence[UUID]) -> OverrideContent:
+    decision = TRANSITIONS[action.type].decision
+    return OverrideContent(
+        id=override.id,
+        creator_id=override.created_by_id,
+        subject_id=override.subject_id,
+        requested_status=override.requested_status,
+        subject_status_at_request=override.subject_status_at_request,
+        reviewer_ids=tuple(reviewer_ids),
+        status=decision or OverrideStatus.PENDING,
+        decided_by=override.decided_by_id if decision else None,
+    )

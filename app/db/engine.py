@@ -1,0 +1,139 @@
+"""Engines: how the gateway talks to SQLite (embedded) and to PostgreSQL (production), behind one `Database`.
+
+It opens connections and transactions; it reads and writes nothing.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+BUSY_TIMEOUT_MS = 10_000
+STATEMENT_TIMEOUT_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database: an engine for reading and one for writing.
+
+    On SQLite the writer is a single connection that takes the write lock as each transaction begins; readers can't
+    write. On PostgreSQL both share one pool, and readers do without a transaction, so that a read is one round trip.
+    """
+
+    reader: AsyncEngine
+    writer: AsyncEngine
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.writer.dialect.name == "sqlite"
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection of one's own: GraphQL resolves siblings at once, and a connection serves one at a time."""
+        async with self.reader.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection on which all statements see the database at one moment."""
+        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        async with self.reader.connect() as connection:
+            await connection.execution_options(**options)
+            async with connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection in a transaction that is committed at the end, or rolled back by an exception."""
+        async with self.writer.begin() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        await self.reader.dispose()
+        if self.writer.sync_engine.pool is not self.reader.sync_engine.pool:
+            await self.writer.dispose()
+
+
+def database_url(url: str) -> URL:
+    """Return *url* with the asynchronous driver that we use.
+
+    SQLAlchemy 2.1 reads a plain `postgresql://` as psycopg, which we do not install.
+
+    Raises: ValueError, for a URL that is neither SQLite's nor PostgreSQL's.
+    """
+    try:
+        parsed = make_url(url)
+    except Exception as error:
+        raise ValueError("not a database URL, as in postgresql://user:password@host/name or sqlite:///path") from error
+    match parsed.get_backend_name():
+        case "sqlite":
+            if parsed.database in (None, "", ":memory:"):
+                raise ValueError("SQLite needs a file, as in sqlite:///path")
+            return parsed.set(drivername="sqlite+aiosqlite")
+        case "postgresql" | "postgres":
+            return parsed.set(drivername="postgresql+asyncpg")
+        case other:
+            raise ValueError(f"{other} is not supported: use sqlite:///path or postgresql://user:password@host/name")
+
+
+def open_database(url: str, *, pool_size: int = 10) -> Database:
+    """Return the database at *url*; nothing is connected before the first use."""
+    parsed = database_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed, pool_size)
+    return _postgresql(parsed, pool_size)
+
+
+def _sqlite(url: URL, pool_size: int) -> Database:
+    writer = create_async_engine(
+        url, pool_size=1, max_overflow=0, pool_timeout=BUSY_TIMEOUT_MS / 1000, hide_parameters=True
+    )
+    reader = create_async_engine(url, pool_size=pool_size, max_overflow=0, hide_parameters=True)
+    _prepare_sqlite(writer, begin="BEGIN IMMEDIATE", query_only=False)
+    _prepare_sqlite(reader, begin="BEGIN", query_only=True)
+    return Database(reader=reader, writer=writer)
+
+
+def _prepare_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> None:
+    """Take the transaction's start into our own hands: the driver's own start loses updates."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(dbapi_connection: Any, _record: object) -> None:
+        dbapi_connection.isolation_level = None
+        cursor = dbapi_connection.cursor()
+        for pragma in (
+            f"busy_timeout = {BUSY_TIMEOUT_MS}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            f"query_only = {'ON' if query_only else 'OFF'}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+def _postgresql(url: URL, pool_size: int) -> Database:
+    writer = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={
+            "server_settings": {
+                "application_name": "casegate",
+                "timezone": "UTC",
+                "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+                "idle_in_transaction_session_timeout": str(2 * STATEMENT_TIMEOUT_MS),
+            }
+        },
+    )
+    return Database(reader=writer.execution_options(isolation_level="AUTOCOMMIT"), writer=writer)

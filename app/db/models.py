@@ -1,0 +1,288 @@
+"""The tables: columns, named constraints and indexes, the same on SQLite and PostgreSQL.
+
+What a table cannot say (rows that never change) the triggers of the migrations say. Enums are stored as strings without
+a list of members, so that a new member needs no migration.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from app.domain.model import (
+    ActionType,
+    CaseStatus,
+    EvaluationStatus,
+    Language,
+    OverrideStatus,
+    RequestedStatus,
+    Resolution,
+    Role,
+    SubjectType,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time in UTC, aware on both sides; SQLite gives back naive ones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class EnumString(TypeDecorator[StrEnum]):
+    """A member of a string enum, stored as its value; a value that is no member is a fault."""
+
+    impl = String(40)
+    cache_ok = True
+
+    def __init__(self, enum: type[StrEnum]) -> None:
+        super().__init__()
+        self.enum = enum
+        self._members = {member.value: member for member in enum}
+
+    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
+        return None if value is None else self.enum(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        return None if value is None else self._members[value]
+
+
+def _id() -> Column[Any]:
+    return Column("id", Uuid(), primary_key=True)
+
+
+def _account() -> Column[Any]:
+    return Column("account_id", Uuid(), ForeignKey("accounts.id"), nullable=False)
+
+
+def _reference(name: str, target: str, *, nullable: bool = False, index: bool = False) -> Column[Any]:
+    return Column(name, Uuid(), ForeignKey(target), nullable=nullable, index=index)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[Any]:
+    return Column(name, UtcDateTime(), nullable=nullable)
+
+
+accounts = Table(
+    "accounts",
+    metadata,
+    _id(),
+    Column("name", String(200), nullable=False),
+    Column("default_language", EnumString(Language), nullable=False),
+    Column("cases_enabled", Boolean(), nullable=False),
+    Column("overrides_enabled", Boolean(), nullable=False),
+    Column("restrict_to_assigned_reviewers", Boolean(), nullable=False),
+    Column("case_count", Integer(), nullable=False, server_default=text("0")),
+    _time("created_at"),
+)
+
+users = Table(
+    "users",
+    metadata,
+    _id(),
+    _account(),
+    Column("email", String(320), nullable=False),
+    Column("display_name", String(200), nullable=False),
+    Column("active", Boolean(), nullable=False),
+    Column("language", EnumString(Language)),
+    _time("created_at"),
+    UniqueConstraint("account_id", "email"),
+    Index(None, "account_id", "created_at", "id"),
+)
+
+user_roles = Table(
+    "user_roles",
+    metadata,
+    Column("user_id", Uuid(), ForeignKey("users.id"), primary_key=True),
+    Column("role", EnumString(Role), primary_key=True),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    _id(),
+    _account(),
+    _reference("user_id", "users.id", index=True),
+    Column("name", String(200), nullable=False),
+    Column("scopes", String(400), nullable=False),  # space-separated, as in RFC 6749, section 3.3
+    Column("prefix", String(20), nullable=False),
+    Column("secret_hash", String(64), nullable=False, unique=True),
+    _time("created_at"),
+    _time("expires_at", nullable=True),
+    _time("revoked_at", nullable=True),
+    _time("last_used_at", nullable=True),
+)
+
+subjects = Table(
+    "subjects",
+    metadata,
+    _id(),
+    _account(),
+    Column("type", EnumString(SubjectType), nullable=False),
+    Column("external_ref", String(200), nullable=False),
+    Column("label", String(200), nullable=False),
+    Column("country_code", String(2)),
+    Column("evaluation_status", EnumString(EvaluationStatus), nullable=False),
+    Column("version", Integer(), nullable=False),
+    UniqueConstraint("account_id", "type", "external_ref"),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    _id(),
+    _account(),
+    Column("number", Integer(), nullable=False),
+    _reference("subject_id", "subjects.id"),
+    Column("subject_status_at_opening", EnumString(EvaluationStatus), nullable=False),
+    Column("title", String(200), nullable=False),
+    Column("description", Text()),
+    Column("status", EnumString(CaseStatus), nullable=False),
+    Column("resolution", EnumString(Resolution)),
+    _reference("created_by_id", "users.id"),
+    _time("created_at"),
+    _time("updated_at"),
+    _reference("closed_by_id", "users.id", nullable=True),
+    _time("closed_at", nullable=True),
+    Column("version", Integer(), nullable=False),
+    Column("action_count", Integer(), nullable=False),
+    Column("head_hash", String(64), nullable=False),
+    UniqueConstraint("account_id", "number"),
+    CheckConstraint(
+        "(status = 'CLOSED') = (resolution IS NOT NULL)"
+        " AND (status = 'CLOSED') = (closed_by_id IS NOT NULL)"
+        " AND (status = 'CLOSED') = (closed_at IS NOT NULL)",
+        name="closed_whole",
+    ),
+    Index(
+        "uq_cases_active_subject",
+        "subject_id",
+        unique=True,
+        sqlite_where=text("status <> 'CLOSED'"),
+        postgresql_where=text("status <> 'CLOSED'"),
+    ),
+)
+
+comments = Table(
+    "comments",
+    metadata,
+    _id(),
+    _account(),
+    _reference("case_id", "cases.id", index=True),
+    _reference("author_id", "users.id"),
+    Column("body", Text(), nullable=False),
+    _time("created_at"),
+)
+
+_PENDING = text("status = 'PENDING'")
+
+overrides = Table(
+    "overrides",
+    metadata,
+    _id(),
+    _account(),
+    _reference("case_id", "cases.id", index=True),
+    _reference("subject_id", "subjects.id"),
+    _reference("created_by_id", "users.id"),
+    Column("requested_status", EnumString(RequestedStatus), nullable=False),
+    Column("status", EnumString(OverrideStatus), nullable=False),
+    Column("subject_status_at_request", EnumString(EvaluationStatus), nullable=False),
+    _reference("decided_by_id", "users.id", nullable=True),
+    _time("decided_at", nullable=True),
+    Column("version", Integer(), nullable=False),
+    _time("created_at"),
+    UniqueConstraint("id", "created_by_id"),
+    CheckConstraint("decided_by_id <> created_by_id", name="decider_is_not_creator"),
+    CheckConstraint(
+        "(status IN ('ACCEPTED', 'REFUSED')) = (decided_by_id IS NOT NULL)"
+        " AND (status IN ('ACCEPTED', 'REFUSED')) = (decided_at IS NOT NULL)",
+        name="decided_whole",
+    ),
+    Index("uq_overrides_pending_case", "case_id", unique=True, sqlite_where=_PENDING, postgresql_where=_PENDING),
+    Index("uq_overrides_pending_subject", "subject_id", unique=True, sqlite_where=_PENDING, postgresql_where=_PENDING),
+)
+
+override_reviewers = Table(
+    "override_reviewers",
+    metadata,
+    Column("override_id", Uuid(), primary_key=True),
+    _reference("reviewer_id", "users.id"),
+    Column("position", Integer(), primary_key=True),
+    # The creator stands here too, so that the table itself can refuse a creator who reviews.
+    Column("created_by_id", Uuid(), nullable=False),
+    UniqueConstraint("override_id", "reviewer_id"),
+    ForeignKeyConstraint(["override_id", "created_by_id"], ["overrides.id", "overrides.created_by_id"]),
+    CheckConstraint("reviewer_id <> created_by_id", name="reviewer_is_not_creator"),
+    CheckConstraint("position BETWEEN 0 AND 9", name="position_range"),
+)
+
+case_actions = Table(
+    "case_actions",
+    metadata,
+    _id(),
+    _account(),
+    _reference("case_id", "cases.id"),
+    Column("seq", Integer(), nullable=False),
+    Column("type", EnumString(ActionType), nullable=False),
+    _reference("user_id", "users.id"),
+    _reference("comment_id", "comments.id", nullable=True),
+    _reference("override_id", "overrides.id", nullable=True),
+    Column("status_before", EnumString(CaseStatus)),
+    Column("status_after", EnumString(CaseStatus), nullable=False),
+    Column("resolution", EnumString(Resolution)),
+    _time("created_at"),
+    Column("request_id", String(64), nullable=False),
+    Column("prev_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    UniqueConstraint("case_id", "seq"),
+    UniqueConstraint("comment_id"),
+    CheckConstraint("seq >= 1", name="seq_from_one"),
+    CheckConstraint("(seq = 1) = (type = 'OPEN') AND (seq = 1) = (status_before IS NULL)", name="first_opens"),
+)
+
+idempotency_records = Table(
+    "idempotency_records",
+    metadata,
+    Column("token_id", Uuid(), ForeignKey("api_tokens.id"), primary_key=True),
+    Column("key", String(128), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    # The record is written first, so that a twin waits for it; its action exists by the commit.
+    Column("action_id", Uuid(), ForeignKey("case_actions.id", deferrable=True, initially="DEFERRED"), nullable=False),
+    _time("created_at"),
+    Index(None, "created_at"),
+)

@@ -1,0 +1,83 @@
+"""Cases and their subjects: by id, by the page, and locked for an action."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import models as tables
+from app.db.among import among
+from app.db.repository.window import Window, count, first, in_order, newest_first, windowed
+from app.db.rows import CaseRow, SubjectRow, columns
+
+_CASE = columns(CaseRow, tables.cases)
+_SUBJECT = columns(SubjectRow, tables.subjects)
+
+
+async def subjects_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[SubjectRow | None]:
+    statement = select(*_SUBJECT).where(tables.subjects.c.account_id == account_id, among(tables.subjects.c.id, ids))
+    return in_order(ids, (SubjectRow(*record) for record in await connection.execute(statement)))
+
+
+async def cases_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[CaseRow | None]:
+    statement = select(*_CASE).where(tables.cases.c.account_id == account_id, among(tables.cases.c.id, ids))
+    return in_order(ids, (CaseRow(*record) for record in await connection.execute(statement)))
+
+
+async def case_by_number(connection: AsyncConnection, account_id: UUID, number: int) -> CaseRow | None:
+    statement = select(*_CASE).where(tables.cases.c.account_id == account_id, tables.cases.c.number == number)
+    return await first(connection, statement, CaseRow)
+
+
+async def cases_page(connection: AsyncConnection, account_id: UUID, window: Window) -> list[CaseRow]:
+    """Return a page of the account's cases, newest first; the key is the number, given in the order of opening."""
+    statement = windowed(
+        select(*_CASE).where(tables.cases.c.account_id == account_id), (tables.cases.c.number,), window
+    )
+    return newest_first([CaseRow(*record) for record in await connection.execute(statement)], window)
+
+
+async def cases_count(connection: AsyncConnection, account_id: UUID) -> int:
+    return await count(connection, tables.cases, [tables.cases.c.account_id == account_id])
+
+
+class LockedCase(NamedTuple):
+    """A case and its subject, locked until the transaction ends."""
+
+    case: CaseRow
+    subject: SubjectRow
+
+
+async def lock_case(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> LockedCase | None:
+    statement = (
+        select(*_CASE, *_SUBJECT)
+        .join(tables.subjects, tables.subjects.c.id == tables.cases.c.subject_id)
+        .where(tables.cases.c.account_id == account_id, tables.cases.c.id == case_id)
+        .with_for_update(of=[tables.cases, tables.subjects])
+    )
+    record = (await connection.execute(statement)).first()
+    if record is None:
+        return None
+    return LockedCase(CaseRow(*record[: len(_CASE)]), SubjectRow(*record[len(_CASE) :]))
+
+
+async def lock_subject(
+    connection: AsyncConnection, account_id: UUID, type: str, external_ref: str
+) -> SubjectRow | None:
+    statement = (
+        select(*_SUBJECT)
+        .where(
+            tables.subjects.c.account_id == account_id,
+            tables.subjects.c.type == type,
+            tables.subjects.c.external_ref == external_ref,
+        )
+        .with_for_update()
+    )
+    return await first(connection, statement, SubjectRow)
+
+
+async def active_case_of(connection: AsyncConnection, subject_id: UUID) -> CaseRow | None:
+    statement = select(*_CASE).where(tables.cases.c.subject_id == subject_id, tables.cases.c.status != "CLOSED")
+    return await first(connection, statement, CaseRow)

@@ -1,0 +1,118 @@
+"""The action log and its comments: by id, and for each case a part of its log."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import models as tables
+from app.db.among import among
+from app.db.repository.window import Window, grouped, in_order
+from app.db.rows import ActionRow, CommentRow, columns
+from app.domain.model import ActionType
+
+_ACTION = columns(ActionRow, tables.case_actions)
+_COMMENT = columns(CommentRow, tables.comments)
+
+
+async def actions_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[ActionRow | None]:
+    statement = select(*_ACTION).where(
+        tables.case_actions.c.account_id == account_id, among(tables.case_actions.c.id, ids)
+    )
+    return in_order(ids, (ActionRow(*record) for record in await connection.execute(statement)))
+
+
+async def actions_by_case(
+    connection: AsyncConnection,
+    account_id: UUID,
+    case_ids: Sequence[UUID],
+    window: Window,
+    types: frozenset[ActionType] | None = None,
+) -> list[list[ActionRow]]:
+    """Return for each case the same *window* of its log, newest first; the key is seq."""
+    column = tables.case_actions.c
+    rank = func.row_number().over(
+        partition_by=column.case_id, order_by=column.seq.asc() if window.backward else column.seq.desc()
+    )
+    ranked = select(*_ACTION, rank.label("rank")).where(
+        column.account_id == account_id, among(column.case_id, case_ids), *_log_conditions(window, types)
+    )
+    page = ranked.subquery()
+    statement = (
+        select(*columns(ActionRow, page)).where(page.c.rank <= window.limit).order_by(page.c.case_id, page.c.seq.desc())
+    )
+    return grouped(case_ids, (ActionRow(*record) for record in await connection.execute(statement)), "case_id")
+
+
+def _log_conditions(window: Window, types: frozenset[ActionType] | None) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if window.after is not None:
+        conditions.append(tables.case_actions.c.seq < window.after[0])
+    if window.before is not None:
+        conditions.append(tables.case_actions.c.seq > window.before[0])
+    if types is not None:
+        conditions.append(tables.case_actions.c.type.in_(sorted(types)))
+    return conditions
+
+
+async def action_counts(
+    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], types: frozenset[ActionType]
+) -> list[int]:
+    """Return for each case how many rows of these *types* its log has."""
+    column = tables.case_actions.c
+    statement = (
+        select(column.case_id, func.count())
+        .where(column.account_id == account_id, among(column.case_id, case_ids), column.type.in_(sorted(types)))
+        .group_by(column.case_id)
+    )
+    counts: dict[UUID, int] = {record[0]: record[1] for record in await connection.execute(statement)}
+    return [counts.get(case_id, 0) for case_id in case_ids]
+
+
+async def actions_since(
+    connection: AsyncConnection, account_id: UUID, case_id: UUID, seq: int, limit: int
+) -> list[ActionRow]:
+    """Return the first *limit* rows of the case's log that came after *seq*, oldest first."""
+    column = tables.case_actions.c
+    statement = (
+        select(*_ACTION)
+        .where(column.account_id == account_id, column.case_id == case_id, column.seq > seq)
+        .order_by(column.seq)
+        .limit(limit)
+    )
+    return [ActionRow(*record) for record in await connection.execute(statement)]
+
+
+async def comments_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[CommentRow | None]:
+    statement = select(*_COMMENT).where(tables.comments.c.account_id == account_id, among(tables.comments.c.id, ids))
+    return in_order(ids, (CommentRow(*record) for record in await connection.execute(statement)))
+
+
+class IdempotencyRecord(NamedTuple):
+    fingerprint: str
+    action_id: UUID
+
+
+async def idempotency_record(
+    connection: AsyncConnection, token_id: UUID, key: str, not_before: datetime
+) -> IdempotencyRecord | None:
+    column = tables.idempotency_records.c
+    statement = select(column.fingerprint, column.action_id).where(
+        column.token_id == token_id, column.key == key, column.created_at >= not_before
+    )
+    record = (await connection.execute(statement)).first()
+    return record and IdempotencyRecord(*record)
+
+
+async def case_ids(connection: AsyncConnection, account_id: UUID, after: UUID | None, limit: int) -> Sequence[UUID]:
+    """Return the next *limit* ids of the account's cases, and of cases that only its log's rows know, in order."""
+    known = select(tables.cases.c.id).where(tables.cases.c.account_id == account_id)
+    logged = select(tables.case_actions.c.case_id).where(tables.case_actions.c.account_id == account_id)
+    ids = known.union(logged).subquery()
+    statement = select(ids.c.id).order_by(ids.c.id).limit(limit)
+    if after is not None:
+        statement = statement.where(ids.c.id > after)
+    return (await connection.scalars(statement)).all()

@@ -1,0 +1,33 @@
+"""What an id is, whatever it is."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import Table, literal, select, union_all
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import models as tables
+from app.db.among import among
+
+_NODES: Mapping[str, Table] = {
+    "User": tables.users,
+    "Subject": tables.subjects,
+    "Case": tables.cases,
+    "CaseAction": tables.case_actions,
+    "Comment": tables.comments,
+    "Override": tables.overrides,
+}
+
+
+async def kinds_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[str | None]:
+    """Return of each id what it is: the name of its type in the API, or None."""
+    found = union_all(
+        *(
+            select(table.c.id, literal(kind).label("kind")).where(
+                table.c.account_id == account_id, among(table.c.id, ids)
+            )
+            for kind, table in _NODES.items()
+        )
+    )
+    kinds: dict[UUID, str] = {record[0]: record[1] for record in await connection.execute(found)}
+    return [kinds.get(id) for id in ids]

@@ -1,0 +1,114 @@
+"""Users with their roles: by id, by the page, and as the reviewers of overrides."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import models as tables
+from app.db.among import among
+from app.db.repository.window import Window, count, in_order, windowed
+from app.db.rows import AccountRow, UserRow, columns
+from app.domain.model import Candidate, Role
+
+_USER = columns(UserRow, tables.users)
+
+
+def _with_roles(records: Iterable[Any]) -> list[UserRow]:
+    """Fold the lines of a join with roles, one for each role, into users; the order of first sight stays."""
+    people: dict[tuple[Any, ...], list[Role]] = {}
+    for *values, role in records:
+        roles = people.setdefault(tuple(values), [])
+        if role is not None:
+            roles.append(role)
+    return [UserRow(*(*values, tuple(sorted(roles)))) for values, roles in people.items()]
+
+
+async def users_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[UserRow | None]:
+    statement = (
+        select(*_USER, tables.user_roles.c.role)
+        .outerjoin(tables.user_roles, tables.user_roles.c.user_id == tables.users.c.id)
+        .where(tables.users.c.account_id == account_id, among(tables.users.c.id, ids))
+    )
+    return in_order(ids, _with_roles(await connection.execute(statement)))
+
+
+async def candidates(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Candidate]:
+    """Return those of *ids* who are in the account, as candidates for a review."""
+    found = await users_by_id(connection, account_id, ids)
+    return {user.id: Candidate(user.id, user.active, frozenset(user.roles)) for user in found if user is not None}
+
+
+def _people(account_id: UUID, role: Role | None, active: bool | None) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [tables.users.c.account_id == account_id]
+    if role is not None:
+        conditions.append(
+            select(tables.user_roles.c.role)
+            .where(tables.user_roles.c.user_id == tables.users.c.id, tables.user_roles.c.role == role)
+            .exists()
+        )
+    if active is not None:
+        conditions.append(tables.users.c.active == active)
+    return conditions
+
+
+async def users_page(
+    connection: AsyncConnection, account_id: UUID, window: Window, role: Role | None, active: bool | None
+) -> list[UserRow]:
+    page = windowed(
+        select(*_USER).where(*_people(account_id, role, active)), (tables.users.c.created_at, tables.users.c.id), window
+    ).subquery()
+    statement = (
+        select(page, tables.user_roles.c.role)
+        .outerjoin(tables.user_roles, tables.user_roles.c.user_id == page.c.id)
+        .order_by(page.c.created_at.desc(), page.c.id.desc())
+    )
+    return _with_roles(await connection.execute(statement))
+
+
+async def users_count(connection: AsyncConnection, account_id: UUID, role: Role | None, active: bool | None) -> int:
+    return await count(connection, tables.users, _people(account_id, role, active))
+
+
+async def reviewers_by_override(
+    connection: AsyncConnection, account_id: UUID, override_ids: Sequence[UUID]
+) -> list[list[UserRow]]:
+    """Return for each override the people who are asked to decide, in the order in which they were named."""
+    link = tables.override_reviewers.c
+    statement = (
+        select(link.override_id, *_USER, tables.user_roles.c.role)
+        .join(tables.users, tables.users.c.id == link.reviewer_id)
+        .outerjoin(tables.user_roles, tables.user_roles.c.user_id == tables.users.c.id)
+        .where(tables.users.c.account_id == account_id, among(link.override_id, override_ids))
+        .order_by(link.override_id, link.position)
+    )
+    lines: dict[UUID, list[Any]] = {}
+    for override_id, *record in await connection.execute(statement):
+        lines.setdefault(override_id, []).append(record)
+    return [_with_roles(lines.get(override_id, ())) for override_id in override_ids]
+
+
+async def account_of(connection: AsyncConnection, user_id: UUID) -> UUID | None:
+    """Return the account that the person is in, None where there is no such person."""
+    return await connection.scalar(select(tables.users.c.account_id).where(tables.users.c.id == user_id))
+
+
+async def accounts(connection: AsyncConnection) -> list[AccountRow]:
+    """Return all accounts, the oldest first: for the command line, which stands above them."""
+    statement = select(*columns(AccountRow, tables.accounts)).order_by(
+        tables.accounts.c.created_at, tables.accounts.c.id
+    )
+    return [AccountRow(*record) for record in await connection.execute(statement)]
+
+
+async def users(connection: AsyncConnection, account_id: UUID) -> list[UserRow]:
+    """Return all people of an account, the oldest first: for the command line."""
+    statement = (
+        select(*_USER, tables.user_roles.c.role)
+        .outerjoin(tables.user_roles, tables.user_roles.c.user_id == tables.users.c.id)
+        .where(tables.users.c.account_id == account_id)
+        .order_by(tables.users.c.created_at, tables.users.c.id)
+    )
+    return _with_roles(await connection.execute(statement))

@@ -1,0 +1,53 @@
+"""API tokens: one with its user and account for authentication, and an account's as a list."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import models as tables
+from app.db.rows import AccountRow, TokenRow, UserRow, columns
+from app.domain.model import Role
+
+_TOKEN = columns(TokenRow, tables.api_tokens)
+_USER = columns(UserRow, tables.users)
+_ACCOUNT = columns(AccountRow, tables.accounts)
+
+
+class FoundToken(NamedTuple):
+    token: TokenRow
+    user: UserRow
+    account: AccountRow
+
+
+async def token_by_hash(connection: AsyncConnection, secret_hash: str) -> FoundToken | None:
+    """Return the token with its user and its account, whatever account that is, by one statement."""
+    statement = (
+        select(*_TOKEN, *_USER, *_ACCOUNT, tables.user_roles.c.role)
+        .select_from(tables.api_tokens)
+        .join(tables.users, tables.users.c.id == tables.api_tokens.c.user_id)
+        .join(tables.accounts, tables.accounts.c.id == tables.api_tokens.c.account_id)
+        .outerjoin(tables.user_roles, tables.user_roles.c.user_id == tables.users.c.id)
+        .where(tables.api_tokens.c.secret_hash == secret_hash)
+    )
+    records = (await connection.execute(statement)).all()
+    if not records:
+        return None
+    record = list(records[0])
+    token, record = record[: len(_TOKEN)], record[len(_TOKEN) :]
+    user, account = record[: len(_USER)], record[len(_USER) : -1]
+    roles: list[Role] = sorted(line[-1] for line in records if line[-1] is not None)
+    return FoundToken(TokenRow(*token), UserRow(*(*user, tuple(roles))), AccountRow(*account))
+
+
+async def tokens_of(
+    connection: AsyncConnection, account_id: UUID | None = None, user_id: UUID | None = None
+) -> list[TokenRow]:
+    """Return the tokens of an account or of a user, or all, the oldest first."""
+    statement = select(*_TOKEN).order_by(tables.api_tokens.c.created_at, tables.api_tokens.c.id)
+    if account_id is not None:
+        statement = statement.where(tables.api_tokens.c.account_id == account_id)
+    if user_id is not None:
+        statement = statement.where(tables.api_tokens.c.user_id == user_id)
+    return [TokenRow(*record) for record in await connection.execute(statement)]

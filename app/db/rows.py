@@ -1,0 +1,161 @@
+"""Light rows: what the database layer hands out, slotted and frozen, in the words of DOMAIN.md.
+
+They carry ids of other things, never the things themselves; whoever needs those asks for them by the batch.
+"""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, FromClause
+
+from app.domain.model import (
+    ActionType,
+    CaseStatus,
+    EvaluationStatus,
+    Language,
+    OverrideFacts,
+    OverrideStatus,
+    RequestedStatus,
+    Resolution,
+    Role,
+    SubjectType,
+)
+
+
+class Row(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    id: UUID
+    name: str
+    default_language: Language
+    cases_enabled: bool
+    overrides_enabled: bool
+    restrict_to_assigned_reviewers: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A token without its secret, of which there is only the SHA-256."""
+
+    id: UUID
+    account_id: UUID
+    user_id: UUID
+    name: str
+    scopes: str
+    prefix: str
+    secret_hash: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    id: UUID
+    email: str
+    display_name: str
+    active: bool
+    language: Language | None
+    created_at: datetime
+    roles: tuple[Role, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectRow:
+    id: UUID
+    type: SubjectType
+    external_ref: str
+    label: str
+    country_code: str | None
+    evaluation_status: EvaluationStatus
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    id: UUID
+    number: int
+    subject_id: UUID
+    subject_status_at_opening: EvaluationStatus
+    title: str
+    description: str | None
+    status: CaseStatus
+    resolution: Resolution | None
+    created_by_id: UUID
+    created_at: datetime
+    updated_at: datetime
+    closed_by_id: UUID | None
+    closed_at: datetime | None
+    version: int
+    action_count: int
+    head_hash: str
+
+    @property
+    def reference(self) -> str:
+        return f"CASE-{self.number:06}"
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRow:
+    id: UUID
+    case_id: UUID
+    seq: int
+    type: ActionType
+    user_id: UUID
+    comment_id: UUID | None
+    override_id: UUID | None
+    status_before: CaseStatus | None
+    status_after: CaseStatus
+    resolution: Resolution | None
+    created_at: datetime
+    request_id: str
+    prev_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommentRow:
+    id: UUID
+    case_id: UUID
+    author_id: UUID
+    body: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideRow:
+    id: UUID
+    case_id: UUID
+    subject_id: UUID
+    created_by_id: UUID
+    requested_status: RequestedStatus
+    status: OverrideStatus
+    subject_status_at_request: EvaluationStatus
+    decided_by_id: UUID | None
+    decided_at: datetime | None
+    version: int
+    created_at: datetime
+
+    def facts(self, reviewer_ids: frozenset[UUID]) -> OverrideFacts:
+        """Return what a decision must know of this override."""
+        return OverrideFacts(
+            id=self.id,
+            creator_id=self.created_by_id,
+            status=self.status,
+            requested_status=self.requested_status,
+            subject_status_at_request=self.subject_status_at_request,
+            reviewer_ids=reviewer_ids,
+        )
+
+
+def columns(row: type[Any], table: FromClause) -> list[ColumnElement[Any]]:
+    """Return *table*'s columns in the order of *row*'s fields, so that `row(*record)` makes one."""
+    return [table.c[field.name] for field in fields(row) if field.name in table.c]

@@ -1,0 +1,87 @@
+"""The commands: what an actor asks for, already of the right shape. Whether it may be done is decided elsewhere."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from app.domain.model import ActionType, EvaluationStatus, RequestedStatus, Resolution, SubjectType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What all commands share. `comment` is trimmed and 1..10 000 characters long, or None."""
+
+    action: ClassVar[ActionType]
+    comment: str | None = None
+    expected_version: int | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectDetails:
+    """The check that a case is about. `evaluation_status` None: keep what is known, else UNEVALUATED."""
+
+    type: SubjectType
+    external_ref: str
+    label: str
+    country_code: str | None = None
+    evaluation_status: EvaluationStatus | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCase(Command):
+    """Open a case; `expected_version` is the known subject's, 0 for one that must be new."""
+
+    action = ActionType.OPEN
+    subject: SubjectDetails
+    title: str
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseCommand(Command):
+    """A command on an existing case; `expected_version` is the case's."""
+
+    case_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddComment(CaseCommand):
+    action = ActionType.COMMENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestOverride(CaseCommand):
+    """Ask reviewers (1..10, distinct) for another result; the comment is the reason."""
+
+    action = ActionType.REQUEST_OVERRIDE
+    requested_status: RequestedStatus
+    reviewer_ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionCommand(CaseCommand):
+    """A command on the named override, or else on the pending one."""
+
+    override_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptOverride(DecisionCommand):
+    action = ActionType.ACCEPT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefuseOverride(DecisionCommand):
+    action = ActionType.REFUSE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOverride(DecisionCommand):
+    action = ActionType.CANCEL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseCase(CaseCommand):
+    action = ActionType.CLOSE
+    resolution: Resolution | None = None

@@ -1,0 +1,231 @@
+"""The tree of refusals: every answer other than yes, as DOMAIN.md's section 6 lists them.
+
+A refusal is a code, the input field it is about, and the values that its message names. The words are in `app.locale`.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+
+class ErrorCode(StrEnum):
+    """Stable, language-free names of refusals."""
+
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    TOKEN_EXPIRED = "TOKEN_EXPIRED"
+    FEATURE_DISABLED = "FEATURE_DISABLED"
+    INSUFFICIENT_SCOPE = "INSUFFICIENT_SCOPE"
+    USER_INACTIVE = "USER_INACTIVE"
+    ROLE_REQUIRED = "ROLE_REQUIRED"
+    SELF_REVIEW_FORBIDDEN = "SELF_REVIEW_FORBIDDEN"
+    NOT_ASSIGNED_REVIEWER = "NOT_ASSIGNED_REVIEWER"
+    NOT_OVERRIDE_CREATOR = "NOT_OVERRIDE_CREATOR"
+    NOT_FOUND = "NOT_FOUND"
+    CASE_CLOSED = "CASE_CLOSED"
+    ACTIVE_CASE_EXISTS = "ACTIVE_CASE_EXISTS"
+    OVERRIDE_PENDING = "OVERRIDE_PENDING"
+    OVERRIDE_ALREADY_ACTIVE = "OVERRIDE_ALREADY_ACTIVE"
+    NO_PENDING_OVERRIDE = "NO_PENDING_OVERRIDE"
+    OVERRIDE_NOT_PENDING = "OVERRIDE_NOT_PENDING"
+    SUBJECT_CHANGED = "SUBJECT_CHANGED"
+    SUBJECT_NOT_OVERRIDABLE = "SUBJECT_NOT_OVERRIDABLE"
+    OVERRIDE_NO_CHANGE = "OVERRIDE_NO_CHANGE"
+    VERSION_CONFLICT = "VERSION_CONFLICT"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    REQUIRED = "REQUIRED"
+    INVALID_ID = "INVALID_ID"
+    INVALID_INPUT = "INVALID_INPUT"
+    TOO_LONG = "TOO_LONG"
+    REVIEWER_REQUIRED = "REVIEWER_REQUIRED"
+    TOO_MANY_REVIEWERS = "TOO_MANY_REVIEWERS"
+    CREATOR_CANNOT_REVIEW = "CREATOR_CANNOT_REVIEW"
+    INVALID_REVIEWER = "INVALID_REVIEWER"
+    INVALID_CURSOR = "INVALID_CURSOR"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+class Refusal(Exception):
+    """One reason why something was not done.
+
+    `path` leads to the argument it is about, as in `("input", "reviewerIds", "0")`. The keyword arguments are the
+    values that the message names; they must be just the ones that the class declares in `names`.
+    """
+
+    code: ClassVar[ErrorCode]
+    names: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, *path: str, **params: object) -> None:
+        if params.keys() != self.names:
+            raise TypeError(f"{type(self).__name__} takes {sorted(self.names)}, not {sorted(params)}")
+        super().__init__(self.code.value)
+        self.path = path
+        self.params = params
+
+
+class InputRefused(Exception):
+    """All that is wrong with the shape of one input, together."""
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        super().__init__(", ".join(refusal.code for refusal in refusals))
+        self.refusals = tuple(refusals)
+
+
+# --- Who are you -----------------------------------------------------------------------------------------------------
+
+
+class Unauthenticated(Refusal):
+    code = ErrorCode.UNAUTHENTICATED
+
+
+class TokenExpired(Unauthenticated):
+    code = ErrorCode.TOKEN_EXPIRED
+
+
+# --- You may not -----------------------------------------------------------------------------------------------------
+
+
+class AccessRefused(Refusal):
+    """The account, the token or the person may not, whatever the state of the case."""
+
+
+class FeatureDisabled(AccessRefused):
+    code = ErrorCode.FEATURE_DISABLED
+    names = frozenset({"feature"})
+
+
+class InsufficientScope(AccessRefused):
+    code = ErrorCode.INSUFFICIENT_SCOPE
+    names = frozenset({"scope"})
+
+
+class UserInactive(AccessRefused):
+    code = ErrorCode.USER_INACTIVE
+
+
+class RoleRequired(AccessRefused):
+    code = ErrorCode.ROLE_REQUIRED
+    names = frozenset({"roles"})
+
+
+class SelfReviewForbidden(AccessRefused):
+    code = ErrorCode.SELF_REVIEW_FORBIDDEN
+
+
+class NotAssignedReviewer(AccessRefused):
+    code = ErrorCode.NOT_ASSIGNED_REVIEWER
+
+
+class NotOverrideCreator(AccessRefused):
+    code = ErrorCode.NOT_OVERRIDE_CREATOR
+
+
+# --- There is no such thing ------------------------------------------------------------------------------------------
+
+
+class NotFound(Refusal):
+    """Absent, or another account's: the same answer."""
+
+    code = ErrorCode.NOT_FOUND
+    names = frozenset({"resource"})
+
+
+# --- Not now ---------------------------------------------------------------------------------------------------------
+
+
+class StateRefused(Refusal):
+    """The case, its override or its subject is not in a state that allows it; `case_id` is set where it is known."""
+
+    case_id: UUID | None = None
+
+
+class CaseClosed(StateRefused):
+    code = ErrorCode.CASE_CLOSED
+
+
+class ActiveCaseExists(StateRefused):
+    code = ErrorCode.ACTIVE_CASE_EXISTS
+
+
+class OverridePending(StateRefused):
+    code = ErrorCode.OVERRIDE_PENDING
+
+
+class OverrideAlreadyActive(StateRefused):
+    code = ErrorCode.OVERRIDE_ALREADY_ACTIVE
+
+
+class NoPendingOverride(StateRefused):
+    code = ErrorCode.NO_PENDING_OVERRIDE
+
+
+class OverrideNotPending(StateRefused):
+    code = ErrorCode.OVERRIDE_NOT_PENDING
+    names = frozenset({"status"})
+
+
+class SubjectChanged(StateRefused):
+    code = ErrorCode.SUBJECT_CHANGED
+
+
+class SubjectNotOverridable(StateRefused):
+    code = ErrorCode.SUBJECT_NOT_OVERRIDABLE
+    names = frozenset({"status"})
+
+
+class OverrideNoChange(StateRefused):
+    code = ErrorCode.OVERRIDE_NO_CHANGE
+
+
+# --- Somebody was faster ---------------------------------------------------------------------------------------------
+
+
+class VersionConflict(Refusal):
+    code = ErrorCode.VERSION_CONFLICT
+    names = frozenset({"expected", "actual"})
+
+
+class IdempotencyKeyReused(Refusal):
+    code = ErrorCode.IDEMPOTENCY_KEY_REUSED
+
+
+# --- Wrong input -----------------------------------------------------------------------------------------------------
+
+
+class Required(Refusal):
+    code = ErrorCode.REQUIRED
+
+
+class InvalidId(Refusal):
+    code = ErrorCode.INVALID_ID
+
+
+class InvalidInput(Refusal):
+    code = ErrorCode.INVALID_INPUT
+
+
+class TooLong(Refusal):
+    code = ErrorCode.TOO_LONG
+    names = frozenset({"max"})
+
+
+class ReviewerRequired(Refusal):
+    code = ErrorCode.REVIEWER_REQUIRED
+
+
+class TooManyReviewers(Refusal):
+    code = ErrorCode.TOO_MANY_REVIEWERS
+    names = frozenset({"max"})
+
+
+class CreatorCannotReview(Refusal):
+    code = ErrorCode.CREATOR_CANNOT_REVIEW
+
+
+class InvalidReviewer(Refusal):
+    code = ErrorCode.INVALID_REVIEWER
+    names = frozenset({"id"})
+
+
+class InvalidCursor(Refusal):
+    code = ErrorCode.INVALID_CURSOR

@@ -1,0 +1,139 @@
+"""The words of the case domain: enums, the actor, and the facts that a decision needs.
+
+It decides nothing; `workflow` does.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+
+class Language(StrEnum):
+    EN = "EN"
+    FR = "FR"
+
+
+class Feature(StrEnum):
+    """What an account may have switched on."""
+
+    CASES = "cases"
+    OVERRIDES = "overrides"
+
+
+class Role(StrEnum):
+    """What a person may do."""
+
+    CONTRIBUTOR = "CONTRIBUTOR"
+    REVIEWER = "REVIEWER"
+    ADMIN = "ADMIN"
+
+
+class Scope(StrEnum):
+    """What a token may do, whoever holds it."""
+
+    CASES_READ = "cases_read"
+    CASES_WRITE = "cases_write"
+    DOCUMENTS_READ = "documents_read"
+    DOCUMENTS_WRITE = "documents_write"
+    USERS_READ = "users_read"
+
+
+class SubjectType(StrEnum):
+    COMPANY_ACCOUNT_CHECK = "COMPANY_ACCOUNT_CHECK"
+    COMPANY_ACCOUNT_AUDIT = "COMPANY_ACCOUNT_AUDIT"
+
+
+class EvaluationStatus(StrEnum):
+    PENDING = "PENDING"
+    FAVORABLE = "FAVORABLE"
+    UNFAVORABLE = "UNFAVORABLE"
+    ANOMALY = "ANOMALY"
+    UNCONFIRMED = "UNCONFIRMED"
+    UNEVALUATED = "UNEVALUATED"
+
+
+class RequestedStatus(StrEnum):
+    """The results that an override can ask for; each is an `EvaluationStatus` of the same name."""
+
+    FAVORABLE = "FAVORABLE"
+    UNFAVORABLE = "UNFAVORABLE"
+
+
+class CaseStatus(StrEnum):
+    OPEN = "OPEN"
+    IN_PROGRESS = "IN_PROGRESS"
+    PENDING_REVIEW = "PENDING_REVIEW"
+    RESOLVED = "RESOLVED"
+    CLOSED = "CLOSED"
+
+
+class OverrideStatus(StrEnum):
+    PENDING = "PENDING"
+    ACCEPTED = "ACCEPTED"
+    REFUSED = "REFUSED"
+    CANCELLED = "CANCELLED"
+
+
+class Resolution(StrEnum):
+    OVERRIDE_APPLIED = "OVERRIDE_APPLIED"
+    RESULT_CONFIRMED = "RESULT_CONFIRMED"
+    NOT_CONCLUSIVE = "NOT_CONCLUSIVE"
+    DUPLICATE = "DUPLICATE"
+    OPENED_IN_ERROR = "OPENED_IN_ERROR"
+
+
+class ActionType(StrEnum):
+    OPEN = "OPEN"
+    COMMENT = "COMMENT"
+    REQUEST_OVERRIDE = "REQUEST_OVERRIDE"
+    ACCEPT = "ACCEPT"
+    REFUSE = "REFUSE"
+    CANCEL = "CANCEL"
+    CLOSE = "CLOSE"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: one person, through one token, in one account."""
+
+    account_id: UUID
+    user_id: UUID
+    token_id: UUID
+    active: bool
+    roles: frozenset[Role]
+    scopes: frozenset[Scope]
+    features: frozenset[Feature]
+    restrict_to_assigned_reviewers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideFacts:
+    """What a decision must know of one override."""
+
+    id: UUID
+    creator_id: UUID
+    status: OverrideStatus
+    requested_status: RequestedStatus
+    subject_status_at_request: EvaluationStatus
+    reviewer_ids: frozenset[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """What a decision must know of one case.
+
+    `override` is the one that the actor named, else the pending one; None where there is neither.
+    """
+
+    status: CaseStatus
+    subject_status: EvaluationStatus
+    override: OverrideFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Somebody who was named as a reviewer."""
+
+    user_id: UUID
+    active: bool
+    roles: frozenset[Role]

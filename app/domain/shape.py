@@ -1,0 +1,113 @@
+"""The shape of an input: every field is checked, and all that is wrong is refused together.
+
+No database and no state: whether a thing exists is asked later.
+"""
+
+import re
+from collections.abc import Sequence
+from uuid import UUID
+
+from app.domain.errors import (
+    InputRefused,
+    InvalidId,
+    InvalidInput,
+    Refusal,
+    Required,
+    ReviewerRequired,
+    TooLong,
+    TooManyReviewers,
+)
+
+COMMENT_MAX = 10_000
+TITLE_MAX = 200
+DESCRIPTION_MAX = 10_000
+REVIEWERS_MAX = 10
+VERSION_MAX = 2**31 - 1
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_COUNTRY_CODE = re.compile(r"[A-Z]{2}")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_NOBODY = UUID(int=0)
+
+
+def parse_id(value: str) -> UUID | None:
+    """Return *value* as a UUID of the canonical 36-character form (RFC 9562, section 4), or None."""
+    return UUID(value) if _UUID.fullmatch(value) else None
+
+
+class Shape:
+    """Checks the fields of one input and collects what is wrong; `finish` refuses it all at once.
+
+    Each method returns a value of the right type even where it has noted a fault, so that a caller checks every field.
+    """
+
+    def __init__(self, *root: str) -> None:
+        self._root = root
+        self._refusals: list[Refusal] = []
+
+    def finish(self) -> None:
+        """Refuse, if anything was noted. Raises: InputRefused, with every fault."""
+        if self._refusals:
+            raise InputRefused(self._refusals)
+
+    def id(self, value: str, *path: str) -> UUID:
+        """Return *value* as a UUID."""
+        parsed = parse_id(value)
+        if parsed is None:
+            self._note(InvalidId(*self._root, *path))
+        return parsed or _NOBODY
+
+    def text(self, value: str | None, *path: str, maximum: int) -> str:
+        """Return *value* trimmed: 1 to *maximum* characters, without NUL or lone surrogates."""
+        trimmed = (value or "").strip()
+        if not trimmed:
+            self._note(Required(*self._root, *path))
+        elif len(trimmed) > maximum:
+            self._note(TooLong(*self._root, *path, max=maximum))
+        elif _UNSTORABLE.search(trimmed):
+            self._note(InvalidInput(*self._root, *path))
+        return trimmed
+
+    def optional_text(self, value: str | None, *path: str, maximum: int) -> str | None:
+        """Return *value* as `text` does, or None where it is null or blank."""
+        if value is None or not value.strip():
+            return None
+        return self.text(value, *path, maximum=maximum)
+
+    def reviewers(self, values: Sequence[str], *path: str) -> tuple[UUID, ...]:
+        """Return 1 to 10 distinct ids."""
+        if not values:
+            self._note(ReviewerRequired(*self._root, *path))
+        if len(values) > REVIEWERS_MAX:
+            self._note(TooManyReviewers(*self._root, *path, max=REVIEWERS_MAX))
+            return ()
+        ids: list[UUID] = []
+        for index, value in enumerate(values):
+            reviewer_id = self.id(value, *path, str(index))
+            if reviewer_id in ids and reviewer_id is not _NOBODY:
+                self._note(InvalidInput(*self._root, *path, str(index)))
+            ids.append(reviewer_id)
+        return tuple(ids)
+
+    def country_code(self, value: str | None, *path: str) -> str | None:
+        """Return *value* as two capital letters (the form of ISO 3166-1 alpha-2), or None."""
+        return self._matching(_COUNTRY_CODE, value, *path)
+
+    def idempotency_key(self, value: str | None, *path: str) -> str | None:
+        """Return *value*, 1 to 128 of `[A-Za-z0-9_-]`, or None."""
+        return self._matching(_IDEMPOTENCY_KEY, value, *path)
+
+    def version(self, value: int | None, *path: str) -> int | None:
+        """Return *value*, a version that a row can have, or None."""
+        if value is not None and not 0 <= value <= VERSION_MAX:
+            self._note(InvalidInput(*self._root, *path))
+        return value
+
+    def _matching(self, pattern: re.Pattern[str], value: str | None, *path: str) -> str | None:
+        if value is not None and not pattern.fullmatch(value):
+            self._note(InvalidInput(*self._root, *path))
+        return value
+
+    def _note(self, refusal: Refusal) -> None:
+        self._refusals.append(refusal)

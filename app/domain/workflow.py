@@ -1,0 +1,299 @@
+"""The workflow: one table of who may do what, from which status to which, and the functions that read it.
+
+It knows neither the database nor the request: the same functions decide at the door, under the lock, and for what a
+viewer is shown as available.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from app.domain.errors import (
+    ActiveCaseExists,
+    CaseClosed,
+    CreatorCannotReview,
+    FeatureDisabled,
+    InsufficientScope,
+    InvalidReviewer,
+    NoPendingOverride,
+    NotAssignedReviewer,
+    NotOverrideCreator,
+    OverrideAlreadyActive,
+    OverrideNoChange,
+    OverrideNotPending,
+    OverridePending,
+    Refusal,
+    RoleRequired,
+    SelfReviewForbidden,
+    StateRefused,
+    SubjectChanged,
+    SubjectNotOverridable,
+    UserInactive,
+)
+from app.domain.model import (
+    ActionType,
+    Actor,
+    Candidate,
+    CaseFacts,
+    CaseStatus,
+    EvaluationStatus,
+    Feature,
+    OverrideFacts,
+    OverrideStatus,
+    RequestedStatus,
+    Role,
+    Scope,
+)
+
+
+class Relation(StrEnum):
+    """What the actor must be to the override."""
+
+    ANYBODY = "anybody"
+    CREATOR = "the override's creator"
+    REVIEWER = "not the override's creator"
+
+
+Guard = Callable[[CaseFacts, RequestedStatus | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One row of the table.
+
+    `roles`: any one of them is enough; none means that only the relation counts. `targets`: from status to status; from
+    any other status `otherwise` is the refusal, but a closed case always answers CaseClosed. `decision`: what the
+    override becomes. `guards` look at the subject, last of all checks. `about`: the input field that a refusal names.
+    """
+
+    roles: frozenset[Role]
+    relation: Relation
+    features: tuple[Feature, ...]
+    targets: Mapping[CaseStatus | None, CaseStatus]
+    otherwise: type[StateRefused]
+    decision: OverrideStatus | None = None
+    guards: tuple[Guard, ...] = ()
+    about: tuple[str, ...] = ("input", "caseId")
+
+
+def subject_is_overridable(facts: CaseFacts, requested: RequestedStatus | None) -> None:
+    """Refuse a subject that was never evaluated, or one that already has the *requested* status."""
+    if facts.subject_status is EvaluationStatus.UNEVALUATED:
+        raise SubjectNotOverridable("input", "caseId", status=facts.subject_status)
+    if requested is not None and facts.subject_status == requested.value:
+        raise OverrideNoChange("input", "requestedStatus")
+
+
+def subject_is_unchanged(facts: CaseFacts, _requested: RequestedStatus | None) -> None:
+    """Refuse when the subject's status is no longer the one that the request was made against."""
+    if facts.override is not None and facts.subject_status is not facts.override.subject_status_at_request:
+        raise SubjectChanged("input", "overrideId")
+
+
+_PARTICIPANTS = frozenset({Role.CONTRIBUTOR, Role.REVIEWER})
+_CASES = (Feature.CASES,)
+_OVERRIDES = (Feature.CASES, Feature.OVERRIDES)
+_OPEN, _IN_PROGRESS, _RESOLVED = CaseStatus.OPEN, CaseStatus.IN_PROGRESS, CaseStatus.RESOLVED
+_PENDING_REVIEW, _CLOSED = CaseStatus.PENDING_REVIEW, CaseStatus.CLOSED
+
+TRANSITIONS: Mapping[ActionType, Transition] = {
+    ActionType.OPEN: Transition(
+        roles=_PARTICIPANTS,
+        relation=Relation.ANYBODY,
+        features=_CASES,
+        targets={None: _OPEN},
+        otherwise=ActiveCaseExists,
+        about=("input", "subject"),
+    ),
+    ActionType.COMMENT: Transition(
+        roles=_PARTICIPANTS,
+        relation=Relation.ANYBODY,
+        features=_CASES,
+        targets={
+            _OPEN: _IN_PROGRESS,
+            _IN_PROGRESS: _IN_PROGRESS,
+            _PENDING_REVIEW: _PENDING_REVIEW,
+            _RESOLVED: _RESOLVED,
+        },
+        otherwise=CaseClosed,
+    ),
+    ActionType.REQUEST_OVERRIDE: Transition(
+        roles=frozenset({Role.CONTRIBUTOR}),
+        relation=Relation.ANYBODY,
+        features=_OVERRIDES,
+        targets={_OPEN: _PENDING_REVIEW, _IN_PROGRESS: _PENDING_REVIEW, _RESOLVED: _PENDING_REVIEW},
+        otherwise=OverrideAlreadyActive,
+        guards=(subject_is_overridable,),
+    ),
+    ActionType.ACCEPT: Transition(
+        roles=frozenset({Role.REVIEWER}),
+        relation=Relation.REVIEWER,
+        features=_OVERRIDES,
+        targets={_PENDING_REVIEW: _RESOLVED},
+        otherwise=NoPendingOverride,
+        decision=OverrideStatus.ACCEPTED,
+        guards=(subject_is_unchanged,),
+    ),
+    ActionType.REFUSE: Transition(
+        roles=frozenset({Role.REVIEWER}),
+        relation=Relation.REVIEWER,
+        features=_OVERRIDES,
+        targets={_PENDING_REVIEW: _IN_PROGRESS},
+        otherwise=NoPendingOverride,
+        decision=OverrideStatus.REFUSED,
+    ),
+    ActionType.CANCEL: Transition(
+        roles=frozenset(),
+        relation=Relation.CREATOR,
+        features=_OVERRIDES,
+        targets={_PENDING_REVIEW: _IN_PROGRESS},
+        otherwise=NoPendingOverride,
+        decision=OverrideStatus.CANCELLED,
+    ),
+    ActionType.CLOSE: Transition(
+        roles=_PARTICIPANTS,
+        relation=Relation.ANYBODY,
+        features=_CASES,
+        targets={_OPEN: _CLOSED, _IN_PROGRESS: _CLOSED, _RESOLVED: _CLOSED},
+        otherwise=OverridePending,
+    ),
+}
+
+CASE_ACTIONS: Sequence[ActionType] = tuple(action for action in ActionType if action is not ActionType.OPEN)
+"""The six actions on an existing case."""
+
+
+def admit(action: ActionType, actor: Actor) -> None:
+    """Refuse what the account or the token may not do, before any input is looked at.
+
+    Raises: FeatureDisabled, InsufficientScope.
+    """
+    for feature in TRANSITIONS[action].features:
+        if feature not in actor.features:
+            raise FeatureDisabled(feature=feature)
+    if Scope.CASES_WRITE not in actor.scopes:
+        raise InsufficientScope(scope=Scope.CASES_WRITE)
+
+
+def authorize_role(action: ActionType, actor: Actor) -> None:
+    """Refuse a person who may never do this.
+
+    Raises: UserInactive, RoleRequired.
+    """
+    if not actor.active:
+        raise UserInactive()
+    roles = TRANSITIONS[action].roles
+    if roles and not roles & actor.roles:
+        raise RoleRequired(roles=tuple(role for role in Role if role in roles))
+
+
+def authorize(action: ActionType, actor: Actor, override: OverrideFacts | None) -> None:
+    """Refuse a person who may not do this, or not to this *override*; tell nothing of any state.
+
+    Raises: UserInactive, RoleRequired, SelfReviewForbidden, NotAssignedReviewer, NotOverrideCreator.
+    """
+    authorize_role(action, actor)
+    if override is None:
+        return
+    is_creator = actor.user_id == override.creator_id
+    match TRANSITIONS[action].relation:
+        case Relation.CREATOR if not is_creator:
+            raise NotOverrideCreator("input", "overrideId")
+        case Relation.REVIEWER if is_creator:
+            raise SelfReviewForbidden("input", "overrideId")
+        case Relation.REVIEWER if actor.restrict_to_assigned_reviewers and actor.user_id not in override.reviewer_ids:
+            raise NotAssignedReviewer("input", "overrideId")
+
+
+def advance(action: ActionType, status: CaseStatus | None, override: OverrideFacts | None = None) -> CaseStatus:
+    """Return the status that follows *action*, or refuse.
+
+    *status* is None where there is no case yet. A decision looks at its *override* too.
+
+    Raises: StateRefused.
+    """
+    transition = TRANSITIONS[action]
+    if status is CaseStatus.CLOSED:
+        raise CaseClosed(*transition.about)
+    if transition.decision and override is not None and override.status is not OverrideStatus.PENDING:
+        raise OverrideNotPending("input", "overrideId", status=override.status)
+    if status not in transition.targets:
+        raise transition.otherwise(*transition.about)
+    return transition.targets[status]
+
+
+def guard(action: ActionType, facts: CaseFacts, requested: RequestedStatus | None = None) -> None:
+    """Refuse what the subject does not allow.
+
+    Raises: SubjectNotOverridable, OverrideNoChange, SubjectChanged.
+    """
+    for check in TRANSITIONS[action].guards:
+        check(facts, requested)
+
+
+def check_reviewers(actor: Actor, reviewer_ids: Sequence[UUID], candidates: Mapping[UUID, Candidate]) -> list[Refusal]:
+    """Return what is wrong with the people who are asked to review, in the order of *reviewer_ids*."""
+    refusals: list[Refusal] = []
+    for index, reviewer_id in enumerate(reviewer_ids):
+        path = ("input", "reviewerIds", str(index))
+        candidate = candidates.get(reviewer_id)
+        if reviewer_id == actor.user_id:
+            refusals.append(CreatorCannotReview(*path))
+        elif candidate is None or not candidate.active or Role.REVIEWER not in candidate.roles:
+            refusals.append(InvalidReviewer(*path, id=reviewer_id))
+    return refusals
+
+
+def allowed_from(status: CaseStatus) -> list[ActionType]:
+    """Return the actions that the table allows from *status*, whoever acts."""
+    return [action for action in CASE_ACTIONS if status in TRANSITIONS[action].targets]
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """What a viewer may do now: `refusal` is None, or just what the mutation would answer."""
+
+    action: ActionType
+    refusal: Refusal | None
+
+
+def available(actor: Actor, facts: CaseFacts) -> list[Availability]:
+    """Return each of the six actions with what the mutation would answer to *actor*, given good input."""
+    return [Availability(action, _refusal(action, actor, facts)) for action in CASE_ACTIONS]
+
+
+def _refusal(action: ActionType, actor: Actor, facts: CaseFacts) -> Refusal | None:
+    try:
+        admit(action, actor)
+        authorize(action, actor, facts.override)
+        advance(action, facts.status, facts.override)
+        guard(action, facts)
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
+def _names(items: AbstractSet[Role]) -> str:
+    return " or ".join(role.lower() for role in Role if role in items)
+
+
+def table() -> str:
+    """Return the table as Markdown: who, and the next status or the refusal from each status."""
+    head = ["action", "who", *CaseStatus]
+    lines = [head, ["---"] * len(head)]
+    for action in CASE_ACTIONS:
+        transition = TRANSITIONS[action]
+        who = [_names(transition.roles)] if transition.roles else []
+        if transition.relation is not Relation.ANYBODY:
+            who.append(transition.relation)
+        lines.append([action, ", ".join(who), *(_cell(action, status) for status in CaseStatus)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _cell(action: ActionType, status: CaseStatus) -> str:
+    try:
+        return f"→ {advance(action, status)}"
+    except StateRefused as refusal:
+        return refusal.code

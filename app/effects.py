@@ -1,0 +1,178 @@
+"""What each action writes beside its log row and the case's status.
+
+Each effect gets the draft of an action that is already allowed, writes its rows, and leaves the new state in the draft.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Table, insert, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import clock
+from app.db import models as tables
+from app.db.repository import overrides
+from app.db.rows import CaseRow, CommentRow, OverrideRow, SubjectRow
+from app.domain.commands import CloseCase, Command, RequestOverride, SubjectDetails
+from app.domain.errors import SubjectChanged
+from app.domain.model import ActionType, Actor, EvaluationStatus, OverrideStatus, Resolution
+from app.domain.workflow import TRANSITIONS
+
+
+@dataclass(slots=True)
+class Draft:
+    """An action that is allowed and not yet written. `before` is None while the case itself is new."""
+
+    connection: AsyncConnection
+    actor: Actor
+    command: Command
+    now: datetime
+    before: CaseRow | None
+    case: CaseRow
+    subject: SubjectRow
+    override: OverrideRow | None = None
+    reviewer_ids: tuple[UUID, ...] = ()
+
+    async def insert(self, table: Table, *rows: Any) -> None:
+        """Insert *rows*, which are in this account."""
+        await self.connection.execute(
+            insert(table), [{**asdict(row), "account_id": self.actor.account_id} for row in rows]
+        )
+
+    def new_comment(self) -> CommentRow | None:
+        """Return the comment that comes with the action, not yet inserted."""
+        if self.command.comment is None:
+            return None
+        return CommentRow(clock.new_id(), self.case.id, self.actor.user_id, self.command.comment, self.now)
+
+
+async def make_override(draft: Draft) -> None:
+    """Insert the override, PENDING, and the people who are asked to decide."""
+    command = draft.command
+    assert isinstance(command, RequestOverride)
+    draft.override = OverrideRow(
+        id=clock.new_id(),
+        case_id=draft.case.id,
+        subject_id=draft.subject.id,
+        created_by_id=draft.actor.user_id,
+        requested_status=command.requested_status,
+        status=OverrideStatus.PENDING,
+        subject_status_at_request=draft.subject.evaluation_status,
+        decided_by_id=None,
+        decided_at=None,
+        version=1,
+        created_at=draft.now,
+    )
+    draft.reviewer_ids = command.reviewer_ids
+    await draft.insert(tables.overrides, draft.override)
+    await draft.connection.execute(
+        insert(tables.override_reviewers),
+        [
+            {
+                "override_id": draft.override.id,
+                "reviewer_id": reviewer_id,
+                "position": position,
+                "created_by_id": draft.actor.user_id,
+            }
+            for position, reviewer_id in enumerate(command.reviewer_ids)
+        ],
+    )
+
+
+async def finish_override(draft: Draft) -> None:
+    """Give the override its last status. A creator who takes it back decides nothing, so no decider is recorded."""
+    status = TRANSITIONS[draft.command.action].decision
+    assert draft.override is not None and status is not None
+    is_decided = status is not OverrideStatus.CANCELLED
+    draft.override = replace(
+        draft.override,
+        status=status,
+        decided_by_id=draft.actor.user_id if is_decided else None,
+        decided_at=draft.now if is_decided else None,
+        version=draft.override.version + 1,
+    )
+    table = tables.overrides
+    await draft.connection.execute(
+        update(table)
+        .where(table.c.id == draft.override.id)
+        .values(
+            status=draft.override.status,
+            decided_by_id=draft.override.decided_by_id,
+            decided_at=draft.override.decided_at,
+            version=draft.override.version,
+        )
+    )
+
+
+async def apply_override(draft: Draft) -> None:
+    """Set the subject to the status that the override asked for."""
+    assert draft.override is not None
+    draft.subject = await _set_status(
+        draft.connection, draft.subject, EvaluationStatus(draft.override.requested_status.value)
+    )
+
+
+async def close_case(draft: Draft) -> None:
+    """Close with the resolution that was given, or with the one that the case's history suggests."""
+    assert isinstance(draft.command, CloseCase)
+    resolution = draft.command.resolution
+    if resolution is None:
+        accepted = await overrides.has_accepted_override(draft.connection, draft.case.id)
+        resolution = Resolution.OVERRIDE_APPLIED if accepted else Resolution.NOT_CONCLUSIVE
+    draft.case = replace(draft.case, resolution=resolution, closed_by_id=draft.actor.user_id, closed_at=draft.now)
+
+
+Effect = Callable[[Draft], Awaitable[None]]
+
+EFFECTS: Mapping[ActionType, Sequence[Effect]] = {
+    ActionType.OPEN: (),
+    ActionType.COMMENT: (),
+    ActionType.REQUEST_OVERRIDE: (make_override,),
+    ActionType.ACCEPT: (finish_override, apply_override),
+    ActionType.REFUSE: (finish_override,),
+    ActionType.CANCEL: (finish_override,),
+    ActionType.CLOSE: (close_case,),
+}
+
+
+async def find_or_make_subject(
+    connection: AsyncConnection, actor: Actor, details: SubjectDetails, known: SubjectRow | None
+) -> SubjectRow:
+    """Return the subject of a new case. A known one keeps its label and country; its newer status is taken over.
+
+    But opening a case makes no subject FAVORABLE that was not: that would be an override without a second person.
+
+    Raises: SubjectChanged.
+    """
+    status = details.evaluation_status
+    if known is None:
+        subject = SubjectRow(
+            id=clock.new_id(),
+            type=details.type,
+            external_ref=details.external_ref,
+            label=details.label,
+            country_code=details.country_code,
+            evaluation_status=status or EvaluationStatus.UNEVALUATED,
+            version=1,
+        )
+        row = {**asdict(subject), "account_id": actor.account_id}
+        await connection.execute(insert(tables.subjects), row)
+        return subject
+    if status is None or status is known.evaluation_status:
+        return known
+    if status is EvaluationStatus.FAVORABLE:
+        raise SubjectChanged("input", "subject", "evaluationStatus")
+    return await _set_status(connection, known, status)
+
+
+async def _set_status(connection: AsyncConnection, subject: SubjectRow, status: EvaluationStatus) -> SubjectRow:
+    changed = replace(subject, evaluation_status=status, version=subject.version + 1)
+    await connection.execute(
+        update(tables.subjects)
+        .where(tables.subjects.c.id == subject.id)
+        .values(evaluation_status=status, version=changed.version)
+    )
+    return changed

@@ -1,0 +1,58 @@
+"""Serving: prints where the gateway is and who may try it, then hands over to uvicorn."""
+
+import os
+from collections.abc import Sequence
+
+import orjson
+import typer
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from app.pages import DemoPerson
+from app.settings import PREFIX, Settings
+
+GRACE_S = 20
+
+
+def serve(settings: Settings, *, host: str, port: int, workers: int, people: Sequence[DemoPerson]) -> None:
+    """Serve until told to stop, with *workers* processes. *people* may try the demo."""
+    if people:
+        # The workers are other processes, which learn of the demo tokens from their environment.
+        os.environ[f"{PREFIX}DEMO_PEOPLE"] = orjson.dumps(people).decode()
+    config = uvicorn.Config(
+        "app.main:application",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    listener = config.bind_socket()
+    _greet(settings, host, listener.getsockname()[1], people)
+    if workers == 1:
+        uvicorn.Server(config).run(sockets=[listener])
+    else:
+        Multiprocess(config, [listener]).run()
+
+
+def _greet(settings: Settings, host: str, port: int, people: Sequence[DemoPerson]) -> None:
+    shown = "localhost" if host in ("0.0.0.0", "::", "127.0.0.1") else host  # noqa: S104  # compared, not bound
+    address = f"http://{shown}:{port}"
+    typer.echo(f"API:      {address}/graphql")
+    if settings.graphiql:
+        typer.echo(f"GraphiQL: {address}/graphiql")
+    if not people:
+        return
+    typer.echo("\nThe demo's people:")
+    width = max(len(person.display_name) for person in people)
+    for person in people:
+        typer.echo(f"  {person.display_name:{width}}  {person.token}  {', '.join(person.roles).lower()}")
+    query = '{"query": "{ viewer { user { displayName } } }"}'
+    typer.echo(
+        "\nTry it:\n"
+        f"  curl -s {address}/graphql -H 'Authorization: Bearer {people[0].token}'"
+        f" -H 'Content-Type: application/json' -d '{query}'\n"
+    )

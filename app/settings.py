@@ -1,0 +1,97 @@
+"""Settings: read once from `CASEGATE_*` variables, checked whole, frozen.
+
+All faults are told at once. No other module reads the environment.
+"""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.db.engine import database_url
+from app.pages import DemoPerson
+
+PREFIX = "CASEGATE_"
+
+
+class SettingsError(Exception):
+    """The settings are not usable; `faults` has a line for each reason."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+class Settings(BaseSettings):
+    """What can be set. Each field is the variable of its name in capitals behind `CASEGATE_`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    data_dir: Path = Field(default=Path("data"), description="Where the SQLite database is kept.")
+    database_url: str = Field(
+        default="", description="sqlite:///path or postgresql://...; by default SQLite in the data folder."
+    )
+    database_pool: Annotated[int, Field(ge=1, le=200)] = Field(
+        default=10, description="Connections that a worker keeps."
+    )
+    demo: bool | None = Field(default=None, description="Demo data and tokens; by default only on SQLite.")
+    graphiql: bool | None = Field(default=None, description="Serve GraphiQL; by default as demo.")
+    introspection: bool | None = Field(default=None, description="Answer introspection; by default as graphiql.")
+    max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
+        default=262_144, description="The largest request body, in bytes."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
+    demo_people: tuple[DemoPerson, ...] = Field(default=(), description="Set by `casegate serve` for its workers.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_supported(cls, value: str) -> str:
+        if value:
+            database_url(value)
+        return value
+
+    @model_validator(mode="after")
+    def _fill(self) -> "Settings":
+        is_sqlite = self.url.startswith("sqlite")
+        demo = is_sqlite if self.demo is None else self.demo
+        graphiql = demo if self.graphiql is None else self.graphiql
+        introspection = graphiql if self.introspection is None else self.introspection
+        # Frozen for everybody else; this is still the making of it.
+        self.__dict__.update(demo=demo, graphiql=graphiql, introspection=introspection)
+        return self
+
+    @property
+    def url(self) -> str:
+        """The database's URL, with the default filled in."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'casegate.sqlite'}"
+
+
+def load_settings() -> Settings:
+    """Return the settings of this process.
+
+    Raises: SettingsError, with every fault.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError([_fault(dict(item)) for item in error.errors()]) from error
+
+
+def _fault(item: dict[str, object]) -> str:
+    where = item["loc"]
+    name = PREFIX + str(where[0]).upper() if isinstance(where, tuple) and where else "the settings"
+    return f"{name}: {str(item['msg']).removeprefix('Value error, ')}"
+
+
+def unknown_settings() -> list[str]:
+    """Return a line for each `CASEGATE_*` variable that is none of ours: most likely a slip of the pen."""
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    lines = []
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and not name.startswith(PREFIX + "REQUIRE_") and name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            lines.append(f"{name} is not a setting" + (f"; is {near[0]} meant?" if near else ""))
+    return lines

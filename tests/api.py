@@ -1,0 +1,59 @@
+"""A client of the gateway's app: documents in, bodies out, the real application on a real database."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from app.main import create_app
+from app.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The app, reached over ASGI."""
+
+    client: httpx2.AsyncClient
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, url: str, **settings: Any) -> AsyncIterator["Api"]:
+        """Yield the app of these settings, its lifespan running."""
+        app = create_app(Settings(database_url=url, **settings))
+        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+        async with (
+            app.router.lifespan_context(app),
+            httpx2.AsyncClient(transport=transport, base_url="http://test") as client,
+        ):
+            yield cls(client)
+
+    async def send(
+        self, token: str | None, query: str, variables: dict[str, Any] | None = None, **headers: str
+    ) -> httpx2.Response:
+        """Send a document; a header's underscores become hyphens."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        return await self.client.post("/graphql", json={"query": query, "variables": variables}, headers=sent)
+
+    async def run(
+        self, token: str | None, query: str, variables: dict[str, Any] | None = None, **headers: str
+    ) -> dict[str, Any]:
+        """Send a document that must succeed, and return its data."""
+        body = (await self.send(token, query, variables, **headers)).json()
+        assert "errors" not in body, body
+        data: dict[str, Any] = body["data"]
+        return data
+
+    async def act(self, token: str | None, mutation: str, input: dict[str, Any], selection: str = "") -> dict[str, Any]:
+        """Run one mutation, and return its payload with `errors` and what *selection* adds."""
+        type_name = mutation[0].upper() + mutation[1:] + "Input!"
+        document = (
+            f"mutation($input: {type_name}) {{ {mutation}(input: $input) {{"
+            f" errors {{ __typename code message path }} {selection} }} }}"
+        )
+        data = await self.run(token, document, {"input": input})
+        payload: dict[str, Any] = data[mutation]
+        return payload

@@ -1,0 +1,120 @@
+"""Fixtures: every test that touches a database gets a fresh, migrated one, on SQLite and on a real PostgreSQL.
+
+Migrations run once an engine and session; a test gets a copy of the file, or a clone of the template database.
+"""
+
+import asyncio
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from app.db.engine import Database, open_database
+from app.db.migrate import migrate
+from tests.api import Api
+from tests.postgresql import (
+    PostgresqlMissing,
+    add_database,
+    create_database,
+    database_url,
+    drop_database,
+    postgresql_server,
+    remove_database,
+)
+from tests.world import World, make_world
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def _migrate(url: str) -> None:
+    database = open_database(url)
+    try:
+        await migrate(database)
+    finally:
+        await database.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file."""
+    path = tmp_path_factory.mktemp("template") / "casegate.sqlite"
+    asyncio.run(_migrate(f"sqlite:///{path}"))
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A real PostgreSQL, and the migrated database that tests clone."""
+
+    admin_url: str
+    template: str
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A real PostgreSQL. Where there is none the tests on it are skipped, loudly, or fail where CI demands it."""
+    try:
+        with postgresql_server() as admin_url:
+            template = f"template_{uuid.uuid4().hex}"
+            asyncio.run(_migrate(create_database(admin_url, template)))
+            yield Server(admin_url, template)
+            drop_database(admin_url, template)
+    except PostgresqlMissing as missing:
+        if os.environ.get("CASEGATE_REQUIRE_POSTGRESQL") == "1":
+            raise
+        sys.stderr.write(f"\nNOT TESTED ON POSTGRESQL: {missing}\n")
+        pytest.skip(f"no PostgreSQL: {missing}")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def origin(request: pytest.FixtureRequest) -> Path | Server:
+    """Where a fresh database comes from; whatever asks for it runs once on each engine."""
+    found: Path | Server = request.getfixturevalue("sqlite_template" if request.param == "sqlite" else "postgresql")
+    return found
+
+
+@pytest.fixture
+async def fresh_url(origin: Path | Server, tmp_path: Path) -> AsyncIterator[str]:
+    """The URL of a fresh, migrated database."""
+    if isinstance(origin, Path):
+        path = tmp_path / "casegate.sqlite"
+        shutil.copyfile(origin, path)
+        yield f"sqlite:///{path}"
+        return
+    name = f"test_{uuid.uuid4().hex}"
+    admin = await asyncpg.connect(origin.admin_url)
+    try:
+        await add_database(admin, name, origin.template)
+        yield database_url(origin.admin_url, name)
+        await remove_database(admin, name)
+    finally:
+        await admin.close()
+
+
+@pytest.fixture
+async def database(fresh_url: str) -> AsyncIterator[Database]:
+    opened = open_database(fresh_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def world(database: Database) -> World:
+    """An account with the people that most stories need."""
+    return await make_world(database)
+
+
+@pytest.fixture
+async def api(fresh_url: str) -> AsyncIterator[Api]:
+    """The gateway's app on the fresh database, called over ASGI."""
+    async with Api.opened(fresh_url) as opened:
+        yield opened

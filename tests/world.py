@@ -1,0 +1,141 @@
+"""An account with the people that most stories need, and cases brought to a state by the actions that lead there."""
+
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from app import admin
+from app.actions import perform
+from app.auth import Identity, authenticate
+from app.db.engine import Database
+from app.domain.commands import (
+    AcceptOverride,
+    AddComment,
+    CancelOverride,
+    CloseCase,
+    Command,
+    OpenCase,
+    RefuseOverride,
+    RequestOverride,
+    SubjectDetails,
+)
+from app.domain.model import Actor, CaseStatus, EvaluationStatus, RequestedStatus, Role, Scope, SubjectType
+from app.idempotency import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with a token of all scopes."""
+
+    identity: Identity
+    token: str
+
+    @property
+    def id(self) -> UUID:
+        return self.identity.user.id
+
+    @property
+    def actor(self) -> Actor:
+        return self.identity.actor
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One account: Ada and Carl contribute, Rosa and Rolf review, Bea does both, Aldo administers."""
+
+    database: Database
+    account_id: UUID
+    ada: Person
+    carl: Person
+    rosa: Person
+    rolf: Person
+    bea: Person
+    aldo: Person
+
+    async def do(self, person: Person, command: Command) -> Outcome:
+        """Perform *command* as *person*."""
+        return await perform(self.database, person.actor, command, request_id="test")
+
+    async def open_case(
+        self, person: Person | None = None, status: EvaluationStatus = EvaluationStatus.UNFAVORABLE
+    ) -> Outcome:
+        """Open a case on a new subject."""
+        subject = SubjectDetails(
+            type=SubjectType.COMPANY_ACCOUNT_CHECK,
+            external_ref=f"check-{uuid4()}",
+            label="Moulins Réunis",
+            country_code="FR",
+            evaluation_status=status,
+        )
+        return await self.do(person or self.ada, OpenCase(subject=subject, title="A changed IBAN"))
+
+    async def request_override(
+        self, case_id: UUID, person: Person | None = None, reviewers: tuple[Person, ...] = ()
+    ) -> Outcome:
+        """Ask Rosa, or *reviewers*, to make the subject FAVORABLE."""
+        command = RequestOverride(
+            case_id=case_id,
+            requested_status=RequestedStatus.FAVORABLE,
+            reviewer_ids=tuple(reviewer.id for reviewer in reviewers or (self.rosa,)),
+            comment="The supplier confirmed by phone.",
+        )
+        return await self.do(person or self.ada, command)
+
+    async def case_in(self, status: CaseStatus) -> Outcome:
+        """Bring a new case of Ada's to *status*; an override in it is Ada's, with Rosa to decide."""
+        outcome = await self.open_case()
+        case_id = outcome.case.id
+        match status:
+            case CaseStatus.OPEN:
+                return outcome
+            case CaseStatus.IN_PROGRESS:
+                return await self.do(self.ada, AddComment(case_id=case_id, comment="Called them."))
+            case CaseStatus.PENDING_REVIEW:
+                return await self.request_override(case_id)
+            case CaseStatus.RESOLVED:
+                await self.request_override(case_id)
+                return await self.do(self.rosa, AcceptOverride(case_id=case_id))
+            case CaseStatus.CLOSED:
+                return await self.do(self.ada, CloseCase(case_id=case_id))
+
+    async def refuse(self, case_id: UUID) -> Outcome:
+        return await self.do(self.rosa, RefuseOverride(case_id=case_id))
+
+    async def cancel(self, case_id: UUID) -> Outcome:
+        return await self.do(self.ada, CancelOverride(case_id=case_id))
+
+
+async def make_person(database: Database, account_id: UUID, name: str, *roles: Role) -> Person:
+    """Make somebody in an account, with a token of all scopes."""
+    user = await admin.create_user(
+        database, account_id, email=f"{name.lower()}@{account_id}.example", name=name, roles=roles
+    )
+    return await person_of(database, user.id, *Scope)
+
+
+async def person_of(database: Database, user_id: UUID, *scopes: Scope) -> Person:
+    """Return the user with a new token of these scopes."""
+    token = await admin.create_token(database, user_id, scopes)
+    return Person(await authenticate(database, token.secret), token.secret)
+
+
+async def make_world(
+    database: Database, *, cases: bool = True, overrides: bool = True, restrict_to_assigned_reviewers: bool = False
+) -> World:
+    """Make an account with its people."""
+    account = await admin.create_account(
+        database,
+        "Acme Treasury",
+        cases=cases,
+        overrides=overrides,
+        restrict_to_assigned_reviewers=restrict_to_assigned_reviewers,
+    )
+    roles = {
+        "ada": (Role.CONTRIBUTOR,),
+        "carl": (Role.CONTRIBUTOR,),
+        "rosa": (Role.REVIEWER,),
+        "rolf": (Role.REVIEWER,),
+        "bea": (Role.CONTRIBUTOR, Role.REVIEWER),
+        "aldo": (Role.ADMIN,),
+    }
+    people = {name: await make_person(database, account.id, name.title(), *held) for name, held in roles.items()}
+    return World(database, account.id, **people)
