@@ -221,11 +221,11 @@ def test_the_story_can_be_worked_from_opening_to_the_log(in_demo: Visit) -> None
     assert decided["decidedBy"]["displayName"] != opener["displayName"]
     assert closed["closeCase"]["case"]["resolution"] == "OVERRIDE_APPLIED"
     assert [(row["seq"], row["type"], row["statusAfter"]) for row in log["case"]["actions"]["nodes"]] == [
-        (1, "OPEN", "OPEN"),
-        (2, "COMMENT", "IN_PROGRESS"),
-        (3, "REQUEST_OVERRIDE", "PENDING_REVIEW"),
-        (4, "ACCEPT", "RESOLVED"),
         (5, "CLOSE", "CLOSED"),
+        (4, "ACCEPT", "RESOLVED"),
+        (3, "REQUEST_OVERRIDE", "PENDING_REVIEW"),
+        (2, "COMMENT", "IN_PROGRESS"),
+        (1, "OPEN", "OPEN"),
     ]
     assert in_demo.complaints == []
 
