@@ -45,6 +45,8 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# GraphiQL leaves its editor in a global variable, and puts the name of each pane into its address.
+MODEL = "__MONACO.editor.getModels().find(({ uri }) => uri.path.includes(name))"
 # Elsewhere a warning is an error; this one has to reach the summary.
 pytestmark = pytest.mark.filterwarnings("default:no Chromium")
 
@@ -123,7 +125,9 @@ class Visit:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
         with self.page.expect_event("worker", lambda worker: "/graphql.worker" in worker.url):
-            self.page.goto(f"{server}/graphiql")
+            answer = self.page.goto(f"{server}/graphiql")
+            assert answer is not None
+            assert answer.ok, answer.text()
         self.page.get_by_role("tab", name="WhoAmI").wait_for()
         self.page.locator(".graphiql-query-editor .view-line").first.wait_for()
 
@@ -134,14 +138,10 @@ class Visit:
 
     def editor(self, name: str) -> str:
         """Return all that the editor *name* holds: of a long text the page itself only draws what is in sight."""
-        script = "name => __MONACO.editor.getModels().find(({ uri }) => uri.path.includes(name)).getValue()"
-        return str(self.page.evaluate(script, name))
+        return str(self.page.evaluate(f"name => {MODEL}.getValue()", name))
 
     def write(self, name: str, text: str) -> None:
-        script = (
-            "([name, text]) => __MONACO.editor.getModels().find(({ uri }) => uri.path.includes(name)).setValue(text)"
-        )
-        self.page.evaluate(script, [name, text])
+        self.page.evaluate(f"([name, text]) => {MODEL}.setValue(text)", [name, text])
 
     def turn_to(self, tab: str) -> None:
         self.page.get_by_role("tab", name=tab).click()
@@ -154,8 +154,7 @@ class Visit:
         """Press the button and return the answer that the page then shows."""
         self.write("response", "")
         self.page.get_by_role("button", name="Execute query").click()
-        shown = "() => __MONACO.editor.getModels().find(({ uri }) => uri.path.includes('response')).getValue()"
-        self.page.wait_for_function(shown)
+        self.page.wait_for_function(f"name => {MODEL}.getValue()", arg="response")
         answer: dict[str, Any] = json.loads(self.editor("response"))
         return answer
 
