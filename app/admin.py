@@ -42,19 +42,24 @@ async def create_account(
     cases: bool = True,
     overrides: bool = True,
     restrict_to_assigned_reviewers: bool = False,
+    account_id: UUID | None = None,
+    now: clock.Clock = clock.now,
 ) -> AccountRow:
-    """Make an account. Raises: AdminError for a bad name."""
+    """Make an account, with a new id unless one is given. Raises: AdminError for a bad name or a taken id."""
     row = AccountRow(
-        id=clock.new_id(),
+        id=account_id or clock.new_id(),
         name=_line("name", name, 200),
         default_language=default_language,
         cases_enabled=cases,
         overrides_enabled=overrides,
         restrict_to_assigned_reviewers=restrict_to_assigned_reviewers,
-        created_at=clock.now(),
+        created_at=now(),
     )
-    async with database.write() as connection:
-        await connection.execute(insert(tables.accounts), asdict(row))
+    try:
+        async with database.write() as connection:
+            await connection.execute(insert(tables.accounts), asdict(row))
+    except IntegrityError as error:
+        raise AdminError(f"the account {row.id} is there already") from error
     return row
 
 
@@ -66,6 +71,7 @@ async def create_user(
     name: str,
     roles: Sequence[Role],
     language: Language | None = None,
+    now: clock.Clock = clock.now,
 ) -> UserRow:
     """Make a person in an account. Raises: AdminError for no such account, a bad or taken e-mail address."""
     row = UserRow(
@@ -74,7 +80,7 @@ async def create_user(
         display_name=_line("name", name, 200),
         active=True,
         language=language,
-        created_at=clock.now(),
+        created_at=now(),
         roles=tuple(sorted(set(roles))),
     )
     values = {**asdict(row), "account_id": account_id}

@@ -81,3 +81,16 @@ async def lock_subject(
 async def active_case_of(connection: AsyncConnection, subject_id: UUID) -> CaseRow | None:
     statement = select(*_CASE).where(tables.cases.c.subject_id == subject_id, tables.cases.c.status != "CLOSED")
     return await first(connection, statement, CaseRow)
+
+
+async def first_case_by_ref(
+    connection: AsyncConnection, account_id: UUID, external_refs: Sequence[str]
+) -> dict[str, CaseRow]:
+    """Return by its subject's reference the first case that was opened on each; a subject without one is left out."""
+    statement = (
+        select(tables.subjects.c.external_ref, *_CASE)
+        .join(tables.subjects, tables.subjects.c.id == tables.cases.c.subject_id)
+        .where(tables.cases.c.account_id == account_id, tables.subjects.c.external_ref.in_(external_refs))
+        .order_by(tables.cases.c.number.desc())
+    )
+    return {ref: CaseRow(*record) for ref, *record in await connection.execute(statement)}

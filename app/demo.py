@@ -1,0 +1,247 @@
+"""The demo: one account whose people have worked forty cases, played through `perform` as people would have done it.
+
+What is played is in demo_cases.toml. Nothing is written here: accounts are `app.admin`'s, cases `app.actions`'s.
+"""
+
+import asyncio
+import tomllib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from app import admin, clock
+from app.actions import perform
+from app.auth import authenticate
+from app.db.engine import Database
+from app.db.repository import cases, people
+from app.db.rows import AccountRow, CaseRow
+from app.domain import commands
+from app.domain.errors import StateRefused, VersionConflict
+from app.domain.model import (
+    ActionType,
+    Actor,
+    EvaluationStatus,
+    Language,
+    RequestedStatus,
+    Resolution,
+    Role,
+    Scope,
+    SubjectType,
+)
+from app.pages import DemoPerson
+
+SCRIPT = tomllib.loads((Path(__file__).parent / "demo_cases.toml").read_text(encoding="utf-8"))
+# Known beforehand, so that two loads at once can't make two demos.
+ACCOUNT_ID = UUID("019aa000-0000-7000-8000-00000000de30")
+HISTORY = timedelta(days=60)
+BETWEEN_CASES = timedelta(days=1, hours=7, minutes=11)
+BETWEEN_STEPS = timedelta(hours=3, minutes=25)
+TOKEN_LIFETIME = timedelta(days=30)
+PATIENCE_S = 60
+POLL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The account, its people in the script's order, each with a new token, and its cases, the oldest first."""
+
+    account: AccountRow
+    people: tuple[DemoPerson, ...]
+    cases: tuple[CaseRow, ...]
+
+    @property
+    def account_name(self) -> str:
+        return self.account.name
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `demo --json` prints."""
+        return {
+            "account": {"id": str(self.account.id), "name": self.account.name},
+            "people": [
+                {
+                    "id": person.id,
+                    "displayName": person.display_name,
+                    "email": person.email,
+                    "roles": list(person.roles),
+                    "token": person.token,
+                }
+                for person in self.people
+            ],
+            "cases": [{"id": str(case.id), "reference": case.reference, "status": case.status} for case in self.cases],
+        }
+
+
+async def load_demo(database: Database) -> Demo:
+    """Return the demo, with a new token for each of its people; what is missing of it is played first.
+
+    A load that was interrupted is gone on with where it stopped, and two at once play it together.
+
+    Raises: AdminError, where the database holds other accounts, or the demo can't be played to its end.
+    """
+    account = await _account(database)
+    players = await _people(database, account)
+    identities = [await authenticate(database, person.token) for person in players]
+    cast = {name: identity.actor for name, identity in zip(SCRIPT["people"], identities, strict=True)}
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while unfinished := _unfinished(await _played(database, account)):
+                for story in unfinished:
+                    await story.play(database, account, cast)
+                await asyncio.sleep(POLL_S)
+    except TimeoutError as error:
+        raise admin.AdminError("somebody has worked on the demo's cases while they were loaded") from error
+    played = await _played(database, account)
+    return Demo(account, tuple(players), tuple(sorted(played.values(), key=lambda case: case.number)))
+
+
+async def _account(database: Database) -> AccountRow:
+    async with database.read() as connection:
+        known = {account.id: account for account in await people.accounts(connection)}
+    if ACCOUNT_ID in known:
+        return known[ACCOUNT_ID]
+    if known:
+        raise admin.AdminError("the database holds other accounts: the demo wants one of its own")
+    began = clock.now() - HISTORY
+    with suppress(admin.AdminError):  # another load was faster
+        return await admin.create_account(database, SCRIPT["account"], account_id=ACCOUNT_ID, now=lambda: began)
+    return await _account(database)
+
+
+async def _people(database: Database, account: AccountRow) -> list[DemoPerson]:
+    """Return the script's people, each with a new token."""
+    emails = {name: f"{name}@brightwater.example" for name in SCRIPT["people"]}
+    for name, person in SCRIPT["people"].items():
+        with suppress(admin.AdminError):  # is there already
+            await admin.create_user(
+                database,
+                account.id,
+                email=emails[name],
+                name=person["name"],
+                roles=[Role(role) for role in person["roles"]],
+                language=Language(person["language"]) if "language" in person else None,
+                now=lambda: account.created_at,
+            )
+    async with database.read() as connection:
+        known = {user.email: user for user in await people.users(connection, account.id)}
+    expiry = clock.now() + TOKEN_LIFETIME
+    made = []
+    for email in emails.values():
+        user = known[email]
+        token = await admin.create_token(database, user.id, list(Scope), name="demo", expires_at=expiry)
+        made.append(DemoPerson(str(user.id), user.display_name, user.email, user.roles, token.secret))
+    return made
+
+
+async def _played(database: Database, account: AccountRow) -> dict[str, CaseRow]:
+    """Return the script's cases as they stand, by the reference of their subject."""
+    async with database.read() as connection:
+        return await cases.first_case_by_ref(connection, account.id, [_ref(index) for index in range(_LENGTH)])
+
+
+_LENGTH = len(SCRIPT["cases"])
+
+
+def _ref(index: int) -> str:
+    return f"BAC-{4100 + 7 * index}"
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One case of the script, and how far it is played."""
+
+    index: int
+    script: Mapping[str, Any]
+    case: CaseRow | None
+
+    @property
+    def is_finished(self) -> bool:
+        return self.case is not None and self.case.action_count > len(self.script["steps"])
+
+    async def play(self, database: Database, account: AccountRow, cast: Mapping[str, Actor]) -> None:
+        """Do the remaining steps; leave the rest to whoever else turns out to play this case at the same time."""
+        opened_at = account.created_at + BETWEEN_CASES * (self.index + 1)
+        case = self.case
+        with suppress(StateRefused, VersionConflict):
+            if case is None:
+                opening = self._opening(cast)
+                case = await _do(database, cast[self.script["opener"]], opening, opened_at)
+            for step in self.script["steps"][case.action_count - 1 :]:
+                who, action, *rest = step
+                moment = opened_at + BETWEEN_STEPS * case.action_count
+                command = STEPS[ActionType(action)](cast, case, *rest)
+                case = await _do(database, cast[who], command, moment)
+
+    def _opening(self, cast: Mapping[str, Actor]) -> commands.OpenCase:
+        script = self.script
+        subject = commands.SubjectDetails(
+            type=SubjectType(script.get("type", "COMPANY_ACCOUNT_CHECK")),
+            external_ref=_ref(self.index),
+            label=script["supplier"],
+            country_code=script["country"],
+            evaluation_status=EvaluationStatus(script["result"]),
+        )
+        return commands.OpenCase(
+            subject=subject, title=script["title"], description=script.get("description"), expected_version=0
+        )
+
+
+def _unfinished(played: Mapping[str, CaseRow]) -> list[Story]:
+    stories = [Story(index, script, played.get(_ref(index))) for index, script in enumerate(SCRIPT["cases"])]
+    return [story for story in stories if not story.is_finished]
+
+
+async def _do(database: Database, actor: Actor, command: commands.Command, moment: datetime) -> CaseRow:
+    return (await perform(database, actor, command, request_id="demo", now=lambda: moment)).case
+
+
+# --- The steps of the script, as commands ----------------------------------------------------------------------------
+
+
+def _comment(_cast: Mapping[str, Actor], case: CaseRow, body: str) -> commands.Command:
+    return commands.AddComment(case_id=case.id, expected_version=case.version, comment=body)
+
+
+def _request(
+    cast: Mapping[str, Actor], case: CaseRow, status: str, reason: str, *reviewers: str
+) -> commands.RequestOverride:
+    return commands.RequestOverride(
+        case_id=case.id,
+        expected_version=case.version,
+        requested_status=RequestedStatus(status),
+        reviewer_ids=tuple(cast[name].user_id for name in reviewers),
+        comment=reason,
+    )
+
+
+def _decision(command: type[commands.DecisionCommand]) -> "Step":
+    def make(_cast: Mapping[str, Actor], case: CaseRow, comment: str | None = None) -> commands.Command:
+        return command(case_id=case.id, expected_version=case.version, comment=comment)
+
+    return make
+
+
+def _close(
+    _cast: Mapping[str, Actor], case: CaseRow, resolution: str | None = None, comment: str | None = None
+) -> commands.Command:
+    return commands.CloseCase(
+        case_id=case.id,
+        expected_version=case.version,
+        resolution=Resolution(resolution) if resolution else None,
+        comment=comment,
+    )
+
+
+Step = Callable[..., commands.Command]
+
+STEPS: Mapping[ActionType, Step] = {
+    ActionType.COMMENT: _comment,
+    ActionType.REQUEST_OVERRIDE: _request,
+    ActionType.ACCEPT: _decision(commands.AcceptOverride),
+    ActionType.REFUSE: _decision(commands.RefuseOverride),
+    ActionType.CANCEL: _decision(commands.CancelOverride),
+    ActionType.CLOSE: _close,
+}
