@@ -1,6 +1,8 @@
 """Serving: prints where the gateway is and who may try it, then hands over to uvicorn."""
 
 import os
+import signal
+import socket
 from collections.abc import Sequence
 
 import orjson
@@ -15,7 +17,10 @@ GRACE_S = 20
 
 
 def serve(settings: Settings, *, host: str, port: int, workers: int, people: Sequence[DemoPerson]) -> None:
-    """Serve until told to stop, with *workers* processes. *people* may try the demo."""
+    """Serve until told to stop, with *workers* processes. *people* may try the demo.
+
+    Raises: OSError, when the address can't be had.
+    """
     if people:
         # The workers are other processes, which learn of the demo tokens from their environment.
         os.environ[f"{PREFIX}DEMO_PEOPLE"] = orjson.dumps(people).decode()
@@ -30,12 +35,29 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, people: Seq
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    listener = config.bind_socket()
+    listener = _listen(host, port)
+    # uvicorn ends by raising the signal again that it was told to end by; ending well is nothing to die of.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, lambda *_: None)
     _greet(settings, host, listener.getsockname()[1], people)
     if workers == 1:
         uvicorn.Server(config).run(sockets=[listener])
     else:
         Multiprocess(config, [listener]).run()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening place. Raises: OSError, when the address can't be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    listener.set_inheritable(True)
+    return listener
 
 
 def _greet(settings: Settings, host: str, port: int, people: Sequence[DemoPerson]) -> None:

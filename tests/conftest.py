@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from app.db.engine import Database, open_database
@@ -20,12 +19,9 @@ from app.db.migrate import migrate
 from tests.api import Api
 from tests.postgresql import (
     PostgresqlMissing,
-    add_database,
     create_database,
-    database_url,
     drop_database,
     postgresql_server,
-    remove_database,
 )
 from tests.world import World, make_world
 
@@ -83,21 +79,16 @@ def origin(request: pytest.FixtureRequest) -> Path | Server:
 
 
 @pytest.fixture
-async def fresh_url(origin: Path | Server, tmp_path: Path) -> AsyncIterator[str]:
-    """The URL of a fresh, migrated database."""
+def fresh_url(origin: Path | Server, tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh, migrated database, for tests with and without an event loop."""
     if isinstance(origin, Path):
         path = tmp_path / "casegate.sqlite"
         shutil.copyfile(origin, path)
         yield f"sqlite:///{path}"
         return
     name = f"test_{uuid.uuid4().hex}"
-    admin = await asyncpg.connect(origin.admin_url)
-    try:
-        await add_database(admin, name, origin.template)
-        yield database_url(origin.admin_url, name)
-        await remove_database(admin, name)
-    finally:
-        await admin.close()
+    yield create_database(origin.admin_url, name, origin.template)
+    drop_database(origin.admin_url, name)
 
 
 @pytest.fixture

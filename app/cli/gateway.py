@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.terminal import AsJson, open_configured, print_rows, reporting, run, settings_or_fail
+from app.cli.terminal import AsJson, fail, open_configured, print_rows, reporting, run, settings_or_fail
 from app.db import migrate as migrations
 from app.db.engine import Database
 from app.demo import load_demo
@@ -23,7 +23,10 @@ def serve(
     people = run(load_demo).people if settings.demo else ()
     if not settings.demo:
         run(_nothing)
-    server.serve(settings, host=host, port=port, workers=workers, people=people)
+    try:
+        server.serve(settings, host=host, port=port, workers=workers, people=people)
+    except OSError as error:
+        fail(f"can't listen on {host}, port {port}: {error.strerror or error}")
 
 
 async def _nothing(_database: Database) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
+from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
 from app import admin, logs
@@ -59,7 +60,7 @@ async def open_configured(settings: Settings) -> Database:
 def reporting(run: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         return asyncio.run(run())
-    except admin.AdminError as error:
+    except (admin.AdminError, CommandError) as error:
         fail(str(error))
     except (DBAPIError, OSError) as error:
         fail(f"the database can't be used: {getattr(error, 'orig', None) or error}")
