@@ -1,13 +1,17 @@
 """The gateway as its users have it: the real command line and a real server process, spoken to over real sockets."""
 
 import json
+import multiprocessing
 import os
+import runpy
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ from tests.ports import free_port, is_listening, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 START_S = 60
+COMMAND_S = 120
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -25,17 +30,34 @@ def environment(**settings: str) -> dict[str, str]:
     return own | {f"CASEGATE_{name.upper()}": value for name, value in settings.items()}
 
 
+# Importing the gateway takes two seconds of a slow core. The commands' processes are forked from one that has done it.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["app.cli", "app.api.schema"])
+
+
 def casegate(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    """Run one command to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "app", *arguments],
-        cwd=ROOT,
-        env=environment(**settings),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    """Run one command to its end, in a process of its own."""
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        handed = (arguments, environment(**settings), DupFd(output.fileno()), DupFd(errors.fileno()))
+        process = FORKS.Process(target=_command, args=handed)
+        process.start()
+        process.join(COMMAND_S)
+        if process.exitcode is None:
+            process.kill()
+            raise TimeoutError(f"casegate {arguments[0]} does not end")
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(arguments, process.exitcode, output.read(), errors.read())
+
+
+def _command(arguments: Sequence[str], environ: Mapping[str, str], output: Any, errors: Any) -> None:
+    """Become `python -m app` with these arguments."""
+    os.environ.clear()
+    os.environ.update(environ)
+    os.dup2(output.detach(), 1)
+    os.dup2(errors.detach(), 2)
+    sys.argv[1:] = arguments
+    runpy.run_module("app", run_name="__main__", alter_sys=True)
 
 
 def casegate_json(*arguments: str, **settings: str) -> Any:
@@ -109,8 +131,3 @@ def _answers(address: str) -> bool:
         return httpx2.get(f"{address}/live", timeout=5).status_code == 200
     except httpx2.HTTPError:
         return False
-
-
-def together(processes: Sequence["subprocess.Popen[bytes]"]) -> list[int]:
-    """Return the exit codes of processes that run at once."""
-    return [process.wait(timeout=120) for process in processes]
