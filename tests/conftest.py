@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from app.db.engine import Database, open_database
 from app.db.migrate import migrate
@@ -24,6 +25,10 @@ from tests.postgresql import (
     postgresql_server,
 )
 from tests.world import World, make_world
+
+# Hypothesis fails an example that takes 0.2 s, and this may be a busy machine.
+settings.register_profile("casegate", deadline=None)
+settings.load_profile("casegate")
 
 
 @pytest.fixture(scope="session")

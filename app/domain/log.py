@@ -169,8 +169,9 @@ def verify(links: Iterable[Link], head: Head) -> Fault | None:
 
 def _head_fault(entries: Sequence[Entry], last_hash: str, head: Head) -> Fault | None:
     count = len(entries)
-    if head.action_count != count:
-        return Fault(min(count, head.action_count) + 1, f"the case counts {head.action_count} rows, the log {count}")
+    if not entries or head.action_count != count:
+        first = max(min(count, head.action_count) + 1, 1)
+        return Fault(first, f"the case counts {head.action_count} rows, the log has {count}")
     if head.head_hash != last_hash:
         return Fault(count, "the case's head hash is another")
     status, overrides = fold(entries)
