@@ -45,15 +45,29 @@ def _format(error: GraphQLError, language: Language, request_id: str) -> Sequenc
         return [refusal_error(cause, language) | place]
     if isinstance(cause, InputRefused):
         return [refusal_error(refusal, language) | place for refusal in cause.refusals]
-    if isinstance(cause, GraphQLError) and _is_the_clients(cause):
-        code = "BAD_USER_INPUT" if error.path or not cause.locations else "GRAPHQL_INVALID"
-        return [request_error(code, cause.message) | place]
-    log.error("fault", request_id=request_id, path=error.path, exc_info=cause)
+    if _is_the_clients(error, cause):
+        is_value = isinstance(cause, GraphQLError) and not cause.locations
+        code = "BAD_USER_INPUT" if error.path or is_value else "GRAPHQL_INVALID"
+        return [request_error(code, error.message) | place]
+    return [fault_error(cause, language, request_id, error.path) | place]
+
+
+def fault_error(
+    cause: BaseException, language: Language, request_id: str, path: Sequence[str | int] | None = None
+) -> Formatted:
+    """Log *cause*, and return what the client is shown of it: the request's id."""
+    log.error("fault", request_id=request_id, path=path, exc_info=cause)
     masked = request_error(ErrorCode.INTERNAL_ERROR, text(ErrorCode.INTERNAL_ERROR, language, requestId=request_id))
     masked["extensions"]["requestId"] = request_id
-    return [masked | place]
+    return masked
 
 
-def _is_the_clients(error: GraphQLError) -> bool:
-    """Tell whether *error* is about the document or its variables: it came before execution, or names a place there."""
-    return error.path is None or bool(error.nodes or error.positions)
+def _is_the_clients(error: GraphQLError, cause: BaseException) -> bool:
+    """Tell whether *error* is about the document or its variables: it came before execution, or names a place there.
+
+    Before execution a place is enough, since a value that its scalar can't read raises what it likes. A value of ours
+    that its scalar can't write is a GraphQLError too, but one that names no place.
+    """
+    if error.path is None:
+        return isinstance(cause, GraphQLError) or bool(error.locations)
+    return isinstance(cause, GraphQLError) and bool(cause.nodes or cause.positions)

@@ -52,14 +52,16 @@ class OperationRules(SchemaExtension):
         yield
 
     def on_validate(self) -> Iterator[None]:
-        yield
+        """Refuse before the yield: what is noted after it comes too late. The cache, listed first, has validated."""
         execution = self.execution_context
-        document = execution.graphql_document
-        if document is None or execution.operation_name is not None:
-            return
-        if sum(isinstance(definition, OperationDefinitionNode) for definition in document.definitions) > 1:
-            error = GraphQLError("The document has several operations: say which by operationName.")
-            execution.pre_execution_errors = [*(execution.pre_execution_errors or ()), error]
+        # `operation_name` would not tell: where none was asked for, it is the first operation's.
+        asked = execution._provided_operation_name  # noqa: SLF001  # strawberry shows it in no other way
+        if execution.graphql_document is not None and asked is None:
+            definitions = execution.graphql_document.definitions
+            if sum(isinstance(definition, OperationDefinitionNode) for definition in definitions) > 1:
+                error = GraphQLError("The document has several operations: say which by operationName.")
+                execution.pre_execution_errors = [*(execution.pre_execution_errors or ()), error]
+        yield
 
 
 def _core(schema: Schema) -> GraphQLSchema:

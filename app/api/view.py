@@ -15,7 +15,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.graphql import OperationType
 
 from app.api.context import Context
-from app.api.masking import Formatted, format_errors, refusal_error, request_error
+from app.api.masking import Formatted, fault_error, format_errors, refusal_error, request_error
 from app.api.schema import SCHEMA
 from app.auth import Identity, TokenUse, authenticate, bearer
 from app.db.engine import Database
@@ -28,6 +28,7 @@ RESPONSE_JSON = "application/graphql-response+json"
 
 _ALLOWED = {
     "GET": {OperationType.QUERY},
+    "HEAD": {OperationType.QUERY},  # Starlette routes it where it routes GET
     "POST": {OperationType.QUERY, OperationType.MUTATION},
 }
 
@@ -61,7 +62,15 @@ class GraphQLView:
         self._max_body_bytes = max_body_bytes
 
     async def respond(self, request: Request) -> Response:
+        """Answer *request*. What fails outside of any field, as authentication may, is told as it would be inside."""
         language = negotiate(request.headers.get("accept-language"))
+        try:
+            return await self._answer(request, language)
+        except Exception as fault:
+            error = fault_error(fault, language, request.scope["request_id"])
+            return _respond(request, 500, {"errors": [error]}, language)
+
+    async def _answer(self, request: Request, language: Language) -> Response:
         try:
             identity = await authenticate(self._database, bearer(request.headers.get("authorization")))
             self._token_use.note(identity.actor.token_id)
@@ -75,10 +84,11 @@ class GraphQLView:
         return await self._execute(request, operation, identity, language)
 
     async def _operation(self, request: Request) -> Operation:
-        if request.method == "GET":
+        if request.method != "POST":
             parameters: Any = dict(request.query_params)
-            if "variables" in parameters:
-                parameters["variables"] = _decoded(parameters["variables"].encode(), "variables")
+            for name in ("variables", "extensions"):
+                if name in parameters:
+                    parameters[name] = _decoded(parameters[name].encode(), name)
         else:
             content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
             if content_type != JSON:
