@@ -42,21 +42,22 @@ def _said(value: object, words: Words) -> str:
 def negotiate(accept_language: str | None, *fallbacks: Language | None) -> Language:
     """Return the language that an `Accept-Language` header (RFC 9110, section 12.5.4) wants most, never an error.
 
-    `fr-CA` is French (RFC 4647, section 3.4: lookup). Where nothing fits, the first of *fallbacks*
-    that is set, else English.
+    `fr-CA` is French (RFC 4647, section 3.4: lookup), `*` is every language that is not named. Among equals a named one
+    comes first, then *fallbacks*, then English; a language of quality 0 comes last.
     """
-    for tag in _wanted(accept_language or ""):
-        primary = tag.partition("-")[0].upper()
-        if primary in Language.__members__:
-            return Language[primary]
-        if tag == "*":
-            break
-    return next((language for language in fallbacks if language is not None), Language.EN)
+    qualities = _qualities(accept_language or "")
+    named = [Language[tag] for tag, quality in qualities.items() if quality and tag in Language.__members__]
+    candidates: list[Language] = [*named, *(language for language in fallbacks if language is not None), *Language]
+    return max(candidates, key=lambda language: qualities.get(language, qualities.get("*", _UNSAID)))
 
 
-def _wanted(header: str) -> list[str]:
-    """Return the header's tags with a quality above 0, the most wanted first; what can't be read is passed over."""
-    ranked: list[tuple[float, str]] = []
+# Less than any quality that can be asked for (it has three decimals at most), and more than none.
+_UNSAID = 0.0001
+
+
+def _qualities(header: str) -> dict[str, float]:
+    """Return the quality of each primary tag, and of `*`, in the header's order; what can't be read is passed over."""
+    qualities: dict[str, float] = {}
     for item in header.split(",")[:50]:
         tag, _, parameter = item.partition(";")
         name, _, value = parameter.partition("=")
@@ -64,6 +65,7 @@ def _wanted(header: str) -> list[str]:
             quality = float(value) if name.strip().lower() == "q" else 1.0
         except ValueError:
             continue
-        if tag.strip() and 0 < quality <= 1:
-            ranked.append((quality, tag.strip()))
-    return [tag for _, tag in sorted(ranked, key=lambda pair: -pair[0])]
+        if 0 <= quality <= 1:
+            primary = tag.strip().partition("-")[0].upper()
+            qualities[primary] = max(quality, qualities.get(primary, 0))
+    return qualities
