@@ -1,0 +1,88 @@
+"""Idempotency: one key of one token makes at most one action, and tells for 24 hours which."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from app.actions import perform
+from app.domain.commands import AddComment, CaseCommand, CloseCase
+from app.domain.errors import IdempotencyKeyReused, NoPendingOverride
+from app.domain.model import Scope
+from app.idempotency import forget_old_keys
+from tests.archive import contents
+from tests.played import NOBODY, START, STEPS, Story, step
+from tests.world import World, person_of
+
+
+async def test_the_same_request_again_does_nothing_again_and_answers_the_same(world: World) -> None:
+    story = Story(world)
+    for name in STEPS:
+        outcome = await story.play(name, idempotency_key=name.replace(" ", "-"))
+        before = await contents(world.database)
+        again = await story.perform(name, idempotency_key=name.replace(" ", "-"))
+        assert (again.case, again.action) == (outcome.case, outcome.action)
+        assert (again.comment, again.override) == (outcome.comment, outcome.override)
+        assert await contents(world.database) == before
+
+    # Long after, the rest of the story lies between: the action is the old one, the case and the override as they are.
+    late = await story.perform("request", idempotency_key="request")
+
+    request, refusal = story.outcomes["request"], story.outcomes["refuse"]
+    assert (late.action, late.comment) == (request.action, request.comment)
+    assert (late.case, late.override) == (story.outcomes["close"].case, refusal.override)
+
+
+async def test_a_key_is_good_for_one_request_of_one_token(world: World) -> None:
+    story = Story(world)
+    await story.play("open")
+    await story.play("comment", idempotency_key="key")
+    other_token = await person_of(world.database, world.carl.id, *Scope)
+    comment = AddComment(case_id=story.case_id, comment="called", idempotency_key="key")
+    before = await contents(world.database)
+
+    others: list[CaseCommand] = [
+        replace(comment, comment="called twice"),
+        replace(comment, expected_version=2),
+        replace(comment, case_id=NOBODY),
+        CloseCase(case_id=story.case_id, comment="called", idempotency_key="key"),
+    ]
+    for other in others:
+        with pytest.raises(IdempotencyKeyReused) as refused:
+            await world.do(world.carl, other)
+        assert refused.value.path == ("input", "idempotencyKey")
+    assert await contents(world.database) == before
+    assert (await world.do(other_token, comment)).action.seq == 3
+
+
+async def test_a_refusal_burns_no_key(world: World) -> None:
+    story = Story(world)
+    await story.play("open")
+    with pytest.raises(NoPendingOverride):
+        await story.perform("accept", idempotency_key="key")
+    await story.play("request")
+
+    accepted = await story.play("accept", idempotency_key="key")
+
+    assert accepted.action.seq == 3
+
+
+async def test_a_key_is_forgotten_after_24_hours(world: World) -> None:
+    story = Story(world)
+    await story.play("open")
+    _, command = step("comment", world, story.case_id)
+    comment = replace(command, idempotency_key="key")
+
+    async def seq_at(elapsed: timedelta) -> int:
+        outcome = await perform(world.database, world.carl.actor, comment, request_id="r", now=lambda: START + elapsed)
+        return outcome.action.seq
+
+    day, moment = timedelta(hours=24), timedelta(microseconds=1)
+    assert await seq_at(timedelta()) == 2
+    assert await seq_at(day) == 2
+    await forget_old_keys(world.database, now=lambda: START + day)
+    assert await seq_at(day) == 2
+    assert await seq_at(day + moment) == 3
+
+    await forget_old_keys(world.database, now=lambda: START + 2 * day + 2 * moment)
+    assert (await contents(world.database))["idempotency_records"] == {}
