@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableSetting
 
 from app.db.engine import database_url
 from app.pages import DemoPerson
@@ -28,11 +29,14 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """What can be set. Each field is the variable of its name in capitals behind `CASEGATE_`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+    # A database's password and the demo's tokens are not to be seen: neither here (repr=False) nor in a traceback.
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     data_dir: Path = Field(default=Path("data"), description="Where the SQLite database is kept.")
     database_url: str = Field(
-        default="", description="sqlite:///path or postgresql://...; by default SQLite in the data folder."
+        default="", repr=False, description="sqlite:///path or postgresql://...; by default SQLite in the data folder."
     )
     database_pool: Annotated[int, Field(ge=1, le=200)] = Field(
         default=10, description="Connections that a worker keeps."
@@ -44,7 +48,9 @@ class Settings(BaseSettings):
         default=262_144, description="The largest request body, in bytes."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
-    demo_people: tuple[DemoPerson, ...] = Field(default=(), description="Set by `casegate serve` for its workers.")
+    demo_people: tuple[DemoPerson, ...] = Field(
+        default=(), repr=False, description="Set by `casegate serve` for its workers."
+    )
 
     @field_validator("database_url")
     @classmethod
@@ -78,6 +84,8 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError([_fault(dict(item)) for item in error.errors()]) from error
+    except UnreadableSetting as error:
+        raise SettingsError([str(error)]) from None
 
 
 def _fault(item: dict[str, object]) -> str:
@@ -88,10 +96,11 @@ def _fault(item: dict[str, object]) -> str:
 
 def unknown_settings() -> list[str]:
     """Return a line for each `CASEGATE_*` variable that is none of ours: most likely a slip of the pen."""
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    known = [name.upper() for name in Settings.model_fields]
     lines = []
-    for name in sorted(os.environ):
-        if name.startswith(PREFIX) and not name.startswith(PREFIX + "REQUIRE_") and name not in known:
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(PREFIX)
+        if name != variable and not name.startswith("REQUIRE_") and name not in known:
             near = difflib.get_close_matches(name, known, 1)
-            lines.append(f"{name} is not a setting" + (f"; is {near[0]} meant?" if near else ""))
+            lines.append(f"{variable} is not a setting" + (f"; is {PREFIX}{near[0]} meant?" if near else ""))
     return lines

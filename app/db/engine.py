@@ -75,9 +75,15 @@ def database_url(url: str) -> URL:
                 raise ValueError("SQLite needs a file, as in sqlite:///path")
             return parsed.set(drivername="sqlite+aiosqlite")
         case "postgresql" | "postgres":
-            return parsed.set(drivername="postgresql+asyncpg")
+            return _as_asyncpg_knows(parsed).set(drivername="postgresql+asyncpg")
         case other:
             raise ValueError(f"{other} is not supported: use sqlite:///path or postgresql://user:password@host/name")
+
+
+def _as_asyncpg_knows(url: URL) -> URL:
+    """Return *url* with libpq's `sslmode`, which providers write into the URLs they hand out, as asyncpg's `ssl`."""
+    mode = url.query.get("sslmode")
+    return url if mode is None else url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
 
 
 def open_database(url: str, *, pool_size: int = 10) -> Database:
