@@ -213,7 +213,7 @@ def create_cases() -> None:
             "(status = 'CLOSED') = (resolution IS NOT NULL)"
             " AND (status = 'CLOSED') = (closed_by_id IS NOT NULL)"
             " AND (status = 'CLOSED') = (closed_at IS NOT NULL)",
-            name="ck_cases_closed_whole",
+            name=op.f("ck_cases_closed_whole"),
         ),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_cases_account_id"),
         sa.ForeignKeyConstraint(["closed_by_id"], ["users.id"], name="fk_cases_closed_by_id"),
@@ -277,9 +277,9 @@ def create_overrides() -> None:
         sa.CheckConstraint(
             "(status IN ('ACCEPTED', 'REFUSED')) = (decided_by_id IS NOT NULL)"
             " AND (status IN ('ACCEPTED', 'REFUSED')) = (decided_at IS NOT NULL)",
-            name="ck_overrides_decided_whole",
+            name=op.f("ck_overrides_decided_whole"),
         ),
-        sa.CheckConstraint("decided_by_id <> created_by_id", name="ck_overrides_decider_is_not_creator"),
+        sa.CheckConstraint("decided_by_id <> created_by_id", name=op.f("ck_overrides_decider_is_not_creator")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_overrides_account_id"),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name="fk_overrides_case_id"),
         sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], name="fk_overrides_created_by_id"),
@@ -326,9 +326,10 @@ def create_case_actions() -> None:
         sa.Column("prev_hash", sa.String(64), nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),
         sa.CheckConstraint(
-            "(seq = 1) = (type = 'OPEN') AND (seq = 1) = (status_before IS NULL)", name="ck_case_actions_first_opens"
+            "(seq = 1) = (type = 'OPEN') AND (seq = 1) = (status_before IS NULL)",
+            name=op.f("ck_case_actions_first_opens"),
         ),
-        sa.CheckConstraint("seq >= 1", name="ck_case_actions_seq_from_one"),
+        sa.CheckConstraint("seq >= 1", name=op.f("ck_case_actions_seq_from_one")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_case_actions_account_id"),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name="fk_case_actions_case_id"),
         sa.ForeignKeyConstraint(["comment_id"], ["comments.id"], name="fk_case_actions_comment_id"),
@@ -347,8 +348,8 @@ def create_override_reviewers() -> None:
         sa.Column("reviewer_id", sa.Uuid(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("created_by_id", sa.Uuid(), nullable=False),
-        sa.CheckConstraint("position BETWEEN 0 AND 9", name="ck_override_reviewers_position_range"),
-        sa.CheckConstraint("reviewer_id <> created_by_id", name="ck_override_reviewers_reviewer_is_not_creator"),
+        sa.CheckConstraint("position BETWEEN 0 AND 9", name=op.f("ck_override_reviewers_position_range")),
+        sa.CheckConstraint("reviewer_id <> created_by_id", name=op.f("ck_override_reviewers_reviewer_is_not_creator")),
         sa.ForeignKeyConstraint(
             ["override_id", "created_by_id"],
             ["overrides.id", "overrides.created_by_id"],
