@@ -47,6 +47,16 @@ FROZEN = {
 }
 """For each table whose rows are never deleted: when an update is refused, None for always."""
 
+KEYS = {
+    "case_actions": "id = NEW.id OR (case_id = NEW.case_id AND seq = NEW.seq) OR comment_id = NEW.comment_id",
+    "comments": "id = NEW.id",
+    "override_reviewers": "override_id = NEW.override_id AND position = NEW.position"
+    " OR override_id = NEW.override_id AND reviewer_id = NEW.reviewer_id",
+    "overrides": "id = NEW.id",
+    "cases": "id = NEW.id OR (account_id = NEW.account_id AND number = NEW.number)",
+}
+"""Which permanent row a new one would take the place of. SQLite's INSERT OR REPLACE deletes it and fires no trigger."""
+
 
 def upgrade() -> None:
     create_accounts()
@@ -87,6 +97,8 @@ def _sqlite_triggers() -> Iterator[str]:
         refuse = f"BEGIN SELECT RAISE(ABORT, 'casegate: rows of {table} are permanent'); END"
         yield f"CREATE TRIGGER {table}_update_refused BEFORE UPDATE ON {table} {when}{refuse}"
         yield f"CREATE TRIGGER {table}_delete_refused BEFORE DELETE ON {table} {refuse}"
+        taken = f"EXISTS (SELECT 1 FROM {table} WHERE {KEYS[table]})"  # noqa: S608  # nothing here comes from outside
+        yield f"CREATE TRIGGER {table}_replace_refused BEFORE INSERT ON {table} WHEN {taken} {refuse}"
     yield (
         "CREATE TRIGGER override_reviewers_insert_refused BEFORE INSERT ON override_reviewers"
         " WHEN (SELECT status FROM overrides WHERE id = NEW.override_id) <> 'PENDING'"
