@@ -3,6 +3,7 @@
 Nothing else commits case data. What an action writes beside its log row and the case's status is in `effects`.
 """
 
+import asyncio
 from dataclasses import asdict, replace
 from uuid import UUID
 
@@ -32,17 +33,29 @@ from app.idempotency import Outcome, claim_key, outcome_of
 
 ATTEMPTS = 4
 
+# The event loop itself keeps only weak references to tasks.
+_underway: set[asyncio.Task[Outcome]] = set()
+
 
 async def perform(
     database: Database, actor: Actor, command: Command, *, request_id: str, now: clock.Clock = clock.now
 ) -> Outcome:
     """Do what *command* asks for as one transaction, and return what it made once that is durable.
 
-    A transaction that lost against another one is tried again as a whole; never one whose COMMIT has an unknown end.
+    Who is cancelled while waiting for it does not stop it: SQLite keeps the write lock of a transaction that is cut off
+    for as long as any of its cursors is known somewhere, as in a traceback, and nobody could write meanwhile.
 
     Raises: Refusal or InputRefused, and then nothing was written.
     """
     admit(command.action, actor)
+    task = asyncio.create_task(_attempt(database, actor, command, request_id, now))
+    _underway.add(task)
+    task.add_done_callback(_underway.discard)
+    return await asyncio.shield(task)
+
+
+async def _attempt(database: Database, actor: Actor, command: Command, request_id: str, now: clock.Clock) -> Outcome:
+    """Try again what lost against another transaction, as a whole; but never after a COMMIT with an unknown end."""
     for attempt in range(ATTEMPTS):
         try:
             async with database.write() as connection:
