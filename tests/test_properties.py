@@ -1,0 +1,239 @@
+"""What is always true (DOMAIN.md, section 5), whatever history a case has: random histories on both databases.
+
+What availableActions promises is in test_available, what the database itself refuses in test_immutability, what the
+verifier makes of tampering in test_chain, and that codes have their messages in test_locale.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from app.audit import verify_log
+from app.db import models as tables
+from app.db.engine import Database
+from app.domain.commands import (
+    AcceptOverride,
+    AddComment,
+    CancelOverride,
+    CloseCase,
+    Command,
+    OpenCase,
+    RefuseOverride,
+    RequestOverride,
+    SubjectDetails,
+)
+from app.domain.errors import InputRefused, Refusal
+from app.domain.model import EvaluationStatus, RequestedStatus, Resolution, SubjectType
+from tests.archive import Contents, contents, differences, set_by_hand
+from tests.world import World, make_world
+
+PEOPLE = ("ada", "carl", "rosa", "rolf", "bea", "aldo")
+KINDS = ("open", "request", "accept", "refuse", "cancel", "comment", "close", "recheck")
+NEXT = {
+    "OPEN": ("request", "request", "comment"),
+    "IN_PROGRESS": ("request", "request", "close"),
+    "PENDING_REVIEW": ("accept", "refuse", "cancel"),
+    "RESOLVED": ("request", "close", "recheck"),
+    "CLOSED": ("open",),
+}
+LIKELY = {"request": "ada", "accept": "rosa", "refuse": "bea", "cancel": "ada"}
+
+# What an action leaves the case and its override in, whatever they were in; but a comment moves an open case only.
+CASE_AFTER = {
+    "OPEN": "OPEN",
+    "REQUEST_OVERRIDE": "PENDING_REVIEW",
+    "ACCEPT": "RESOLVED",
+    "REFUSE": "IN_PROGRESS",
+    "CANCEL": "IN_PROGRESS",
+    "CLOSE": "CLOSED",
+}
+OVERRIDE_AFTER = {"REQUEST_OVERRIDE": "PENDING", "ACCEPT": "ACCEPTED", "REFUSE": "REFUSED", "CANCEL": "CANCELLED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that somebody tries, sensible or not."""
+
+    kind: str | None
+    choice: int
+    person: str | None
+    subject: int
+    result: EvaluationStatus
+    requested: RequestedStatus
+    reviewers: tuple[str, ...]
+    named: int | None
+    comment: str | None
+    version: int | None
+    key: str | None
+
+
+def mostly(usual: Any, *others: Any) -> st.SearchStrategy[Any]:
+    """Return *usual* nine times out of ten, so that more is done than refused."""
+    return st.sampled_from([usual] * 9 * len(others) + list(others))
+
+
+STEPS = st.builds(
+    Step,
+    kind=st.none() | st.sampled_from(KINDS),
+    choice=st.integers(0, 2),
+    person=mostly(None, *PEOPLE),
+    subject=st.integers(0, 1),
+    result=mostly(EvaluationStatus.UNFAVORABLE, *EvaluationStatus),
+    requested=st.sampled_from(RequestedStatus),
+    reviewers=st.lists(st.sampled_from(PEOPLE[2:5]), min_size=1, max_size=3, unique=True).map(tuple),
+    named=mostly(None, *range(4)),
+    comment=st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1),
+    version=mostly(None, *range(10)),
+    key=st.none() | st.sampled_from("abcdefghijkl"),
+)
+
+
+@dataclass(slots=True)
+class History:
+    """A history as it is played in an account of its own."""
+
+    world: World
+    cases: dict[int, UUID] = field(default_factory=dict)
+    overrides: dict[UUID, list[UUID]] = field(default_factory=lambda: defaultdict(list))
+
+    def command(self, step: Step, kind: str) -> Command:
+        """Return what *step* asks for, on the latest case of its subject."""
+        case_id = self.cases[step.subject]
+        known = self.overrides[case_id]
+        named = known[step.named % len(known)] if known and step.named is not None else None
+        more: dict[str, Any] = {"expected_version": step.version, "idempotency_key": step.key}
+        decision = {"case_id": case_id, "override_id": named, "comment": step.comment, **more}
+        subject = SubjectDetails(
+            type=SubjectType.COMPANY_ACCOUNT_CHECK,
+            external_ref=f"{step.subject}",
+            label="Moulins",
+            evaluation_status=step.result,
+        )
+        reviewers = tuple(getattr(self.world, name).id for name in step.reviewers)
+        request = RequestOverride(
+            case_id=case_id,
+            requested_status=step.requested,
+            reviewer_ids=reviewers,
+            comment=step.comment or "-",
+            **more,
+        )
+        return {
+            "open": OpenCase(subject=subject, title="A changed IBAN", comment=step.comment, **more),
+            "comment": AddComment(case_id=case_id, comment=step.comment or "-", **more),
+            "request": request,
+            "accept": AcceptOverride(**decision),
+            "refuse": RefuseOverride(**decision),
+            "cancel": CancelOverride(**decision),
+            "close": CloseCase(case_id=case_id, resolution=Resolution.DUPLICATE if step.named else None, **more),
+        }[kind]
+
+    async def play(self, step: Step, before: Contents) -> Contents:
+        """Do *step*, see to it that it wrote one row of the log or nothing at all, and return what there is now."""
+        case = before["cases"][(self.cases[step.subject],)]
+        likely = NEXT[case["status"]]
+        kind = step.kind or likely[step.choice % len(likely)]
+        if kind == "recheck":
+            result = {"evaluation_status": step.result}
+            await set_by_hand(self.world.database, tables.subjects, case["subject_id"], **result)
+            return await contents(self.world.database)
+        person = getattr(self.world, step.person or LIKELY.get(kind, "carl"))
+        command = self.command(step, kind)
+        try:
+            outcome = await self.world.do(person, command)
+        except (Refusal, InputRefused):
+            assert await contents(self.world.database) == before
+            return before
+        after = await contents(self.world.database)
+        assert (outcome.action.id,) not in before["case_actions"]
+        assert {"+1 case_actions"} <= differences(before, after)
+        if step.key is not None:
+            assert (await self.world.do(person, command)).action == outcome.action
+            assert await contents(self.world.database) == after
+        self.cases[step.subject] = outcome.case.id
+        if kind == "request" and outcome.override is not None:
+            self.overrides[outcome.case.id].append(outcome.override.id)
+        return after
+
+
+def hold(before: Contents, after: Contents) -> None:
+    """See to it that each invariant holds after a step."""
+    assert_permanent(before, after)
+    logs: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in sorted(after["case_actions"].values(), key=lambda row: row["seq"]):
+        logs[row["case_id"]].append(row)
+    pending = [row for row in after["overrides"].values() if row["status"] == "PENDING"]
+    assert len({row["case_id"] for row in pending}) == len({row["subject_id"] for row in pending}) == len(pending)
+    for case in after["cases"].values():
+        assert_agrees(case, logs[case["id"]], after["overrides"])
+        assert (case["status"] == "PENDING_REVIEW") == (case["id"] in {row["case_id"] for row in pending})
+    for override in after["overrides"].values():
+        reviewers = {
+            row["reviewer_id"] for row in after["override_reviewers"].values() if row["override_id"] == override["id"]
+        }
+        assert override["created_by_id"] not in {*reviewers, override["decided_by_id"]}
+        assert 1 <= len(reviewers) <= 10
+    made = [record["action_id"] for record in after["idempotency_records"].values()]
+    assert len(set(made)) == len(made)
+
+
+def assert_permanent(before: Contents, after: Contents) -> None:
+    """Rows of the log, comments, finished overrides and closed cases stay as they were."""
+    finished: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+        "case_actions": lambda _row: True,
+        "comments": lambda _row: True,
+        "override_reviewers": lambda _row: True,
+        "overrides": lambda row: row["status"] != "PENDING",
+        "cases": lambda row: row["status"] == "CLOSED",
+    }
+    for table, is_finished in finished.items():
+        for key, row in before[table].items():
+            if is_finished(row):
+                assert after[table][key] == row
+
+
+def assert_agrees(
+    case: Mapping[str, Any], log: list[Mapping[str, Any]], overrides: Mapping[Any, Mapping[str, Any]]
+) -> None:
+    """The log is 1..n, each row begins where the one before ended, and folding it gives what the other rows say."""
+    assert [row["seq"] for row in log] == list(range(1, len(log) + 1))
+    assert (case["action_count"], case["head_hash"], case["version"]) == (len(log), log[-1]["hash"], len(log))
+    status: str | None = None
+    prev_hash, folded = "0" * 64, {}
+    for row in log:
+        assert (row["status_before"], row["prev_hash"]) == (status, prev_hash)
+        after_comment = "IN_PROGRESS" if status == "OPEN" else status
+        status, prev_hash = CASE_AFTER.get(row["type"], after_comment), row["hash"]
+        assert row["status_after"] == status
+        if row["override_id"] is not None:
+            folded[row["override_id"]] = OVERRIDE_AFTER[row["type"]]
+    assert case["status"] == status
+    assert folded == {row["id"]: row["status"] for row in overrides.values() if row["case_id"] == case["id"]}
+
+
+# Shrinking takes minutes with a database behind it: add Phase.shrink to look into a failure.
+@settings(
+    max_examples=10,
+    deadline=None,
+    phases=[Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(history=st.lists(STEPS, min_size=15, max_size=30))
+async def test_whatever_people_try_in_whatever_order_the_invariants_hold(
+    database: Database, history: list[Step]
+) -> None:
+    played = History(await make_world(database))
+    for subject in (0, 1):
+        played.cases[subject] = (await played.world.open_case()).case.id
+    before = await contents(database)
+
+    for step in history:
+        after = await played.play(step, before)
+        hold(before, after)
+        before = after
+
+    assert [verdict async for verdict in verify_log(database) if verdict.fault is not None] == []
