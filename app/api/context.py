@@ -44,6 +44,7 @@ class Context:
     async def perform(self, command: Command) -> Outcome:
         """Do what *command* asks for, and know its result without another look."""
         outcome = await perform(self.database, self.actor, command, request_id=self.request_id)
+        self.renew_loaders()
         self.loaders.prime(outcome)
         return outcome
 
