@@ -3,7 +3,6 @@
 What is played is in demo_cases.toml. Nothing is written here: accounts are `app.admin`'s, cases `app.actions`'s.
 """
 
-import asyncio
 import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,10 +16,10 @@ from app import admin, clock
 from app.actions import perform
 from app.auth import authenticate
 from app.db.engine import Database
-from app.db.repository import cases, people
-from app.db.rows import AccountRow, CaseRow
+from app.db.repository import cases, people, tokens
+from app.db.rows import AccountRow, CaseRow, UserRow
 from app.domain import commands
-from app.domain.errors import StateRefused, VersionConflict
+from app.domain.errors import InputRefused, Refusal, StateRefused, VersionConflict
 from app.domain.model import (
     ActionType,
     Actor,
@@ -37,12 +36,12 @@ from app.pages import DemoPerson
 SCRIPT = tomllib.loads((Path(__file__).parent / "demo_cases.toml").read_text(encoding="utf-8"))
 # Known beforehand, so that two loads at once can't make two demos.
 ACCOUNT_ID = UUID("019aa000-0000-7000-8000-00000000de30")
+TOKEN_NAME = "demo"
+TOKEN_LIFETIME = timedelta(days=30)
+TOKENS_EACH = 20
 HISTORY = timedelta(days=60)
 BETWEEN_CASES = timedelta(days=1, hours=7, minutes=11)
 BETWEEN_STEPS = timedelta(hours=3, minutes=25)
-TOKEN_LIFETIME = timedelta(days=30)
-PATIENCE_S = 60
-POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +77,33 @@ class Demo:
 async def load_demo(database: Database) -> Demo:
     """Return the demo, with a new token for each of its people; what is missing of it is played first.
 
-    A load that was interrupted is gone on with where it stopped, and two at once play it together.
+    A load that was interrupted is gone on with where it stopped, and two at once play it together. What people have
+    made of its cases meanwhile stays as it is.
 
-    Raises: AdminError, where the database holds other accounts, or the demo can't be played to its end.
+    Raises: AdminError, where the database holds other accounts, or the demo's own people may no longer play it.
     """
     account = await _account(database)
     players = await _people(database, account)
     identities = [await authenticate(database, person.token) for person in players]
     cast = {name: identity.actor for name, identity in zip(SCRIPT["people"], identities, strict=True)}
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            while unfinished := _unfinished(await _played(database, account)):
-                for story in unfinished:
-                    await story.play(database, account, cast)
-                await asyncio.sleep(POLL_S)
-    except TimeoutError as error:
-        raise admin.AdminError("somebody has worked on the demo's cases while they were loaded") from error
-    played = await _played(database, account)
+        played = await _play(database, account, cast)
+    except (Refusal, InputRefused) as refusal:
+        raise admin.AdminError(f"the demo can't be played to its end: {refusal}") from refusal
     return Demo(account, tuple(players), tuple(sorted(played.values(), key=lambda case: case.number)))
+
+
+async def _play(database: Database, account: AccountRow, cast: Mapping[str, Actor]) -> Mapping[str, CaseRow]:
+    """Play what is missing, and return the cases as they then stand.
+
+    A round after which nothing has changed was the last: all is played, or what is left is refused for good.
+    """
+    before, played = None, await _played(database, account)
+    while played != before:
+        for story in _unfinished(played):
+            await story.play(database, account, cast)
+        before, played = played, await _played(database, account)
+    return played
 
 
 async def _account(database: Database) -> AccountRow:
@@ -104,7 +112,9 @@ async def _account(database: Database) -> AccountRow:
     if ACCOUNT_ID in known:
         return known[ACCOUNT_ID]
     if known:
-        raise admin.AdminError("the database holds other accounts: the demo wants one of its own")
+        raise admin.AdminError(
+            "the database holds other accounts, and the demo wants an empty one (CASEGATE_DEMO=false serves without it)"
+        )
     began = clock.now() - HISTORY
     with suppress(admin.AdminError):  # another load was faster
         return await admin.create_account(database, SCRIPT["account"], account_id=ACCOUNT_ID, now=lambda: began)
@@ -114,8 +124,11 @@ async def _account(database: Database) -> AccountRow:
 async def _people(database: Database, account: AccountRow) -> list[DemoPerson]:
     """Return the script's people, each with a new token."""
     emails = {name: f"{name}@brightwater.example" for name in SCRIPT["people"]}
+    known = await _users(database, account)
     for name, person in SCRIPT["people"].items():
-        with suppress(admin.AdminError):  # is there already
+        if emails[name] in known:
+            continue
+        with suppress(admin.AdminError):  # another load was faster
             await admin.create_user(
                 database,
                 account.id,
@@ -125,15 +138,32 @@ async def _people(database: Database, account: AccountRow) -> list[DemoPerson]:
                 language=Language(person["language"]) if "language" in person else None,
                 now=lambda: account.created_at,
             )
+    known = await _users(database, account)
+    return [
+        DemoPerson(str(user.id), user.display_name, user.email, user.roles, await _new_token(database, user))
+        for user in map(known.__getitem__, emails.values())
+    ]
+
+
+async def _users(database: Database, account: AccountRow) -> dict[str, UserRow]:
     async with database.read() as connection:
-        known = {user.email: user for user in await people.users(connection, account.id)}
-    expiry = clock.now() + TOKEN_LIFETIME
-    made = []
-    for email in emails.values():
-        user = known[email]
-        token = await admin.create_token(database, user.id, list(Scope), name="demo", expires_at=expiry)
-        made.append(DemoPerson(str(user.id), user.display_name, user.email, user.roles, token.secret))
-    return made
+        return {user.email: user for user in await people.users(connection, account.id)}
+
+
+async def _new_token(database: Database, user: UserRow) -> str:
+    """Make a token of all scopes; of those that earlier loads made, the ones most lately used live on."""
+    now = clock.now()
+    async with database.read() as connection:
+        earlier = [
+            token
+            for token in await tokens.tokens_of(connection, user_id=user.id)
+            if token.name == TOKEN_NAME and token.revoked_at is None
+        ]
+    earlier.sort(key=lambda token: token.last_used_at or token.created_at, reverse=True)
+    for token in earlier[TOKENS_EACH - 1 :]:
+        await admin.revoke_token(database, token.id)
+    made = await admin.create_token(database, user.id, list(Scope), name=TOKEN_NAME, expires_at=now + TOKEN_LIFETIME)
+    return made.secret
 
 
 async def _played(database: Database, account: AccountRow) -> dict[str, CaseRow]:
@@ -162,7 +192,7 @@ class Story:
         return self.case is not None and self.case.action_count > len(self.script["steps"])
 
     async def play(self, database: Database, account: AccountRow, cast: Mapping[str, Actor]) -> None:
-        """Do the remaining steps; leave the rest to whoever else turns out to play this case at the same time."""
+        """Do the remaining steps, up to one that somebody else has done, or made impossible, meanwhile."""
         opened_at = account.created_at + BETWEEN_CASES * (self.index + 1)
         case = self.case
         with suppress(StateRefused, VersionConflict):

@@ -1,10 +1,12 @@
 """The demo data: what it holds, that it is the same each time, and that a load can be interrupted or doubled."""
 
 import asyncio
+import shutil
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select
@@ -12,15 +14,17 @@ from sqlalchemy import func, select
 from app import admin, clock, demo
 from app.actions import perform
 from app.audit import verify_log
-from app.auth import authenticate
+from app.auth import TokenUse, authenticate
 from app.db import models as tables
 from app.db.engine import Database, open_database
-from app.db.migrate import migrate
+from app.db.repository import people
 from app.demo import load_demo
 from app.domain.commands import CloseCase
-from app.domain.errors import TokenExpired
-from app.domain.model import ActionType, CaseStatus, OverrideStatus, Resolution, Role, SubjectType
+from app.domain.errors import TokenExpired, Unauthenticated
+from app.domain.model import ActionType, CaseStatus, OverrideStatus, Resolution, Role, Scope, SubjectType
 from tests.api import Api
+from tests.live import FORKS
+from tests.world import person_of
 
 CONTENT = """{ cases(first: 100) { nodes {
   reference title description status resolution createdBy { displayName } closedBy { displayName }
@@ -38,6 +42,17 @@ async def content(url: str, token: str) -> Any:
         return (await api.run(token, CONTENT))["cases"]["nodes"]
 
 
+@pytest.fixture(scope="module")
+async def expected(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What an undisturbed load on SQLite says."""
+    path = tmp_path_factory.mktemp("demo") / "casegate.sqlite"
+    shutil.copyfile(sqlite_template, path)
+    database = open_database(f"sqlite:///{path}")
+    found = await load_demo(database)
+    await database.close()
+    return await content(f"sqlite:///{path}", found.people[0].token)
+
+
 async def faulty_cases(database: Database) -> tuple[int, list[Any]]:
     """Return how many cases there are, and what is wrong with their logs."""
     verdicts = [verdict async for verdict in verify_log(database)]
@@ -51,6 +66,12 @@ async def rows(database: Database) -> dict[str, int]:
             name: await connection.scalar(select(func.count()).select_from(tables.metadata.tables[name])) or 0
             for name in counted
         }
+
+
+async def user_id(database: Database, name: str) -> UUID:
+    async with database.read() as connection:
+        users = await people.users(connection, demo.ACCOUNT_ID)
+    return next(user.id for user in users if user.email.startswith(f"{name}@"))
 
 
 async def test_it_holds_every_state_that_a_case_or_an_override_can_be_in(database: Database, fresh_url: str) -> None:
@@ -99,15 +120,10 @@ async def test_its_logs_verify_and_lie_in_the_past_in_order(database: Database) 
     assert opened_at == sorted(set(opened_at))
 
 
-async def test_it_says_the_same_each_time(database: Database, fresh_url: str, tmp_path: Path) -> None:
-    other_url = f"sqlite:///{tmp_path / 'other.sqlite'}"
-    other = open_database(other_url)
-    await migrate(other)
+async def test_it_says_the_same_each_time(database: Database, fresh_url: str, expected: Any) -> None:
+    found = await load_demo(database)
 
-    first, second = await load_demo(database), await load_demo(other)
-    await other.close()
-
-    assert await content(fresh_url, first.people[0].token) == await content(other_url, second.people[3].token)
+    assert await content(fresh_url, found.people[3].token) == expected
 
 
 async def test_its_comments_are_in_both_languages(database: Database, fresh_url: str) -> None:
@@ -156,43 +172,114 @@ async def test_its_tokens_expire(database: Database) -> None:
         await authenticate(database, found.people[0].token, lambda: later)
 
 
-async def test_two_loads_at_once_make_one_demo(database: Database, fresh_url: str) -> None:
-    first, second = await asyncio.gather(load_demo(database), load_demo(database))
-
-    assert first.account.id == second.account.id
-    assert [case.id for case in first.cases] == [case.id for case in second.cases]
-    assert (await rows(database))["cases"] == 40
-    assert await faulty_cases(database) == (40, [])
-    assert Counter(case.status for case in first.cases) == Counter(case.status for case in second.cases)
-
-
-@pytest.mark.parametrize("after", [1, 9, 60])
-async def test_a_load_that_was_interrupted_is_gone_on_with(
-    database: Database, monkeypatch: pytest.MonkeyPatch, after: int
+async def test_of_many_loads_the_tokens_in_use_and_the_latest_stay(
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(demo, "TOKENS_EACH", 3)
+    in_use, unused = await load_demo(database), await load_demo(database)
+    use = TokenUse()
+    for person in in_use.people:
+        use.note((await authenticate(database, person.token)).actor.token_id)
+    await use.flush(database)
+
+    later = [await load_demo(database) for _ in range(2)]
+
+    for found in (in_use, *later):
+        for person in found.people:
+            await authenticate(database, person.token)
+    for person in unused.people:
+        with pytest.raises(Unauthenticated):
+            await authenticate(database, person.token)
+
+
+async def test_two_loads_at_once_make_one_demo(database: Database, fresh_url: str, expected: Any) -> None:
+    elsewhere = open_database(fresh_url)
+
+    first, second = await asyncio.gather(load_demo(database), load_demo(elsewhere))
+    await elsewhere.close()
+
+    assert first.as_json()["cases"] == second.as_json()["cases"]
+    assert [person.id for person in first.people] == [person.id for person in second.people]
+    assert await faulty_cases(database) == (40, [])
+    assert await content(fresh_url, second.people[0].token) == expected
+
+
+async def load_in_part(database: Database, actions: int) -> None:
+    """Load the demo, broken off after that many actions."""
+
     class Interrupted(Exception):
         pass
 
     done = 0
-    played = perform
 
     async def interrupted(*given: Any, **named: Any) -> Any:
         nonlocal done
         done += 1
-        if done > after:
+        if done > actions:
             raise Interrupted
-        return await played(*given, **named)
+        return await perform(*given, **named)
 
-    monkeypatch.setattr(demo, "perform", interrupted)
-    with pytest.raises(Interrupted):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(demo, "perform", interrupted)
         await load_demo(database)
-    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("after", [1, 9, 60])
+async def test_a_load_that_was_interrupted_is_gone_on_with(
+    database: Database, fresh_url: str, expected: Any, after: int
+) -> None:
+    await load_in_part(database, after)
 
     found = await load_demo(database)
 
-    assert len(found.cases) == 40
-    assert (await rows(database))["case_actions"] == 40 + sum(len(case["steps"]) for case in demo.SCRIPT["cases"])
     assert await faulty_cases(database) == (40, [])
+    assert await content(fresh_url, found.people[0].token) == expected
+
+
+def load_in_process(url: str) -> None:
+    async def load() -> None:
+        await load_demo(open_database(url))
+
+    asyncio.run(load())
+
+
+async def test_a_load_whose_process_was_killed_is_gone_on_with(
+    database: Database, fresh_url: str, expected: Any
+) -> None:
+    process = FORKS.Process(target=load_in_process, args=(fresh_url,))
+    process.start()
+    while (await rows(database))["users"] < 5:
+        assert process.is_alive()
+    process.kill()
+    process.join()
+    left = await rows(database)
+
+    found = await load_demo(database)
+
+    assert left["cases"] < 40
+    assert await faulty_cases(database) == (40, [])
+    assert await content(fresh_url, found.people[0].token) == expected
+
+
+async def test_a_half_played_case_that_somebody_closed_is_left_to_them(database: Database) -> None:
+    await load_in_part(database, 1)
+    camille = await person_of(database, await user_id(database, "camille"), *Scope)
+    async with database.read() as connection:
+        (half_played,) = await connection.scalars(select(tables.cases.c.id))
+    await perform(database, camille.actor, CloseCase(case_id=half_played), request_id="test")
+
+    found = await load_demo(database)
+
+    assert (found.cases[0].status, found.cases[0].action_count) == (CaseStatus.CLOSED, 2)
+    assert len(found.cases) == 40
+
+
+async def test_a_half_played_demo_whose_people_may_not_act_any_more_says_so(database: Database) -> None:
+    await load_in_part(database, 1)
+    await admin.revoke_user(database, await user_id(database, "hugo"))
+
+    with pytest.raises(admin.AdminError, match="USER_INACTIVE"):
+        await load_demo(database)
 
 
 async def test_it_stays_away_from_real_data(database: Database) -> None:
