@@ -39,7 +39,7 @@ class Settings(BaseSettings):
         default="", repr=False, description="sqlite:///path or postgresql://...; by default SQLite in the data folder."
     )
     database_pool: Annotated[int, Field(ge=1, le=200)] = Field(
-        default=10, description="Connections that a worker keeps."
+        default=10, description="Connections that a worker keeps for reading; on PostgreSQL as many again for writing."
     )
     demo: bool | None = Field(default=None, description="Demo data and tokens; by default only on SQLite.")
     graphiql: bool | None = Field(default=None, description="Serve GraphiQL; by default as demo.")

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, ExceptionContext, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -18,10 +18,10 @@ STATEMENT_TIMEOUT_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database: an engine for reading and one for writing.
+    """One database: an engine for reading, which can't write, and one for writing.
 
-    On SQLite the writer is a single connection that takes the write lock as each transaction begins; readers can't
-    write. On PostgreSQL both share one pool, and readers do without a transaction, so that a read is one round trip.
+    On SQLite the writer is a single connection that takes the write lock as each transaction begins. On PostgreSQL
+    readers do without a transaction, so that a read is one round trip.
     """
 
     reader: AsyncEngine
@@ -54,8 +54,7 @@ class Database:
 
     async def close(self) -> None:
         await self.reader.dispose()
-        if self.writer.sync_engine.pool is not self.reader.sync_engine.pool:
-            await self.writer.dispose()
+        await self.writer.dispose()
 
 
 def database_url(url: str) -> URL:
@@ -127,19 +126,36 @@ def _prepare_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> Non
 
 
 def _postgresql(url: URL, pool_size: int) -> Database:
-    writer = create_async_engine(
+    writer = _postgresql_engine(url, pool_size)
+    reader = _postgresql_engine(url, pool_size, isolation_level="AUTOCOMMIT", read_only=True)
+    return Database(reader=reader, writer=writer)
+
+
+def _postgresql_engine(
+    url: URL, pool_size: int, *, isolation_level: str = "READ COMMITTED", read_only: bool = False
+) -> AsyncEngine:
+    settings = {
+        "application_name": "casegate",
+        "timezone": "UTC",
+        "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+        "idle_in_transaction_session_timeout": str(2 * STATEMENT_TIMEOUT_MS),
+        "default_transaction_read_only": "on" if read_only else "off",
+    }
+    engine = create_async_engine(
         url,
         pool_size=pool_size,
-        max_overflow=pool_size,
+        max_overflow=0,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={
-            "server_settings": {
-                "application_name": "casegate",
-                "timezone": "UTC",
-                "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-                "idle_in_transaction_session_timeout": str(2 * STATEMENT_TIMEOUT_MS),
-            }
-        },
+        isolation_level=isolation_level,
+        connect_args={"server_settings": settings},
     )
-    return Database(reader=writer.execution_options(isolation_level="AUTOCOMMIT"), writer=writer)
+    event.listen(engine.sync_engine, "handle_error", _forget_values)
+    return engine
+
+
+def _forget_values(context: ExceptionContext) -> None:
+    """Drop the row that PostgreSQL tells in an error's DETAIL: a log would show it with the traceback."""
+    cause = context.original_exception.__cause__
+    if getattr(cause, "detail", None):
+        cause.detail = None  # type: ignore[union-attr]  # asyncpg's, which has no types
