@@ -1,0 +1,71 @@
+"""Anything by its id: one node or several, of each type that is one."""
+
+from collections.abc import Mapping
+from typing import cast
+from uuid import uuid4
+
+from graphql import GraphQLInterfaceType, build_schema
+
+from app.api.schema import sdl
+from app.domain.commands import AddComment
+from app.domain.model import CaseStatus
+from tests.api import Api
+from tests.archive import contents
+from tests.test_queries import refusals
+from tests.world import World
+
+
+async def things(world: World) -> Mapping[str, str]:
+    """Return the id of something of each type that is a node."""
+    pending = await world.case_in(CaseStatus.PENDING_REVIEW)
+    await world.do(world.carl, AddComment(case_id=pending.case.id, comment="Noted."))
+    found = await contents(world.database)
+    kinds = {
+        "User": "users",
+        "Subject": "subjects",
+        "Case": "cases",
+        "CaseAction": "case_actions",
+        "Comment": "comments",
+        "Override": "overrides",
+    }
+    return {kind: str(next(iter(found[table]))[0]) for kind, table in kinds.items()}
+
+
+async def test_a_node_of_each_type_is_found_by_its_id(world: World, api: Api) -> None:
+    ids = await things(world)
+    schema = build_schema(sdl())
+    possible = schema.get_possible_types(cast(GraphQLInterfaceType, schema.type_map["Node"]))
+    query = """query($id: ID!) { node(id: $id) { __typename id ... on User { email } ... on Subject { label }
+        ... on Case { title } ... on CaseAction { seq } ... on Comment { body } ... on Override { status } } }"""
+
+    nodes = {kind: (await api.run(world.ada.token, query, {"id": id}))["node"] for kind, id in ids.items()}
+
+    assert ids.keys() == {type.name for type in possible}
+    for kind, node in nodes.items():
+        assert (node["__typename"], node["id"], len(node)) == (kind, ids[kind], 3)
+
+
+async def test_nodes_come_in_the_order_of_their_ids_with_null_for_what_there_is_not(world: World, api: Api) -> None:
+    ids = list((await things(world)).values())
+    asked = [ids[3], str(uuid4()), *ids, ids[3].upper(), str(world.account_id), str(world.ada.actor.token_id)]
+    query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+
+    nodes = (await api.run(world.ada.token, query, {"ids": asked}))["nodes"]
+
+    expected = [ids[3], None, *ids, ids[3], None, None]
+    assert [node and node["id"] for node in nodes] == expected
+    assert (await api.run(world.ada.token, "{ nodes(ids: []) { id } }")) == {"nodes": []}
+
+
+async def test_ids_that_are_none_are_all_named_and_more_than_100_are_refused(world: World, api: Api) -> None:
+    good = str(uuid4())
+
+    async def told(ids: list[str]) -> list[tuple[str, list[str]]]:
+        listed = ", ".join(f'"{id}"' for id in ids)
+        return await refusals(api, world.ada.token, f"{{ nodes(ids: [{listed}]) {{ id }} }}")
+
+    assert await told(["x", good, ""]) == [("INVALID_ID", ["ids", "0"]), ("INVALID_ID", ["ids", "2"])]
+    assert await told([good] * 101) == [("INVALID_INPUT", ["ids"])]
+    assert await refusals(api, world.ada.token, '{ node(id: "x") { id } }') == [("INVALID_ID", ["id"])]
+    hundred = await api.run(world.ada.token, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": [good] * 100})
+    assert hundred == {"nodes": [None] * 100}
