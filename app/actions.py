@@ -12,16 +12,18 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
+from app.attachments import attach, find_documents
 from app.db import models as tables
 from app.db.chain import entry_of
 from app.db.engine import Database
 from app.db.faults import is_retryable, refusal_of
 from app.db.repository import cases, overrides, people
-from app.db.rows import ActionRow, CaseRow, OverrideRow
-from app.domain.commands import CaseCommand, Command, DecisionCommand, OpenCase, RequestOverride
+from app.db.rows import ActionRow, CaseRow, DocumentRow, OverrideRow
+from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand, OpenCase, RequestOverride
 from app.domain.errors import (
     InputRefused,
     NotFound,
+    Refusal,
     StateRefused,
     VersionConflict,
 )
@@ -47,7 +49,7 @@ async def perform(
 
     Raises: Refusal or InputRefused, and then nothing was written.
     """
-    admit(command.action, actor)
+    admit(command.action, actor, brings_documents=command.brings_documents)
     task = asyncio.create_task(_attempt(database, actor, command, request_id, now))
     _underway.add(task)
     task.add_done_callback(_underway.discard)
@@ -110,10 +112,8 @@ async def _draft(connection: AsyncConnection, actor: Actor, command: CaseCommand
     )
     authorize(command.action, actor, facts.override)
     status = advance(command.action, case.status, facts.override)
-    requested = None
-    if isinstance(command, RequestOverride):
-        requested = command.requested_status
-        await _check_references(connection, actor, command)
+    requested = command.requested_status if isinstance(command, RequestOverride) else None
+    documents = await _references(connection, actor, command, now)
     _check_version(command, case.version)
     guard(command.action, facts, requested)
     return Draft(
@@ -126,6 +126,7 @@ async def _draft(connection: AsyncConnection, actor: Actor, command: CaseCommand
         subject=subject,
         override=override,
         reviewer_ids=reviewer_ids,
+        documents=documents,
     )
 
 
@@ -143,11 +144,21 @@ async def _override(
     return override, await overrides.reviewer_ids(connection, override.id)
 
 
-async def _check_references(connection: AsyncConnection, actor: Actor, command: RequestOverride) -> None:
-    candidates = await people.candidates(connection, actor.account_id, command.reviewer_ids)
-    refusals = check_reviewers(actor, command.reviewer_ids, candidates)
+async def _references(
+    connection: AsyncConnection, actor: Actor, command: CaseCommand, now: clock.Clock
+) -> tuple[DocumentRow, ...]:
+    """Check the people that the command names, and return its documents, locked."""
+    refusals: list[Refusal] = []
+    documents: tuple[DocumentRow, ...] = ()
+    if isinstance(command, RequestOverride):
+        candidates = await people.candidates(connection, actor.account_id, command.reviewer_ids)
+        refusals += check_reviewers(actor, command.reviewer_ids, candidates)
+    if isinstance(command, DocumentedCommand):
+        documents, missing = await find_documents(connection, actor, command, now())
+        refusals += missing
     if refusals:
         raise InputRefused(refusals)
+    return documents
 
 
 def _check_version(command: Command, actual: int) -> None:
@@ -220,7 +231,9 @@ async def _write(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
         hash="",
     )
     account_id = draft.actor.account_id
-    entry = entry_of(account_id, action, draft.case, draft.subject, comment, draft.override, draft.reviewer_ids)
+    entry = entry_of(
+        account_id, action, draft.case, draft.subject, comment, draft.override, draft.reviewer_ids, draft.documents
+    )
     action = replace(action, hash=chain_hash(entry))
     case = replace(
         draft.case,
@@ -232,8 +245,9 @@ async def _write(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
     await _write_case(draft, case)
     if comment is not None:
         await draft.insert(tables.comments, comment)
+        draft.documents = await attach(draft, comment)
     await draft.insert(tables.case_actions, action)
-    return Outcome(case, action, comment, draft.override, draft.subject)
+    return Outcome(case, action, comment, draft.override, draft.subject, draft.documents)
 
 
 async def _write_case(draft: Draft, case: CaseRow) -> None:

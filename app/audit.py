@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.chain import entry_of
 from app.db.engine import Database
-from app.db.repository import cases, log, overrides, people
+from app.db.repository import cases, documents, log, overrides, people
 from app.db.repository.window import Window
-from app.db.rows import ActionRow, CaseRow, CommentRow, OverrideRow, SubjectRow
+from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
 from app.domain.log import Entry, Fault, Head, Link, verify
 
 BATCH = 200
@@ -60,6 +60,7 @@ class _Rows:
     comments: Mapping[UUID, CommentRow]
     overrides: Mapping[UUID, OverrideRow]
     reviewers: Mapping[UUID, Sequence[UUID]]
+    documents: Mapping[UUID, Sequence[DocumentRow]]
 
 
 async def _verdicts(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[Verdict]:
@@ -88,6 +89,7 @@ async def _rows(
     reviewers = await people.reviewers_by_override(connection, account_id, override_ids)
     subjects = await cases.subjects_by_id(connection, account_id, subject_ids)
     comments = await log.comments_by_id(connection, account_id, comment_ids)
+    attached = await documents.documents_by_comment(connection, account_id, comment_ids)
     return _Rows(
         subjects={row.id: row for row in subjects if row is not None},
         comments={row.id: row for row in comments if row is not None},
@@ -95,6 +97,7 @@ async def _rows(
         reviewers={
             id: tuple(person.id for person in people) for id, people in zip(override_ids, reviewers, strict=True)
         },
+        documents=dict(zip(comment_ids, attached, strict=True)),
     )
 
 
@@ -120,4 +123,5 @@ def _entry(account_id: UUID, action: ActionRow, case: CaseRow, subject: SubjectR
     comment = rows.comments.get(action.comment_id) if action.comment_id else None
     override = rows.overrides.get(action.override_id) if action.override_id else None
     reviewer_ids = rows.reviewers[override.id] if override else ()
-    return entry_of(account_id, action, case, subject, comment, override, reviewer_ids)
+    attached = rows.documents[comment.id] if comment else ()
+    return entry_of(account_id, action, case, subject, comment, override, reviewer_ids, attached)

@@ -63,9 +63,22 @@ async def authenticate(database: Database, secret: str, now: clock.Clock = clock
         found = await tokens.token_by_hash(connection, secret_hash(secret))
     if found is None or not hmac.compare_digest(found.token.secret_hash, secret_hash(secret)):
         raise Unauthenticated()
+    return _identity(found, now())
+
+
+async def authenticate_holder(database: Database, token_id: UUID, now: datetime) -> Identity:
+    """Return who holds the token that a signed link names. Raises: as `authenticate`."""
+    async with database.read() as connection:
+        found = await tokens.token_by_id(connection, token_id)
+    if found is None:
+        raise Unauthenticated()
+    return _identity(found, now)
+
+
+def _identity(found: tokens.FoundToken, now: datetime) -> Identity:
     if found.token.revoked_at is not None:
         raise Unauthenticated()
-    if found.token.expires_at is not None and found.token.expires_at <= now():
+    if found.token.expires_at is not None and found.token.expires_at <= now:
         raise TokenExpired()
     return Identity(_actor(found), found.user, found.account)
 

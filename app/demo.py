@@ -5,8 +5,8 @@ What is played is in demo_cases.toml. Nothing is written here: accounts are `app
 
 import tomllib
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,10 @@ from app.auth import authenticate
 from app.db.engine import Database
 from app.db.repository import cases, people, tokens
 from app.db.rows import AccountRow, CaseRow, UserRow
+from app.demo_documents import FILES
+from app.documents.along import perform_with
+from app.documents.receive import arriving
+from app.documents.store import DocumentStore
 from app.domain import commands
 from app.domain.errors import InputRefused, Refusal, StateRefused, VersionConflict
 from app.domain.model import (
@@ -31,6 +35,7 @@ from app.domain.model import (
     Scope,
     SubjectType,
 )
+from app.idempotency import Outcome
 from app.pages import DemoPerson
 
 SCRIPT = tomllib.loads((Path(__file__).parent / "demo_cases.toml").read_text(encoding="utf-8"))
@@ -74,7 +79,7 @@ class Demo:
         }
 
 
-async def load_demo(database: Database) -> Demo:
+async def load_demo(database: Database, store: DocumentStore) -> Demo:
     """Return the demo, with a new token for each of its people; what is missing of it is played first.
 
     A load that was interrupted is gone on with where it stopped, and two at once play it together. What people have
@@ -87,13 +92,15 @@ async def load_demo(database: Database) -> Demo:
     identities = [await authenticate(database, person.token) for person in players]
     cast = {name: identity.actor for name, identity in zip(SCRIPT["people"], identities, strict=True)}
     try:
-        played = await _play(database, account, cast)
+        played = await _play(database, store, account, cast)
     except (Refusal, InputRefused) as refusal:
         raise admin.AdminError(f"the demo can't be played to its end: {refusal}") from refusal
     return Demo(account, tuple(players), tuple(sorted(played.values(), key=lambda case: case.number)))
 
 
-async def _play(database: Database, account: AccountRow, cast: Mapping[str, Actor]) -> Mapping[str, CaseRow]:
+async def _play(
+    database: Database, store: DocumentStore, account: AccountRow, cast: Mapping[str, Actor]
+) -> Mapping[str, CaseRow]:
     """Play what is missing, and return the cases as they then stand.
 
     A round after which nothing has changed was the last: all is played, or what is left is refused for good.
@@ -101,7 +108,7 @@ async def _play(database: Database, account: AccountRow, cast: Mapping[str, Acto
     before, played = None, await _played(database, account)
     while played != before:
         for story in _unfinished(played):
-            await story.play(database, account, cast)
+            await story.play(database, store, account, cast)
         before, played = played, await _played(database, account)
     return played
 
@@ -191,21 +198,25 @@ class Story:
     def is_finished(self) -> bool:
         return self.case is not None and self.case.action_count > len(self.script["steps"])
 
-    async def play(self, database: Database, account: AccountRow, cast: Mapping[str, Actor]) -> None:
+    async def play(
+        self, database: Database, store: DocumentStore, account: AccountRow, cast: Mapping[str, Actor]
+    ) -> None:
         """Do the remaining steps, up to one that somebody else has done, or made impossible, meanwhile."""
         opened_at = account.created_at + BETWEEN_CASES * (self.index + 1)
         case = self.case
         with suppress(StateRefused, VersionConflict):
             if case is None:
-                opening = self._opening(cast)
-                case = await _do(database, cast[self.script["opener"]], opening, opened_at)
+                case = await _do(database, cast[self.script["opener"]], self._opening(), opened_at)
             for step in self.script["steps"][case.action_count - 1 :]:
                 who, action, *rest = step
                 moment = opened_at + BETWEEN_STEPS * case.action_count
                 command = STEPS[ActionType(action)](cast, case, *rest)
-                case = await _do(database, cast[who], command, moment)
+                if isinstance(command, commands.AddComment):
+                    case = await _comment_with(database, store, cast[who], command, moment, rest[1:])
+                else:
+                    case = await _do(database, cast[who], command, moment)
 
-    def _opening(self, cast: Mapping[str, Actor]) -> commands.OpenCase:
+    def _opening(self) -> commands.OpenCase:
         script = self.script
         subject = commands.SubjectDetails(
             type=SubjectType(script.get("type", "COMPANY_ACCOUNT_CHECK")),
@@ -228,10 +239,28 @@ async def _do(database: Database, actor: Actor, command: commands.Command, momen
     return (await perform(database, actor, command, request_id="demo", now=lambda: moment)).case
 
 
+async def _comment_with(
+    database: Database, store: DocumentStore, actor: Actor, command: commands.AddComment, at: datetime, names: list[str]
+) -> CaseRow:
+    """Do as `_do`, with the files of these names."""
+    async with AsyncExitStack() as stack:
+        files = []
+        for name in names:
+            arrival = await stack.enter_async_context(arriving(store.incoming))
+            await arrival.write(FILES[name]())
+            files.append(await arrival.finish(name))
+        brought = replace(command, new_documents=tuple(file.document for file in files if file.document is not None))
+
+        async def act() -> Outcome:
+            return await perform(database, actor, brought, request_id="demo", now=lambda: at)
+
+        return (await perform_with(store, actor, files, act)).case
+
+
 # --- The steps of the script, as commands ----------------------------------------------------------------------------
 
 
-def _comment(_cast: Mapping[str, Actor], case: CaseRow, body: str) -> commands.Command:
+def _comment(_cast: Mapping[str, Actor], case: CaseRow, body: str, *_files: str) -> commands.Command:
     return commands.AddComment(case_id=case.id, expected_version=case.version, comment=body)
 
 

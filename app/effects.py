@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import clock
 from app.db import models as tables
 from app.db.repository import overrides
-from app.db.rows import CaseRow, CommentRow, OverrideRow, SubjectRow
+from app.db.rows import CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
 from app.domain.commands import CloseCase, Command, RequestOverride, SubjectDetails
 from app.domain.errors import SubjectChanged
 from app.domain.model import ActionType, Actor, EvaluationStatus, OverrideStatus, Resolution
@@ -35,6 +35,7 @@ class Draft:
     subject: SubjectRow
     override: OverrideRow | None = None
     reviewer_ids: tuple[UUID, ...] = ()
+    documents: tuple[DocumentRow, ...] = ()
 
     async def insert(self, table: Table, *rows: Any) -> None:
         """Insert *rows*, which are in this account."""

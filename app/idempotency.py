@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import clock
 from app.db import models as tables
 from app.db.engine import Database
-from app.db.repository import cases, log, overrides
-from app.db.rows import ActionRow, CaseRow, CommentRow, OverrideRow, SubjectRow
+from app.db.repository import cases, documents, log, overrides
+from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
 from app.domain.commands import Command
 from app.domain.errors import IdempotencyKeyReused
 from app.domain.model import Actor
@@ -34,11 +34,14 @@ class Outcome:
     comment: CommentRow | None = None
     override: OverrideRow | None = None
     subject: SubjectRow | None = None
+    documents: tuple[DocumentRow, ...] = ()
 
 
 def fingerprint(command: Command) -> str:
     """Return the SHA-256 of what *command* asks for, so that a key can't come back with another request."""
     asked = asdict(command) | {"action": command.action, "idempotency_key": None}
+    for document in asked.get("new_documents", ()):
+        del document["id"]  # new each time, unlike what the document is
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -98,11 +101,13 @@ async def outcome_of(connection: AsyncConnection, actor: Actor, action_id: UUID)
     (case,) = await cases.cases_by_id(connection, account_id, [action.case_id])
     assert case is not None
     comment = override = None
+    attached: list[list[DocumentRow]] = [[]]
     if action.comment_id is not None:
         (comment,) = await log.comments_by_id(connection, account_id, [action.comment_id])
+        attached = await documents.documents_by_comment(connection, account_id, [action.comment_id])
     if action.override_id is not None:
         (override,) = await overrides.overrides_by_id(connection, account_id, [action.override_id])
-    return Outcome(case, action, comment, override)
+    return Outcome(case, action, comment, override, documents=tuple(attached[0]))
 
 
 async def forget_old_keys(database: Database, now: clock.Clock = clock.now) -> None:

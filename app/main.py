@@ -1,6 +1,7 @@
 """The application: settings in, an ASGI app out. Its parts and their order are listed here, once."""
 
 import asyncio
+import ctypes
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -17,19 +18,35 @@ from app.api.view import GraphQLView
 from app.auth import TokenUse
 from app.db.engine import Database, open_database
 from app.db.migrate import head, revision
+from app.documents.download import DownloadEndpoint
+from app.documents.links import Links
+from app.documents.store import DocumentStore, open_store
+from app.documents.upkeep import sweep
+from app.documents.upload import UploadEndpoint
 from app.idempotency import forget_old_keys
 from app.pages import graphiql_routes
 from app.request_id import RequestId
 from app.settings import Settings, load_settings
 
 HOUSEKEEPING_S = 60
+M_ARENA_MAX = -8  # malloc.h
 
 log = structlog.get_logger()
 
 
 def application() -> Starlette:
     """Return the app as the environment describes it: what a worker process imports."""
+    _share_arenas()
     return create_app(load_settings())
+
+
+def _share_arenas() -> None:
+    """Let all threads allocate from two arenas, where the C library is glibc.
+
+    By default each thread may get one of its own, and the threads that copy documents would each keep a few MiB there.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 2)
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -37,16 +54,19 @@ def create_app(settings: Settings) -> Starlette:
     logs.configure(settings.log_level)
     database = open_database(settings.url, pool_size=settings.database_pool)
     token_use = TokenUse()
+    store, links = open_store(settings.documents_url, settings.data_dir), Links(database, settings.public_url)
     view = GraphQLView(
         database,
         token_use,
+        store,
+        links,
         introspection=bool(settings.introspection),
         max_body_bytes=settings.max_body_bytes,
     )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        keeper = asyncio.create_task(_keep_house(database, token_use))
+        keeper = asyncio.create_task(_keep_house(database, store, token_use))
         yield
         keeper.cancel()
         with suppress(asyncio.CancelledError):
@@ -59,6 +79,8 @@ def create_app(settings: Settings) -> Starlette:
 
     routes: list[Route | Mount] = [
         Route("/graphql", view.respond, methods=["GET", "POST"]),
+        Route("/documents", UploadEndpoint(database, store, token_use).respond, methods=["POST"]),
+        Route("/documents/{id}", DownloadEndpoint(database, store, links).respond, methods=["GET"]),
         Route("/live", _live),
         Route("/ready", ready),
     ]
@@ -84,8 +106,14 @@ async def _ready(database: Database) -> Response:
     return JSONResponse({"status": "ready"})
 
 
-async def _keep_house(database: Database, token_use: TokenUse) -> None:
-    """Now and then, out of every request's way, write down the use of tokens and forget old idempotency keys."""
+async def _keep_house(database: Database, store: DocumentStore, token_use: TokenUse) -> None:
+    """Sweep the documents, then now and then, out of every request's way, write down the use of tokens and forget old
+    idempotency keys.
+    """
+    try:
+        await sweep(database, store)
+    except Exception as error:  # the store is another system: no fault of it is worth not serving
+        log.warning("sweep_failed", reason=type(error).__name__)
     while True:
         await asyncio.sleep(HOUSEKEEPING_S)
         try:

@@ -5,6 +5,7 @@ All faults are told at once. No other module reads the environment.
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
 
 from app.db.engine import database_url
+from app.documents.store import check_url
 from app.pages import DemoPerson
 
 PREFIX = "CASEGATE_"
@@ -47,6 +49,12 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
         default=262_144, description="The largest request body, in bytes."
     )
+    documents_url: str = Field(
+        default="", description="s3://bucket/prefix or file:///path; by default a folder in the data folder."
+    )
+    public_url: str = Field(
+        default="", description="Where clients reach the gateway, for links; by default as the request says."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
     demo_people: tuple[DemoPerson, ...] = Field(
         default=(), repr=False, description="Set by `casegate serve` for its workers."
@@ -58,6 +66,18 @@ class Settings(BaseSettings):
         if value:
             database_url(value)
         return value
+
+    @field_validator("documents_url")
+    @classmethod
+    def _is_a_place(cls, value: str) -> str:
+        return check_url(value) if value else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", value):
+            raise ValueError("not an address, as in https://casegate.example.com")
+        return value.rstrip("/")
 
     @model_validator(mode="after")
     def _fill(self) -> "Settings":

@@ -1,11 +1,14 @@
 """A client of the gateway's app: documents in, bodies out, the real application on a real database."""
 
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
+from starlette.applications import Starlette
 
 from app.main import create_app
 from app.settings import Settings
@@ -20,8 +23,15 @@ class Api:
     @classmethod
     @asynccontextmanager
     async def opened(cls, url: str, **settings: Any) -> AsyncIterator["Api"]:
-        """Yield the app of these settings, its lifespan running."""
-        app = create_app(Settings(database_url=url, **settings))
+        """Yield the app of these settings, its lifespan running; files go to a folder that is gone afterwards."""
+        with tempfile.TemporaryDirectory() as folder:
+            app = create_app(Settings(database_url=url, **({"data_dir": Path(folder)} | settings)))
+            async with cls._running(app) as running:
+                yield running
+
+    @classmethod
+    @asynccontextmanager
+    async def _running(cls, app: Starlette) -> AsyncIterator["Api"]:
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
         async with (
             app.router.lifespan_context(app),

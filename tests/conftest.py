@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from app.db.engine import Database, open_database
 from app.db.migrate import migrate
+from app.documents.store import DocumentStore, open_store
 from tests.api import Api
 from tests.postgresql import (
     PostgresqlMissing,
@@ -104,13 +105,19 @@ async def database(fresh_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
+def store(tmp_path: Path) -> DocumentStore:
+    """A store in a local folder, which the app of the `api` fixture uses too."""
+    return open_store("", tmp_path)
+
+
+@pytest.fixture
 async def world(database: Database) -> World:
     """An account with the people that most stories need."""
     return await make_world(database)
 
 
 @pytest.fixture
-async def api(fresh_url: str) -> AsyncIterator[Api]:
+async def api(fresh_url: str, tmp_path: Path) -> AsyncIterator[Api]:
     """The gateway's app on the fresh database, called over ASGI."""
-    async with Api.opened(fresh_url) as opened:
+    async with Api.opened(fresh_url, data_dir=tmp_path) as opened:
         yield opened

@@ -2,7 +2,9 @@
 
 import asyncio
 import shutil
+import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,10 @@ from app.auth import TokenUse, authenticate
 from app.db import models as tables
 from app.db.engine import Database, open_database
 from app.db.repository import people
-from app.demo import load_demo
+from app.demo import Demo, load_demo
+from app.documents.kinds import EXTENSIONS
+from app.documents.store import open_store
+from app.documents.upkeep import verify
 from app.domain.commands import CloseCase
 from app.domain.errors import TokenExpired, Unauthenticated
 from app.domain.model import ActionType, CaseStatus, OverrideStatus, Resolution, Role, Scope, SubjectType
@@ -26,11 +31,26 @@ from tests.api import Api
 from tests.live import FORKS
 from tests.world import person_of
 
+# One store for all databases: what a document is called is no other one's name.
+FOLDER = Path(tempfile.mkdtemp())
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tidy() -> Iterator[None]:
+    yield
+    shutil.rmtree(FOLDER)
+
+
+async def load(database: Database, folder: Path = FOLDER) -> Demo:
+    return await load_demo(database, open_store("", folder))
+
+
 CONTENT = """{ cases(first: 100) { nodes {
   reference title description status resolution createdBy { displayName } closedBy { displayName }
   subject { type externalRef label countryCode evaluationStatus version }
   actions(first: 100) { nodes {
-    seq type user { displayName } comment { body author { displayName } } statusBefore statusAfter
+    seq type user { displayName } statusBefore statusAfter
+    comment { body author { displayName } documents { filename sha256 } }
     override { status requestedStatus subjectStatusAtRequest assignedReviewers { displayName } }
   } }
 } } }"""
@@ -48,7 +68,7 @@ async def expected(sqlite_template: Path, tmp_path_factory: pytest.TempPathFacto
     path = tmp_path_factory.mktemp("demo") / "casegate.sqlite"
     shutil.copyfile(sqlite_template, path)
     database = open_database(f"sqlite:///{path}")
-    found = await load_demo(database)
+    found = await load(database)
     await database.close()
     return await content(f"sqlite:///{path}", found.people[0].token)
 
@@ -75,7 +95,7 @@ async def user_id(database: Database, name: str) -> UUID:
 
 
 async def test_it_holds_every_state_that_a_case_or_an_override_can_be_in(database: Database, fresh_url: str) -> None:
-    found = await load_demo(database)
+    found = await load(database)
 
     cases = await content(fresh_url, found.people[0].token)
     overrides = [action["override"] for case in cases for action in case["actions"]["nodes"] if action["override"]]
@@ -89,7 +109,7 @@ async def test_it_holds_every_state_that_a_case_or_an_override_can_be_in(databas
 
 
 async def test_its_people_can_play_every_part(database: Database) -> None:
-    found = await load_demo(database)
+    found = await load(database)
 
     parts = Counter(frozenset(person.roles) for person in found.people)
     assert len(found.people) == 12
@@ -103,7 +123,7 @@ async def test_its_people_can_play_every_part(database: Database) -> None:
 
 
 async def test_its_logs_verify_and_lie_in_the_past_in_order(database: Database) -> None:
-    await load_demo(database)
+    await load(database)
 
     async with database.read() as connection:
         actions = tables.case_actions.c
@@ -121,13 +141,13 @@ async def test_its_logs_verify_and_lie_in_the_past_in_order(database: Database) 
 
 
 async def test_it_says_the_same_each_time(database: Database, fresh_url: str, expected: Any) -> None:
-    found = await load_demo(database)
+    found = await load(database)
 
     assert await content(fresh_url, found.people[3].token) == expected
 
 
 async def test_its_comments_are_in_both_languages(database: Database, fresh_url: str) -> None:
-    found = await load_demo(database)
+    found = await load(database)
 
     cases = await content(fresh_url, found.people[0].token)
     words = [
@@ -140,10 +160,10 @@ async def test_its_comments_are_in_both_languages(database: Database, fresh_url:
 
 
 async def test_the_second_load_makes_new_tokens_and_nothing_else(database: Database) -> None:
-    first = await load_demo(database)
+    first = await load(database)
     before = await rows(database)
 
-    second = await load_demo(database)
+    second = await load(database)
 
     assert await rows(database) == before
     assert [case.id for case in second.cases] == [case.id for case in first.cases]
@@ -153,19 +173,19 @@ async def test_the_second_load_makes_new_tokens_and_nothing_else(database: Datab
 
 
 async def test_a_demo_that_was_worked_on_is_left_as_it_is(database: Database) -> None:
-    found = await load_demo(database)
+    found = await load(database)
     actor = (await authenticate(database, found.people[0].token)).actor
     last = found.cases[-1]
     await perform(database, actor, CloseCase(case_id=last.id), request_id="test")
 
-    again = await load_demo(database)
+    again = await load(database)
 
     assert (again.cases[-1].id, again.cases[-1].status) == (last.id, CaseStatus.CLOSED)
     assert len(again.cases) == 40
 
 
 async def test_its_tokens_expire(database: Database) -> None:
-    found = await load_demo(database)
+    found = await load(database)
 
     later = clock.now() + timedelta(days=31)
     with pytest.raises(TokenExpired):
@@ -176,13 +196,13 @@ async def test_of_many_loads_the_tokens_in_use_and_the_latest_stay(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "TOKENS_EACH", 3)
-    in_use, unused = await load_demo(database), await load_demo(database)
+    in_use, unused = await load(database), await load(database)
     use = TokenUse()
     for person in in_use.people:
         use.note((await authenticate(database, person.token)).actor.token_id)
     await use.flush(database)
 
-    later = [await load_demo(database) for _ in range(2)]
+    later = [await load(database) for _ in range(2)]
 
     for found in (in_use, *later):
         for person in found.people:
@@ -195,7 +215,7 @@ async def test_of_many_loads_the_tokens_in_use_and_the_latest_stay(
 async def test_two_loads_at_once_make_one_demo(database: Database, fresh_url: str, expected: Any) -> None:
     elsewhere = open_database(fresh_url)
 
-    first, second = await asyncio.gather(load_demo(database), load_demo(elsewhere))
+    first, second = await asyncio.gather(load(database), load(elsewhere))
     await elsewhere.close()
 
     assert first.as_json()["cases"] == second.as_json()["cases"]
@@ -219,9 +239,10 @@ async def load_in_part(database: Database, actions: int) -> None:
             raise Interrupted
         return await perform(*given, **named)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(demo, "perform", interrupted)
-        await load_demo(database)
+        with pytest.raises(Interrupted):
+            await load(database)
 
 
 @pytest.mark.parametrize("after", [1, 9, 60])
@@ -230,23 +251,24 @@ async def test_a_load_that_was_interrupted_is_gone_on_with(
 ) -> None:
     await load_in_part(database, after)
 
-    found = await load_demo(database)
+    found = await load(database)
 
     assert await faulty_cases(database) == (40, [])
     assert await content(fresh_url, found.people[0].token) == expected
 
 
-def load_in_process(url: str) -> None:
-    async def load() -> None:
-        await load_demo(open_database(url))
+def load_in_process(url: str, folder: Path) -> None:
+    asyncio.run(load_and_be_killed(url, folder))
 
-    asyncio.run(load())
+
+async def load_and_be_killed(url: str, folder: Path) -> None:
+    await load(open_database(url), folder)
 
 
 async def test_a_load_whose_process_was_killed_is_gone_on_with(
     database: Database, fresh_url: str, expected: Any
 ) -> None:
-    process = FORKS.Process(target=load_in_process, args=(fresh_url,))
+    process = FORKS.Process(target=load_in_process, args=(fresh_url, FOLDER))
     process.start()
     while (await rows(database))["users"] < 5:
         assert process.is_alive()
@@ -254,7 +276,7 @@ async def test_a_load_whose_process_was_killed_is_gone_on_with(
     process.join()
     left = await rows(database)
 
-    found = await load_demo(database)
+    found = await load(database)
 
     assert left["cases"] < 40
     assert await faulty_cases(database) == (40, [])
@@ -268,7 +290,7 @@ async def test_a_half_played_case_that_somebody_closed_is_left_to_them(database:
         (half_played,) = await connection.scalars(select(tables.cases.c.id))
     await perform(database, camille.actor, CloseCase(case_id=half_played), request_id="test")
 
-    found = await load_demo(database)
+    found = await load(database)
 
     assert (found.cases[0].status, found.cases[0].action_count) == (CaseStatus.CLOSED, 2)
     assert len(found.cases) == 40
@@ -279,7 +301,7 @@ async def test_a_half_played_demo_whose_people_may_not_act_any_more_says_so(data
     await admin.revoke_user(database, await user_id(database, "hugo"))
 
     with pytest.raises(admin.AdminError, match="USER_INACTIVE"):
-        await load_demo(database)
+        await load(database)
 
 
 async def test_it_stays_away_from_real_data(database: Database) -> None:
@@ -287,6 +309,14 @@ async def test_it_stays_away_from_real_data(database: Database) -> None:
     before = await rows(database)
 
     with pytest.raises(admin.AdminError, match="other accounts"):
-        await load_demo(database)
+        await load(database)
 
     assert await rows(database) == before
+
+
+async def test_it_has_a_whole_document_of_every_type(database: Database) -> None:
+    await load(database)
+
+    checked = [document async for document in verify(database, open_store("", FOLDER))]
+    assert [document for document in checked if document.fault is not None] == []
+    assert {document.stored.document.content_type for document in checked} == set(EXTENSIONS)

@@ -1,13 +1,20 @@
 """What an operation carries with it: who asks, in which language, and the loaders that live as long as it does."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import strawberry
 
+from app import clock
 from app.actions import perform
 from app.api.loaders import Loaders
 from app.auth import Identity
 from app.db.engine import Database
+from app.documents.along import perform_with
+from app.documents.links import Links
+from app.documents.receive import Received
+from app.documents.store import DocumentStore
 from app.domain.commands import Command
 from app.domain.errors import Refusal
 from app.domain.model import Actor, Language
@@ -23,6 +30,9 @@ class Context:
     identity: Identity
     language: Language
     request_id: str
+    store: DocumentStore
+    links: Links
+    base_url: str
     introspection: bool = False
     loaders: Loaders = field(init=False)
 
@@ -41,9 +51,17 @@ class Context:
         """Return the sentence of *refusal* in the operation's language."""
         return message(refusal, self.language)
 
-    async def perform(self, command: Command) -> Outcome:
-        """Do what *command* asks for, and know its result without another look."""
-        outcome = await perform(self.database, self.actor, command, request_id=self.request_id)
+    async def document_url(self, document_id: UUID) -> str:
+        """Return a link that lets the viewer download the document for a while."""
+        return await self.links.url(self.base_url, document_id, self.actor.token_id, clock.now())
+
+    async def perform(self, command: Command, files: Sequence[Received] = ()) -> Outcome:
+        """Do what *command* asks for, with the *files* that came along, and know its result without another look."""
+
+        async def act() -> Outcome:
+            return await perform(self.database, self.actor, command, request_id=self.request_id)
+
+        outcome = await perform_with(self.store, self.actor, files, act)
         self.renew_loaders()
         self.loaders.prime(outcome)
         return outcome

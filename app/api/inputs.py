@@ -1,5 +1,6 @@
 """The inputs of the seven mutations, and how each becomes a command: every fault of its shape is found at once."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -7,6 +8,8 @@ import strawberry
 from strawberry import ID
 
 from app.api.enums import EvaluationStatus, RequestedStatus, Resolution, SubjectType
+from app.api.uploads import Upload
+from app.documents.receive import Received
 from app.domain.commands import (
     AcceptOverride,
     AddComment,
@@ -34,6 +37,10 @@ COMMENT = "A comment to go with it, 1 to 10 000 characters."
 OVERRIDE_ID = (
     "The override you read; without it the pending one, whichever that is. Name it, so that you decide on no other."
 )
+DOCUMENT_IDS = (
+    "Your documents, uploaded before to `/documents` and attached to nothing yet; with `documents` 10 at most."
+)
+DOCUMENTS = "Files that come along in a multipart form, 10 MiB each."
 EXPECTED_VERSION = "Refuse with VERSION_CONFLICT unless the case has this version."
 IDEMPOTENCY_KEY = (
     "1 to 128 of A-Z a-z 0-9 _ -. Within 24 hours, the same key with the same input does nothing again and answers with"
@@ -46,6 +53,11 @@ class ActionInput:
 
     expected_version: int | None
     idempotency_key: str | None
+
+    @property
+    def files(self) -> Sequence[Received]:
+        """The files that came along."""
+        return ()
 
     @cached_property
     def command(self) -> Command:
@@ -102,10 +114,33 @@ class OpenCaseInput(ActionInput):
         )
 
 
+class DocumentedInput(ActionInput):
+    """What the inputs share whose comment brings documents."""
+
+    document_ids: list[ID] | None
+    documents: list[Upload] | None
+
+    @property
+    def files(self) -> Sequence[Received]:
+        return self.documents or ()
+
+    def _documents(self, shape: Shape) -> dict[str, Any]:
+        """Return the documents as a command has them; faults are noted in *shape*."""
+        for index, file in enumerate(self.files):
+            if file.refusal is not None:
+                shape.note(file.refusal, "documents", str(index))
+        return {
+            "document_ids": shape.documents(self.document_ids or (), "documentIds", len(self.files)),
+            "new_documents": tuple(file.document for file in self.files if file.document is not None),
+        }
+
+
 @strawberry.input(description="A comment on a case.")
-class AddCommentInput(ActionInput):
+class AddCommentInput(DocumentedInput):
     case_id: ID = _given(CASE_ID)
     body: str = _given("The text, 1 to 10 000 characters after trimming.")
+    document_ids: list[ID] | None = _optional(DOCUMENT_IDS)
+    documents: list[Upload] | None = _optional(DOCUMENTS)
     expected_version: int | None = _optional(EXPECTED_VERSION)
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
 
@@ -113,16 +148,19 @@ class AddCommentInput(ActionInput):
         return AddComment(
             case_id=shape.id(self.case_id, "caseId"),
             comment=shape.text(self.body, "body", maximum=COMMENT_MAX),
+            **self._documents(shape),
             **common,
         )
 
 
 @strawberry.input(description="A request that somebody else sets the subject's result by hand.")
-class RequestOverrideInput(ActionInput):
+class RequestOverrideInput(DocumentedInput):
     case_id: ID = _given(CASE_ID)
     requested_status: RequestedStatus = _given("The result that is asked for.")
     reviewer_ids: list[ID] = _given("Who is asked to decide: 1 to 10 active reviewers, without you.")
     reason: str = _given("Why, 1 to 10 000 characters after trimming; it becomes the action's comment.")
+    document_ids: list[ID] | None = _optional(DOCUMENT_IDS)
+    documents: list[Upload] | None = _optional(DOCUMENTS)
     expected_version: int | None = _optional(EXPECTED_VERSION)
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
 
@@ -132,6 +170,7 @@ class RequestOverrideInput(ActionInput):
             requested_status=self.requested_status,
             reviewer_ids=shape.reviewers(self.reviewer_ids, "reviewerIds"),
             comment=shape.text(self.reason, "reason", maximum=COMMENT_MAX),
+            **self._documents(shape),
             **common,
         )
 

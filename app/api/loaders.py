@@ -11,7 +11,7 @@ from uuid import UUID
 from strawberry.dataloader import DataLoader
 
 from app.db.engine import Database
-from app.db.repository import cases, log, nodes, overrides, people
+from app.db.repository import cases, documents, log, nodes, overrides, people
 from app.db.repository.window import Window
 from app.domain.model import ActionType
 from app.idempotency import Outcome
@@ -25,6 +25,13 @@ class ActionsKey(NamedTuple):
     case_id: UUID
     window: Window
     types: frozenset[ActionType] | None
+
+
+class DocumentsKey(NamedTuple):
+    """A part of one case's documents."""
+
+    case_id: UUID
+    window: Window
 
 
 class CountKey(NamedTuple):
@@ -45,12 +52,16 @@ class Loaders:
         self.cases = self._loader(cases.cases_by_id)
         self.actions = self._loader(log.actions_by_id)
         self.comments = self._loader(log.comments_by_id)
+        self.documents = self._loader(documents.documents_by_id)
+        self.documents_by_comment = self._loader(documents.documents_by_comment)
+        self.document_counts = self._loader(documents.document_counts)
         self.overrides = self._loader(overrides.overrides_by_id)
         self.overrides_by_case = self._loader(overrides.overrides_by_case)
         self.pending_override_by_case = self._loader(overrides.pending_overrides_by_case)
         self.reviewers_by_override = self._loader(people.reviewers_by_override)
         self.kinds = self._loader(nodes.kinds_by_id)
         self.actions_by_case = self._grouped_loader(log.actions_by_case)
+        self.documents_by_case = self._grouped_loader(documents.documents_by_case)
         self.action_counts = self._grouped_loader(log.action_counts)
 
     def prime(self, outcome: Outcome) -> None:
@@ -59,6 +70,7 @@ class Loaders:
         self.actions.prime(outcome.action.id, outcome.action)
         if outcome.comment is not None:
             self.comments.prime(outcome.comment.id, outcome.comment)
+            self.documents_by_comment.prime(outcome.comment.id, list(outcome.documents))
         if outcome.override is not None:
             self.overrides.prime(outcome.override.id, outcome.override, force=True)
         if outcome.subject is not None:

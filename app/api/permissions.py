@@ -15,8 +15,9 @@ from app.api.errors import user_errors
 from app.api.inputs import ActionInput
 from app.db.rows import OverrideRow, UserRow
 from app.domain.commands import CaseCommand, Command, DecisionCommand
-from app.domain.errors import FeatureDisabled, InputRefused, InsufficientScope, NotFound, Refusal, UserInactive
-from app.domain.model import ActionType, Actor, Feature, OverrideFacts, Scope
+from app.domain.errors import InputRefused, NotFound, Refusal
+from app.domain.model import ActionType, Feature, OverrideFacts, Scope
+from app.domain.reading import permit_reading
 from app.domain.workflow import admit, authorize, authorize_role
 from app.idempotency import replay
 
@@ -38,8 +39,8 @@ class ActionPermission(FieldExtension):
         context, case_id = info.context, None
         context.renew_loaders()
         try:
-            admit(self.action, context.actor)
             asked: ActionInput = kwargs["input"]
+            admit(self.action, context.actor, brings_documents=bool(asked.files))
             command = asked.command
             case_id = command.case_id if isinstance(command, CaseCommand) else None
             outcome = await replay(context.database, context.actor, command)
@@ -91,13 +92,3 @@ class ReadPermission(FieldExtension):
     async def resolve_async(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Any:
         permit_reading(info.context.actor, self.scope, self.feature)
         return await next_(source, info, **kwargs)
-
-
-def permit_reading(actor: Actor, scope: Scope, feature: Feature | None = None) -> None:
-    """Let *actor* read, or refuse. Raises: FeatureDisabled, InsufficientScope, UserInactive, in this order."""
-    if feature is not None and feature not in actor.features:
-        raise FeatureDisabled(feature=feature)
-    if scope not in actor.scopes:
-        raise InsufficientScope(scope=scope)
-    if not actor.active:
-        raise UserInactive()

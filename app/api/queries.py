@@ -14,12 +14,13 @@ from app.api.context import Context, Info
 from app.api.enums import Role
 from app.api.fields import resolved
 from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments
-from app.api.permissions import ReadPermission, permit_reading
+from app.api.permissions import ReadPermission
 from app.api.types import Case, Node, User, Viewer, viewer
 from app.db.repository import cases as case_rows
 from app.db.repository import people
 from app.domain.errors import InputRefused, InvalidId, InvalidInput, Refusal, Required
 from app.domain.model import Feature, Scope
+from app.domain.reading import permit_reading
 from app.domain.shape import parse_id
 
 NODES_MAX = 100
@@ -36,6 +37,7 @@ _NODE_LOADERS = {
     "CaseAction": (Scope.CASES_READ, Feature.CASES, "actions"),
     "Comment": (Scope.CASES_READ, Feature.CASES, "comments"),
     "Override": (Scope.CASES_READ, Feature.CASES, "overrides"),
+    "Document": (Scope.CASES_READ, Feature.CASES, "documents"),
 }
 
 

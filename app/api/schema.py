@@ -16,11 +16,13 @@ from graphql import (
     print_schema,
 )
 from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
+from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from app.api.errors import ERROR_TYPES
 from app.api.mutations import Mutation
 from app.api.queries import Query
+from app.api.uploads import UPLOAD, Upload
 
 DOCUMENTS_CACHED = 1000
 
@@ -84,7 +86,11 @@ def _without_null_defaults(schema: Schema) -> Schema:
 
 SCHEMA = _without_null_defaults(
     Schema(
-        query=Query, mutation=Mutation, types=ERROR_TYPES, extensions=[parser_cache, validation_cache, OperationRules]
+        query=Query,
+        mutation=Mutation,
+        types=ERROR_TYPES,
+        extensions=[parser_cache, validation_cache, OperationRules],
+        config=StrawberryConfig(scalar_map={Upload: UPLOAD}),
     )
 )
 

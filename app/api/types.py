@@ -6,6 +6,7 @@ How a list is read is in `pagination`; what may be done is `domain.workflow`'s.
 import asyncio
 from datetime import datetime
 from typing import Annotated, Any, cast
+from uuid import UUID
 
 import strawberry
 from strawberry import ID
@@ -26,10 +27,11 @@ from app.api.enums import (
     SubjectType,
 )
 from app.api.fields import described, object_type, related
-from app.api.loaders import ActionsKey, CountKey
+from app.api.loaders import ActionsKey, CountKey, DocumentsKey
 from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments
-from app.db.rows import ActionRow, CaseRow, CommentRow, OverrideRow, SubjectRow, UserRow
+from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow, UserRow
 from app.domain.model import CaseFacts
+from app.domain.reading import permit_reading
 from app.domain.workflow import available
 
 ID_DESCRIPTION = "Its UUID, unique among all things."
@@ -60,10 +62,31 @@ class Subject(Node):
     version: int = described("Counts the changes of the result, from 1.")
 
 
+async def document_url(parent: strawberry.Parent[DocumentRow], info: Info) -> str:
+    """Return a new link for the viewer."""
+    permit_reading(info.context.actor, Scope.DOCUMENTS_READ, Feature.CASES)
+    return await info.context.document_url(parent.id)
+
+
+@object_type(DocumentRow, "A file that came with a comment: evidence, and from then on immutable.")
+class Document(Node):
+    filename: str = described("What its uploader called it; up to 255 bytes of UTF-8, without a path.")
+    content_type: str = described("What it is by its content, as a media type.")
+    size_bytes: int = described("How long it is, up to 10 MiB.")
+    sha256: str = described("The SHA-256 of its bytes, 64 hexadecimal digits; the log's hash covers it.")
+    uploader: User | None = related("users", "uploader_id", "Who brought it.")
+    created_at: datetime = described("When it was uploaded.")
+    url: str | None = strawberry.field(
+        resolver=document_url,
+        description="A link for the viewer alone that downloads it, for five minutes. Needs the scope documents_read.",
+    )
+
+
 @object_type(CommentRow, "Words that came with an action. Never edited, never deleted.")
 class Comment(Node):
     body: str = described("The text, 1 to 10 000 characters.")
     author: User | None = related("users", "author_id", "Who wrote it.")
+    documents: list[Document] = related("documents_by_comment", "id", "The files that came with it, 10 at most.")
     created_at: datetime = described("When.")
 
 
@@ -136,6 +159,28 @@ async def case_actions(
     return cast(Connection[CaseAction], Page(rows, arguments, kind, lambda row: (row.seq,), count))
 
 
+async def case_documents(
+    parent: strawberry.Parent[CaseRow],
+    info: Info,
+    first: First = None,
+    last: Last = None,
+    after: After = None,
+    before: Before = None,
+) -> Connection[Document]:
+    """Return a page of the case's documents."""
+    kind = CursorKind(f"documents of {parent.id}")
+    arguments = PageArguments(first, after, last, before)
+    loaders = info.context.loaders
+    window = arguments.window(kind, lambda key: (UUID(key[0]),))
+    rows = await loaders.documents_by_case.load(DocumentsKey(parent.id, window))
+
+    async def count() -> int:
+        counted: int = await loaders.document_counts.load(parent.id)
+        return counted
+
+    return cast(Connection[Document], Page(rows, arguments, kind, lambda row: (str(row.id),), count))
+
+
 async def facts_of(case: CaseRow, context: Context) -> CaseFacts:
     """Return what decides on the actions that are available on *case* now."""
     loaders = context.loaders
@@ -187,6 +232,9 @@ class Case(Node):
     overrides: list[Override] = related("overrides_by_case", "id", "All its overrides, newest first.")
     actions: Connection[CaseAction] = strawberry.field(
         resolver=case_actions, description="Its log, newest first; the latest row comes with `first: 1`."
+    )
+    documents: Connection[Document] = strawberry.field(
+        resolver=case_documents, description="The files of all its comments, newest first."
     )
     available_actions: list[AvailableAction] = strawberry.field(
         resolver=case_available_actions,

@@ -4,6 +4,7 @@ After https://graphql.github.io/graphql-over-http/draft/: POST with JSON, GET fo
 `application/graphql-response+json`. What is refused before execution is a GraphQL body too.
 """
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +17,18 @@ from strawberry.types.graphql import OperationType
 
 from app.api.context import Context
 from app.api.masking import Formatted, fault_error, format_errors, refusal_error, request_error
+from app.api.multipart import MultipartError, MultipartRequest
 from app.api.schema import SCHEMA
 from app.auth import Identity, TokenUse, authenticate, bearer
 from app.db.engine import Database
-from app.domain.errors import Refusal, Unauthenticated
+from app.documents.links import Links
+from app.documents.store import DocumentStore
+from app.domain.errors import DocumentTooLarge, Refusal, Unauthenticated
 from app.domain.model import Language
 from app.locale import negotiate
 
 JSON = "application/json"
+FORM = "multipart/form-data"
 RESPONSE_JSON = "application/graphql-response+json"
 
 _ALLOWED = {
@@ -55,11 +60,22 @@ class Operation:
 class GraphQLView:
     """The endpoint `/graphql`."""
 
-    def __init__(self, database: Database, token_use: TokenUse, *, introspection: bool, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        token_use: TokenUse,
+        store: DocumentStore,
+        links: Links,
+        *,
+        introspection: bool,
+        max_body_bytes: int,
+    ) -> None:
         self._database = database
         self._token_use = token_use
         self._introspection = introspection
         self._max_body_bytes = max_body_bytes
+        self._store = store
+        self._links = links
 
     async def respond(self, request: Request) -> Response:
         """Answer *request*. What fails outside of any field, as authentication may, is told as it would be inside."""
@@ -71,19 +87,25 @@ class GraphQLView:
             return _respond(request, 500, {"errors": [error]}, language)
 
     async def _answer(self, request: Request, language: Language) -> Response:
+        async with AsyncExitStack() as files:
+            return await self._answer_with(request, language, files)
+
+    async def _answer_with(self, request: Request, language: Language, files: AsyncExitStack) -> Response:
         try:
             identity = await authenticate(self._database, bearer(request.headers.get("authorization")))
             self._token_use.note(identity.actor.token_id)
             language = _language(request, identity)
-            operation = await self._operation(request)
+            operation = await self._operation(request, files)
         except Unauthenticated as refusal:
             return _unauthenticated(request, refusal, language)
+        except DocumentTooLarge as refusal:
+            return _respond(request, 413, {"errors": [refusal_error(refusal, language)]}, language)
         except BadRequest as bad:
             body = {"errors": [request_error("BAD_REQUEST", bad.words)]}
             return _respond(request, bad.status, body, language, bad.headers)
         return await self._execute(request, operation, identity, language)
 
-    async def _operation(self, request: Request) -> Operation:
+    async def _operation(self, request: Request, files: AsyncExitStack) -> Operation:
         if request.method != "POST":
             parameters: Any = dict(request.query_params)
             for name in ("variables", "extensions"):
@@ -91,10 +113,22 @@ class GraphQLView:
                     parameters[name] = _decoded(parameters[name].encode(), name)
         else:
             content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if content_type == FORM:
+                return _checked(await self._form(request, files))
             if content_type != JSON:
                 raise BadRequest(415, f"Send the request as {JSON}.", {"Accept-Post": JSON})
             parameters = _decoded(await self._body(request), "body")
         return _checked(parameters)
+
+    async def _form(self, request: Request, files: AsyncExitStack) -> Any:
+        """Return the parameters of a form. A page elsewhere can't send one: nobody is known by a cookie here."""
+        reader = MultipartRequest(files, self._store.incoming, _decoded, self._max_body_bytes)
+        try:
+            return await reader.read(request.stream(), request.headers["content-type"])
+        except MultipartError as error:
+            raise BadRequest(400, str(error)) from None
+        except ClientDisconnect:
+            raise BadRequest(400, "The request was cut off.") from None
 
     async def _body(self, request: Request) -> bytes:
         """Return the body, read no further than it may be."""
@@ -112,7 +146,16 @@ class GraphQLView:
         self, request: Request, operation: Operation, identity: Identity, language: Language
     ) -> Response:
         request_id: str = request.scope["request_id"]
-        context = Context(self._database, identity, language, request_id, self._introspection)
+        context = Context(
+            database=self._database,
+            identity=identity,
+            language=language,
+            request_id=request_id,
+            store=self._store,
+            links=self._links,
+            base_url=str(request.base_url).rstrip("/"),
+            introspection=self._introspection,
+        )
         try:
             result = await SCHEMA.execute(
                 operation.query,

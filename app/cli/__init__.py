@@ -5,7 +5,7 @@
 
 import typer
 
-from app.cli import gateway, log, people
+from app.cli import documents, gateway, log, people
 
 program = typer.Typer(
     name="casegate",
@@ -16,7 +16,13 @@ program = typer.Typer(
 )
 for command in (gateway.serve, gateway.migrate, gateway.demo, gateway.schema):
     program.command()(command)
-for name, group in {"account": people.account, "user": people.user, "token": people.token, "log": log.log}.items():
+for name, group in {
+    "account": people.account,
+    "user": people.user,
+    "token": people.token,
+    "documents": documents.documents,
+    "log": log.log,
+}.items():
     program.add_typer(group, name=name)
 
 

@@ -1,14 +1,17 @@
 """The commands of the gateway itself: serve, migrate, demo, schema."""
 
 import json
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
 import typer
 
 from app.cli.terminal import AsJson, fail, open_configured, print_rows, reporting, run, settings_or_fail
 from app.db import migrate as migrations
 from app.db.engine import Database
-from app.demo import load_demo
+from app.demo import Demo, load_demo
+from app.documents.store import open_store
+from app.settings import Settings
 
 
 def serve(
@@ -20,13 +23,18 @@ def serve(
     from app import server  # it starts slowly, and no other command needs it
 
     settings = settings_or_fail()
-    people = run(load_demo).people if settings.demo else ()
+    people = run(_demo(settings)).people if settings.demo else ()
     if not settings.demo:
         run(_nothing)
     try:
         server.serve(settings, host=host, port=port, workers=workers, people=people)
     except OSError as error:
         fail(f"can't listen on {host}, port {port}: {error.strerror or error}")
+
+
+def _demo(settings: Settings) -> Callable[[Database], Coroutine[Any, Any, Demo]]:
+    """Return the work that loads the demo, documents and all."""
+    return lambda database: load_demo(database, open_store(settings.documents_url, settings.data_dir))
 
 
 async def _nothing(_database: Database) -> None:
@@ -52,7 +60,7 @@ def migrate(
 
 def demo(as_json: AsJson = False) -> None:
     """Fill an empty database with the demo, or find it there; either way make new tokens and print them."""
-    found = run(load_demo)
+    found = run(_demo(settings_or_fail()))
     if as_json:
         typer.echo(json.dumps(found.as_json(), ensure_ascii=False))
         return

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from app.db.rows import ActionRow, CaseRow, CommentRow, OverrideRow, SubjectRow
+from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
 from app.domain.log import CommentContent, Entry, Opening, OverrideContent
 from app.domain.model import ActionType, OverrideStatus
 from app.domain.workflow import TRANSITIONS
@@ -17,6 +17,7 @@ def entry_of(
     comment: CommentRow | None,
     override: OverrideRow | None,
     reviewer_ids: Sequence[UUID],
+    documents: Sequence[DocumentRow] = (),
 ) -> Entry:
     """Return *action* with all that its hash covers; `action.hash` itself is not looked at."""
     return Entry(
@@ -31,7 +32,7 @@ def entry_of(
         request_id=action.request_id,
         prev_hash=action.prev_hash,
         opening=_opening(case, subject) if action.type is ActionType.OPEN else None,
-        comment=_comment(comment) if comment else None,
+        comment=_comment(comment, documents) if comment else None,
         override=_override(action, override, reviewer_ids) if override else None,
         resolution=action.resolution,
     )
@@ -49,8 +50,9 @@ def _opening(case: CaseRow, subject: SubjectRow) -> Opening:
     )
 
 
-def _comment(comment: CommentRow) -> CommentContent:
-    return CommentContent(comment.id, comment.author_id, comment.body, comment.created_at)
+def _comment(comment: CommentRow, documents: Sequence[DocumentRow]) -> CommentContent:
+    digests = tuple(document.sha256 for document in documents)
+    return CommentContent(comment.id, comment.author_id, comment.body, comment.created_at, digests)
 
 
 def _override(action: ActionRow, override: OverrideRow, reviewer_ids: Sequence[UUID]) -> OverrideContent:

@@ -4,16 +4,12 @@ What a table cannot say (rows that never change) the triggers of the migrations 
 a list of members, so that a new member needs no migration.
 """
 
-from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
-    Dialect,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -22,12 +18,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     Uuid,
     text,
 )
 
+from app.db.columns import EnumString, UtcDateTime
 from app.domain.model import (
     ActionType,
     CaseStatus,
@@ -49,37 +45,6 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
 )
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A time in UTC, aware on both sides; SQLite gives back naive ones."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
-
-
-class EnumString(TypeDecorator[StrEnum]):
-    """A member of a string enum, stored as its value; a value that is no member is a fault."""
-
-    impl = String(40)
-    cache_ok = True
-
-    def __init__(self, enum: type[StrEnum]) -> None:
-        super().__init__()
-        self.enum = enum
-        self._members = {member.value: member for member in enum}
-
-    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
-        return None if value is None else self.enum(value).value
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
-        return None if value is None else self._members[value]
 
 
 def _id() -> Column[Any]:
@@ -207,6 +172,44 @@ comments = Table(
     _reference("author_id", "users.id"),
     Column("body", Text(), nullable=False),
     _time("created_at"),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    _id(),
+    _account(),
+    _reference("uploader_id", "users.id"),
+    Column("filename", String(255), nullable=False),
+    Column("content_type", String(100), nullable=False),
+    Column("size_bytes", Integer(), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    _time("created_at"),
+    _reference("comment_id", "comments.id", nullable=True),
+    # The comment's case stands here too, so that a case's documents are read without its comments.
+    _reference("case_id", "cases.id", nullable=True),
+    Column("position", Integer()),
+    UniqueConstraint("comment_id", "position"),
+    CheckConstraint("size_bytes > 0", name="size_is_positive"),
+    CheckConstraint(
+        "(comment_id IS NULL) = (case_id IS NULL) AND (comment_id IS NULL) = (position IS NULL)", name="attached_whole"
+    ),
+    CheckConstraint("position BETWEEN 0 AND 9", name="position_range"),
+    Index(None, "case_id", "id"),
+    Index(
+        "ix_documents_unattached",
+        "created_at",
+        "uploader_id",
+        sqlite_where=text("comment_id IS NULL"),
+        postgresql_where=text("comment_id IS NULL"),
+    ),
+)
+
+server_keys = Table(
+    "server_keys",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", String(64), nullable=False),
 )
 
 _PENDING = text("status = 'PENDING'")

@@ -131,6 +131,22 @@ class CommentRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """A document; the last three are None until it is attached. Its bytes are in the store, under its id."""
+
+    id: UUID
+    uploader_id: UUID
+    filename: str
+    content_type: str
+    size_bytes: int
+    sha256: str
+    created_at: datetime
+    comment_id: UUID | None = None
+    case_id: UUID | None = None
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OverrideRow:
     id: UUID
     case_id: UUID

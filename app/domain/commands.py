@@ -16,6 +16,22 @@ class Command:
     expected_version: int | None = None
     idempotency_key: str | None = None
 
+    @property
+    def brings_documents(self) -> bool:
+        """Whether files came along, which need a scope of their own."""
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDocument:
+    """A file that came along with a command and was looked at; `content_type` is what it is, not what it says."""
+
+    id: UUID
+    filename: str
+    content_type: str
+    size_bytes: int
+    sha256: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectDetails:
@@ -46,12 +62,24 @@ class CaseCommand(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddComment(CaseCommand):
+class DocumentedCommand(CaseCommand):
+    """A command whose comment brings documents: those uploaded before, by id, then those that came along."""
+
+    document_ids: tuple[UUID, ...] = ()
+    new_documents: tuple[NewDocument, ...] = ()
+
+    @property
+    def brings_documents(self) -> bool:
+        return bool(self.new_documents)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddComment(DocumentedCommand):
     action = ActionType.COMMENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestOverride(CaseCommand):
+class RequestOverride(DocumentedCommand):
     """Ask reviewers (1..10, distinct) for another result; the comment is the reason."""
 
     action = ActionType.REQUEST_OVERRIDE

@@ -42,6 +42,11 @@ class ErrorCode(StrEnum):
     CREATOR_CANNOT_REVIEW = "CREATOR_CANNOT_REVIEW"
     INVALID_REVIEWER = "INVALID_REVIEWER"
     INVALID_CURSOR = "INVALID_CURSOR"
+    DOCUMENT_UNAVAILABLE = "DOCUMENT_UNAVAILABLE"
+    TOO_MANY_DOCUMENTS = "TOO_MANY_DOCUMENTS"
+    DOCUMENT_TOO_LARGE = "DOCUMENT_TOO_LARGE"
+    DOCUMENT_EMPTY = "DOCUMENT_EMPTY"
+    DOCUMENT_TYPE_UNSUPPORTED = "DOCUMENT_TYPE_UNSUPPORTED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
@@ -229,3 +234,34 @@ class InvalidReviewer(Refusal):
 
 class InvalidCursor(Refusal):
     code = ErrorCode.INVALID_CURSOR
+
+
+# --- Documents -------------------------------------------------------------------------------------------------------
+
+
+class DocumentUnavailable(Refusal):
+    """Unknown, somebody else's, another account's, attached already or gone: the same answer."""
+
+    code = ErrorCode.DOCUMENT_UNAVAILABLE
+    names = frozenset({"id"})
+
+
+class TooManyDocuments(Refusal):
+    code = ErrorCode.TOO_MANY_DOCUMENTS
+    names = frozenset({"max"})
+
+
+class DocumentTooLarge(Refusal):
+    """`max` is in bytes."""
+
+    code = ErrorCode.DOCUMENT_TOO_LARGE
+    names = frozenset({"max"})
+
+
+class DocumentEmpty(Refusal):
+    code = ErrorCode.DOCUMENT_EMPTY
+
+
+class DocumentTypeUnsupported(Refusal):
+    code = ErrorCode.DOCUMENT_TYPE_UNSUPPORTED
+    names = frozenset({"type"})

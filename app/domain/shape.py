@@ -15,6 +15,7 @@ from app.domain.errors import (
     Required,
     ReviewerRequired,
     TooLong,
+    TooManyDocuments,
     TooManyReviewers,
 )
 
@@ -22,6 +23,7 @@ COMMENT_MAX = 10_000
 TITLE_MAX = 200
 DESCRIPTION_MAX = 10_000
 REVIEWERS_MAX = 10
+DOCUMENTS_MAX = 10
 VERSION_MAX = 2**31 - 1
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -89,6 +91,24 @@ class Shape:
                 self._note(InvalidInput(*self._root, *path, str(index)))
             ids.append(reviewer_id)
         return tuple(ids)
+
+    def documents(self, ids: Sequence[str], path: str, others: int) -> tuple[UUID, ...]:
+        """Return distinct ids, which with *others* that come along are 10 at most."""
+        if len(ids) + others > DOCUMENTS_MAX:
+            self._note(TooManyDocuments(*self._root, path, max=DOCUMENTS_MAX))
+            return ()
+        found: list[UUID] = []
+        for index, value in enumerate(ids):
+            document_id = self.id(value, path, str(index))
+            if document_id in found and document_id is not _NOBODY:
+                self._note(InvalidInput(*self._root, path, str(index)))
+            found.append(document_id)
+        return tuple(found)
+
+    def note(self, refusal: Refusal, *path: str) -> None:
+        """Note a fault that was found before, at its place in the input."""
+        refusal.path = (*self._root, *path)
+        self._note(refusal)
 
     def country_code(self, value: str | None, *path: str) -> str | None:
         """Return *value* as two capital letters (the form of ISO 3166-1 alpha-2), or None."""

@@ -165,7 +165,7 @@ CASE_ACTIONS: Sequence[ActionType] = tuple(action for action in ActionType if ac
 """The six actions on an existing case."""
 
 
-def admit(action: ActionType, actor: Actor) -> None:
+def admit(action: ActionType, actor: Actor, *, brings_documents: bool = False) -> None:
     """Refuse what the account or the token may not do, before any input is looked at.
 
     Raises: FeatureDisabled, InsufficientScope.
@@ -173,8 +173,9 @@ def admit(action: ActionType, actor: Actor) -> None:
     for feature in TRANSITIONS[action].features:
         if feature not in actor.features:
             raise FeatureDisabled(feature=feature)
-    if Scope.CASES_WRITE not in actor.scopes:
-        raise InsufficientScope(scope=Scope.CASES_WRITE)
+    for scope in (Scope.CASES_WRITE, Scope.DOCUMENTS_WRITE) if brings_documents else (Scope.CASES_WRITE,):
+        if scope not in actor.scopes:
+            raise InsufficientScope(scope=scope)
 
 
 def authorize_role(action: ActionType, actor: Actor) -> None:

@@ -16,7 +16,11 @@ _NODES: Mapping[str, Table] = {
     "CaseAction": tables.case_actions,
     "Comment": tables.comments,
     "Override": tables.overrides,
+    "Document": tables.documents,
 }
+
+# A document that is not attached yet is only its uploader's.
+_VISIBLE = {"Document": (tables.documents.c.comment_id.is_not(None),)}
 
 
 async def kinds_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[str | None]:
@@ -24,7 +28,7 @@ async def kinds_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequen
     found = union_all(
         *(
             select(table.c.id, literal(kind).label("kind")).where(
-                table.c.account_id == account_id, among(table.c.id, ids)
+                table.c.account_id == account_id, among(table.c.id, ids), *_VISIBLE.get(kind, ())
             )
             for kind, table in _NODES.items()
         )

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
@@ -23,13 +23,22 @@ class FoundToken(NamedTuple):
 
 async def token_by_hash(connection: AsyncConnection, secret_hash: str) -> FoundToken | None:
     """Return the token with its user and its account, whatever account that is, by one statement."""
+    return await _token(connection, tables.api_tokens.c.secret_hash == secret_hash)
+
+
+async def token_by_id(connection: AsyncConnection, token_id: UUID) -> FoundToken | None:
+    """Do as `token_by_hash`, by the token's id."""
+    return await _token(connection, tables.api_tokens.c.id == token_id)
+
+
+async def _token(connection: AsyncConnection, condition: ColumnElement[bool]) -> FoundToken | None:
     statement = (
         select(*_TOKEN, *_USER, *_ACCOUNT, tables.user_roles.c.role)
         .select_from(tables.api_tokens)
         .join(tables.users, tables.users.c.id == tables.api_tokens.c.user_id)
         .join(tables.accounts, tables.accounts.c.id == tables.api_tokens.c.account_id)
         .outerjoin(tables.user_roles, tables.user_roles.c.user_id == tables.users.c.id)
-        .where(tables.api_tokens.c.secret_hash == secret_hash)
+        .where(condition)
     )
     records = (await connection.execute(statement)).all()
     if not records:

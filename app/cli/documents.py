@@ -1,0 +1,85 @@
+"""The commands for the documents' bytes."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.terminal import AsJson, run, settings_or_fail
+from app.db.engine import Database
+from app.db.repository.documents import document_count
+from app.documents import upkeep
+from app.documents.store import Blob, DocumentStore, open_store
+from app.documents.upkeep import GRACE, Checked, Swept
+
+documents = typer.Typer(help="The documents' bytes.", no_args_is_help=True)
+
+
+@documents.command()
+def verify(as_json: AsJson = False) -> None:
+    """Read every document and compare it with its row; list blobs without one. Exits with 1 where one is not whole."""
+
+    async def check(database: Database) -> tuple[int, list[Checked], list[Blob]]:
+        store, bad, count = _store(), [], 0
+        async with database.read() as connection:
+            total = await document_count(connection)
+        with _progress(total) as advance:
+            async for checked in upkeep.verify(database, store):
+                count += 1
+                advance()
+                if checked.fault is not None:
+                    bad.append(checked)
+        orphans = [blob async for batch in upkeep.orphaned(database, store) for blob in batch]
+        return count, bad, orphans
+
+    count, bad, orphans = run(check)
+    if as_json:
+        faults = [_fault(checked) for checked in bad]
+        typer.echo(json.dumps({"documents": count, "faults": faults, "orphans": [blob.key for blob in orphans]}))
+    else:
+        for checked in bad:
+            typer.echo(f"{checked.stored.document.id}: {checked.fault}")
+        for blob in orphans:
+            typer.echo(f"{blob.key}: no document has this blob; `casegate documents sweep` removes it")
+        typer.echo(f"{count} documents: {len(bad) or 'no'} bad; {len(orphans) or 'no'} blobs without one")
+    if bad:
+        raise typer.Exit(1)
+
+
+@documents.command()
+def sweep(
+    grace: Annotated[
+        int, typer.Option(min=0, help="Seconds that a blob without a row is left: it may be on its way to one.")
+    ] = int(GRACE.total_seconds()),
+    as_json: AsJson = False,
+) -> None:
+    """Remove documents that nobody attached within 24 hours, and bytes that no document has."""
+
+    async def work(database: Database) -> Swept:
+        return await upkeep.sweep(database, _store(), timedelta(seconds=grace))
+
+    swept = run(work)
+    if as_json:
+        typer.echo(json.dumps({"documents": swept.documents, "blobs": swept.blobs, "arrivals": swept.arrivals}))
+    else:
+        typer.echo(f"removed {swept.documents} documents, {swept.blobs} blobs, {swept.arrivals} unfinished arrivals")
+
+
+def _store() -> DocumentStore:
+    settings = settings_or_fail()
+    return open_store(settings.documents_url, settings.data_dir)
+
+
+def _fault(checked: Checked) -> dict[str, Any]:
+    stored = checked.stored
+    return {"accountId": str(stored.account_id), "documentId": str(stored.document.id), "reason": checked.fault}
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """Yield a function that counts one more, shown as a bar on a terminal only."""
+    with typer.progressbar(length=total, file=typer.get_text_stream("stderr"), label="documents") as bar:
+        yield lambda: bar.update(1)

@@ -1,0 +1,136 @@
+"""Documents: those of comments and of cases, one for a download, and those that nobody has attached yet."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import models as tables
+from app.db.among import among
+from app.db.repository.window import Window, count, first, grouped, in_order
+from app.db.rows import DocumentRow, columns
+
+UNATTACHED_LIFETIME = timedelta(hours=24)
+
+_COLUMN = tables.documents.c
+_DOCUMENT = columns(DocumentRow, tables.documents)
+
+
+async def documents_by_id(
+    connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]
+) -> list[DocumentRow | None]:
+    """Return attached documents; one that is not attached yet is only its uploader's."""
+    statement = select(*_DOCUMENT).where(
+        _COLUMN.account_id == account_id, among(_COLUMN.id, ids), _COLUMN.comment_id.is_not(None)
+    )
+    return in_order(ids, (DocumentRow(*record) for record in await connection.execute(statement)))
+
+
+async def documents_by_comment(
+    connection: AsyncConnection, account_id: UUID, comment_ids: Sequence[UUID]
+) -> list[list[DocumentRow]]:
+    """Return for each comment its documents, in the order in which they were attached."""
+    statement = (
+        select(*_DOCUMENT)
+        .where(_COLUMN.account_id == account_id, among(_COLUMN.comment_id, comment_ids))
+        .order_by(_COLUMN.comment_id, _COLUMN.position)
+    )
+    rows = (DocumentRow(*record) for record in await connection.execute(statement))
+    return grouped(comment_ids, rows, "comment_id")
+
+
+async def documents_by_case(
+    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], window: Window
+) -> list[list[DocumentRow]]:
+    """Return for each case the same *window* of its documents, newest first; the key is the id, which is by time."""
+    rank = func.row_number().over(
+        partition_by=_COLUMN.case_id, order_by=_COLUMN.id.asc() if window.backward else _COLUMN.id.desc()
+    )
+    ranked = select(*_DOCUMENT, rank.label("rank")).where(
+        _COLUMN.account_id == account_id, among(_COLUMN.case_id, case_ids)
+    )
+    if window.after is not None:
+        ranked = ranked.where(_COLUMN.id < window.after[0])
+    if window.before is not None:
+        ranked = ranked.where(_COLUMN.id > window.before[0])
+    page = ranked.subquery()
+    statement = (
+        select(*columns(DocumentRow, page))
+        .where(page.c.rank <= window.limit)
+        .order_by(page.c.case_id, page.c.id.desc())
+    )
+    return grouped(case_ids, (DocumentRow(*record) for record in await connection.execute(statement)), "case_id")
+
+
+async def document_counts(connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID]) -> list[int]:
+    statement = (
+        select(_COLUMN.case_id, func.count())
+        .where(_COLUMN.account_id == account_id, among(_COLUMN.case_id, case_ids))
+        .group_by(_COLUMN.case_id)
+    )
+    counts: dict[UUID, int] = {record[0]: record[1] for record in await connection.execute(statement)}
+    return [counts.get(case_id, 0) for case_id in case_ids]
+
+
+async def visible_document(
+    connection: AsyncConnection, account_id: UUID, user_id: UUID, document_id: UUID
+) -> DocumentRow | None:
+    """Return the document if the person may have it: it is attached, or their own."""
+    statement = select(*_DOCUMENT).where(
+        _COLUMN.account_id == account_id,
+        _COLUMN.id == document_id,
+        _COLUMN.comment_id.is_not(None) | (_COLUMN.uploader_id == user_id),
+    )
+    return await first(connection, statement, DocumentRow)
+
+
+async def lock_unattached(
+    connection: AsyncConnection, account_id: UUID, uploader_id: UUID, ids: Sequence[UUID], now: datetime
+) -> list[DocumentRow | None]:
+    """Return for each id the uploader's document that is still to be attached, locked, else None."""
+    if not ids:
+        return []
+    statement = (
+        select(*_DOCUMENT)
+        .where(
+            _COLUMN.account_id == account_id,
+            _COLUMN.uploader_id == uploader_id,
+            among(_COLUMN.id, ids),
+            _COLUMN.comment_id.is_(None),
+            _COLUMN.created_at >= now - UNATTACHED_LIFETIME,
+        )
+        .order_by(_COLUMN.id)
+        .with_for_update()
+    )
+    return in_order(ids, (DocumentRow(*record) for record in await connection.execute(statement)))
+
+
+async def unattached_count(connection: AsyncConnection, uploader_id: UUID) -> int:
+    return await count(connection, tables.documents, [_COLUMN.uploader_id == uploader_id, _COLUMN.comment_id.is_(None)])
+
+
+class StoredDocument(NamedTuple):
+    """A document of any account, for those who look after the store."""
+
+    account_id: UUID
+    document: DocumentRow
+
+
+async def stored_documents(connection: AsyncConnection, after: UUID | None, limit: int) -> list[StoredDocument]:
+    """Return the next *limit* documents of all accounts, in the order of their ids."""
+    statement = select(_COLUMN.account_id, *_DOCUMENT).order_by(_COLUMN.id).limit(limit)
+    if after is not None:
+        statement = statement.where(_COLUMN.id > after)
+    return [StoredDocument(record[0], DocumentRow(*record[1:])) for record in await connection.execute(statement)]
+
+
+async def known_ids(connection: AsyncConnection, ids: Sequence[UUID]) -> set[UUID]:
+    """Return those of *ids* that are documents of any account."""
+    return set(await connection.scalars(select(_COLUMN.id).where(among(_COLUMN.id, ids))))
+
+
+async def document_count(connection: AsyncConnection) -> int:
+    return await count(connection, tables.documents, [])

@@ -1,0 +1,32 @@
+"""Files that come along with an action: stored before its transaction, and removed again where it was refused."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from app.documents.receive import Received
+from app.documents.store import DocumentStore
+from app.domain.errors import InputRefused, Refusal
+from app.domain.model import Actor
+from app.idempotency import Outcome
+
+
+async def perform_with(
+    store: DocumentStore, actor: Actor, files: Sequence[Received], act: Callable[[], Awaitable[Outcome]]
+) -> Outcome:
+    """Store *files*, which are all good, then *act*; keep the blobs of those that the action attached.
+
+    After a fault the action may have been done all the same, so the blobs stay; the sweep removes those without a row.
+    """
+    stored = []
+    for file in files:
+        assert file.document is not None
+        await store.put(actor.account_id, file.document.id, file.path)
+        stored.append(file.document.id)
+    try:
+        outcome = await act()
+    except (Refusal, InputRefused):
+        await store.delete(actor.account_id, stored)
+        raise
+    attached = {document.id for document in outcome.documents}
+    # A twin with the same idempotency key was faster, and attached its own.
+    await store.delete(actor.account_id, [id for id in stored if id not in attached])
+    return outcome

@@ -1,0 +1,65 @@
+"""What the document routes answer when they refuse: the same codes and words as the mutations, with an HTTP status."""
+
+import orjson
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.domain.errors import (
+    AccessRefused,
+    DocumentTooLarge,
+    DocumentTypeUnsupported,
+    ErrorCode,
+    NotFound,
+    Refusal,
+    TooManyDocuments,
+    Unauthenticated,
+)
+from app.domain.model import Language
+from app.locale import message, text
+
+log = structlog.get_logger()
+
+# The first class that fits; 400 for the others.
+_STATUS: tuple[tuple[type[Refusal], int], ...] = (
+    (Unauthenticated, 401),
+    (AccessRefused, 403),
+    (NotFound, 404),
+    (DocumentTooLarge, 413),
+    (DocumentTypeUnsupported, 415),
+    (TooManyDocuments, 429),
+)
+
+
+def refused(refusal: Refusal, language: Language) -> Response:
+    """Return *refusal* as `{"errors": [{code, message, path}]}`. The connection ends: its body may not all be read."""
+    status = next((status for kind, status in _STATUS if isinstance(refusal, kind)), 400)
+    headers = {"Connection": "close"}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="casegate"'
+    error = {"code": refusal.code, "message": message(refusal, language), "path": list(refusal.path)}
+    return answered({"errors": [error]}, status, language, headers)
+
+
+def fault(error: Exception, request: Request, language: Language) -> Response:
+    """Log *error*, and answer with the request's id and nothing else."""
+    request_id = request.scope["request_id"]
+    log.error("fault", request_id=request_id, exc_info=error)
+    words = text(ErrorCode.INTERNAL_ERROR, language, requestId=request_id)
+    told = {"code": ErrorCode.INTERNAL_ERROR, "message": words, "path": [], "requestId": request_id}
+    return answered({"errors": [told]}, 500, language, {"Connection": "close"})
+
+
+def answered(body: object, status: int, language: Language, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        orjson.dumps(body),
+        status,
+        media_type="application/json",
+        headers={
+            "Cache-Control": "no-store",
+            "Content-Language": language.lower(),
+            "Vary": "Accept-Language, Authorization",
+            "X-Content-Type-Options": "nosniff",
+            **(headers or {}),
+        },
+    )

@@ -1,0 +1,144 @@
+"""The store: a document's bytes under its id, in a local folder or in S3. It knows nothing of accounts' rights.
+
+A blob is written whole and durably before its row, so that a row implies its blob. S3 is spoken to by obstore, with the
+usual AWS variables.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+import obstore
+from obstore.store import LocalStore, ObjectStore, S3Store
+
+from app.domain.shape import parse_id
+
+if TYPE_CHECKING:
+    from obstore import GetResult  # it is a type alone, of which there is nothing when the program runs
+
+PIECE = 65_536
+
+
+class BlobMissing(Exception):
+    """The store has no such blob, which a row said it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """What the store says of one blob; `id` is None for a thing that is no document's."""
+
+    key: str
+    id: UUID | None
+    modified_at: datetime
+
+
+class DocumentStore:
+    """Blobs by account and document; `incoming` is the folder where they arrive."""
+
+    def __init__(self, objects: ObjectStore, incoming: Path, folder: Path | None) -> None:
+        self._objects = objects
+        self._folder = folder
+        self.incoming = incoming
+
+    async def put(self, account_id: UUID, document_id: UUID, path: Path) -> None:
+        """Store the file at *path*, durably; the file itself is used up."""
+        key = _key(account_id, document_id)
+        if self._folder is not None:
+            await asyncio.to_thread(_move_durably, path, self._folder / key)
+            return
+        await obstore.put_async(self._objects, key, path)
+
+    async def read(
+        self, account_id: UUID, document_id: UUID, part: tuple[int, int] | None = None
+    ) -> AsyncIterator[bytes]:
+        """Return the bytes, or those of *part* (start, end), in pieces. Raises: BlobMissing."""
+        try:
+            found = await obstore.get_async(
+                self._objects, _key(account_id, document_id), options={"range": part} if part else None
+            )
+        except FileNotFoundError as error:
+            raise BlobMissing from error
+        return _pieces(found)
+
+    async def delete(self, account_id: UUID, document_ids: Iterable[UUID]) -> None:
+        """Delete blobs, where they are there."""
+        await self.delete_keys([_key(account_id, document_id) for document_id in document_ids])
+
+    async def delete_keys(self, keys: list[str]) -> None:
+        for key in keys:
+            with suppress(FileNotFoundError):
+                await obstore.delete_async(self._objects, key)
+
+    async def blobs(self) -> AsyncIterator[list[Blob]]:
+        """Yield all blobs, in batches."""
+        async for batch in obstore.list(self._objects, chunk_size=500):
+            yield [
+                Blob(meta["path"], parse_id(meta["path"].rpartition("/")[2]), meta["last_modified"]) for meta in batch
+            ]
+
+
+async def _pieces(found: "GetResult") -> AsyncIterator[bytes]:
+    async for piece in found.stream(min_chunk_size=PIECE):
+        yield bytes(piece)
+
+
+def open_store(url: str, data_dir: Path) -> DocumentStore:
+    """Return the store at *url*: `s3://bucket/prefix`, `file:///path`, or empty for a folder in *data_dir*.
+
+    Raises: OSError, when a folder can't be made.
+    """
+    if url.startswith("s3://"):
+        incoming = data_dir / "incoming"
+        _make(incoming)
+        place = urlsplit(url)
+        # Whoever names an endpoint without TLS means it; S3 itself is spoken to by TLS alone.
+        plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+        prefix = unquote(place.path).strip("/") or None
+        bucket = S3Store(place.netloc, prefix=prefix, client_options={"allow_http": plain})
+        return DocumentStore(bucket, incoming, None)
+    root = Path(unquote(urlsplit(url).path)) if url else data_dir / "documents"
+    folder, incoming = root / "blobs", root / "incoming"
+    _make(folder)
+    _make(incoming)
+    return DocumentStore(LocalStore(folder), incoming, folder)
+
+
+def check_url(url: str) -> str:
+    """Return *url*. Raises: ValueError, for one that is neither a folder's nor a bucket's."""
+    parts = urlsplit(url)
+    if (parts.scheme == "s3" and parts.netloc) or (parts.scheme == "file" and not parts.netloc and parts.path):
+        return url
+    raise ValueError("not a place for documents, as in s3://bucket/prefix or file:///path")
+
+
+def _key(account_id: UUID, document_id: UUID) -> str:
+    return f"{account_id}/{document_id}"
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _move_durably(path: Path, target: Path) -> None:
+    """Rename *path* once its bytes are on the disk, and have the new name there too before anything relies on it."""
+    _sync(path)
+    if not target.parent.is_dir():
+        _make(target.parent)
+        _sync(target.parent.parent)
+    path.replace(target)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,14 @@
+"""Who may read, and bring documents: what the account, the token and the person may do apart from any action."""
+
+from app.domain.errors import FeatureDisabled, InsufficientScope, UserInactive
+from app.domain.model import Actor, Feature, Scope
+
+
+def permit_reading(actor: Actor, scope: Scope, feature: Feature | None = None) -> None:
+    """Let *actor* read, or refuse. Raises: FeatureDisabled, InsufficientScope, UserInactive, in this order."""
+    if feature is not None and feature not in actor.features:
+        raise FeatureDisabled(feature=feature)
+    if scope not in actor.scopes:
+        raise InsufficientScope(scope=scope)
+    if not actor.active:
+        raise UserInactive()

@@ -1,0 +1,227 @@
+"""Uploading over HTTP: what comes back, what is refused and how, and that nothing of a refused file stays."""
+
+import base64
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text, update
+
+from app import clock, demo_documents
+from app.db import models as tables
+from app.db.engine import Database
+from app.documents.receive import SIZE_MAX
+from app.documents.upload import UNATTACHED_MAX
+from app.domain.model import Scope
+from tests.api import Api
+from tests.documents import TEXT, document_rows, files_in, upload, uploaded
+from tests.world import World, person_of
+
+
+def digest(algorithm: str, content: bytes) -> str:
+    name = algorithm.replace("-", "")
+    return f"{algorithm}=:{base64.b64encode(hashlib.new(name, content).digest()).decode()}:"
+
+
+def refusal(answer: Any) -> tuple[int, str, list[str]]:
+    (error,) = answer.json()["errors"]
+    return answer.status_code, error["code"], error["path"]
+
+
+async def test_a_raw_body_becomes_a_document(api: Api, world: World, database: Database, tmp_path: Path) -> None:
+    content = demo_documents.pdf("Hello")
+
+    answer = await upload(api, world.ada.token, content, "été.pdf")
+
+    assert answer.status_code == 201
+    shown = answer.json()
+    assert shown == {
+        "id": shown["id"],
+        "filename": "été.pdf",
+        "contentType": "application/pdf",
+        "sizeBytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    (blob,) = files_in(tmp_path)
+    assert (blob.name, blob.read_bytes()) == (shown["id"], content)
+    assert await document_rows(database) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ('attachment; filename="a b.txt"', "a b.txt"),
+        ("attachment; filename*=UTF-8''%C3%A9t%C3%A9.txt", "été.txt"),
+        ("inline", "document.txt"),
+        (None, "document.txt"),
+    ],
+)
+async def test_the_name_comes_from_content_disposition(
+    api: Api, world: World, header: str | None, expected: str
+) -> None:
+    headers = {"Authorization": f"Bearer {world.ada.token}"} | ({"Content-Disposition": header} if header else {})
+
+    answer = await api.client.post("/documents", content=TEXT, headers=headers)
+
+    assert answer.json()["filename"] == expected
+
+
+async def test_a_form_brings_one_file(api: Api, world: World) -> None:
+    headers = {"Authorization": f"Bearer {world.ada.token}"}
+
+    answer = await api.client.post(
+        "/documents", data={"note": "hello"}, files={"anything": ("reçu.txt", TEXT)}, headers=headers
+    )
+
+    assert (answer.status_code, answer.json()["filename"], answer.json()["sizeBytes"]) == (201, "reçu.txt", len(TEXT))
+
+
+@pytest.mark.parametrize("files", [[], [("a", ("a.txt", TEXT)), ("b", ("b.txt", TEXT))]], ids=["none", "two"])
+async def test_a_form_of_no_or_two_files_is_refused(
+    api: Api, world: World, tmp_path: Path, files: list[tuple[str, tuple[str, bytes]]]
+) -> None:
+    boundary = {"Content-Type": "multipart/form-data; boundary=x"}
+    parts = "".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"; filename="{filename}"\r\n\r\n{content.decode()}\r\n'
+        for name, (filename, content) in files
+    )
+    field = '--x\r\nContent-Disposition: form-data; name="note"\r\n\r\nhello\r\n'
+
+    answer = await api.client.post(
+        "/documents",
+        content=f"{parts}{field}--x--\r\n".encode(),
+        headers=boundary | {"Authorization": f"Bearer {world.ada.token}"},
+    )
+
+    assert refusal(answer) == (400, "INVALID_INPUT" if files else "REQUIRED", ["file"])
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("body", [b"", b"--x", b"--x\r\nnonsense", b"--y\r\n\r\n--y--", b"\xff" * 100])
+async def test_a_broken_form_is_refused(api: Api, world: World, tmp_path: Path, body: bytes) -> None:
+    headers = {"Authorization": f"Bearer {world.ada.token}", "Content-Type": "multipart/form-data; boundary=x"}
+
+    answer = await api.client.post("/documents", content=body, headers=headers)
+
+    assert refusal(answer) == (400, "INVALID_INPUT", ["file"])
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("header", ["Repr-Digest", "Content-Digest"])
+@pytest.mark.parametrize("algorithm", ["sha-256", "sha-512"])
+async def test_a_digest_is_compared_with_what_arrived(
+    api: Api, world: World, database: Database, tmp_path: Path, header: str, algorithm: str
+) -> None:
+    right = await upload(api, world.ada.token, TEXT, **{header: f"md5=:AAAA:, {digest(algorithm, TEXT)}"})
+    wrong = await upload(api, world.ada.token, TEXT + b"!", **{header: digest(algorithm, TEXT)})
+
+    assert right.status_code == 201
+    assert refusal(wrong) == (400, "INVALID_INPUT", [header.lower()])
+    assert (await document_rows(database), len(files_in(tmp_path))) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "expected"),
+    [
+        (b"", "a.txt", (400, "DOCUMENT_EMPTY", ["file"])),
+        (b"<html></html>", "a.png", (415, "DOCUMENT_TYPE_UNSUPPORTED", ["file"])),
+        (TEXT, "../a.txt", (400, "INVALID_INPUT", ["file"])),
+        (TEXT, "a\r\nb.txt", (400, "INVALID_INPUT", ["file"])),
+        (TEXT, "a\0b.txt", (400, "INVALID_INPUT", ["file"])),
+        (TEXT, "a" * 10_000 + ".txt", (400, "TOO_LONG", ["file"])),
+        (b"a" * (SIZE_MAX + 1), "a.txt", (413, "DOCUMENT_TOO_LARGE", ["file"])),
+    ],
+    ids=["empty", "type", "path", "line", "nul", "long", "large"],
+)
+async def test_a_bad_file_is_refused_and_nothing_of_it_stays(
+    api: Api,
+    world: World,
+    database: Database,
+    tmp_path: Path,
+    content: bytes,
+    name: str,
+    expected: tuple[int, str, list[str]],
+) -> None:
+    answer = await upload(api, world.ada.token, content, name)
+
+    assert refusal(answer) == expected
+    assert await document_rows(database) == 0
+    assert files_in(tmp_path) == []
+
+
+async def test_the_largest_file_is_accepted(api: Api, world: World) -> None:
+    answer = await upload(api, world.ada.token, b"a" * SIZE_MAX, "a.txt")
+
+    assert (answer.status_code, answer.json()["sizeBytes"]) == (201, SIZE_MAX)
+
+
+async def test_a_compressed_body_is_refused(api: Api, world: World) -> None:
+    answer = await upload(api, world.ada.token, TEXT, Content_Encoding="gzip")
+
+    assert refusal(answer) == (400, "INVALID_INPUT", ["content-encoding"])
+
+
+async def test_uploading_needs_a_token_its_scope_the_feature_and_an_active_person(
+    api: Api, world: World, database: Database, tmp_path: Path
+) -> None:
+    reader = await person_of(database, world.ada.id, *(set(Scope) - {Scope.DOCUMENTS_WRITE}))
+
+    assert refusal(await upload(api, "cgt_nobody"))[:2] == (401, "UNAUTHENTICATED")
+    assert (await api.client.post("/documents", content=TEXT)).headers["www-authenticate"].startswith("Bearer")
+    assert refusal(await upload(api, reader.token))[:2] == (403, "INSUFFICIENT_SCOPE")
+    async with database.write() as connection:
+        await connection.execute(update(tables.accounts).values(cases_enabled=False))
+    assert refusal(await upload(api, world.ada.token))[:2] == (403, "FEATURE_DISABLED")
+    async with database.write() as connection:
+        await connection.execute(update(tables.accounts).values(cases_enabled=True))
+        await connection.execute(update(tables.users).values(active=False))
+    assert refusal(await upload(api, world.ada.token))[:2] == (403, "USER_INACTIVE")
+    assert files_in(tmp_path) == []
+
+
+async def test_an_expired_token_uploads_nothing(api: Api, world: World, database: Database) -> None:
+    async with database.write() as connection:
+        await connection.execute(update(tables.api_tokens).values(expires_at=clock.now() - timedelta(seconds=1)))
+
+    assert refusal(await upload(api, world.ada.token))[:2] == (401, "TOKEN_EXPIRED")
+
+
+async def test_refusals_are_told_in_french_too(api: Api, world: World) -> None:
+    answer = await upload(api, world.ada.token, b"", Accept_Language="fr-CA")
+
+    assert answer.headers["content-language"] == "fr"
+    assert answer.json()["errors"][0]["message"] == "Le document est vide."
+
+
+async def test_one_person_can_only_have_so_many_that_are_not_attached(
+    api: Api, world: World, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert UNATTACHED_MAX == 100
+    monkeypatch.setattr("app.documents.upload.UNATTACHED_MAX", 2)
+    for _ in range(2):
+        await uploaded(api, world.ada.token)
+
+    refused = await upload(api, world.ada.token)
+
+    assert refusal(refused) == (429, "TOO_MANY_DOCUMENTS", ["file"])
+    assert (await document_rows(database), len(files_in(tmp_path))) == (2, 2)
+    await uploaded(api, world.carl.token)
+
+
+async def test_a_fault_shows_its_request_id_and_nothing_else(api: Api, world: World, database: Database) -> None:
+    async with database.write() as connection:
+        await connection.execute(text("ALTER TABLE documents RENAME TO hidden"))
+
+    answer = await upload(api, world.ada.token)
+
+    assert answer.status_code == 500
+    (error,) = answer.json()["errors"]
+    assert error == {
+        "code": "INTERNAL_ERROR",
+        "message": error["message"],
+        "path": [],
+        "requestId": answer.headers["x-request-id"],
+    }
+    assert "hidden" not in answer.text
