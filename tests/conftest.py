@@ -8,12 +8,13 @@ import os
 import shutil
 import sys
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import Engine, event
 
 from app.db.engine import Database, open_database
 from app.db.migrate import migrate
@@ -121,3 +122,22 @@ async def api(fresh_url: str, tmp_path: Path) -> AsyncIterator[Api]:
     """The gateway's app on the fresh database, called over ASGI."""
     async with Api.opened(fresh_url, data_dir=tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+def statements() -> Iterator[Callable[[], list[str]]]:
+    """A function that returns the SQL that was sent since it was called last, to any database; BEGIN is not counted."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if not statement.startswith("BEGIN"):
+            sent.append(statement)
+
+    def since() -> list[str]:
+        found = sent.copy()
+        sent.clear()
+        return found
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield since
+    event.remove(Engine, "before_cursor_execute", note)

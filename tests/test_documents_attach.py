@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -352,3 +353,29 @@ async def test_rows_of_documents_name_their_case(api: Api, world: World, databas
     async with database.read() as connection:
         row = (await connection.execute(select(tables.documents.c.case_id, tables.documents.c.position))).one()
     assert tuple(row) == (case.id, 0)
+
+
+async def test_a_page_of_documents_takes_as_many_statements_as_one(
+    api: Api, world: World, database: Database, statements: Callable[[], list[str]]
+) -> None:
+    case = (await world.open_case()).case
+    query = """query($id: ID!, $first: Int!) { case(id: $id) {
+        documents(first: $first) { totalCount nodes { filename } }
+        actions(first: $first) { nodes { comment { body documents { filename url uploader { displayName } } } } } } }"""
+
+    async def ask(first: int) -> list[str]:
+        statements()
+        await api.run(world.rosa.token, query, {"id": str(case.id), "first": first})
+        return sorted(statements())  # siblings are loaded at once, in any order
+
+    await comment_with(api, world.ada.token, case.id, [("a.txt", TEXT)])
+    await ask(1)  # the key of the links is read once in a server's life
+    of_one = await ask(1)
+    for number in range(99):
+        ids = [await uploaded(api, world.ada.token, f"{number} {index}".encode()) for index in range(2)]
+        await comment(api, world.ada.token, case.id, *ids)
+    of_many = await ask(100)
+
+    assert of_many == of_one
+    assert [statement.split(" ", 1)[0] for statement in of_one] == ["SELECT"] * 8
+    assert sum("FROM documents" in statement for statement in of_one) == 3, "the page, its count, those of the comments"

@@ -34,6 +34,7 @@ TABS = [
     "AcceptAsReviewer",
     "CloseCase",
     "ReadTheLog",
+    "ReadTheDocuments",
 ]
 # Without them Chromium calls its maker at every start, and as root it does not start at all.
 CHROMIUM_FLAGS = [
@@ -202,7 +203,7 @@ def test_the_documentation_shows_the_descriptions_of_the_schema(in_demo: Visit) 
 
 
 def test_the_story_can_be_worked_from_opening_to_the_log(in_demo: Visit) -> None:
-    person, colleagues, opened, commented, requested, refused, accepted, closed, log = (
+    person, colleagues, opened, commented, requested, refused, accepted, closed, log, documents = (
         in_demo.run(tab)["data"] for tab in TABS
     )
 
@@ -226,6 +227,7 @@ def test_the_story_can_be_worked_from_opening_to_the_log(in_demo: Visit) -> None
         (2, "COMMENT", "IN_PROGRESS"),
         (1, "OPEN", "OPEN"),
     ]
+    assert any(case["documents"]["nodes"] for case in documents["cases"]["nodes"])
     assert in_demo.complaints == []
 
 

@@ -50,6 +50,8 @@ def test_what_is_not_set_has_its_default() -> None:
         "graphiql": True,
         "introspection": True,
         "max_body_bytes": 262_144,
+        "documents_url": "",
+        "public_url": "",
         "log_level": "info",
         "demo_people": (),
     }
@@ -72,6 +74,8 @@ def test_each_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch)
         graphiql="1",
         introspection="no",
         max_body_bytes="2048",
+        documents_url="s3://evidence/a",
+        public_url="https://cases.example.com/",
         log_level="debug",
         demo_people=json.dumps([PERSON]),
     )
@@ -80,6 +84,7 @@ def test_each_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch)
 
     assert settings.url == "sqlite:////tmp/elsewhere/casegate.sqlite"
     assert (settings.database_pool, settings.max_body_bytes, settings.log_level) == (3, 2048, "debug")
+    assert (settings.documents_url, settings.public_url) == ("s3://evidence/a", "https://cases.example.com")
     assert (settings.demo, settings.graphiql, settings.introspection) == (False, True, False)
     assert [(person.display_name, person.roles) for person in settings.demo_people] == [("Ada", ("ADMIN",))]
 

@@ -6,7 +6,7 @@ const texts = import.meta.glob('./story/*.graphql', { query: '?raw', import: 'de
 
 // In the order of the files; a file that is not named here needs no variables and is run by the opener.
 const variables = {
-  '3-open-case': {
+  '03-open-case': {
     input: {
       subject: {
         type: 'COMPANY_ACCOUNT_CHECK',
@@ -19,10 +19,10 @@ const variables = {
       description: 'The holder of the new account does not match the name on file.',
     },
   },
-  '4-add-evidence': {
+  '04-add-evidence': {
     input: { caseId: '$case', body: 'Called back on the number of the contract: the treasurer confirms the change.' },
   },
-  '5-request-override': {
+  '05-request-override': {
     input: {
       caseId: '$case',
       requestedStatus: 'FAVORABLE',
@@ -30,14 +30,14 @@ const variables = {
       reason: 'The account holder is the parent company, see the call above.',
     },
   },
-  '6-accept-my-own': { input: { caseId: '$case', overrideId: '$override', comment: 'Fine by me.' } },
-  '7-accept-as-reviewer': {
+  '06-accept-my-own': { input: { caseId: '$case', overrideId: '$override', comment: 'Fine by me.' } },
+  '07-accept-as-reviewer': {
     input: { caseId: '$case', overrideId: '$override', comment: 'Checked against the register: same group.' },
   },
-  '8-close-case': { input: { caseId: '$case', comment: 'Nothing left to do.' } },
-  '9-read-the-log': { id: '$case' },
+  '08-close-case': { input: { caseId: '$case', comment: 'Nothing left to do.' } },
+  '09-read-the-log': { id: '$case' },
 }
-const actors = { '7-accept-as-reviewer': reviewer }
+const actors = { '07-accept-as-reviewer': reviewer }
 
 export const tabs = Object.entries(texts).map(([path, query]) => {
   const name = path.slice('./story/'.length, -'.graphql'.length)

@@ -48,10 +48,10 @@ def create_documents() -> None:
         sa.Column("position", sa.Integer(), nullable=True),
         sa.CheckConstraint(
             "(comment_id IS NULL) = (case_id IS NULL) AND (comment_id IS NULL) = (position IS NULL)",
-            name="ck_documents_attached_whole",
+            name=op.f("ck_documents_attached_whole"),
         ),
-        sa.CheckConstraint("position BETWEEN 0 AND 9", name="ck_documents_position_range"),
-        sa.CheckConstraint("size_bytes > 0", name="ck_documents_size_is_positive"),
+        sa.CheckConstraint("position BETWEEN 0 AND 9", name=op.f("ck_documents_position_range")),
+        sa.CheckConstraint("size_bytes > 0", name=op.f("ck_documents_size_is_positive")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_documents_account_id"),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name="fk_documents_case_id"),
         sa.ForeignKeyConstraint(["comment_id"], ["comments.id"], name="fk_documents_comment_id"),
@@ -90,3 +90,7 @@ def _triggers() -> Iterator[str]:
     refuse = "BEGIN SELECT RAISE(ABORT, 'casegate: rows of documents are permanent'); END"
     yield f"CREATE TRIGGER documents_update_refused BEFORE UPDATE ON documents WHEN {attached} OR {CHANGED} {refuse}"
     yield f"CREATE TRIGGER documents_delete_refused BEFORE DELETE ON documents WHEN {attached} {refuse}"
+    # INSERT OR REPLACE deletes the row in whose place it puts another, and fires no trigger for that.
+    place = "id = NEW.id OR (comment_id = NEW.comment_id AND position = NEW.position)"
+    taken = f"EXISTS (SELECT 1 FROM documents WHERE {place})"  # noqa: S608  # nothing here comes from outside
+    yield f"CREATE TRIGGER documents_replace_refused BEFORE INSERT ON documents WHEN {taken} {refuse}"
