@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from graphql import GraphQLInterfaceType, build_schema
 
@@ -11,14 +11,16 @@ from app.domain.commands import AddComment
 from app.domain.model import CaseStatus
 from tests.api import Api
 from tests.archive import contents
+from tests.documents import uploaded
 from tests.test_queries import refusals
 from tests.world import World
 
 
-async def things(world: World) -> Mapping[str, str]:
+async def things(world: World, api: Api) -> Mapping[str, str]:
     """Return the id of something of each type that is a node."""
     pending = await world.case_in(CaseStatus.PENDING_REVIEW)
-    await world.do(world.carl, AddComment(case_id=pending.case.id, comment="Noted."))
+    document = UUID(await uploaded(api, world.carl.token))
+    await world.do(world.carl, AddComment(case_id=pending.case.id, comment="Noted.", document_ids=(document,)))
     found = await contents(world.database)
     kinds = {
         "User": "users",
@@ -27,16 +29,18 @@ async def things(world: World) -> Mapping[str, str]:
         "CaseAction": "case_actions",
         "Comment": "comments",
         "Override": "overrides",
+        "Document": "documents",
     }
     return {kind: str(next(iter(found[table]))[0]) for kind, table in kinds.items()}
 
 
 async def test_a_node_of_each_type_is_found_by_its_id(world: World, api: Api) -> None:
-    ids = await things(world)
+    ids = await things(world, api)
     schema = build_schema(sdl())
     possible = schema.get_possible_types(cast(GraphQLInterfaceType, schema.type_map["Node"]))
     query = """query($id: ID!) { node(id: $id) { __typename id ... on User { email } ... on Subject { label }
-        ... on Case { title } ... on CaseAction { seq } ... on Comment { body } ... on Override { status } } }"""
+        ... on Case { title } ... on CaseAction { seq } ... on Comment { body } ... on Override { status }
+        ... on Document { filename } } }"""
 
     nodes = {kind: (await api.run(world.ada.token, query, {"id": id}))["node"] for kind, id in ids.items()}
 
@@ -46,7 +50,7 @@ async def test_a_node_of_each_type_is_found_by_its_id(world: World, api: Api) ->
 
 
 async def test_nodes_come_in_the_order_of_their_ids_with_null_for_what_there_is_not(world: World, api: Api) -> None:
-    ids = list((await things(world)).values())
+    ids = list((await things(world, api)).values())
     asked = [ids[3], str(uuid4()), *ids, ids[3].upper(), str(world.account_id), str(world.ada.actor.token_id)]
     query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }"
 

@@ -1,0 +1,42 @@
+"""Records the SQL that a piece of a test causes, each statement as its verb and its tables.
+
+What runs beside it, as the gateway's housekeeping, has another context and is not recorded.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+_TABLE = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE) (\w+)")
+_NO_TABLE = re.compile(r"anon_\d+|json_each|OF")
+_told: ContextVar[list[str] | None] = ContextVar("told", default=None)
+
+
+def outline(statement: str) -> str:
+    """Return `SELECT users user_roles` for a statement: the verb, and each table once, in the order of the text."""
+    tables = dict.fromkeys(_TABLE.findall(" ".join(statement.split())))
+    return " ".join([statement.split()[0], *(name for name in tables if not _NO_TABLE.fullmatch(name))])
+
+
+def _note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+    told = _told.get()
+    # BEGIN is no round trip on SQLite, and PostgreSQL's driver sends it unseen.
+    if told is not None and not statement.startswith("BEGIN"):
+        told.append(outline(statement))
+
+
+@contextmanager
+def recorded() -> Iterator[list[str]]:
+    """Yield a list that fills with the outlines of the statements, to whatever database."""
+    told: list[str] = []
+    token = _told.set(told)
+    event.listen(Engine, "before_cursor_execute", _note)
+    try:
+        yield told
+    finally:
+        event.remove(Engine, "before_cursor_execute", _note)
+        _told.reset(token)

@@ -1,0 +1,246 @@
+"""What operations cost, statement by statement: the same for a page of 1 as for a page of 100.
+
+What is read may come in any order, since loaders run at the same time, and is listed in the alphabet's. What an action
+does is listed as it comes.
+"""
+
+from collections import Counter
+from typing import Any
+from uuid import UUID
+
+from app.domain.commands import AddComment, RefuseOverride
+from app.domain.model import CaseStatus
+from tests.api import Api
+from tests.documents import uploaded
+from tests.statements import recorded
+from tests.world import World
+
+WHO = "SELECT api_tokens users accounts user_roles"
+NAME = "{ displayName roles }"
+REVIEWERS = "SELECT override_reviewers users user_roles"
+USERS = "SELECT users user_roles"
+
+# Pages of cases with what hangs on them, and what each costs.
+PAGES: dict[str, tuple[str, list[str]]] = {
+    "the latest actions": (
+        f"""createdBy {NAME} subject {{ label }} actions(first: 5) {{ totalCount nodes {{ seq type user {NAME}
+            comment {{ body author {NAME} documents {{ filename uploader {NAME} }} }}
+            override {{ status assignedReviewers {NAME} }} case {{ reference }} }} }}""",
+        # The people of the actions are not yet known when those who opened the cases are asked for.
+        [
+            *("SELECT case_actions", "SELECT cases", "SELECT comments", "SELECT documents", REVIEWERS),
+            *("SELECT overrides", "SELECT subjects", USERS, USERS),
+        ],
+    ),
+    "the active overrides": (
+        f"""activeOverride {{ createdBy {NAME} assignedReviewers {NAME} }}
+            availableActions {{ action allowed code message }}""",
+        ["SELECT cases", REVIEWERS, "SELECT overrides", "SELECT subjects", USERS],
+    ),
+    "all overrides": (
+        f"""overrides {{ status createdBy {NAME} decidedBy {NAME} assignedReviewers {NAME} subject {{ label }}
+            case {{ title }} }}""",
+        ["SELECT cases", REVIEWERS, "SELECT overrides", "SELECT subjects", USERS],
+    ),
+}
+WORKLIST = " ".join(selection for selection, _ in PAGES.values())
+# Where a loader is asked from two places whose parents come at the same time, both may fall into one batch or not.
+MOST = Counter(statement for _, statements in PAGES.values() for statement in statements)
+
+
+async def make_worklist(world: World, api: Api) -> None:
+    """Open 100 cases alike, but by different people: an override was refused with a comment, another is pending."""
+    for n in range(100):
+        opener = (world.ada, world.carl)[n % 2]
+        reviewer, other = (world.rosa, world.rolf)[:: 1 if n % 3 else -1]
+        case_id = (await world.open_case(opener)).case.id
+        await world.request_override(case_id, world.bea, (reviewer, other))
+        await world.do(reviewer, RefuseOverride(case_id=case_id, comment=f"No, {n}."))
+        await world.request_override(case_id, opener, (other,))
+        if n % 50 == 49:
+            document = UUID(await uploaded(api, world.carl.token))
+            await world.do(world.carl, AddComment(case_id=case_id, comment="See this.", document_ids=(document,)))
+
+
+async def test_a_page_of_100_cases_costs_the_same_statements_as_a_page_of_1(world: World, api: Api) -> None:
+    await make_worklist(world, api)
+
+    async def page(selection: str, first: int) -> tuple[list[str], list[dict[str, Any]]]:
+        document = f"{{ cases(first: {first}) {{ nodes {{ reference {selection} }} }} }}"
+        with recorded() as told:
+            data = await api.run(world.carl.token, document)
+        assert len(data["cases"]["nodes"]) == first
+        return sorted(told), data["cases"]["nodes"]
+
+    for name, (selection, expected) in PAGES.items():
+        costs = {first: (await page(selection, first))[0] for first in (1, 2, 100)}
+        assert costs == {first: sorted([WHO, *expected]) for first in costs}, name
+
+    (one, _), (hundred, cases) = await page(WORKLIST, 1), await page(WORKLIST, 100)
+    assert set(hundred) == set(one) == {WHO, *MOST}
+    assert Counter(hundred) <= MOST + Counter([WHO])
+    # It is all there: nobody saved a statement by leaving something out.
+    assert all(len(case["actions"]["nodes"]) >= 4 and len(case["overrides"]) == 2 for case in cases)
+    assert all(case["activeOverride"]["assignedReviewers"] for case in cases)
+    assert (
+        sum(len(row["comment"]["documents"]) for case in cases for row in case["actions"]["nodes"] if row["comment"])
+        == 2
+    )
+
+
+# What is asked for, and what it costs.
+QUERIES: dict[str, list[str]] = {
+    "{ __typename }": [WHO],
+    "{ viewer { user { displayName roles } account { name features } scopes language } }": [WHO],
+    '{ case(id: "CASE_ID") { id reference title status } }': [WHO, "SELECT cases"],
+    '{ case(reference: "CASE-000001") { id reference title status } }': [WHO, "SELECT cases"],
+    "{ cases { nodes { id } pageInfo { hasNextPage endCursor } edges { cursor } } }": [WHO, "SELECT cases"],
+    "{ cases { nodes { id } totalCount } }": [WHO, "SELECT cases", "SELECT cases"],
+    "{ users(role: REVIEWER) { nodes { displayName roles } } }": [WHO, "SELECT users user_roles"],
+    "{ users { totalCount } }": [WHO, "SELECT users", "SELECT users user_roles"],
+    '{ case(id: "CASE_ID") { actions { totalCount } } }': [WHO, "SELECT case_actions", "SELECT cases"],
+    '{ case(id: "CASE_ID") { actions(types: [OPEN]) { nodes { seq } totalCount } } }': [
+        WHO,
+        "SELECT case_actions",
+        "SELECT case_actions",
+        "SELECT cases",
+    ],
+    # Availability needs the subject and the pending override; it asks nothing for each of the six actions.
+    '{ case(id: "CASE_ID") { availableActions { action allowed code message } } }': [
+        WHO,
+        "SELECT cases",
+        "SELECT overrides",
+        "SELECT subjects",
+    ],
+    # Asked for twice, read once.
+    '{ a: case(id: "CASE_ID") { subject { label } } b: case(id: "CASE_ID") { subject { id } title } }': [
+        WHO,
+        "SELECT cases",
+        "SELECT subjects",
+    ],
+}
+
+
+async def test_each_query_costs_these_statements(world: World, api: Api) -> None:
+    case_id = (await world.case_in(CaseStatus.PENDING_REVIEW)).case.id
+    costs = {}
+
+    for query in QUERIES:
+        with recorded() as told:
+            await api.run(world.ada.token, query.replace("CASE_ID", str(case_id)))
+        costs[query] = sorted(told)
+
+    assert costs == QUERIES
+
+
+async def test_nodes_cost_one_statement_to_tell_what_they_are_and_one_for_each_type(world: World, api: Api) -> None:
+    cases = [(await world.open_case()).case for _ in range(50)]
+    ids = [str(id) for case in cases for id in (case.id, case.subject_id)]
+
+    with recorded() as told:
+        await api.run(world.ada.token, "query($ids: [ID!]!) { nodes(ids: $ids) { id __typename } }", {"ids": ids})
+
+    what = "SELECT users subjects cases case_actions comments overrides documents"
+    assert sorted(told) == [WHO, "SELECT cases", "SELECT subjects", what]
+
+
+# What each mutation costs up to its commit: who asks, the door, and the one transaction.
+DOOR = [WHO, "SELECT cases"]
+DECIDE = [*DOOR, "SELECT overrides", "SELECT cases subjects", "SELECT overrides", "SELECT override_reviewers"]
+MUTATIONS: dict[str, list[str]] = {
+    "openCase": [
+        WHO,
+        "UPDATE accounts",
+        "SELECT subjects",
+        "INSERT subjects",
+        "INSERT cases",
+        "INSERT case_actions",
+    ],
+    "addComment": [*DOOR, "SELECT cases subjects", "UPDATE cases", "INSERT comments", "INSERT case_actions"],
+    "requestOverride": [
+        *DOOR,
+        "SELECT cases subjects",
+        "SELECT users user_roles",
+        "INSERT overrides",
+        "INSERT override_reviewers",
+        "UPDATE cases",
+        "INSERT comments",
+        "INSERT case_actions",
+    ],
+    "refuseOverride": [*DECIDE, "UPDATE overrides", "UPDATE cases", "INSERT case_actions"],
+    "cancelOverride": [*DECIDE, "UPDATE overrides", "UPDATE cases", "INSERT case_actions"],
+    "acceptOverride": [*DECIDE, "UPDATE overrides", "UPDATE subjects", "UPDATE cases", "INSERT case_actions"],
+    "closeCase": [*DOOR, "SELECT cases subjects", "SELECT overrides", "UPDATE cases", "INSERT case_actions"],
+}
+
+
+async def test_each_mutation_costs_these_statements(world: World, api: Api) -> None:
+    case_id = str((await world.open_case()).case.id)
+    subject = {"type": "COMPANY_ACCOUNT_CHECK", "externalRef": "another", "label": "x"}
+    request = {"requestedStatus": "FAVORABLE", "reviewerIds": [str(world.rosa.id), str(world.rolf.id)], "reason": "x"}
+    story: list[tuple[str, str, dict[str, Any]]] = [
+        ("ada", "openCase", {"subject": subject, "title": "x"}),
+        ("carl", "addComment", {"body": "x"}),
+        ("ada", "requestOverride", request),
+        ("rosa", "refuseOverride", {}),
+        ("ada", "requestOverride", request),
+        ("ada", "cancelOverride", {}),
+        ("ada", "requestOverride", request),
+        ("rolf", "acceptOverride", {}),
+        ("ada", "closeCase", {}),
+    ]
+    costs = {}
+
+    for person, mutation, input in story:
+        token = getattr(world, person).token
+        # The row, the case and what was made are in hand: the payload shows them without another statement.
+        shown = "case { status version } action { seq hash }"
+        shown += "" if mutation == "openCase" else " comment { body }"
+        shown += " override { status }" if mutation.endswith("Override") else ""
+        asked = input if mutation == "openCase" else input | {"caseId": case_id}
+        with recorded() as costs[mutation]:
+            payload = await api.act(token, mutation, asked, shown)
+        assert payload["errors"] == []
+
+    assert costs == MUTATIONS
+
+
+async def test_a_key_costs_three_statements_more_and_its_replay_writes_nothing(world: World, api: Api) -> None:
+    case_id = str((await world.open_case()).case.id)
+    comment = {"caseId": case_id, "body": "x", "idempotencyKey": "key"}
+    costs = {}
+
+    for n in range(2):
+        with recorded() as costs[n]:
+            payload = await api.act(world.carl.token, "addComment", comment, "case { version } action { seq }")
+        assert payload == {"errors": [], "case": {"version": 2}, "action": {"seq": 2}}
+
+    claim = ["DELETE idempotency_records", "INSERT idempotency_records"]
+    done = MUTATIONS["addComment"]
+    assert costs[0] == [done[0], "SELECT idempotency_records", done[1], *claim, *done[2:]]
+    assert {statement.split()[0] for statement in costs[1]} == {"SELECT"}
+    assert costs[1][:3] == [WHO, "SELECT idempotency_records", "SELECT case_actions"]
+
+
+async def test_a_refusal_at_the_door_costs_no_transaction(world: World, api: Api) -> None:
+    case_id = str((await world.case_in(CaseStatus.PENDING_REVIEW)).case.id)
+    wrong: dict[str, tuple[str, str, dict[str, Any], list[str]]] = {
+        "a bad shape": (world.ada.token, "addComment", {"caseId": "x", "body": ""}, [WHO]),
+        "the wrong role": (world.aldo.token, "addComment", {"caseId": case_id, "body": "x"}, DOOR),
+        "the creator": (world.ada.token, "acceptOverride", {"caseId": case_id}, DOOR),
+        "another creator": (world.carl.token, "cancelOverride", {"caseId": case_id}, [*DOOR, "SELECT overrides"]),
+        "the wrong state": (
+            world.ada.token,
+            "closeCase",
+            {"caseId": case_id},
+            [*DOOR, "SELECT cases subjects", "SELECT cases"],
+        ),
+    }
+    costs = {}
+
+    for name, (token, mutation, input, _) in wrong.items():
+        with recorded() as costs[name]:
+            payload = await api.act(token, mutation, input)
+        assert payload["errors"] != []
+
+    assert costs == {name: expected for name, (_, _, _, expected) in wrong.items()}
