@@ -194,9 +194,8 @@ async def test_each_mutation_costs_these_statements(world: World, api: Api) -> N
     for person, mutation, input in story:
         token = getattr(world, person).token
         # The row, the case and what was made are in hand: the payload shows them without another statement.
-        shown = "case { status version } action { seq hash }"
-        shown += "" if mutation == "openCase" else " comment { body }"
-        shown += " override { status }" if mutation.endswith("Override") else ""
+        shown = """case { status version subject { label } }
+            action { seq hash case { version } comment { body } override { status subject { label } } }"""
         asked = input if mutation == "openCase" else input | {"caseId": case_id}
         with recorded() as costs[mutation]:
             payload = await api.act(token, mutation, asked, shown)
