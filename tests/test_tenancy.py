@@ -118,8 +118,8 @@ async def ids_of(world: World) -> list[tuple[str, str]]:
     found = [("accounts", str(world.account_id))]
     for table, rows in (await contents(world.database)).items():
         mine = [row for row in rows.values() if row.get("account_id") == world.account_id and "id" in row]
-        # A case or an override may be in one state or another; of the rest one is like all.
-        found += [(table, str(row["id"])) for row in (mine if table in ("cases", "overrides") else mine[:1])]
+        differ = table in ("users", "cases", "overrides", "documents")  # by role or state; of the rest one is like all
+        found += [(table, str(row["id"])) for row in (mine if differ else mine[:1])]
     return found
 
 
