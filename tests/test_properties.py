@@ -149,8 +149,10 @@ class History:
             assert await contents(self.world.database) == before
             return before
         after = await contents(self.world.database)
-        assert (outcome.action.id,) not in before["case_actions"]
-        assert {"+1 case_actions"} <= differences(before, after)
+        if (outcome.action.id,) in before["case_actions"]:  # by chance the same request again, as a second opening is
+            assert step.key is not None and after == before
+            return after
+        assert "+1 case_actions" in differences(before, after)
         if step.key is not None:
             assert (await self.world.do(person, command)).action == outcome.action
             assert await contents(self.world.database) == after
