@@ -6,7 +6,7 @@ It tells who somebody is and what they may do in general; whether they may do a 
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from app.db.engine import Database
 from app.db.repository import tokens
 from app.db.rows import AccountRow, UserRow
 from app.domain.errors import TokenExpired, Unauthenticated
-from app.domain.model import Actor, Feature, Scope
+from app.domain.model import Actor, Feature, Role, Scope
 
 TOKEN_PREFIX = "cgt_"
 USE_RECORDED_EVERY = timedelta(minutes=1)
@@ -31,6 +31,12 @@ class Identity:
     actor: Actor
     user: UserRow
     account: AccountRow
+
+    def limited_to(self, roles: frozenset[Role]) -> "Identity":
+        """Return the same person without the roles that their token does not give them."""
+        held = self.actor.roles & roles
+        user = replace(self.user, roles=tuple(sorted(held)))
+        return replace(self, actor=replace(self.actor, roles=held), user=user)
 
 
 def new_secret() -> str:
@@ -80,6 +86,11 @@ def _identity(found: tokens.FoundToken, now: datetime) -> Identity:
         raise Unauthenticated()
     if found.token.expires_at is not None and found.token.expires_at <= now:
         raise TokenExpired()
+    return identity_of(found)
+
+
+def identity_of(found: tokens.FoundToken) -> Identity:
+    """Return the identity that a token's row, its user and account make."""
     return Identity(_actor(found), found.user, found.account)
 
 

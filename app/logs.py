@@ -1,19 +1,32 @@
-"""Logging: one JSON line for each event, on standard error. Variables, tokens and comments have no place in it."""
+"""Logging: one JSON line for each event, on standard error. Variables, tokens and comments have no place in it.
+
+So an exception is told by where it was raised and not by what it says, since what it says may be somebody's words.
+Only the database is quoted, and only where it speaks of its own tables.
+"""
 
 import logging
 import sys
+import traceback
+from typing import Any
 
 import structlog
+from sqlalchemy.exc import DBAPIError
+from structlog.typing import EventDict
+
+FRAMES_MAX = 30
 
 
 def configure(level: str) -> None:
-    """Set up logging for this process; *level* is debug, info, warning or error."""
+    """Set up logging for this process; *level* is debug, info, warning or error.
+
+    Libraries are heard from `warning` on whatever the level: at debug, drivers write down each value of a statement.
+    """
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            _told_exception,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
@@ -21,7 +34,63 @@ def configure(level: str) -> None:
         # A logger that is kept goes on writing to what standard error was at its first line, be it closed since.
         cache_logger_on_first_use=False,
     )
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, Forward)]:
+        root.removeHandler(handler)
+    root.addHandler(Forward(logging.WARNING))
 
 
 def _standard_error(*_names: str) -> structlog.WriteLogger:
     return structlog.WriteLogger(sys.stderr)
+
+
+class Forward(logging.Handler):
+    """Hands what libraries log to our own log: the template of the message, without what would be put into it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        cause = record.exc_info[1] if record.exc_info else None
+        event = str(record.msg).splitlines()[0][:200] if cause is None and record.msg else "library"
+        logger = structlog.get_logger()
+        logger.log(record.levelno, event, logger=record.name, **({"exc_info": cause} if cause else {}))
+
+
+def _told_exception(_logger: object, _method: str, event: EventDict) -> EventDict:
+    cause = event.pop("exc_info", None)
+    if isinstance(cause, BaseException):
+        event["exception"] = told(cause)
+    return event
+
+
+def told(cause: BaseException) -> list[dict[str, Any]]:
+    """Return *cause* and what led to it, each with its type, where it was raised, and what may be said of it."""
+    chain: list[dict[str, Any]] = []
+    seen: set[int] = set()
+    current: BaseException | None = cause
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        frames = traceback.extract_tb(current.__traceback__)[-FRAMES_MAX:]
+        chain.append(
+            {
+                "type": f"{type(current).__module__}.{type(current).__qualname__}",
+                **_database_words(current),
+                "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+            }
+        )
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return chain
+
+
+def _database_words(cause: BaseException) -> dict[str, Any]:
+    """Return what the database said, where it can't have quoted a value.
+
+    PostgreSQL quotes values in some messages and in their details, but none where a name is unknown or forbidden
+    (class 42 of its error codes); SQLite names tables and columns alone.
+    """
+    if not isinstance(cause, DBAPIError) or cause.orig is None:
+        return {}
+    state = getattr(cause.orig, "sqlstate", None)
+    constraint = getattr(cause.orig.__cause__, "constraint_name", None)
+    words = {name: value for name, value in (("sqlstate", state), ("constraint", constraint)) if value}
+    if state is None or state.startswith("42"):
+        words["says"] = str(cause.orig).splitlines()[0][:300]
+    return words

@@ -9,22 +9,27 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from app import logs
+from app import logs, parts, tracing
 from app.api.view import GraphQLView
 from app.auth import TokenUse
 from app.db.engine import Database, open_database
-from app.db.migrate import head, revision
 from app.documents.download import DownloadEndpoint
 from app.documents.links import Links
 from app.documents.store import DocumentStore, open_store
 from app.documents.upkeep import sweep
 from app.documents.upload import UploadEndpoint
+from app.door import Door
+from app.draining import Draining
+from app.faults import Faults
+from app.gate import Gate
+from app.headers import SecurityHeaders
 from app.idempotency import forget_old_keys
+from app.identity.authenticator import Authenticator
+from app.origins import WebSocketOrigins, cors
 from app.pages import graphiql_routes
+from app.probes import metrics_route, probe_routes
 from app.request_id import RequestId
 from app.settings import Settings, load_settings
 
@@ -53,57 +58,48 @@ def create_app(settings: Settings) -> Starlette:
     """Return the app for *settings*. The database is opened here and closed at the end of the lifespan."""
     logs.configure(settings.log_level)
     database = open_database(settings.url, pool_size=settings.database_pool)
+    if settings.tracing:
+        tracing.start(database)
     token_use = TokenUse()
     store, links = open_store(settings.documents_url, settings.data_dir), Links(database, settings.public_url)
-    view = GraphQLView(
-        database,
-        token_use,
-        store,
-        links,
-        introspection=bool(settings.introspection),
-        max_body_bytes=settings.max_body_bytes,
-    )
+    rates = parts.rates(settings)
+    door = Door(Authenticator(database, parts.identity_provider(database, settings)), rates, token_use)
+    gate = Gate(settings.max_concurrency)
+    draining = Draining(settings.drain)
+    view = GraphQLView(database, door, gate, parts.trusted_documents(settings), parts.terms(settings), store, links)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        draining.watch()
         keeper = asyncio.create_task(_keep_house(database, store, token_use))
         yield
         keeper.cancel()
         with suppress(asyncio.CancelledError):
             await keeper
         await token_use.flush(database)
+        await rates.close()
         await database.close()
 
-    async def ready(_request: Request) -> Response:
-        return await _ready(database)
-
     routes: list[Route | Mount] = [
-        Route("/graphql", view.respond, methods=["GET", "POST"]),
-        Route("/documents", UploadEndpoint(database, store, token_use).respond, methods=["POST"]),
+        Route("/graphql", view),
+        Route("/documents", UploadEndpoint(database, store, door).respond, methods=["POST"]),
         Route("/documents/{id}", DownloadEndpoint(database, store, links).respond, methods=["GET"]),
-        Route("/live", _live),
-        Route("/ready", ready),
+        *probe_routes(database, draining),
     ]
+    if settings.metrics:
+        routes.append(metrics_route(settings.metrics_token))
     if settings.graphiql:
         routes.extend(graphiql_routes(settings.demo_people if settings.demo else ()))
-    return Starlette(routes=routes, middleware=[Middleware(RequestId)], lifespan=lifespan)
-
-
-async def _live(_request: Request) -> Response:
-    """Say that the process runs."""
-    return JSONResponse({"status": "live"})
-
-
-async def _ready(database: Database) -> Response:
-    """Say whether the database answers and is migrated; why not is for the log."""
-    try:
-        found, wanted = await revision(database), head()
-    except (SQLAlchemyError, OSError) as error:
-        log.warning("not_ready", reason=type(error).__name__)
-        return JSONResponse({"status": "unavailable", "database": "does not answer"}, 503)
-    if found != wanted:
-        return JSONResponse({"status": "unavailable", "database": "is not migrated"}, 503)
-    return JSONResponse({"status": "ready"})
+    onion = [
+        Middleware(RequestId),
+        Middleware(SecurityHeaders),
+        Middleware(Faults),
+        cors(settings.cors_origins),
+        Middleware(WebSocketOrigins, origins=settings.cors_origins),
+    ]
+    app = Starlette(routes=routes, middleware=onion, lifespan=lifespan)
+    app.state.database = database
+    return app
 
 
 async def _keep_house(database: Database, store: DocumentStore, token_use: TokenUse) -> None:

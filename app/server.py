@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import tempfile
 from collections.abc import Sequence
 
 import orjson
@@ -10,6 +11,8 @@ import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from app.connections import BoundedProtocol
+from app.metrics import MULTIPROCESS
 from app.pages import DemoPerson
 from app.settings import PREFIX, Settings
 
@@ -30,6 +33,8 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, people: Seq
         host=host,
         port=port,
         workers=workers,
+        http=BoundedProtocol,
+        log_config=None,  # it goes where our own log does
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -42,7 +47,9 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, people: Seq
     _greet(settings, host, listener.getsockname()[1], people)
     if workers == 1:
         uvicorn.Server(config).run(sockets=[listener])
-    else:
+        return
+    with tempfile.TemporaryDirectory(prefix="casegate-metrics-") as folder:
+        os.environ[MULTIPROCESS] = folder  # the workers count together
         Multiprocess(config, [listener]).run()
 
 

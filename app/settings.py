@@ -4,18 +4,22 @@ All faults are told at once. No other module reads the environment.
 """
 
 import difflib
+import importlib.util
 import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
 
+from app.api.limits import NAMES, Limits
 from app.db.engine import database_url
 from app.documents.store import check_url
+from app.door_settings import DoorSettings
 from app.pages import DemoPerson
+from app.trusted_documents import read_manifest
 
 PREFIX = "CASEGATE_"
 
@@ -28,7 +32,7 @@ class SettingsError(Exception):
         self.faults = faults
 
 
-class Settings(BaseSettings):
+class Settings(DoorSettings):
     """What can be set. Each field is the variable of its name in capitals behind `CASEGATE_`."""
 
     # A database's password and the demo's tokens are not to be seen: neither here (repr=False) nor in a traceback.
@@ -46,9 +50,6 @@ class Settings(BaseSettings):
     demo: bool | None = Field(default=None, description="Demo data and tokens; by default only on SQLite.")
     graphiql: bool | None = Field(default=None, description="Serve GraphiQL; by default as demo.")
     introspection: bool | None = Field(default=None, description="Answer introspection; by default as graphiql.")
-    max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
-        default=262_144, description="The largest request body, in bytes."
-    )
     documents_url: str = Field(
         default="", description="s3://bucket/prefix or file:///path; by default a folder in the data folder."
     )
@@ -85,9 +86,39 @@ class Settings(BaseSettings):
         demo = is_sqlite if self.demo is None else self.demo
         graphiql = demo if self.graphiql is None else self.graphiql
         introspection = graphiql if self.introspection is None else self.introspection
+        self._check_together()
         # Frozen for everybody else; this is still the making of it.
-        self.__dict__.update(demo=demo, graphiql=graphiql, introspection=introspection)
+        metrics = demo if self.metrics is None else self.metrics
+        mode = ("log" if self.trusted_documents else "off") if self.trusted_documents_mode is None else None
+        self.__dict__.update(demo=demo, graphiql=graphiql, introspection=introspection, metrics=metrics)
+        if mode is not None:
+            self.__dict__.update(trusted_documents_mode=mode)
         return self
+
+    def _check_together(self) -> None:
+        """Refuse settings that say nothing, or too much, without others."""
+        if self.tracing and importlib.util.find_spec("opentelemetry.sdk") is None:
+            raise ValueError("CASEGATE_TRACING needs OpenTelemetry: install casegate[otel]")
+        if self.redis_url and importlib.util.find_spec("redis") is None:
+            raise ValueError("CASEGATE_REDIS_URL needs Redis' client: install casegate[redis]")
+        if self.trusted_documents is not None:
+            read_manifest(self.trusted_documents)
+        if self.trusted_documents_mode not in (None, "off") and self.trusted_documents is None:
+            raise ValueError("CASEGATE_TRUSTED_DOCUMENTS_MODE needs CASEGATE_TRUSTED_DOCUMENTS, the manifest")
+        if not self.jwt_issuer:
+            return
+        if not self.jwt_jwks_url or not self.jwt_audience:
+            raise ValueError("CASEGATE_JWT_ISSUER needs CASEGATE_JWT_JWKS_URL and CASEGATE_JWT_AUDIENCE")
+        if (self.jwt_account is None) == (not self.jwt_account_claim):
+            raise ValueError(
+                "CASEGATE_JWT_ISSUER needs CASEGATE_JWT_ACCOUNT or CASEGATE_JWT_ACCOUNT_CLAIM, and not both"
+            )
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of documents."""
+        values = {name: getattr(self, f"max_{name}") for name in NAMES}
+        return Limits(**values, warn_only=frozenset(self.warn_only))
 
     @property
     def url(self) -> str:

@@ -107,7 +107,7 @@ def serving(folder: Path, *arguments: str, **settings: str) -> Iterator[Server]:
         process = subprocess.Popen(
             [sys.executable, "-m", "app", "serve", "--port", str(port), *arguments],
             cwd=ROOT,
-            env=environment(**({"data_dir": str(folder)} | settings)),
+            env=environment(**({"data_dir": str(folder), "rate_limit": "0", "failed_auth_limit": "0"} | settings)),
             stdout=output,
             stderr=subprocess.STDOUT,
         )

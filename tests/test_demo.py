@@ -58,7 +58,7 @@ CONTENT = """{ cases(first: 100) { nodes {
 
 async def content(url: str, token: str) -> Any:
     """Return all that the demo says, without what differs each time."""
-    async with Api.opened(url) as api:
+    async with Api.opened(url, max_cost=1_000_000) as api:
         return (await api.run(token, CONTENT))["cases"]["nodes"]
 
 

@@ -25,6 +25,11 @@ from tests.world import World, make_person, make_world, person_of
 ELSEWHERE = {
     "RATE_LIMITED",
     "QUERY_TOO_COMPLEX",
+    "OVERLOADED",
+    "DEADLINE_EXCEEDED",
+    "DOCUMENT_NOT_TRUSTED",
+    "PERSISTED_QUERY_NOT_FOUND",
+    "IDENTITY_UNAVAILABLE",
     "DOCUMENT_UNAVAILABLE",
     "TOO_MANY_DOCUMENTS",
     "DOCUMENT_TOO_LARGE",

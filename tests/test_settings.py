@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy import text
 
 from app.db.engine import database_url, open_database
+from app.door_settings import DoorSettings
 from app.settings import PREFIX, Settings, SettingsError, load_settings, unknown_settings
 from tests.conftest import Server
 
@@ -42,14 +43,13 @@ def faults() -> list[str]:
 def test_what_is_not_set_has_its_default() -> None:
     settings = load_settings()
 
-    assert settings.model_dump() == {
+    assert settings.model_dump(exclude=set(DoorSettings.model_fields)) == {
         "data_dir": Path("data"),
         "database_url": "",
         "database_pool": 10,
         "demo": True,
         "graphiql": True,
         "introspection": True,
-        "max_body_bytes": 262_144,
         "documents_url": "",
         "public_url": "",
         "log_level": "info",
@@ -190,12 +190,12 @@ def test_all_faults_are_told_at_once_each_with_its_variable(monkeypatch: pytest.
 
     told = faults()
 
-    assert [fault.partition(":")[0] for fault in told] == [
-        "CASEGATE_DATABASE_URL",
+    assert sorted(fault.partition(":")[0] for fault in told) == [
         "CASEGATE_DATABASE_POOL",
+        "CASEGATE_DATABASE_URL",
         "CASEGATE_DEMO",
-        "CASEGATE_MAX_BODY_BYTES",
         "CASEGATE_LOG_LEVEL",
+        "CASEGATE_MAX_BODY_BYTES",
     ]
     assert all(len(fault.partition(": ")[2]) > 10 for fault in told)
 

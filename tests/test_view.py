@@ -78,7 +78,7 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
     ),
     "bad syntax": (b'{"query": "{ viewer { "}', 200, "GRAPHQL_INVALID"),
     "an unknown field": (b'{"query": "{ nothing }"}', 200, "GRAPHQL_INVALID"),
-    "a deep query": (b'{"query": "%s"}' % (b"{a" * 20_000), 200, "GRAPHQL_INVALID"),
+    "a deep query": (b'{"query": "%s"}' % (b"{a" * 20_000), 200, "QUERY_TOO_COMPLEX"),
     "a literal of 6000 digits": (
         b'{"query": "{ cases(first: %s) { nodes { id } } }"}' % (b"1" * 6000),
         200,
@@ -158,7 +158,7 @@ async def test_an_answer_is_kept_by_nobody_and_says_what_it_depends_on(world: Wo
     answer = await api.send(world.ada.token, NAME)
 
     assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["vary"] == "Accept, Accept-Language, Authorization"
+    assert answer.headers["vary"] == "Accept, Accept-Language, Authorization, Origin"
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
@@ -215,8 +215,8 @@ async def test_a_fault_before_any_field_shows_a_request_id_and_nothing_else(
         }
     ]
     (line,) = [json.loads(line) for line in capsys.readouterr().err.splitlines() if '"fault"' in line]
-    assert line["request_id"] == "lost-1" and "api_tokens" in line["exception"]
-    assert world.ada.token not in line["exception"]
+    assert line["request_id"] == "lost-1" and "api_tokens" in str(line["exception"])
+    assert world.ada.token not in str(line["exception"])
     assert (await api.send(world.ada.token, NAME)).status_code == 200
 
 

@@ -1,6 +1,6 @@
 """What an operation carries with it: who asks, in which language, and the loaders that live as long as it does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -8,6 +8,7 @@ import strawberry
 
 from app import clock
 from app.actions import perform
+from app.api.limits import Limits
 from app.api.loaders import Loaders
 from app.auth import Identity
 from app.db.engine import Database
@@ -20,6 +21,7 @@ from app.domain.errors import Refusal
 from app.domain.model import Actor, Language
 from app.idempotency import Outcome
 from app.locale import message
+from app.rates import Standing
 
 
 @dataclass(slots=True)
@@ -34,6 +36,14 @@ class Context:
     links: Links
     base_url: str
     introspection: bool = False
+    limits: Limits = field(default_factory=Limits)
+    document_hash: str = ""
+    cost: int | None = None
+    standing: Standing | None = None
+    codes: list[str] = field(default_factory=list)
+    operation_type: str = "unknown"
+    operation_name: str | None = None
+    has_begun: bool = False
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,6 +60,10 @@ class Context:
     def message(self, refusal: Refusal) -> str:
         """Return the sentence of *refusal* in the operation's language."""
         return message(refusal, self.language)
+
+    def note(self, codes: Iterable[str]) -> None:
+        """Take note of refusals that a payload tells of, for the log and the metrics."""
+        self.codes.extend(codes)
 
     async def document_url(self, document_id: UUID) -> str:
         """Return a link that lets the viewer download the document for a while."""

@@ -15,6 +15,7 @@ from app.db.repository import cases, documents, log, nodes, overrides, people
 from app.db.repository.window import Window
 from app.domain.model import ActionType
 from app.idempotency import Outcome
+from app.metrics import batches
 
 BatchFunction = Callable[..., Awaitable[Sequence[Any]]]
 
@@ -78,6 +79,7 @@ class Loaders:
 
     def _loader(self, function: BatchFunction) -> DataLoader[UUID, Any]:
         async def load(ids: list[UUID]) -> Sequence[Any]:
+            batches.labels(function.__name__).observe(len(ids))
             async with self._database.read() as connection:
                 return await function(connection, self._account_id, ids)
 
@@ -87,6 +89,7 @@ class Loaders:
         """Return a loader of keys `(id, *arguments)`: one statement for each set of arguments that the query has."""
 
         async def load(keys: list[tuple[Any, ...]]) -> Sequence[Any]:
+            batches.labels(function.__name__).observe(len(keys))
             groups: dict[tuple[Any, ...], list[UUID]] = {}
             for key in keys:
                 groups.setdefault(tuple(key[1:]), []).append(key[0])

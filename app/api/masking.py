@@ -3,13 +3,14 @@
 A fault is logged here, once, with its request id.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import structlog
 from graphql import GraphQLError
 
-from app.domain.errors import ErrorCode, InputRefused, Refusal
+from app.domain.errors import ErrorCode, InputRefused, Refusal, RequestRefused
 from app.domain.model import Language
 from app.locale import message, text
 
@@ -18,14 +19,26 @@ log = structlog.get_logger()
 Formatted = dict[str, Any]
 
 
-def format_errors(errors: Iterable[GraphQLError], language: Language, request_id: str) -> list[Formatted]:
+# graphql-core guesses at what was meant, from names that the asker may not know of.
+_SUGGESTION = re.compile(r" Did you mean .*\?\Z", re.DOTALL)
+
+
+def format_errors(
+    errors: Iterable[GraphQLError], language: Language, request_id: str, *, suggestions: bool = True
+) -> list[Formatted]:
     """Return *errors* as they stand in the answer's body (GraphQL specification, section 7.1.2)."""
-    return [line for error in errors for line in _format(error, language, request_id)]
+    formatted = [line for error in errors for line in _format(error, language, request_id)]
+    if not suggestions:
+        for line in formatted:
+            line["message"] = _SUGGESTION.sub("", line["message"])
+    return formatted
 
 
 def refusal_error(refusal: Refusal, language: Language) -> Formatted:
     """Return *refusal* as an error of the operation: for queries, which have no payload to tell it in."""
     extensions: Formatted = {"code": refusal.code}
+    if isinstance(refusal, RequestRefused):
+        extensions |= refusal.params
     if refusal.path:
         extensions["argument"] = list(refusal.path)
     return {"message": message(refusal, language), "extensions": extensions}

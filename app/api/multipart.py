@@ -4,32 +4,46 @@ https://github.com/jaydenseric/graphql-multipart-request-spec: `operations`, the
 streamed to disk as it comes. Nothing is trusted: a map may name each file once, at a null that is there.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from starlette.requests import ClientDisconnect, Request
+
+from app.api.http.decoding import BadRequest, Parameters, checked, decoded
 from app.documents.forms import FormError, PartEnd, PartStart, read_form
-from app.documents.receive import Arrival, Received, arriving
+from app.documents.receive import Arrival, Received, arriving, steady
 from app.domain.shape import DOCUMENTS_MAX
 
 MAP_MAX = 16_384
 PATH_MAX = 10
 
-Decode = Callable[[bytes, str], Any]
+
+def is_form(request: Request) -> bool:
+    """Tell whether the request is a form. A page elsewhere can't send one: nobody is known by a cookie here."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data"
 
 
-class MultipartError(Exception):
-    """The form is no request; the message is for the client's developer."""
+async def read_multipart(request: Request, stack: AsyncExitStack, folder: Path, operations_max: int) -> Parameters:
+    """Return the parameters of a form, with its files at their places. Raises: BadRequest, DocumentTooLarge."""
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise BadRequest(415, "Send the request uncompressed.", {"Accept-Encoding": "identity"})
+    reader = MultipartRequest(stack, folder, operations_max)
+    try:
+        return checked(await reader.read(steady(request.stream()), request.headers["content-type"]))
+    except ClientDisconnect:
+        raise BadRequest(400, "The request was cut off.") from None
+    except TimeoutError:
+        raise BadRequest(408, "The request stopped arriving.", {"Connection": "close"}) from None
 
 
 class MultipartRequest:
     """Reads one form. Leaving the stack removes the files that nobody has stored."""
 
-    def __init__(self, stack: AsyncExitStack, folder: Path, decode: Decode, operations_max: int) -> None:
+    def __init__(self, stack: AsyncExitStack, folder: Path, operations_max: int) -> None:
         self._stack = stack
         self._folder = folder
-        self._decode = decode
         self._operations_max = operations_max
         self._operations: Any = None
         self._paths: dict[str, list[str]] = {}
@@ -38,14 +52,14 @@ class MultipartRequest:
     async def read(self, body: AsyncIterator[bytes], content_type: str) -> Any:
         """Return the operation's parameters, with the files at their places.
 
-        Raises: MultipartError; DocumentTooLarge, before all of that file is read.
+        Raises: BadRequest; DocumentTooLarge, before all of that file is read.
         """
         try:
             await self._parts(body, content_type)
         except FormError as error:
-            raise MultipartError(str(error)) from None
+            raise BadRequest(400, str(error)) from None
         if set(self._files) != set(self._paths):
-            raise MultipartError("The map names files that are not in the form.")
+            raise BadRequest(400, "The map names files that are not in the form.")
         for name, path in self._paths.items():
             _put(self._operations, path, self._files[name])
         return self._operations
@@ -70,48 +84,48 @@ class MultipartRequest:
             else:
                 field += event
                 if len(field) > self._operations_max:
-                    raise MultipartError("A field of the form is too long.")
+                    raise BadRequest(400, "A field of the form is too long.")
 
     async def _expect(self, part: PartStart) -> Arrival:
         if part.name not in self._paths or part.name in self._files:
-            raise MultipartError("Send operations, then map, then each file that the map names, once.")
+            raise BadRequest(400, "Send operations, then map, then each file that the map names, once.")
         return await self._stack.enter_async_context(arriving(self._folder))
 
     def _field(self, name: str, value: bytes) -> None:
         if name == "operations" and self._operations is None:
-            self._operations = self._decode(value, name)
+            self._operations = decoded(value, name)
             if not isinstance(self._operations, dict):
-                raise MultipartError("The operations must be one JSON object: batches are not supported.")
+                raise BadRequest(400, "The operations must be one JSON object: batches are not supported.")
             return
         if name != "map" or self._operations is None or self._paths or len(value) > MAP_MAX:
-            raise MultipartError("Send operations, then map, then each file that the map names, once.")
-        self._paths = self._checked_map(self._decode(value, name))
+            raise BadRequest(400, "Send operations, then map, then each file that the map names, once.")
+        self._paths = self._checked_map(decoded(value, name))
 
     def _checked_map(self, value: Any) -> dict[str, list[str]]:
         """Return the map, each file with the one place it has."""
         if not isinstance(value, dict) or not 1 <= len(value) <= DOCUMENTS_MAX:
-            raise MultipartError(f"The map must be an object of 1 to {DOCUMENTS_MAX} files.")
+            raise BadRequest(400, f"The map must be an object of 1 to {DOCUMENTS_MAX} files.")
         paths: dict[str, list[str]] = {}
         for name, places in value.items():
             if not (isinstance(places, list) and len(places) == 1 and isinstance(places[0], str)):
-                raise MultipartError("The map must give each file one place.")
+                raise BadRequest(400, "The map must give each file one place.")
             paths[name] = places[0].split(".", PATH_MAX)
         if len({tuple(path) for path in paths.values()}) < len(paths):
-            raise MultipartError("The map must give each file a place of its own.")
+            raise BadRequest(400, "The map must give each file a place of its own.")
         for path in paths.values():
             _put(self._operations, path, None)
         return paths
 
 
 def _put(operations: dict[str, Any], path: list[str], value: object) -> None:
-    """Put *value* at a place in the variables that is there and is null. Raises: MultipartError."""
+    """Put *value* at a place in the variables that is there and is null. Raises: BadRequest."""
     here: Any = operations
     if path[0] != "variables" or len(path) > PATH_MAX:
-        raise MultipartError("The map must lead into the variables.")
+        raise BadRequest(400, "The map must lead into the variables.")
     for step in path[:-1]:
         here = _step(here, step)
     if _step(here, path[-1]) is not None:
-        raise MultipartError("The map must lead to a null.")
+        raise BadRequest(400, "The map must lead to a null.")
     here[path[-1] if isinstance(here, dict) else int(path[-1])] = value
 
 
@@ -120,4 +134,4 @@ def _step(here: Any, step: str) -> Any:
         return here[step]
     if isinstance(here, list) and step.isdecimal() and len(step) < 4 and int(step) < len(here):
         return here[int(step)]
-    raise MultipartError("The map must lead to a place that is there.")
+    raise BadRequest(400, "The map must lead to a place that is there.")

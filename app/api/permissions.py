@@ -50,7 +50,9 @@ class ActionPermission(FieldExtension):
             return await next_(source, info, **kwargs)
         except (Refusal, InputRefused) as refused:
             context.renew_loaders()
-            return self.payload(errors=await user_errors(refused, context, case_id))
+            errors = await user_errors(refused, context, case_id)
+            context.note(error.code for error in errors)
+            return self.payload(errors=errors)
 
     async def _enter(self, context: Context, command: Command) -> None:
         """Refuse where the case is not there, or the person may never do this to it; look at no state."""

@@ -10,21 +10,28 @@ from graphql import (
     GraphQLInputObjectType,
     GraphQLObjectType,
     GraphQLSchema,
+    MaxIntrospectionDepthRule,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     Undefined,
     print_schema,
 )
+from graphql.validation.rules import overlapping_fields_can_be_merged
 from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from app import tracing
 from app.api.errors import ERROR_TYPES
+from app.api.limits import Limiter, as_limits
 from app.api.mutations import Mutation
 from app.api.queries import Query
 from app.api.uploads import UPLOAD, Upload
 
 DOCUMENTS_CACHED = 1000
+
+# How many steps graphql-core may take to compare the fields that share a name: all of its half million take a second.
+overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
 
 
 class Schema(strawberry.Schema):
@@ -38,8 +45,27 @@ def parser_cache() -> SchemaExtension:
     return ParserCache(maxsize=DOCUMENTS_CACHED)
 
 
-def validation_cache() -> SchemaExtension:
-    return ValidationCache(maxsize=DOCUMENTS_CACHED)
+class BoundedValidation(ValidationCache):
+    """Measures a document before it is validated: some rules take time that grows with the square of its length."""
+
+    def __init__(self) -> None:
+        super().__init__(maxsize=DOCUMENTS_CACHED)
+
+    def on_validate(self) -> Iterator[None]:
+        execution = self.execution_context
+        context, document = execution.context, execution.graphql_document
+        assert document is not None and execution.query is not None
+        context.operation_type = execution.operation_type.value
+        context.operation_name = execution.operation_name
+        measures = LIMITER.measure(execution.query, document, execution.operation_name, execution.variables or {})
+        if measures is not None:  # else its fragments are circular, which validation finds
+            context.cost = measures.cost
+            exceeded = context.limits.check(as_limits(measures), context.document_hash)
+            if exceeded:
+                execution.pre_execution_errors = exceeded
+                yield
+                return
+        yield from super().on_validate()
 
 
 class OperationRules(SchemaExtension):
@@ -49,8 +75,8 @@ class OperationRules(SchemaExtension):
 
     def on_operation(self) -> Iterator[None]:
         execution = self.execution_context
-        if not execution.context.introspection:
-            execution.validation_rules = (*execution.validation_rules, NoSchemaIntrospectionCustomRule)
+        rule = MaxIntrospectionDepthRule if execution.context.introspection else NoSchemaIntrospectionCustomRule
+        execution.validation_rules = (*execution.validation_rules, rule)
         yield
 
     def on_validate(self) -> Iterator[None]:
@@ -89,10 +115,11 @@ SCHEMA = _without_null_defaults(
         query=Query,
         mutation=Mutation,
         types=ERROR_TYPES,
-        extensions=[parser_cache, validation_cache, OperationRules],
+        extensions=[tracing.spans, parser_cache, BoundedValidation, OperationRules],
         config=StrawberryConfig(scalar_map={Upload: UPLOAD}),
     )
 )
+LIMITER = Limiter(_core(SCHEMA))
 
 
 def sdl() -> str:

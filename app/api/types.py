@@ -251,12 +251,21 @@ class Account:
     restrict_to_assigned_reviewers: bool = described("Whether only the reviewers who were asked may decide.")
 
 
+@strawberry.type(description="How many requests a token may send, and how many are left; this one is counted.")
+class RateLimit:
+    limit: int = described("How many in a window.")
+    window_seconds: int = described("How long a window is; it moves along with the time.")
+    remaining: int = described("How many are left now.")
+    reset_seconds: int = described("In how many seconds the next one comes back.")
+
+
 @strawberry.type(description="Who is asking.")
 class Viewer:
     user: User = described("The person.")
     account: Account = described("Their account.")
     scopes: list[Scope] = described("What the token may do.")
     language: Language = described("The language of this answer's messages.")
+    rate_limit: RateLimit | None = described("How the token stands with its rate limit; null where there is none.")
 
 
 def viewer(context: Context) -> Any:
@@ -274,4 +283,5 @@ def viewer(context: Context) -> Any:
         ),
         scopes=[scope for scope in Scope if scope in identity.actor.scopes],
         language=context.language,
+        rate_limit=None if context.standing is None else RateLimit(**context.standing.shown()),
     )

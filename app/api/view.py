@@ -1,235 +1,185 @@
-"""GraphQL over HTTP: a request becomes one operation, its result one well-formed body.
+"""The endpoint `/graphql`: a request becomes one operation, its result one well-formed body.
 
-After https://graphql.github.io/graphql-over-http/draft/: POST with JSON, GET for queries, `application/json` and
-`application/graphql-response+json`. What is refused before execution is a GraphQL body too.
+After https://graphql.github.io/graphql-over-http/draft/. How requests are read and answers are written is in `http`;
+what is refused before execution is a GraphQL body too.
 """
 
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
+from app import metrics, tracing
 from app.api.context import Context
-from app.api.masking import Formatted, fault_error, format_errors, refusal_error, request_error
-from app.api.multipart import MultipartError, MultipartRequest
-from app.api.schema import SCHEMA
-from app.auth import Identity, TokenUse, authenticate, bearer
-from app.db.engine import Database
+from app.api.http.decoding import BadRequest, Parameters, read_parameters
+from app.api.http.exchange import Exchange
+from app.api.http.record import Record
+from app.api.http.revalidation import revalidated
+from app.api.limits import Limits
+from app.api.masking import format_errors
+from app.api.multipart import is_form, read_multipart
+from app.api.schema import LIMITER, SCHEMA
+from app.db.engine import Database, within
 from app.documents.links import Links
 from app.documents.store import DocumentStore
-from app.domain.errors import DocumentTooLarge, Refusal, Unauthenticated
-from app.domain.model import Language
-from app.locale import negotiate
+from app.domain.errors import DeadlineExceeded
+from app.door import Admission, Door, demand_rate
+from app.gate import RETRY_S, Gate
+from app.trusted_documents import TrustedDocuments
 
-JSON = "application/json"
-FORM = "multipart/form-data"
-RESPONSE_JSON = "application/graphql-response+json"
+COST_HEADER = "X-GraphQL-Cost"
+READS_LATER_S = 0.1  # the other way round, a read that is given up would be a fault of its field
 
-_ALLOWED = {
-    "GET": {OperationType.QUERY},
-    "HEAD": {OperationType.QUERY},  # Starlette routes it where it routes GET
-    "POST": {OperationType.QUERY, OperationType.MUTATION},
-}
-
-
-class BadRequest(Exception):
-    """The request can't become an operation: an HTTP status and words for the developer of the client."""
-
-    def __init__(self, status: int, words: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(words)
-        self.status = status
-        self.words = words
-        self.headers = headers or {}
+_QUERIES = {OperationType.QUERY}
+_ALL = {OperationType.QUERY, OperationType.MUTATION}
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """What the client asks for, as the specification's request parameters."""
+class Terms:
+    """What the endpoint allows. `development`: introspection is answered, and errors guess at what was meant."""
 
-    query: str
-    variables: dict[str, Any] | None
-    name: str | None
+    limits: Limits = field(default_factory=Limits)
+    development: bool = False
+    max_body_bytes: int = 262_144
+    receive_s: float = 10
+    deadline_s: float = 10
 
 
 class GraphQLView:
-    """The endpoint `/graphql`."""
+    """An ASGI app for one address, which answers every method."""
 
     def __init__(
         self,
         database: Database,
-        token_use: TokenUse,
+        door: Door,
+        gate: Gate,
+        trusted: TrustedDocuments,
+        terms: Terms,
         store: DocumentStore,
         links: Links,
-        *,
-        introspection: bool,
-        max_body_bytes: int,
     ) -> None:
         self._database = database
-        self._token_use = token_use
-        self._introspection = introspection
-        self._max_body_bytes = max_body_bytes
+        self._door = door
+        self._gate = gate
+        self._trusted = trusted
+        self._terms = terms
         self._store = store
         self._links = links
 
-    async def respond(self, request: Request) -> Response:
-        """Answer *request*. What fails outside of any field, as authentication may, is told as it would be inside."""
-        language = negotiate(request.headers.get("accept-language"))
-        try:
-            return await self._answer(request, language)
-        except Exception as fault:
-            error = fault_error(fault, language, request.scope["request_id"])
-            return _respond(request, 500, {"errors": [error]}, language)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(Request(scope, receive))
+        record = Record(exchange)
+        with tracing.operation(exchange.request.headers):
+            try:
+                response = await self._respond(exchange, record)
+            except Exception as refused:
+                response = exchange.refuse(refused)
+        record.finish(response)
+        metrics.note_connections(self._database.connections_in_use())
+        await response(scope, receive, send)
 
-    async def _answer(self, request: Request, language: Language) -> Response:
+    async def _respond(self, exchange: Exchange, record: Record) -> Response:
         async with AsyncExitStack() as files:
-            return await self._answer_with(request, language, files)
+            return await self._respond_with(exchange, record, files)
 
-    async def _answer_with(self, request: Request, language: Language, files: AsyncExitStack) -> Response:
-        try:
-            identity = await authenticate(self._database, bearer(request.headers.get("authorization")))
-            self._token_use.note(identity.actor.token_id)
-            language = _language(request, identity)
-            operation = await self._operation(request, files)
-        except Unauthenticated as refusal:
-            return _unauthenticated(request, refusal, language)
-        except DocumentTooLarge as refusal:
-            return _respond(request, 413, {"errors": [refusal_error(refusal, language)]}, language)
-        except BadRequest as bad:
-            body = {"errors": [request_error("BAD_REQUEST", bad.words)]}
-            return _respond(request, bad.status, body, language, bad.headers)
-        return await self._execute(request, operation, identity, language)
-
-    async def _operation(self, request: Request, files: AsyncExitStack) -> Operation:
-        if request.method != "POST":
-            parameters: Any = dict(request.query_params)
-            for name in ("variables", "extensions"):
-                if name in parameters:
-                    parameters[name] = _decoded(parameters[name].encode(), name)
+    async def _respond_with(self, exchange: Exchange, record: Record, files: AsyncExitStack) -> Response:
+        """Let the request in twice: a body that dribbles in must not take anybody's place meanwhile."""
+        exchange.demand_method()
+        terms, request = self._terms, exchange.request
+        with self._gate.entered():
+            async with _deadline(terms.deadline_s):
+                admission = await self._door.admit(request)
+        exchange.admitted(admission)
+        demand_rate(admission.standing)
+        if is_form(request):
+            parameters = await read_multipart(request, files, self._store.incoming, terms.max_body_bytes)
         else:
-            content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if content_type == FORM:
-                return _checked(await self._form(request, files))
-            if content_type != JSON:
-                raise BadRequest(415, f"Send the request as {JSON}.", {"Accept-Post": JSON})
-            parameters = _decoded(await self._body(request), "body")
-        return _checked(parameters)
-
-    async def _form(self, request: Request, files: AsyncExitStack) -> Any:
-        """Return the parameters of a form. A page elsewhere can't send one: nobody is known by a cookie here."""
-        reader = MultipartRequest(files, self._store.incoming, _decoded, self._max_body_bytes)
-        try:
-            return await reader.read(request.stream(), request.headers["content-type"])
-        except MultipartError as error:
-            raise BadRequest(400, str(error)) from None
-        except ClientDisconnect:
-            raise BadRequest(400, "The request was cut off.") from None
-
-    async def _body(self, request: Request) -> bytes:
-        """Return the body, read no further than it may be."""
-        body = bytearray()
-        try:
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > self._max_body_bytes:
-                    raise BadRequest(413, f"A request can be {self._max_body_bytes} bytes at most.")
-        except ClientDisconnect:
-            raise BadRequest(400, "The request was cut off.") from None
-        return bytes(body)
+            parameters = await read_parameters(request, max_bytes=terms.max_body_bytes, receive_s=terms.receive_s)
+        query, is_trusted = self._trusted.find(parameters.query, parameters.document_id, parameters.extensions)
+        if query is None:
+            raise BadRequest(400, "The request has no query.")
+        with self._gate.entered():
+            response = await self._execute(exchange, record, admission, parameters, query)
+        is_cachable = is_trusted and request.method != "POST" and response.status_code == 200
+        return revalidated(request, response) if is_cachable else response
 
     async def _execute(
-        self, request: Request, operation: Operation, identity: Identity, language: Language
+        self, exchange: Exchange, record: Record, admission: Admission, parameters: Parameters, query: str
     ) -> Response:
-        request_id: str = request.scope["request_id"]
+        terms = self._terms
         context = Context(
-            database=self._database,
-            identity=identity,
-            language=language,
-            request_id=request_id,
-            store=self._store,
-            links=self._links,
-            base_url=str(request.base_url).rstrip("/"),
-            introspection=self._introspection,
+            self._database,
+            admission.identity,
+            exchange.language,
+            exchange.request_id,
+            self._store,
+            self._links,
+            str(exchange.request.base_url).rstrip("/"),
+            introspection=terms.development,
+            limits=terms.limits,
+            document_hash=hashlib.sha256(query.encode()).hexdigest(),
+            standing=admission.standing,
         )
-        try:
-            result = await SCHEMA.execute(
-                operation.query,
-                variable_values=operation.variables,
-                operation_name=operation.name,
-                context_value=context,
-                allowed_operation_types=_ALLOWED[request.method],
-            )
-        except (MissingQueryError, CannotGetOperationTypeError):
-            errors = [request_error("BAD_REQUEST", "The document has no such operation.")]
-            return _respond(request, 400, {"errors": errors}, language)
-        except InvalidOperationTypeError:
-            errors = [request_error("BAD_REQUEST", "Send mutations by POST.")]
-            return _respond(request, 405, {"errors": errors}, language, {"Allow": "POST"})
+        record.context = context
+        errors = LIMITER.scan(query, terms.limits, context.document_hash)
+        if errors:
+            return self._result(exchange, context, ExecutionResult(data=None, errors=list(errors)))
+        async with _deadline(terms.deadline_s):
+            result = await _run(exchange, context, parameters, query)
+        return self._result(exchange, context, result)
+
+    def _result(self, exchange: Exchange, context: Context, result: ExecutionResult) -> Response:
         body: dict[str, Any] = {}
         if result.errors:
-            body["errors"] = format_errors(result.errors, language, request_id)
+            body["errors"] = format_errors(
+                result.errors, exchange.language, exchange.request_id, suggestions=self._terms.development
+            )
         # Where execution began there is data, if only null; an error without a path was raised before.
-        began = result.data is not None or any(error.path for error in result.errors or ())
-        if began:
+        context.has_begun = result.data is not None or any(error.path for error in result.errors or ())
+        if context.has_begun:
             body["data"] = result.data
-        return _respond(request, 200 if began or not _wants_response_json(request) else 400, body, language)
+        if context.cost is not None and exchange.request.headers.get(COST_HEADER):
+            body["extensions"] = {"cost": {"requested": context.cost, "limit": self._terms.limits.cost}}
+        tracing.describe(context.operation_type, context.operation_name, context.document_hash)
+        return exchange.answer(200 if context.has_begun else exchange.request_error_status(), body)
 
 
-def _language(request: Request, identity: Identity) -> Language:
-    return negotiate(request.headers.get("accept-language"), identity.user.language, identity.account.default_language)
-
-
-def _decoded(raw: bytes, what: str) -> Any:
+@asynccontextmanager
+async def _deadline(seconds: float) -> AsyncIterator[None]:
+    """Give up what is inside, and a moment later the reads that nobody waits for any more. Raises: DeadlineExceeded."""
     try:
-        return orjson.loads(raw)
-    except (orjson.JSONDecodeError, RecursionError):
-        raise BadRequest(400, f"The {what} is not valid JSON in UTF-8.") from None
+        with within(seconds + READS_LATER_S):
+            async with asyncio.timeout(seconds):
+                yield
+    except TimeoutError:
+        raise DeadlineExceeded(seconds=RETRY_S) from None
 
 
-def _checked(parameters: Any) -> Operation:
-    """Return *parameters* as an operation. Raises: BadRequest for a parameter of the wrong type."""
-    if not isinstance(parameters, dict):
-        raise BadRequest(400, "The request must be a JSON object with a query.")
-    query, variables, name = (parameters.get(key) for key in ("query", "variables", "operationName"))
-    if not isinstance(query, str) or not query:
-        raise BadRequest(400, "The query must be a string.")
-    if variables is not None and not isinstance(variables, dict):
-        raise BadRequest(400, "The variables must be an object.")
-    if name is not None and not isinstance(name, str):
-        raise BadRequest(400, "The operationName must be a string.")
-    if not isinstance(parameters.get("extensions") or {}, dict):
-        raise BadRequest(400, "The extensions must be an object.")
-    return Operation(query, variables, name or None)
-
-
-def _wants_response_json(request: Request) -> bool:
-    return RESPONSE_JSON in request.headers.get("accept", "")
-
-
-def _unauthenticated(request: Request, refusal: Refusal, language: Language) -> Response:
-    """Answer 401 with the challenge of RFC 6750, section 3."""
-    errors: list[Formatted] = [refusal_error(refusal, language)]
-    return _respond(request, 401, {"errors": errors}, language, {"WWW-Authenticate": 'Bearer realm="casegate"'})
-
-
-def _respond(
-    request: Request, status: int, body: dict[str, Any], language: Language, headers: dict[str, str] | None = None
-) -> Response:
-    media_type = RESPONSE_JSON if _wants_response_json(request) else JSON
-    return Response(
-        orjson.dumps(body),
-        status,
-        media_type=f"{media_type}; charset=utf-8",
-        headers={
-            "Content-Language": language.lower(),
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            "Vary": "Accept, Accept-Language, Authorization",
-            **(headers or {}),
-        },
-    )
+async def _run(exchange: Exchange, context: Context, parameters: Parameters, query: str) -> ExecutionResult:
+    """Return what the operation gives. Raises: BadRequest, where there is none that may be executed."""
+    is_post = exchange.request.method == "POST"
+    try:
+        result = await SCHEMA.execute(
+            query,
+            variable_values=parameters.variables,
+            operation_name=parameters.operation,
+            context_value=context,
+            allowed_operation_types=_ALL if is_post else _QUERIES,
+        )
+    except (MissingQueryError, CannotGetOperationTypeError):
+        raise BadRequest(400, "The document has no such operation.") from None
+    except InvalidOperationTypeError:
+        words = "Subscriptions are not answered here." if is_post else "Send mutations by POST."
+        raise BadRequest(405, words, {"Allow": "POST"}) from None
+    assert isinstance(result, ExecutionResult)
+    return result

@@ -3,14 +3,17 @@
 It opens connections and transactions; it reads and writes nothing.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, ExceptionContext, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 BUSY_TIMEOUT_MS = 10_000
 STATEMENT_TIMEOUT_MS = 10_000
@@ -33,8 +36,11 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Yield a connection of one's own: GraphQL resolves siblings at once, and a connection serves one at a time."""
-        async with self.reader.connect() as connection:
+        """Yield a connection of one's own: GraphQL resolves siblings at once, and a connection serves one at a time.
+
+        Its statements are given up at the end of the time that `within` sets. Raises: TimeoutError.
+        """
+        async with asyncio.timeout_at(_end.get()), self.reader.connect() as connection:
             yield connection
 
     @asynccontextmanager
@@ -52,9 +58,32 @@ class Database:
         async with self.writer.begin() as connection:
             yield connection
 
+    def connections_in_use(self) -> dict[str, int]:
+        """Return how many connections of each pool are in use."""
+        engines = {"reader": self.reader, "writer": self.writer}
+        pools = {name: engine.sync_engine.pool for name, engine in engines.items()}
+        if pools["reader"] is pools["writer"]:
+            pools = {"all": pools["writer"]}
+        return {name: pool.checkedout() for name, pool in pools.items() if isinstance(pool, QueuePool)}
+
     async def close(self) -> None:
         await self.reader.dispose()
         await self.writer.dispose()
+
+
+# The end of the time for reading, on the event loop's clock. It follows into tasks, as those of dataloaders, which
+# nobody could cancel with the operation that they work for.
+_end: ContextVar[float | None] = ContextVar("end", default=None)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Give up reads that are not done in so many seconds; an action that has begun comes to its end."""
+    token = _end.set(asyncio.get_running_loop().time() + seconds)
+    try:
+        yield
+    finally:
+        _end.reset(token)
 
 
 def database_url(url: str) -> URL:
@@ -119,6 +148,14 @@ def _prepare_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> Non
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def interrupt(dbapi_connection: Any, *_: object) -> None:
+        # Who was cancelled lets go of the connection; its statement would run on in its thread. PostgreSQL's driver
+        # tells the server by itself. The driver's own method has to be awaited, and raises where all is over.
+        connection = dbapi_connection.driver_connection._connection  # noqa: SLF001
+        if connection is not None:
+            connection.interrupt()
 
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: Connection) -> None:

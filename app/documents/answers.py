@@ -7,10 +7,12 @@ from starlette.responses import Response
 
 from app.domain.errors import (
     AccessRefused,
+    ComeBackLater,
     DocumentTooLarge,
     DocumentTypeUnsupported,
     ErrorCode,
     NotFound,
+    RateLimited,
     Refusal,
     TooManyDocuments,
     Unauthenticated,
@@ -28,6 +30,8 @@ _STATUS: tuple[tuple[type[Refusal], int], ...] = (
     (DocumentTooLarge, 413),
     (DocumentTypeUnsupported, 415),
     (TooManyDocuments, 429),
+    (RateLimited, 429),
+    (ComeBackLater, 503),
 )
 
 
@@ -37,6 +41,8 @@ def refused(refusal: Refusal, language: Language) -> Response:
     headers = {"Connection": "close"}
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="casegate"'
+    if isinstance(refusal, ComeBackLater):
+        headers["Retry-After"] = str(refusal.seconds)
     error = {"code": refusal.code, "message": message(refusal, language), "path": list(refusal.path)}
     return answered({"errors": [error]}, status, language, headers)
 

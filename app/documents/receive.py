@@ -21,6 +21,7 @@ from app.domain.errors import DocumentEmpty, DocumentTooLarge, Refusal
 
 SIZE_MAX = 10 * 1024 * 1024
 PIECE = 65_536
+STALL_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +99,15 @@ async def arriving(folder: Path) -> AsyncIterator[Arrival]:
         yield arrival
     finally:
         await asyncio.shield(arrival.discard())
+
+
+async def steady(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield what arrives, however long the whole takes. Raises: TimeoutError, when nothing comes for STALL_S."""
+    pieces = aiter(stream)
+    while True:
+        try:
+            async with asyncio.timeout(STALL_S):
+                piece = await anext(pieces)
+        except StopAsyncIteration:
+            return
+        yield piece

@@ -12,7 +12,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from app import clock
-from app.auth import TokenUse, authenticate, bearer
 from app.db import models as tables
 from app.db.engine import Database
 from app.db.repository import documents
@@ -21,7 +20,7 @@ from app.documents.answers import answered, fault, refused
 from app.documents.digests import BodyDigest
 from app.documents.forms import FormError, PartStart, read_form
 from app.documents.names import named_by
-from app.documents.receive import SIZE_MAX, Arrival, Received, arriving
+from app.documents.receive import SIZE_MAX, Arrival, Received, arriving, steady
 from app.documents.store import DocumentStore
 from app.domain.commands import NewDocument
 from app.domain.errors import (
@@ -34,6 +33,7 @@ from app.domain.errors import (
 )
 from app.domain.model import Actor, Feature, Scope
 from app.domain.reading import permit_reading
+from app.door import Door, demand_rate
 from app.locale import negotiate
 
 UNATTACHED_MAX = 100
@@ -47,18 +47,19 @@ FORM_EXTRA = 65_536
 class UploadEndpoint:
     """The route for uploads."""
 
-    def __init__(self, database: Database, store: DocumentStore, token_use: TokenUse) -> None:
+    def __init__(self, database: Database, store: DocumentStore, door: Door) -> None:
         self._database = database
         self._store = store
-        self._token_use = token_use
+        self._door = door
 
     async def respond(self, request: Request) -> Response:
         accepted = request.headers.get("accept-language")
         language = negotiate(accepted)
         try:
-            identity = await authenticate(self._database, bearer(request.headers.get("authorization")))
-            self._token_use.note(identity.actor.token_id)
+            admission = await self._door.admit(request)
+            identity = admission.identity
             language = negotiate(accepted, identity.user.language, identity.account.default_language)
+            demand_rate(admission.standing)
             permit_reading(identity.actor, Scope.DOCUMENTS_WRITE, Feature.CASES)
             document = await self._receive(request, identity.actor)
             return answered(_shown(document), 201, language)
@@ -66,8 +67,8 @@ class UploadEndpoint:
             return refused(refusal, language)
         except InputRefused as refusals:
             return refused(refusals.refusals[0], language)
-        except ClientDisconnect:
-            return Response(status_code=400)
+        except (ClientDisconnect, TimeoutError):
+            return Response(status_code=408, headers={"Connection": "close"})
         except Exception as error:
             return fault(error, request, language)
 
@@ -119,7 +120,7 @@ def _check_headers(request: Request, size_max: int) -> None:
 
 
 async def _counted(request: Request, digest: BodyDigest) -> AsyncIterator[bytes]:
-    async for piece in request.stream():
+    async for piece in steady(request.stream()):
         digest.update(piece)
         yield piece
 

@@ -47,6 +47,13 @@ class ErrorCode(StrEnum):
     DOCUMENT_TOO_LARGE = "DOCUMENT_TOO_LARGE"
     DOCUMENT_EMPTY = "DOCUMENT_EMPTY"
     DOCUMENT_TYPE_UNSUPPORTED = "DOCUMENT_TYPE_UNSUPPORTED"
+    RATE_LIMITED = "RATE_LIMITED"
+    OVERLOADED = "OVERLOADED"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    QUERY_TOO_COMPLEX = "QUERY_TOO_COMPLEX"
+    DOCUMENT_NOT_TRUSTED = "DOCUMENT_NOT_TRUSTED"
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    IDENTITY_UNAVAILABLE = "IDENTITY_UNAVAILABLE"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
@@ -265,3 +272,51 @@ class DocumentEmpty(Refusal):
 class DocumentTypeUnsupported(Refusal):
     code = ErrorCode.DOCUMENT_TYPE_UNSUPPORTED
     names = frozenset({"type"})
+
+
+# --- Too much --------------------------------------------------------------------------------------------------------
+
+
+class RequestRefused(Refusal):
+    """About the request as a whole; the values that the message names are told to programs too."""
+
+
+class QueryTooComplex(RequestRefused):
+    code = ErrorCode.QUERY_TOO_COMPLEX
+    names = frozenset({"what", "limit", "actual"})
+
+
+class DocumentNotTrusted(RequestRefused):
+    code = ErrorCode.DOCUMENT_NOT_TRUSTED
+
+
+class PersistedQueryNotFound(RequestRefused):
+    code = ErrorCode.PERSISTED_QUERY_NOT_FOUND
+
+
+class ComeBackLater(RequestRefused):
+    """Nothing is wrong with the request: it may be sent again after so many `seconds`."""
+
+    names = frozenset({"seconds"})
+
+    @property
+    def seconds(self) -> int:
+        seconds = self.params["seconds"]
+        assert isinstance(seconds, int)
+        return seconds
+
+
+class RateLimited(ComeBackLater):
+    code = ErrorCode.RATE_LIMITED
+
+
+class Overloaded(ComeBackLater):
+    code = ErrorCode.OVERLOADED
+
+
+class DeadlineExceeded(ComeBackLater):
+    code = ErrorCode.DEADLINE_EXCEEDED
+
+
+class IdentityUnavailable(ComeBackLater):
+    code = ErrorCode.IDENTITY_UNAVAILABLE

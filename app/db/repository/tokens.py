@@ -50,6 +50,39 @@ async def _token(connection: AsyncConnection, condition: ColumnElement[bool]) ->
     return FoundToken(TokenRow(*token), UserRow(*(*user, tuple(roles))), AccountRow(*account))
 
 
+class FoundPerson(NamedTuple):
+    """A person of an account, with the token that stands for the identity provider's; None where there is none yet."""
+
+    token: TokenRow | None
+    user: UserRow
+    account: AccountRow
+
+
+async def provider_token(
+    connection: AsyncConnection, account_id: UUID, email: str, token_id: UUID
+) -> FoundPerson | None:
+    """Return the person of this e-mail address with the token of this id, by one statement."""
+    token = tables.api_tokens
+    statement = (
+        select(*_USER, *_ACCOUNT, *_TOKEN, tables.user_roles.c.role)
+        .select_from(tables.users)
+        .join(tables.accounts, tables.accounts.c.id == tables.users.c.account_id)
+        .outerjoin(token, (token.c.id == token_id) & (token.c.user_id == tables.users.c.id))
+        .outerjoin(tables.user_roles, tables.user_roles.c.user_id == tables.users.c.id)
+        .where(tables.users.c.account_id == account_id, tables.users.c.email == email)
+    )
+    records = (await connection.execute(statement)).all()
+    if not records:
+        return None
+    record = list(records[0])
+    user, record = record[: len(_USER)], record[len(_USER) :]
+    account, found = record[: len(_ACCOUNT)], record[len(_ACCOUNT) : -1]
+    roles: list[Role] = sorted(line[-1] for line in records if line[-1] is not None)
+    return FoundPerson(
+        None if found[0] is None else TokenRow(*found), UserRow(*(*user, tuple(roles))), AccountRow(*account)
+    )
+
+
 async def tokens_of(
     connection: AsyncConnection, account_id: UUID | None = None, user_id: UUID | None = None
 ) -> list[TokenRow]:

@@ -1,0 +1,111 @@
+"""From a request to what the client asks for; whatever was sent, the worst is a `BadRequest`.
+
+The body is counted while it arrives, and read no further than it may be long or may take.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+
+from app.api.http.negotiation import JSON
+
+
+class BadRequest(Exception):
+    """The request can't become an operation: an HTTP status and words for the developer of the client."""
+
+    def __init__(self, status: int, words: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(words)
+        self.status = status
+        self.words = words
+        self.headers = dict(headers or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What the client asks for, as the specification's request parameters."""
+
+    query: str | None
+    variables: dict[str, Any] | None
+    operation: str | None
+    extensions: dict[str, Any]
+    document_id: str | None
+
+
+async def read_parameters(request: Request, *, max_bytes: int, receive_s: float) -> Parameters:
+    """Return the parameters of a GET's address or of a POST's body. Raises: BadRequest."""
+    if request.method != "POST":
+        found: Any = dict(request.query_params)
+        for name in ("variables", "extensions"):
+            if name in found:
+                found[name] = decoded(found[name].encode("utf-8", "surrogateescape"), name)
+        return checked(found)
+    demand_json(request)
+    return checked(decoded(await read_body(request, max_bytes, receive_s), "body"))
+
+
+def demand_json(request: Request) -> None:
+    """Refuse bodies that are no plain JSON, among them all that a page of another origin can send unasked."""
+    kind, *parameters = request.headers.get("content-type", "").split(";")
+    if kind.strip().lower() != JSON:
+        raise BadRequest(415, f"Send the request as {JSON}.", {"Accept-Post": JSON})
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in ("utf-8", "utf8"):
+            raise BadRequest(415, "Send the request in UTF-8.", {"Accept-Post": JSON})
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise BadRequest(415, "Send the request uncompressed.", {"Accept-Encoding": "identity"})
+
+
+async def read_body(request: Request, max_bytes: int, receive_s: float) -> bytes:
+    """Return the body. Raises: BadRequest for one that is too long, too slow, or cut off."""
+    too_long = BadRequest(413, f"A request can be {max_bytes} bytes at most.", {"Connection": "close"})
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and (len(declared) > 18 or int(declared) > max_bytes):
+        raise too_long
+    body = bytearray()
+    try:
+        async with asyncio.timeout(receive_s):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > max_bytes:
+                    raise too_long
+    except ClientDisconnect:
+        raise BadRequest(400, "The request was cut off.") from None
+    except TimeoutError:
+        words = f"The request did not arrive within {receive_s:g} s."
+        raise BadRequest(408, words, {"Connection": "close"}) from None
+    return bytes(body)
+
+
+def decoded(raw: bytes, what: str) -> Any:
+    """Return *raw* as the JSON that it is. Raises: BadRequest."""
+    try:
+        return orjson.loads(raw)
+    except (orjson.JSONDecodeError, RecursionError):
+        raise BadRequest(400, f"The {what} is not valid JSON in UTF-8.") from None
+
+
+def checked(found: Any) -> Parameters:
+    """Return *found* as parameters. Raises: BadRequest for one of the wrong type."""
+    if isinstance(found, list):
+        raise BadRequest(400, "Send one operation a request: batches are not taken.")
+    if not isinstance(found, dict):
+        raise BadRequest(400, "The request must be a JSON object with a query.")
+    variables, extensions = found.get("variables"), found.get("extensions")
+    if variables is not None and not isinstance(variables, dict):
+        raise BadRequest(400, "The variables must be an object.")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise BadRequest(400, "The extensions must be an object.")
+    query, operation, document_id = (_text(found, name) for name in ("query", "operationName", "documentId"))
+    return Parameters(query, variables, operation, extensions or {}, document_id)
+
+
+def _text(found: dict[str, Any], name: str) -> str | None:
+    value = found.get(name)
+    if value is not None and not isinstance(value, str):
+        raise BadRequest(400, f"The {name} must be a string.")
+    return value or None

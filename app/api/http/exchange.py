@@ -1,0 +1,81 @@
+"""One request and how it is answered: the language and the media type that were negotiated, and headers on the way."""
+
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.http.answers import Body, answer
+from app.api.http.decoding import BadRequest
+from app.api.http.negotiation import JSON, media_type
+from app.api.masking import Formatted, fault_error, refusal_error, request_error
+from app.domain.errors import ComeBackLater, DocumentTooLarge, RateLimited, Refusal, Unauthenticated
+from app.door import Admission
+from app.locale import negotiate
+
+METHODS = "GET, HEAD, POST"
+
+
+class Exchange:
+    """What is known of a request so far."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.request_id: str = request.scope["request_id"]
+        self.language = negotiate(request.headers.get("accept-language"))
+        self.headers: dict[str, str] = {}
+        self.codes: list[str] = []
+        self._media_type = media_type(request.headers.get("accept"))
+
+    def demand_method(self) -> None:
+        """Refuse what this address has no answer to. Raises: BadRequest."""
+        if self._media_type is None:
+            raise BadRequest(406, "Accept application/json or application/graphql-response+json.")
+        if self.request.method not in METHODS.split(", "):
+            raise BadRequest(405, f"Use {METHODS}.", {"Allow": METHODS})
+
+    def admitted(self, admission: Admission) -> None:
+        """Speak the language of who came in, and tell them how they stand."""
+        identity = admission.identity
+        self.language = negotiate(
+            self.request.headers.get("accept-language"), identity.user.language, identity.account.default_language
+        )
+        if admission.standing is not None:
+            self.headers |= admission.standing.headers()
+
+    def answer(self, status: int, body: Body, headers: Mapping[str, str] | None = None) -> Response:
+        kind = self._media_type or JSON
+        self.codes.extend(error["extensions"]["code"] for error in body.get("errors", ()))
+        return answer(status, body, self.language, media_type=kind, headers={**self.headers, **(headers or {})})
+
+    def request_error_status(self) -> int:
+        """Return the status of an answer without data: the older media type has none of its own for it."""
+        return 200 if self._media_type in (JSON, None) else 400
+
+    def refuse(self, refused: Exception) -> Response:
+        """Answer what stopped the request before it became an operation, or a fault, which is logged here."""
+        match refused:
+            case BadRequest():
+                return self._error(refused.status, request_error("BAD_REQUEST", refused.words), refused.headers)
+            case Unauthenticated():  # with the challenge of RFC 6750, section 3
+                return self._refusal(401, refused, {"WWW-Authenticate": 'Bearer realm="casegate"'})
+            case ComeBackLater():
+                status = 429 if isinstance(refused, RateLimited) else 503
+                return self._refusal(status, refused, {"Retry-After": str(refused.seconds)})
+            case DocumentTooLarge():
+                return self._refusal(413, refused)
+            case Refusal():
+                return self._refusal(self.request_error_status(), refused)
+        return self._error(500, fault_error(refused, self.language, self.request_id))
+
+    def _refusal(self, status: int, refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
+        return self._error(status, refusal_error(refusal, self.language), headers)
+
+    def _error(self, status: int, error: Formatted, headers: Mapping[str, str] | None = None) -> Response:
+        # A long body that is not wanted is not waited for.
+        closing = {"Connection": "close"} if self._has_long_body() else {}
+        return self.answer(status, {"errors": [error]}, {**closing, **(headers or {})})
+
+    def _has_long_body(self) -> bool:
+        length = self.request.headers.get("content-length", "0")
+        return "transfer-encoding" in self.request.headers or not length.isdecimal() or len(length) > 4

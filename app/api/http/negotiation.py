@@ -1,0 +1,53 @@
+"""Which of our two media types a client wants most (RFC 9110, section 12.5.1)."""
+
+JSON = "application/json"
+RESPONSE_JSON = "application/graphql-response+json"
+
+_ITEMS_MAX = 50
+
+
+def media_type(accept: str | None) -> str | None:
+    """Return the media type to answer with, None where the client takes neither.
+
+    A client that names no type, or any, gets JSON: it may know of no other.
+    """
+    ranges = _ranges(accept or "*/*")
+    if not ranges:  # nothing in it can be read
+        return JSON
+    plain, newer = (_quality(ranges, offered) for offered in (JSON, RESPONSE_JSON))
+    if newer > plain or (newer == plain > 0 and RESPONSE_JSON in ranges):
+        return RESPONSE_JSON
+    return JSON if plain > 0 else None
+
+
+def _ranges(accept: str) -> dict[str, float]:
+    """Return the header's media ranges with their quality; what can't be read is passed over."""
+    found: dict[str, float] = {}
+    for item in accept.split(",")[:_ITEMS_MAX]:
+        name, *parameters = (part.strip().lower() for part in item.split(";"))
+        quality = 1.0
+        for parameter in parameters:
+            key, _, value = parameter.partition("=")
+            if key.strip() == "q":
+                quality = _number(value.strip())
+            elif key.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
+                quality = 0.0
+        if name and 0 <= quality <= 1:
+            found[name] = max(quality, found.get(name, 0.0))
+    return found
+
+
+def _number(value: str) -> float:
+    """Return a quality, or a number out of its range where it can't be read."""
+    try:
+        return float(value)
+    except ValueError:
+        return -1.0
+
+
+def _quality(ranges: dict[str, float], offered: str) -> float:
+    """Return how much *offered* is wanted: the most specific range that it falls into says it."""
+    for name in (offered, "application/*", "*/*"):
+        if name in ranges:
+            return ranges[name]
+    return 0.0

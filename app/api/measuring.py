@@ -1,0 +1,238 @@
+"""Measures one operation of a parsed document: depth, aliases, directives, selections, and the fields it can bring.
+
+It runs before validation, so it takes nothing for granted: an unknown field counts as one and holds what it holds.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNamedType,
+    GraphQLNonNull,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    ListValueNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionNode,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+    is_composite_type,
+)
+from graphql.type import SchemaMetaFieldDef, TypeMetaFieldDef
+
+from app.api.pagination import PAGE_DEFAULT, PAGE_MAX
+
+# Lists that have no page: how long they usually are.
+LIST_SIZE = 5
+LIST_SIZES = {
+    "Query.nodes": PAGE_MAX,
+    "VersionConflictError.actionsSince": PAGE_MAX,
+    "__Type.fields": 10,
+    "__Type.inputFields": 6,
+    "__Type.enumValues": 6,
+    "__Type.interfaces": 1,
+    "__Type.possibleTypes": 5,
+    "__Field.args": 2,
+    "__Directive.args": 2,
+}
+ITEMS = ("nodes", "edges")
+INTROSPECTION = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What there is of all that has a limit, fragments expanded. `cost` is the most fields the answer can have."""
+
+    depth: int
+    aliases: int
+    root: int
+    directives: int
+    fragments: int
+    selections: int
+    cost: int
+    introspection: int
+    is_mutation: bool
+
+
+@dataclass(slots=True)
+class Sum:
+    """The measures of a selection set, from inside out. `items` is the part that a connection has once an item."""
+
+    depth: int = 0
+    aliases: int = 0
+    fields: int = 0
+    directives: int = 0
+    selections: int = 0
+    once: int = 0
+    items: int = 0
+    introspection: int = 0
+
+    def add(self, other: "Sum") -> None:
+        """Add what a fragment brings, which is no deeper than where it is spread."""
+        self.depth = max(self.depth, other.depth)
+        self.fields += other.fields
+        self.once += other.once
+        self.items += other.items
+        self.add_counts(other)
+
+    def add_counts(self, other: "Sum") -> None:
+        """Add what counts the same at any depth."""
+        self.aliases += other.aliases
+        self.directives += other.directives
+        self.selections += other.selections
+        self.introspection += other.introspection
+
+
+def measure(
+    schema: GraphQLSchema, document: DocumentNode, operation: str | None, variables: Mapping[str, Any]
+) -> tuple[Measures, tuple[str, ...]] | None:
+    """Return the measures, and the names of the variables that they depend on; None where fragments are circular."""
+    chosen = _operation(document, operation)
+    definitions = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+    spreads = {name: set(_spreads(node.selection_set)) & definitions.keys() for name, node in definitions.items()}
+    tape = _Tape(schema, variables)
+    try:
+        for name in TopologicalSorter(spreads).static_order():
+            tape.measure_fragment(name, definitions[name])
+    except CycleError:
+        return None
+    found = tape.sum(chosen.selection_set, schema.get_root_type(chosen.operation))
+    measures = Measures(
+        depth=found.depth,
+        aliases=found.aliases,
+        root=found.fields,
+        directives=found.directives + len(chosen.directives or ()),
+        fragments=sum(isinstance(d, FragmentDefinitionNode) for d in document.definitions),
+        selections=found.selections,
+        cost=found.once + found.items,
+        introspection=found.introspection,
+        is_mutation=chosen.operation is OperationType.MUTATION,
+    )
+    return measures, tuple(sorted(tape.sized_by))
+
+
+def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+    return next((d for d in operations if d.name and d.name.value == name), operations[0])
+
+
+def _spreads(selection_set: SelectionSetNode) -> Iterator[str]:
+    """Yield the names of the fragments that are spread anywhere inside."""
+    waiting: list[SelectionNode] = list(selection_set.selections)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, FragmentSpreadNode):
+            yield node.name.value
+        elif isinstance(node, FieldNode | InlineFragmentNode) and node.selection_set:
+            waiting.extend(node.selection_set.selections)
+
+
+class _Tape:
+    """Measures selection sets, each once."""
+
+    def __init__(self, schema: GraphQLSchema, variables: Mapping[str, Any]) -> None:
+        self._schema = schema
+        self._variables = variables
+        self._fragments: dict[str, Sum] = {}
+        self.sized_by: set[str] = set()
+
+    def measure_fragment(self, name: str, node: FragmentDefinitionNode) -> None:
+        found = self.sum(node.selection_set, self._schema.get_type(node.type_condition.name.value))
+        found.directives += len(node.directives or ())
+        self._fragments[name] = found
+
+    def sum(self, selection_set: SelectionSetNode, parent: GraphQLNamedType | None) -> Sum:
+        total = Sum()
+        for node in selection_set.selections:
+            total.directives += len(node.directives or ())
+            total.selections += 1
+            if isinstance(node, FieldNode):
+                self._add_field(total, node, parent)
+            elif isinstance(node, InlineFragmentNode):
+                on = node.type_condition
+                total.add(self.sum(node.selection_set, self._schema.get_type(on.name.value) if on else parent))
+            elif isinstance(node, FragmentSpreadNode):
+                total.add(self._fragments.get(node.name.value, Sum()))
+        return total
+
+    def _add_field(self, total: Sum, node: FieldNode, parent: GraphQLNamedType | None) -> None:
+        name = node.name.value
+        introspected = INTROSPECTION.get(name)
+        field = introspected or _field(parent, name)
+        inside = self._inside(node, field)
+        total.fields += 1
+        total.aliases += node.alias is not None
+        total.add_counts(inside)
+        cost = 1 + self._times(node, field, parent, inside)
+        if introspected is not None:
+            total.depth = max(total.depth, 1)
+            total.introspection += cost
+            return
+        total.depth = max(total.depth, 1 + inside.depth)
+        if name in ITEMS and parent is not None and parent.name.endswith("Connection"):
+            total.items += cost
+        else:
+            total.once += cost
+
+    def _inside(self, node: FieldNode, field: GraphQLField | None) -> Sum:
+        if node.selection_set is None:
+            return Sum()
+        return self.sum(node.selection_set, get_named_type(field.type) if field else None)
+
+    def _times(self, node: FieldNode, field: GraphQLField | None, parent: GraphQLNamedType | None, inside: Sum) -> int:
+        """Return what is *inside* as often as the field can bring it."""
+        if field is None or parent is None:
+            return inside.once + inside.items
+        if "first" in field.args:
+            return inside.once + self._page(node) * inside.items
+        if _is_list(field) and not (node.name.value in ITEMS and parent.name.endswith("Connection")):
+            return self._length(node, field, parent) * (inside.once + inside.items)
+        return inside.once + inside.items
+
+    def _page(self, node: FieldNode) -> int:
+        """Return the size of a connection's page; what is out of range is refused when it is executed."""
+        sizes = [self._value(a.value) for a in node.arguments or () if a.name.value in ("first", "last")]
+        given = [size for size in sizes if isinstance(size, int)]
+        return min(max(given[0], 1), PAGE_MAX) if given else PAGE_DEFAULT
+
+    def _length(self, node: FieldNode, field: GraphQLField, parent: GraphQLNamedType) -> int:
+        if not is_composite_type(get_named_type(field.type)):
+            return 1
+        if parent.name == "__Schema" and node.name.value == "types":
+            return len(self._schema.type_map)
+        for argument in node.arguments or ():
+            if argument.name.value == "ids":
+                ids = self._value(argument.value)
+                return len(ids) if isinstance(ids, list | tuple) else 1
+        return LIST_SIZES.get(f"{parent.name}.{node.name.value}", LIST_SIZE)
+
+    def _value(self, node: Any) -> Any:
+        """Return a number or a list that is written there, or the variable of that name."""
+        if isinstance(node, VariableNode):
+            self.sized_by.add(node.name.value)
+            return self._variables.get(node.name.value)
+        if isinstance(node, IntValueNode):
+            return min(int(node.value), PAGE_MAX) if len(node.value) < 10 else PAGE_MAX
+        return node.values if isinstance(node, ListValueNode) else None
+
+
+def _field(parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:
+    fields: Mapping[str, GraphQLField] = getattr(parent, "fields", {})
+    field = fields.get(name)
+    return field if isinstance(field, GraphQLField) else None
+
+
+def _is_list(field: GraphQLField) -> bool:
+    type_: Any = field.type
+    return isinstance(type_.of_type if isinstance(type_, GraphQLNonNull) else type_, GraphQLList)

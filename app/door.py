@@ -1,0 +1,56 @@
+"""The door, for every way in: who is it, by API token or by the identity provider, and have they been here too often.
+
+What they may do is decided further inside. Checks 1 and 2 of DOMAIN.md's order.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.requests import Request
+
+from app.auth import Identity, TokenUse, bearer
+from app.domain.errors import RateLimited, Unauthenticated
+from app.rates import Rates, Standing
+
+
+class Authenticator(Protocol):
+    """Tells who holds a secret. Raises: Unauthenticated, IdentityUnavailable."""
+
+    async def identify(self, secret: str) -> Identity: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who came in, and how they stand with the rate limit."""
+
+    identity: Identity
+    standing: Standing | None
+
+
+class Door:
+    """Admits requests."""
+
+    def __init__(self, authenticator: Authenticator, rates: Rates, token_use: TokenUse) -> None:
+        self._authenticator = authenticator
+        self._rates = rates
+        self._token_use = token_use
+
+    async def admit(self, request: Request) -> Admission:
+        """Let the holder of the request's token in; whether their rate limit is passed is theirs to `demand`.
+
+        Raises: Unauthenticated; RateLimited where an address has failed too often; IdentityUnavailable.
+        """
+        try:
+            identity = await self._authenticator.identify(bearer(request.headers.get("authorization")))
+        except Unauthenticated:
+            await self._rates.count_failure(request.client.host if request.client else "")
+            raise
+        token_id = identity.actor.token_id
+        self._token_use.note(token_id)
+        return Admission(identity, await self._rates.count_request(str(token_id)))
+
+
+def demand_rate(standing: Standing | None) -> None:
+    """Refuse whoever asks too often. Raises: RateLimited."""
+    if standing is not None and standing.passed:
+        raise RateLimited(seconds=standing.reset_s)

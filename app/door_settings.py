@@ -1,0 +1,95 @@
+"""The settings of the door: limits, times, rates, origins, identity, documents, and what is seen from outside."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode
+
+from app.domain.model import Scope
+
+
+def _words(value: object) -> object:
+    """Return words that are separated by commas or blanks as a tuple."""
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+LimitName = Literal[
+    "tokens",
+    "nesting",
+    "depth",
+    "aliases",
+    "root_fields",
+    "mutations",
+    "directives",
+    "fragments",
+    "selections",
+    "cost",
+    "introspection",
+]
+Algorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
+]  # asymmetric ones alone: with HS256 a public key would be a secret
+
+
+class DoorSettings(BaseSettings):
+    """What `Settings` has for the door."""
+
+    max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
+        default=262_144, description="The largest request body, in bytes."
+    )
+    max_tokens: Positive = Field(default=4_000, description="Lexical tokens of a document.")
+    max_nesting: Positive = Field(default=32, description="Brackets within brackets, of all three kinds.")
+    max_depth: Positive = Field(default=12, description="Fields within fields.")
+    max_aliases: Count = Field(default=30, description="Aliases of an operation.")
+    max_root_fields: Positive = Field(default=20, description="Fields at a query's root.")
+    max_mutations: Positive = Field(default=5, description="Fields at a mutation's root.")
+    max_directives: Count = Field(default=50, description="Directives of an operation.")
+    max_fragments: Count = Field(default=50, description="Fragments that a document defines.")
+    max_selections: Positive = Field(default=1_000, description="Selections, fragments expanded.")
+    max_cost: Positive = Field(default=30_000, description="Fields that an answer can have at most; pages multiply.")
+    max_introspection: Positive = Field(default=200_000, description="The same for what is asked about the schema.")
+    warn_only: Annotated[tuple[LimitName, ...], NoDecode, BeforeValidator(_words)] = Field(
+        default=(), description="Limits, as in `depth,cost`, that are logged where they are passed, and not enforced."
+    )
+    receive_timeout: Seconds = Field(default=10, description="Seconds in which a request must have arrived.")
+    deadline: Seconds = Field(default=10, description="Seconds after which an operation and its reads are given up.")
+    max_concurrency: Positive = Field(default=50, description="Operations that a worker has in hand at once.")
+    rate_limit: Count = Field(default=100, description="Requests of one token in `rate_window`; 0 for no limit.")
+    rate_window: Positive = Field(default=10, description="Seconds that `rate_limit` is counted over.")
+    failed_auth_limit: Count = Field(default=60, description="Failed authentications of an address in a minute.")
+    redis_url: str = Field(
+        default="", repr=False, pattern="^(rediss?://.+)?$", description="Count rates in this Redis, for all workers."
+    )
+    cors_origins: Words = Field(default=(), description="Origins whose pages may call, as in https://app.example.")
+    trusted_documents: Path | None = Field(default=None, description="A manifest of Relay's or Apollo's format.")
+    trusted_documents_mode: Literal["off", "log", "allow-list", "only"] | None = Field(
+        default=None, description="What it is for; `log` where there is one."
+    )
+    persisted_queries: Count = Field(default=0, description="Automatic persisted queries to remember; 0 for none.")
+    jwt_issuer: str = Field(default="", description="The identity provider, as in the tokens' `iss`.")
+    jwt_audience: str = Field(default="", description="Who its tokens are for, as in their `aud`.")
+    jwt_jwks_url: str = Field(default="", pattern="^(https?://.+)?$", description="Where its public keys are.")
+    jwt_algorithms: Annotated[tuple[Algorithm, ...], NoDecode, BeforeValidator(_words)] = Field(
+        default=("RS256", "ES256", "EdDSA"), description="Algorithms that are accepted."
+    )
+    jwt_account: UUID | None = Field(default=None, description="The account of everybody that the provider knows.")
+    jwt_account_claim: str = Field(default="", description="Or the claim that names the account's id.")
+    jwt_email_claim: str = Field(default="email", description="The claim that names the person.")
+    jwt_name_claim: str = Field(default="name", description="The claim with the name to show.")
+    jwt_roles_claim: str = Field(default="", description="The claim with the roles; without it those that we know.")
+    jwt_scopes: Annotated[tuple[Scope, ...], NoDecode, BeforeValidator(_words)] = Field(
+        default=tuple(Scope), description="What its tokens may do."
+    )
+    jwt_create_users: bool = Field(default=False, description="Make people that are seen for the first time.")
+    metrics: bool | None = Field(default=None, description="Serve /metrics; by default as demo.")
+    metrics_token: str = Field(default="", repr=False, description="The bearer token that /metrics asks for.")
+    tracing: bool = Field(default=False, description="Send OpenTelemetry spans, as the OTEL_* variables say.")
+    drain: Annotated[float, Field(ge=0, le=300)] = Field(
+        default=0, description="Seconds for which /ready says no before the server stops to listen."
+    )

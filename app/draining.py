@@ -1,0 +1,29 @@
+"""The end of a process: from SIGTERM on it is not ready any more, and some seconds later it stops to listen.
+
+In between, whoever shares out the requests has time to notice. What has begun is finished by the server itself.
+"""
+
+import asyncio
+import signal
+from types import FrameType
+
+
+class Draining:
+    """Whether the process is coming to its end."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.has_begun = False
+
+    def watch(self) -> None:
+        """Stand in front of the server's own handler of SIGTERM, where a server has one."""
+        stop = signal.getsignal(signal.SIGTERM)
+        if not callable(stop):
+            return
+        loop = asyncio.get_running_loop()
+
+        def begin(number: int, frame: FrameType | None) -> None:
+            again, self.has_begun = self.has_begun, True
+            loop.call_soon_threadsafe(loop.call_later, 0 if again else self._seconds, stop, number, frame)
+
+        signal.signal(signal.SIGTERM, begin)

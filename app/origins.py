@@ -1,0 +1,59 @@
+"""Which pages of other origins may call: none, unless they are listed.
+
+Credentials are never sent along: who is asking is told by a header that a page has to set itself.
+"""
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+EXPOSED = ("Content-Language", "ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID")
+ALLOWED = (
+    "Authorization",
+    "Content-Type",
+    "GraphQL-Preflight",
+    "If-None-Match",
+    "X-GraphQL-Client-Name",
+    "X-GraphQL-Cost",
+    "X-Request-ID",
+)
+PREFLIGHT_KEPT_S = 600
+
+
+def cors(origins: Sequence[str]) -> Middleware:
+    """Return the middleware that answers preflights; it knows of *origins* and no others."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=list(ALLOWED),
+        expose_headers=list(EXPOSED),
+        max_age=PREFLIGHT_KEPT_S,
+    )
+
+
+class WebSocketOrigins:
+    """ASGI middleware: refuses the handshakes of pages that are neither ours nor listed.
+
+    CORS does not apply to WebSockets: a browser opens them to anywhere, and tells only where the page came from
+    (RFC 6455, section 10.2). A client that is no browser tells nothing, and has to have a token anyway.
+    """
+
+    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
+        self.app = app
+        self.origins = frozenset(origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and not self._is_welcome(Headers(scope=scope)):
+            await receive()  # the handshake; closing before it is accepted answers with 403
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        await self.app(scope, receive, send)
+
+    def _is_welcome(self, headers: Headers) -> bool:
+        origin = headers.get("origin")
+        return origin is None or origin in self.origins or urlsplit(origin).netloc == headers.get("host")

@@ -1,0 +1,56 @@
+"""The parts of the application that settings decide on, each made from them. In which order they stand is `main`'s."""
+
+from app.api.view import Terms
+from app.db.engine import Database
+from app.identity.keys import KeySet
+from app.identity.provider import Provider
+from app.identity.provider import Terms as ProviderTerms
+from app.rates import Rates
+from app.settings import Settings
+from app.trusted_documents import Mode, TrustedDocuments, read_manifest
+
+
+def rates(settings: Settings) -> Rates:
+    """Return what counts requests."""
+    return Rates(
+        requests=settings.rate_limit,
+        seconds=settings.rate_window,
+        failures=settings.failed_auth_limit,
+        redis_url=settings.redis_url,
+    )
+
+
+def terms(settings: Settings) -> Terms:
+    """Return what the endpoint allows."""
+    return Terms(
+        limits=settings.limits,
+        development=bool(settings.introspection),
+        max_body_bytes=settings.max_body_bytes,
+        receive_s=settings.receive_timeout,
+        deadline_s=settings.deadline,
+    )
+
+
+def identity_provider(database: Database, settings: Settings) -> Provider | None:
+    """Return the company's identity provider, None where none is set."""
+    if not settings.jwt_issuer:
+        return None
+    demanded = ProviderTerms(
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        algorithms=settings.jwt_algorithms,
+        account_id=settings.jwt_account,
+        account_claim=settings.jwt_account_claim,
+        email_claim=settings.jwt_email_claim,
+        name_claim=settings.jwt_name_claim,
+        roles_claim=settings.jwt_roles_claim,
+        scopes=settings.jwt_scopes,
+        create_users=settings.jwt_create_users,
+    )
+    return Provider(database, KeySet(settings.jwt_jwks_url), demanded)
+
+
+def trusted_documents(settings: Settings) -> TrustedDocuments:
+    """Return the documents of the manifest. Raises: ManifestError."""
+    documents = {} if settings.trusted_documents is None else read_manifest(settings.trusted_documents)
+    return TrustedDocuments(documents, Mode(settings.trusted_documents_mode or "off"), settings.persisted_queries)

@@ -1,0 +1,57 @@
+"""What is asked from outside about the process itself: does it run, is it ready, and its metrics."""
+
+import hmac
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from app import metrics
+from app.db.engine import Database
+from app.db.migrate import head, revision
+from app.draining import Draining
+
+log = structlog.get_logger()
+
+
+def probe_routes(database: Database, draining: Draining) -> list[Route]:
+    """Return the routes of `/live` and `/ready`."""
+
+    async def respond(_request: Request) -> Response:
+        if draining.has_begun:
+            return JSONResponse({"status": "unavailable", "process": "is coming to its end"}, 503)
+        return await ready(database)
+
+    return [Route("/live", live), Route("/ready", respond)]
+
+
+def metrics_route(token: str) -> Route:
+    """Return the route of `/metrics`, for whoever has the token, or for anybody where there is none."""
+
+    async def respond(request: Request) -> Response:
+        given = request.headers.get("authorization", "")
+        if token and not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+            return PlainTextResponse("unauthorized\n", 401, {"WWW-Authenticate": "Bearer"})
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+
+    return Route("/metrics", respond)
+
+
+async def live(_request: Request) -> Response:
+    """Say that the process runs."""
+    return JSONResponse({"status": "live"})
+
+
+async def ready(database: Database) -> Response:
+    """Say whether the database answers and is migrated; why not is for the log."""
+    try:
+        found, wanted = await revision(database), head()
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("not_ready", reason=type(error).__name__)
+        return JSONResponse({"status": "unavailable", "database": "does not answer"}, 503)
+    if found != wanted:
+        return JSONResponse({"status": "unavailable", "database": "is not migrated"}, 503)
+    return JSONResponse({"status": "ready"})

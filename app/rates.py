@@ -1,0 +1,112 @@
+"""Rate limits: so many requests of one token in so many seconds, and so many failed authentications of one address.
+
+Counted in memory, by each worker for itself, or in Redis for all of them. Where Redis does not answer, each worker goes
+on counting for itself: the limit is looser then, and never gone.
+"""
+
+import ipaddress
+import math
+import time
+from dataclasses import dataclass
+
+import structlog
+from limits import RateLimitItem, RateLimitItemPerSecond
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+
+from app.domain.errors import RateLimited
+
+REDIS_S = 0.25
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a token stands: what is left of its limit, and in how many seconds there is more; `passed` if too much."""
+
+    limit: int
+    window_s: int
+    remaining: int
+    reset_s: int
+    passed: bool = False
+
+    def shown(self) -> dict[str, int]:
+        """Return it as the API shows it."""
+        return {
+            "limit": self.limit,
+            "window_seconds": self.window_s,
+            "remaining": self.remaining,
+            "reset_seconds": self.reset_s,
+        }
+
+    def headers(self) -> dict[str, str]:
+        """Return the fields of draft-ietf-httpapi-ratelimit-headers-10."""
+        return {
+            "RateLimit-Policy": f'"token";q={self.limit};w={self.window_s}',
+            "RateLimit": f'"token";r={self.remaining};t={self.reset_s}',
+        }
+
+
+class Rates:
+    """Counts requests; a limit of 0 is none."""
+
+    def __init__(self, *, requests: int, seconds: int, failures: int, redis_url: str = "") -> None:
+        self._requests = RateLimitItemPerSecond(requests, seconds) if requests else None
+        self._failures = RateLimitItemPerSecond(failures, 60) if failures else None
+        self._own = MovingWindowRateLimiter(MemoryStorage())
+        self._shared: MovingWindowRateLimiter | None = None
+        self._redis: RedisStorage | None = None
+        if redis_url:
+            self._redis = RedisStorage(
+                f"async+{redis_url}",
+                implementation="redispy",
+                key_prefix="casegate",
+                socket_timeout=REDIS_S,
+                socket_connect_timeout=REDIS_S,
+            )
+            self._shared = MovingWindowRateLimiter(self._redis)
+
+    async def count_request(self, token_id: str) -> Standing | None:
+        """Count a request of the token, and return how it stands; None where there is no limit."""
+        return None if self._requests is None else await self._hit(self._requests, "token", token_id)
+
+    async def count_failure(self, address: str) -> None:
+        """Count a failed authentication of the address. Raises: RateLimited."""
+        if self._failures is None:
+            return
+        standing = await self._hit(self._failures, "failures", network(address))
+        if standing.passed:
+            raise RateLimited(seconds=standing.reset_s)
+
+    async def close(self) -> None:
+        """Let go of Redis."""
+        if self._redis is not None:
+            await self._redis.bridge.storage.aclose()  # type: ignore[attr-defined]  # declared for another client
+
+    async def _hit(self, item: RateLimitItem, *keys: str) -> Standing:
+        if self._shared is not None:
+            try:
+                return await self._hit_on(self._shared, item, *keys)
+            except (
+                Exception
+            ) as error:  # whatever it raises: a limit that can't be asked about must not stop the gateway
+                log.warning("rates_not_shared", reason=type(error).__name__)
+        return await self._hit_on(self._own, item, *keys)
+
+    @staticmethod
+    async def _hit_on(limiter: MovingWindowRateLimiter, item: RateLimitItem, *keys: str) -> Standing:
+        allowed = await limiter.hit(item, *keys)
+        reset_at, remaining = await limiter.get_window_stats(item, *keys)
+        window_s = item.get_expiry()
+        wait_s = min(max(1, math.ceil(reset_at - time.time())), window_s)
+        return Standing(item.amount, window_s, remaining, wait_s, passed=not allowed)
+
+
+def network(address: str) -> str:
+    """Return what one customer of a provider has: an IPv4 address, or the /64 of an IPv6 address."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)

@@ -1,0 +1,96 @@
+"""The deadline: what takes too long is given up, its SQL too, and an action that has begun is done or is not there."""
+
+import asyncio
+import time
+
+import pytest
+from sqlalchemy import text
+
+from app.db.engine import Database, within
+from tests.api import Api
+from tests.archive import contents
+from tests.world import World
+
+# Minutes of work, if it is let.
+ENDLESS = {
+    True: "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000000) SELECT max(i) FROM n",
+    False: "SELECT count(*) FROM generate_series(1, 2000000000)",
+}
+
+
+async def running(database: Database) -> int:
+    """Return how many of the endless statements PostgreSQL still works on."""
+    statement = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%2000000000)'"
+    async with database.write() as connection:
+        return await connection.scalar(text(statement)) or 0
+
+
+async def test_a_read_that_takes_too_long_is_stopped_in_the_database(database: Database) -> None:
+    started = time.monotonic()
+
+    with within(0.3), pytest.raises(TimeoutError):
+        async with database.read() as connection:
+            await connection.execute(text(ENDLESS[database.is_sqlite]))
+
+    assert time.monotonic() - started < 3
+    if not database.is_sqlite:
+        await asyncio.sleep(0.2)
+        assert await running(database) == 0
+    # The pool is whole: as many reads at once as it has connections.
+    async with asyncio.TaskGroup() as tasks:
+        found = [tasks.create_task(one(database)) for _ in range(10)]
+    assert [task.result() for task in found] == [1] * 10
+
+
+async def test_a_read_that_is_cancelled_is_stopped_in_the_database(database: Database) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3), database.read() as connection:
+            await connection.execute(text(ENDLESS[database.is_sqlite]))
+
+    used = time.process_time()
+    await asyncio.sleep(0.5)
+    # SQLite works in a thread of ours, which would have taken all of this time.
+    assert time.process_time() - used < 0.3
+    assert database.is_sqlite or await running(database) == 0
+
+
+async def one(database: Database) -> int | None:
+    async with database.read() as connection:
+        number: int | None = await connection.scalar(text("SELECT 1"))
+        return number
+
+
+async def test_the_deadline_follows_into_tasks_that_nobody_can_cancel(database: Database) -> None:
+    async def detached() -> None:
+        async with database.read() as connection:
+            await connection.execute(text(ENDLESS[database.is_sqlite]))
+
+    with within(0.3):
+        task = asyncio.create_task(detached())
+    done, _ = await asyncio.wait([task], timeout=5)
+
+    assert done and isinstance(task.exception(), TimeoutError)
+
+
+async def test_an_operation_past_its_deadline_is_answered_with_503(fresh_url: str, world: World) -> None:
+    async with Api.opened(fresh_url, deadline=0.0001) as api:
+        answer = await api.send(world.ada.token, "{ cases { nodes { id } } }", accept_language="fr")
+
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert answer.json()["errors"][0]["extensions"] == {"code": "DEADLINE_EXCEEDED", "seconds": 1}
+
+
+async def test_an_action_whose_answer_nobody_waits_for_is_done_as_a_whole(fresh_url: str, world: World) -> None:
+    case = await world.open_case()
+    document = 'mutation($id: ID!) { addComment(input: {caseId: $id, body: "Late."}) { errors { code } } }'
+    # The write lock is taken by another, so that the deadline comes while the action waits for it.
+    async with Api.opened(fresh_url, deadline=0.3) as api:
+        async with world.database.write() as connection:
+            await connection.execute(text("UPDATE cases SET title = title"))
+            answer = await api.send(world.ada.token, document, {"id": str(case.case.id)})
+        await asyncio.sleep(0.5)
+        comments = (await contents(world.database))["comments"]
+
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (503, "DEADLINE_EXCEEDED")
+    assert len(comments) == 1

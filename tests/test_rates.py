@@ -1,0 +1,134 @@
+"""Rate limits: how many requests a token may send, what is told of it, and what failing to say who one is leads to."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.domain.errors import RateLimited
+from app.rates import Rates, network
+from tests.api import Api
+from tests.ports import free_port, is_listening, wait_until
+from tests.world import World
+
+WHO = "{ viewer { rateLimit { limit windowSeconds remaining resetSeconds } } }"
+
+
+async def test_a_token_that_asks_too_often_is_told_when_to_come_back(fresh_url: str, world: World) -> None:
+    async with Api.opened(fresh_url, rate_limit=3, rate_window=60) as api:
+        answers = [await api.send(world.ada.token, WHO, accept_language="fr") for _ in range(5)]
+        another = await api.send(world.carl.token, WHO)
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+    assert [answer.headers["ratelimit"][:12] for answer in answers] == [
+        f'"token";r={r};t'[:12] for r in (2, 1, 0, 0, 0)
+    ]
+    assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"token";q=3;w=60'}
+    shown = answers[0].json()["data"]["viewer"]["rateLimit"]
+    assert shown.pop("resetSeconds") in range(55, 61)
+    assert shown == {"limit": 3, "windowSeconds": 60, "remaining": 2}
+    seconds = int(answers[3].headers["retry-after"])
+    assert 55 <= seconds <= 60
+    assert answers[3].json()["errors"] == [
+        {
+            "message": f"Trop de requêtes : réessayez dans {seconds} s.",
+            "extensions": {"code": "RATE_LIMITED", "seconds": seconds},
+        }
+    ]
+    assert another.status_code == 200
+
+
+async def test_after_the_wait_it_is_let_in_again(fresh_url: str, world: World) -> None:
+    async with Api.opened(fresh_url, rate_limit=1, rate_window=1) as api:
+        first, second = [(await api.send(world.ada.token, WHO)).status_code for _ in range(2)]
+        await asyncio.sleep(1.1)
+        third = (await api.send(world.ada.token, WHO)).status_code
+
+    assert (first, second, third) == (200, 429, 200)
+
+
+async def test_the_token_is_looked_at_before_the_rate_and_the_rate_before_the_body(
+    fresh_url: str, world: World
+) -> None:
+    async with Api.opened(fresh_url, rate_limit=1, rate_window=60) as api:
+        await api.send(world.ada.token, WHO)
+        headers = {"Authorization": f"Bearer {world.ada.token}", "Content-Type": "application/json"}
+        passed = await api.client.post("/graphql", content=b"{", headers=headers)
+        unknown = await api.client.post("/graphql", content=b"{", headers=headers | {"Authorization": "Bearer x"})
+
+    assert (passed.status_code, unknown.status_code) == (429, 401)
+
+
+async def test_without_a_limit_nothing_is_told_of_one(api: Api, world: World) -> None:
+    answer = await api.send(world.ada.token, WHO)
+
+    assert answer.json() == {"data": {"viewer": {"rateLimit": None}}}
+    assert "ratelimit" not in answer.headers
+
+
+async def test_an_address_that_fails_too_often_is_slowed_down_and_a_good_token_from_there_is_not(
+    fresh_url: str, world: World
+) -> None:
+    async with Api.opened(fresh_url, failed_auth_limit=2) as api:
+        codes = [(await api.send(token, WHO)).status_code for token in ("a", None, "b", "c.d.e", world.ada.token)]
+
+    assert codes == [401, 401, 429, 429, 200]
+
+
+def test_an_address_of_ipv6_counts_as_the_network_that_one_customer_has() -> None:
+    assert network("192.0.2.7") == "192.0.2.7"
+    assert network("2001:db8:1:2:3:4:5:6") == network("2001:db8:1:2::9") == "2001:db8:1:2::/64"
+    assert network("") == ""
+
+
+# --- Redis -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """A real Redis. Where there is none the tests on it are skipped, loudly, or fail where CI demands it."""
+    program = shutil.which("redis-server") or shutil.which("valkey-server")
+    if program is None:
+        if os.environ.get("CASEGATE_REQUIRE_REDIS") == "1":
+            pytest.fail("there is no Redis here")
+        sys.stderr.write("\nNOT TESTED ON REDIS: there is none here\n")
+        pytest.skip("no Redis")
+    port = free_port()
+    process = subprocess.Popen(
+        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        assert wait_until(lambda: is_listening(port), 20)
+        yield f"redis://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+async def test_workers_that_share_a_redis_count_together(redis_url: str) -> None:
+    workers = [Rates(requests=4, seconds=60, failures=0, redis_url=redis_url) for _ in range(2)]
+
+    standings = [await workers[number % 2].count_request("token") for number in range(6)]
+    for worker in workers:
+        await worker.close()
+
+    assert [standing.passed for standing in standings if standing] == [False] * 4 + [True] * 2
+
+
+async def test_where_redis_does_not_answer_each_worker_counts_for_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    rates = Rates(requests=2, seconds=60, failures=1, redis_url=f"redis://127.0.0.1:{free_port()}")
+
+    standings = [await rates.count_request("token") for _ in range(3)]
+    await rates.count_failure("192.0.2.7")
+    with pytest.raises(RateLimited):
+        await rates.count_failure("192.0.2.7")
+    await rates.close()
+
+    assert [standing.passed for standing in standings if standing] == [False, False, True]
+    assert "rates_not_shared" in capsys.readouterr().err
