@@ -52,7 +52,7 @@ class DoorSettings(BaseSettings):
     max_directives: Count = Field(default=50, description="Directives of an operation.")
     max_fragments: Count = Field(default=50, description="Fragments that a document defines.")
     max_selections: Positive = Field(default=1_000, description="Selections, fragments expanded.")
-    max_cost: Positive = Field(default=30_000, description="Fields that an answer can have at most; pages multiply.")
+    max_cost: Positive = Field(default=50_000, description="Fields that an answer can have at most; pages multiply.")
     max_introspection: Positive = Field(default=200_000, description="The same for what is asked about the schema.")
     warn_only: Annotated[tuple[LimitName, ...], NoDecode, BeforeValidator(_words)] = Field(
         default=(), description="Limits, as in `depth,cost`, that are logged where they are passed, and not enforced."
