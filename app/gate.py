@@ -16,11 +16,15 @@ class Gate:
         self._capacity = capacity
         self.inside = 0
 
+    def look(self) -> None:
+        """Refuse whoever would find it full. Raises: Overloaded."""
+        if self.inside >= self._capacity:
+            raise Overloaded(seconds=RETRY_S)
+
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Be inside meanwhile. Raises: Overloaded, when it is full."""
-        if self.inside >= self._capacity:
-            raise Overloaded(seconds=RETRY_S)
+        self.look()
         self.inside += 1
         in_hand.inc()
         try:

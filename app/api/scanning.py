@@ -1,4 +1,4 @@
-"""A linear scan of a document's text, before it is parsed: how many tokens, how deeply nested brackets.
+"""A linear scan of a document's text, before it is parsed: how many tokens and comments, how deeply nested brackets.
 
 It finds no syntax errors. Where it meets what is no token it stops, and the parser, which stops there too, says why.
 """
@@ -9,10 +9,11 @@ import re
 # an end matches nothing, which ends the scan: to go on behind its quote would read the rest again for each quote in it.
 _TOKEN = re.compile(
     r"""
-    (?:[\s,\ufeff]|\#[^\n\r]*+)*+
+    [\s,\ufeff]*+
     (?:
         (?P<open>[{(\[])
       | (?P<close>[})\]])
+      | \#[^\n\r]*+  # a comment: the parser keeps each as a token too
       | \.\.\.
       | [!$&:=@|]
       | [_A-Za-z][_0-9A-Za-z]*+

@@ -93,12 +93,12 @@ class GraphQLView:
             return await self._respond_with(exchange, record, files)
 
     async def _respond_with(self, exchange: Exchange, record: Record, files: AsyncExitStack) -> Response:
-        """Let the request in twice: a body that dribbles in must not take anybody's place meanwhile."""
+        """Look whether there is room first, and go in last: a body that dribbles in takes nobody's place."""
         exchange.demand_method()
         terms, request = self._terms, exchange.request
-        with self._gate.entered():
-            async with _deadline(terms.deadline_s):
-                admission = await self._door.admit(request)
+        self._gate.look()
+        async with _deadline(terms.deadline_s):
+            admission = await self._door.admit(request)
         exchange.admitted(admission)
         demand_rate(admission.standing)
         if is_form(request):

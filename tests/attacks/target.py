@@ -1,0 +1,130 @@
+"""A live server under attack: raw requests to it by sockets, and another client who waits for answers meanwhile."""
+
+import http.client
+import json
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+HEARTBEAT_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """What an attack was answered: a status, 0 for a connection that was closed without one, and the body."""
+
+    status: int
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        """The code of the first error, in the payload too."""
+        try:
+            body = json.loads(self.body)
+        except ValueError:
+            return "-"
+        for error in body.get("errors") or []:
+            return str(error["extensions"]["code"])
+        for payload in (body.get("data") or {}).values():
+            for error in (payload.get("errors") or []) if isinstance(payload, dict) else []:
+                return str(error["code"])
+        return "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the server is, and a token that it knows."""
+
+    address: str
+    token: str
+
+    @property
+    def place(self) -> tuple[str, int]:
+        parts = urlsplit(self.address)
+        assert parts.hostname is not None and parts.port is not None
+        return parts.hostname, parts.port
+
+    def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> Got:
+        """Send one request by a connection of its own; a header's underscores become hyphens."""
+        connection = http.client.HTTPConnection(*self.place, timeout=30)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            connection.request(method, path, body or None, {"Authorization": f"Bearer {self.token}"} | sent)
+            answer = connection.getresponse()
+            return Got(answer.status, answer.read())
+        except (ConnectionError, http.client.HTTPException):
+            return Got(0, b"")
+        finally:
+            connection.close()
+
+    def post(self, body: bytes, **headers: str) -> Got:
+        return self.send("POST", "/graphql", body, **{"Content_Type": "application/json"} | headers)
+
+    def ask(self, query: str, **variables: object) -> Got:
+        return self.post(json.dumps({"query": query, "variables": variables}).encode())
+
+    def raw(self, *pieces: bytes) -> Got:
+        """Send bytes as they are, in pieces, and read what comes; the server may close before all is sent."""
+        with socket.create_connection(self.place, timeout=30) as connection:
+            try:
+                for piece in pieces:
+                    connection.sendall(piece)
+            except ConnectionError:
+                pass
+            return _read(connection)
+
+    def head(self, *lines: str) -> bytes:
+        """Return the head of a POST with these header lines besides."""
+        host, port = self.place
+        standard = ["POST /graphql HTTP/1.1", f"Host: {host}:{port}", f"Authorization: Bearer {self.token}"]
+        return "\r\n".join([*standard, "Content-Type: application/json", *lines, "", ""]).encode()
+
+
+def _read(connection: socket.socket) -> Got:
+    answer = http.client.HTTPResponse(connection)
+    try:
+        answer.begin()
+        return Got(answer.status, answer.read())
+    except (OSError, http.client.HTTPException):
+        return Got(0, b"")
+    finally:
+        answer.close()
+
+
+@dataclass(slots=True)
+class Heartbeat:
+    """Another client, who asks `{ __typename }` again and again; `longest` is how long it waited at most."""
+
+    target: Target
+    longest: float = 0.0
+    beats: int = 0
+    failures: list[int] = field(default_factory=list)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def __enter__(self) -> "Heartbeat":
+        self._thread = threading.Thread(target=self._beat)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        assert self._thread is not None
+        self._thread.join()
+
+    def _beat(self) -> None:
+        connection = http.client.HTTPConnection(*self.target.place, timeout=30)
+        headers = {"Authorization": f"Bearer {self.target.token}", "Content-Type": "application/json"}
+        while not self._stop.is_set():
+            started = time.monotonic()
+            connection.request("POST", "/graphql", b'{"query": "{ __typename }"}', headers)
+            answer = connection.getresponse()
+            answer.read()
+            self.longest = max(self.longest, time.monotonic() - started)
+            self.beats += 1
+            if answer.status != 200:
+                self.failures.append(answer.status)
+            self._stop.wait(HEARTBEAT_S)
+        connection.close()
