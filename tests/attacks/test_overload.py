@@ -1,4 +1,4 @@
-"""Twice what the server can do: what it takes is done in time, what it does not take is told so, and it does not grow."""
+"""Twice what the server can do: what it takes is done in time, the rest is told to come back, and it does not grow."""
 
 import asyncio
 import math
