@@ -19,6 +19,8 @@ log = structlog.get_logger()
 Formatted = dict[str, Any]
 
 
+WORDS_MAX = 500
+
 # graphql-core guesses at what was meant, from names that the asker may not know of.
 _SUGGESTION = re.compile(r" Did you mean .*\?\Z", re.DOTALL)
 
@@ -61,8 +63,13 @@ def _format(error: GraphQLError, language: Language, request_id: str) -> Sequenc
     if _is_the_clients(error, cause):
         is_value = isinstance(cause, GraphQLError) and not cause.locations
         code = "BAD_USER_INPUT" if error.path or is_value else "GRAPHQL_INVALID"
-        return [request_error(code, error.message) | place]
+        return [request_error(code, _clipped(error.message)) | place]
     return [fault_error(cause, language, request_id, error.path) | place]
+
+
+def _clipped(words: str) -> str:
+    """Return *words* cut to what somebody reads: graphql-core repeats whole literals of the document."""
+    return words if len(words) <= WORDS_MAX else f"{words[:WORDS_MAX]}…"
 
 
 def fault_error(

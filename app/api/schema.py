@@ -1,9 +1,12 @@
 """The schema, built once for the process, and the caches that parse and validate a document once."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import strawberry
 from graphql import (
+    ASTValidationRule,
+    DocumentNode,
     GraphQLArgument,
     GraphQLError,
     GraphQLInputField,
@@ -15,10 +18,13 @@ from graphql import (
     OperationDefinitionNode,
     Undefined,
     print_schema,
+    validate,
 )
 from graphql.validation.rules import overlapping_fields_can_be_merged
-from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
+from strawberry.extensions import ParserCache, SchemaExtension
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types import ExecutionContext
 
 from app import tracing
@@ -28,10 +34,12 @@ from app.api.mutations import Mutation
 from app.api.queries import Query
 from app.api.uploads import UPLOAD, Upload
 
-DOCUMENTS_CACHED = 1000
+DOCUMENTS_CACHED = 250
+LENGTH_CACHED = 8_192  # in characters: a parsed document takes nearly a hundred times as many bytes
+ERRORS_MAX = 10
 
 # How many steps graphql-core may take to compare the fields that share a name: all of its half million take a second.
-overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
+overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 10_000
 
 
 class Schema(strawberry.Schema):
@@ -41,15 +49,43 @@ class Schema(strawberry.Schema):
         """Leave errors to the view, which masks and logs them."""
 
 
-def parser_cache() -> SchemaExtension:
-    return ParserCache(maxsize=DOCUMENTS_CACHED)
-
-
-class BoundedValidation(ValidationCache):
-    """Measures a document before it is validated: some rules take time that grows with the square of its length."""
+class BoundedParsing(ParserCache):
+    """Parses a document once, unless it is so long that to keep it would cost more than to parse it again."""
 
     def __init__(self) -> None:
         super().__init__(maxsize=DOCUMENTS_CACHED)
+
+    def on_parse(self) -> Iterator[None]:
+        if len(self.execution_context.query or "") > LENGTH_CACHED:
+            yield
+            return
+        yield from super().on_parse()
+
+
+@lru_cache(maxsize=DOCUMENTS_CACHED)
+def _is_valid(schema: GraphQLSchema, document: DocumentNode, rules: tuple[type[ASTValidationRule], ...]) -> bool:
+    """Tell whether *document* is valid. Raises: _Invalid, so that what is refused is not kept."""
+    errors = _validated(schema, document, rules)
+    if errors:
+        raise _Invalid(errors)
+    return True
+
+
+def _validated(
+    schema: GraphQLSchema, document: DocumentNode, rules: tuple[type[ASTValidationRule], ...]
+) -> list[GraphQLError]:
+    """Return what is wrong with *document*, the first few things: each may show a long part of it."""
+    return validate(schema, document, (*rules, MaybeNullValidationRule, OneOfInputValidationRule), ERRORS_MAX)
+
+
+class _Invalid(Exception):
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        super().__init__("invalid")
+        self.errors = errors
+
+
+class BoundedValidation(SchemaExtension):
+    """Measures a document before it is validated: some rules take time that grows with the square of its length."""
 
     def on_validate(self) -> Iterator[None]:
         execution = self.execution_context
@@ -58,14 +94,27 @@ class BoundedValidation(ValidationCache):
         context.operation_type = execution.operation_type.value
         context.operation_name = execution.operation_name
         measures = LIMITER.measure(execution.query, document, execution.operation_name, execution.variables or {})
-        if measures is not None:  # else its fragments are circular, which validation finds
-            context.cost = measures.cost
-            exceeded = context.limits.check(as_limits(measures), context.document_hash)
-            if exceeded:
-                execution.pre_execution_errors = exceeded
-                yield
-                return
-        yield from super().on_validate()
+        if measures is None:
+            execution.pre_execution_errors = [GraphQLError("The document's fragments go round in circles.", document)]
+            yield
+            return
+        context.cost = measures.cost
+        execution.pre_execution_errors = context.limits.check(
+            as_limits(measures), context.document_hash
+        ) or self._errors(document, execution.validation_rules, len(execution.query))
+        yield
+
+    def _errors(
+        self, document: DocumentNode, rules: tuple[type[ASTValidationRule], ...], length: int
+    ) -> list[GraphQLError]:
+        schema = self.execution_context.schema._schema  # noqa: SLF001  # strawberry shows it in no other way
+        if length > LENGTH_CACHED:
+            return _validated(schema, document, rules)
+        try:
+            _is_valid(schema, document, rules)
+        except _Invalid as invalid:
+            return invalid.errors
+        return []
 
 
 class OperationRules(SchemaExtension):
@@ -115,7 +164,7 @@ SCHEMA = _without_null_defaults(
         query=Query,
         mutation=Mutation,
         types=ERROR_TYPES,
-        extensions=[tracing.spans, parser_cache, BoundedValidation, OperationRules],
+        extensions=[tracing.spans, BoundedParsing, BoundedValidation, OperationRules],
         config=StrawberryConfig(scalar_map={Upload: UPLOAD}),
     )
 )

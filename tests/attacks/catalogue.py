@@ -4,7 +4,7 @@ import gzip
 import json
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 
 from tests.attacks.target import Got, Target
@@ -71,12 +71,15 @@ def slow_loris(target: Target) -> Got:
             connection.close()
 
 
-def multipart(content_map: str, **headers: str) -> Attack:
+BAD_FORM = frozenset({400, 413, 415})
+
+
+def multipart(content_map: str, statuses: Set[int] = BAD_FORM, codes: Set[str] = BAD_REQUEST, **headers: str) -> Attack:
     parts = {"operations": '{"query": "{ __typename }", "variables": {"f": null}}', "map": content_map, "0": "x"}
     lines = "".join(f'--x\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in parts.items())
     kind = {"Content_Type": "multipart/form-data; boundary=x"} | headers
     return Attack(
-        lambda target: target.post(f"{lines}--x--\r\n".encode(), **kind), frozenset({400, 413, 415}), BAD_REQUEST
+        lambda target: target.post(f"{lines}--x--\r\n".encode(), **kind), frozenset(statuses), frozenset(codes)
     )
 
 
@@ -101,6 +104,12 @@ ATTACKS: Mapping[str, Attack] = {
     "a fragment bomb of 2^26": document(fragments(26), TOO_COMPLEX),
     "a fragment bomb of 2^49": document(fragments(49), TOO_COMPLEX),
     "circular fragments": document("{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }", INVALID),
+    "a long circular fragment": document(
+        "{ ...a } fragment a on Query { ...a " + "viewer { language } " * 700 + "}", INVALID
+    ),
+    "one field 300 times in one place": document(
+        "{ cases { nodes { " + "subject { id } " * 300 + "} } }", INVALID | {"BAD_USER_INPUT"}
+    ),
     "circular introspection": document(introspection(6), INVALID | TOO_COMPLEX),
     "1 000 directives": document("{ __typename" + " @include(if: true)" * 1_000 + "}", TOO_COMPLEX),
     "1 000 short directives": document("{ __typename" + " @a" * 1_000 + "}", TOO_COMPLEX),
@@ -129,7 +138,8 @@ ATTACKS: Mapping[str, Attack] = {
     ),
     "a form": body(b"query=%7B__typename%7D", 415, Content_Type="application/x-www-form-urlencoded"),
     "text/plain": body(QUERY, 415, Content_Type="text/plain"),
-    "multipart without preflight": multipart('{"0": ["variables.f"]}'),
+    # A page elsewhere can send a form unasked, but not with a token.
+    "multipart without preflight": multipart('{"0": ["variables.f"]}', {401}, {"UNAUTHENTICATED"}, Authorization=""),
     "a map of 10 000 places": multipart(json.dumps({"0": ["variables.f"] * 10_000}), GraphQL_Preflight="1"),
     "a map of places that are not there": multipart('{"0": ["variables.f.9999999"]}', GraphQL_Preflight="1"),
     "a map that is none": multipart("[[[[[[", GraphQL_Preflight="1"),
