@@ -1,14 +1,12 @@
 """The demo: one account whose people have worked forty cases, played through `perform` as people would have done it.
 
-What is played is in demo_cases.toml. Nothing is written here: accounts are `app.admin`'s, cases `app.actions`'s.
+What is played is `app.demo_data`'s. Nothing is written here: accounts are `app.admin`'s, cases `app.actions`'s.
 """
 
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,27 +16,17 @@ from app.auth import authenticate
 from app.db.engine import Database
 from app.db.repository import cases, people, tokens
 from app.db.rows import AccountRow, CaseRow, UserRow
+from app.demo_data import SCRIPT, STEPS, opening, ref
 from app.demo_documents import FILES
 from app.documents.along import perform_with
 from app.documents.receive import arriving
 from app.documents.store import DocumentStore
 from app.domain import commands
 from app.domain.errors import InputRefused, Refusal, StateRefused, VersionConflict
-from app.domain.model import (
-    ActionType,
-    Actor,
-    EvaluationStatus,
-    Language,
-    RequestedStatus,
-    Resolution,
-    Role,
-    Scope,
-    SubjectType,
-)
+from app.domain.model import ActionType, Actor, Language, Role, Scope
 from app.idempotency import Outcome
 from app.pages import DemoPerson
 
-SCRIPT = tomllib.loads((Path(__file__).parent / "demo_cases.toml").read_text(encoding="utf-8"))
 # Known beforehand, so that two loads at once can't make two demos.
 ACCOUNT_ID = UUID("019aa000-0000-7000-8000-00000000de30")
 TOKEN_NAME = "demo"
@@ -175,15 +163,9 @@ async def _new_token(database: Database, user: UserRow) -> str:
 
 async def _played(database: Database, account: AccountRow) -> dict[str, CaseRow]:
     """Return the script's cases as they stand, by the reference of their subject."""
+    refs = [ref(index) for index in range(len(SCRIPT["cases"]))]
     async with database.read() as connection:
-        return await cases.first_case_by_ref(connection, account.id, [_ref(index) for index in range(_LENGTH)])
-
-
-_LENGTH = len(SCRIPT["cases"])
-
-
-def _ref(index: int) -> str:
-    return f"BAC-{4100 + 7 * index}"
+        return await cases.first_case_by_ref(connection, account.id, refs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +188,7 @@ class Story:
         case = self.case
         with suppress(StateRefused, VersionConflict):
             if case is None:
-                case = await _do(database, cast[self.script["opener"]], self._opening(), opened_at)
+                case = await _do(database, cast[self.script["opener"]], opening(self.index), opened_at)
             for step in self.script["steps"][case.action_count - 1 :]:
                 who, action, *rest = step
                 moment = opened_at + BETWEEN_STEPS * case.action_count
@@ -216,22 +198,9 @@ class Story:
                 else:
                     case = await _do(database, cast[who], command, moment)
 
-    def _opening(self) -> commands.OpenCase:
-        script = self.script
-        subject = commands.SubjectDetails(
-            type=SubjectType(script.get("type", "COMPANY_ACCOUNT_CHECK")),
-            external_ref=_ref(self.index),
-            label=script["supplier"],
-            country_code=script["country"],
-            evaluation_status=EvaluationStatus(script["result"]),
-        )
-        return commands.OpenCase(
-            subject=subject, title=script["title"], description=script.get("description"), expected_version=0
-        )
-
 
 def _unfinished(played: Mapping[str, CaseRow]) -> list[Story]:
-    stories = [Story(index, script, played.get(_ref(index))) for index, script in enumerate(SCRIPT["cases"])]
+    stories = [Story(index, script, played.get(ref(index))) for index, script in enumerate(SCRIPT["cases"])]
     return [story for story in stories if not story.is_finished]
 
 
@@ -255,52 +224,3 @@ async def _comment_with(
             return await perform(database, actor, brought, request_id="demo", now=lambda: at)
 
         return (await perform_with(store, actor, files, act)).case
-
-
-# --- The steps of the script, as commands ----------------------------------------------------------------------------
-
-
-def _comment(_cast: Mapping[str, Actor], case: CaseRow, body: str, *_files: str) -> commands.Command:
-    return commands.AddComment(case_id=case.id, expected_version=case.version, comment=body)
-
-
-def _request(
-    cast: Mapping[str, Actor], case: CaseRow, status: str, reason: str, *reviewers: str
-) -> commands.RequestOverride:
-    return commands.RequestOverride(
-        case_id=case.id,
-        expected_version=case.version,
-        requested_status=RequestedStatus(status),
-        reviewer_ids=tuple(cast[name].user_id for name in reviewers),
-        comment=reason,
-    )
-
-
-def _decision(command: type[commands.DecisionCommand]) -> "Step":
-    def make(_cast: Mapping[str, Actor], case: CaseRow, comment: str | None = None) -> commands.Command:
-        return command(case_id=case.id, expected_version=case.version, comment=comment)
-
-    return make
-
-
-def _close(
-    _cast: Mapping[str, Actor], case: CaseRow, resolution: str | None = None, comment: str | None = None
-) -> commands.Command:
-    return commands.CloseCase(
-        case_id=case.id,
-        expected_version=case.version,
-        resolution=Resolution(resolution) if resolution else None,
-        comment=comment,
-    )
-
-
-Step = Callable[..., commands.Command]
-
-STEPS: Mapping[ActionType, Step] = {
-    ActionType.COMMENT: _comment,
-    ActionType.REQUEST_OVERRIDE: _request,
-    ActionType.ACCEPT: _decision(commands.AcceptOverride),
-    ActionType.REFUSE: _decision(commands.RefuseOverride),
-    ActionType.CANCEL: _decision(commands.CancelOverride),
-    ActionType.CLOSE: _close,
-}
