@@ -157,9 +157,7 @@ def _trace_sql(database: Database, tracer: Tracer) -> None:
             span.set_attribute("error.type", type(error.original_exception).__name__)
             span.end()
 
-    # On PostgreSQL the reader is the writer with another option, and hears of all that it does.
-    engines = (database.writer, database.reader)
-    for engine in (engine.sync_engine for engine in engines):
+    for engine in (database.reader.sync_engine, database.writer.sync_engine):
         event.listen(engine, "before_cursor_execute", before)
         event.listen(engine, "after_cursor_execute", after)
         event.listen(engine, "handle_error", failed)

@@ -62,8 +62,6 @@ class Database:
         """Return how many connections of each pool are in use."""
         engines = {"reader": self.reader, "writer": self.writer}
         pools = {name: engine.sync_engine.pool for name, engine in engines.items()}
-        if pools["reader"] is pools["writer"]:
-            pools = {"all": pools["writer"]}
         return {name: pool.checkedout() for name, pool in pools.items() if isinstance(pool, QueuePool)}
 
     async def close(self) -> None:

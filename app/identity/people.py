@@ -33,6 +33,11 @@ class Claimed:
     scopes: tuple[Scope, ...]
     issued_at: datetime
 
+    @property
+    def scope_words(self) -> str:
+        """The scopes as a token's row has them."""
+        return " ".join(self.scopes)
+
 
 async def write_person(database: Database, claimed: Claimed, token_id: UUID, *, create: bool) -> FoundPerson | None:
     """Make the person and their place among the tokens where they are missing, and set the roles; return them."""
@@ -45,9 +50,10 @@ async def write_person(database: Database, claimed: Claimed, token_id: UUID, *, 
             return None
         if found.token is None:
             await _make_token(connection, claimed, found.user.id, token_id)
-        elif found.token.created_at > claimed.issued_at:
-            return found
-        if claimed.roles is not None:
+        else:
+            await _set_scopes(connection, claimed, token_id)
+        is_newest = found.token is None or found.token.created_at <= claimed.issued_at
+        if claimed.roles is not None and is_newest:
             await _set_roles(connection, claimed, found, token_id)
         return await provider_token(connection, claimed.account_id, claimed.email, token_id)
 
@@ -85,7 +91,7 @@ async def _make_token(connection: AsyncConnection, claimed: Claimed, user_id: UU
         account_id=claimed.account_id,
         user_id=user_id,
         name="identity provider",
-        scopes=" ".join(claimed.scopes),
+        scopes=claimed.scope_words,
         prefix=PREFIX,
         secret_hash=secrets.token_hex(32),
         created_at=claimed.issued_at,
@@ -95,6 +101,11 @@ async def _make_token(connection: AsyncConnection, claimed: Claimed, user_id: UU
     )
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     await connection.execute(dialect.insert(tables.api_tokens).values(asdict(row)).on_conflict_do_nothing())
+
+
+async def _set_scopes(connection: AsyncConnection, claimed: Claimed, token_id: UUID) -> None:
+    table = tables.api_tokens
+    await connection.execute(update(table).where(table.c.id == token_id).values(scopes=claimed.scope_words))
 
 
 async def _set_roles(connection: AsyncConnection, claimed: Claimed, found: FoundPerson, token_id: UUID) -> None:

@@ -65,7 +65,9 @@ class Provider:
         return identity if claimed.roles is None else identity.limited_to(claimed.roles)
 
     def _has_news(self, claimed: Claimed, found: Any) -> bool:
-        """Tell whether the roles differ, and the token is no older than the one that said them."""
+        """Tell whether the scopes differ, or the roles do and the token is no older than the one that said them."""
+        if found.token.scopes != claimed.scope_words:
+            return True
         if claimed.roles is None or claimed.roles == frozenset(found.user.roles):
             return False
         return bool(claimed.issued_at >= found.token.created_at)
