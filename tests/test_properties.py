@@ -219,7 +219,7 @@ def assert_agrees(
 
 # Shrinking takes minutes with a database behind it: add Phase.shrink to look into a failure.
 @settings(
-    max_examples=10,
+    max_examples=6,
     deadline=None,
     phases=[Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
