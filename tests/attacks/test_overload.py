@@ -13,7 +13,7 @@ from tests.live import Server, casegate_json, serving
 
 IN_HAND = 8
 CLIENTS = 4
-P99_S = 2.0
+P99_S = 3.0
 GROWTH_MIB = 24
 QUERY = {
     "query": "{ cases(first: 20) { nodes { reference title subject { label } actions(first: 3) { nodes { seq type"
