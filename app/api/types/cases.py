@@ -1,0 +1,50 @@
+"""Cases, as they are now."""
+
+from datetime import datetime
+
+import strawberry
+
+from app.api.enums import CaseStatus, Resolution
+from app.api.fields import described, object_type, related
+from app.api.pagination import Connection
+from app.api.types.available import AvailableAction, case_available_actions
+from app.api.types.evidence import Document
+from app.api.types.lists import case_actions, case_documents
+from app.api.types.log import CaseAction
+from app.api.types.nodes import Node
+from app.api.types.overrides import Override
+from app.api.types.people import User
+from app.api.types.subjects import Subject
+from app.db.rows import CaseRow
+
+
+@object_type(CaseRow, "A doubtful check, and all that was said and done about it.")
+class Case(Node):
+    reference: str = described("A short name for people, unique in the account, as in CASE-000123.")
+    subject: Subject | None = related("subjects", "subject_id", "The check it is about.")
+    title: str = described("What it is about, in a line.")
+    description: str | None = described("What it is about, at length.")
+    status: CaseStatus = described("Where it stands.")
+    resolution: Resolution | None = described("How it ended; null until it is closed.")
+    created_by: User | None = related("users", "created_by_id", "Who opened it.")
+    created_at: datetime = described("When it was opened.")
+    updated_at: datetime = described("When the last action was.")
+    closed_by: User | None = related("users", "closed_by_id", "Who closed it.")
+    closed_at: datetime | None = described("When it was closed.")
+    version: int = described("Counts its changes, from 1; for `expectedVersion`.")
+    action_count: int = described("How many rows its log has.")
+    head_hash: str = described("The hash of its log's last row.")
+    active_override: Override | None = related(
+        "pending_override_by_case", "id", "The override that waits for a decision."
+    )
+    overrides: list[Override] = related("overrides_by_case", "id", "All its overrides, newest first.")
+    actions: Connection[CaseAction] = strawberry.field(
+        resolver=case_actions, description="Its log, newest first; the latest row comes with `first: 1`."
+    )
+    documents: Connection[Document] = strawberry.field(
+        resolver=case_documents, description="The files of all its comments, newest first."
+    )
+    available_actions: list[AvailableAction] = strawberry.field(
+        resolver=case_available_actions,
+        description="What the viewer may do now, and if not, why: just what the mutations would answer.",
+    )

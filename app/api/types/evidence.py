@@ -1,0 +1,41 @@
+"""Comments and the documents that come with them."""
+
+from datetime import datetime
+
+import strawberry
+
+from app.api.context import Info
+from app.api.enums import Feature, Scope
+from app.api.fields import described, object_type, related
+from app.api.types.nodes import Node
+from app.api.types.people import User
+from app.db.rows import CommentRow, DocumentRow
+from app.domain.reading import permit_reading
+
+
+async def document_url(parent: strawberry.Parent[DocumentRow], info: Info) -> str:
+    """Return a new link for the viewer."""
+    permit_reading(info.context.actor, Scope.DOCUMENTS_READ, Feature.CASES)
+    return await info.context.document_url(parent.id)
+
+
+@object_type(DocumentRow, "A file that came with a comment: evidence, and from then on immutable.")
+class Document(Node):
+    filename: str = described("What its uploader called it; up to 255 bytes of UTF-8, without a path.")
+    content_type: str = described("What it is by its content, as a media type.")
+    size_bytes: int = described("How long it is, up to 10 MiB.")
+    sha256: str = described("The SHA-256 of its bytes, 64 hexadecimal digits; the log's hash covers it.")
+    uploader: User | None = related("users", "uploader_id", "Who brought it.")
+    created_at: datetime = described("When it was uploaded.")
+    url: str | None = strawberry.field(
+        resolver=document_url,
+        description="A link for the viewer alone that downloads it, for five minutes. Needs the scope documents_read.",
+    )
+
+
+@object_type(CommentRow, "Words that came with an action. Never edited, never deleted.")
+class Comment(Node):
+    body: str = described("The text, 1 to 10 000 characters.")
+    author: User | None = related("users", "author_id", "Who wrote it.")
+    documents: list[Document] = related("documents_by_comment", "id", "The files that came with it, 10 at most.")
+    created_at: datetime = described("When.")

@@ -1,0 +1,36 @@
+"""The rows of the log."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from app.api.enums import ActionType, CaseStatus, Resolution
+from app.api.fields import described, object_type, related
+from app.api.types.evidence import Comment
+from app.api.types.nodes import Node
+from app.api.types.overrides import Override
+from app.api.types.people import User
+from app.db.rows import ActionRow
+
+if TYPE_CHECKING:
+    from app.api.types.cases import Case
+
+
+@object_type(ActionRow, "One permanent row of a case's log.")
+class CaseAction(Node):
+    case: Annotated["Case", strawberry.lazy("app.api.types.cases")] | None = related("cases", "case_id", "The case.")
+    seq: int = described("Its place in the case's log: 1, 2, 3, without a gap.")
+    type: ActionType = described("What was done.")
+    user: User | None = related("users", "user_id", "Who did it.")
+    comment: Comment | None = related("comments", "comment_id", "The words that came with it.")
+    override: Override | None = related(
+        "overrides", "override_id", "The override that it made or decided, as it is now."
+    )
+    status_before: CaseStatus | None = described("The case's status before; null for the first row.")
+    status_after: CaseStatus = described("The case's status after.")
+    resolution: Resolution | None = described("How the case ended, where this row closed it.")
+    created_at: datetime = described("When, never earlier than the row before.")
+    request_id: str = described("The request that did it, as the answer's header named it.")
+    hash: str = described("SHA-256 over the row's canonical encoding and prevHash, 64 hexadecimal digits.")
+    prev_hash: str = described("The hash of the row before; 64 zeros in the first row.")

@@ -1,0 +1,18 @@
+"""People."""
+
+from datetime import datetime
+
+from app.api.enums import Language, Role
+from app.api.fields import described, object_type
+from app.api.types.nodes import Node
+from app.db.rows import UserRow
+
+
+@object_type(UserRow, "A person of the account.")
+class User(Node):
+    email: str = described("Their e-mail address, in lower case.")
+    display_name: str = described("The name to show.")
+    roles: list[Role] = described("What they may do.")
+    active: bool = described("Whether they may act at all.")
+    language: Language | None = described("The language they prefer, null for the account's.")
+    created_at: datetime = described("When they were added.")

@@ -1,0 +1,57 @@
+"""Who is asking, and in which account."""
+
+from typing import Any, cast
+
+import strawberry
+from strawberry import ID
+
+from app.api.context import Context
+from app.api.enums import Feature, Language, Scope
+from app.api.fields import described
+from app.api.types.nodes import ID_DESCRIPTION
+from app.api.types.people import User
+
+
+@strawberry.type(description="The customer whose data this is. Nobody sees another account's.")
+class Account:
+    id: ID = described(ID_DESCRIPTION)
+    name: str = described("What it is called.")
+    default_language: Language = described("The language where neither the request nor the person asks for one.")
+    features: list[Feature] = described("What is switched on.")
+    restrict_to_assigned_reviewers: bool = described("Whether only the reviewers who were asked may decide.")
+
+
+@strawberry.type(description="How many requests a token may send, and how many are left; this one is counted.")
+class RateLimit:
+    limit: int = described("How many in a window.")
+    window_seconds: int = described("How long a window is; it moves along with the time.")
+    remaining: int = described("How many are left now.")
+    reset_seconds: int = described("In how many seconds the next one comes back.")
+
+
+@strawberry.type(description="Who is asking.")
+class Viewer:
+    user: User = described("The person.")
+    account: Account = described("Their account.")
+    scopes: list[Scope] = described("What the token may do.")
+    language: Language = described("The language of this answer's messages.")
+    rate_limit: RateLimit | None = described("How the token stands with its rate limit; null where there is none.")
+
+
+def viewer(context: Context) -> Any:
+    """Return the viewer of an operation, from what authentication read."""
+    identity = context.identity
+    account = identity.account
+    return Viewer(
+        user=cast(User, identity.user),
+        account=Account(
+            id=ID(str(account.id)),
+            name=account.name,
+            default_language=account.default_language,
+            features=sorted(identity.actor.features),
+            restrict_to_assigned_reviewers=account.restrict_to_assigned_reviewers,
+        ),
+        scopes=[scope for scope in Scope if scope in identity.actor.scopes],
+        language=context.language,
+        rate_limit=None if context.standing is None else RateLimit(**context.standing.shown()),
+    )
