@@ -33,8 +33,21 @@ OTHERS = {
 def shape_of(connection: Connection) -> Shape:
     """Return of each table all that the engine tells of its columns, constraints and indexes."""
     inspector = inspect(connection)
-    tables = [name for name in inspector.get_table_names() if name != "alembic_version"]
+    tables = [name for name in inspector.get_table_names() if name != "alembic_version" and is_ours(name)]
     return {name: _table(inspector, name) for name in tables}
+
+
+# Indexes that differ by engine, which autogenerate can't compare; the models' and the migrations' are compared below.
+BY_ENGINE = {"ix_cases_account_id_closed_at_id", "ix_case_texts_words"}
+
+
+def is_common(_item: object, name: str | None, *_more: object) -> bool:
+    return name not in BY_ENGINE
+
+
+def is_ours(name: str | None, *_more: object) -> bool:
+    """Tell whether the models know the table; SQLite's index of words and what it is made of they do not."""
+    return name is None or not name.startswith("case_words")
 
 
 def _table(inspector: Any, name: str) -> Mapping[str, Any]:
@@ -65,7 +78,12 @@ def others_of(connection: Connection) -> list[tuple[Any, ...]]:
 
 async def test_the_migrations_make_just_what_the_models_say(database: Database) -> None:
     def differences(connection: Connection) -> list[Any]:
-        options = {"compare_type": True, "compare_server_default": True}
+        options = {
+            "compare_type": True,
+            "compare_server_default": True,
+            "include_name": is_ours,
+            "include_object": is_common,
+        }
         found: list[Any] = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
         return found
 
@@ -98,7 +116,7 @@ async def test_every_constraint_bears_the_name_that_the_models_gave_it(database:
             *(shape[name][kind] for kind in ("foreign keys", "unique", "checks"))
         )
         assert found == {constraint.name for constraint in table.constraints}
-        assert {index.name for index in table.indexes} <= set(shape[name]["indexes"])
+        assert {index.name for index in table.indexes} - BY_ENGINE <= set(shape[name]["indexes"])
     partial = {
         index
         for table in shape.values()

@@ -1,9 +1,23 @@
-"""The column types that the engines do not have, the same on SQLite and PostgreSQL."""
+"""What the tables are made of: how constraints are named, and the columns that many of them have.
+
+The types are those that the engines do not have, the same on SQLite and PostgreSQL.
+"""
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import DateTime, Dialect, String, TypeDecorator
+from sqlalchemy import Column, DateTime, Dialect, ForeignKey, MetaData, String, TypeDecorator, Uuid
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -35,3 +49,19 @@ class EnumString(TypeDecorator[StrEnum]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
         return None if value is None else self._members[value]
+
+
+def id_column() -> Column[Any]:
+    return Column("id", Uuid(), primary_key=True)
+
+
+def account_column() -> Column[Any]:
+    return Column("account_id", Uuid(), ForeignKey("accounts.id"), nullable=False)
+
+
+def reference(name: str, target: str, *, nullable: bool = False, index: bool = False) -> Column[Any]:
+    return Column(name, Uuid(), ForeignKey(target), nullable=nullable, index=index)
+
+
+def time(name: str, *, nullable: bool = False) -> Column[Any]:
+    return Column(name, UtcDateTime(), nullable=nullable)

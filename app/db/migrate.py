@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from app.db.engine import Database
+from app.db.position import catch_up
 
 _LOCK = 0x_CA5E_6A7E  # any number, as long as every node uses the same
 
@@ -47,6 +48,8 @@ async def migrate(database: Database, target: str = "head") -> None:
             await connection.execute(text("SET LOCAL statement_timeout = 0"))
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         await connection.run_sync(_move, target)
+        if target == "head":
+            await catch_up(connection)
 
 
 def _move(connection: Connection, target: str) -> None:

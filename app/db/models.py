@@ -4,9 +4,8 @@ What a table cannot say (rows that never change) the triggers of the migrations 
 a list of members, so that a new member needs no migration.
 """
 
-from typing import Any
-
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -14,7 +13,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
@@ -22,8 +20,11 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
-from app.db.columns import EnumString, UtcDateTime
+from app.db.columns import EnumString, account_column, id_column, reference, time
+from app.db.columns import metadata as metadata  # which the migrations read whole from here
+from app.db.position import NextPosition
 from app.domain.model import (
     ActionType,
     CaseStatus,
@@ -33,59 +34,33 @@ from app.domain.model import (
     RequestedStatus,
     Resolution,
     Role,
+    SearchField,
     SubjectType,
 )
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    }
-)
-
-
-def _id() -> Column[Any]:
-    return Column("id", Uuid(), primary_key=True)
-
-
-def _account() -> Column[Any]:
-    return Column("account_id", Uuid(), ForeignKey("accounts.id"), nullable=False)
-
-
-def _reference(name: str, target: str, *, nullable: bool = False, index: bool = False) -> Column[Any]:
-    return Column(name, Uuid(), ForeignKey(target), nullable=nullable, index=index)
-
-
-def _time(name: str, *, nullable: bool = False) -> Column[Any]:
-    return Column(name, UtcDateTime(), nullable=nullable)
-
 
 accounts = Table(
     "accounts",
     metadata,
-    _id(),
+    id_column(),
     Column("name", String(200), nullable=False),
     Column("default_language", EnumString(Language), nullable=False),
     Column("cases_enabled", Boolean(), nullable=False),
     Column("overrides_enabled", Boolean(), nullable=False),
     Column("restrict_to_assigned_reviewers", Boolean(), nullable=False),
     Column("case_count", Integer(), nullable=False, server_default=text("0")),
-    _time("created_at"),
+    time("created_at"),
 )
 
 users = Table(
     "users",
     metadata,
-    _id(),
-    _account(),
+    id_column(),
+    account_column(),
     Column("email", String(320), nullable=False),
     Column("display_name", String(200), nullable=False),
     Column("active", Boolean(), nullable=False),
     Column("language", EnumString(Language)),
-    _time("created_at"),
+    time("created_at"),
     UniqueConstraint("account_id", "email"),
     Index(None, "account_id", "created_at", "id"),
 )
@@ -100,24 +75,24 @@ user_roles = Table(
 api_tokens = Table(
     "api_tokens",
     metadata,
-    _id(),
-    _account(),
-    _reference("user_id", "users.id", index=True),
+    id_column(),
+    account_column(),
+    reference("user_id", "users.id", index=True),
     Column("name", String(200), nullable=False),
     Column("scopes", String(400), nullable=False),  # space-separated, as in RFC 6749, section 3.3
     Column("prefix", String(20), nullable=False),
     Column("secret_hash", String(64), nullable=False, unique=True),
-    _time("created_at"),
-    _time("expires_at", nullable=True),
-    _time("revoked_at", nullable=True),
-    _time("last_used_at", nullable=True),
+    time("created_at"),
+    time("expires_at", nullable=True),
+    time("revoked_at", nullable=True),
+    time("last_used_at", nullable=True),
 )
 
 subjects = Table(
     "subjects",
     metadata,
-    _id(),
-    _account(),
+    id_column(),
+    account_column(),
     Column("type", EnumString(SubjectType), nullable=False),
     Column("external_ref", String(200), nullable=False),
     Column("label", String(200), nullable=False),
@@ -130,24 +105,29 @@ subjects = Table(
 cases = Table(
     "cases",
     metadata,
-    _id(),
-    _account(),
+    id_column(),
+    account_column(),
     Column("number", Integer(), nullable=False),
-    _reference("subject_id", "subjects.id"),
+    reference("subject_id", "subjects.id"),
     Column("subject_status_at_opening", EnumString(EvaluationStatus), nullable=False),
     Column("title", String(200), nullable=False),
     Column("description", Text()),
     Column("status", EnumString(CaseStatus), nullable=False),
     Column("resolution", EnumString(Resolution)),
-    _reference("created_by_id", "users.id"),
-    _time("created_at"),
-    _time("updated_at"),
-    _reference("closed_by_id", "users.id", nullable=True),
-    _time("closed_at", nullable=True),
+    reference("created_by_id", "users.id"),
+    time("created_at"),
+    time("updated_at"),
+    reference("closed_by_id", "users.id", nullable=True),
+    time("closed_at", nullable=True),
     Column("version", Integer(), nullable=False),
     Column("action_count", Integer(), nullable=False),
     Column("head_hash", String(64), nullable=False),
     UniqueConstraint("account_id", "number"),
+    Index(None, "subject_id"),
+    Index(None, "account_id", "status", "number"),
+    Index(None, "account_id", "created_by_id", "number"),
+    Index(None, "account_id", "created_at", "id"),
+    Index(None, "account_id", "updated_at", "id"),
     CheckConstraint(
         "(status = 'CLOSED') = (resolution IS NOT NULL)"
         " AND (status = 'CLOSED') = (closed_by_id IS NOT NULL)"
@@ -163,31 +143,36 @@ cases = Table(
     ),
 )
 
+# What has no time is the least on both engines, so that one index serves the ascending and the descending order.
+_closed = cases.c.closed_at.desc().nulls_last(), cases.c.id.desc()
+Index("ix_cases_account_id_closed_at_id", cases.c.account_id, *_closed).ddl_if(dialect="postgresql")
+Index("ix_cases_account_id_closed_at_id", cases.c.account_id, cases.c.closed_at, cases.c.id).ddl_if(dialect="sqlite")
+
 comments = Table(
     "comments",
     metadata,
-    _id(),
-    _account(),
-    _reference("case_id", "cases.id", index=True),
-    _reference("author_id", "users.id"),
+    id_column(),
+    account_column(),
+    reference("case_id", "cases.id", index=True),
+    reference("author_id", "users.id"),
     Column("body", Text(), nullable=False),
-    _time("created_at"),
+    time("created_at"),
 )
 
 documents = Table(
     "documents",
     metadata,
-    _id(),
-    _account(),
-    _reference("uploader_id", "users.id"),
+    id_column(),
+    account_column(),
+    reference("uploader_id", "users.id"),
     Column("filename", String(255), nullable=False),
     Column("content_type", String(100), nullable=False),
     Column("size_bytes", Integer(), nullable=False),
     Column("sha256", String(64), nullable=False),
-    _time("created_at"),
-    _reference("comment_id", "comments.id", nullable=True),
+    time("created_at"),
+    reference("comment_id", "comments.id", nullable=True),
     # The comment's case stands here too, so that a case's documents are read without its comments.
-    _reference("case_id", "cases.id", nullable=True),
+    reference("case_id", "cases.id", nullable=True),
     Column("position", Integer()),
     UniqueConstraint("comment_id", "position"),
     CheckConstraint("size_bytes > 0", name="size_is_positive"),
@@ -217,18 +202,18 @@ _PENDING = text("status = 'PENDING'")
 overrides = Table(
     "overrides",
     metadata,
-    _id(),
-    _account(),
-    _reference("case_id", "cases.id", index=True),
-    _reference("subject_id", "subjects.id"),
-    _reference("created_by_id", "users.id"),
+    id_column(),
+    account_column(),
+    reference("case_id", "cases.id", index=True),
+    reference("subject_id", "subjects.id"),
+    reference("created_by_id", "users.id"),
     Column("requested_status", EnumString(RequestedStatus), nullable=False),
     Column("status", EnumString(OverrideStatus), nullable=False),
     Column("subject_status_at_request", EnumString(EvaluationStatus), nullable=False),
-    _reference("decided_by_id", "users.id", nullable=True),
-    _time("decided_at", nullable=True),
+    reference("decided_by_id", "users.id", nullable=True),
+    time("decided_at", nullable=True),
     Column("version", Integer(), nullable=False),
-    _time("created_at"),
+    time("created_at"),
     UniqueConstraint("id", "created_by_id"),
     CheckConstraint("decided_by_id <> created_by_id", name="decider_is_not_creator"),
     CheckConstraint(
@@ -244,11 +229,12 @@ override_reviewers = Table(
     "override_reviewers",
     metadata,
     Column("override_id", Uuid(), primary_key=True),
-    _reference("reviewer_id", "users.id"),
+    reference("reviewer_id", "users.id"),
     Column("position", Integer(), primary_key=True),
     # The creator stands here too, so that the table itself can refuse a creator who reviews.
     Column("created_by_id", Uuid(), nullable=False),
     UniqueConstraint("override_id", "reviewer_id"),
+    Index(None, "reviewer_id", "override_id"),
     ForeignKeyConstraint(["override_id", "created_by_id"], ["overrides.id", "overrides.created_by_id"]),
     CheckConstraint("reviewer_id <> created_by_id", name="reviewer_is_not_creator"),
     CheckConstraint("position BETWEEN 0 AND 9", name="position_range"),
@@ -257,22 +243,26 @@ override_reviewers = Table(
 case_actions = Table(
     "case_actions",
     metadata,
-    _id(),
-    _account(),
-    _reference("case_id", "cases.id"),
+    id_column(),
+    account_column(),
+    reference("case_id", "cases.id"),
     Column("seq", Integer(), nullable=False),
     Column("type", EnumString(ActionType), nullable=False),
-    _reference("user_id", "users.id"),
-    _reference("comment_id", "comments.id", nullable=True),
-    _reference("override_id", "overrides.id", nullable=True),
+    reference("user_id", "users.id"),
+    reference("comment_id", "comments.id", nullable=True),
+    reference("override_id", "overrides.id", nullable=True),
     Column("status_before", EnumString(CaseStatus)),
     Column("status_after", EnumString(CaseStatus), nullable=False),
     Column("resolution", EnumString(Resolution)),
-    _time("created_at"),
+    time("created_at"),
     Column("request_id", String(64), nullable=False),
     Column("prev_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    # Its place in the account's whole log: see `app.db.position`. Rows from before there were places have 0.
+    Column("position", BigInteger(), nullable=False, default=NextPosition(), server_default=text("0")),
     UniqueConstraint("case_id", "seq"),
+    Index(None, "account_id", "position", "id"),
+    Index(None, "user_id", "case_id"),
     UniqueConstraint("comment_id"),
     CheckConstraint("seq >= 1", name="seq_from_one"),
     CheckConstraint("(seq = 1) = (type = 'OPEN') AND (seq = 1) = (status_before IS NULL)", name="first_opens"),
@@ -286,6 +276,19 @@ idempotency_records = Table(
     Column("fingerprint", String(64), nullable=False),
     # The record is written first, so that a twin waits for it; its action exists by the commit.
     Column("action_id", Uuid(), ForeignKey("case_actions.id", deferrable=True, initially="DEFERRED"), nullable=False),
-    _time("created_at"),
+    time("created_at"),
     Index(None, "created_at"),
 )
+
+# What can be searched, made by triggers alone: the words of each text, beside whose and which it is.
+case_texts = Table(
+    "case_texts",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True),
+    account_column(),
+    Column("case_id", Uuid(), ForeignKey("cases.id"), nullable=False, index=True),
+    Column("field", EnumString(SearchField), nullable=False),
+    Column("source_id", Uuid(), nullable=False),
+    Column("words", Text().with_variant(TSVECTOR(), "postgresql"), nullable=False),
+)
+Index("ix_case_texts_words", case_texts.c.words, postgresql_using="gin").ddl_if(dialect="postgresql")

@@ -74,6 +74,16 @@ class OverrideStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class SearchField(StrEnum):
+    """Where a search looks, the weightiest first."""
+
+    REFERENCE = "REFERENCE"
+    TITLE = "TITLE"
+    SUBJECT = "SUBJECT"
+    DOCUMENT = "DOCUMENT"
+    COMMENT = "COMMENT"
+
+
 class Resolution(StrEnum):
     OVERRIDE_APPLIED = "OVERRIDE_APPLIED"
     RESULT_CONFIRMED = "RESULT_CONFIRMED"

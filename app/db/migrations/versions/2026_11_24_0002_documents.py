@@ -92,5 +92,5 @@ def _triggers() -> Iterator[str]:
     yield f"CREATE TRIGGER documents_delete_refused BEFORE DELETE ON documents WHEN {attached} {refuse}"
     # INSERT OR REPLACE deletes the row in whose place it puts another, and fires no trigger for that.
     place = "id = NEW.id OR (comment_id = NEW.comment_id AND position = NEW.position)"
-    taken = f"EXISTS (SELECT 1 FROM documents WHERE {place})"  # noqa: S608  # nothing here comes from outside
+    taken = f"EXISTS (SELECT 1 FROM documents WHERE {place})"
     yield f"CREATE TRIGGER documents_replace_refused BEFORE INSERT ON documents WHEN {taken} {refuse}"
