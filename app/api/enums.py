@@ -1,6 +1,9 @@
 """The enums of the domain, described for the readers of the schema."""
 
+from enum import StrEnum
+
 from app.api.fields import described_enum
+from app.db.repository.worklist import OrderField
 from app.domain.errors import ErrorCode
 from app.domain.model import (
     ActionType,
@@ -13,6 +16,7 @@ from app.domain.model import (
     Resolution,
     Role,
     Scope,
+    SearchField,
     SubjectType,
 )
 from app.locale import WORDS
@@ -24,14 +28,64 @@ __all__ = [
     "EvaluationStatus",
     "Feature",
     "Language",
+    "NullsOrder",
+    "OrderDirection",
+    "OrderField",
     "OverrideStatus",
     "RequestedStatus",
     "Resolution",
     "Role",
     "Scope",
+    "SearchField",
     "SubjectType",
 ]
 
+
+class OrderDirection(StrEnum):
+    ASC = "ASC"
+    DESC = "DESC"
+
+
+class NullsOrder(StrEnum):
+    FIRST = "FIRST"
+    LAST = "LAST"
+
+
+described_enum(
+    OrderDirection,
+    "Which way a list is sorted.",
+    {OrderDirection.ASC: "The least first.", OrderDirection.DESC: "The greatest first."},
+)
+described_enum(
+    NullsOrder,
+    "Where what has no value is put.",
+    {NullsOrder.FIRST: "Before all others.", NullsOrder.LAST: "After all others."},
+)
+described_enum(
+    OrderField,
+    "What cases can be sorted by.",
+    {
+        OrderField.REFERENCE: "The reference, which is the order of opening.",
+        OrderField.CREATED_AT: "When it was opened.",
+        OrderField.UPDATED_AT: "When the last action was.",
+        OrderField.CLOSED_AT: "When it was closed, null for what is not.",
+        OrderField.STATUS: "The status, by the alphabet of its name here.",
+        OrderField.RESOLUTION: "The resolution, by the alphabet of its name here; null for what is not closed.",
+        OrderField.ACTION_COUNT: "How many rows its log has.",
+    },
+    name="CaseOrderField",
+)
+described_enum(
+    SearchField,
+    "Where a search finds something, the weightiest first.",
+    {
+        SearchField.REFERENCE: "The case's reference.",
+        SearchField.TITLE: "The case's title.",
+        SearchField.SUBJECT: "The label of its subject.",
+        SearchField.DOCUMENT: "The name of one of its documents.",
+        SearchField.COMMENT: "One of its comments.",
+    },
+)
 described_enum(
     Language,
     "A language of messages.",

@@ -17,9 +17,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T", bound=type)
 
 
-def described(description: str) -> Any:
-    """Return a field that is an attribute of the same name."""
-    return strawberry.field(description=description)
+def described(description: str, needs: tuple[str, ...] | None = None) -> Any:
+    """Return a field that is an attribute of the same name; *needs* are the columns of one that is made of others."""
+    return strawberry.field(description=description, metadata=None if needs is None else {"needs": needs})
+
+
+def computed(resolver: Callable[..., Any], description: str, needs: tuple[str, ...]) -> Any:
+    """Return a field that *resolver* makes of the row's columns *needs* and of what it loads."""
+    return strawberry.field(resolver=resolver, description=description, metadata={"needs": needs})
 
 
 def resolved(description: str, *extensions: FieldExtension) -> Callable[[F], F]:
@@ -50,12 +55,12 @@ class Relation(StrawberryField):
         return None if key is None else getattr(info.context.loaders, self.loader).load(key)
 
 
-def described_enum(enum: type[E], description: str, values: Mapping[E, str]) -> type[E]:
+def described_enum(enum: type[E], description: str, values: Mapping[E, str], name: str | None = None) -> type[E]:
     """Make *enum* a GraphQL enum with a description for each of its members.
 
     Raises: KeyError for a member without one.
     """
-    result = strawberry.enum(enum, description=description)
+    result = strawberry.enum(enum, description=description, name=name)
     for value in result.__strawberry_definition__.values:  # type: ignore[attr-defined]  # strawberry has put it there
         value.description = values[enum[value.name]]
     return result

@@ -11,9 +11,10 @@ from uuid import UUID
 from strawberry.dataloader import DataLoader
 
 from app.db.engine import Database
-from app.db.repository import cases, documents, log, nodes, overrides, people
+from app.db.repository import cases, documents, log, nodes, overrides, people, search
 from app.db.repository.window import Window
 from app.domain.model import ActionType
+from app.domain.words import Term
 from app.idempotency import Outcome
 from app.metrics import batches
 
@@ -33,6 +34,13 @@ class DocumentsKey(NamedTuple):
 
     case_id: UUID
     window: Window
+
+
+class MatchKey(NamedTuple):
+    """The text of one case in which a search's words are."""
+
+    case_id: UUID
+    terms: tuple[Term, ...]
 
 
 class CountKey(NamedTuple):
@@ -63,6 +71,7 @@ class Loaders:
         self.kinds = self._loader(nodes.kinds_by_id)
         self.actions_by_case = self._grouped_loader(log.actions_by_case)
         self.documents_by_case = self._grouped_loader(documents.documents_by_case)
+        self.matches_by_case = self._grouped_loader(search.matches_by_case)
         self.action_counts = self._grouped_loader(log.action_counts)
 
     def prime(self, outcome: Outcome) -> None:

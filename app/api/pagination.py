@@ -9,6 +9,7 @@ import binascii
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import orjson
@@ -65,7 +66,7 @@ class CursorKind:
 
     def encode(self, key: Sequence[Any]) -> str:
         """Return the cursor of the row with this sort key."""
-        payload = orjson.dumps(list(key))
+        payload = orjson.dumps(list(key), default=str)  # asyncpg's UUIDs are of a class of their own
         return base64.urlsafe_b64encode(self._seal(payload) + payload).decode().rstrip("=")
 
     def decode(self, cursor: str, argument: str) -> tuple[Any, ...]:
@@ -106,8 +107,8 @@ class PageArguments:
                 raise InvalidInput(name)
         return Window(
             limit=self.size + 1,
-            after=None if self.after is None else key(kind.decode(self.after, "after")),
-            before=None if self.before is None else key(kind.decode(self.before, "before")),
+            after=_edge(kind, self.after, "after", key),
+            before=_edge(kind, self.before, "before", key),
             backward=self.backward,
         )
 
@@ -120,8 +121,38 @@ class PageArguments:
         return self.first or self.last or PAGE_DEFAULT
 
 
+def _edge(
+    kind: CursorKind, cursor: str | None, argument: str, key: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+) -> tuple[Any, ...] | None:
+    if cursor is None:
+        return None
+    values = kind.decode(cursor, argument)
+    try:
+        return key(values)
+    except (ValueError, TypeError, IndexError):  # sealed as ours are, and yet none of ours
+        raise InvalidCursor(argument) from None
+
+
+def of_types(types: Sequence[type[Any]]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """Return what makes a cursor's JSON values a key of these *types* again."""
+
+    def restore(values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(_restored(value, type_) for value, type_ in zip(values, types, strict=True))
+
+    return restore
+
+
+def _restored(value: Any, type_: type[Any]) -> Any:
+    if value is None:
+        return None
+    return datetime.fromisoformat(value) if type_ is datetime else type_(value)
+
+
 class Page(Generic[T]):
-    """A page as the API shows it; stands for a `Connection`."""
+    """A page as the API shows it; stands for a `Connection`.
+
+    A list whose edges say more than the node has its own: it overrides `node` and `edge`.
+    """
 
     def __init__(
         self,
@@ -137,30 +168,42 @@ class Page(Generic[T]):
         """
         size, backward = arguments.size, arguments.backward
         more = len(rows) > size
-        self.nodes = list(rows[-size:] if backward else rows[:size])
+        self.items = list(rows[-size:] if backward else rows[:size])
         self._has_next = arguments.before is not None if backward else more
         self._has_previous = more if backward else arguments.after is not None
         if arguments.first is not None and arguments.last is not None:  # the specification: first, then last of it
-            self._has_previous = self._has_previous or len(self.nodes) > arguments.last
-            self.nodes = self.nodes[-arguments.last :]
+            self._has_previous = self._has_previous or len(self.items) > arguments.last
+            self.items = self.items[-arguments.last :]
         self._kind = kind
         self._key = key
         self._count = count
 
-    def _cursor(self, row: T) -> str:
-        return self._kind.encode(self._key(row))
+    def node(self, item: T) -> Any:
+        """Return what *item* is in the API."""
+        return item
+
+    def edge(self, item: T) -> Any:
+        """Return *item* with its place."""
+        return Edge(node=self.node(item), cursor=self.cursor(item))
+
+    def cursor(self, item: T) -> str:
+        return self._kind.encode(self._key(item))
+
+    @property
+    def nodes(self) -> list[Any]:
+        return [self.node(item) for item in self.items]
 
     @property
     def edges(self) -> list[Any]:
-        return [Edge(node=node, cursor=self._cursor(node)) for node in self.nodes]
+        return [self.edge(item) for item in self.items]
 
     @property
     def page_info(self) -> PageInfo:
         return PageInfo(
             has_next_page=self._has_next,
             has_previous_page=self._has_previous,
-            start_cursor=self._cursor(self.nodes[0]) if self.nodes else None,
-            end_cursor=self._cursor(self.nodes[-1]) if self.nodes else None,
+            start_cursor=self.cursor(self.items[0]) if self.items else None,
+            end_cursor=self.cursor(self.items[-1]) if self.items else None,
         )
 
     @property

@@ -1,7 +1,6 @@
 """The queries: who am I, one case, the cases, the people, and anything by its id."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, cast
@@ -16,15 +15,15 @@ from app.api.fields import resolved
 from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments
 from app.api.permissions import ReadPermission
 from app.api.types import Case, Node, User, Viewer, viewer
+from app.api.worklist import CaseConnection, Filter, OrderBy, Search, case_page, worklist_of
 from app.db.repository import cases as case_rows
 from app.db.repository import people
 from app.domain.errors import InputRefused, InvalidId, InvalidInput, Refusal, Required
 from app.domain.model import Feature, Scope
 from app.domain.reading import permit_reading
-from app.domain.shape import parse_id
+from app.domain.shape import parse_id, parse_reference
 
 NODES_MAX = 100
-_REFERENCE = re.compile(r"CASE-([0-9]{6,9})")
 
 _READ_CASES = ReadPermission(Scope.CASES_READ, Feature.CASES)
 _READ_USERS = ReadPermission(Scope.USERS_READ)
@@ -74,31 +73,27 @@ class Query:
             raise Required("id") if id is None else InvalidInput("reference")
         if id is not None:
             return cast(Case | None, await info.context.loaders.cases.load(_id(id, "id")))
-        number = _REFERENCE.fullmatch(reference or "")
+        number = parse_reference(reference or "")
         if number is None:
             raise InvalidId("reference")
         async with info.context.database.read() as connection:
-            row = await case_rows.case_by_number(connection, info.context.actor.account_id, int(number[1]))
+            row = await case_rows.case_by_number(connection, info.context.actor.account_id, number)
         return cast(Case | None, row)
 
-    @resolved("The account's cases, newest first.", _READ_CASES)
+    @resolved("The account's cases: by default all, the newest first.", _READ_CASES)
     async def cases(
-        self, info: Info, first: First = None, last: Last = None, after: After = None, before: Before = None
-    ) -> Connection[Case] | None:
-        context = info.context
-        account_id = context.actor.account_id
-        kind = CursorKind(f"cases of {account_id}")
-        arguments = PageArguments(first, after, last, before)
-        window = arguments.window(kind)
-        async with context.database.read() as connection:
-            rows = await case_rows.cases_page(connection, account_id, window)
-
-        async def count() -> int:
-            async with context.database.read() as connection:
-                return await case_rows.cases_count(connection, account_id)
-
-        context.loaders.cases.prime_many({row.id: row for row in rows})
-        return cast(Connection[Case], Page(rows, arguments, kind, lambda row: (row.number,), count))
+        self,
+        info: Info,
+        filter: Filter = None,
+        order_by: OrderBy = None,
+        search: Search = None,
+        first: First = None,
+        last: Last = None,
+        after: After = None,
+        before: Before = None,
+    ) -> CaseConnection | None:
+        worklist = worklist_of(info.context, filter, order_by, search)
+        return cast(CaseConnection, await case_page(info, worklist, PageArguments(first, after, last, before)))
 
     @resolved("The account's people, newest first.", _READ_USERS)
     async def users(

@@ -3,8 +3,10 @@
 They carry ids of other things, never the things themselves; whoever needs those asks for them by the batch.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -100,7 +102,11 @@ class CaseRow:
 
     @property
     def reference(self) -> str:
-        return f"CASE-{self.number:06}"
+        return self.reference_of(self.number)
+
+    @staticmethod
+    def reference_of(number: int) -> str:
+        return f"CASE-{number:06}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,3 +181,22 @@ class OverrideRow:
 def columns(row: type[Any], table: FromClause) -> list[ColumnElement[Any]]:
     """Return *table*'s columns in the order of *row*'s fields, so that `row(*record)` makes one."""
     return [table.c[field.name] for field in fields(row) if field.name in table.c]
+
+
+@cache
+def partial(row: type[Any], names: frozenset[str]) -> Callable[..., Any]:
+    """Return what makes a *row* of the values of *names*, in their order, alone. Asking it for another one is a fault.
+
+    So a query that selects few fields reads few columns.
+    """
+    ordered = sorted(names)
+    if len(ordered) == len(fields(row)):
+        return lambda *values: row(**dict(zip(ordered, values, strict=True)))
+
+    def make(*values: Any) -> Any:
+        made = object.__new__(row)
+        for name, value in zip(ordered, values, strict=True):
+            object.__setattr__(made, name, value)  # frozen for everybody else
+        return made
+
+    return make

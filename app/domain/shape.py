@@ -30,12 +30,19 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _COUNTRY_CODE = re.compile(r"[A-Z]{2}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_REFERENCE = re.compile(r"CASE-([0-9]{6,9})")
 _NOBODY = UUID(int=0)
 
 
 def parse_id(value: str) -> UUID | None:
     """Return *value* as a UUID of the canonical 36-character form (RFC 9562, section 4), or None."""
     return UUID(value) if _UUID.fullmatch(value) else None
+
+
+def parse_reference(value: str) -> int | None:
+    """Return the number of a case's reference, as in CASE-000123, or None."""
+    match = _REFERENCE.fullmatch(value)
+    return int(match[1]) if match else None
 
 
 class Shape:

@@ -2,10 +2,8 @@
 
 from datetime import datetime
 
-import strawberry
-
 from app.api.enums import CaseStatus, Resolution
-from app.api.fields import described, object_type, related
+from app.api.fields import computed, described, object_type, related
 from app.api.pagination import Connection
 from app.api.types.available import AvailableAction, case_available_actions
 from app.api.types.evidence import Document
@@ -20,7 +18,7 @@ from app.db.rows import CaseRow
 
 @object_type(CaseRow, "A doubtful check, and all that was said and done about it.")
 class Case(Node):
-    reference: str = described("A short name for people, unique in the account, as in CASE-000123.")
+    reference: str = described("A short name for people, unique in the account, as in CASE-000123.", ("number",))
     subject: Subject | None = related("subjects", "subject_id", "The check it is about.")
     title: str = described("What it is about, in a line.")
     description: str | None = described("What it is about, at length.")
@@ -38,13 +36,12 @@ class Case(Node):
         "pending_override_by_case", "id", "The override that waits for a decision."
     )
     overrides: list[Override] = related("overrides_by_case", "id", "All its overrides, newest first.")
-    actions: Connection[CaseAction] = strawberry.field(
-        resolver=case_actions, description="Its log, newest first; the latest row comes with `first: 1`."
+    actions: Connection[CaseAction] = computed(
+        case_actions, "Its log, newest first; the latest row comes with `first: 1`.", ("id", "action_count")
     )
-    documents: Connection[Document] = strawberry.field(
-        resolver=case_documents, description="The files of all its comments, newest first."
-    )
-    available_actions: list[AvailableAction] = strawberry.field(
-        resolver=case_available_actions,
-        description="What the viewer may do now, and if not, why: just what the mutations would answer.",
+    documents: Connection[Document] = computed(case_documents, "The files of all its comments, newest first.", ("id",))
+    available_actions: list[AvailableAction] = computed(
+        case_available_actions,
+        "What the viewer may do now, and if not, why: just what the mutations would answer.",
+        ("id", "subject_id", "status"),
     )

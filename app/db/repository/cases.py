@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.among import among
-from app.db.repository.window import Window, count, first, in_order, newest_first, windowed
+from app.db.repository.window import first, in_order
 from app.db.rows import CaseRow, SubjectRow, columns
 
 _CASE = columns(CaseRow, tables.cases)
@@ -29,18 +29,6 @@ async def cases_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequen
 async def case_by_number(connection: AsyncConnection, account_id: UUID, number: int) -> CaseRow | None:
     statement = select(*_CASE).where(tables.cases.c.account_id == account_id, tables.cases.c.number == number)
     return await first(connection, statement, CaseRow)
-
-
-async def cases_page(connection: AsyncConnection, account_id: UUID, window: Window) -> list[CaseRow]:
-    """Return a page of the account's cases, newest first; the key is the number, given in the order of opening."""
-    statement = windowed(
-        select(*_CASE).where(tables.cases.c.account_id == account_id), (tables.cases.c.number,), window
-    )
-    return newest_first([CaseRow(*record) for record in await connection.execute(statement)], window)
-
-
-async def cases_count(connection: AsyncConnection, account_id: UUID) -> int:
-    return await count(connection, tables.cases, [tables.cases.c.account_id == account_id])
 
 
 class LockedCase(NamedTuple):

@@ -1,0 +1,68 @@
+"""What of an object is selected, so that only the columns that are needed are read.
+
+It looks at the document as it was validated, and takes every fragment and every `@include` as wanted.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from functools import cache
+from typing import Any, cast
+
+from graphql import FieldNode, FragmentSpreadNode, GraphQLResolveInfo, InlineFragmentNode, SelectionSetNode
+from strawberry.utils.str_converters import to_camel_case
+
+from app.api.fields import Relation
+
+Nodes = Mapping[str, list[FieldNode]]
+
+
+def selected(info: Any, *path: str) -> Nodes:
+    """Return the fields that are selected in the field of *info*, or below it along each of *path*'s names."""
+    raw: GraphQLResolveInfo[Any] = info._raw_info  # noqa: SLF001  # strawberry's own wrapper converts all of it each time
+    nodes = _children(raw.field_nodes, raw)
+    for name in path:
+        nodes = _children(nodes.get(name, ()), raw)
+    return nodes
+
+
+def _children(parents: Iterable[FieldNode], raw: GraphQLResolveInfo[Any]) -> dict[str, list[FieldNode]]:
+    found: dict[str, list[FieldNode]] = {}
+    seen: set[str] = set()
+    for parent in parents:
+        if parent.selection_set is not None:
+            for node in _fields(parent.selection_set, raw, seen):
+                found.setdefault(node.name.value, []).append(node)
+    return found
+
+
+def _fields(selections: SelectionSetNode, raw: GraphQLResolveInfo[Any], seen: set[str]) -> Iterator[FieldNode]:
+    for selection in selections.selections:
+        if isinstance(selection, FieldNode):
+            yield selection
+        elif isinstance(selection, InlineFragmentNode):
+            yield from _fields(selection.selection_set, raw, seen)
+        elif isinstance(selection, FragmentSpreadNode) and selection.name.value not in seen:
+            seen.add(selection.name.value)
+            yield from _fields(raw.fragments[selection.name.value].selection_set, raw, seen)
+
+
+@cache
+def _needs(object_type: Hashable) -> Mapping[str, frozenset[str]]:
+    """Return of each field of a type, by its name in the schema, the attributes of the row that it reads."""
+    needs: dict[str, frozenset[str]] = {"__typename": frozenset()}
+    for field in object_type.__strawberry_definition__.fields:  # type: ignore[attr-defined]  # strawberry has put it there
+        name = field.graphql_name or to_camel_case(field.python_name)
+        if isinstance(field, Relation):
+            needs[name] = frozenset({field.key})
+        elif "needs" in field.metadata:
+            needs[name] = frozenset(field.metadata["needs"])
+        elif field.base_resolver is None:
+            needs[name] = frozenset({field.python_name})
+    return needs
+
+
+def attributes(object_type: type[Any], nodes: Nodes, every: Iterable[str]) -> frozenset[str]:
+    """Return the attributes that the selected fields of *object_type* read; *every* one where that is not known."""
+    needs = _needs(cast(Hashable, object_type))
+    if not nodes.keys() <= needs.keys():
+        return frozenset(every)
+    return frozenset[str]().union(*(needs[name] for name in nodes))

@@ -1,0 +1,232 @@
+"""The worklist: its arguments become a list of cases, and its pages tell counts and what a search found."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Annotated, Any, cast
+
+import strawberry
+
+from app.api.context import Context, Info
+from app.api.enums import CaseStatus, EvaluationStatus, NullsOrder, OrderDirection, OrderField, SearchField
+from app.api.fields import described
+from app.api.filters import CaseFilter, FilterReader
+from app.api.loaders import MatchKey
+from app.api.pagination import CursorKind, Page, PageArguments, PageInfo, of_types
+from app.api.selection import attributes, selected
+from app.api.types import Case
+from app.db.repository.search import Match
+from app.db.repository.worklist import (
+    Facets,
+    Order,
+    Place,
+    Worklist,
+    key_types,
+    worklist_count,
+    worklist_facets,
+    worklist_page,
+)
+from app.db.rows import CaseRow
+from app.domain.errors import InvalidInput, TooLong
+from app.domain.words import TERMS_MAX, Piece, Term, snippet, terms
+
+ORDER_MAX = 5
+SEARCH_MAX = 200
+
+_EVERY = tuple(field.name for field in fields(CaseRow))
+
+
+@strawberry.input(description="One key of the order of cases.")
+class CaseOrder:
+    field: OrderField = strawberry.field(description="What to sort by.")
+    direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="Which way.")
+    nulls: NullsOrder | None = strawberry.field(
+        default=None, description="Where cases without a value go; without it, none is less than any."
+    )
+
+
+Filter = Annotated[CaseFilter | None, strawberry.argument(description="Only these cases.")]
+OrderBy = Annotated[
+    list[CaseOrder] | None,
+    strawberry.argument(
+        description=f"Up to {ORDER_MAX} keys, the weightiest first; without any the newest first, or a search's best."
+    ),
+]
+Search = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Words that must all be in the case's reference, title, subject, comments or documents' names, in"
+        f" whatever case and with or without accents; the last may be only begun. {TERMS_MAX} words at most."
+    ),
+]
+
+
+@strawberry.type(description="A part of a text. Show it as text, never as HTML: people wrote it.")
+class TextPiece:
+    text: str = described("The words, as they were written.")
+    highlighted: bool = described("Whether they are what was searched for.")
+
+
+@strawberry.type(description="Where a search found a case, at its weightiest.")
+class SearchMatch:
+    field: SearchField = described("What kind of text it is.")
+    snippet: list[TextPiece] = described("The text around the words that were found, in its order.")
+
+
+async def edge_match(parent: strawberry.Parent[Any], info: Info) -> SearchMatch | None:
+    """Return where the search found the case, None where nothing was searched."""
+    if not parent.terms:
+        return None
+    found: Match | None = await info.context.loaders.matches_by_case.load(MatchKey(parent.node.id, parent.terms))
+    if found is None:  # it changed in between
+        return None
+    pieces: Sequence[Piece] = snippet(found.text, parent.terms)
+    return SearchMatch(field=found.field, snippet=cast(list[TextPiece], pieces))
+
+
+@strawberry.type(description="A case with its place in a list.")
+class CaseEdge:
+    terms: strawberry.Private[tuple[Term, ...] | None]
+    node: Case = described("The case.")
+    cursor: str = described("Its place in the list, for `after` and `before`.")
+    match: SearchMatch | None = strawberry.field(
+        resolver=edge_match, description="Where the search found it; null without a search."
+    )
+
+
+@strawberry.type(description="How many cases of a list have one status.")
+class CaseStatusCount:
+    status: CaseStatus = described("The status.")
+    count: int = described("How many.")
+
+
+@strawberry.type(description="How many cases of a list have a subject with one result.")
+class EvaluationStatusCount:
+    status: EvaluationStatus = described("The result.")
+    count: int = described("How many.")
+
+
+@strawberry.type(description="Counts over a whole list, whatever the page.")
+class CaseFacets:
+    statuses: list[CaseStatusCount] = described("By where they stand, every status once.")
+    subject_statuses: list[EvaluationStatusCount] = described("By their subject's result, every result once.")
+
+
+@strawberry.type(description="A page of cases.")
+class CaseConnection:
+    edges: list[CaseEdge] = described("The cases with their places.")
+    nodes: list[Case] = described("The cases.")
+    page_info: PageInfo = described("Where this page lies in the list.")
+    total_count: int = described("How long the whole list is; counted only when asked for.")
+    facets: CaseFacets = described("Counts over the whole list; counted, by one statement, only when asked for.")
+
+
+class CasePage(Page[Place]):
+    """A page of a worklist; stands for a `CaseConnection`."""
+
+    def __init__(self, places: Sequence[Place], arguments: PageArguments, kind: CursorKind, counts: "Counts") -> None:
+        super().__init__(places, arguments, kind, lambda place: place.key, counts.total)
+        self._counts = counts
+
+    def node(self, item: Place) -> CaseRow:
+        return item.case
+
+    def edge(self, item: Place) -> Any:
+        return CaseEdge(node=cast(Case, item.case), cursor=self.cursor(item), terms=self._counts.worklist.terms)
+
+    @property
+    def facets(self) -> Any:
+        return self._counts.facets()
+
+
+class Counts:
+    """The counts over a whole worklist, by one statement where the facets, which give the total too, are selected."""
+
+    def __init__(self, context: Context, worklist: Worklist, *, faceted: bool) -> None:
+        self.worklist = worklist
+        self._context = context
+        self._faceted = faceted
+        self._found: asyncio.Task[Facets] | None = None
+
+    async def total(self) -> int:
+        if self._faceted:
+            return (await self._facets()).total
+        async with self._context.database.read() as connection:
+            return await worklist_count(connection, self.worklist)
+
+    async def facets(self) -> CaseFacets:
+        found = await self._facets()
+        return CaseFacets(
+            statuses=_counted(CaseStatusCount, found.statuses),
+            subject_statuses=_counted(EvaluationStatusCount, found.subject_statuses),
+        )
+
+    async def _facets(self) -> Facets:
+        if self._found is None:
+            self._found = asyncio.create_task(self._read())
+        return await self._found
+
+    async def _read(self) -> Facets:
+        async with self._context.database.read() as connection:
+            return await worklist_facets(connection, self.worklist)
+
+
+def _counted(count: Any, numbers: Mapping[Any, int]) -> list[Any]:
+    return [count(status=status, count=number) for status, number in numbers.items()]
+
+
+def worklist_of(
+    context: Context, asked: CaseFilter | None, order: list[CaseOrder] | None, search: str | None
+) -> Worklist:
+    """Return which cases are asked for. Raises: InvalidInput, InvalidId, TooLong."""
+    actor = context.actor
+    return Worklist(
+        account_id=actor.account_id,
+        condition=None if asked is None else FilterReader(actor.user_id).read(asked),
+        order=_order(order or []),
+        terms=_terms(search),
+    )
+
+
+def _order(asked: list[CaseOrder]) -> tuple[Order, ...]:
+    if len(asked) > ORDER_MAX:
+        raise InvalidInput("orderBy")
+    for index, item in enumerate(asked):
+        if any(item.field is other.field for other in asked[:index]):
+            raise InvalidInput("orderBy", str(index), "field")
+    return tuple(
+        Order(
+            item.field,
+            item.direction is OrderDirection.DESC,
+            None if item.nulls is None else item.nulls is NullsOrder.LAST,
+        )
+        for item in asked
+    )
+
+
+def _terms(search: str | None) -> tuple[Term, ...] | None:
+    if search is None or not search.strip():
+        return None
+    if len(search) > SEARCH_MAX:
+        raise TooLong("search", max=SEARCH_MAX)
+    found = terms(search)
+    if len(found) > TERMS_MAX:
+        raise InvalidInput("search")
+    return found
+
+
+async def case_page(info: Info, worklist: Worklist, arguments: PageArguments) -> CasePage:
+    """Return a page of *worklist*, reading what is selected."""
+    context = info.context
+    kind = CursorKind(f"cases of {worklist}")
+    window = arguments.window(kind, of_types(key_types(worklist)))
+    wanted = selected(info)
+    nodes = {**selected(info, "nodes")}
+    for name, found in selected(info, "edges", "node").items():
+        nodes[name] = [*nodes.get(name, ()), *found]
+    names = attributes(Case, nodes, _EVERY) | {"id"}
+    async with context.database.read() as connection:
+        places = await worklist_page(connection, worklist, window, names)
+    if len(names) == len(_EVERY):
+        context.loaders.cases.prime_many({place.case.id: place.case for place in places})
+    return CasePage(places, arguments, kind, Counts(context, worklist, faceted="facets" in wanted))

@@ -1,0 +1,157 @@
+"""Conditions on cases: what a filter says, apart from who says it, and how it becomes SQL.
+
+Every condition is true or false and never unknown, so that `Negation` is the opposite also where a value is null.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from operator import eq, ge, gt, le, lt
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select, true
+
+from app.db import models as tables
+from app.db.among import among
+from app.domain.model import CaseStatus, OverrideStatus
+
+
+class Field(StrEnum):
+    """What a condition can be about."""
+
+    NUMBER = "number"
+    STATUS = "status"
+    RESOLUTION = "resolution"
+    CREATED_BY = "created_by_id"
+    CREATED_AT = "created_at"
+    UPDATED_AT = "updated_at"
+    SUBJECT_TYPE = "type"
+    SUBJECT_REF = "external_ref"
+    SUBJECT_COUNTRY = "country_code"
+    SUBJECT_STATUS = "evaluation_status"
+    REQUESTED_STATUS = "requested_status"
+    ASSIGNED_REVIEWER = "assigned_reviewer"
+    WAITING_FOR = "waiting_for"
+    HAS_PENDING_OVERRIDE = "has_pending_override"
+
+
+class Operator(StrEnum):
+    EQ = "eq"
+    IN = "in"
+    GT = "gt"
+    GTE = "gte"
+    LT = "lt"
+    LTE = "lte"
+    IS_NULL = "is_null"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    field: Field
+    operator: Operator
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Conjunction:
+    parts: tuple["Condition", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Disjunction:
+    parts: tuple["Condition", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    part: "Condition"
+
+
+Condition = Comparison | Conjunction | Disjunction | Negation
+
+
+def where(condition: Condition) -> ColumnElement[bool]:
+    """Return *condition* as one on the rows of `cases`."""
+    match condition:
+        case Comparison():
+            return _PLACES[condition.field](condition)
+        case Conjunction(parts):
+            return and_(true(), *(where(part) for part in parts))
+        case Disjunction(parts):
+            return or_(false(), *(where(part) for part in parts))
+        case Negation(part):
+            return not_(where(part))
+
+
+_COMPARE: Mapping[Operator, Callable[[Any, Any], Any]] = {
+    Operator.EQ: eq,
+    Operator.GT: gt,
+    Operator.GTE: ge,
+    Operator.LT: lt,
+    Operator.LTE: le,
+}
+
+
+def _compared(column: ColumnElement[Any], condition: Comparison) -> ColumnElement[bool]:
+    if condition.operator is Operator.IS_NULL:
+        return column.is_(None) if condition.value else column.is_not(None)
+    if condition.operator is Operator.IN:
+        values = list(condition.value)
+        is_ids = bool(values) and isinstance(values[0], UUID)
+        holds = among(column, values) if is_ids else column.in_(values)
+    else:
+        holds = _COMPARE[condition.operator](column, condition.value)
+    return and_(column.is_not(None), holds) if getattr(column, "nullable", False) else holds
+
+
+def _of_case(condition: Comparison) -> ColumnElement[bool]:
+    return _compared(tables.cases.c[condition.field], condition)
+
+
+def _of_subject(condition: Comparison) -> ColumnElement[bool]:
+    subject = tables.subjects.c
+    found = select(subject.id).where(
+        subject.id == tables.cases.c.subject_id,
+        subject.account_id == tables.cases.c.account_id,
+        _compared(subject[condition.field], condition),
+    )
+    return found.exists()
+
+
+def _overrides(*, pending: bool) -> Select[Any]:
+    override = tables.overrides.c
+    found = select(override.id).where(override.case_id == tables.cases.c.id)
+    return found.where(override.status == OverrideStatus.PENDING) if pending else found
+
+
+def _of_request(condition: Comparison) -> ColumnElement[bool]:
+    column = tables.overrides.c.requested_status
+    return _overrides(pending=True).where(_compared(column, condition)).exists()
+
+
+def _asked(*, pending: bool) -> Callable[[Comparison], ColumnElement[bool]]:
+    def place(condition: Comparison) -> ColumnElement[bool]:
+        link = tables.override_reviewers.c
+        asked = _overrides(pending=pending).join(tables.override_reviewers, link.override_id == tables.overrides.c.id)
+        return asked.where(_compared(link.reviewer_id, condition)).exists()
+
+    return place
+
+
+def _has_pending(condition: Comparison) -> ColumnElement[bool]:
+    """Use DOMAIN.md's invariant 6: a case is PENDING_REVIEW just while it has a pending override."""
+    is_pending = tables.cases.c.status == CaseStatus.PENDING_REVIEW
+    return is_pending if condition.value else not_(is_pending)
+
+
+_PLACES: Mapping[Field, Callable[[Comparison], ColumnElement[bool]]] = {
+    **dict.fromkeys(
+        (Field.NUMBER, Field.STATUS, Field.RESOLUTION, Field.CREATED_BY, Field.CREATED_AT, Field.UPDATED_AT), _of_case
+    ),
+    **dict.fromkeys((Field.SUBJECT_TYPE, Field.SUBJECT_REF, Field.SUBJECT_COUNTRY, Field.SUBJECT_STATUS), _of_subject),
+    Field.REQUESTED_STATUS: _of_request,
+    Field.ASSIGNED_REVIEWER: _asked(pending=False),
+    Field.WAITING_FOR: _asked(pending=True),
+    Field.HAS_PENDING_OVERRIDE: _has_pending,
+}

@@ -1,0 +1,167 @@
+"""The account's cases as a worklist: filtered, searched, in any order, by the page, counted by status."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, FromClause, Select, Subquery, false, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import models as tables
+from app.db.columns import EnumString, UtcDateTime
+from app.db.repository.conditions import Condition, where
+from app.db.repository.search import found
+from app.db.repository.window import Key, Window, in_list_order, windowed
+from app.db.rows import CaseRow, partial
+from app.domain.model import CaseStatus, EvaluationStatus
+from app.domain.words import Term
+
+_CASE = tables.cases.c
+
+
+class OrderField(StrEnum):
+    """What cases can be sorted by."""
+
+    REFERENCE = "number"
+    CREATED_AT = "created_at"
+    UPDATED_AT = "updated_at"
+    CLOSED_AT = "closed_at"
+    STATUS = "status"
+    RESOLUTION = "resolution"
+    ACTION_COUNT = "action_count"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One key of an order; `nulls_last` None: null is the least."""
+
+    field: OrderField
+    descending: bool
+    nulls_last: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Worklist:
+    """Which cases of one account, in which order: by default the newest first, a search's the best first.
+
+    `terms` None: no search.
+    """
+
+    account_id: UUID
+    condition: Condition | None = None
+    order: tuple[Order, ...] = ()
+    terms: tuple[Term, ...] | None = None
+
+    @property
+    def ranked(self) -> bool:
+        return bool(self.terms) and not self.order
+
+
+class Place(NamedTuple):
+    """A case and the key of its place in the list."""
+
+    case: CaseRow
+    key: tuple[Any, ...]
+
+
+def _source(worklist: Worklist) -> tuple[FromClause, Subquery | None]:
+    if not worklist.terms:
+        return tables.cases, None
+    hits = found(worklist.account_id, worklist.terms)
+    return tables.cases.join(hits, hits.c.case_id == _CASE.id), hits
+
+
+def _conditions(worklist: Worklist) -> Iterable[ColumnElement[bool]]:
+    yield _CASE.account_id == worklist.account_id
+    if worklist.terms is not None and not worklist.terms:
+        yield false()  # a search for nothing but punctuation
+    if worklist.condition is not None:
+        yield where(worklist.condition)
+
+
+def _keys(worklist: Worklist, hits: Subquery | None) -> list[Key]:
+    if worklist.ranked and hits is not None:
+        return [Key(hits.c.score), Key(_CASE.number)]
+    keys = [
+        Key(_CASE[order.field], order.descending, bool(_CASE[order.field].nullable), order.nulls_last)
+        for order in _order(worklist)
+    ]
+    return keys if _is_total(worklist) else [*keys, Key(_CASE.id, keys[-1].descending)]
+
+
+def _order(worklist: Worklist) -> tuple[Order, ...]:
+    return worklist.order or (Order(OrderField.REFERENCE, descending=True),)
+
+
+def _is_total(worklist: Worklist) -> bool:
+    """Tell whether no two cases have the same place: otherwise the id, at the end, parts them."""
+    return any(order.field is OrderField.REFERENCE for order in _order(worklist))
+
+
+def key_types(worklist: Worklist) -> list[type[Any]]:
+    """Return of each part of a place's key the type that it must have again when it comes back in a cursor."""
+    if worklist.ranked:
+        return [int, int]
+    types = [_type(_CASE[order.field]) for order in _order(worklist)]
+    return types if _is_total(worklist) else [*types, UUID]
+
+
+def _type(column: ColumnElement[Any]) -> type[Any]:
+    match column.type:
+        case EnumString() as type_:
+            return type_.enum
+        case UtcDateTime():
+            return datetime
+        case type_:
+            return type_.python_type
+
+
+async def worklist_page(
+    connection: AsyncConnection, worklist: Worklist, window: Window, names: frozenset[str]
+) -> list[Place]:
+    """Return a page of the list, its rows with the columns of *names* alone."""
+    source, hits = _source(worklist)
+    keys = _keys(worklist, hits)
+    ordered = sorted(names)
+    statement: Select[Any] = select(*(_CASE[name] for name in ordered), *(key.column for key in keys))
+    statement = windowed(statement.select_from(source).where(*_conditions(worklist)), keys, window)
+    make = partial(CaseRow, names)
+    width = len(ordered)
+    places = [
+        Place(make(*record[:width]), tuple(record[width:]))
+        for record in map(tuple, await connection.execute(statement))
+    ]
+    return in_list_order(places, window)
+
+
+async def worklist_count(connection: AsyncConnection, worklist: Worklist) -> int:
+    source, _ = _source(worklist)
+    statement = select(func.count()).select_from(source).where(*_conditions(worklist))
+    return await connection.scalar(statement) or 0
+
+
+class Facets(NamedTuple):
+    """How many cases of the list there are, by status and by their subject's status."""
+
+    statuses: Mapping[CaseStatus, int]
+    subject_statuses: Mapping[EvaluationStatus, int]
+    total: int
+
+
+async def worklist_facets(connection: AsyncConnection, worklist: Worklist) -> Facets:
+    source, _ = _source(worklist)
+    status, subject_status = _CASE.status, tables.subjects.c.evaluation_status
+    statement = (
+        select(status, subject_status, func.count())
+        .select_from(source.join(tables.subjects, tables.subjects.c.id == _CASE.subject_id))
+        .where(*_conditions(worklist))
+        .group_by(status, subject_status)
+    )
+    statuses, subject_statuses = dict.fromkeys(CaseStatus, 0), dict.fromkeys(EvaluationStatus, 0)
+    for case_status, evaluation_status, number in await connection.execute(statement):
+        statuses[case_status] += number
+        subject_statuses[evaluation_status] += number
+    return Facets(statuses, subject_statuses, sum(statuses.values()))
