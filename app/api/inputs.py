@@ -1,13 +1,15 @@
 """The inputs of the seven mutations, and how each becomes a command: every fault of its shape is found at once."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING
+from functools import cache, cached_property
 from typing import Any
 
 import strawberry
 from strawberry import ID
+from strawberry.utils.str_converters import to_camel_case
 
-from app.api.enums import EvaluationStatus, RequestedStatus, Resolution, SubjectType
+from app.api.enums import ActionType, EvaluationStatus, RequestedStatus, Resolution, SubjectType
 from app.api.uploads import Upload
 from app.documents.receive import Received
 from app.domain.commands import (
@@ -243,3 +245,21 @@ class CloseCaseInput(ActionInput):
             comment=shape.optional_text(self.comment, "comment", maximum=COMMENT_MAX),
             **common,
         )
+
+
+INPUTS: Mapping[ActionType, type[ActionInput]] = {
+    ActionType.OPEN: OpenCaseInput,
+    ActionType.COMMENT: AddCommentInput,
+    ActionType.REQUEST_OVERRIDE: RequestOverrideInput,
+    ActionType.ACCEPT: AcceptOverrideInput,
+    ActionType.REFUSE: RefuseOverrideInput,
+    ActionType.CANCEL: CancelOverrideInput,
+    ActionType.CLOSE: CloseCaseInput,
+}
+
+
+@cache
+def required_input(action: ActionType) -> list[str]:
+    """Return the names of what the input of *action*'s mutation must have."""
+    fields = INPUTS[action].__strawberry_definition__.fields  # type: ignore[attr-defined]  # strawberry has put it there
+    return [to_camel_case(field.python_name) for field in fields if field.default is MISSING]

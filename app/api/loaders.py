@@ -12,8 +12,8 @@ from strawberry.dataloader import DataLoader
 
 from app.db.engine import Database
 from app.db.repository import cases, documents, log, nodes, overrides, people, search
+from app.db.repository.log import Rows
 from app.db.repository.window import Window
-from app.domain.model import ActionType
 from app.domain.words import Term
 from app.idempotency import Outcome
 from app.metrics import batches
@@ -26,7 +26,7 @@ class ActionsKey(NamedTuple):
 
     case_id: UUID
     window: Window
-    types: frozenset[ActionType] | None
+    rows: Rows
 
 
 class DocumentsKey(NamedTuple):
@@ -44,10 +44,10 @@ class MatchKey(NamedTuple):
 
 
 class CountKey(NamedTuple):
-    """How many rows of some types one case's log has."""
+    """How many of some rows one case's log has."""
 
     case_id: UUID
-    types: frozenset[ActionType]
+    rows: Rows
 
 
 class Loaders:

@@ -12,9 +12,12 @@ from strawberry import ID
 from app.api.context import Context, Info
 from app.api.enums import Role
 from app.api.fields import resolved
+from app.api.labels import In, Label, all_labels
 from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments
 from app.api.permissions import ReadPermission
-from app.api.types import Case, Node, User, Viewer, viewer
+from app.api.types import Case, CaseAction, Node, User, Viewer, viewer
+from app.api.types.lists import By, Since, Types, account_actions, rows_of
+from app.api.types.workflow import Workflow, workflow
 from app.api.worklist import CaseConnection, Filter, OrderBy, Search, case_page, worklist_of
 from app.db.repository import cases as case_rows
 from app.db.repository import people
@@ -95,6 +98,27 @@ class Query:
         worklist = worklist_of(info.context, filter, order_by, search)
         return cast(CaseConnection, await case_page(info, worklist, PageArguments(first, after, last, before)))
 
+    @resolved(
+        "The account's whole log, the oldest row first. Follow it by asking for what comes `after` the last cursor you"
+        " have: no row ever comes in before one that was shown, however late it is committed. It may lag behind a"
+        " case's own log while a transaction is under way.",
+        _READ_CASES,
+    )
+    async def actions(
+        self,
+        info: Info,
+        types: Types = None,
+        since: Since = None,
+        user: By = None,
+        first: First = None,
+        last: Last = None,
+        after: After = None,
+        before: Before = None,
+    ) -> Connection[CaseAction] | None:
+        arguments = PageArguments(first, after, last, before)
+        page = await account_actions(info.context, arguments, rows_of(types, since, user))
+        return cast(Connection[CaseAction], page)
+
     @resolved("The account's people, newest first.", _READ_USERS)
     async def users(
         self,
@@ -125,6 +149,14 @@ class Query:
             Connection[User],
             Page(rows, arguments, kind, lambda row: (row.created_at.isoformat(), str(row.id)), count),
         )
+
+    @resolved("Who may do what when, as data: the table that every action is checked against.")
+    async def workflow(self) -> Workflow:
+        return workflow()
+
+    @resolved("What to call the members of the enums that people see.")
+    async def labels(self, info: Info, language: In = None) -> list[Label]:
+        return all_labels(info.context, language)
 
     @resolved("Anything by its id; null where the account has no such thing.")
     async def node(self, info: Info, id: Annotated[ID, strawberry.argument(description="Its UUID.")]) -> Node | None:

@@ -5,7 +5,6 @@ viewer is shown as available.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -254,47 +253,27 @@ def allowed_from(status: CaseStatus) -> list[ActionType]:
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """What a viewer may do now: `refusal` is None, or just what the mutation would answer."""
+    """What a viewer may do now: `refusal` is None, or just what the mutation would answer.
+
+    `status_after` is the case's next status, None where it is refused.
+    """
 
     action: ActionType
     refusal: Refusal | None
+    status_after: CaseStatus | None = None
 
 
 def available(actor: Actor, facts: CaseFacts) -> list[Availability]:
     """Return each of the six actions with what the mutation would answer to *actor*, given good input."""
-    return [Availability(action, _refusal(action, actor, facts)) for action in CASE_ACTIONS]
+    return [_availability(action, actor, facts) for action in CASE_ACTIONS]
 
 
-def _refusal(action: ActionType, actor: Actor, facts: CaseFacts) -> Refusal | None:
+def _availability(action: ActionType, actor: Actor, facts: CaseFacts) -> Availability:
     try:
         admit(action, actor)
         authorize(action, actor, facts.override)
-        advance(action, facts.status, facts.override)
+        status = advance(action, facts.status, facts.override)
         guard(action, facts)
     except Refusal as refusal:
-        return refusal
-    return None
-
-
-def _names(items: AbstractSet[Role]) -> str:
-    return " or ".join(role.lower() for role in Role if role in items)
-
-
-def table() -> str:
-    """Return the table as Markdown: who, and the next status or the refusal from each status."""
-    head = ["action", "who", *CaseStatus]
-    lines = [head, ["---"] * len(head)]
-    for action in CASE_ACTIONS:
-        transition = TRANSITIONS[action]
-        who = [_names(transition.roles)] if transition.roles else []
-        if transition.relation is not Relation.ANYBODY:
-            who.append(transition.relation)
-        lines.append([action, ", ".join(who), *(_cell(action, status) for status in CaseStatus)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-def _cell(action: ActionType, status: CaseStatus) -> str:
-    try:
-        return f"→ {advance(action, status)}"
-    except StateRefused as refusal:
-        return refusal.code
+        return Availability(action, refusal)
+    return Availability(action, None, status)

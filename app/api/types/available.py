@@ -5,8 +5,10 @@ import asyncio
 import strawberry
 
 from app.api.context import Context, Info
-from app.api.enums import ActionType, ErrorCode
+from app.api.enums import ActionType, CaseStatus, ErrorCode
 from app.api.fields import described
+from app.api.inputs import required_input
+from app.api.labels import labelled
 from app.db.rows import CaseRow, OverrideRow, SubjectRow, UserRow
 from app.domain.model import CaseFacts
 from app.domain.workflow import available
@@ -18,6 +20,9 @@ class AvailableAction:
     allowed: bool = described("Whether the mutation would succeed, given good input.")
     code: ErrorCode | None = described("Why not.")
     message: str | None = described("Why not, in the language of the request.")
+    status_after: CaseStatus | None = described("The case's status after it; null where it is not allowed.")
+    required_input: list[str] = described("The fields of the mutation's input that must be given.")
+    action_label: str = labelled("action")
 
 
 async def facts_of(case: CaseRow, context: Context) -> CaseFacts:
@@ -44,6 +49,8 @@ async def case_available_actions(parent: strawberry.Parent[CaseRow], info: Info)
             allowed=item.refusal is None,
             code=item.refusal.code if item.refusal else None,
             message=info.context.message(item.refusal) if item.refusal else None,
+            status_after=item.status_after,
+            required_input=required_input(item.action),
         )
         for item in available(info.context.actor, facts)
     ]

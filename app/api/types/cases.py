@@ -4,6 +4,7 @@ from datetime import datetime
 
 from app.api.enums import CaseStatus, Resolution
 from app.api.fields import computed, described, object_type, related
+from app.api.labels import labelled
 from app.api.pagination import Connection
 from app.api.types.available import AvailableAction, case_available_actions
 from app.api.types.evidence import Document
@@ -24,6 +25,8 @@ class Case(Node):
     description: str | None = described("What it is about, at length.")
     status: CaseStatus = described("Where it stands.")
     resolution: Resolution | None = described("How it ended; null until it is closed.")
+    status_label: str = labelled("status")
+    resolution_label: str | None = labelled("resolution", nullable=True)
     created_by: User | None = related("users", "created_by_id", "Who opened it.")
     created_at: datetime = described("When it was opened.")
     updated_at: datetime = described("When the last action was.")

@@ -1,17 +1,38 @@
-"""The lists that belong to one case: its log and its documents."""
+"""The lists of what was done: a case's log and documents, and the account's whole log."""
 
+from datetime import datetime
 from typing import Annotated, cast
 from uuid import UUID
 
 import strawberry
+from strawberry import ID
 
-from app.api.context import Info
+from app.api.context import Context, Info
 from app.api.enums import ActionType
 from app.api.loaders import ActionsKey, CountKey, DocumentsKey
-from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments
+from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments, of_types
 from app.api.types.evidence import Document
 from app.api.types.log import CaseAction
-from app.db.rows import CaseRow
+from app.db.repository.log import LogPlace, Rows, account_log_count, account_log_page
+from app.db.rows import ActionRow, CaseRow
+from app.domain.errors import InvalidId, InvalidInput
+from app.domain.shape import parse_id
+
+Types = Annotated[list[ActionType] | None, strawberry.argument(description="Only rows of these types; null for all.")]
+Since = Annotated[
+    datetime | None, strawberry.argument(description="Only rows of this time or later, with its offset from UTC.")
+]
+By = Annotated[ID | None, strawberry.argument(description="Only what this person did.")]
+
+
+def rows_of(types: list[ActionType] | None, since: datetime | None, user: str | None) -> Rows:
+    """Return which rows of a log are asked for. Raises: InvalidId, InvalidInput."""
+    user_id = None if user is None else parse_id(user)
+    if user is not None and user_id is None:
+        raise InvalidId("user")
+    if since is not None and since.tzinfo is None:
+        raise InvalidInput("since")
+    return Rows(None if types is None else frozenset(types), since, user_id)
 
 
 async def case_actions(
@@ -21,24 +42,52 @@ async def case_actions(
     last: Last = None,
     after: After = None,
     before: Before = None,
-    types: Annotated[
-        list[ActionType] | None, strawberry.argument(description="Only rows of these types; null for all.")
-    ] = None,
+    types: Types = None,
+    since: Since = None,
+    user: By = None,
 ) -> Connection[CaseAction]:
     """Return a page of the case's log."""
-    wanted = None if types is None else frozenset(types)
-    kind = CursorKind(f"actions of {parent.id}: {sorted(wanted) if wanted is not None else 'all'}")
+    rows = rows_of(types, since, user)
+    kind = CursorKind(f"actions of {parent.id}: {_name(rows)}")
     arguments = PageArguments(first, after, last, before)
     loaders = info.context.loaders
-    rows = await loaders.actions_by_case.load(ActionsKey(parent.id, arguments.window(kind), wanted))
+    found = await loaders.actions_by_case.load(ActionsKey(parent.id, arguments.window(kind, of_types([int])), rows))
 
     async def count() -> int:
-        if wanted is None:
+        if rows.are_all:
             return parent.action_count
-        counted: int = await loaders.action_counts.load(CountKey(parent.id, wanted))
+        counted: int = await loaders.action_counts.load(CountKey(parent.id, rows))
         return counted
 
-    return cast(Connection[CaseAction], Page(rows, arguments, kind, lambda row: (row.seq,), count))
+    return cast(Connection[CaseAction], Page(found, arguments, kind, lambda row: (row.seq,), count))
+
+
+def _name(rows: Rows) -> str:
+    """Return what tells these rows from others, for their cursors."""
+    types = "all" if rows.types is None else sorted(rows.types)
+    return f"{types}, {rows.since}, {rows.user_id}, {rows.until}"
+
+
+async def account_actions(context: Context, arguments: PageArguments, rows: Rows) -> Page[LogPlace]:
+    """Return a page of the account's whole log."""
+    account_id = context.actor.account_id
+    kind = CursorKind(f"actions of {account_id}: {_name(rows)}")
+    window = arguments.window(kind, of_types([int, UUID]))
+    async with context.database.read() as connection:
+        places = await account_log_page(connection, account_id, window, rows)
+
+    async def count() -> int:
+        async with context.database.read() as connection:
+            return await account_log_count(connection, account_id, rows)
+
+    return LogPage(places, arguments, kind, lambda place: place.key, count)
+
+
+class LogPage(Page[LogPlace]):
+    """A page of an account's whole log."""
+
+    def node(self, item: LogPlace) -> ActionRow:
+        return item.action
 
 
 async def case_documents(

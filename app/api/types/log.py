@@ -7,6 +7,7 @@ import strawberry
 
 from app.api.enums import ActionType, CaseStatus, Resolution
 from app.api.fields import described, object_type, related
+from app.api.labels import labelled
 from app.api.types.evidence import Comment
 from app.api.types.nodes import Node
 from app.api.types.overrides import Override
@@ -22,6 +23,7 @@ class CaseAction(Node):
     case: Annotated["Case", strawberry.lazy("app.api.types.cases")] | None = related("cases", "case_id", "The case.")
     seq: int = described("Its place in the case's log: 1, 2, 3, without a gap.")
     type: ActionType = described("What was done.")
+    type_label: str = labelled("type")
     user: User | None = related("users", "user_id", "Who did it.")
     comment: Comment | None = related("comments", "comment_id", "The words that came with it.")
     override: Override | None = related(

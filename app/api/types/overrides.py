@@ -7,6 +7,7 @@ import strawberry
 
 from app.api.enums import EvaluationStatus, OverrideStatus, RequestedStatus
 from app.api.fields import described, object_type, related
+from app.api.labels import labelled
 from app.api.types.nodes import Node
 from app.api.types.people import User
 from app.api.types.subjects import Subject
@@ -25,6 +26,8 @@ class Override(Node):
     created_by: User | None = related("users", "created_by_id", "Who asks. Never one of its reviewers.")
     requested_status: RequestedStatus = described("The result that is asked for.")
     status: OverrideStatus = described("Where it stands.")
+    status_label: str = labelled("status")
+    requested_status_label: str = labelled("requested_status")
     subject_status_at_request: EvaluationStatus = described("The subject's result when it was asked.")
     assigned_reviewers: list[User] = related("reviewers_by_override", "id", "Who is asked to decide, 1 to 10 people.")
     decided_by: User | None = related("users", "decided_by_id", "Who accepted or refused it.")

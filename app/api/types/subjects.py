@@ -2,6 +2,7 @@
 
 from app.api.enums import EvaluationStatus, SubjectType
 from app.api.fields import described, object_type
+from app.api.labels import labelled
 from app.api.types.nodes import Node
 from app.db.rows import SubjectRow
 
@@ -13,4 +14,6 @@ class Subject(Node):
     label: str = described("What to call it, as the supplier's name.")
     country_code: str | None = described("The country, by ISO 3166-1 alpha-2.")
     evaluation_status: EvaluationStatus = described("The result of the check as it is now.")
+    type_label: str = labelled("type")
+    evaluation_status_label: str = labelled("evaluation_status")
     version: int = described("Counts the changes of the result, from 1.")

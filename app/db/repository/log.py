@@ -1,6 +1,7 @@
-"""The action log and its comments: by id, and for each case a part of its log."""
+"""The action log and its comments: by id, for each case a part of its log, and the account's whole log."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -10,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.among import among
-from app.db.repository.window import Window, grouped, in_order
+from app.db.position import SafePosition
+from app.db.repository.window import Key, Window, count, grouped, in_list_order, in_order, windowed
 from app.db.rows import ActionRow, CommentRow, columns
 from app.domain.model import ActionType
 
@@ -25,12 +27,36 @@ async def actions_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequ
     return in_order(ids, (ActionRow(*record) for record in await connection.execute(statement)))
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Which rows of a log: of some types, since a time, by one person, up to a seq; None for all."""
+
+    types: frozenset[ActionType] | None = None
+    since: datetime | None = None
+    user_id: UUID | None = None
+    until: int | None = None
+
+    @property
+    def are_all(self) -> bool:
+        return self == _ALL
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        column = tables.case_actions.c
+        if self.types is not None:
+            yield column.type.in_(sorted(self.types))
+        if self.since is not None:
+            yield column.created_at >= self.since
+        if self.user_id is not None:
+            yield column.user_id == self.user_id
+        if self.until is not None:
+            yield column.seq <= self.until
+
+
+_ALL = Rows()
+
+
 async def actions_by_case(
-    connection: AsyncConnection,
-    account_id: UUID,
-    case_ids: Sequence[UUID],
-    window: Window,
-    types: frozenset[ActionType] | None = None,
+    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], window: Window, rows: Rows = _ALL
 ) -> list[list[ActionRow]]:
     """Return for each case the same *window* of its log, newest first; the key is seq."""
     column = tables.case_actions.c
@@ -38,8 +64,12 @@ async def actions_by_case(
         partition_by=column.case_id, order_by=column.seq.asc() if window.backward else column.seq.desc()
     )
     ranked = select(*_ACTION, rank.label("rank")).where(
-        column.account_id == account_id, among(column.case_id, case_ids), *_log_conditions(window, types)
+        column.account_id == account_id, among(column.case_id, case_ids), *rows.conditions()
     )
+    if window.after is not None:
+        ranked = ranked.where(column.seq < window.after[0])
+    if window.before is not None:
+        ranked = ranked.where(column.seq > window.before[0])
     page = ranked.subquery()
     statement = (
         select(*columns(ActionRow, page)).where(page.c.rank <= window.limit).order_by(page.c.case_id, page.c.seq.desc())
@@ -47,29 +77,45 @@ async def actions_by_case(
     return grouped(case_ids, (ActionRow(*record) for record in await connection.execute(statement)), "case_id")
 
 
-def _log_conditions(window: Window, types: frozenset[ActionType] | None) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if window.after is not None:
-        conditions.append(tables.case_actions.c.seq < window.after[0])
-    if window.before is not None:
-        conditions.append(tables.case_actions.c.seq > window.before[0])
-    if types is not None:
-        conditions.append(tables.case_actions.c.type.in_(sorted(types)))
-    return conditions
-
-
 async def action_counts(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], types: frozenset[ActionType]
+    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], rows: Rows
 ) -> list[int]:
-    """Return for each case how many rows of these *types* its log has."""
+    """Return for each case how many of these *rows* its log has."""
     column = tables.case_actions.c
     statement = (
         select(column.case_id, func.count())
-        .where(column.account_id == account_id, among(column.case_id, case_ids), column.type.in_(sorted(types)))
+        .where(column.account_id == account_id, among(column.case_id, case_ids), *rows.conditions())
         .group_by(column.case_id)
     )
     counts: dict[UUID, int] = {record[0]: record[1] for record in await connection.execute(statement)}
     return [counts.get(case_id, 0) for case_id in case_ids]
+
+
+class LogPlace(NamedTuple):
+    """A row of an account's whole log and the key of its place there."""
+
+    action: ActionRow
+    key: tuple[int, UUID]
+
+
+def _account_log(account_id: UUID, rows: Rows) -> list[ColumnElement[bool]]:
+    column = tables.case_actions.c
+    return [column.account_id == account_id, column.position < SafePosition(), *rows.conditions()]
+
+
+async def account_log_page(connection: AsyncConnection, account_id: UUID, window: Window, rows: Rows) -> list[LogPlace]:
+    """Return a part of the account's log, the oldest first, as far as nothing can come in between any more."""
+    column = tables.case_actions.c
+    keys = (Key(column.position, descending=False), Key(column.id, descending=False))
+    statement = windowed(select(*_ACTION, column.position).where(*_account_log(account_id, rows)), keys, window)
+    places = [
+        LogPlace(ActionRow(*record), (position, record[0])) for *record, position in await connection.execute(statement)
+    ]
+    return in_list_order(places, window)
+
+
+async def account_log_count(connection: AsyncConnection, account_id: UUID, rows: Rows) -> int:
+    return await count(connection, tables.case_actions, _account_log(account_id, rows))
 
 
 async def actions_since(

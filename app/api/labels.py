@@ -1,0 +1,48 @@
+"""Fields that say what to call a value, so that no client needs a list of words of its own."""
+
+from typing import Annotated, Any
+
+import strawberry
+
+from app.api.context import Context, Info
+from app.api.enums import Language
+from app.api.fields import computed, described
+from app.domain.model import Language as DomainLanguage
+from app.locale.labels import LABELLED, label
+
+In = Annotated[
+    Language | None, strawberry.argument(description="In this language; by default in that of the answer's messages.")
+]
+
+
+def labelled(attribute: str, *, nullable: bool = False) -> Any:
+    """Return a field that says what to call the row's *attribute*."""
+
+    def resolve(parent: Any, info: Info, language: Any = None) -> Any:
+        member = getattr(parent, attribute)
+        return None if member is None else label(member, language or info.context.language)
+
+    resolve.__annotations__ = {
+        "parent": strawberry.Parent[Any],  # type: ignore[misc]  # an annotation that is made here
+        "info": Info,
+        "language": In,
+        "return": str | None if nullable else str,
+    }
+    words = attribute.replace("_", " ")
+    return computed(resolve, f"What to call the {words}, for people." + (" Null without one." * nullable), (attribute,))
+
+
+@strawberry.type(description="What to call one member of an enum.")
+class Label:
+    enum: str = described("The enum, as it is named in this schema.")
+    value: str = described("The member.")
+    text: str = described("What to call it.")
+
+
+def all_labels(context: Context, language: DomainLanguage | None) -> list[Label]:
+    """Return what to call every member of every enum that people see."""
+    return [
+        Label(enum=enum.__name__, value=member.value, text=label(member, language or context.language))
+        for enum in LABELLED
+        for member in enum
+    ]
