@@ -42,7 +42,8 @@ async def test_a_label_is_in_the_language_that_is_asked_for_or_else_the_answer_s
     story = Story(world)
     for name in STEPS:
         await story.play(name)
-    query = """query($id: ID!) { case(id: $id) { statusLabel(language: EN) fr: statusLabel(language: FR) own: statusLabel
+    query = """query($id: ID!) { case(id: $id) {
+        statusLabel(language: EN) fr: statusLabel(language: FR) own: statusLabel
         resolutionLabel subject { typeLabel evaluationStatusLabel } overrides { statusLabel requestedStatusLabel }
         actions(first: 2) { nodes { typeLabel } } availableActions { actionLabel } } }"""
 

@@ -12,13 +12,14 @@ from app.api.limits import Limits
 from app.api.loaders import Loaders
 from app.auth import Identity
 from app.db.engine import Database
+from app.db.repository import people
 from app.documents.along import perform_with
 from app.documents.links import Links
 from app.documents.receive import Received
 from app.documents.store import DocumentStore
 from app.domain.commands import Command
 from app.domain.errors import Refusal
-from app.domain.model import Actor, Language
+from app.domain.model import Actor, Language, Role
 from app.idempotency import Outcome
 from app.locale import message
 from app.rates import Standing
@@ -68,6 +69,12 @@ class Context:
     async def document_url(self, document_id: UUID) -> str:
         """Return a link that lets the viewer download the document for a while."""
         return await self.links.url(self.base_url, document_id, self.actor.token_id, clock.now())
+
+    async def count_candidates(self, asking: UUID | None) -> int:
+        """Return how many people there are whom *asking* may ask to review, or in all."""
+        role, active = (None, None) if asking is None else (Role.REVIEWER, True)
+        async with self.database.read() as connection:
+            return await people.users_count(connection, self.actor.account_id, role, active, without=asking)
 
     async def perform(self, command: Command, files: Sequence[Received] = ()) -> Outcome:
         """Do what *command* asks for, with the *files* that came along, and know its result without another look."""

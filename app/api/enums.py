@@ -10,6 +10,7 @@ from app.domain.model import (
     CaseStatus,
     EvaluationStatus,
     Feature,
+    InboxReason,
     Language,
     OverrideStatus,
     RequestedStatus,
@@ -27,6 +28,7 @@ __all__ = [
     "ErrorCode",
     "EvaluationStatus",
     "Feature",
+    "InboxReason",
     "Language",
     "NullsOrder",
     "OrderDirection",
@@ -74,6 +76,15 @@ described_enum(
         OrderField.ACTION_COUNT: "How many rows its log has.",
     },
     name="CaseOrderField",
+)
+described_enum(
+    InboxReason,
+    "Why a case is in somebody's inbox.",
+    {
+        InboxReason.DECIDE: "They can accept or refuse its pending override.",
+        InboxReason.ANSWER: "They have taken part, somebody else had the last word, and they can comment.",
+        InboxReason.CLOSE: "It is resolved, and they can close it.",
+    },
 )
 described_enum(
     SearchField,

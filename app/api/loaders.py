@@ -30,10 +30,26 @@ class ActionsKey(NamedTuple):
 
 
 class DocumentsKey(NamedTuple):
-    """A part of one case's documents."""
+    """A part of one case's documents, as they were after some row of its log, or as they are."""
 
     case_id: UUID
     window: Window
+    until: int | None = None
+
+
+class DocumentCountKey(NamedTuple):
+    """How many documents one case had after some row of its log, or has."""
+
+    case_id: UUID
+    until: int | None = None
+
+
+class CandidatesKey(NamedTuple):
+    """A part of the people who might be asked to review; `asking` None: everybody, else whom that person may ask."""
+
+    case_id: UUID
+    window: Window
+    asking: UUID | None
 
 
 class MatchKey(NamedTuple):
@@ -63,7 +79,6 @@ class Loaders:
         self.comments = self._loader(log.comments_by_id)
         self.documents = self._loader(documents.documents_by_id)
         self.documents_by_comment = self._loader(documents.documents_by_comment)
-        self.document_counts = self._loader(documents.document_counts)
         self.overrides = self._loader(overrides.overrides_by_id)
         self.overrides_by_case = self._loader(overrides.overrides_by_case)
         self.pending_override_by_case = self._loader(overrides.pending_overrides_by_case)
@@ -71,7 +86,9 @@ class Loaders:
         self.kinds = self._loader(nodes.kinds_by_id)
         self.actions_by_case = self._grouped_loader(log.actions_by_case)
         self.documents_by_case = self._grouped_loader(documents.documents_by_case)
+        self.candidates_by_case = self._grouped_loader(people.candidates_by_case)
         self.matches_by_case = self._grouped_loader(search.matches_by_case)
+        self.document_counts = self._grouped_loader(documents.document_counts)
         self.action_counts = self._grouped_loader(log.action_counts)
 
     def prime(self, outcome: Outcome) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 import strawberry
 from strawberry import ID
 
+from app.api.cases import AsOf, one_case
 from app.api.context import Context, Info
 from app.api.enums import Role
 from app.api.fields import resolved
@@ -19,7 +20,6 @@ from app.api.types import Case, CaseAction, Node, User, Viewer, viewer
 from app.api.types.lists import By, Since, Types, account_actions, rows_of
 from app.api.types.workflow import Workflow, workflow
 from app.api.worklist import CaseConnection, Filter, OrderBy, Search, case_page, worklist_of
-from app.db.repository import cases as case_rows
 from app.db.repository import people
 from app.domain.errors import InputRefused, InvalidId, InvalidInput, Refusal, Required
 from app.domain.model import Feature, Scope
@@ -71,17 +71,16 @@ class Query:
         info: Info,
         id: Annotated[ID | None, strawberry.argument(description="Its UUID.")] = None,
         reference: Annotated[str | None, strawberry.argument(description="As in CASE-000123.")] = None,
+        as_of: Annotated[
+            AsOf | None, strawberry.argument(description="As it stood then; null where there was no case yet.")
+        ] = None,
     ) -> Case | None:
         if (id is None) == (reference is None):
             raise Required("id") if id is None else InvalidInput("reference")
-        if id is not None:
-            return cast(Case | None, await info.context.loaders.cases.load(_id(id, "id")))
-        number = parse_reference(reference or "")
-        if number is None:
+        which = _id(id, "id") if id is not None else parse_reference(reference or "")
+        if which is None:
             raise InvalidId("reference")
-        async with info.context.database.read() as connection:
-            row = await case_rows.case_by_number(connection, info.context.actor.account_id, number)
-        return cast(Case | None, row)
+        return cast(Case | None, await one_case(info, which, as_of))
 
     @resolved("The account's cases: by default all, the newest first.", _READ_CASES)
     async def cases(

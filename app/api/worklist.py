@@ -2,18 +2,18 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Annotated, Any, cast
 
 import strawberry
 
+from app.api.cases import EVERY_COLUMN, case_columns
 from app.api.context import Context, Info
 from app.api.enums import CaseStatus, EvaluationStatus, NullsOrder, OrderDirection, OrderField, SearchField
 from app.api.fields import described
 from app.api.filters import CaseFilter, FilterReader
 from app.api.loaders import MatchKey
 from app.api.pagination import CursorKind, Page, PageArguments, PageInfo, of_types
-from app.api.selection import attributes, selected
+from app.api.selection import selected
 from app.api.types import Case
 from app.db.repository.search import Match
 from app.db.repository.worklist import (
@@ -32,8 +32,6 @@ from app.domain.words import TERMS_MAX, Piece, Term, snippet, terms
 
 ORDER_MAX = 5
 SEARCH_MAX = 200
-
-_EVERY = tuple(field.name for field in fields(CaseRow))
 
 
 @strawberry.input(description="One key of the order of cases.")
@@ -221,12 +219,10 @@ async def case_page(info: Info, worklist: Worklist, arguments: PageArguments) ->
     kind = CursorKind(f"cases of {worklist}")
     window = arguments.window(kind, of_types(key_types(worklist)))
     wanted = selected(info)
-    nodes = {**selected(info, "nodes")}
-    for name, found in selected(info, "edges", "node").items():
-        nodes[name] = [*nodes.get(name, ()), *found]
-    names = attributes(Case, nodes, _EVERY) | {"id"}
+    nodes = {**selected(info, "nodes"), **selected(info, "edges", "node")}
+    names = case_columns(nodes)
     async with context.database.read() as connection:
         places = await worklist_page(connection, worklist, window, names)
-    if len(names) == len(_EVERY):
+    if names == EVERY_COLUMN:
         context.loaders.cases.prime_many({place.case.id: place.case for place in places})
     return CasePage(places, arguments, kind, Counts(context, worklist, faceted="facets" in wanted))

@@ -74,6 +74,14 @@ class OverrideStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class InboxReason(StrEnum):
+    """Why a case is in somebody's inbox."""
+
+    DECIDE = "DECIDE"
+    ANSWER = "ANSWER"
+    CLOSE = "CLOSE"
+
+
 class SearchField(StrEnum):
     """Where a search looks, the weightiest first."""
 

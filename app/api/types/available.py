@@ -9,6 +9,7 @@ from app.api.enums import ActionType, CaseStatus, ErrorCode
 from app.api.fields import described
 from app.api.inputs import required_input
 from app.api.labels import labelled
+from app.db.repository.history import PastCaseRow
 from app.db.rows import CaseRow, OverrideRow, SubjectRow, UserRow
 from app.domain.model import CaseFacts
 from app.domain.workflow import available
@@ -41,7 +42,9 @@ async def facts_of(case: CaseRow, context: Context) -> CaseFacts:
 
 
 async def case_available_actions(parent: strawberry.Parent[CaseRow], info: Info) -> list[AvailableAction]:
-    """Return each of the six actions with what the mutation would answer."""
+    """Return each of the six actions with what the mutation would answer; none on a case as it stood."""
+    if isinstance(parent, PastCaseRow):
+        return []
     facts = await facts_of(parent, info.context)
     return [
         AvailableAction(

@@ -1,5 +1,6 @@
 """The lists of what was done: a case's log and documents, and the account's whole log."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, cast
 from uuid import UUID
@@ -9,10 +10,11 @@ from strawberry import ID
 
 from app.api.context import Context, Info
 from app.api.enums import ActionType
-from app.api.loaders import ActionsKey, CountKey, DocumentsKey
+from app.api.loaders import ActionsKey, CountKey, DocumentCountKey, DocumentsKey
 from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments, of_types
 from app.api.types.evidence import Document
 from app.api.types.log import CaseAction
+from app.db.repository.history import PastCaseRow
 from app.db.repository.log import LogPlace, Rows, account_log_count, account_log_page
 from app.db.rows import ActionRow, CaseRow
 from app.domain.errors import InvalidId, InvalidInput
@@ -47,19 +49,24 @@ async def case_actions(
     user: By = None,
 ) -> Connection[CaseAction]:
     """Return a page of the case's log."""
-    rows = rows_of(types, since, user)
+    rows = replace(rows_of(types, since, user), until=_until(parent))
     kind = CursorKind(f"actions of {parent.id}: {_name(rows)}")
     arguments = PageArguments(first, after, last, before)
     loaders = info.context.loaders
     found = await loaders.actions_by_case.load(ActionsKey(parent.id, arguments.window(kind, of_types([int])), rows))
 
     async def count() -> int:
-        if rows.are_all:
+        if replace(rows, until=None).are_all:
             return parent.action_count
         counted: int = await loaders.action_counts.load(CountKey(parent.id, rows))
         return counted
 
     return cast(Connection[CaseAction], Page(found, arguments, kind, lambda row: (row.seq,), count))
+
+
+def _until(case: CaseRow) -> int | None:
+    """Return the last row that there was of a case as it stood, None for a case as it stands."""
+    return case.action_count if isinstance(case, PastCaseRow) else None
 
 
 def _name(rows: Rows) -> str:
@@ -99,14 +106,15 @@ async def case_documents(
     before: Before = None,
 ) -> Connection[Document]:
     """Return a page of the case's documents."""
-    kind = CursorKind(f"documents of {parent.id}")
+    until = _until(parent)
+    kind = CursorKind(f"documents of {parent.id}: {until}")
     arguments = PageArguments(first, after, last, before)
     loaders = info.context.loaders
     window = arguments.window(kind, lambda key: (UUID(key[0]),))
-    rows = await loaders.documents_by_case.load(DocumentsKey(parent.id, window))
+    rows = await loaders.documents_by_case.load(DocumentsKey(parent.id, window, until))
 
     async def count() -> int:
-        counted: int = await loaders.document_counts.load(parent.id)
+        counted: int = await loaders.document_counts.load(DocumentCountKey(parent.id, until))
         return counted
 
     return cast(Connection[Document], Page(rows, arguments, kind, lambda row: (str(row.id),), count))

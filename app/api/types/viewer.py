@@ -8,6 +8,7 @@ from strawberry import ID
 from app.api.context import Context
 from app.api.enums import Feature, Language, Scope
 from app.api.fields import described
+from app.api.inbox import InboxConnection, inbox
 from app.api.types.nodes import ID_DESCRIPTION
 from app.api.types.people import User
 
@@ -36,6 +37,9 @@ class Viewer:
     scopes: list[Scope] = described("What the token may do.")
     language: Language = described("The language of this answer's messages.")
     rate_limit: RateLimit | None = described("How the token stands with its rate limit; null where there is none.")
+    inbox: InboxConnection | None = strawberry.field(
+        resolver=inbox, description="Cases on which they can act now, and why, the latest change first."
+    )
 
 
 def viewer(context: Context) -> Any:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import models as tables
 from app.db.among import among
 from app.db.repository.window import first, in_order
-from app.db.rows import CaseRow, SubjectRow, columns
+from app.db.rows import CaseRow, SubjectRow, columns, partial
 
 _CASE = columns(CaseRow, tables.cases)
 _SUBJECT = columns(SubjectRow, tables.subjects)
@@ -26,9 +26,15 @@ async def cases_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequen
     return in_order(ids, (CaseRow(*record) for record in await connection.execute(statement)))
 
 
-async def case_by_number(connection: AsyncConnection, account_id: UUID, number: int) -> CaseRow | None:
-    statement = select(*_CASE).where(tables.cases.c.account_id == account_id, tables.cases.c.number == number)
-    return await first(connection, statement, CaseRow)
+async def case_with(
+    connection: AsyncConnection, account_id: UUID, which: UUID | int, names: frozenset[str]
+) -> CaseRow | None:
+    """Return the case with this id or number, with the columns of *names* alone."""
+    case = tables.cases.c
+    statement = select(*(case[name] for name in sorted(names))).where(
+        case.account_id == account_id, case.id == which if isinstance(which, UUID) else case.number == which
+    )
+    return await first(connection, statement, partial(CaseRow, names))
 
 
 class LockedCase(NamedTuple):

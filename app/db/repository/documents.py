@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
@@ -43,14 +43,17 @@ async def documents_by_comment(
 
 
 async def documents_by_case(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], window: Window
+    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], window: Window, until: int | None = None
 ) -> list[list[DocumentRow]]:
-    """Return for each case the same *window* of its documents, newest first; the key is the id, which is by time."""
+    """Return for each case the same *window* of its documents, newest first; the key is the id, which is by time.
+
+    *until*: only those that had come by this row of the log.
+    """
     rank = func.row_number().over(
         partition_by=_COLUMN.case_id, order_by=_COLUMN.id.asc() if window.backward else _COLUMN.id.desc()
     )
     ranked = select(*_DOCUMENT, rank.label("rank")).where(
-        _COLUMN.account_id == account_id, among(_COLUMN.case_id, case_ids)
+        _COLUMN.account_id == account_id, among(_COLUMN.case_id, case_ids), *_by(until)
     )
     if window.after is not None:
         ranked = ranked.where(_COLUMN.id < window.after[0])
@@ -65,10 +68,19 @@ async def documents_by_case(
     return grouped(case_ids, (DocumentRow(*record) for record in await connection.execute(statement)), "case_id")
 
 
-async def document_counts(connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID]) -> list[int]:
+def _by(until: int | None) -> Sequence[ColumnElement[bool]]:
+    if until is None:
+        return ()
+    row = tables.case_actions.c
+    return [select(row.id).where(row.comment_id == _COLUMN.comment_id, row.seq <= until).exists()]
+
+
+async def document_counts(
+    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], until: int | None = None
+) -> list[int]:
     statement = (
         select(_COLUMN.case_id, func.count())
-        .where(_COLUMN.account_id == account_id, among(_COLUMN.case_id, case_ids))
+        .where(_COLUMN.account_id == account_id, among(_COLUMN.case_id, case_ids), *_by(until))
         .group_by(_COLUMN.case_id)
     )
     counts: dict[UUID, int] = {record[0]: record[1] for record in await connection.execute(statement)}

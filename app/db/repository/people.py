@@ -41,7 +41,9 @@ async def candidates(connection: AsyncConnection, account_id: UUID, ids: Sequenc
     return {user.id: Candidate(user.id, user.active, frozenset(user.roles)) for user in found if user is not None}
 
 
-def _people(account_id: UUID, role: Role | None, active: bool | None) -> list[ColumnElement[bool]]:
+def _people(
+    account_id: UUID, role: Role | None, active: bool | None, without: UUID | None = None
+) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [tables.users.c.account_id == account_id]
     if role is not None:
         conditions.append(
@@ -51,14 +53,24 @@ def _people(account_id: UUID, role: Role | None, active: bool | None) -> list[Co
         )
     if active is not None:
         conditions.append(tables.users.c.active == active)
+    if without is not None:
+        conditions.append(tables.users.c.id != without)
     return conditions
 
 
 async def users_page(
-    connection: AsyncConnection, account_id: UUID, window: Window, role: Role | None, active: bool | None
+    connection: AsyncConnection,
+    account_id: UUID,
+    window: Window,
+    role: Role | None,
+    active: bool | None,
+    *,
+    without: UUID | None = None,
 ) -> list[UserRow]:
     page = windowed(
-        select(*_USER).where(*_people(account_id, role, active)), (tables.users.c.created_at, tables.users.c.id), window
+        select(*_USER).where(*_people(account_id, role, active, without)),
+        (tables.users.c.created_at, tables.users.c.id),
+        window,
     ).subquery()
     statement = (
         select(page, tables.user_roles.c.role)
@@ -68,8 +80,26 @@ async def users_page(
     return _with_roles(await connection.execute(statement))
 
 
-async def users_count(connection: AsyncConnection, account_id: UUID, role: Role | None, active: bool | None) -> int:
-    return await count(connection, tables.users, _people(account_id, role, active))
+async def candidates_by_case(
+    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], window: Window, asking: UUID | None
+) -> list[list[UserRow]]:
+    """Return for each case the same page of people: everybody, or those alone whom the person *asking* may ask."""
+    if asking is None:
+        found = await users_page(connection, account_id, window, None, None)
+    else:
+        found = await users_page(connection, account_id, window, Role.REVIEWER, True, without=asking)
+    return [found] * len(case_ids)
+
+
+async def users_count(
+    connection: AsyncConnection,
+    account_id: UUID,
+    role: Role | None,
+    active: bool | None,
+    *,
+    without: UUID | None = None,
+) -> int:
+    return await count(connection, tables.users, _people(account_id, role, active, without))
 
 
 async def reviewers_by_override(

@@ -1,0 +1,92 @@
+"""The viewer's inbox: where they can act now, and why."""
+
+from datetime import datetime
+from typing import Annotated, Any, cast
+from uuid import UUID
+
+import strawberry
+
+from app.api.context import Info
+from app.api.enums import Feature, InboxReason, Scope
+from app.api.fields import described
+from app.api.pagination import After, Before, CursorKind, First, Last, Page, PageArguments, PageInfo, of_types
+from app.api.types.cases import Case
+from app.db.repository.inbox import InboxPlace, inbox_counts, inbox_page
+from app.db.rows import CaseRow
+from app.domain.model import InboxReason as Reason
+from app.domain.reading import permit_reading
+
+
+@strawberry.type(description="A case in the inbox.")
+class InboxEdge:
+    node: Case = described("The case.")
+    cursor: str = described("Its place in the list, for `after` and `before`.")
+    reasons: list[InboxReason] = described("Why it is here: all that hold, whatever was asked for.")
+
+
+@strawberry.type(description="How many cases are in the inbox for one reason; a case can be there for several.")
+class InboxCount:
+    reason: InboxReason = described("The reason.")
+    count: int = described("How many cases.")
+
+
+@strawberry.type(description="A page of the inbox.")
+class InboxConnection:
+    edges: list[InboxEdge] = described("The cases with why they are here.")
+    nodes: list[Case] = described("The cases.")
+    page_info: PageInfo = described("Where this page lies in the list.")
+    total_count: int = described("How many cases there are in all; counted only when asked for.")
+    counts: list[InboxCount] = described("How many for each reason; counted only when asked for.")
+
+
+class InboxPage(Page[InboxPlace]):
+    """A page of the inbox; stands for an `InboxConnection`."""
+
+    def __init__(self, *arguments: Any, counts: Any) -> None:
+        super().__init__(*arguments)
+        self._counts = counts
+
+    def node(self, item: InboxPlace) -> CaseRow:
+        return item.case
+
+    def edge(self, item: InboxPlace) -> Any:
+        return InboxEdge(node=cast(Case, item.case), cursor=self.cursor(item), reasons=list(item.reasons))
+
+    @property
+    def counts(self) -> Any:
+        return self._counts()
+
+
+async def inbox(
+    info: Info,
+    reasons: Annotated[
+        list[InboxReason] | None, strawberry.argument(description="Only for any of these reasons; null for all.")
+    ] = None,
+    first: First = None,
+    last: Last = None,
+    after: After = None,
+    before: Before = None,
+) -> InboxConnection | None:
+    """Return a page of the viewer's inbox."""
+    context = info.context
+    actor = context.actor
+    permit_reading(actor, Scope.CASES_READ, Feature.CASES)
+    wanted = frozenset(Reason if reasons is None else reasons)
+    kind = CursorKind(f"inbox of {actor.user_id}: {sorted(wanted)}")
+    arguments = PageArguments(first, after, last, before)
+    window = arguments.window(kind, of_types([datetime, UUID]))
+    async with context.database.read() as connection:
+        places = await inbox_page(connection, actor, window, wanted)
+    context.loaders.cases.prime_many({place.case.id: place.case for place in places})
+
+    async def total() -> int:
+        async with context.database.read() as connection:
+            return (await inbox_counts(connection, actor, wanted))[0]
+
+    async def counts() -> list[InboxCount]:
+        async with context.database.read() as connection:
+            _, numbers = await inbox_counts(connection, actor, wanted)
+        return [InboxCount(reason=reason, count=number) for reason, number in numbers.items()]
+
+    page = InboxPage(places, arguments, kind, lambda place: place.key, total, counts=counts)
+    return cast(InboxConnection, page)

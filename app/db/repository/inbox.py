@@ -1,0 +1,136 @@
+"""The inbox: cases on which one person can act now, by why. The table of transitions, compiled to SQL.
+
+What it finds is what `domain.workflow.available` says of each case, asked of all cases at once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Integer, and_, case, cast, false, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import models as tables
+from app.db.repository.window import Key, Window, in_list_order, windowed
+from app.db.rows import CaseRow, columns
+from app.domain.errors import Refusal
+from app.domain.model import ActionType, Actor, CaseStatus, EvaluationStatus, InboxReason, OverrideStatus
+from app.domain.workflow import (
+    TRANSITIONS,
+    Guard,
+    Relation,
+    admit,
+    authorize_role,
+    subject_is_overridable,
+    subject_is_unchanged,
+)
+
+_CASE, _SUBJECT = tables.cases.c, tables.subjects.c
+_PENDING = tables.overrides.alias("pending")
+_FROM = tables.cases.join(tables.subjects, _SUBJECT.id == _CASE.subject_id).outerjoin(
+    _PENDING, and_(_PENDING.c.case_id == _CASE.id, _PENDING.c.status == OverrideStatus.PENDING)
+)
+_GUARDS: Mapping[Guard, ColumnElement[bool]] = {
+    subject_is_overridable: _SUBJECT.evaluation_status != EvaluationStatus.UNEVALUATED,
+    subject_is_unchanged: _SUBJECT.evaluation_status == _PENDING.c.subject_status_at_request,
+}
+
+
+def may(action: ActionType, actor: Actor) -> ColumnElement[bool]:
+    """Return the condition that *actor* would be allowed the action, given good input."""
+    try:
+        admit(action, actor)
+        authorize_role(action, actor)
+    except Refusal:
+        return false()
+    transition = TRANSITIONS[action]
+    sources = sorted(status for status in transition.targets if status is not None)
+    return and_(
+        _CASE.status.in_(sources),
+        *_relation(transition.relation, actor),
+        *(_GUARDS[guard] for guard in transition.guards),
+    )
+
+
+def _relation(relation: Relation, actor: Actor) -> Sequence[ColumnElement[bool]]:
+    match relation:
+        case Relation.CREATOR:
+            return [_PENDING.c.created_by_id == actor.user_id]
+        case Relation.REVIEWER if actor.restrict_to_assigned_reviewers:
+            return [_PENDING.c.created_by_id != actor.user_id, _is_asked(actor)]
+        case Relation.REVIEWER:
+            return [_PENDING.c.created_by_id != actor.user_id]
+        case _:
+            return []
+
+
+def _is_asked(actor: Actor) -> ColumnElement[bool]:
+    link = tables.override_reviewers.c
+    return select(link.override_id).where(link.override_id == _PENDING.c.id, link.reviewer_id == actor.user_id).exists()
+
+
+def _decide(actor: Actor) -> ColumnElement[bool]:
+    return or_(may(ActionType.ACCEPT, actor), may(ActionType.REFUSE, actor))
+
+
+def _answer(actor: Actor) -> ColumnElement[bool]:
+    row = tables.case_actions.c
+    took_part = select(row.id).where(row.case_id == _CASE.id, row.user_id == actor.user_id).exists()
+    others_word = (
+        select(row.id)
+        .where(row.case_id == _CASE.id, row.seq == _CASE.action_count, row.user_id != actor.user_id)
+        .exists()
+    )
+    return and_(may(ActionType.COMMENT, actor), took_part, others_word)
+
+
+def _close(actor: Actor) -> ColumnElement[bool]:
+    return and_(_CASE.status == CaseStatus.RESOLVED, may(ActionType.CLOSE, actor))
+
+
+_REASONS: Mapping[InboxReason, Callable[[Actor], ColumnElement[bool]]] = {
+    InboxReason.DECIDE: _decide,
+    InboxReason.ANSWER: _answer,
+    InboxReason.CLOSE: _close,
+}
+
+
+class InboxPlace(NamedTuple):
+    """A case, why it is in the inbox, and the key of its place there."""
+
+    case: CaseRow
+    reasons: tuple[InboxReason, ...]
+    key: tuple[Any, ...]
+
+
+def _conditions(actor: Actor, wanted: frozenset[InboxReason]) -> Sequence[ColumnElement[bool]]:
+    # Said twice: a closed case is in no inbox, and the index by status leaves closed ones out.
+    is_open = _CASE.status.in_(sorted(status for status in CaseStatus if status is not CaseStatus.CLOSED))
+    reasons = [_REASONS[reason](actor) for reason in InboxReason if reason in wanted]
+    return [_CASE.account_id == actor.account_id, is_open, or_(false(), *reasons)]
+
+
+async def inbox_page(
+    connection: AsyncConnection, actor: Actor, window: Window, wanted: frozenset[InboxReason]
+) -> list[InboxPlace]:
+    """Return a part of the person's inbox, the latest change first."""
+    case_columns = columns(CaseRow, tables.cases)
+    reasons = [cast(_REASONS[reason](actor), Integer) for reason in InboxReason]
+    statement = select(*case_columns, *reasons).select_from(_FROM).where(*_conditions(actor, wanted))
+    statement = windowed(statement, (Key(_CASE.updated_at), Key(_CASE.id)), window)
+    width = len(case_columns)
+    places = []
+    for record in await connection.execute(statement):
+        row = CaseRow(*record[:width])
+        found = tuple(reason for reason, holds in zip(InboxReason, record[width:], strict=True) if holds)
+        places.append(InboxPlace(row, found, (row.updated_at, row.id)))
+    return in_list_order(places, window)
+
+
+async def inbox_counts(
+    connection: AsyncConnection, actor: Actor, wanted: frozenset[InboxReason]
+) -> tuple[int, Mapping[InboxReason, int]]:
+    """Return how many cases there are in all, and for each reason."""
+    sums = [func.coalesce(func.sum(case((_REASONS[reason](actor), 1), else_=0)), 0) for reason in InboxReason]
+    statement = select(func.count(), *sums).select_from(_FROM).where(*_conditions(actor, wanted))
+    total, *numbers = (await connection.execute(statement)).one()
+    return total, dict(zip(InboxReason, numbers, strict=True))
