@@ -3,16 +3,21 @@
 It is invariant 12 of DOMAIN.md's section 5. The mutations are really sent; each that is done has a case of its own.
 """
 
+import random
 from typing import Any
 from uuid import UUID
 
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import delete
 
 from app.db import models as tables
+from app.db.engine import Database
 from app.domain.model import CaseStatus, EvaluationStatus, Role, Scope
 from tests.api import Api
 from tests.archive import set_by_hand
-from tests.world import Person, World, make_person, person_of
+from tests.bulk import archive, filled
+from tests.world import Person, World, make_person, make_world, person_of
 
 MUTATIONS = {
     "COMMENT": "addComment",
@@ -158,3 +163,34 @@ async def test_a_creator_who_has_lost_the_role_can_still_cancel(world: World, ap
     assert [action for action, promise in promises.items() if promise["allowed"]] == ["CANCEL"]
     assert promises["ACCEPT"]["code"] == "ROLE_REQUIRED"
     assert (await kept(api, world, world.bea, case_id, "CANCEL", status))["allowed"]
+
+
+# Shrinking would play hundreds of requests again and again.
+@settings(
+    max_examples=2,
+    deadline=None,
+    phases=[Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(seed=st.integers(0, 2**32))
+async def test_on_random_histories_too_what_is_available_is_what_the_mutation_does(
+    database: Database, api: Api, seed: int
+) -> None:
+    dice = random.Random(seed)
+    world = await make_world(database, restrict_to_assigned_reviewers=dice.random() < 0.5)
+    await filled(world, cases=40, actions=240, seed=seed)
+    people = await viewers(world)
+    cases = (await archive(database, world.account_id)).cases
+    ids = [case["id"] for case in cases for _ in range(1 if case["status"] == "CLOSED" else 5)]
+    met: dict[str, set[str | None]] = {action: set() for action in MUTATIONS}
+
+    for _ in range(120):
+        case_id, viewer = dice.choice(ids), dice.choice(list(people.values()))
+        promises, status = await promised(api, viewer, case_id)
+        # What was never allowed comes first; what is done moves the history on.
+        rare = [name for name, promise in promises.items() if promise["allowed"] and None not in met[name]]
+        action = dice.choice(rare or list(MUTATIONS))
+        assert await kept(api, world, viewer, case_id, action, status) == promises[action], action
+        met[action].add(promises[action]["code"])
+
+    assert all(None in codes and len(codes) > 1 for codes in met.values()), met
