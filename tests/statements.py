@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 _TABLE = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE) (\w+)")
-_NO_TABLE = re.compile(r"anon_\d+|json_each|OF")
-_told: ContextVar[list[str] | None] = ContextVar("told", default=None)
+_NO_TABLE = re.compile(r"anon_\d+|json_each|OF|server_keys")  # what a dump's transactions are numbered from
+_sent: ContextVar[list[str] | None] = ContextVar("sent", default=None)
 
 
 def outline(statement: str) -> str:
@@ -23,20 +23,29 @@ def outline(statement: str) -> str:
 
 
 def _note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-    told = _told.get()
+    sent = _sent.get()
     # BEGIN is no round trip on SQLite, and PostgreSQL's driver sends it unseen.
-    if told is not None and not statement.startswith("BEGIN"):
-        told.append(outline(statement))
+    if sent is not None and not statement.startswith("BEGIN"):
+        sent.append(statement)
+
+
+@contextmanager
+def sql() -> Iterator[list[str]]:
+    """Yield a list that fills with the statements, to whatever database."""
+    sent: list[str] = []
+    token = _sent.set(sent)
+    event.listen(Engine, "before_cursor_execute", _note)
+    try:
+        yield sent
+    finally:
+        event.remove(Engine, "before_cursor_execute", _note)
+        _sent.reset(token)
 
 
 @contextmanager
 def recorded() -> Iterator[list[str]]:
-    """Yield a list that fills with the outlines of the statements, to whatever database."""
+    """Yield a list that has the outlines of the statements once the block is left."""
     told: list[str] = []
-    token = _told.set(told)
-    event.listen(Engine, "before_cursor_execute", _note)
-    try:
+    with sql() as sent:
         yield told
-    finally:
-        event.remove(Engine, "before_cursor_execute", _note)
-        _told.reset(token)
+    told += map(outline, sent)

@@ -119,14 +119,14 @@ def test_every_mutation_carries_the_permission_of_its_action_and_it_runs_first()
     assert set(ACTIONS.values()) == set(ActionType)
 
 
-def test_every_query_asks_for_a_scope_but_those_that_look_at_what_they_find() -> None:
+def test_every_query_asks_for_a_scope_but_those_of_no_account_and_those_that_look_at_what_they_find() -> None:
     guarded = {
         name
         for name, field in fields_of("Query").items()
         if field.extensions and isinstance(field.extensions[-1], ReadPermission)
     }
 
-    assert fields_of("Query").keys() - guarded == {"viewer", "node", "nodes"}
+    assert fields_of("Query").keys() - guarded == {"viewer", "node", "nodes", "workflow", "labels"}
 
 
 def test_nothing_is_hooked_into_every_field_and_documents_are_parsed_and_validated_once() -> None:
@@ -144,7 +144,9 @@ def test_only_these_fields_of_things_are_code_and_the_others_are_attributes_or_r
         if not isinstance(field, Relation) and (field.base_resolver is not None or field.extensions)
     }
 
-    assert code == {"Case.actions", "Case.documents", "Case.availableActions", "Document.url"}
+    assert {name for name in code if not name.endswith("Label")} == {
+        *("Case.actions", "Case.documents", "Case.availableActions", "Case.eligibleReviewers", "Document.url"),
+    }
 
 
 @pytest.mark.parametrize("mutation", ACTIONS)
@@ -211,11 +213,11 @@ def test_every_list_is_a_connection_of_the_same_shape() -> None:
     connections = [type_ for type_ in objects() if type_.name.endswith("Connection")]
 
     for type_ in connections:
-        item = type_.name.removesuffix("Connection")
-        assert {name: str(field.type) for name, field in type_.fields.items()} == {
-            "edges": f"[{item}Edge!]!",
-            "nodes": f"[{item}!]!",
-            "pageInfo": "PageInfo!",
-            "totalCount": "Int!",
-        }
+        name = type_.name.removesuffix("Connection")
+        fields = {field_name: str(field.type) for field_name, field in type_.fields.items()}
+        assert fields == fields | {"edges": f"[{name}Edge!]!", "pageInfo": "PageInfo!", "totalCount": "Int!"}
+        edge = BUILT.type_map[f"{name}Edge"]
+        assert isinstance(edge, GraphQLObjectType)
+        assert (str(edge.fields["cursor"].type), fields["nodes"]) == ("String!", f"[{edge.fields['node'].type}]!")
+        assert fields.keys() - {"edges", "nodes", "pageInfo", "totalCount"} <= {"facets", "counts"}
     assert {type_.name for type_ in connections} >= {"CaseConnection", "UserConnection", "CaseActionConnection"}

@@ -4,7 +4,7 @@ The places are found by walking the schema, so that a new argument or input fiel
 token may see of its own account is in test_scopes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -52,14 +52,16 @@ class Place:
         return f"{self.type}.{self.field}({'.'.join(self.path)})"
 
 
-def ids_in(type_: GraphQLInputType, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], bool]]:
+def ids_in(
+    type_: GraphQLInputType, path: tuple[str, ...], within: frozenset[str] = frozenset()
+) -> Iterator[tuple[tuple[str, ...], bool]]:
     """Yield the way to each id in an argument or an input field, and whether a list of them is taken."""
     named = get_named_type(type_)
     if named.name == "ID":
         yield path, isinstance(get_nullable_type(type_), GraphQLList)
-    if isinstance(named, GraphQLInputObjectType):
+    if isinstance(named, GraphQLInputObjectType) and named.name not in within:
         for name, field in named.fields.items():
-            yield from ids_in(field.type, (*path, name))
+            yield from ids_in(field.type, (*path, name), within | {named.name})
 
 
 def places() -> list[Place]:
@@ -92,20 +94,29 @@ class Stranger:
         field = SCHEMA.type_map[place.type].fields[place.field]  # type: ignore[attr-defined]  # it is an object type
         argument = field.args[place.path[0]]
         others = [name for name, other in field.args.items() if is_required_argument(other) and other is not argument]
-        assert place.type in ("Query", "Mutation") and not others, f"teach this test to ask {place}"
+        assert place.type in WAYS and not others, f"teach this test to ask {place}"
+        variable = self.inputs.get(place.field, {}) if place.type == "Mutation" else {}
         if place.type == "Mutation":
-            *way, last = place.path[1:]
-            variable = inner = dict(self.inputs[place.field])
-            for name in way:
-                inner[name] = inner = dict(inner[name])
-            inner[last] = value
             selection = f"{{ case {{ id }} action {{ id }} {ERRORS} }}"
+        elif place.field in ("cases", "actions"):
+            selection = "{ totalCount nodes { id } }"
         else:
-            variable = value
             selection = "{ __typename }" if is_composite_type(get_named_type(field.type)) else ""
-        kind = "query" if place.type == "Query" else "mutation"
-        document = f"{kind}($v: {argument.type}) {{ {place.field}({place.path[0]}: $v) {selection} }}"
-        return document, {"v": variable}
+        kind = "mutation" if place.type == "Mutation" else "query"
+        asked = WAYS[place.type] % f"{place.field}({place.path[0]}: $v) {selection}"
+        return f"{kind}($v: {argument.type}) {{ {asked} }}", {"v": put(variable, place.path[1:], value)}
+
+
+# How a field of a type is reached.
+WAYS = {"Query": "%s", "Mutation": "%s", "Case": "cases(first: 100) { nodes { %s } }"}
+
+
+def put(variable: Any, path: Sequence[str], value: Any) -> Any:
+    """Return *variable* with *value* at the end of *path*."""
+    if not path:
+        return value
+    name, *rest = path
+    return {**variable, name: put(variable.get(name, {}), rest, value)}
 
 
 def seen(answer: httpx2.Response, id: str) -> tuple[int, bytes, dict[str, str]]:
@@ -175,11 +186,12 @@ async def test_each_id_of_another_account_answers_like_a_random_one_in_every_pla
     lesser = [
         await person_of(world.database, elsewhere.bea.id, scope) for scope in (Scope.CASES_READ, Scope.USERS_READ)
     ]
-    strangers = {"Query": [replace(stranger, token=person.token) for person in lesser], "Mutation": []}
+    askers = {"Mutation": [stranger]}
+    everybody = [stranger, *(replace(stranger, token=person.token) for person in lesser)]
     before = await contents(world.database)
 
     for place in places():
-        for asker in [stranger, *strangers[place.type]]:
+        for asker in askers.get(place.type, everybody):
             like_random = await asker.ask(place, str(uuid4()))
             assert like_random == await asker.ask(place, str(uuid4()))
             for table, id in ids:
@@ -205,6 +217,10 @@ def test_the_walk_finds_the_places_that_we_know_of() -> None:
         "Mutation.requestOverride(input.reviewerIds)",
         "Mutation.addComment(input.caseId)",
         "Mutation.closeCase(input.caseId)",
+        "Query.cases(filter.createdBy.in)",
+        "Query.cases(filter.waitingFor)",
+        "Query.actions(user)",
+        "Case.actions(user)",
     }
 
 

@@ -7,9 +7,10 @@ from uuid import UUID
 import strawberry
 
 from app.api.context import Info
-from app.api.selection import Nodes, attributes, selected
+from app.api.loaders import CaseKey
+from app.api.selection import Nodes, attributes, mentioned, selected
 from app.api.types import Case
-from app.db.repository.cases import case_with
+from app.db.repository.cases import cases_with
 from app.db.repository.history import case_as_of
 from app.db.rows import CaseRow
 from app.domain.errors import InvalidInput, Required
@@ -23,20 +24,20 @@ class AsOf:
     time: datetime | None = strawberry.field(default=None, description="At this time, with its offset from UTC.")
 
 
-def case_columns(nodes: Nodes) -> frozenset[str]:
-    """Return the columns that the selected fields of a case need."""
+def case_columns(nodes: Nodes, info: Info) -> frozenset[str]:
+    """Return the columns that the selected fields of a case need: all, if what belongs to it is asked for its case."""
+    if mentioned("case", nodes, info):
+        return EVERY_COLUMN
     return attributes(Case, nodes, EVERY_COLUMN) | {"id"}
 
 
 async def one_case(info: Info, which: UUID | int, as_of: AsOf | None) -> CaseRow | None:
     """Return the case with this id or number. Raises: InvalidInput, Required, about *as_of*."""
     context = info.context
-    account_id = context.actor.account_id
     if as_of is not None:
         return await _past(info, which, as_of)
-    names = case_columns(selected(info))
-    async with context.database.read() as connection:
-        row = await case_with(connection, account_id, which, names)
+    names = case_columns(selected(info), info)
+    row: CaseRow | None = await context.loaders.cases_with.load(CaseKey(which, names))
     if row is not None and names == EVERY_COLUMN:
         context.loaders.cases.prime(row.id, row)
     return row
@@ -51,5 +52,5 @@ async def _past(info: Info, which: UUID | int, as_of: AsOf) -> CaseRow | None:
         raise InvalidInput("asOf", "time")
     account_id = info.context.actor.account_id
     async with info.context.database.snapshot() as connection:
-        row = await case_with(connection, account_id, which, frozenset({"id"}))
+        (row,) = await cases_with(connection, account_id, [which], frozenset({"id"}))
         return None if row is None else await case_as_of(connection, account_id, row.id, as_of.seq, as_of.time)

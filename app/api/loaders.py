@@ -14,11 +14,19 @@ from app.db.engine import Database
 from app.db.repository import cases, documents, log, nodes, overrides, people, search
 from app.db.repository.log import Rows
 from app.db.repository.window import Window
+from app.db.rows import CaseRow
 from app.domain.words import Term
 from app.idempotency import Outcome
 from app.metrics import batches
 
 BatchFunction = Callable[..., Awaitable[Sequence[Any]]]
+
+
+class CaseKey(NamedTuple):
+    """The columns *names* of the case with this id or number."""
+
+    which: UUID | int
+    names: frozenset[str]
 
 
 class ActionsKey(NamedTuple):
@@ -75,6 +83,7 @@ class Loaders:
         self.users = self._loader(people.users_by_id)
         self.subjects = self._loader(cases.subjects_by_id)
         self.cases = self._loader(cases.cases_by_id)
+        self.cases_with = DataLoader(load_fn=self._load_cases_with)
         self.actions = self._loader(log.actions_by_id)
         self.comments = self._loader(log.comments_by_id)
         self.documents = self._loader(documents.documents_by_id)
@@ -102,6 +111,13 @@ class Loaders:
             self.overrides.prime(outcome.override.id, outcome.override, force=True)
         if outcome.subject is not None:
             self.subjects.prime(outcome.subject.id, outcome.subject, force=True)
+
+    async def _load_cases_with(self, keys: list[CaseKey]) -> Sequence[CaseRow | None]:
+        """Load cases with all columns that any of *keys* asks for, so that they are one statement."""
+        batches.labels(cases.cases_with.__name__).observe(len(keys))
+        names = frozenset[str]().union(*(key.names for key in keys))
+        async with self._database.read() as connection:
+            return await cases.cases_with(connection, self._account_id, [key.which for key in keys], names)
 
     def _loader(self, function: BatchFunction) -> DataLoader[UUID, Any]:
         async def load(ids: list[UUID]) -> Sequence[Any]:

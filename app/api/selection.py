@@ -24,6 +24,15 @@ def selected(info: Any, *path: str) -> Nodes:
     return nodes
 
 
+def mentioned(name: str, nodes: Nodes, info: Any) -> bool:
+    """Tell whether a field called *name* is selected anywhere below *nodes*."""
+    raw: GraphQLResolveInfo[Any] = info._raw_info  # noqa: SLF001
+    while nodes := _children((node for found in nodes.values() for node in found), raw):
+        if name in nodes:
+            return True
+    return False
+
+
 def _children(parents: Iterable[FieldNode], raw: GraphQLResolveInfo[Any]) -> dict[str, list[FieldNode]]:
     found: dict[str, list[FieldNode]] = {}
     seen: set[str] = set()

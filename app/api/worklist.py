@@ -220,7 +220,7 @@ async def case_page(info: Info, worklist: Worklist, arguments: PageArguments) ->
     window = arguments.window(kind, of_types(key_types(worklist)))
     wanted = selected(info)
     nodes = {**selected(info, "nodes"), **selected(info, "edges", "node")}
-    names = case_columns(nodes)
+    names = case_columns(nodes, info)
     async with context.database.read() as connection:
         places = await worklist_page(connection, worklist, window, names)
     if names == EVERY_COLUMN:

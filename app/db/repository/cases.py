@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
@@ -26,15 +26,22 @@ async def cases_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequen
     return in_order(ids, (CaseRow(*record) for record in await connection.execute(statement)))
 
 
-async def case_with(
-    connection: AsyncConnection, account_id: UUID, which: UUID | int, names: frozenset[str]
-) -> CaseRow | None:
-    """Return the case with this id or number, with the columns of *names* alone."""
+async def cases_with(
+    connection: AsyncConnection, account_id: UUID, which: Sequence[UUID | int], names: frozenset[str]
+) -> list[CaseRow | None]:
+    """Return for each id or number its case, with the columns of *names* alone."""
     case = tables.cases.c
-    statement = select(*(case[name] for name in sorted(names))).where(
-        case.account_id == account_id, case.id == which if isinstance(which, UUID) else case.number == which
-    )
-    return await first(connection, statement, partial(CaseRow, names))
+    ids = [item for item in which if isinstance(item, UUID)]
+    numbers = [item for item in which if isinstance(item, int)]
+    names |= {"id"} if not numbers else {"id", "number"}
+    found = [among(case.id, ids)] if ids else []
+    found += [case.number.in_(numbers)] if numbers else []
+    statement = select(*(case[name] for name in sorted(names))).where(case.account_id == account_id, or_(*found))
+    make = partial(CaseRow, names)
+    rows = [make(*record) for record in await connection.execute(statement)]
+    by_id = {row.id: row for row in rows}
+    by_number = {row.number: row for row in rows} if numbers else {}
+    return [by_id.get(item) if isinstance(item, UUID) else by_number.get(item) for item in which]
 
 
 class LockedCase(NamedTuple):

@@ -1,0 +1,86 @@
+"""What the screens of an SPA and of a phone cost: a fixed number of statements, and the columns that are shown.
+
+What the page of a worklist costs piece by piece is in test_statements.
+"""
+
+import re
+from collections import Counter
+from typing import Any
+
+from tests.api import Api
+from tests.statements import outline, recorded, sql
+from tests.test_statements import REVIEWERS, USERS, WHO, make_worklist
+from tests.world import World
+
+SCREEN = """query Worklist($first: Int!) {
+  viewer { user { displayName } rateLimit { remaining } }
+  cases(first: $first, filter: {status: {in: [OPEN, IN_PROGRESS, PENDING_REVIEW]}}, orderBy: [{field: UPDATED_AT}]) {
+    totalCount facets { statuses { status count } subjectStatuses { status count } } pageInfo { hasNextPage endCursor }
+    nodes { id reference title status statusLabel updatedAt
+      subject { label countryCode evaluationStatus }
+      actions(first: 5) { nodes { seq type typeLabel createdAt user { displayName }
+        comment { body documents { filename url } } override { status } } }
+      activeOverride { id requestedStatus assignedReviewers { displayName } }
+      availableActions { action allowed code message requiredInput statusAfter } } } }"""
+
+# One for each kind of thing.
+SCREEN_COSTS = [
+    WHO,
+    "SELECT cases",
+    "SELECT cases subjects",  # the facets, which give the total too
+    "SELECT subjects",
+    "SELECT case_actions",
+    "SELECT comments",
+    "SELECT documents",
+    "SELECT overrides",  # by id, those of the actions
+    "SELECT overrides",  # by case, those that wait
+    REVIEWERS,
+    USERS,
+]
+
+
+async def test_the_worklist_s_screen_costs_these_statements_for_1_case_and_for_100(world: World, api: Api) -> None:
+    await make_worklist(world, api)
+
+    async def screen(first: int) -> tuple[Counter[str], list[dict[str, Any]]]:
+        with recorded() as told:
+            data = await api.run(world.carl.token, SCREEN, {"first": first})
+        assert data["cases"]["totalCount"] == 100
+        assert len(data["cases"]["nodes"]) == first
+        return Counter(told), data["cases"]["nodes"]
+
+    await screen(100)  # the first link to a file of a new gateway makes the key for all of them
+    costs = {first: (await screen(first))[0] for first in (1, 50, 100)}
+    _, cases = await screen(50)
+
+    assert costs == {first: Counter(SCREEN_COSTS) for first in costs}
+    assert all(len(case["actions"]["nodes"]) >= 4 and case["activeOverride"] for case in cases)
+    assert any(row["comment"]["documents"] for case in cases for row in case["actions"]["nodes"] if row["comment"])
+
+
+async def test_four_fields_of_a_case_are_one_statement_of_the_columns_that_they_need(world: World, api: Api) -> None:
+    case = (await world.open_case()).case
+    needed = {
+        "{ id reference title status }": {"id", "number", "title", "status"},
+        "{ status version updatedAt headHash }": {"id", "status", "version", "updated_at", "head_hash"},
+        "{ ...Four } } fragment Four on Case { title ... @include(if: true) { status description createdAt }": {
+            *("id", "title", "status", "description", "created_at")
+        },
+    }
+    for shown, columns in needed.items():
+        with sql() as sent:
+            await api.run(world.ada.token, f'{{ case(id: "{case.id}") {shown} }}')
+
+        who, read = sent
+        assert (outline(who), outline(read)) == (WHO, "SELECT cases")
+        assert set(re.findall(r"cases\.(\w+)", read.split("FROM")[0])) == columns
+
+
+async def test_a_page_of_four_fields_reads_no_other_columns_but_what_it_is_sorted_by(world: World, api: Api) -> None:
+    await world.open_case()
+
+    with sql() as sent:
+        await api.run(world.ada.token, "{ cases { nodes { id reference title status } } }")
+
+    _, read = sent
+    assert set(re.findall(r"cases\.(\w+)", read.split("FROM")[0])) == {"id", "number", "title", "status"}
