@@ -124,7 +124,7 @@ cases = Table(
     Column("head_hash", String(64), nullable=False),
     UniqueConstraint("account_id", "number"),
     Index(None, "subject_id"),
-    Index(None, "account_id", "status", "number"),
+    Index(None, "account_id", "status", "number", postgresql_include=["subject_id"]),
     Index(None, "account_id", "created_by_id", "number"),
     Index(None, "account_id", "created_at", "id"),
     Index(None, "account_id", "updated_at", "id"),

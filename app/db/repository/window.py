@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Table, and_, false, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Table, and_, false, func, literal, or_, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.rows import Row
@@ -78,32 +78,77 @@ def windowed(statement: Select[Any], columns: Sequence[ColumnElement[Any] | Key]
     Read backward, the rows come in the opposite order: see `in_list_order`.
     """
     keys = [item if isinstance(item, Key) else Key(item) for item in columns]
-    if window.after is not None:
-        statement = statement.where(_beyond(keys, window.after))
-    if window.before is not None:
-        statement = statement.where(_beyond([key.reversed() for key in keys], window.before))
+    far, near = ("before", "after") if window.backward else ("after", "before")
+    opposite = [key.reversed() for key in keys]
     if window.backward:
-        keys = [key.reversed() for key in keys]
-    return statement.order_by(*(key.order for key in keys)).limit(window.limit)
+        keys, opposite = opposite, keys
+    end, start = getattr(window, near), getattr(window, far)
+    if end is not None:
+        statement = statement.where(or_(*_beyond(opposite, end)))
+    if start is not None:
+        return _one_after_another(statement, keys, _beyond(keys, start), window.limit)
+    return _one_after_another(statement, keys, _stretches(keys[0]), window.limit)
 
 
-def _beyond(keys: Sequence[Key], edge: tuple[Any, ...]) -> ColumnElement[bool]:
-    """Return the condition that a row comes after *edge*.
+def _stretches(key: Key) -> list[ColumnElement[bool]]:
+    """Return the conditions of the parts that a whole list has in an index, where a null is the least."""
+    if not key.nullable or key.ends_in_nulls == key.descending:
+        return []
+    without, within = key.column.is_(None), key.column.is_not(None)
+    return [within, without] if key.ends_in_nulls else [without, within]
 
-    Keys that go the same way are compared as one row, for which both engines seek in an index. Others can't be: there
-    the first key alone is a bound to seek by, and what lies at the bound is sifted.
+
+def _beyond(keys: Sequence[Key], edge: tuple[Any, ...]) -> list[ColumnElement[bool]]:
+    """Return the conditions of which one holds for a row that comes after *edge*; rows of the first come first.
+
+    Keys that go the same way are compared as one row, for which both engines seek in an index. Those without a value
+    are another stretch of the index. Keys of different directions can't be sought: there the first key alone is a
+    bound to seek by, and what lies at the bound is sifted.
     """
+    (first, value), rest = (keys[0], edge[0]), keys[1:]
     directions = {key.descending for key in keys}
-    if len(directions) == 1 and len(keys) > 1 and not any(key.nullable for key in keys):
-        row = tuple_(*(key.column for key in keys))
-        bound = tuple_(*(literal(value, key.column.type) for key, value in zip(keys, edge, strict=True)))
-        return row < bound if keys[0].descending else row > bound
+    if len(directions) > 1 or any(key.nullable for key in rest):
+        return [_sifted(keys, edge)]
+    if not first.nullable:
+        return [_row_after(keys, edge)]
+    without: ColumnElement[bool] = first.column.is_(None)
+    within = [_row_after(keys, edge)] if value is not None else []
+    if value is None:
+        without = and_(without, _row_after(rest, edge[1:])) if rest else false()
+    if first.ends_in_nulls:
+        return [*within, without]
+    return within or [without, first.column.is_not(None)]
+
+
+def _row_after(keys: Sequence[Key], edge: tuple[Any, ...]) -> ColumnElement[bool]:
+    row = tuple_(*(key.column for key in keys))
+    bound = tuple_(*(literal(value, key.column.type) for key, value in zip(keys, edge, strict=True)))
+    return row < bound if keys[0].descending else row > bound
+
+
+def _sifted(keys: Sequence[Key], edge: tuple[Any, ...]) -> ColumnElement[bool]:
     (first, value), *rest = zip(keys, edge, strict=True)
     after = first.comes_after(value)
     if not rest:
         return after
     equal = first.equals(value)
-    return and_(or_(after, equal), or_(after, and_(equal, _beyond(keys[1:], edge[1:]))))
+    return and_(or_(after, equal), or_(after, and_(equal, _sifted(keys[1:], edge[1:]))))
+
+
+def _one_after_another(
+    statement: Select[Any], keys: Sequence[Key], conditions: Sequence[ColumnElement[bool]], limit: int
+) -> Select[Any]:
+    """Return the first *limit* rows of *statement* by the *keys*, looked for under each of the *conditions* alone."""
+    if len(conditions) < 2:
+        return statement.where(*conditions).order_by(*(key.order for key in keys)).limit(limit)
+    named = [key.column.label(f"key_{index}") for index, key in enumerate(keys)]
+    # Within a part nulls are not mixed with values, so that the order is the index's wherever they go.
+    order = [replace(key, nulls_last=None).order for key in keys]
+    ordered = statement.add_columns(*named).order_by(*order).limit(limit)
+    parts = union_all(*(select(ordered.where(condition).subquery()) for condition in conditions)).subquery()
+    found = list(parts.c)
+    outer = [replace(key, column=column) for key, column in zip(keys, found[-len(keys) :], strict=True)]
+    return select(*found[: -len(keys)]).order_by(*(key.order for key in outer)).limit(limit)
 
 
 def in_list_order(rows: list[T], window: Window) -> list[T]:
