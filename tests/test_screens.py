@@ -5,8 +5,10 @@ What the page of a worklist costs piece by piece is in test_statements.
 
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
+from app.domain.model import CaseStatus
 from tests.api import Api
 from tests.statements import outline, recorded, sql
 from tests.test_statements import REVIEWERS, USERS, WHO, make_worklist
@@ -84,3 +86,15 @@ async def test_a_page_of_four_fields_reads_no_other_columns_but_what_it_is_sorte
 
     _, read = sent
     assert set(re.findall(r"cases\.(\w+)", read.split("FROM")[0])) == {"id", "number", "title", "status"}
+
+
+async def test_the_readme_s_worklist_answers(world: World, api: Api) -> None:
+    await world.case_in(CaseStatus.PENDING_REVIEW)
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    query = readme[readme.index("    query Worklist") : readme.index("- **Lists**")]
+
+    data = await api.run(world.rosa.token, query, {"search": "iban"})
+
+    (edge,) = data["cases"]["edges"]
+    assert "".join(part["text"] for part in edge["match"]["snippet"] if part["highlighted"]) == "IBAN"
+    assert [item["reasons"] for item in data["viewer"]["inbox"]["edges"]] == [["DECIDE"]]
