@@ -14,6 +14,7 @@ from app.domain.commands import AddComment, OpenCase, SubjectDetails
 from app.domain.model import SubjectType
 from app.domain.words import fold, snippet, terms
 from tests.api import Api
+from tests.documents import uploaded
 from tests.world import World, make_world
 
 SEARCH = """query($search: String, $first: Int, $after: String) { cases(search: $search, first: $first, after: $after) {
@@ -63,6 +64,17 @@ async def test_each_kind_of_text_is_found_and_the_weightiest_comes_first(world: 
     ]
     assert (await found(world, api, "CASE-000005"))[0] == str(titled)
     assert await found(world, api, "000004") == await found(world, api, "case 4") == [str(labelled)]
+
+
+async def test_a_document_is_found_by_its_name_once_it_is_attached(world: World, api: Api) -> None:
+    case_id = await open_case(world, "-")
+    document = UUID(await uploaded(api, world.carl.token, filename="Relevé d’identité.txt"))
+    assert await found(world, api, "releve identite") == []
+
+    await world.do(world.carl, AddComment(case_id=case_id, comment="-", document_ids=(document,)))
+
+    (edge,) = (await api.run(world.ada.token, SEARCH, {"search": "releve ident"}))["cases"]["edges"]
+    assert edge["match"] == {"field": "DOCUMENT", "snippet": pieces("*Relevé", " d’", "*identité", ".txt")}
 
 
 def pieces(*texts: str) -> list[dict[str, Any]]:
