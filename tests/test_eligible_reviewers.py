@@ -12,7 +12,7 @@ from tests.world import World, make_person, make_world, person_of
 
 CANDIDATES = """query($id: ID!, $first: Int, $after: String, $only: Boolean! = false) { case(id: $id) {
     eligibleReviewers(first: $first, after: $after, onlyEligible: $only) { totalCount
-        nodes { eligible code message user { id displayName } } pageInfo { hasNextPage endCursor } } } }"""
+        edges { eligible code message node { id displayName } } pageInfo { hasNextPage endCursor } } } }"""
 
 
 async def candidates(api: Api, token: str, case_id: str, **variables: Any) -> Any:
@@ -29,12 +29,12 @@ async def test_each_person_is_told_as_the_mutation_would_answer(world: World, ap
 
     for viewer in (world.ada, world.bea):
         case_id = str((await world.open_case()).case.id)
-        found = (await candidates(api, viewer.token, case_id, first=100))["nodes"]
+        found = (await candidates(api, viewer.token, case_id, first=100))["edges"]
         for candidate in found:
             asked = {
                 "caseId": case_id,
                 "requestedStatus": "FAVORABLE",
-                "reviewerIds": [candidate["user"]["id"]],
+                "reviewerIds": [candidate["node"]["id"]],
                 "reason": "Sure.",
             }
             document = """mutation($input: RequestOverrideInput!) { requestOverride(input: $input) {
@@ -44,7 +44,7 @@ async def test_each_person_is_told_as_the_mutation_would_answer(world: World, ap
             assert data["requestOverride"]["errors"] == told
             if candidate["eligible"]:
                 await api.act(viewer.token, "cancelOverride", {"caseId": case_id})
-            codes[viewer.id, candidate["user"]["displayName"]] = candidate["code"]
+            codes[viewer.id, candidate["node"]["displayName"]] = candidate["code"]
 
     nobody = dict.fromkeys(["Ada", "Carl", "Aldo", "Gone", "Nina"], "INVALID_REVIEWER")
     reviewers = dict.fromkeys(["Rosa", "Rolf", "Bea"])
@@ -67,8 +67,8 @@ async def test_those_who_may_be_asked_can_be_paged_alone(world: World, api: Api)
         after = page["pageInfo"]["endCursor"]
         page = await candidates(api, world.bea.token, case_id, only=True, first=2, after=after)
         assert page["totalCount"] == 6
-        assert all(candidate["eligible"] for candidate in page["nodes"])
-        names += [candidate["user"]["displayName"] for candidate in page["nodes"]]
+        assert all(candidate["eligible"] for candidate in page["edges"])
+        names += [candidate["node"]["displayName"] for candidate in page["edges"]]
 
     assert not page["pageInfo"]["hasNextPage"]
     assert sorted(names) == ["Reviewer0", "Reviewer1", "Reviewer2", "Reviewer3", "Rolf", "Rosa"]
@@ -77,7 +77,7 @@ async def test_those_who_may_be_asked_can_be_paged_alone(world: World, api: Api)
 async def test_people_are_read_once_for_a_page_of_cases(world: World, api: Api) -> None:
     for _ in range(5):
         await world.open_case()
-    candidates_of = "eligibleReviewers(first: 3) { nodes { eligible user { displayName roles } } }"
+    candidates_of = "eligibleReviewers(first: 3) { nodes { displayName roles } edges { eligible } }"
 
     with recorded() as told:
         data = await api.run(world.ada.token, f"{{ cases(first: 5) {{ nodes {{ {candidates_of} }} }} }}")

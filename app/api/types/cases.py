@@ -14,7 +14,7 @@ from app.api.types.log import CaseAction
 from app.api.types.nodes import Node
 from app.api.types.overrides import Override
 from app.api.types.people import User
-from app.api.types.reviewers import ReviewerCandidate, eligible_reviewers
+from app.api.types.reviewers import ReviewerConnection, eligible_reviewers
 from app.api.types.subjects import Subject
 from app.db.repository.history import PastCaseRow
 from app.db.rows import CaseRow
@@ -65,7 +65,7 @@ class Case(Node):
         "What the viewer may do now, and if not, why: what the mutations would answer. Of a case as it stood: none.",
         ("id", "subject_id", "status"),
     )
-    eligible_reviewers: Connection[ReviewerCandidate] | None = computed(
+    eligible_reviewers: ReviewerConnection | None = computed(
         eligible_reviewers,
         "People whom the viewer may ask to decide on an override, and for others why not. Needs the scope users_read.",
         ("id",),

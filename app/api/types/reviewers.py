@@ -10,7 +10,7 @@ from app.api.context import Info
 from app.api.enums import ErrorCode, Feature, Scope
 from app.api.fields import described
 from app.api.loaders import CandidatesKey
-from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments, of_types
+from app.api.pagination import After, Before, CursorKind, First, Last, Page, PageArguments, PageInfo, of_types
 from app.api.types.people import User
 from app.db.rows import CaseRow, UserRow
 from app.domain.model import Candidate
@@ -19,25 +19,35 @@ from app.domain.workflow import check_reviewers
 
 
 @strawberry.type(description="Somebody whom the viewer might ask to decide on an override.")
-class ReviewerCandidate:
-    user: User = described("The person.")
+class ReviewerEdge:
+    node: User = described("The person.")
+    cursor: str = described("Their place in the list, for `after` and `before`.")
     eligible: bool = described("Whether they may be asked.")
     code: ErrorCode | None = described("Why not: what requestOverride would answer.")
     message: str | None = described("Why not, in the language of the request.")
 
 
-class CandidatePage(Page[UserRow]):
-    """A page of people as candidates."""
+@strawberry.type(description="A page of people whom the viewer might ask to decide on an override.")
+class ReviewerConnection:
+    edges: list[ReviewerEdge] = described("The people with whether they may be asked.")
+    nodes: list[User] = described("The people.")
+    page_info: PageInfo = described("Where this page lies in the list.")
+    total_count: int = described("How many people there are in all; counted only when asked for.")
+
+
+class ReviewerPage(Page[UserRow]):
+    """A page of people as reviewers; stands for a `ReviewerConnection`."""
 
     def __init__(self, *arguments: Any, info: Info) -> None:
         super().__init__(*arguments)
         self._context = info.context
 
-    def node(self, item: UserRow) -> ReviewerCandidate:
+    def edge(self, item: UserRow) -> Any:
         candidate = Candidate(item.id, item.active, frozenset(item.roles))
         refusals = check_reviewers(self._context.actor, [item.id], {item.id: candidate})
-        return ReviewerCandidate(
-            user=cast(User, item),
+        return ReviewerEdge(
+            node=cast(User, item),
+            cursor=self.cursor(item),
             eligible=not refusals,
             code=refusals[0].code if refusals else None,
             message=self._context.message(refusals[0]) if refusals else None,
@@ -54,7 +64,7 @@ async def eligible_reviewers(
     last: Last = None,
     after: After = None,
     before: Before = None,
-) -> Connection[ReviewerCandidate] | None:
+) -> ReviewerConnection | None:
     """Return a page of the account's people, by whether the viewer may ask them."""
     context = info.context
     permit_reading(context.actor, Scope.USERS_READ, Feature.CASES)
@@ -68,5 +78,5 @@ async def eligible_reviewers(
     async def count() -> int:
         return await context.count_candidates(asking)
 
-    page = CandidatePage(people, arguments, kind, lambda row: (row.created_at, row.id), count, info=info)
-    return cast(Connection[ReviewerCandidate], page)
+    page = ReviewerPage(people, arguments, kind, lambda row: (row.created_at, row.id), count, info=info)
+    return cast(ReviewerConnection, page)

@@ -1,0 +1,59 @@
+// What graphql-eslint says of the schema and of the sample's operations, by its recommended rules and those of Relay.
+
+import graphql from '@graphql-eslint/eslint-plugin'
+
+const parser = {
+  parser: graphql.parser,
+  parserOptions: { graphQLConfig: { schema: 'schema.graphql', documents: 'src/**/*.jsx' } },
+}
+
+// These have no identity of their own: they are parts of an answer, counts, words, or the law.
+const withoutId = {
+  suffixes: ['Connection', 'Count', 'Edge', 'Error', 'Payload'],
+  types: [
+    'AvailableAction',
+    'CaseFacets',
+    'Label',
+    'PageInfo',
+    'RateLimit',
+    'SearchMatch',
+    'TextPiece',
+    'Viewer',
+    'Workflow',
+    'WorkflowAction',
+    'WorkflowOutcome',
+    'WorkflowState',
+  ],
+}
+
+const schema = {
+  ...graphql.configs['flat/schema-recommended'].rules,
+  ...graphql.configs['flat/schema-relay'].rules,
+  '@graphql-eslint/strict-id-in-types': ['error', { exceptions: withoutId }],
+  // Connections have `nodes` beside `edges`, and short lists, as of errors or reviewers, have no pages.
+  '@graphql-eslint/relay-edge-types': [
+    'error',
+    { withEdgeSuffix: true, shouldImplementNode: true, listTypeCanWrapOnlyEdgeType: false },
+  ],
+}
+
+const operations = {
+  ...graphql.configs['flat/operations-recommended'].rules,
+  // Relay's compiler knows its own directives, prescribes names as of WorklistQuery and Worklist_query, and sees to the
+  // arguments of fragments.
+  '@graphql-eslint/known-directives': 'off',
+  '@graphql-eslint/naming-convention': 'off',
+  '@graphql-eslint/no-undefined-variables': 'off',
+}
+
+export default [
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+  {
+    files: ['src/**/*.jsx'],
+    processor: graphql.processor,
+    languageOptions: { parserOptions: { ecmaFeatures: { jsx: true } } },
+  },
+  { files: ['**/*.graphql'], languageOptions: parser, plugins: { '@graphql-eslint': graphql } },
+  { files: ['schema.graphql'], rules: schema },
+  { files: ['src/**/*.graphql'], rules: operations },
+]
