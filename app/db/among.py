@@ -1,6 +1,8 @@
 """`among(column, ids)`: the column is one of the ids, as one parameter whatever their number.
 
 One text of SQL for every batch keeps the caches of prepared statements small; an IN list has a text for each length.
+`of_account(column, account_id)` goes with it: SQLite can't know how few ids there are, and would look through all
+that the account has.
 """
 
 import json
@@ -8,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, ColumnElement, Dialect, Text, TypeDecorator, Uuid, bindparam
+from sqlalchemy import Boolean, ColumnElement, Dialect, Text, TypeDecorator, Uuid, bindparam, literal
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -52,3 +54,25 @@ def _array(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
 def _json(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
     column, ids = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({ids}))"  # noqa: S608  # a parameter's name
+
+
+class _Sifted(FunctionElement[UUID]):
+    """A column that rows are checked by, and never looked for."""
+
+    inherit_cache = True
+
+
+def of_account(column: ColumnElement[UUID], account_id: UUID) -> ColumnElement[bool]:
+    """Return the condition that a row that was found by its id is the account's."""
+    return _Sifted(column) == literal(account_id, column.type)
+
+
+@compiles(_Sifted, "postgresql")
+def _itself(element: _Sifted, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)
+
+
+@compiles(_Sifted, "sqlite")
+def _no_index(element: _Sifted, compiler: SQLCompiler, **kw: Any) -> str:
+    # https://www.sqlite.org/optoverview.html, section "Disqualifying WHERE Clause Terms Using Unary +"
+    return f"+{compiler.process(element.clauses, **kw)}"

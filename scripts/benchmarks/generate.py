@@ -342,9 +342,13 @@ async def make_people(database: Database, account_id: UUID, number: int = 20) ->
 
 async def analyze(database: Database) -> None:
     """Let the engine's planner know how much there is of what."""
-    async with database.writer.connect() as connection:
+    if database.is_sqlite:
+        async with database.write() as connection:
+            await connection.execute(text("ANALYZE"))
+        return
+    async with database.writer.connect() as connection:  # VACUUM begins no transaction
         autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await autocommit.execute(text("ANALYZE" if database.is_sqlite else "VACUUM ANALYZE"))
+        await autocommit.execute(text("VACUUM ANALYZE"))
 
 
 async def main(url: str, cases: int, actions: int) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
-from app.db.among import among
+from app.db.among import among, of_account
 from app.db.repository.window import first, in_order
 from app.db.rows import CaseRow, SubjectRow, columns, partial
 
@@ -17,12 +17,14 @@ _SUBJECT = columns(SubjectRow, tables.subjects)
 
 
 async def subjects_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[SubjectRow | None]:
-    statement = select(*_SUBJECT).where(tables.subjects.c.account_id == account_id, among(tables.subjects.c.id, ids))
+    statement = select(*_SUBJECT).where(
+        of_account(tables.subjects.c.account_id, account_id), among(tables.subjects.c.id, ids)
+    )
     return in_order(ids, (SubjectRow(*record) for record in await connection.execute(statement)))
 
 
 async def cases_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[CaseRow | None]:
-    statement = select(*_CASE).where(tables.cases.c.account_id == account_id, among(tables.cases.c.id, ids))
+    statement = select(*_CASE).where(of_account(tables.cases.c.account_id, account_id), among(tables.cases.c.id, ids))
     return in_order(ids, (CaseRow(*record) for record in await connection.execute(statement)))
 
 
@@ -34,9 +36,9 @@ async def cases_with(
     ids = [item for item in which if isinstance(item, UUID)]
     numbers = [item for item in which if isinstance(item, int)]
     names |= {"id"} if not numbers else {"id", "number"}
-    found = [among(case.id, ids)] if ids else []
-    found += [case.number.in_(numbers)] if numbers else []
-    statement = select(*(case[name] for name in sorted(names))).where(case.account_id == account_id, or_(*found))
+    found = [and_(of_account(case.account_id, account_id), among(case.id, ids))] if ids else []
+    found += [and_(case.account_id == account_id, case.number.in_(numbers))] if numbers else []
+    statement = select(*(case[name] for name in sorted(names))).where(or_(*found))
     make = partial(CaseRow, names)
     rows = [make(*record) for record in await connection.execute(statement)]
     by_id = {row.id: row for row in rows}

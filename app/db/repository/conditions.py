@@ -10,7 +10,7 @@ from operator import eq, ge, gt, le, lt
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, not_, or_, select, true
 
 from app.db import models as tables
 from app.db.among import among
@@ -119,22 +119,24 @@ def _of_subject(condition: Comparison) -> ColumnElement[bool]:
     return found.exists()
 
 
-def _overrides(*, pending: bool) -> Select[Any]:
-    override = tables.overrides.c
-    found = select(override.id).where(override.case_id == tables.cases.c.id)
-    return found.where(override.status == OverrideStatus.PENDING) if pending else found
-
-
 def _of_request(condition: Comparison) -> ColumnElement[bool]:
-    column = tables.overrides.c.requested_status
-    return _overrides(pending=True).where(_compared(column, condition)).exists()
+    override = tables.overrides.c
+    found = select(override.id).where(
+        override.case_id == tables.cases.c.id,
+        override.status == OverrideStatus.PENDING,
+        _compared(override.requested_status, condition),
+    )
+    return found.exists()
 
 
 def _asked(*, pending: bool) -> Callable[[Comparison], ColumnElement[bool]]:
+    """Return the condition on those who were asked: a list that is made once, from what they were asked about."""
+
     def place(condition: Comparison) -> ColumnElement[bool]:
-        link = tables.override_reviewers.c
-        asked = _overrides(pending=pending).join(tables.override_reviewers, link.override_id == tables.overrides.c.id)
-        return asked.where(_compared(link.reviewer_id, condition)).exists()
+        link, override = tables.override_reviewers.c, tables.overrides.c
+        asked = select(override.case_id).join(tables.override_reviewers, link.override_id == override.id)
+        asked = asked.where(_compared(link.reviewer_id, condition))
+        return tables.cases.c.id.in_(asked.where(override.status == OverrideStatus.PENDING) if pending else asked)
 
     return place
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
-from app.db.among import among
+from app.db.among import among, of_account
 from app.db.repository.window import Window, count, first, grouped, in_order
 from app.db.rows import DocumentRow, columns
 
@@ -24,7 +24,7 @@ async def documents_by_id(
 ) -> list[DocumentRow | None]:
     """Return attached documents; one that is not attached yet is only its uploader's."""
     statement = select(*_DOCUMENT).where(
-        _COLUMN.account_id == account_id, among(_COLUMN.id, ids), _COLUMN.comment_id.is_not(None)
+        of_account(_COLUMN.account_id, account_id), among(_COLUMN.id, ids), _COLUMN.comment_id.is_not(None)
     )
     return in_order(ids, (DocumentRow(*record) for record in await connection.execute(statement)))
 
@@ -35,7 +35,7 @@ async def documents_by_comment(
     """Return for each comment its documents, in the order in which they were attached."""
     statement = (
         select(*_DOCUMENT)
-        .where(_COLUMN.account_id == account_id, among(_COLUMN.comment_id, comment_ids))
+        .where(of_account(_COLUMN.account_id, account_id), among(_COLUMN.comment_id, comment_ids))
         .order_by(_COLUMN.comment_id, _COLUMN.position)
     )
     rows = (DocumentRow(*record) for record in await connection.execute(statement))
@@ -53,7 +53,7 @@ async def documents_by_case(
         partition_by=_COLUMN.case_id, order_by=_COLUMN.id.asc() if window.backward else _COLUMN.id.desc()
     )
     ranked = select(*_DOCUMENT, rank.label("rank")).where(
-        _COLUMN.account_id == account_id, among(_COLUMN.case_id, case_ids), *_by(until)
+        of_account(_COLUMN.account_id, account_id), among(_COLUMN.case_id, case_ids), *_by(until)
     )
     if window.after is not None:
         ranked = ranked.where(_COLUMN.id < window.after[0])
@@ -80,7 +80,7 @@ async def document_counts(
 ) -> list[int]:
     statement = (
         select(_COLUMN.case_id, func.count())
-        .where(_COLUMN.account_id == account_id, among(_COLUMN.case_id, case_ids), *_by(until))
+        .where(of_account(_COLUMN.account_id, account_id), among(_COLUMN.case_id, case_ids), *_by(until))
         .group_by(_COLUMN.case_id)
     )
     counts: dict[UUID, int] = {record[0]: record[1] for record in await connection.execute(statement)}

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
-from app.db.among import among
+from app.db.among import among, of_account
 from app.db.position import SafePosition
 from app.db.repository.window import Key, Window, count, grouped, in_list_order, in_order, windowed
 from app.db.rows import ActionRow, CommentRow, columns
@@ -22,7 +22,7 @@ _COMMENT = columns(CommentRow, tables.comments)
 
 async def actions_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[ActionRow | None]:
     statement = select(*_ACTION).where(
-        tables.case_actions.c.account_id == account_id, among(tables.case_actions.c.id, ids)
+        of_account(tables.case_actions.c.account_id, account_id), among(tables.case_actions.c.id, ids)
     )
     return in_order(ids, (ActionRow(*record) for record in await connection.execute(statement)))
 
@@ -64,7 +64,7 @@ async def actions_by_case(
         partition_by=column.case_id, order_by=column.seq.asc() if window.backward else column.seq.desc()
     )
     ranked = select(*_ACTION, rank.label("rank")).where(
-        column.account_id == account_id, among(column.case_id, case_ids), *rows.conditions()
+        of_account(column.account_id, account_id), among(column.case_id, case_ids), *rows.conditions()
     )
     if window.after is not None:
         ranked = ranked.where(column.seq < window.after[0])
@@ -84,7 +84,7 @@ async def action_counts(
     column = tables.case_actions.c
     statement = (
         select(column.case_id, func.count())
-        .where(column.account_id == account_id, among(column.case_id, case_ids), *rows.conditions())
+        .where(of_account(column.account_id, account_id), among(column.case_id, case_ids), *rows.conditions())
         .group_by(column.case_id)
     )
     counts: dict[UUID, int] = {record[0]: record[1] for record in await connection.execute(statement)}
@@ -133,7 +133,9 @@ async def actions_since(
 
 
 async def comments_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[CommentRow | None]:
-    statement = select(*_COMMENT).where(tables.comments.c.account_id == account_id, among(tables.comments.c.id, ids))
+    statement = select(*_COMMENT).where(
+        of_account(tables.comments.c.account_id, account_id), among(tables.comments.c.id, ids)
+    )
     return in_order(ids, (CommentRow(*record) for record in await connection.execute(statement)))
 
 

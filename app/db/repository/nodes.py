@@ -7,7 +7,7 @@ from sqlalchemy import Table, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
-from app.db.among import among
+from app.db.among import among, of_account
 
 _NODES: Mapping[str, Table] = {
     "User": tables.users,
@@ -28,7 +28,7 @@ async def kinds_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequen
     found = union_all(
         *(
             select(table.c.id, literal(kind).label("kind")).where(
-                table.c.account_id == account_id, among(table.c.id, ids), *_VISIBLE.get(kind, ())
+                of_account(table.c.account_id, account_id), among(table.c.id, ids), *_VISIBLE.get(kind, ())
             )
             for kind, table in _NODES.items()
         )

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
-from app.db.among import among
+from app.db.among import among, of_account
 from app.db.repository.window import first, grouped, in_order
 from app.db.rows import OverrideRow, columns
 from app.domain.model import OverrideStatus
@@ -18,7 +18,9 @@ _OVERRIDE = columns(OverrideRow, tables.overrides)
 async def overrides_by_id(
     connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]
 ) -> list[OverrideRow | None]:
-    statement = select(*_OVERRIDE).where(tables.overrides.c.account_id == account_id, among(tables.overrides.c.id, ids))
+    statement = select(*_OVERRIDE).where(
+        of_account(tables.overrides.c.account_id, account_id), among(tables.overrides.c.id, ids)
+    )
     return in_order(ids, (OverrideRow(*record) for record in await connection.execute(statement)))
 
 
@@ -28,7 +30,7 @@ async def overrides_by_case(
     """Return for each case its tables.overrides, newest first."""
     statement = (
         select(*_OVERRIDE)
-        .where(tables.overrides.c.account_id == account_id, among(tables.overrides.c.case_id, case_ids))
+        .where(of_account(tables.overrides.c.account_id, account_id), among(tables.overrides.c.case_id, case_ids))
         .order_by(tables.overrides.c.created_at.desc(), tables.overrides.c.id.desc())
     )
     return grouped(case_ids, (OverrideRow(*record) for record in await connection.execute(statement)), "case_id")
@@ -38,7 +40,7 @@ async def pending_overrides_by_case(
     connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID]
 ) -> list[OverrideRow | None]:
     statement = select(*_OVERRIDE).where(
-        tables.overrides.c.account_id == account_id,
+        of_account(tables.overrides.c.account_id, account_id),
         among(tables.overrides.c.case_id, case_ids),
         tables.overrides.c.status == OverrideStatus.PENDING,
     )

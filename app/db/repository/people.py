@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
-from app.db.among import among
+from app.db.among import among, of_account
 from app.db.repository.window import Window, count, in_order, windowed
 from app.db.rows import AccountRow, UserRow, columns
 from app.domain.model import Candidate, Role
@@ -30,7 +30,7 @@ async def users_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequen
     statement = (
         select(*_USER, tables.user_roles.c.role)
         .outerjoin(tables.user_roles, tables.user_roles.c.user_id == tables.users.c.id)
-        .where(tables.users.c.account_id == account_id, among(tables.users.c.id, ids))
+        .where(of_account(tables.users.c.account_id, account_id), among(tables.users.c.id, ids))
     )
     return in_order(ids, _with_roles(await connection.execute(statement)))
 
@@ -111,7 +111,7 @@ async def reviewers_by_override(
         select(link.override_id, *_USER, tables.user_roles.c.role)
         .join(tables.users, tables.users.c.id == link.reviewer_id)
         .outerjoin(tables.user_roles, tables.user_roles.c.user_id == tables.users.c.id)
-        .where(tables.users.c.account_id == account_id, among(link.override_id, override_ids))
+        .where(of_account(tables.users.c.account_id, account_id), among(link.override_id, override_ids))
         .order_by(link.override_id, link.position)
     )
     lines: dict[UUID, list[Any]] = {}

@@ -29,7 +29,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.db import models as tables
-from app.db.among import among
+from app.db.among import among, of_account
 from app.db.rows import CaseRow
 from app.domain.model import SearchField
 from app.domain.words import Term
@@ -107,7 +107,7 @@ async def matches_by_case(
     """Return for each case the text that weighs most of those with any of *terms*, the first one among equals."""
     rank = func.row_number().over(partition_by=_TEXT.case_id, order_by=(_WEIGHT.desc(), _TEXT.id))
     ranked = select(_TEXT.case_id, _TEXT.field, _TEXT.source_id, rank.label("rank")).where(
-        _TEXT.account_id == account_id,
+        of_account(_TEXT.account_id, account_id),
         among(_TEXT.case_id, case_ids),
         or_(*(_matches(account_id, term) for term in terms)),
     )
