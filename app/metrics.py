@@ -36,6 +36,12 @@ batches = Histogram(
     buckets=(1, 2, 5, 10, 25, 50, 100, 250, 1000),
     registry=REGISTRY,
 )
+plans = Counter(
+    "casegate_plans",
+    "Operations that had a plan: followed, or declined and left to graphql-core.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 in_hand = Gauge(
     "casegate_operations_in_hand",
     "Operations that are being worked on.",

@@ -79,13 +79,34 @@ def describe(type_: str, name: str | None, document_hash: str) -> None:
         span.set_attribute("graphql.operation.name", name)
 
 
+def is_sampled() -> bool:
+    """Tell whether the operation under way has a trace that somebody will look at."""
+    if _tracer is None:
+        return False
+    from opentelemetry.trace import get_current_span
+
+    return get_current_span().is_recording()
+
+
+def phase(name: str) -> AbstractContextManager[Any]:
+    """Return a span for a phase of the operation under way."""
+    if _tracer is None:
+        return nullcontext()
+    return _tracer.start_as_current_span(f"graphql.{name}", record_exception=False)
+
+
+def resolving(field: str) -> AbstractContextManager[Any]:
+    """Return a span for a field that does more than hand out an attribute."""
+    assert _tracer is not None
+    attributes = {"graphql.field.name": field}
+    return _tracer.start_as_current_span("graphql.resolve", attributes=attributes, record_exception=False)
+
+
 def spans() -> SchemaExtension:
     """Return the extension for one operation: the one with a hook on each field only where its trace is sampled."""
     if _tracer is None:
         return SchemaExtension()
-    from opentelemetry.trace import get_current_span
-
-    return ResolverSpans(_tracer) if get_current_span().is_recording() else PhaseSpans(_tracer)
+    return ResolverSpans(_tracer) if is_sampled() else PhaseSpans(_tracer)
 
 
 class PhaseSpans(SchemaExtension):

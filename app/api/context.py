@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import strawberry
@@ -27,7 +28,10 @@ from app.rates import Standing
 
 @dataclass(slots=True)
 class Context:
-    """The context of one operation; `request_id` is in the answer, in the log and in each action's row."""
+    """The context of one operation; `request_id` is in the answer, in the log and in each action's row.
+
+    `settled`: how the operation's mutations ended, by their names in the answer.
+    """
 
     database: Database
     identity: Identity
@@ -45,6 +49,7 @@ class Context:
     operation_type: str = "unknown"
     operation_name: str | None = None
     has_begun: bool = False
+    settled: dict[str | int, Any] = field(default_factory=dict)
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

@@ -22,9 +22,15 @@ def described(description: str, needs: tuple[str, ...] | None = None) -> Any:
     return strawberry.field(description=description, metadata=None if needs is None else {"needs": needs})
 
 
-def computed(resolver: Callable[..., Any], description: str, needs: tuple[str, ...]) -> Any:
-    """Return a field that *resolver* makes of the row's columns *needs* and of what it loads."""
-    return strawberry.field(resolver=resolver, description=description, metadata={"needs": needs})
+def computed(
+    resolver: Callable[..., Any], description: str, needs: tuple[str, ...], batch: Callable[..., Any] | None = None
+) -> Any:
+    """Return a field that *resolver* makes of the row's columns *needs* and of what it loads.
+
+    *batch* does the same for a list of rows at once: it takes them, `info`, and the arguments by name.
+    """
+    metadata = {"needs": needs, "batch": batch}
+    return strawberry.field(resolver=resolver, description=description, metadata=metadata)
 
 
 def resolved(description: str, *extensions: FieldExtension) -> Callable[[F], F]:
@@ -70,6 +76,7 @@ def object_type(row: type[Any], description: str, **options: Any) -> Callable[[T
     """Return a decorator for a type of the API whose objects are *row*s of the database layer."""
 
     def decorate(cls: T) -> T:
+        cls.row = row  # type: ignore[attr-defined]  # for whoever asks what stands for it
         cls.is_type_of = classmethod(lambda _cls, value, _info: isinstance(value, row))  # type: ignore[attr-defined]  # strawberry asks for it
         return strawberry.type(cls, description=description, **options)
 

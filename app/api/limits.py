@@ -8,6 +8,7 @@ do is not decided here.
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -106,7 +107,8 @@ def _hashable(value: Any) -> Hashable:
     return value if isinstance(value, int) else None
 
 
-def as_limits(measures: Measures) -> dict[str, int]:
+@lru_cache(maxsize=DOCUMENTS_REMEMBERED)
+def as_limits(measures: Measures) -> Mapping[str, int]:
     """Return *measures* by the names of their limits; an operation's root is of one kind."""
     found = asdict(measures)
     root = found.pop("root")

@@ -4,8 +4,9 @@ Each batch opens a short connection of its own, since GraphQL resolves siblings 
 batch function of `app.db.repository` and nothing else.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from strawberry.dataloader import DataLoader
@@ -20,6 +21,65 @@ from app.idempotency import Outcome
 from app.metrics import batches
 
 BatchFunction = Callable[..., Awaitable[Sequence[Any]]]
+K = TypeVar("K", bound=Hashable)
+
+
+class Loader(DataLoader[K, Any], Generic[K]):
+    """A dataloader that can also be asked for many keys at once, without a future for each of them.
+
+    Whoever asks in the same turn of the event loop shares one batch, in whichever way they ask.
+    """
+
+    def __init__(self, load_fn: Callable[[list[K]], Awaitable[Sequence[Any]]]) -> None:
+        super().__init__(load_fn=load_fn)
+        self._found: dict[K | None, Any] = {}
+        self._asked: dict[K, None] = {}
+        self._underway: dict[K, asyncio.Task[None]] = {}
+        self._next: asyncio.Task[None] | None = None
+
+    def load(self, key: K) -> Awaitable[Any]:
+        if key in self._found:
+            future = self.loop.create_future()
+            future.set_result(self._found[key])
+            return future
+        return super().load(key)
+
+    def prime_many(self, data: Mapping[K, Any], force: bool = False) -> None:
+        self._found.update({key: value for key, value in data.items() if force or key not in self._found})
+
+    async def collect(self, keys: Iterable[K | None]) -> Mapping[K | None, Any]:
+        """Return what is known, *keys* among it; None is no key. Raises: what the batch function raises."""
+        found = self._found
+        missing = [key for key in dict.fromkeys(keys) if key is not None and key not in found]
+        if not missing:
+            return found
+        waited_for: dict[asyncio.Task[None], None] = {}
+        for key in missing:
+            single = self.cache_map.get(key)
+            if single is not None:
+                found[key] = await single
+            elif key in self._underway:
+                waited_for[self._underway[key]] = None
+            else:
+                self._asked[key] = None
+                if self._next is None:
+                    self._next = self.loop.create_task(self._load_asked())
+                waited_for[self._next] = None
+        for task in waited_for:
+            await asyncio.shield(task)
+        return found
+
+    async def _load_asked(self) -> None:
+        keys, task = list(self._asked), self._next
+        self._asked, self._next = {}, None
+        assert task is not None
+        self._underway |= dict.fromkeys(keys, task)
+        try:
+            values = await self.load_fn(keys)
+            self._found.update(zip(keys, values, strict=True))
+        finally:
+            for key in keys:
+                del self._underway[key]
 
 
 class CaseKey(NamedTuple):
@@ -83,7 +143,7 @@ class Loaders:
         self.users = self._loader(people.users_by_id)
         self.subjects = self._loader(cases.subjects_by_id)
         self.cases = self._loader(cases.cases_by_id)
-        self.cases_with = DataLoader(load_fn=self._load_cases_with)
+        self.cases_with = Loader(self._load_cases_with)
         self.actions = self._loader(log.actions_by_id)
         self.comments = self._loader(log.comments_by_id)
         self.documents = self._loader(documents.documents_by_id)
@@ -119,15 +179,15 @@ class Loaders:
         async with self._database.read() as connection:
             return await cases.cases_with(connection, self._account_id, [key.which for key in keys], names)
 
-    def _loader(self, function: BatchFunction) -> DataLoader[UUID, Any]:
+    def _loader(self, function: BatchFunction) -> Loader[UUID]:
         async def load(ids: list[UUID]) -> Sequence[Any]:
             batches.labels(function.__name__).observe(len(ids))
             async with self._database.read() as connection:
                 return await function(connection, self._account_id, ids)
 
-        return DataLoader(load_fn=load)
+        return Loader(load)
 
-    def _grouped_loader(self, function: BatchFunction) -> DataLoader[Any, Any]:
+    def _grouped_loader(self, function: BatchFunction) -> Loader[Any]:
         """Return a loader of keys `(id, *arguments)`: one statement for each set of arguments that the query has."""
 
         async def load(keys: list[tuple[Any, ...]]) -> Sequence[Any]:
@@ -142,4 +202,4 @@ class Loaders:
                     found.update(((id, *arguments), row) for id, row in zip(ids, rows, strict=True))
             return [found[tuple(key)] for key in keys]
 
-        return DataLoader(load_fn=load)
+        return Loader(load)

@@ -36,6 +36,18 @@ class ActionPermission(FieldExtension):
         self.payload = field.type
 
     async def resolve_async(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Any:
+        """Do it once: when its operation is executed again, for what is selected of it, the first end is the end."""
+        settled, name = info.context.settled, info.path.key
+        if name not in settled:
+            try:
+                settled[name] = await self._resolve(next_, source, info, **kwargs)
+            except Exception as fault:
+                settled[name] = fault
+        if isinstance(settled[name], Exception):
+            raise settled[name]
+        return settled[name]
+
+    async def _resolve(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Any:
         context, case_id = info.context, None
         context.renew_loaders()
         try:

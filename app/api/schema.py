@@ -31,6 +31,7 @@ from app import tracing
 from app.api.errors import ERROR_TYPES
 from app.api.limits import Limiter, as_limits
 from app.api.mutations import Mutation
+from app.api.plan.plans import Plans
 from app.api.queries import Query
 from app.api.uploads import UPLOAD, Upload
 
@@ -141,6 +142,18 @@ class OperationRules(SchemaExtension):
         yield
 
 
+class Learning(SchemaExtension):
+    """Takes note of what is executed, so that it has a plan the next time."""
+
+    def on_execute(self) -> Iterator[None]:
+        execution = self.execution_context
+        document = execution.graphql_document
+        assert document is not None and execution.query is not None
+        asked = execution._provided_operation_name  # noqa: SLF001  # strawberry shows it in no other way
+        PLANS.learn(execution.query, asked, document, execution.context)
+        yield
+
+
 def _core(schema: Schema) -> GraphQLSchema:
     return schema._schema  # noqa: SLF001  # strawberry shows it in no other way
 
@@ -164,11 +177,12 @@ SCHEMA = _without_null_defaults(
         query=Query,
         mutation=Mutation,
         types=ERROR_TYPES,
-        extensions=[tracing.spans, BoundedParsing, BoundedValidation, OperationRules],
+        extensions=[tracing.spans, BoundedParsing, BoundedValidation, OperationRules, Learning],
         config=StrawberryConfig(scalar_map={Upload: UPLOAD}),
     )
 )
 LIMITER = Limiter(_core(SCHEMA))
+PLANS = Plans(SCHEMA, LIMITER)
 
 
 def sdl() -> str:

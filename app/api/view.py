@@ -28,7 +28,7 @@ from app.api.http.revalidation import revalidated
 from app.api.limits import Limits
 from app.api.masking import format_errors
 from app.api.multipart import is_form, read_multipart
-from app.api.schema import LIMITER, SCHEMA
+from app.api.schema import LIMITER, PLANS, SCHEMA
 from app.db.engine import Database, within
 from app.documents.links import Links
 from app.documents.store import DocumentStore
@@ -168,13 +168,17 @@ async def _deadline(seconds: float) -> AsyncIterator[None]:
 async def _run(exchange: Exchange, context: Context, parameters: Parameters, query: str) -> ExecutionResult:
     """Return what the operation gives. Raises: BadRequest, where there is none that may be executed."""
     is_post = exchange.request.method == "POST"
+    allowed = _ALL if is_post else _QUERIES
+    planned = await PLANS.execute(query, parameters.variables, parameters.operation, context, allowed)
+    if planned is not None:
+        return planned
     try:
         result = await SCHEMA.execute(
             query,
             variable_values=parameters.variables,
             operation_name=parameters.operation,
             context_value=context,
-            allowed_operation_types=_ALL if is_post else _QUERIES,
+            allowed_operation_types=allowed,
         )
     except (MissingQueryError, CannotGetOperationTypeError):
         raise BadRequest(400, "The document has no such operation.") from None

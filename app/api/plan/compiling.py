@@ -1,0 +1,303 @@
+"""Makes a plan of one operation of a valid document, for certain values of what its @skip and @include look at.
+
+Which fields are selected, and what they are given, graphql-core's own functions say. Raises Declined for what a plan
+does not cover: introspection, and fields whose kind is not known here.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
+from typing import Any, cast
+
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLAbstractType,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLScalarType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    VariableNode,
+    get_argument_values,
+)
+from graphql.execution.collect_fields import FragmentDetails, collect_fields, collect_subfields
+from graphql.execution.values import VariableValues
+from graphql.pyutils import Path
+from strawberry import Schema
+from strawberry.schema.schema_converter import get_arguments
+from strawberry.types.field import StrawberryField
+
+from app.api.fields import Relation
+from app.api.plan.running import (
+    Attribute,
+    Column,
+    Completion,
+    Computed,
+    Declined,
+    Identifier,
+    Leaf,
+    Lists,
+    Related,
+    Required,
+    Resolved,
+    Resolver,
+    Run,
+    Selection,
+    Selections,
+    Step,
+    Traced,
+    TypeName,
+)
+
+# Scalars whose values the writer of JSON writes as GraphQL has them.
+AS_THEY_ARE = {"String", "Int", "Boolean", "DateTime"}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a document, with what it takes to compile it."""
+
+    schema: Schema
+    document: DocumentNode
+    node: OperationDefinitionNode
+    conditions: tuple[str, ...]
+
+    @classmethod
+    def of(cls, schema: Schema, document: DocumentNode, node: OperationDefinitionNode) -> "Operation":
+        return cls(schema, document, node, tuple(sorted(set(_conditions(document)))))
+
+    @property
+    def core(self) -> GraphQLSchema:
+        return self.schema._schema  # noqa: SLF001  # strawberry shows it in no other way
+
+    @property
+    def is_mutation(self) -> bool:
+        return self.node.operation is OperationType.MUTATION
+
+    @property
+    def fragments(self) -> dict[str, FragmentDefinitionNode]:
+        return {node.name.value: node for node in self.document.definitions if isinstance(node, FragmentDefinitionNode)}
+
+
+def _conditions(document: DocumentNode) -> Iterator[str]:
+    """Yield the variables that decide on what is selected."""
+    waiting: list[Any] = list(document.definitions)
+    while waiting:
+        node = waiting.pop()
+        for directive in getattr(node, "directives", None) or ():
+            yield from _variables(directive)
+        inside: SelectionSetNode | None = getattr(node, "selection_set", None)
+        waiting.extend(inside.selections if inside is not None else ())
+
+
+def _variables(directive: DirectiveNode) -> Iterator[str]:
+    for argument in directive.arguments or ():
+        if isinstance(argument.value, VariableNode):
+            yield argument.value.name.value
+
+
+def compiled(operation: Operation, variables: VariableValues) -> Mapping[str, Step]:
+    """Return the steps of the operation's root, by their names in the answer. Raises: Declined."""
+    return _Compiler(operation, variables).root()
+
+
+class _Compiler:
+    """Compiles one operation."""
+
+    def __init__(self, operation: Operation, variables: VariableValues) -> None:
+        self._operation = operation
+        self._schema = operation.core
+        self._variables = variables
+        self._definitions = operation.fragments
+        self._fragments = {name: FragmentDetails(node) for name, node in self._definitions.items()}
+
+    def root(self) -> Mapping[str, Step]:
+        node = self._operation.node
+        type_ = self._schema.get_root_type(node.operation)
+        if type_ is None:
+            raise Declined
+        collected = collect_fields(self._schema, self._fragments, self._variables, type_, node)
+        return self._steps(type_, collected.grouped_field_set)
+
+    def _steps(self, type_: GraphQLObjectType, grouped: Mapping[str, list[Any]]) -> Mapping[str, Step]:
+        return {name: self._step(type_, details) for name, details in grouped.items()}
+
+    def _step(self, type_: GraphQLObjectType, details: list[Any]) -> Step:
+        nodes = [detail.node for detail in details]
+        name = nodes[0].name.value
+        if name == "__typename":
+            return TypeName(type_.name)
+        field = type_.fields.get(name)
+        definition = field.extensions.get("strawberry-definition") if field is not None else None
+        if field is None or not isinstance(definition, StrawberryField):
+            raise Declined
+        completion = self._completion(field.type, details)
+        if definition.is_basic_field:
+            get = attrgetter(definition.python_name)
+            return Attribute(get, completion) if _row_of(type_) else Computed(get, completion)
+        if isinstance(definition, Relation):
+            return Traced(f"{type_.name}.{name}", self._related(type_, definition, completion))
+        resolved = Resolved(self._resolver(type_, field, definition, nodes), completion)
+        return Traced(f"{type_.name}.{name}", resolved)
+
+    def _related(self, type_: GraphQLObjectType, field: Relation, completion: Completion) -> Step:
+        is_plain = type(field).get_result is Relation.get_result
+        return Related(field.loader, attrgetter(field.key), None if is_plain else _row_of(type_), completion)
+
+    def _resolver(
+        self, type_: GraphQLObjectType, field: GraphQLField, definition: StrawberryField, nodes: list[FieldNode]
+    ) -> Resolver:
+        resolver = _Resolver(self._operation, self._definitions, type_, field, definition, nodes)
+        batch = definition.metadata.get("batch")
+        return partial(resolver.each) if batch is None else partial(resolver.all, batch)
+
+    # --- Types -------------------------------------------------------------------------------------------------------
+
+    def _completion(self, type_: Any, details: list[Any]) -> Completion:
+        match type_:
+            case GraphQLNonNull():
+                return Required(self._completion(type_.of_type, details))
+            case GraphQLList():
+                return Lists(self._completion(type_.of_type, details))
+            case GraphQLEnumType():
+                return Leaf(_names(type_).__getitem__)
+            case GraphQLScalarType():
+                return _scalar(type_)
+            case GraphQLObjectType():
+                return self._selection(type_, details)
+            case _:
+                return self._selections(type_, details)
+
+    def _selection(self, type_: GraphQLObjectType, details: list[Any]) -> Selection:
+        collected = collect_subfields(
+            self._schema, self._fragments, self._variables, self._operation.node, type_, details
+        )
+        return Selection.of(self._steps(type_, collected.grouped_field_set))
+
+    def _selections(self, type_: GraphQLAbstractType, details: list[Any]) -> Selections:
+        possible = self._schema.get_possible_types(type_)
+        return Selections(
+            {item.name: self._selection(item, details) for item in possible}, partial(_type_of, _classes(possible))
+        )
+
+
+def _scalar(type_: GraphQLScalarType) -> Completion:
+    if type_.name == "ID":
+        return Identifier()
+    if type_.name not in AS_THEY_ARE:
+        raise Declined
+    return Leaf()
+
+
+def _names(type_: GraphQLEnumType) -> dict[Any, str]:
+    """Return the name of each member of an enum, by the member, which is its value too."""
+    return {value.value: name for name, value in type_.values.items()}
+
+
+def _origin(type_: GraphQLObjectType) -> type[Any]:
+    return cast(type[Any], type_.extensions["strawberry-definition"].origin)
+
+
+def _row_of(type_: GraphQLObjectType) -> type[Any] | None:
+    """Return the class of the rows that stand for objects of a type, None where strawberry's own class does."""
+    return getattr(_origin(type_), "row", None) if "strawberry-definition" in type_.extensions else None
+
+
+def _classes(types: Any) -> dict[type[Any], str]:
+    return {_row_of(type_) or _origin(type_): type_.name for type_ in types}
+
+
+def _type_of(names: Mapping[type[Any], str], value: Any) -> str:
+    for base in type(value).__mro__:
+        if base in names:
+            return names[base]
+    raise Declined
+
+
+# --- Resolvers -------------------------------------------------------------------------------------------------------
+
+
+class _Nodes(list[FieldNode]):
+    """The nodes of a field, the same at each execution."""
+
+
+class _Resolver:
+    """Calls a field's code for all objects, with what graphql-core would call it with."""
+
+    def __init__(
+        self,
+        operation: Operation,
+        fragments: dict[str, FragmentDefinitionNode],
+        type_: GraphQLObjectType,
+        field: GraphQLField,
+        definition: StrawberryField,
+        nodes: list[FieldNode],
+    ) -> None:
+        self._operation = operation
+        self._fragments = fragments
+        self._type = type_
+        self._field = field
+        self._definition = definition
+        self._nodes = _Nodes(nodes)
+        node = nodes[0]
+        self._path = Path(None, node.alias.value if node.alias else node.name.value, type_.name)
+
+    def info(self, run: Run) -> GraphQLResolveInfo[Any]:
+        return GraphQLResolveInfo(
+            self._nodes[0].name.value,
+            self._nodes,
+            self._field.type,
+            self._type,
+            self._path,
+            self._operation.core,
+            self._fragments,
+            None,
+            self._operation.node,
+            run.variables,
+            run.context,
+            cast(Any, inspect.isawaitable),
+            None,
+            cast(Any, None),
+        )
+
+    def arguments(self, run: Run) -> dict[str, Any]:
+        return get_argument_values(self._field, self._nodes[0], run.variables)
+
+    async def each(self, sources: Column, run: Run) -> Column:
+        """Call the resolver as it is for each object."""
+        resolve = cast(Callable[..., Any], self._field.resolve)
+        info, arguments = self.info(run), self.arguments(run)
+        values = [resolve(source, info, **arguments) for source in sources]
+        if values and inspect.isawaitable(values[0]):
+            if len(values) == 1:
+                return [await values[0]]
+            return list(await asyncio.gather(*values))
+        return values
+
+    async def all(self, batch: Callable[..., Any], sources: Column, run: Run) -> Column:
+        """Call the field's batch function once."""
+        schema = self._operation.schema
+        info = schema.config.info_class(_raw_info=self.info(run), _field=self._definition)
+        _, arguments = get_arguments(
+            field=self._definition,
+            source=None,
+            info=info,
+            kwargs=self.arguments(run),
+            config=schema.config,
+            scalar_registry=schema.schema_converter.scalar_registry,
+        )
+        own = {name: value for name, value in arguments.items() if name not in ("parent", "info")}
+        found = batch(sources, info, **own)
+        return list(await found) if inspect.isawaitable(found) else list(found)

@@ -1,0 +1,124 @@
+"""The plans of documents that were executed before, and their execution instead of graphql-core's.
+
+What is decided before a document is executed, its limits and its variables, is decided for each request as ever.
+"""
+
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import DocumentNode, OperationDefinitionNode, get_variable_values
+from graphql.execution.values import VariableValues
+from strawberry import Schema
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from app import metrics, tracing
+from app.api.context import Context
+from app.api.limits import Limiter, as_limits
+from app.api.plan.compiling import Operation, compiled
+from app.api.plan.running import Declined, Run, Selection, Step
+
+DOCUMENTS_PLANNED = 250
+LENGTH_PLANNED = 8_192  # in characters
+VARIANTS = 16  # of what @skip and @include can leave of one document
+
+Plan = Mapping[str, Step]
+
+
+@dataclass(slots=True)
+class Known:
+    """An operation that was executed before, and its plans by the values of what its directives look at."""
+
+    operation: Operation
+    name: str | None
+    type: OperationType
+    plans: dict[tuple[Any, ...], Plan | None] = field(default_factory=dict)
+
+    def plan(self, variables: VariableValues) -> Plan | None:
+        """Return the plan for these variables; None where there is none."""
+        values = tuple(variables.coerced.get(name) for name in self.operation.conditions)
+        if values not in self.plans and len(self.plans) < VARIANTS:
+            try:
+                self.plans[values] = compiled(self.operation, variables)
+            except Declined:
+                self.plans[values] = None
+        return self.plans.get(values)
+
+
+class Plans:
+    """The plans for one schema."""
+
+    def __init__(self, schema: Schema, limiter: Limiter) -> None:
+        self._schema = schema
+        self._limiter = limiter
+        self._known: OrderedDict[tuple[Any, ...], Known] = OrderedDict()
+
+    def learn(self, query: str, asked: str | None, document: DocumentNode, context: Context) -> None:
+        """Take note of an operation that is valid and about to be executed."""
+        key = (query, asked, context.introspection)
+        operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+        node = next((node for node in operations if node.name and node.name.value == asked), operations[0])
+        if len(query) > LENGTH_PLANNED or key in self._known:
+            return
+        name = node.name.value if node.name else None
+        self._known[key] = Known(Operation.of(self._schema, document, node), name, OperationType(node.operation.value))
+        while len(self._known) > DOCUMENTS_PLANNED:
+            self._known.popitem(last=False)
+
+    async def execute(
+        self,
+        query: str,
+        variables: dict[str, Any] | None,
+        asked: str | None,
+        context: Context,
+        allowed: Collection[OperationType],
+    ) -> ExecutionResult | None:
+        """Return what the operation gives; None where graphql-core is to execute it."""
+        known = self._known.get((query, asked, context.introspection))
+        if known is None or known.type not in allowed:
+            return None
+        self._known.move_to_end((query, asked, context.introspection))
+        inputs = variables or {}
+        context.operation_type, context.operation_name = known.type.value, known.name
+        measures = self._limiter.measure(query, known.operation.document, known.name, inputs)
+        if measures is None:
+            return None
+        context.cost = measures.cost
+        errors = context.limits.check(as_limits(measures), context.document_hash)
+        if errors:
+            return ExecutionResult(data=None, errors=errors)
+        coerced = get_variable_values(known.operation.core, known.operation.node.variable_definitions or (), inputs)
+        if not isinstance(coerced, VariableValues):
+            return None
+        plan = known.plan(coerced)
+        return None if plan is None else await self._executed(known, plan, Run(context, coerced, tracing.is_sampled()))
+
+    async def _executed(self, known: Known, plan: Plan, run: Run) -> ExecutionResult | None:
+        execute = _in_turn if known.operation.is_mutation else _side_by_side
+        try:
+            with tracing.phase("execute"):
+                data = await execute(plan, run)
+        except Exception:
+            metrics.plans.labels("declined").inc()
+            run.context.renew_loaders()
+            return None
+        metrics.plans.labels("followed").inc()
+        run.context.settled.clear()
+        return ExecutionResult(data=data, errors=None)
+
+
+async def _side_by_side(plan: Plan, run: Run) -> dict[str, Any]:
+    """Execute a query, whose fields may come in any order."""
+    data: dict[str, Any]
+    (data,) = await Selection.of(plan).objects([None], run)
+    return data
+
+
+async def _in_turn(plan: Plan, run: Run) -> dict[str, Any]:
+    """Execute a mutation: one field after the other, each with all that is selected of it."""
+    data: dict[str, Any] = {}
+    for name, step in plan.items():
+        (data[name],) = await step.column([None], run)
+    return data
