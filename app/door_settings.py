@@ -57,6 +57,7 @@ class DoorSettings(BaseSettings):
     warn_only: Annotated[tuple[LimitName, ...], NoDecode, BeforeValidator(_words)] = Field(
         default=(), description="Limits, as in `depth,cost`, that are logged where they are passed, and not enforced."
     )
+    plans: bool = Field(default=True, description="Execute documents that were seen before by a plan.")
     receive_timeout: Seconds = Field(default=10, description="Seconds in which a request must have arrived.")
     deadline: Seconds = Field(default=10, description="Seconds after which an operation and its reads are given up.")
     max_concurrency: Positive = Field(default=50, description="Operations that a worker has in hand at once.")

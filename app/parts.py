@@ -25,6 +25,7 @@ def terms(settings: Settings) -> Terms:
     return Terms(
         limits=settings.limits,
         development=bool(settings.introspection),
+        plans=settings.plans,
         max_body_bytes=settings.max_body_bytes,
         receive_s=settings.receive_timeout,
         deadline_s=settings.deadline,

@@ -38,18 +38,19 @@ def resolved(description: str, *extensions: FieldExtension) -> Callable[[F], F]:
     return cast(Callable[[F], F], strawberry.field(description=description, extensions=list(extensions)))
 
 
-def related(loader: str, key: str, description: str) -> Any:
+def related(loader: str, key: str, description: str, own: type[Any] | None = None) -> Any:
     """Return a field that the *loader* of the operation loads by the row's attribute *key*; null where that is None."""
-    return Relation(loader, key, description)
+    return Relation(loader, key, description, own)
 
 
 class Relation(StrawberryField):
-    """A field whose value a dataloader brings."""
+    """A field whose value a dataloader brings; rows of the class *own* have it with them as an attribute."""
 
-    def __init__(self, loader: str, key: str, description: str) -> None:
+    def __init__(self, loader: str, key: str, description: str, own: type[Any] | None = None) -> None:
         super().__init__(description=description)
         self.loader = loader
         self.key = key
+        self.own = own
 
     @property
     def is_basic_field(self) -> bool:
@@ -57,6 +58,8 @@ class Relation(StrawberryField):
         return False
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
+        if self.own is not None and isinstance(source, self.own):
+            return getattr(source, self.python_name)
         key = getattr(source, self.key)
         return None if key is None else getattr(info.context.loaders, self.loader).load(key)
 

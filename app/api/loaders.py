@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Se
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from strawberry.dataloader import DataLoader
-
 from app.db.engine import Database
 from app.db.repository import cases, documents, log, nodes, overrides, people, search
 from app.db.repository.log import Rows
@@ -24,62 +22,78 @@ BatchFunction = Callable[..., Awaitable[Sequence[Any]]]
 K = TypeVar("K", bound=Hashable)
 
 
-class Loader(DataLoader[K, Any], Generic[K]):
-    """A dataloader that can also be asked for many keys at once, without a future for each of them.
+class Loader(Generic[K]):
+    """A dataloader: whoever asks in the same turn of the event loop, for a key or for many, shares one batch.
 
-    Whoever asks in the same turn of the event loop shares one batch, in whichever way they ask.
+    Strawberry's own makes a future for each key, which is most of what a page of a thousand things would cost.
     """
 
     def __init__(self, load_fn: Callable[[list[K]], Awaitable[Sequence[Any]]]) -> None:
-        super().__init__(load_fn=load_fn)
+        self._load_fn = load_fn
         self._found: dict[K | None, Any] = {}
+        self._futures: dict[K, asyncio.Future[Any]] = {}
+        self._batches: dict[K, asyncio.Task[Exception | None]] = {}
         self._asked: dict[K, None] = {}
-        self._underway: dict[K, asyncio.Task[None]] = {}
-        self._next: asyncio.Task[None] | None = None
+        self._next: asyncio.Task[Exception | None] | None = None
+
+    def prime(self, key: K, value: Any, force: bool = False) -> None:
+        """Take over what is known already, or with *force* what is known better."""
+        if force or key not in self._found:
+            self._found[key] = value
+
+    def prime_many(self, data: Mapping[K, Any]) -> None:
+        for key, value in data.items():
+            self.prime(key, value)
 
     def load(self, key: K) -> Awaitable[Any]:
-        if key in self._found:
-            future = self.loop.create_future()
-            future.set_result(self._found[key])
-            return future
-        return super().load(key)
-
-    def prime_many(self, data: Mapping[K, Any], force: bool = False) -> None:
-        self._found.update({key: value for key, value in data.items() if force or key not in self._found})
+        """Return a future of what *key* stands for."""
+        future = self._futures.get(key)
+        if future is None:
+            future = self._futures[key] = asyncio.get_running_loop().create_future()
+            if key in self._found:
+                future.set_result(self._found[key])
+            else:
+                self._batch(key)
+        return future
 
     async def collect(self, keys: Iterable[K | None]) -> Mapping[K | None, Any]:
         """Return what is known, *keys* among it; None is no key. Raises: what the batch function raises."""
-        found = self._found
-        missing = [key for key in dict.fromkeys(keys) if key is not None and key not in found]
-        if not missing:
-            return found
-        waited_for: dict[asyncio.Task[None], None] = {}
-        for key in missing:
-            single = self.cache_map.get(key)
-            if single is not None:
-                found[key] = await single
-            elif key in self._underway:
-                waited_for[self._underway[key]] = None
-            else:
-                self._asked[key] = None
-                if self._next is None:
-                    self._next = self.loop.create_task(self._load_asked())
-                waited_for[self._next] = None
-        for task in waited_for:
-            await asyncio.shield(task)
-        return found
+        missing = [key for key in dict.fromkeys(keys) if key is not None and key not in self._found]
+        for batch in {self._batch(key) for key in missing}:
+            fault = await asyncio.shield(batch)  # others may wait for it
+            if fault is not None:
+                raise fault
+        return self._found
 
-    async def _load_asked(self) -> None:
-        keys, task = list(self._asked), self._next
+    def _batch(self, key: K) -> asyncio.Task[Exception | None]:
+        """Return the batch that brings *key*, or put it into the next one."""
+        if key not in self._batches:
+            if self._next is None:
+                self._next = asyncio.create_task(self._load())
+            self._asked[key] = None
+            self._batches[key] = self._next
+        return self._batches[key]
+
+    async def _load(self) -> Exception | None:
+        """Load what was asked for, and return what went wrong, which whoever asked is told."""
+        await asyncio.sleep(0)  # until all who can ask now have asked
+        keys = list(self._asked)
         self._asked, self._next = {}, None
-        assert task is not None
-        self._underway |= dict.fromkeys(keys, task)
+        fault = None
         try:
-            values = await self.load_fn(keys)
-            self._found.update(zip(keys, values, strict=True))
-        finally:
-            for key in keys:
-                del self._underway[key]
+            self._found.update(zip(keys, await self._load_fn(keys), strict=True))
+        except Exception as raised:
+            fault = raised
+        for key in keys:
+            del self._batches[key]
+            future = self._futures.get(key)
+            if future is None or future.done():
+                continue
+            if fault is None:
+                future.set_result(self._found[key])
+            else:
+                future.set_exception(fault)
+        return fault
 
 
 class CaseKey(NamedTuple):

@@ -46,10 +46,14 @@ _ALL = {OperationType.QUERY, OperationType.MUTATION}
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the endpoint allows. `development`: introspection is answered, and errors guess at what was meant."""
+    """What the endpoint allows. `development`: introspection is answered, and errors guess at what was meant.
+
+    `plans`: documents that were executed before have a plan.
+    """
 
     limits: Limits = field(default_factory=Limits)
     development: bool = False
+    plans: bool = True
     max_body_bytes: int = 262_144
     receive_s: float = 10
     deadline_s: float = 10
@@ -135,7 +139,7 @@ class GraphQLView:
         if errors:
             return self._result(exchange, context, ExecutionResult(data=None, errors=list(errors)))
         async with _deadline(terms.deadline_s):
-            result = await _run(exchange, context, parameters, query)
+            result = await _run(exchange, context, parameters, query, plans=terms.plans)
         return self._result(exchange, context, result)
 
     def _result(self, exchange: Exchange, context: Context, result: ExecutionResult) -> Response:
@@ -165,13 +169,16 @@ async def _deadline(seconds: float) -> AsyncIterator[None]:
         raise DeadlineExceeded(seconds=RETRY_S) from None
 
 
-async def _run(exchange: Exchange, context: Context, parameters: Parameters, query: str) -> ExecutionResult:
+async def _run(
+    exchange: Exchange, context: Context, parameters: Parameters, query: str, *, plans: bool
+) -> ExecutionResult:
     """Return what the operation gives. Raises: BadRequest, where there is none that may be executed."""
     is_post = exchange.request.method == "POST"
     allowed = _ALL if is_post else _QUERIES
-    planned = await PLANS.execute(query, parameters.variables, parameters.operation, context, allowed)
-    if planned is not None:
-        return planned
+    if plans:
+        planned = await PLANS.execute(query, parameters.variables, parameters.operation, context, allowed)
+        if planned is not None:
+            return planned
     try:
         result = await SCHEMA.execute(
             query,

@@ -148,13 +148,13 @@ class _Compiler:
             get = attrgetter(definition.python_name)
             return Attribute(get, completion) if _row_of(type_) else Computed(get, completion)
         if isinstance(definition, Relation):
-            return Traced(f"{type_.name}.{name}", self._related(type_, definition, completion))
+            return Traced(f"{type_.name}.{name}", self._related(definition, completion))
         resolved = Resolved(self._resolver(type_, field, definition, nodes), completion)
         return Traced(f"{type_.name}.{name}", resolved)
 
-    def _related(self, type_: GraphQLObjectType, field: Relation, completion: Completion) -> Step:
-        is_plain = type(field).get_result is Relation.get_result
-        return Related(field.loader, attrgetter(field.key), None if is_plain else _row_of(type_), completion)
+    def _related(self, field: Relation, completion: Completion) -> Step:
+        own = None if field.own is None else (field.own, attrgetter(field.python_name))
+        return Related(field.loader, attrgetter(field.key), own, completion)
 
     def _resolver(
         self, type_: GraphQLObjectType, field: GraphQLField, definition: StrawberryField, nodes: list[FieldNode]

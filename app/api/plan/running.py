@@ -140,6 +140,8 @@ class Selection:
         if not sources:
             return []
         names = self.names
+        if not names:  # all of it was skipped
+            return [{} for _ in sources]
         columns = await together([step.column(sources, run) for step in self.steps], self.waiting)
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
@@ -241,17 +243,20 @@ class Computed:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """What a loader has for a key of each object; `only`: the class of those that the loader is right for."""
+    """What a loader has for a key of each object.
+
+    `own`: the class of objects that have it with them, and how they are asked for it.
+    """
 
     loader: str
     key: Callable[[Any], Any]
-    only: type[Any] | None
+    own: tuple[type[Any], Callable[[Any], Any]] | None
     completion: Completion
     waits: bool = True
 
     async def column(self, sources: Column, run: Run) -> Column:
-        if self.only is not None and any(type(source) is not self.only for source in sources):
-            raise Declined
+        if self.own is not None and isinstance(sources[0], self.own[0]):  # of one query all are, or none
+            return await self.completion.complete(list(map(self.own[1], sources)), run)
         keys = list(map(self.key, sources))
         found = await getattr(run.context.loaders, self.loader).collect(keys)
         return await self.completion.complete([None if key is None else found[key] for key in keys], run)

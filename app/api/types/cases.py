@@ -1,10 +1,9 @@
 """Cases, as they are now or as they stood."""
 
 from datetime import datetime
-from typing import Any
 
 from app.api.enums import CaseStatus, Resolution
-from app.api.fields import Relation, computed, described, object_type, related
+from app.api.fields import computed, described, object_type, related
 from app.api.labels import labelled
 from app.api.pagination import Connection
 from app.api.types.available import AvailableAction, case_available_actions
@@ -18,20 +17,6 @@ from app.api.types.reviewers import ReviewerConnection, eligible_reviewers
 from app.api.types.subjects import Subject
 from app.db.repository.history import PastCaseRow
 from app.db.rows import CaseRow
-
-
-class CaseRelation(Relation):
-    """A relation that a case as it stood has with it."""
-
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
-        if isinstance(source, PastCaseRow):
-            return getattr(source, self.python_name)
-        return super().get_result(source, info, args, kwargs)
-
-
-def then_or_now(loader: str, description: str) -> Any:
-    """Declare a field that a case as it stood has with it, and that *loader* finds for a case as it is."""
-    return CaseRelation(loader, "id", description)
 
 
 @object_type(CaseRow, "A doubtful check, and all that was said and done about it.")
@@ -52,10 +37,10 @@ class Case(Node):
     version: int = described("Counts its changes, from 1; for `expectedVersion`.")
     action_count: int = described("How many rows its log has.")
     head_hash: str = described("The hash of its log's last row.")
-    active_override: Override | None = then_or_now(
-        "pending_override_by_case", "The override that waits for a decision."
+    active_override: Override | None = related(
+        "pending_override_by_case", "id", "The override that waits for a decision.", PastCaseRow
     )
-    overrides: list[Override] = then_or_now("overrides_by_case", "All its overrides, newest first.")
+    overrides: list[Override] = related("overrides_by_case", "id", "All its overrides, newest first.", PastCaseRow)
     actions: Connection[CaseAction] = computed(
         case_actions, "Its log, newest first; the latest row comes with `first: 1`.", ("id", "action_count")
     )

@@ -1,0 +1,237 @@
+"""A plan gives the answer that graphql-core gives, byte for byte, errors with their paths too, and is really used."""
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx2
+import orjson
+import pytest
+from sqlalchemy import update
+
+from app import metrics
+from app.audit import verify_log
+from app.db import models as tables
+from app.db.repository import documents, overrides, people
+from app.domain.commands import AddComment
+from app.domain.model import CaseStatus, Scope
+from tests.api import Api
+from tests.bulk import archive, filled
+from tests.documents import uploaded
+from tests.operations import Author, Operation
+from tests.test_audit import tamper
+from tests.world import Person, World, make_world, person_of
+
+
+def outcomes() -> dict[str, float]:
+    """Return how many operations followed their plan, and how many declined it."""
+    return {name: metrics.plans.labels(name)._value.get() for name in ("followed", "declined")}
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """The same gateway with plans and without."""
+
+    planned: Api
+    plain: Api
+
+    async def ask(self, token: str, operation: Operation) -> tuple[httpx2.Response, httpx2.Response]:
+        """Return what a plan gives and what graphql-core gives, to a document that both know."""
+        sent = (token, operation.document, dict(operation.variables))
+        plain = await self.plain.send(*sent, x_request_id="the-same")  # from which there is a plan
+        return await self.planned.send(*sent, x_request_id="the-same"), plain
+
+
+@pytest.fixture
+async def both(fresh_url: str, api: Api) -> AsyncIterator[Both]:
+    async with Api.opened(fresh_url, plans=False) as plain:
+        yield Both(api, plain)
+
+
+def seen(response: httpx2.Response) -> tuple[int, Any]:
+    """Return what the client sees; of several errors, graphql-core itself does not always find the same one first."""
+    body = orjson.loads(response.content)
+    if "errors" not in body:
+        return response.status_code, response.content
+    body["errors"].sort(key=orjson.dumps)
+    return response.status_code, orjson.dumps(body)
+
+
+async def values_of(world: World, api: Api) -> dict[str, Sequence[Any]]:
+    """Return what arguments may be, by their names."""
+    kept = await archive(world.database, world.account_id)
+    cases = [str(case["id"]) for case in kept.cases[:8]]
+    people = [str(person.id) for person in (world.ada, world.rosa)]
+    things = [*cases, *people, *(str(row["id"]) for rows in list(kept.actions.values())[:3] for row in rows[:2])]
+    missing = [str(uuid4()), "not-an-id"]
+    page = (await api.run(world.ada.token, "{ cases(first: 3) { edges { cursor } } }"))["cases"]["edges"]
+    return {
+        "id": [*things, *things, *missing],
+        "ids": [things[:3], [things[0], missing[0]], [missing[1]], []],
+        "user": [*people * 5, *missing],
+        "reference": ["CASE-000001", "CASE-000002", "CASE-999999", "nonsense"],
+        "first": [1, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 0],
+        "last": [1, 2, 2, 2, 2, 2, 0],
+        "after": [*[None] * 9, page[0]["cursor"], "nonsense"],
+        "before": [*[None] * 9, page[2]["cursor"], "nonsense"],
+        "types": [["OPEN", "COMMENT"], [], None],
+        "since": ["2025-01-10T00:00:00+00:00"],
+        "language": ["FR", "EN", None],
+        "role": ["REVIEWER", "ADMIN", None],
+        "active": [True, False],
+        "reasons": [["DECIDE"], [], None],
+        "onlyEligible": [True, False],
+        "search": ["societe", "lyon b", ""],
+        "asOf": [*[{"seq": 1}, {"seq": 2}, {"time": "2027-01-01T00:00:00Z"}] * 3, {}],
+        "filter": [{"status": {"in": ["OPEN", "IN_PROGRESS"]}}, {"waitingForViewer": True}, {"not": {}}, {}],
+        "orderBy": [[{"field": "UPDATED_AT"}], [{"field": "STATUS", "direction": "ASC"}, {"field": "REFERENCE"}], []],
+    }
+
+
+async def viewers(world: World) -> list[Person]:
+    database = world.database
+    return [
+        *(world.ada, world.rosa, world.bea, world.aldo),
+        await person_of(database, world.bea.id, Scope.CASES_READ),
+        await person_of(database, world.bea.id, Scope.USERS_READ),
+        (await make_world(database)).ada,
+    ]
+
+
+async def compare_queries(world: World, both: Both, seed: int, number: int) -> None:
+    """Hold *number* random queries to each other, of which most must have followed a plan."""
+    dice = random.Random(seed)
+    await filled(world, cases=12, actions=80, seed=seed)
+    case_id = str((await world.case_in(CaseStatus.PENDING_REVIEW)).case.id)
+    document = await uploaded(both.planned, world.ada.token)
+    comment = {"caseId": case_id, "body": "See.", "documentIds": [document]}
+    assert (await both.planned.act(world.ada.token, "addComment", comment))["errors"] == []
+    values, people, before = await values_of(world, both.planned), await viewers(world), outcomes()
+    whole = 0
+
+    for _ in range(number):
+        operation = Author(dice, values).query()
+        planned, plain = await both.ask(dice.choice(people).token, operation)
+        assert seen(planned) == seen(plain), operation
+        whole += "errors" not in plain.json()
+
+    after = outcomes()
+    followed = after["followed"] - before["followed"]
+    # Whatever has no error has followed a plan.
+    assert followed >= whole > 0.3 * number, (followed, whole, number)
+
+
+async def test_random_queries_are_answered_as_graphql_core_does(world: World, both: Both) -> None:
+    await compare_queries(world, both, seed=7, number=150)
+
+
+# What breaks, and a query of what hangs on it.
+FAULTS: dict[str, tuple[Any, str]] = {
+    "users": (people, "users_by_id"),
+    "reviewers": (people, "reviewers_by_override"),
+    "documents": (documents, "documents_by_comment"),
+    "overrides": (overrides, "overrides_by_id"),
+}
+EVERYTHING = """query($id: ID!) { case(id: $id) { reference createdBy { displayName }
+    overrides { status assignedReviewers { displayName } }
+    actions(first: 5) { nodes { seq user { displayName } override { status createdBy { email } }
+        comment { body author { displayName } documents { filename uploader { displayName } } } } } } }"""
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_loader_that_fails_is_left_to_graphql_core(
+    world: World, both: Both, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    case = (await world.case_in(CaseStatus.RESOLVED)).case
+    await world.do(world.ada, AddComment(case_id=case.id, comment="See."))
+    operation = Operation(EVERYTHING, {"id": str(case.id)})
+    await both.ask(world.ada.token, operation)
+    before = outcomes()
+
+    async def fail(*_: object) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(*FAULTS[fault], fail)
+    planned, plain = await both.ask(world.ada.token, operation)
+
+    assert seen(planned) == seen(plain)
+    assert {error["extensions"]["code"] for error in planned.json()["errors"]} == {"INTERNAL_ERROR"}
+    assert outcomes() == {**before, "declined": before["declined"] + 1}
+
+
+async def test_what_is_not_there_is_null_and_what_must_be_there_is_an_error(world: World, both: Both) -> None:
+    """A row whose user is of another account is none that can be shown."""
+    elsewhere = await make_world(world.database)
+    case = (await world.case_in(CaseStatus.PENDING_REVIEW)).case
+    taken = update(tables.cases).where(tables.cases.c.id == case.id).values(created_by_id=elsewhere.ada.id)
+    await tamper(world.database, taken)
+    operation = Operation(EVERYTHING, {"id": str(case.id)})
+
+    planned, plain = [await both.ask(world.ada.token, operation) for _ in range(2)][1]
+
+    assert planned.content == plain.content
+    assert planned.json()["data"]["case"]["createdBy"] is None
+
+
+MUTATIONS: list[tuple[str, dict[str, Any]]] = [
+    ("addComment", {"body": "Noted."}),
+    ("requestOverride", {"requestedStatus": "FAVORABLE", "reason": "Sure."}),
+    ("cancelOverride", {}),
+    ("acceptOverride", {}),
+    ("closeCase", {"resolution": "DUPLICATE"}),
+    ("closeCase", {}),
+    ("addComment", {"body": ""}),
+]
+
+
+async def test_random_payloads_are_what_graphql_core_gives_and_nothing_is_done_twice(world: World, both: Both) -> None:
+    dice = random.Random(11)
+    await filled(world, cases=8, actions=40)
+    values = await values_of(world, both.planned)
+    case_id = str((await world.open_case()).case.id)
+    before = outcomes()
+
+    for round_ in range(5):
+        for index, (name, more) in enumerate(MUTATIONS):
+            input = {"caseId": case_id, "idempotencyKey": f"{round_} {index}", **more}
+            if name == "requestOverride":
+                input["reviewerIds"] = [str(world.rosa.id)]
+            operation = Author(dice, values).mutation(name, input)
+            # The first is done, and the second, which has a plan, is its replay, as the third is.
+            await both.ask(world.ada.token, operation)
+            planned, plain = await both.ask(world.ada.token, operation)
+            assert seen(planned) == seen(plain), operation
+        case_id = str((await world.open_case()).case.id)
+
+    assert outcomes()["followed"] - before["followed"] > 30
+    assert [verdict async for verdict in verify_log(world.database) if verdict.fault is not None] == []
+
+
+async def test_an_action_whose_payload_fails_is_done_once(
+    world: World, both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case_id = str((await world.open_case()).case.id)
+    shown = "action { seq user { displayName } }"
+    document = f"mutation($input: AddCommentInput!) {{ addComment(input: $input) {{ {shown} }} }}"
+    operation = Operation(document, {"input": {"caseId": case_id, "body": "Noted."}})
+    await both.ask(world.ada.token, operation)
+
+    async def fail(*_: object) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(people, "users_by_id", fail)
+    before = outcomes()
+    planned = await both.planned.send(world.ada.token, operation.document, dict(operation.variables))
+
+    assert outcomes()["declined"] == before["declined"] + 1
+    assert planned.json()["data"] == {"addComment": {"action": {"seq": 4, "user": None}}}
+    log = (await archive(world.database, world.account_id)).actions[UUID(case_id)]
+    assert [row["seq"] for row in log] == [1, 2, 3, 4]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(5))
+async def test_5_000_random_queries_are_answered_as_graphql_core_does(world: World, both: Both, seed: int) -> None:
+    await compare_queries(world, both, seed=1000 + seed, number=1000)
