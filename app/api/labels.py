@@ -1,5 +1,7 @@
 """Fields that say what to call a value, so that no client needs a list of words of its own."""
 
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Annotated, Any
 
 import strawberry
@@ -18,9 +20,13 @@ In = Annotated[
 def labelled(attribute: str, *, nullable: bool = False) -> Any:
     """Return a field that says what to call the row's *attribute*."""
 
+    def labels(parents: Sequence[Any], info: Info, language: Any = None) -> list[str | None]:
+        wanted = language or info.context.language
+        members = map(attrgetter(attribute), parents)
+        return [None if member is None else label(member, wanted) for member in members]
+
     def resolve(parent: Any, info: Info, language: Any = None) -> Any:
-        member = getattr(parent, attribute)
-        return None if member is None else label(member, language or info.context.language)
+        return labels([parent], info, language)[0]
 
     resolve.__annotations__ = {
         "parent": strawberry.Parent[Any],  # type: ignore[misc]  # an annotation that is made here
@@ -29,7 +35,8 @@ def labelled(attribute: str, *, nullable: bool = False) -> Any:
         "return": str | None if nullable else str,
     }
     words = attribute.replace("_", " ")
-    return computed(resolve, f"What to call the {words}, for people." + (" Null without one." * nullable), (attribute,))
+    description = f"What to call the {words}, for people." + (" Null without one." * nullable)
+    return computed(resolve, description, (attribute,), labels)
 
 
 @strawberry.type(description="What to call one member of an enum.")

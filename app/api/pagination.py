@@ -112,6 +112,17 @@ class PageArguments:
             backward=self.backward,
         )
 
+    def windows(
+        self, kinds: Sequence[CursorKind], key: Callable[[tuple[Any, ...]], tuple[Any, ...]] = tuple
+    ) -> list[Window]:
+        """Return the rows to read of each of several lists; without a cursor they are the same part of each.
+
+        Raises: InvalidInput, InvalidCursor.
+        """
+        if self.after is not None or self.before is not None:
+            return [self.window(kind, key) for kind in kinds]
+        return [self.window(kinds[0], key)] * len(kinds)
+
     @property
     def backward(self) -> bool:
         return self.first is None and self.last is not None

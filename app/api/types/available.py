@@ -1,6 +1,8 @@
 """What the viewer may do on a case now. `domain.workflow` decides; this shows it."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 import strawberry
 
@@ -10,7 +12,7 @@ from app.api.fields import described
 from app.api.inputs import required_input
 from app.api.labels import labelled
 from app.db.repository.history import PastCaseRow
-from app.db.rows import CaseRow, OverrideRow, SubjectRow, UserRow
+from app.db.rows import CaseRow, OverrideRow, UserRow
 from app.domain.model import CaseFacts
 from app.domain.workflow import available
 
@@ -26,34 +28,56 @@ class AvailableAction:
     action_label: str = labelled("action")
 
 
-async def facts_of(case: CaseRow, context: Context) -> CaseFacts:
-    """Return what decides on the actions that are available on *case* now."""
+async def facts_of(cases: Sequence[CaseRow], context: Context) -> list[CaseFacts]:
+    """Return what decides on the actions that are available on each of *cases* now."""
     loaders = context.loaders
-    subject: SubjectRow
-    override: OverrideRow | None
-    subject, override = await asyncio.gather(
-        loaders.subjects.load(case.subject_id), loaders.pending_override_by_case.load(case.id)
+    ids = [case.id for case in cases]
+    subjects, pending = await asyncio.gather(
+        loaders.subjects.collect([case.subject_id for case in cases]), loaders.pending_override_by_case.collect(ids)
     )
-    reviewers: list[UserRow] = []
-    if override is not None and context.actor.restrict_to_assigned_reviewers:
-        reviewers = await loaders.reviewers_by_override.load(override.id)
-    named = frozenset(reviewer.id for reviewer in reviewers)
-    return CaseFacts(case.status, subject.evaluation_status, override.facts(named) if override else None)
+    overrides: list[OverrideRow | None] = [pending[id] for id in ids]
+    named: Mapping[UUID | None, list[UserRow]] = {}
+    if context.actor.restrict_to_assigned_reviewers:
+        named = await loaders.reviewers_by_override.collect(override.id if override else None for override in overrides)
+
+    def facts(case: CaseRow, override: OverrideRow | None) -> CaseFacts:
+        status = subjects[case.subject_id].evaluation_status
+        if override is None:
+            return CaseFacts(case.status, status, None)
+        reviewers = frozenset(reviewer.id for reviewer in named.get(override.id, ()))
+        return CaseFacts(case.status, status, override.facts(reviewers))
+
+    return [facts(*item) for item in zip(cases, overrides, strict=True)]
 
 
 async def case_available_actions(parent: strawberry.Parent[CaseRow], info: Info) -> list[AvailableAction]:
     """Return each of the six actions with what the mutation would answer; none on a case as it stood."""
-    if isinstance(parent, PastCaseRow):
-        return []
-    facts = await facts_of(parent, info.context)
+    (found,) = await actions_available_on([parent], info)
+    return found
+
+
+async def actions_available_on(parents: Sequence[CaseRow], info: Info) -> list[list[AvailableAction]]:
+    """Return the same for each of several cases; those of which the same is true share it."""
+    context = info.context
+    if isinstance(parents[0], PastCaseRow):
+        return [[] for _ in parents]
+    known: dict[CaseFacts, list[AvailableAction]] = {}
+    facts = await facts_of(parents, context)
+    for item in facts:
+        if item not in known:
+            known[item] = _shown(context, item)
+    return [known[item] for item in facts]
+
+
+def _shown(context: Context, facts: CaseFacts) -> list[AvailableAction]:
     return [
         AvailableAction(
             action=item.action,
             allowed=item.refusal is None,
             code=item.refusal.code if item.refusal else None,
-            message=info.context.message(item.refusal) if item.refusal else None,
+            message=context.message(item.refusal) if item.refusal else None,
             status_after=item.status_after,
             required_input=required_input(item.action),
         )
-        for item in available(info.context.actor, facts)
+        for item in available(context.actor, facts)
     ]

@@ -6,9 +6,9 @@ from app.api.enums import CaseStatus, Resolution
 from app.api.fields import computed, described, object_type, related
 from app.api.labels import labelled
 from app.api.pagination import Connection
-from app.api.types.available import AvailableAction, case_available_actions
+from app.api.types.available import AvailableAction, actions_available_on, case_available_actions
 from app.api.types.evidence import Document
-from app.api.types.lists import case_actions, case_documents
+from app.api.types.lists import actions_of_cases, case_actions, case_documents, documents_of_cases
 from app.api.types.log import CaseAction
 from app.api.types.nodes import Node
 from app.api.types.overrides import Override
@@ -42,13 +42,19 @@ class Case(Node):
     )
     overrides: list[Override] = related("overrides_by_case", "id", "All its overrides, newest first.", PastCaseRow)
     actions: Connection[CaseAction] = computed(
-        case_actions, "Its log, newest first; the latest row comes with `first: 1`.", ("id", "action_count")
+        case_actions,
+        "Its log, newest first; the latest row comes with `first: 1`.",
+        ("id", "action_count"),
+        actions_of_cases,
     )
-    documents: Connection[Document] = computed(case_documents, "The files of all its comments, newest first.", ("id",))
+    documents: Connection[Document] = computed(
+        case_documents, "The files of all its comments, newest first.", ("id",), documents_of_cases
+    )
     available_actions: list[AvailableAction] = computed(
         case_available_actions,
         "What the viewer may do now, and if not, why: what the mutations would answer. Of a case as it stood: none.",
         ("id", "subject_id", "status"),
+        actions_available_on,
     )
     eligible_reviewers: ReviewerConnection | None = computed(
         eligible_reviewers,

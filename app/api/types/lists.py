@@ -1,5 +1,6 @@
 """The lists of what was done: a case's log and documents, and the account's whole log."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, cast
@@ -16,7 +17,7 @@ from app.api.types.evidence import Document
 from app.api.types.log import CaseAction
 from app.db.repository.history import PastCaseRow
 from app.db.repository.log import LogPlace, Rows, account_log_count, account_log_page
-from app.db.rows import ActionRow, CaseRow
+from app.db.rows import ActionRow, CaseRow, DocumentRow
 from app.domain.errors import InvalidId, InvalidInput
 from app.domain.shape import parse_id
 
@@ -49,19 +50,46 @@ async def case_actions(
     user: By = None,
 ) -> Connection[CaseAction]:
     """Return a page of the case's log."""
-    rows = replace(rows_of(types, since, user), until=_until(parent))
-    kind = CursorKind(f"actions of {parent.id}: {_name(rows)}")
     arguments = PageArguments(first, after, last, before)
+    (page,) = await _actions_of([parent], info, arguments, rows_of(types, since, user))
+    return cast(Connection[CaseAction], page)
+
+
+async def actions_of_cases(
+    parents: Sequence[CaseRow],
+    info: Info,
+    first: int | None = None,
+    last: int | None = None,
+    after: str | None = None,
+    before: str | None = None,
+    types: list[ActionType] | None = None,
+    since: datetime | None = None,
+    user: str | None = None,
+) -> list[Page[ActionRow]]:
+    """Return a page of the log of each case."""
+    return await _actions_of(parents, info, PageArguments(first, after, last, before), rows_of(types, since, user))
+
+
+async def _actions_of(
+    parents: Sequence[CaseRow], info: Info, arguments: PageArguments, rows: Rows
+) -> list[Page[ActionRow]]:
     loaders = info.context.loaders
-    found = await loaders.actions_by_case.load(ActionsKey(parent.id, arguments.window(kind, of_types([int])), rows))
+    of_each = [rows if (until := _until(parent)) is None else replace(rows, until=until) for parent in parents]
+    kinds = [CursorKind(f"actions of {parent.id}: {_name(own)}") for parent, own in zip(parents, of_each, strict=True)]
+    windows = arguments.windows(kinds, of_types([int]))
+    keys = [ActionsKey(parent.id, window, own) for parent, window, own in zip(parents, windows, of_each, strict=True)]
+    found = await loaders.actions_by_case.collect(keys)
 
-    async def count() -> int:
-        if replace(rows, until=None).are_all:
-            return parent.action_count
-        counted: int = await loaders.action_counts.load(CountKey(parent.id, rows))
-        return counted
+    def page(parent: CaseRow, key: ActionsKey, kind: CursorKind) -> Page[ActionRow]:
+        async def count() -> int:
+            if replace(rows, until=None).are_all:
+                return parent.action_count
+            counted: int = await loaders.action_counts.load(CountKey(parent.id, key.rows))
+            return counted
 
-    return cast(Connection[CaseAction], Page(found, arguments, kind, lambda row: (row.seq,), count))
+        return Page(found[key], arguments, kind, lambda row: (row.seq,), count)
+
+    return [page(*item) for item in zip(parents, keys, kinds, strict=True)]
 
 
 def _until(case: CaseRow) -> int | None:
@@ -106,15 +134,31 @@ async def case_documents(
     before: Before = None,
 ) -> Connection[Document]:
     """Return a page of the case's documents."""
-    until = _until(parent)
-    kind = CursorKind(f"documents of {parent.id}: {until}")
-    arguments = PageArguments(first, after, last, before)
+    (page,) = await documents_of_cases([parent], info, first, last, after, before)
+    return cast(Connection[Document], page)
+
+
+async def documents_of_cases(
+    parents: Sequence[CaseRow],
+    info: Info,
+    first: int | None = None,
+    last: int | None = None,
+    after: str | None = None,
+    before: str | None = None,
+) -> list[Page[DocumentRow]]:
+    """Return a page of the documents of each case."""
     loaders = info.context.loaders
-    window = arguments.window(kind, lambda key: (UUID(key[0]),))
-    rows = await loaders.documents_by_case.load(DocumentsKey(parent.id, window, until))
+    arguments = PageArguments(first, after, last, before)
+    kinds = [CursorKind(f"documents of {parent.id}: {_until(parent)}") for parent in parents]
+    windows = arguments.windows(kinds, lambda key: (UUID(key[0]),))
+    keys = [DocumentsKey(parent.id, window, _until(parent)) for parent, window in zip(parents, windows, strict=True)]
+    found = await loaders.documents_by_case.collect(keys)
 
-    async def count() -> int:
-        counted: int = await loaders.document_counts.load(DocumentCountKey(parent.id, until))
-        return counted
+    def page(key: DocumentsKey, kind: CursorKind) -> Page[DocumentRow]:
+        async def count() -> int:
+            counted: int = await loaders.document_counts.load(DocumentCountKey(key.case_id, key.until))
+            return counted
 
-    return cast(Connection[Document], Page(rows, arguments, kind, lambda row: (str(row.id),), count))
+        return Page(found[key], arguments, kind, lambda row: (str(row.id),), count)
+
+    return [page(*item) for item in zip(keys, kinds, strict=True)]
