@@ -4,6 +4,7 @@ It opens connections and transactions; it reads and writes nothing.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -12,11 +13,13 @@ from typing import Any
 
 from sqlalchemy import Connection, ExceptionContext, event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 BUSY_TIMEOUT_MS = 10_000
 STATEMENT_TIMEOUT_MS = 10_000
+IDLE_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,13 @@ class Database:
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """Yield a connection on which all statements see the database at one moment."""
-        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         async with self.reader.connect() as connection:
-            await connection.execution_options(**options)
+            if self.is_sqlite:
+                await connection.exec_driver_sql("BEGIN")
+                yield connection
+                await connection.exec_driver_sql("ROLLBACK")  # after a fault the pool does it
+                return
+            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             async with connection.begin():
                 yield connection
 
@@ -124,13 +131,32 @@ def _sqlite(url: URL, pool_size: int) -> Database:
     writer = create_async_engine(
         url, pool_size=1, max_overflow=0, pool_timeout=BUSY_TIMEOUT_MS / 1000, hide_parameters=True
     )
-    reader = create_async_engine(url, pool_size=pool_size, max_overflow=0, hide_parameters=True)
-    _prepare_sqlite(writer, begin="BEGIN IMMEDIATE", query_only=False)
-    _prepare_sqlite(reader, begin="BEGIN", query_only=True)
+    # Each call of the driver is a turn through its thread: a read needs no BEGIN, and what was not begun no ROLLBACK.
+    reader = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        hide_parameters=True,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        pool_reset_on_return=None,
+    )
+    _prepare_sqlite(writer, query_only=False)
+    _prepare_sqlite(reader, query_only=True)
+
+    @event.listens_for(writer.sync_engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    @event.listens_for(reader.sync_engine, "reset")
+    def leave_no_snapshot(dbapi_connection: Any, *_: object) -> None:
+        if dbapi_connection.driver_connection.in_transaction:
+            dbapi_connection.rollback()
+
     return Database(reader=reader, writer=writer)
 
 
-def _prepare_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> None:
+def _prepare_sqlite(engine: AsyncEngine, *, query_only: bool) -> None:
     """Take the transaction's start into our own hands: the driver's own start loses updates."""
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -155,10 +181,6 @@ def _prepare_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> Non
         if connection is not None:
             connection.interrupt()
 
-    @event.listens_for(engine.sync_engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
 
 def _postgresql(url: URL, pool_size: int) -> Database:
     writer = _postgresql_engine(url, pool_size)
@@ -180,13 +202,32 @@ def _postgresql_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
-        pool_pre_ping=True,
         hide_parameters=True,
         isolation_level=isolation_level,
+        skip_autocommit_rollback=True,
         connect_args={"server_settings": settings},
     )
     event.listen(engine.sync_engine, "handle_error", _forget_values)
+    _ping_after_a_pause(engine)
     return engine
+
+
+def _ping_after_a_pause(engine: AsyncEngine) -> None:
+    """See whether a connection is still there when it was not used for a while; a busy one would cost a round trip."""
+    dialect = engine.dialect
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def used(_dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info["used"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def look(dbapi_connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if time.monotonic() - record.info.get("used", time.monotonic()) < IDLE_S:
+            return
+        try:
+            dialect.do_ping(dbapi_connection)
+        except Exception as error:
+            raise DisconnectionError("the connection was lost while nobody used it") from error
 
 
 def _forget_values(context: ExceptionContext) -> None:

@@ -4,7 +4,6 @@ Which fields are selected, and what they are given, graphql-core's own functions
 does not cover: introspection, and fields whose kind is not known here.
 """
 
-import asyncio
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -59,6 +58,7 @@ from app.api.plan.running import (
     Step,
     Traced,
     TypeName,
+    settled,
 )
 
 # Scalars whose values the writer of JSON writes as GraphQL has them.
@@ -283,7 +283,7 @@ class _Resolver:
         if values and inspect.isawaitable(values[0]):
             if len(values) == 1:
                 return [await values[0]]
-            return list(await asyncio.gather(*values))
+            return await settled(values)
         return values
 
     async def all(self, batch: Callable[..., Any], sources: Column, run: Run) -> Column:

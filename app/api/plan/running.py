@@ -4,7 +4,7 @@ It knows neither documents nor the schema; `compiling` reads those.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
@@ -142,7 +142,7 @@ class Selection:
         names = self.names
         if not names:  # all of it was skipped
             return [{} for _ in sources]
-        columns = await together([step.column(sources, run) for step in self.steps], self.waiting)
+        columns = await together((step.column(sources, run) for step in self.steps), self.waiting)
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
@@ -163,20 +163,29 @@ class Selections:
         for index, value in enumerate(values):
             if value is not None:
                 places.setdefault(self.name_of(value), []).append(index)
-        objects = [
+        objects = (
             self.by_type[name].objects([values[index] for index in indexes], run) for name, indexes in places.items()
-        ]
-        for indexes, found in zip(places.values(), await together(objects, len(objects)), strict=True):
+        )
+        for indexes, found in zip(places.values(), await together(objects, len(places)), strict=True):
             for index, item in zip(indexes, found, strict=True):
                 done[index] = item
         return done
 
 
-async def together(columns: Sequence[Awaitable[Column]], waiting: int) -> list[Column]:
+async def together(columns: Iterable[Awaitable[Column]], waiting: int) -> list[Column]:
     """Return what all of *columns* bring: side by side where more than one waits, so that loaders batch them."""
     if waiting > 1:
-        return await asyncio.gather(*columns)
+        return await settled(columns)
     return [await column for column in columns]
+
+
+async def settled(awaitables: Iterable[Awaitable[Any]]) -> list[Any]:
+    """Return what all bring, once all have ended; nothing goes on behind a fault. Raises: the first fault."""
+    found = await asyncio.gather(*awaitables, return_exceptions=True)
+    for item in found:
+        if isinstance(item, BaseException):
+            raise item
+    return found
 
 
 # --- Steps -----------------------------------------------------------------------------------------------------------
@@ -237,7 +246,7 @@ class Computed:
     async def column(self, sources: Column, run: Run) -> Column:
         values = list(map(self.get, sources))
         if hasattr(values[0], "__await__"):
-            values = await asyncio.gather(*values)
+            values = await settled(values)
         return await self.completion.complete(values, run)
 
 
