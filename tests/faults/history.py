@@ -64,10 +64,15 @@ class History:
         self.file.write(as_line(event))
         self.file.flush()
 
-    @property
-    def last_ok(self) -> float:
-        """When an action was acknowledged last, on the clock of `now`."""
-        return max((event.at for event in self.events if event.kind is Kind.OK), default=0.0)
+    def acknowledged_since(self, moment: float) -> float | None:
+        """Return when an action that was asked for after *moment* was first acknowledged, None where none was."""
+        asked: set[str] = set()
+        for event in self.events:
+            if event.at > moment and event.kind is Kind.INVOKE:
+                asked.add(event.op)
+            if event.kind is Kind.OK and event.op in asked:
+                return event.at
+        return None
 
 
 def now() -> float:

@@ -142,4 +142,11 @@ def test_a_history_and_a_log_come_back_from_their_files_as_they_were(tmp_path: P
 
     assert read_events(tmp_path / "history.jsonl") == story.events == history.events
     assert read_rows(tmp_path / "log.jsonl") == rows
-    assert history.last_ok == 1.0
+
+
+def test_the_first_acknowledgement_after_a_moment_is_of_what_was_asked_after_it(tmp_path: Path) -> None:
+    story = Story().ok("a", 1).say(Kind.INVOKE, "b").refused("c").say(Kind.OK, "b", seq=2).ok("d", 3)
+    with (tmp_path / "history.jsonl").open("w") as file:
+        history = History(file, story.events)
+
+        assert [history.acknowledged_since(moment) for moment in (-1.0, 2.5, 7.0)] == [1.0, 7.0, None]

@@ -1,0 +1,91 @@
+"""The command behind scripts/faults: run each kind of fault on each engine, and say what was found."""
+
+import asyncio
+import itertools
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tests.faults.kill import kill
+from tests.faults.report import Report, say, summarize
+from tests.faults.site import site
+
+
+class Fault(StrEnum):
+    """What is broken."""
+
+    KILL = "kill"
+
+
+class Engine(StrEnum):
+    """What it is broken on."""
+
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+    BOTH = "both"
+
+
+RUNS = {Fault.KILL: (kill, 20)}
+
+
+def main(
+    faults: Annotated[list[Fault] | None, typer.Argument(help="Which kinds of fault; without any, all.")] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="Rounds of each; by default as many as there are to show.")
+    ] = None,
+    engine: Annotated[Engine, typer.Option(help="The database.")] = Engine.BOTH,
+    writers: Annotated[int, typer.Option(min=2, max=40, help="Clients that write at the same time.")] = 16,
+    seed: Annotated[int | None, typer.Option(help="Make the same choices again as a run that printed it.")] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="Keep histories and databases here, seen from the top of the tree.")
+    ] = None,
+) -> None:
+    """Break what the gateway stands on while clients write, and hold what they were told against the log.
+
+    Exits with 1, and names the operations, where the two do not agree.
+    """
+    seed = secrets.randbelow(10**6) if seed is None else seed
+    say(f"seed {seed}, {writers} writers")
+    engines = ("sqlite", "postgresql") if engine is Engine.BOTH else (engine.value,)
+    with _folder(keep) as folder:
+        runs = itertools.product(faults or list(Fault), engines)
+        reports = [_run(fault, name, folder, seed, writers, rounds) for fault, name in runs]
+        summarize(reports)
+        if any(report.site.problems for report in reports):
+            kept = keep or _keep(folder)
+            say(f"\nFAILED. Histories and logs are in {kept}; the same choices again: --seed {seed}")
+            raise typer.Exit(1)
+    say(f"\nNo problems. The same choices again: --seed {seed}")
+
+
+def _run(fault: Fault, engine: str, folder: Path, seed: int, writers: int, rounds: int | None) -> Report:
+    work, usual = RUNS[fault]
+    with site(engine, folder / f"{fault}-{engine}", seed, writers) as here:
+        return asyncio.run(work(here, rounds or usual))
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """Yield where the runs keep their files, which is gone afterwards unless somebody wants it."""
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="casegate-faults-") as folder:
+        yield Path(folder)
+
+
+def _keep(folder: Path) -> Path:
+    kept = Path(tempfile.mkdtemp(prefix="casegate-faults-failed-"))
+    return Path(shutil.copytree(folder, kept, dirs_exist_ok=True))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,140 @@
+"""Where a fault run takes place: a database, a gateway on it, an account with writers, and the history that they make.
+
+It deliberately breaks nothing: each kind of fault is a module of its own.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from uuid import UUID
+
+from sqlalchemy import select
+
+from app import admin
+from app.db import models as tables
+from app.db.engine import Database, open_database
+from app.db.migrate import migrate
+from app.domain.model import Role, Scope
+from tests.faults.checker import check
+from tests.faults.cluster import Cluster, cluster
+from tests.faults.gateway import Gateway, gateway
+from tests.faults.history import History, Row, now, write_rows
+from tests.faults.workload import Load, Person
+from tests.live import casegate
+from tests.postgresql import create_database
+
+ROLES = ((Role.CONTRIBUTOR,), (Role.REVIEWER,), (Role.CONTRIBUTOR, Role.REVIEWER), (Role.CONTRIBUTOR,))
+
+
+@dataclass(slots=True)
+class Site:
+    """One engine's run. `problems` is what was found wrong, `folder` is where it can be looked into."""
+
+    engine: str
+    folder: Path
+    url: str
+    gateway: Gateway
+    cluster: Cluster | None
+    load: Load
+    chance: Random
+    problems: list[str] = field(default_factory=list)
+    rows: int = 0  # of the log, when it was looked at last
+
+    @property
+    def history(self) -> History:
+        return self.load.history
+
+    def demand(self, holds: bool, problem: str) -> None:
+        """Take *problem* down unless it *holds* that there is none."""
+        if not holds:
+            self.problems.append(problem)
+
+    def demand_no_faults(self, name: str) -> None:
+        """Take down every answer that is a fault; what was looked at is forgotten."""
+        for fault in self.load.take_faults():
+            self.demand(False, f"{name}: {fault.op}: answered with {fault.status} {fault.code}: {fault.body[:200]}")
+
+    async def first_acknowledged(self, since: float, within_s: float) -> float | None:
+        """Return how many seconds after *since* the first action was acknowledged that was asked for after it."""
+        while now() < since + within_s:
+            found = self.history.acknowledged_since(since)
+            if found is not None:
+                return found - since
+            await asyncio.sleep(0.05)
+        return None
+
+    def told(self, since: int) -> str:
+        """Return what clients were told after the first *since* events."""
+        counts = self.counts(since)
+        return f"{counts['ok']} acknowledged, {counts['fail']} refused, {counts['unknown']} unknown"
+
+    def counts(self, since: int = 0) -> Counter[str]:
+        """Return how often each kind of thing happened after the first *since* events."""
+        return Counter(event.kind.value for event in self.history.events[since:])
+
+    async def judge(self, name: str) -> None:
+        """Hold the whole history against the whole log, and have the log verified."""
+        rows = await read_log(self.url)
+        write_rows(self.folder / "log.jsonl", rows)
+        for violation in check(self.history.events, rows):
+            self.demand(False, f"{name}: {violation}")
+        verified = await asyncio.to_thread(casegate, "log", "verify", database_url=self.url)
+        self.demand(verified.returncode == 0, f"{name}: log verify: {verified.stdout}{verified.stderr}")
+        self.rows = len(rows)
+
+
+@contextmanager
+def site(engine: str, folder: Path, seed: int, writers: int, data: Path | None = None) -> Iterator[Site]:
+    """Yield a running site on *engine* whose files are in *folder*, and SQLite's in *data* if given."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        server = stack.enter_context(cluster()) if engine == "postgresql" else None
+        yield stack.enter_context(site_on(server, folder, seed, writers, data))
+
+
+@contextmanager
+def site_on(server: Cluster | None, folder: Path, seed: int, writers: int, data: Path | None = None) -> Iterator[Site]:
+    """Yield a running site on *server*, or on SQLite where there is none."""
+    engine = "postgresql" if server else "sqlite"
+    url = (
+        create_database(server.admin_url, "casegate") if server else f"sqlite:///{(data or folder) / 'casegate.sqlite'}"
+    )
+    people = asyncio.run(_people(url, writers))
+    with (folder / "history.jsonl").open("w") as file, gateway(folder, database_url=url) as running:
+        load = Load.of(people, running.address, History(file), seed)
+        yield Site(engine, folder, url, running, server, load, Random(f"{seed} {engine} {folder.name}"))
+
+
+async def _people(url: str, count: int) -> list[Person]:
+    database = open_database(url)
+    try:
+        await migrate(database)
+        account = await admin.create_account(database, "Acme Treasury")
+        return [
+            await _person(database, account.id, f"w{number:02}", ROLES[number % len(ROLES)]) for number in range(count)
+        ]
+    finally:
+        await database.close()
+
+
+async def _person(database: Database, account_id: UUID, name: str, roles: tuple[Role, ...]) -> Person:
+    user = await admin.create_user(database, account_id, email=f"{name}@acme.example", name=name, roles=roles)
+    token = await admin.create_token(database, user.id, list(Scope))
+    return Person(str(user.id), name, token.secret, Role.REVIEWER in roles)
+
+
+async def read_log(url: str) -> list[Row]:
+    """Return every row of the log, as the database has it."""
+    table = tables.case_actions
+    statement = select(table.c.case_id, table.c.seq, table.c.type, table.c.hash, table.c.request_id)
+    database = open_database(url)
+    try:
+        async with database.read() as connection:
+            found = await connection.execute(statement)
+            return [Row(case=str(row[0]), seq=row[1], action=str(row[2]), hash=row[3], op=row[4]) for row in found]
+    finally:
+        await database.close()
