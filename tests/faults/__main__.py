@@ -1,27 +1,29 @@
 """The command behind scripts/faults: run each kind of fault on each engine, and say what was found."""
 
 import asyncio
-import itertools
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tests.faults.kill import kill
 from tests.faults.report import Report, say, summarize
-from tests.faults.site import site
+from tests.faults.restart import restart
+from tests.faults.site import Site, site
 
 
 class Fault(StrEnum):
     """What is broken."""
 
     KILL = "kill"
+    RESTART = "restart"
 
 
 class Engine(StrEnum):
@@ -32,7 +34,16 @@ class Engine(StrEnum):
     BOTH = "both"
 
 
-RUNS = {Fault.KILL: (kill, 20)}
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a kind of fault is run."""
+
+    work: Callable[[Site, int], Coroutine[Any, Any, Report]]
+    rounds: int
+    engines: tuple[str, ...] = ("sqlite", "postgresql")
+
+
+RUNS = {Fault.KILL: Run(kill, 20), Fault.RESTART: Run(restart, 5, ("postgresql",))}
 
 
 def main(
@@ -53,10 +64,13 @@ def main(
     """
     seed = secrets.randbelow(10**6) if seed is None else seed
     say(f"seed {seed}, {writers} writers")
-    engines = ("sqlite", "postgresql") if engine is Engine.BOTH else (engine.value,)
     with _folder(keep) as folder:
-        runs = itertools.product(faults or list(Fault), engines)
-        reports = [_run(fault, name, folder, seed, writers, rounds) for fault, name in runs]
+        reports = [
+            _run(fault, name, folder, seed, writers, rounds)
+            for fault in faults or list(Fault)
+            for name in RUNS[fault].engines
+            if engine in (name, Engine.BOTH)
+        ]
         summarize(reports)
         if any(report.site.problems for report in reports):
             kept = keep or _keep(folder)
@@ -66,9 +80,9 @@ def main(
 
 
 def _run(fault: Fault, engine: str, folder: Path, seed: int, writers: int, rounds: int | None) -> Report:
-    work, usual = RUNS[fault]
+    run = RUNS[fault]
     with site(engine, folder / f"{fault}-{engine}", seed, writers) as here:
-        return asyncio.run(work(here, rounds or usual))
+        return asyncio.run(run.work(here, rounds or run.rounds))
 
 
 @contextmanager

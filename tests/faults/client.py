@@ -5,7 +5,7 @@ It deliberately takes every fault for an unknown outcome, whatever the fault say
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,9 @@ from tests.faults.history import Event, History, Kind, now
 ANSWER_S = 20
 PAUSE_S = 0.1
 PAUSE_MAX_S = 1.0
+
+# Words of the engines, of drivers and of tracebacks; none of them is any client's business.
+TELLING = ("traceback", "sqlalchemy", "asyncpg", "sqlite", "postgres", "127.0.0.1", "connection", "insert into", "disk")
 
 MUTATIONS = {
     "OPEN": "openCase",
@@ -67,6 +70,17 @@ class Answer:
             return str(json.loads(self.body)["errors"][0]["extensions"]["code"])
         except (ValueError, KeyError, IndexError, TypeError):
             return "-"
+
+    def flaws(self) -> Iterator[str]:
+        """Yield what keeps it from being a fault as clients need it: to be tried again, and telling nothing."""
+        if self.status != 503:
+            yield "not a 503"
+        if not self.headers.get("retry-after", "").isdecimal():
+            yield "no Retry-After"
+        if self.headers.get("x-request-id") != self.op:
+            yield "no request id"
+        if any(word in self.body.lower() for word in TELLING):
+            yield "it tells what is inside"
 
 
 @dataclass(slots=True)

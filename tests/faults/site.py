@@ -58,6 +58,14 @@ class Site:
         for fault in self.load.take_faults():
             self.demand(False, f"{name}: {fault.op}: answered with {fault.status} {fault.code}: {fault.body[:200]}")
 
+    def demand_retryable(self, name: str) -> int:
+        """Take down every fault that is not a retryable 503 with a request id; return how many there were."""
+        faults = self.load.take_faults()
+        for fault in faults:
+            for flaw in fault.flaws():
+                self.demand(False, f"{name}: {fault.op}: {flaw}: {fault.status} {fault.body[:300]}")
+        return len(faults)
+
     async def first_acknowledged(self, since: float, within_s: float) -> float | None:
         """Return how many seconds after *since* the first action was acknowledged that was asked for after it."""
         while now() < since + within_s:
