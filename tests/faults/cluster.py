@@ -7,10 +7,11 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.faults.small_disk import small_disk
 from tests.ports import free_port
 from tests.postgresql import Account, PostgresqlFailed, create_cluster, find_binaries, run_as
 
@@ -37,8 +38,20 @@ class Cluster:
     port: int
 
     @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
     def admin_url(self) -> str:
         return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/postgres"
+
+    def move_log(self) -> None:
+        """Have the write-ahead log outside the data's folder: on another disk, where that is one of its own."""
+        log = self.data / "pg_wal"
+        shutil.move(log, self.folder / "wal")
+        log.symlink_to(self.folder / "wal")
+        if self.account:
+            self.account.own(self.folder / "wal")
 
     def start(self) -> None:
         """Start it, and return when it takes connections. Raises: PostgresqlFailed."""
@@ -50,7 +63,7 @@ class Cluster:
         self._control("stop", "--mode", mode)
 
     def _control(self, *arguments: str) -> None:
-        command: list[str | Path] = [self.binaries / "pg_ctl", *arguments, "--pgdata", self.folder / "data"]
+        command: list[str | Path] = [self.binaries / "pg_ctl", *arguments, "--pgdata", self.data]
         command += ["--wait", "--timeout", str(WAIT_S)]
         # The server inherits these streams and keeps them: a pipe would never come to its end.
         null = subprocess.DEVNULL
@@ -65,15 +78,19 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """Yield a running server that is gone afterwards. Raises: PostgresqlMissing, PostgresqlFailed."""
+def cluster(disk_mib: int | None = None) -> Iterator[Cluster]:
+    """Yield a running server that is gone afterwards; its data are on a disk of *disk_mib*, if given.
+
+    Raises: PostgresqlMissing, PostgresqlFailed, CannotMount.
+    """
     account = Account.needed()
     folder = Path(tempfile.mkdtemp(prefix="casegate-faults-"))
     try:
-        if account:
-            account.own(folder)
-        with _running(folder, account) as made:
-            yield made
+        with small_disk(folder / "data", disk_mib) if disk_mib else nullcontext():
+            if account:
+                account.own(folder)
+            with _running(folder, account) as made:
+                yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -82,6 +99,7 @@ def cluster() -> Iterator[Cluster]:
 def _running(folder: Path, account: Account | None) -> Iterator[Cluster]:
     binaries = find_binaries(folder, account)
     made = Cluster(binaries, folder, account, create_cluster(binaries, folder, account), free_port())
+    made.move_log()
     made.start()
     watchdog = subprocess.Popen(
         ["sh", "-c", WATCHDOG, "watchdog", str(binaries / "pg_ctl"), str(folder)],

@@ -4,9 +4,10 @@ It deliberately breaks nothing: each kind of fault is a module of its own.
 """
 
 import asyncio
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -23,6 +24,7 @@ from tests.faults.checker import check
 from tests.faults.cluster import Cluster, cluster
 from tests.faults.gateway import Gateway, gateway
 from tests.faults.history import History, Row, now, write_rows
+from tests.faults.small_disk import small_disk
 from tests.faults.workload import Load, Person
 from tests.live import casegate
 from tests.postgresql import create_database
@@ -41,6 +43,7 @@ class Site:
     cluster: Cluster | None
     load: Load
     chance: Random
+    disk: Path | None = None
     problems: list[str] = field(default_factory=list)
     rows: int = 0  # of the log, when it was looked at last
 
@@ -92,29 +95,34 @@ class Site:
             self.demand(False, f"{name}: {violation}")
         verified = await asyncio.to_thread(casegate, "log", "verify", database_url=self.url)
         self.demand(verified.returncode == 0, f"{name}: log verify: {verified.stdout}{verified.stderr}")
+        if self.engine == "sqlite":
+            found = _integrity(self.url)
+            self.demand(found == ["ok"], f"{name}: integrity_check: {found}")
         self.rows = len(rows)
 
 
 @contextmanager
-def site(engine: str, folder: Path, seed: int, writers: int, data: Path | None = None) -> Iterator[Site]:
-    """Yield a running site on *engine* whose files are in *folder*, and SQLite's in *data* if given."""
+def site(engine: str, folder: Path, seed: int, writers: int, *, disk_mib: int | None = None) -> Iterator[Site]:
+    """Yield a running site on *engine* whose files are in *folder*; its database has a disk of *disk_mib*, if given.
+
+    Raises: CannotMount, PostgresqlMissing, PostgresqlFailed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        server = stack.enter_context(cluster()) if engine == "postgresql" else None
-        yield stack.enter_context(site_on(server, folder, seed, writers, data))
-
-
-@contextmanager
-def site_on(server: Cluster | None, folder: Path, seed: int, writers: int, data: Path | None = None) -> Iterator[Site]:
-    """Yield a running site on *server*, or on SQLite where there is none."""
-    engine = "postgresql" if server else "sqlite"
-    url = (
-        create_database(server.admin_url, "casegate") if server else f"sqlite:///{(data or folder) / 'casegate.sqlite'}"
-    )
-    people = asyncio.run(_people(url, writers))
-    with (folder / "history.jsonl").open("w") as file, gateway(folder, database_url=url) as running:
-        load = Load.of(people, running.address, History(file), seed)
-        yield Site(engine, folder, url, running, server, load, Random(f"{seed} {engine} {folder.name}"))
+        server, data = None, folder
+        if engine == "postgresql":
+            server = stack.enter_context(cluster(disk_mib))
+            data, url = server.data, create_database(server.admin_url, "casegate")
+        else:
+            if disk_mib:
+                data = stack.enter_context(small_disk(folder / "disk", disk_mib))
+            url = f"sqlite:///{data / 'casegate.sqlite'}"
+        people = asyncio.run(_people(url, writers))
+        history = History(stack.enter_context((folder / "history.jsonl").open("w")))
+        running = stack.enter_context(gateway(folder, database_url=url))
+        load = Load.of(people, running.address, history, seed)
+        chance = Random(f"{seed} {engine} {folder.name}")
+        yield Site(engine, folder, url, running, server, load, chance, data if disk_mib else None)
 
 
 async def _people(url: str, count: int) -> list[Person]:
@@ -133,6 +141,12 @@ async def _person(database: Database, account_id: UUID, name: str, roles: tuple[
     user = await admin.create_user(database, account_id, email=f"{name}@acme.example", name=name, roles=roles)
     token = await admin.create_token(database, user.id, list(Scope))
     return Person(str(user.id), name, token.secret, Role.REVIEWER in roles)
+
+
+def _integrity(url: str) -> list[str]:
+    """Return what SQLite finds wrong with its file, `ok` where that is nothing."""
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        return [row[0] for row in connection.execute("PRAGMA integrity_check")]
 
 
 async def read_log(url: str) -> list[Row]:

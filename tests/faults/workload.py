@@ -62,6 +62,8 @@ class Writer:
     board: Board
     chance: random.Random
     stopped: asyncio.Event
+    padding: str
+    hang_up: float
     count: int = 0
 
     async def work(self) -> None:
@@ -72,7 +74,7 @@ class Writer:
 
     async def _do(self, operation: Operation) -> None:
         gives_up = self.chance.random() < GIVE_UP
-        if self.chance.random() < HANG_UP:
+        if self.chance.random() < self.hang_up:
             await self.client.ask_and_hang_up(operation, self.chance.uniform(0, 0.05))
             if gives_up:
                 return
@@ -109,7 +111,7 @@ class Writer:
 
     def _words(self, action: str, id: str) -> dict[str, Any]:
         if action == "COMMENT":
-            return {"body": f"What {id} found out."}
+            return {"body": f"What {id} found out.{self.padding}"}
         if action == "REQUEST_OVERRIDE":
             others = [reviewer.id for reviewer in self.reviewers if reviewer.id != self.person.id]
             reviewers = self.chance.sample(others, self.chance.randint(1, 3))
@@ -126,12 +128,19 @@ class Load:
     people: Sequence[Person]
     history: History
     seed: int
+    padding: str = ""  # what each comment ends with, so that it takes room
+    hang_up: float = HANG_UP
     board: Board = field(default_factory=Board)
 
     @classmethod
     def of(cls, people: Sequence[Person], address: str, history: History, seed: int) -> "Load":
         clients = [Client(person.name, person.token, address, history) for person in people]
         return cls(clients, people, history, seed)
+
+    @property
+    def has_faults(self) -> bool:
+        """Whether there were faults since the last look."""
+        return any(client.faults for client in self.clients)
 
     def take_faults(self) -> list[Answer]:
         """Return the answers since the last look that were neither a success nor a refusal."""
@@ -149,7 +158,7 @@ class Load:
             for client, person in zip(self.clients, self.people, strict=True):
                 client.name = f"{name}-{person.name}"
                 chance = random.Random(f"{self.seed} {client.name}")
-                writer = Writer(client, person, reviewers, self.board, chance, stopped)
+                writer = Writer(client, person, reviewers, self.board, chance, stopped, self.padding, self.hang_up)
                 tasks.create_task(writer.work())
             try:
                 yield
