@@ -95,9 +95,15 @@ class Client:
     statuses: dict[str, str] = field(default_factory=dict)  # of the cases, as this client was told last
     http: httpx2.AsyncClient = field(init=False)
 
-    def __post_init__(self) -> None:
+    async def __aenter__(self) -> "Client":
+        """Have connections meanwhile, which belong to the event loop that it is entered on."""
         headers = {"Authorization": f"Bearer {self.token}"}
-        self.http = httpx2.AsyncClient(base_url=self.address, headers=headers, timeout=ANSWER_S)
+        limits = httpx2.Limits(max_connections=None)
+        self.http = httpx2.AsyncClient(base_url=self.address, headers=headers, timeout=ANSWER_S, limits=limits)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.http.aclose()
 
     async def settle(self, operation: Operation, patient: Callable[[], bool]) -> Event:
         """Ask until the outcome is known, or for as long as *patient* says; return what came of it."""

@@ -8,7 +8,7 @@ from tests.faults.report import Report, say
 from tests.faults.site import Site
 
 CUT = 0.2
-WRITES_FOR_S = 3
+WRITES_FOR_S = 2
 
 
 async def cut_commits(site: Site, rounds: int) -> Report:

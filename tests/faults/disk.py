@@ -15,7 +15,7 @@ from tests.faults.report import Report, say
 from tests.faults.site import Site
 
 FULL_WITHIN_S = 20
-STAYS_FULL_S = 3
+STAYS_FULL_S = 2
 GOES_ON_S = 10
 READ_EVERY_S = 0.05
 QUERY = {"query": "{ cases(first: 5) { nodes { reference status actions(first: 3) { nodes { seq hash } } } } }"}

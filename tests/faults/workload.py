@@ -6,7 +6,7 @@ They deliberately also do what will be refused, hang up before the answer, give 
 import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -154,9 +154,10 @@ class Load:
         """Let everybody write meanwhile, and settle what they began; *name* is part of their operations' ids."""
         stopped = asyncio.Event()
         reviewers = [person for person in self.people if person.is_reviewer]
-        async with asyncio.TaskGroup() as tasks:
+        async with AsyncExitStack() as connected, asyncio.TaskGroup() as tasks:
             for client, person in zip(self.clients, self.people, strict=True):
                 client.name = f"{name}-{person.name}"
+                await connected.enter_async_context(client)
                 chance = random.Random(f"{self.seed} {client.name}")
                 writer = Writer(client, person, reviewers, self.board, chance, stopped, self.padding, self.hang_up)
                 tasks.create_task(writer.work())
@@ -164,7 +165,3 @@ class Load:
                 yield
             finally:
                 stopped.set()
-
-    async def close(self) -> None:
-        for client in self.clients:
-            await client.http.aclose()
