@@ -27,9 +27,8 @@ async def lose_answers(site: Site, rounds: int) -> Report:
         site.demand_no_faults(name)
         await site.judge(name)
         hung_up = sum(event.code == "HUNG_UP" for event in site.history.events[before:])
-        say(
-            f"{name}: {2 * KEYS} times {DUPLICATES} equal answers; {site.told(before)}, {hung_up} hung up; {site.rows} rows"
-        )
+        equal = f"{2 * KEYS} times {DUPLICATES} equal answers"
+        say(f"{name}: {equal}; {site.told(before)}, {hung_up} hung up; {site.rows} rows")
     return report
 
 
