@@ -12,7 +12,7 @@ import httpx2
 
 from tests.faults.history import now
 from tests.live import ROOT, START_S, environment
-from tests.ports import free_port, wait_until
+from tests.ports import free_port, is_listening, wait_until
 
 STOP_S = 40
 
@@ -59,6 +59,8 @@ class Gateway:
         return self.process is not None and self.process.poll() is None
 
     def is_ready(self) -> bool:
+        if not is_listening(self.port):
+            return False
         try:
             return httpx2.get(f"{self.address}/ready", timeout=5).status_code == 200
         except httpx2.HTTPError:

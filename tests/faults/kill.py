@@ -2,13 +2,10 @@
 
 import asyncio
 
-from tests.faults.history import now
 from tests.faults.report import Report, say
-from tests.faults.site import Site
+from tests.faults.site import Site, busy
 
-RESTART_S = 10
 AGAIN = 0.2  # the share of rounds in which it is killed once more while it starts
-GOES_ON_S = 10
 
 
 async def kill(site: Site, rounds: int) -> Report:
@@ -20,10 +17,9 @@ async def kill(site: Site, rounds: int) -> Report:
         async with site.load.running(f"k{number}"):
             await asyncio.sleep(site.chance.uniform(0.3, 2.5))
             seconds = await _kill_and_restart(site)
-            writes = await site.first_acknowledged(now(), GOES_ON_S)
-            site.demand(writes is not None, f"{name}: nothing was acknowledged in {GOES_ON_S} s after the restart")
+            await site.demand_writes(name)
             await asyncio.sleep(site.chance.uniform(0.2, 1))
-        site.demand(seconds < RESTART_S, f"{name}: the restart took {seconds:.1f} s")
+        site.demand(seconds < site.patience_s, f"{name}: the restart took {seconds:.1f} s{busy()}")
         site.demand_no_faults(name)
         await site.judge(name)
         report.measure("restart", seconds)

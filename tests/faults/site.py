@@ -4,6 +4,7 @@ It deliberately breaks nothing: each kind of fault is a module of its own.
 """
 
 import asyncio
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -43,7 +44,8 @@ class Site:
     cluster: Cluster | None
     load: Load
     chance: Random
-    disk: Path | None = None
+    disk: Path | None
+    patience_s: float
     problems: list[str] = field(default_factory=list)
     rows: int = 0  # of the log, when it was looked at last
 
@@ -69,14 +71,16 @@ class Site:
                 self.demand(False, f"{name}: {fault.op}: {flaw}: {fault.status} {fault.body[:300]}")
         return len(faults)
 
-    async def first_acknowledged(self, since: float, within_s: float) -> float | None:
-        """Return how many seconds after *since* the first action was acknowledged that was asked for after it."""
-        while now() < since + within_s:
+    async def demand_writes(self, name: str) -> float:
+        """Return in how many seconds an action is acknowledged that is asked for from now on."""
+        since = now()
+        while now() < since + self.patience_s:
             found = self.history.acknowledged_since(since)
             if found is not None:
                 return found - since
             await asyncio.sleep(0.05)
-        return None
+        self.demand(False, f"{name}: nothing was acknowledged in {self.patience_s} s{busy()}")
+        return now() - since
 
     def told(self, since: int) -> str:
         """Return what clients were told after the first *since* events."""
@@ -102,8 +106,12 @@ class Site:
 
 
 @contextmanager
-def site(engine: str, folder: Path, seed: int, writers: int, *, disk_mib: int | None = None) -> Iterator[Site]:
+def site(
+    engine: str, folder: Path, seed: int, writers: int, *, disk_mib: int | None = None, patience_s: float = 10
+) -> Iterator[Site]:
     """Yield a running site on *engine* whose files are in *folder*; its database has a disk of *disk_mib*, if given.
+
+    What has to go on after a fault has to do so within *patience_s*.
 
     Raises: CannotMount, PostgresqlMissing, PostgresqlFailed.
     """
@@ -122,7 +130,7 @@ def site(engine: str, folder: Path, seed: int, writers: int, *, disk_mib: int | 
         running = stack.enter_context(gateway(folder, database_url=url))
         load = Load.of(people, running.address, history, seed)
         chance = Random(f"{seed} {engine} {folder.name}")
-        yield Site(engine, folder, url, running, server, load, chance, data if disk_mib else None)
+        yield Site(engine, folder, url, running, server, load, chance, data if disk_mib else None, patience_s)
 
 
 async def _people(url: str, count: int) -> list[Person]:
@@ -141,6 +149,11 @@ async def _person(database: Database, account_id: UUID, name: str, roles: tuple[
     user = await admin.create_user(database, account_id, email=f"{name}@acme.example", name=name, roles=roles)
     token = await admin.create_token(database, user.id, list(Scope))
     return Person(str(user.id), name, token.secret, Role.REVIEWER in roles)
+
+
+def busy() -> str:
+    """Return how busy the machine is, for whoever wonders why something took its time."""
+    return f" (load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores)"
 
 
 def _integrity(url: str) -> list[str]:

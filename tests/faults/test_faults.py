@@ -15,6 +15,7 @@ from tests.faults.small_disk import CannotMount
 from tests.postgresql import PostgresqlMissing
 
 WRITERS = 16
+PATIENCE_S = 60  # other tests may be running; how long things take is shown by scripts/faults
 DISK_MIB = RUNS[Fault.DISK].disk_mib
 
 
@@ -25,11 +26,11 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp(engine)
     try:
         try:
-            with site(engine, folder, seed, WRITERS, disk_mib=DISK_MIB[engine]) as made:
+            with site(engine, folder, seed, WRITERS, disk_mib=DISK_MIB[engine], patience_s=PATIENCE_S) as made:
                 yield made
         except CannotMount as refused:
             sys.stderr.write(f"\nNO DISK IS FILLED UP: {refused}\n")
-            with site(engine, folder, seed, WRITERS) as made:
+            with site(engine, folder, seed, WRITERS, patience_s=PATIENCE_S) as made:
                 yield made
     except PostgresqlMissing as missing:
         if os.environ.get("CASEGATE_REQUIRE_POSTGRESQL") == "1":
