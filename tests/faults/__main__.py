@@ -2,6 +2,8 @@
 
 import secrets
 import shutil
+import signal
+import sys
 import tempfile
 from enum import StrEnum
 from pathlib import Path
@@ -40,7 +42,10 @@ def main(
 
     Exits with 1, and names the operations, where the two do not agree.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was started has to be ended
     seed = secrets.randbelow(10**6) if seed is None else seed
+    if keep and keep.exists() and any(keep.iterdir()):
+        raise typer.BadParameter(f"{keep} holds something already: the log of another run is none of this one")
     folder = keep or Path(tempfile.mkdtemp(prefix="casegate-faults-"))
     say(f"seed {seed}, {writers} writers; histories and logs are in {folder}")
     reports = [
