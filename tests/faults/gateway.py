@@ -1,10 +1,11 @@
 """A gateway that can be killed and started again at the same address, as a supervisor of processes would do it."""
 
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.live import ROOT, START_S, environment
 from tests.ports import free_port, is_listening, wait_until
 
 STOP_S = 40
+WORKER = b"multiprocessing.spawn"  # beside them there is multiprocessing's own tracker of resources
 
 
 @dataclass(slots=True)
@@ -24,6 +26,7 @@ class Gateway:
     log: Path
     settings: Mapping[str, str]
     port: int = field(default_factory=free_port)
+    workers: int = 1
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -34,7 +37,7 @@ class Gateway:
         """Start it, and wait for nothing."""
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app", "serve", "--port", str(self.port)],
+                [sys.executable, "-m", "app", "serve", "--port", str(self.port), "--workers", str(self.workers)],
                 cwd=ROOT,
                 env=environment(**self.settings),
                 stdout=output,
@@ -48,6 +51,24 @@ class Gateway:
         if not wait_until(lambda: self.is_ready() or not self.is_running(), START_S) or not self.is_running():
             raise TimeoutError(f"the gateway does not start; its log is {self.log}")
         return now() - began
+
+    def supervise(self) -> None:
+        """Start it, again if it does not stay, until it is ready. Raises: TimeoutError."""
+        deadline = now() + START_S
+        while now() < deadline:
+            with suppress(TimeoutError):
+                self.start()
+                return
+        raise TimeoutError(f"the gateway does not start again; its log is {self.log}")
+
+    def worker_ids(self) -> list[int]:
+        """Return the processes that serve, by what Linux tells of the parent's children."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [int(child) for child in children if WORKER in _command_line(child)]
+
+    def kill_worker(self, worker: int) -> None:
+        os.kill(worker, signal.SIGKILL)
 
     def kill(self) -> None:
         """End it as a power cut would: it learns nothing of it."""
@@ -74,6 +95,13 @@ class Gateway:
             self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             self.kill()
+
+
+def _command_line(process: str) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:  # it has ended since it was listed
+        return b""
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from tests.faults.report import Report
 from tests.faults.restart import restart
 from tests.faults.site import Site, site
 from tests.faults.small_disk import CannotMount
+from tests.faults.workers import kill_one
 from tests.postgresql import PostgresqlMissing
 
 
@@ -25,6 +26,7 @@ class Fault(StrEnum):
     """What is broken."""
 
     KILL = "kill"  # -9 of the gateway
+    WORKERS = "workers"  # -9 of one of them, or of their parent
     RESTART = "restart"  # of PostgreSQL, as after a crash
     DISK = "disk"  # without room
     ANSWERS = "answers"  # lost between the gateway and clients
@@ -43,6 +45,7 @@ class Run:
 
 RUNS = {
     Fault.KILL: Run(kill, 20),
+    Fault.WORKERS: Run(kill_one, 6),
     Fault.RESTART: Run(restart, 5, ("postgresql",)),
     Fault.DISK: Run(fill_disk, 3, disk_mib={"sqlite": 16, "postgresql": 96}),
     Fault.ANSWERS: Run(lose_answers, 3),
