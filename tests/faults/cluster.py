@@ -58,6 +58,12 @@ class Cluster:
         log = str(self.folder / "log")
         self._control("start", "--log", log, "--options", f"-p {self.port} {OPTIONS}")
 
+    def start_again(self) -> None:
+        """Start it where it has ended itself; where it still tries to recover, that will do."""
+        command: list[str | Path] = [self.binaries / "pg_ctl", "status", "--pgdata", self.data]
+        if subprocess.run(command, check=False, capture_output=True, **run_as(self.account)).returncode:
+            self.start()
+
     def stop(self, mode: str = "immediate") -> None:
         """End it; *immediate* is without a checkpoint and without a word to anybody, so that it has to recover."""
         self._control("stop", "--mode", mode)
@@ -78,8 +84,10 @@ class Cluster:
 
 
 @contextmanager
-def cluster(disk_mib: int | None = None) -> Iterator[Cluster]:
+def cluster(disk_mib: int | None = None, *, log_inside: bool = False) -> Iterator[Cluster]:
     """Yield a running server that is gone afterwards; its data are on a disk of *disk_mib*, if given.
+
+    Its write-ahead log is on another disk, unless it is *log_inside*.
 
     Raises: PostgresqlMissing, PostgresqlFailed, CannotMount.
     """
@@ -89,17 +97,18 @@ def cluster(disk_mib: int | None = None) -> Iterator[Cluster]:
         with small_disk(folder / "data", disk_mib) if disk_mib else nullcontext():
             if account:
                 account.own(folder)
-            with _running(folder, account) as made:
+            with _running(folder, account, log_inside) as made:
                 yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def _running(folder: Path, account: Account | None) -> Iterator[Cluster]:
+def _running(folder: Path, account: Account | None, log_inside: bool) -> Iterator[Cluster]:
     binaries = find_binaries(folder, account)
     made = Cluster(binaries, folder, account, create_cluster(binaries, folder, account), free_port())
-    made.move_log()
+    if not log_inside:
+        made.move_log()
     made.start()
     watchdog = subprocess.Popen(
         ["sh", "-c", WATCHDOG, "watchdog", str(binaries / "pg_ctl"), str(folder)],

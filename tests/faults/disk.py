@@ -1,6 +1,7 @@
 """The disk is full: a small one that the database is on is filled up under the writers, and emptied again.
 
-On PostgreSQL the write-ahead log is on another disk, as it advises: without room for that the whole server ends itself.
+On PostgreSQL the write-ahead log is on another disk, as it advises, but for `fill_log`: without room for it, the whole
+server ends itself, and somebody has to start it when there is room.
 """
 
 import asyncio
@@ -9,10 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import asyncpg
+
 from tests.faults.client import Client
+from tests.faults.cluster import Cluster
 from tests.faults.history import now
 from tests.faults.report import Report, say
 from tests.faults.site import Site
+from tests.ports import wait_until
 
 FULL_WITHIN_S = 20
 STAYS_FULL_S = 2
@@ -39,6 +44,39 @@ async def fill_disk(site: Site, rounds: int) -> Report:
         report.measure("first write with room again", seconds)
         say(f"{name}: {site.told(before)}, {faults} answers with 503; {reads} reads; {site.rows} rows")
     return report
+
+
+async def fill_log(site: Site, rounds: int) -> Report:
+    """Fill the disk of PostgreSQL's write-ahead log up, *rounds* times, and start it again when there is room."""
+    assert site.disk is not None and site.cluster is not None
+    report = Report("disk of the write-ahead log full", site)
+    for number in range(1, rounds + 1):
+        name = f"{site.engine} log full {number}/{rounds}"
+        before = len(site.history.events)
+        async with site.load.running(f"l{number}"):
+            await asyncio.sleep(site.chance.uniform(0.3, 1))
+            with _full(site.disk) as ballast:
+                ballast.grow()
+                await _begin_segment(site.cluster)
+                await asyncio.to_thread(wait_until, lambda: site.load.has_faults, FULL_WITHIN_S)
+                await asyncio.sleep(STAYS_FULL_S)
+            await asyncio.to_thread(site.cluster.start_again)
+            report.measure("first write after its return", await site.demand_writes(name))
+        faults = site.demand_retryable(name)
+        site.demand(faults > 0, f"{name}: no write was refused")
+        await site.judge(name)
+        say(f"{name}: {site.told(before)}, {faults} answers with 503; {site.rows} rows")
+    return report
+
+
+async def _begin_segment(cluster: Cluster) -> None:
+    """Have the log need a new file, which it would by itself once it has grown by 16 MiB."""
+    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        admin = await asyncpg.connect(cluster.admin_url)
+        try:
+            await admin.execute("SELECT pg_switch_wal()")
+        finally:
+            await admin.close()
 
 
 async def _wait_in_vain(site: Site, name: str, refill: "Ballast") -> int:

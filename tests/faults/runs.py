@@ -12,7 +12,7 @@ import typer
 
 from tests.faults.answers import lose_answers
 from tests.faults.commit import cut_commits
-from tests.faults.disk import fill_disk
+from tests.faults.disk import fill_disk, fill_log
 from tests.faults.kill import kill
 from tests.faults.report import Report
 from tests.faults.restart import restart
@@ -29,6 +29,7 @@ class Fault(StrEnum):
     WORKERS = "workers"  # -9 of one of them, or of their parent
     RESTART = "restart"  # of PostgreSQL, as after a crash
     DISK = "disk"  # without room
+    LOG = "log"  # PostgreSQL's write-ahead log, on a disk without room
     ANSWERS = "answers"  # lost between the gateway and clients
     COMMIT = "commit"  # whose answer is lost between PostgreSQL and the gateway
 
@@ -41,6 +42,7 @@ class Run:
     rounds: int
     engines: tuple[str, ...] = ("sqlite", "postgresql")
     disk_mib: Mapping[str, int] = field(default_factory=dict)
+    log_inside: bool = False
 
 
 RUNS = {
@@ -48,6 +50,7 @@ RUNS = {
     Fault.WORKERS: Run(kill_one, 6),
     Fault.RESTART: Run(restart, 5, ("postgresql",)),
     Fault.DISK: Run(fill_disk, 3, disk_mib={"sqlite": 16, "postgresql": 96}),
+    Fault.LOG: Run(fill_log, 3, ("postgresql",), {"postgresql": 96}, log_inside=True),
     Fault.ANSWERS: Run(lose_answers, 3),
     Fault.COMMIT: Run(cut_commits, 3, ("postgresql",)),
 }
@@ -58,7 +61,9 @@ def run(fault: Fault, engine: str, folder: Path, seed: int, writers: int, rounds
     usual = RUNS[fault]
     disk_mib = usual.disk_mib.get(engine)
     try:
-        with site(engine, folder / f"{fault}-{engine}", seed, writers, disk_mib=disk_mib) as here:
+        with site(
+            engine, folder / f"{fault}-{engine}", seed, writers, disk_mib=disk_mib, log_inside=usual.log_inside
+        ) as here:
             return asyncio.run(usual.work(here, rounds))
     except (CannotMount, PostgresqlMissing) as missing:
         if os.environ.get("CASEGATE_REQUIRE_POSTGRESQL") == "1" and isinstance(missing, PostgresqlMissing):

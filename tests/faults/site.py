@@ -107,7 +107,14 @@ class Site:
 
 @contextmanager
 def site(
-    engine: str, folder: Path, seed: int, writers: int, *, disk_mib: int | None = None, patience_s: float = 10
+    engine: str,
+    folder: Path,
+    seed: int,
+    writers: int,
+    *,
+    disk_mib: int | None = None,
+    log_inside: bool = False,
+    patience_s: float = 10,
 ) -> Iterator[Site]:
     """Yield a running site on *engine* whose files are in *folder*; its database has a disk of *disk_mib*, if given.
 
@@ -119,7 +126,7 @@ def site(
     with ExitStack() as stack:
         server, data = None, folder
         if engine == "postgresql":
-            server = stack.enter_context(cluster(disk_mib))
+            server = stack.enter_context(cluster(disk_mib, log_inside=log_inside))
             data, url = server.data, create_database(server.admin_url, "casegate")
         else:
             if disk_mib:
