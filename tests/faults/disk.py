@@ -12,7 +12,7 @@ from pathlib import Path
 
 import asyncpg
 
-from tests.faults.client import Client
+from tests.faults.client import Answer, Client
 from tests.faults.cluster import Cluster
 from tests.faults.history import now
 from tests.faults.report import Report, say
@@ -22,6 +22,7 @@ from tests.ports import wait_until
 FULL_WITHIN_S = 20
 STAYS_FULL_S = 2
 READ_EVERY_S = 0.05
+DOCUMENT_BYTES = 1 << 20
 QUERY = {"query": "{ cases(first: 5) { nodes { reference status actions(first: 3) { nodes { seq hash } } } } }"}
 
 
@@ -40,6 +41,8 @@ async def fill_disk(site: Site, rounds: int) -> Report:
             await asyncio.sleep(site.chance.uniform(0.2, 1))
         faults = site.demand_retryable(name)
         site.demand(faults > 0, f"{name}: no write was refused")
+        left = [path.name for path in (site.disk / "documents").rglob("*") if path.is_file()]
+        site.demand(left == [], f"{name}: of a document that was refused there are still {left}")
         await site.judge(name)
         report.measure("first write with room again", seconds)
         say(f"{name}: {site.told(before)}, {faults} answers with 503; {reads} reads; {site.rows} rows")
@@ -89,6 +92,7 @@ async def _wait_in_vain(site: Site, name: str, refill: "Ballast") -> int:
         reads += 1
         if until is None and site.load.has_faults:
             until = now() + STAYS_FULL_S
+            await _demand_no_upload(site, name, client)
         await asyncio.sleep(READ_EVERY_S)
     return reads
 
@@ -96,6 +100,17 @@ async def _wait_in_vain(site: Site, name: str, refill: "Ballast") -> int:
 async def _reads(client: Client) -> bool:
     answer = await client.http.post("/graphql", json=QUERY)
     return answer.status_code == 200 and "errors" not in answer.json()
+
+
+async def _demand_no_upload(site: Site, name: str, client: Client) -> None:
+    """See to it that a document that there is no room for is refused as actions are."""
+    content, id = os.urandom(DOCUMENT_BYTES // 2).hex(), f"{client.name}-upload"
+    answer = await client.http.post("/documents?filename=a.txt", content=content, headers={"X-Request-ID": id})
+    if site.engine == "postgresql" and answer.status_code == 201:
+        return  # documents have a disk of their own there, and the row may have found room
+    told = Answer(now(), id, answer.status_code, dict(answer.headers), answer.text)
+    for flaw in told.flaws():
+        site.demand(False, f"{name}: {id}: {flaw}: {told.status} {told.body[:300]}")
 
 
 class Ballast:

@@ -128,13 +128,14 @@ def site(
         if engine == "postgresql":
             server = stack.enter_context(cluster(disk_mib, log_inside=log_inside))
             data, url = server.data, create_database(server.admin_url, "casegate")
+            documents = f"file://{folder / 'documents'}"  # in the server's own folder there is no room for others
         else:
             if disk_mib:
                 data = stack.enter_context(small_disk(folder / "disk", disk_mib))
-            url = f"sqlite:///{data / 'casegate.sqlite'}"
+            url, documents = f"sqlite:///{data / 'casegate.sqlite'}", f"file://{data / 'documents'}"
         people = asyncio.run(_people(url, writers))
         history = History(stack.enter_context((folder / "history.jsonl").open("w")))
-        running = stack.enter_context(gateway(folder, database_url=url))
+        running = stack.enter_context(gateway(folder, database_url=url, documents_url=documents))
         load = Load.of(people, running.address, history, seed)
         chance = Random(f"{seed} {engine} {folder.name}")
         yield Site(engine, folder, url, running, server, load, chance, data if disk_mib else None, patience_s)
