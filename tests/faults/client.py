@@ -96,6 +96,7 @@ class Client:
     address: str
     history: History
     faults: list[Answer] = field(default_factory=list)
+    unsettled: list[str] = field(default_factory=list)  # operations that nobody would tell the outcome of
     statuses: dict[str, str] = field(default_factory=dict)  # of the cases, as this client was told last
     http: httpx2.AsyncClient = field(init=False)
 

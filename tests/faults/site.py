@@ -97,6 +97,10 @@ class Site:
         write_rows(self.folder / "log.jsonl", rows)
         for violation in check(self.history.events, rows):
             self.demand(False, f"{name}: {violation}")
+        for client in self.load.clients:
+            for op in client.unsettled:
+                self.demand(False, f"{name}: {op}: its outcome could not be learned")
+            client.unsettled.clear()
         verified = await asyncio.to_thread(casegate, "log", "verify", database_url=self.url)
         self.demand(verified.returncode == 0, f"{name}: log verify: {verified.stdout}{verified.stderr}")
         if self.engine == "sqlite":

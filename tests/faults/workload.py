@@ -85,6 +85,8 @@ class Writer:
             self.board.note(event.case, self.client.statuses[event.case])
             if self.chance.random() < ASK_TWICE:
                 await self.client.ask(operation)
+        elif event.kind is Kind.UNKNOWN and not gives_up:
+            self.client.unsettled.append(operation.id)
         elif event.kind is Kind.FAIL and event.code == "CASE_CLOSED" and event.case is not None:
             self.board.note(event.case, "CLOSED")
 
