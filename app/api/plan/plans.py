@@ -19,6 +19,7 @@ from app.api.context import Context
 from app.api.limits import Limiter, as_limits
 from app.api.plan.compiling import Operation, compiled
 from app.api.plan.running import Declined, Run, Selection, Step
+from app.db.faults import unavailable_of
 
 DOCUMENTS_PLANNED = 250
 LENGTH_PLANNED = 8_192  # in characters
@@ -100,7 +101,9 @@ class Plans:
         try:
             with tracing.phase("execute"):
                 data = await execute(plan, run)
-        except Exception:
+        except Exception as fault:
+            if unavailable_of(fault, run.context.request_id) is not None:
+                raise  # graphql-core would wait for it once more
             metrics.plans.labels("declined").inc()
             run.context.renew_loaders()
             return None
