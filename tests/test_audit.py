@@ -14,7 +14,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import ColumnElement, Table, delete, insert, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import audit
 from app.audit import Verdict, verify_log
@@ -24,6 +23,7 @@ from app.domain.commands import AddComment
 from app.domain.model import CaseStatus
 from tests.live import casegate
 from tests.played import STEPS, Story
+from tests.tampering import put_triggers_aside, tamper
 from tests.world import World, make_world
 
 actions, comments, overrides = tables.case_actions, tables.comments, tables.overrides
@@ -46,24 +46,6 @@ async def first_bad(database: Database) -> int | None:
     """Return the first bad row of the one case that there is, None where all is well."""
     (verdict,) = await verdicts(database)
     return verdict.fault.seq if verdict.fault else None
-
-
-async def put_triggers_aside(connection: AsyncConnection) -> None:
-    """Drop every trigger of ours; foreign keys are asked at the end on both engines."""
-    if connection.dialect.name == "postgresql":
-        named = "SELECT tgname, tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
-        for trigger, table in (await connection.execute(text(named))).all():
-            await connection.execute(text(f"DROP TRIGGER {trigger} ON {table}"))
-        return
-    for (trigger,) in (await connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))).all():
-        await connection.execute(text(f"DROP TRIGGER {trigger}"))
-
-
-async def tamper(database: Database, *statements: Any) -> None:
-    async with database.write() as connection:
-        await put_triggers_aside(connection)
-        for statement in statements:
-            await connection.execute(statement)
 
 
 def row(seq: int) -> ColumnElement[bool]:
@@ -173,7 +155,7 @@ async def test_rows_whose_case_was_deleted_are_found(story: Story, database: Dat
     async with database.write() as connection:
         await put_triggers_aside(connection)
         if not database.is_sqlite:
-            for table in ("case_actions", "comments", "overrides", "documents"):
+            for table in ("case_actions", "comments", "overrides", "documents", "case_texts"):
                 await connection.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT fk_{table}_case_id"))
             await connection.execute(delete(tables.cases))
     if database.is_sqlite:  # where a program that does not ask for foreign keys is not held to them

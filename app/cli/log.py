@@ -4,16 +4,56 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
+from app import parts
+from app.anchors.checkpoint import AnchorError, Checkpoint, public_key
+from app.anchors.keys import read_or_make_key
 from app.audit import Verdict, verify_log
-from app.cli.terminal import AsJson, run
+from app.cli.terminal import AsJson, fail, run, settings_or_fail
 from app.db.engine import Database
 
 log = typer.Typer(help="The action log.", no_args_is_help=True)
+
+
+@log.command()
+def anchor(as_json: AsJson = False) -> None:
+    """Write a signed checkpoint of all logs to the place of CASEGATE_ANCHORS_URL, where there is something new."""
+    settings = settings_or_fail()
+
+    async def work(database: Database) -> list[Checkpoint] | None:
+        return await parts.anchorer(database, settings).anchor()
+
+    written = run(work)
+    if as_json:
+        typer.echo(json.dumps([asdict(checkpoint) for checkpoint in written or ()]))
+    elif written is None:
+        typer.echo("somebody else is anchoring")
+    else:
+        for checkpoint in written:
+            typer.echo(
+                f"anchor {checkpoint.number}: {checkpoint.size} rows of {checkpoint.cases} cases, {checkpoint.root}"
+            )
+        if not written:
+            typer.echo("nothing is new")
+
+
+@log.command()
+def key(as_json: AsJson = False) -> None:
+    """Print the public key of the anchors, for those who verify them; the key is made where there is none yet."""
+    path = settings_or_fail().anchors_key
+    assert path is not None  # its default is filled in
+    try:
+        found, is_new = read_or_make_key(path)
+    except AnchorError as error:
+        fail(str(error))
+    if is_new:
+        typer.echo(f"made {path}: keep a copy where the database's owner can't reach it", err=True)
+    typer.echo(json.dumps({"key": public_key(found)}) if as_json else public_key(found))
 
 
 @log.command("verify")
