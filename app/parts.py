@@ -1,6 +1,6 @@
 """The parts of the application that settings decide on, each made from them. In which order they stand is `main`'s."""
 
-from app.anchors.places import open_place
+from app.anchors.places import Place, open_place
 from app.anchors.upkeep import keep_anchoring
 from app.anchors.writing import Anchorer
 from app.api.view import Terms
@@ -59,10 +59,15 @@ def trusted_documents(settings: Settings) -> TrustedDocuments:
     return TrustedDocuments(documents, Mode(settings.trusted_documents_mode or "off"), settings.persisted_queries)
 
 
+def anchors(settings: Settings) -> Place:
+    """Return where the anchors are kept."""
+    return open_place(settings.anchors_url, settings.data_dir)
+
+
 def anchorer(database: Database, settings: Settings) -> Anchorer:
     """Return what anchors the logs."""
     assert settings.anchors_key is not None  # its default is filled in
-    return Anchorer(database, open_place(settings.anchors_url, settings.data_dir), settings.anchors_key)
+    return Anchorer(database, anchors(settings), settings.anchors_key)
 
 
 async def anchoring(database: Database, settings: Settings) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -99,3 +100,11 @@ def print_one(row: Mapping[str, object], as_json: bool) -> None:
         return
     for key, value in row.items():
         typer.echo(f"{key}: {_shown(value)}")
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yield a function that counts so many more, shown as a bar on a terminal only."""
+    stream = typer.get_text_stream("stderr")
+    with typer.progressbar(length=total, file=stream, label=label, hidden=not stream.isatty()) as bar:
+        yield bar.update
