@@ -52,7 +52,8 @@ async def check_anchors(
     """
     findings, tree, before = Findings(), Tree(), None
     async for anchor in place.anchors():
-        reason = _reason(anchor, before, tree, key)
+        grow(tree, anchor)
+        reason = fault_of(anchor, before, tree, key)
         if reason is not None:
             findings.fault = f"anchor {findings.anchors + 1}: {reason}"
             break
@@ -66,11 +67,15 @@ async def check_anchors(
     return findings
 
 
-def _reason(anchor: Anchor, before: Anchor | None, tree: Tree, key: str) -> str | None:
-    """Return what is wrong with an anchor, None where nothing is; *tree* grows by its leaves."""
-    checkpoint = anchor.checkpoint
+def grow(tree: Tree, anchor: Anchor, concerns: Callable[[Leaf], bool] = lambda _leaf: False) -> None:
+    """Add the anchor's leaves to *tree*, which follows the paths of those that *concerns* is true of."""
     for leaf in anchor.leaves:
-        tree.add(leaf.hashed())
+        tree.add(leaf.hashed(), track=concerns(leaf))
+
+
+def fault_of(anchor: Anchor, before: Anchor | None, tree: Tree, key: str) -> str | None:
+    """Return what is wrong with an anchor, None where nothing is; *tree* has its leaves."""
+    checkpoint = anchor.checkpoint
     cases = sum(leaf.seq == 1 for leaf in anchor.leaves) + (before.checkpoint.cases if before else 0)
     is_in_line = checkpoint.previous == (before.checkpoint.digest() if before else NOTHING)
     is_whole = (checkpoint.size, checkpoint.root) == (tree.size, tree.root.hex()) and anchor.peaks == list(tree.peaks)

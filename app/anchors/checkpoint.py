@@ -60,8 +60,11 @@ class Checkpoint:
     action_id: str
     key: str
 
+    def plain(self) -> dict[str, Any]:
+        return asdict(self)
+
     def canonical(self) -> bytes:
-        return _canonical(asdict(self))
+        return _canonical(self.plain())
 
     def digest(self) -> str:
         return hashlib.sha256(self.canonical()).hexdigest()
@@ -80,7 +83,7 @@ class Anchor:
         """Return the anchor as a line of JSON, without its end."""
         return _canonical(
             {
-                "checkpoint": asdict(self.checkpoint),
+                "checkpoint": self.checkpoint.plain(),
                 "signature": self.signature,
                 "leaves": [leaf.plain() for leaf in self.leaves],
                 "peaks": [peak.hex() for peak in self.peaks],

@@ -1,7 +1,6 @@
 """The key that anchors are signed with: Ed25519 (RFC 8032), in a file of its own that nobody else may read."""
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from app.anchors.checkpoint import AnchorError
+from app.written import WrittenAlready, written_whole
 
 
 def read_key(path: Path) -> Ed25519PrivateKey:
@@ -48,20 +48,12 @@ def read_or_make_key(path: Path) -> tuple[Ed25519PrivateKey, bool]:
 
 
 def _make(path: Path) -> bool:
-    """Write a new key beside *path* and link it there, whole; return False where somebody else was faster."""
+    """Write a new key; return False where somebody else was faster."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
-    draft.unlink(missing_ok=True)
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with written_whole(path) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(draft, path)
-            return True
+    except WrittenAlready:
         return False
-    finally:
-        draft.unlink()
+    return True

@@ -18,6 +18,7 @@ from obstore.exceptions import AlreadyExistsError
 from obstore.store import ObjectStore, S3Store
 
 from app.anchors.checkpoint import Anchor, AnchorError
+from app.written import sync_folder
 
 PIECE = 1 << 16
 
@@ -90,8 +91,8 @@ class AnchorFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             is_new = not self.path.exists()
             file = self.path.open("ab")
-            if is_new and os.name == "posix":
-                _sync_folder(self.path.parent)
+            if is_new:
+                sync_folder(self.path.parent)
         except OSError as error:
             raise AnchorError(f"the anchors {self.path} can't be written: {error.strerror}") from None
         return file
@@ -125,14 +126,6 @@ def _lock(file: BinaryIO) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _lines_backward(file: BinaryIO) -> Iterator[bytes]:
