@@ -1,23 +1,29 @@
 """Verifying the logs: every case's rows are read with all that their hashes cover, and the first bad one is named.
 
-It only reads, and repairs nothing.
+It only reads, and repairs nothing. Cases come in batches and their rows in pieces, so that memory stays flat, whatever
+the number of cases and the length of a log.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.anchors.checking import CaseFinding, Findings
 from app.db.chain import entry_of
 from app.db.engine import Database
 from app.db.repository import cases, documents, log, overrides, people
-from app.db.repository.window import Window
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
-from app.domain.log import Entry, Fault, Head, Link, verify
+from app.domain.log import Chain, Entry, Fault, FaultKind, Head, Link
+from app.domain.model import OverrideStatus
 
 BATCH = 200
-_WHOLE = Window(limit=2**31 - 1)
+PIECE = 500
+
+UNREADABLE = (LookupError, ValueError, TypeError, DBAPIError)
+"""What is raised where a column holds no value of its kind, as a status that there is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +38,16 @@ class Verdict:
 
 
 async def verify_log(
-    database: Database, account_id: UUID | None = None, case_id: UUID | None = None
+    database: Database,
+    account_id: UUID | None = None,
+    case_id: UUID | None = None,
+    findings: Findings | None = None,
 ) -> AsyncIterator[Verdict]:
     """Yield a verdict on each case: of one account, or of all; or on one case alone.
 
-    The cases are read in batches, each in the order of their ids, so that memory stays flat.
+    *findings* are what the anchors say: the earlier row is named, of those that the log and the anchors find to be bad.
     """
+    remaining = dict(findings.cases) if findings else {}
     async with database.read() as connection:
         accounts = [account.id for account in await people.accounts(connection)]
     for account in accounts if account_id is None else [account_id]:
@@ -45,83 +55,155 @@ async def verify_log(
         while True:
             async with database.snapshot() as connection:
                 ids = await log.case_ids(connection, account, after, BATCH) if case_id is None else [case_id]
-                for verdict in await _verdicts(connection, account, ids):
-                    yield verdict
+                async for verdict in _verdicts(connection, account, ids):
+                    yield _with(verdict, remaining.pop(verdict.case_id, None))
             if len(ids) < BATCH:
                 break
             after = ids[-1]
+    for gone, finding in remaining.items():
+        yield Verdict(finding.account_id, gone, "", 0, finding.fault)
+
+
+def _with(verdict: Verdict, finding: CaseFinding | None) -> Verdict:
+    if finding is None or (verdict.fault is not None and verdict.fault.seq <= finding.fault.seq):
+        return verdict
+    return Verdict(verdict.account_id, verdict.case_id, verdict.reference, verdict.rows, finding.fault)
+
+
+async def entries_of(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> AsyncIterator[Link]:
+    """Yield one case's rows with all that their hashes cover, as they are found, good or bad."""
+    batch = await _batch(connection, account_id, [case_id])
+    async for _, link in _links(connection, batch, PIECE):
+        if link is not None:
+            yield link
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
-    """What a batch's entries are put together from."""
+class _Batch:
+    """Some cases, with what stands in one row for each."""
 
-    subjects: Mapping[UUID, SubjectRow]
-    comments: Mapping[UUID, CommentRow]
-    overrides: Mapping[UUID, OverrideRow]
+    account_id: UUID
+    ids: Sequence[UUID]
+    cases: Mapping[UUID, CaseRow | None]
+    subjects: Mapping[UUID, SubjectRow | None]
+    overrides: Mapping[UUID, Mapping[UUID, OverrideStatus]]
+
+
+async def _batch(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> _Batch:
+    found = await cases.cases_by_id(connection, account_id, ids)
+    subject_ids = [case.subject_id for case in found if case is not None]
+    subjects = await cases.subjects_by_id(connection, account_id, subject_ids)
+    statuses = await overrides.override_statuses_by_case(connection, account_id, ids)
+    return _Batch(
+        account_id,
+        ids,
+        dict(zip(ids, found, strict=True)),
+        dict(zip(subject_ids, subjects, strict=True)),
+        dict(zip(ids, statuses, strict=True)),
+    )
+
+
+async def _verdicts(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> AsyncIterator[Verdict]:
+    try:
+        batch = await _batch(connection, account_id, ids)
+        chains = {id: Chain() for id in ids}
+        await _verify(connection, batch, chains, PIECE)
+    except UNREADABLE as error:
+        _demand_unreadable(error)
+        for id in ids:
+            yield await _verdict_row_by_row(connection, account_id, id)
+        return
+    for id in ids:
+        if batch.cases[id] is not None or chains[id].count:
+            yield _verdict(batch, id, chains[id])
+
+
+async def _verify(connection: AsyncConnection, batch: _Batch, chains: Mapping[UUID, Chain], piece: int) -> None:
+    async for action, link in _links(connection, batch, piece):
+        if link is None:
+            chains[action.case_id].count += 1
+        else:
+            chains[action.case_id].add(link)
+
+
+async def _verdict_row_by_row(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> Verdict:
+    """Return the verdict on a case that may have a row of which a value is none of its kind, which no row holds."""
+    chain, reference = Chain(), ""
+    try:
+        batch = await _batch(connection, account_id, [case_id])
+        reference = case.reference if (case := batch.cases[case_id]) else ""
+        await _verify(connection, batch, {case_id: chain}, 1)
+    except UNREADABLE as error:
+        _demand_unreadable(error)
+        fault = chain.fault or Fault(chain.count + 1, FaultKind.CONTENT, "it holds a value that is none of its kind")
+        return Verdict(account_id, case_id, reference, chain.count, fault)
+    return _verdict(batch, case_id, chain)
+
+
+def _demand_unreadable(error: Exception) -> None:
+    """Raise *error* again, unless it tells of a value; SQLite takes any bytes for a text."""
+    if isinstance(error, DBAPIError) and "decode" not in str(error.orig):
+        raise error
+
+
+def _verdict(batch: _Batch, case_id: UUID, chain: Chain) -> Verdict:
+    case = batch.cases[case_id]
+    if case is None or batch.subjects.get(case.subject_id) is None:
+        fault = Fault(1, FaultKind.CONTENT, "the case's own row, or its subject, is missing")
+        return Verdict(batch.account_id, case_id, case.reference if case else "", chain.count, fault)
+    head = Head(case.action_count, case.head_hash, case.status, case.resolution, batch.overrides[case_id])
+    return Verdict(batch.account_id, case_id, case.reference, chain.count, chain.end(head))
+
+
+async def _links(connection: AsyncConnection, batch: _Batch, size: int) -> AsyncIterator[tuple[ActionRow, Link | None]]:
+    """Yield each row of the cases in order, and as a link, where the case and its subject are there."""
+    after: tuple[UUID, int] | None = None
+    while True:
+        actions = await log.log_piece(connection, batch.account_id, batch.ids, after, size)
+        piece = await _piece(connection, batch.account_id, actions)
+        for action in actions:
+            yield action, _link(batch, piece, action)
+        if len(actions) < size:
+            return
+        after = actions[-1].case_id, actions[-1].seq
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What the entries of a piece of the log are put together from."""
+
+    comments: Mapping[UUID, CommentRow | None]
+    overrides: Mapping[UUID, OverrideRow | None]
     reviewers: Mapping[UUID, Sequence[UUID]]
     documents: Mapping[UUID, Sequence[DocumentRow]]
 
 
-async def _verdicts(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[Verdict]:
-    found = await cases.cases_by_id(connection, account_id, ids)
-    logs = await log.actions_by_case(connection, account_id, ids, _WHOLE)
-    made = await overrides.overrides_by_case(connection, account_id, ids)
-    rows = await _rows(connection, account_id, found, logs, made)
-    return [
-        _verdict(account_id, id, case, actions[::-1], own, rows)
-        for id, case, actions, own in zip(ids, found, logs, made, strict=True)
-        if case is not None or actions
-    ]
-
-
-async def _rows(
-    connection: AsyncConnection,
-    account_id: UUID,
-    found: Sequence[CaseRow | None],
-    logs: Sequence[Sequence[ActionRow]],
-    made: Sequence[Sequence[OverrideRow]],
-) -> _Rows:
-    subject_ids = [case.subject_id for case in found if case is not None]
-    comment_ids = [action.comment_id for actions in logs for action in actions if action.comment_id is not None]
-    override_rows = [override for own in made for override in own]
-    override_ids = [override.id for override in override_rows]
+async def _piece(connection: AsyncConnection, account_id: UUID, actions: Sequence[ActionRow]) -> _Piece:
+    comment_ids = [action.comment_id for action in actions if action.comment_id is not None]
+    override_ids = list({action.override_id for action in actions if action.override_id is not None})
+    made = await overrides.overrides_by_id(connection, account_id, override_ids)
     reviewers = await people.reviewers_by_override(connection, account_id, override_ids)
-    subjects = await cases.subjects_by_id(connection, account_id, subject_ids)
     comments = await log.comments_by_id(connection, account_id, comment_ids)
     attached = await documents.documents_by_comment(connection, account_id, comment_ids)
-    return _Rows(
-        subjects={row.id: row for row in subjects if row is not None},
-        comments={row.id: row for row in comments if row is not None},
-        overrides={row.id: row for row in override_rows},
-        reviewers={
-            id: tuple(person.id for person in people) for id, people in zip(override_ids, reviewers, strict=True)
-        },
+    return _Piece(
+        comments=dict(zip(comment_ids, comments, strict=True)),
+        overrides=dict(zip(override_ids, made, strict=True)),
+        reviewers={id: tuple(person.id for person in named) for id, named in zip(override_ids, reviewers, strict=True)},
         documents=dict(zip(comment_ids, attached, strict=True)),
     )
 
 
-def _verdict(
-    account_id: UUID,
-    case_id: UUID,
-    case: CaseRow | None,
-    actions: Sequence[ActionRow],
-    own: Sequence[OverrideRow],
-    rows: _Rows,
-) -> Verdict:
-    subject = rows.subjects.get(case.subject_id) if case is not None else None
+def _link(batch: _Batch, piece: _Piece, action: ActionRow) -> Link | None:
+    case = batch.cases[action.case_id]
+    subject = batch.subjects.get(case.subject_id) if case is not None else None
     if case is None or subject is None:
-        return Verdict(
-            account_id, case_id, "", len(actions), Fault(1, "the case's own row, or its subject, is missing")
-        )
-    links = [Link(_entry(account_id, action, case, subject, rows), action.hash) for action in actions]
-    head = Head(case.action_count, case.head_hash, case.status, case.resolution, {row.id: row.status for row in own})
-    return Verdict(account_id, case_id, case.reference, len(actions), verify(links, head))
+        return None
+    return Link(_entry(batch.account_id, action, case, subject, piece), action.hash)
 
 
-def _entry(account_id: UUID, action: ActionRow, case: CaseRow, subject: SubjectRow, rows: _Rows) -> Entry:
-    comment = rows.comments.get(action.comment_id) if action.comment_id else None
-    override = rows.overrides.get(action.override_id) if action.override_id else None
-    reviewer_ids = rows.reviewers[override.id] if override else ()
-    attached = rows.documents[comment.id] if comment else ()
+def _entry(account_id: UUID, action: ActionRow, case: CaseRow, subject: SubjectRow, piece: _Piece) -> Entry:
+    comment = piece.comments[action.comment_id] if action.comment_id else None
+    override = piece.overrides[action.override_id] if action.override_id else None
+    reviewer_ids = piece.reviewers[override.id] if override else ()
+    attached = piece.documents[comment.id] if comment else ()
     return entry_of(account_id, action, case, subject, comment, override, reviewer_ids, attached)

@@ -3,7 +3,7 @@
 import asyncio
 import ctypes
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 
 import structlog
@@ -84,11 +84,8 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         draining.watch()
-        keeper = asyncio.create_task(_keep_house(database, store, token_use))
-        yield
-        keeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeper
+        async with _beside(_keep_house(database, store, token_use), parts.anchoring(database, settings)):
+            yield
         await token_use.flush(database)
         await rates.close()
         await database.close()
@@ -113,6 +110,16 @@ def create_app(settings: Settings) -> Starlette:
     app = Starlette(routes=routes, middleware=onion, lifespan=lifespan)
     app.state.database = database
     return app
+
+
+@asynccontextmanager
+async def _beside(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Do these works beside what is done inside, and end them with it."""
+    tasks = [asyncio.create_task(work) for work in works]
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _keep_house(database: Database, store: DocumentStore, token_use: TokenUse) -> None:

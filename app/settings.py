@@ -53,6 +53,16 @@ class Settings(DoorSettings):
     documents_url: str = Field(
         default="", description="s3://bucket/prefix or file:///path; by default a folder in the data folder."
     )
+    anchors_url: str = Field(
+        default="", description="s3://bucket/prefix or file:///path; by default anchors.jsonl in the data folder."
+    )
+    anchors_key: Path | None = Field(
+        default=None, description="The file of the key that anchors are signed with; by default in the data folder."
+    )
+    anchors_every: Annotated[float, Field(ge=0, le=86_400)] | None = Field(
+        default=None,
+        description="Seconds between anchors, 0 for none; by default 60 on SQLite or where anchors_url is set.",
+    )
     public_url: str = Field(
         default="", description="Where clients reach the gateway, for links; by default as the request says."
     )
@@ -68,7 +78,7 @@ class Settings(DoorSettings):
             database_url(value)
         return value
 
-    @field_validator("documents_url")
+    @field_validator("documents_url", "anchors_url")
     @classmethod
     def _is_a_place(cls, value: str) -> str:
         return check_url(value) if value else value
@@ -90,6 +100,8 @@ class Settings(DoorSettings):
         # Frozen for everybody else; this is still the making of it.
         metrics = demo if self.metrics is None else self.metrics
         mode = ("log" if self.trusted_documents else "off") if self.trusted_documents_mode is None else None
+        every = (60 if is_sqlite or self.anchors_url else 0) if self.anchors_every is None else self.anchors_every
+        self.__dict__.update(anchors_every=every, anchors_key=self.anchors_key or self.data_dir / "anchors.key")
         self.__dict__.update(demo=demo, graphiql=graphiql, introspection=introspection, metrics=metrics)
         if mode is not None:
             self.__dict__.update(trusted_documents_mode=mode)

@@ -26,6 +26,8 @@ from tests.postgresql import (
     drop_database,
     postgresql_server,
 )
+from tests.s3 import s3 as s3  # a fixture
+from tests.scene import scene as scene  # a fixture
 from tests.world import World, make_world
 
 # Hypothesis fails an example that takes 0.2 s, and this may be a busy machine.

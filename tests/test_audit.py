@@ -14,7 +14,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import ColumnElement, Table, delete, insert, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import audit
 from app.audit import Verdict, verify_log
@@ -24,6 +23,7 @@ from app.domain.commands import AddComment
 from app.domain.model import CaseStatus
 from tests.live import casegate
 from tests.played import STEPS, Story
+from tests.tampering import put_triggers_aside, tamper
 from tests.world import World, make_world
 
 actions, comments, overrides = tables.case_actions, tables.comments, tables.overrides
@@ -46,24 +46,6 @@ async def first_bad(database: Database) -> int | None:
     """Return the first bad row of the one case that there is, None where all is well."""
     (verdict,) = await verdicts(database)
     return verdict.fault.seq if verdict.fault else None
-
-
-async def put_triggers_aside(connection: AsyncConnection) -> None:
-    """Drop every trigger of ours; foreign keys are asked at the end on both engines."""
-    if connection.dialect.name == "postgresql":
-        named = "SELECT tgname, tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
-        for trigger, table in (await connection.execute(text(named))).all():
-            await connection.execute(text(f"DROP TRIGGER {trigger} ON {table}"))
-        return
-    for (trigger,) in (await connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))).all():
-        await connection.execute(text(f"DROP TRIGGER {trigger}"))
-
-
-async def tamper(database: Database, *statements: Any) -> None:
-    async with database.write() as connection:
-        await put_triggers_aside(connection)
-        for statement in statements:
-            await connection.execute(statement)
 
 
 def row(seq: int) -> ColumnElement[bool]:
@@ -238,6 +220,6 @@ async def test_the_command_names_the_first_bad_row_and_exits_with_1(
     listed = await asyncio.to_thread(casegate, "log", "verify", "--json", database_url=fresh_url)
 
     assert (told.returncode, listed.returncode) == (1, 1)
-    assert "CASE-000001: row 4 is bad: seq 4 is missing\n" in told.stdout
+    assert "CASE-000001: row 4 is bad (gap): seq 4 is missing\n" in told.stdout
     (fault,) = json.loads(listed.stdout)["faults"]
     assert (fault["reference"], fault["seq"]) == ("CASE-000001", 4)

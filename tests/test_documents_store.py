@@ -1,14 +1,11 @@
 """The store and its upkeep: blobs in a local folder and in S3, what is swept, what is found to be wrong."""
 
-import socket
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import obstore
 import pytest
-from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 
 from app import clock
@@ -22,32 +19,6 @@ from tests.live import casegate, casegate_json
 from tests.world import World
 
 DAY = timedelta(hours=25)
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """The address of a server that speaks S3, with a bucket; the usual variables lead to it."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        environment.setenv("AWS_ACCESS_KEY_ID", "test")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        environment.setenv("AWS_REGION", "eu-west-1")
-        _request(host, port, "PUT", "/evidence")
-        yield f"http://{host}:{port}"
-    server.stop()
-
-
-def _request(host: str, port: int, method: str, path: str) -> None:
-    with socket.create_connection((host, port)) as connection:
-        place = b"<LocationConstraint>eu-west-1</LocationConstraint>"
-        body = b"<CreateBucketConfiguration>" + place + b"</CreateBucketConfiguration>"
-        head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
-        auth = "Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/s3/aws4_request\r\n\r\n"
-        connection.sendall(head.encode() + auth.encode() + body)
-        assert b" 200 " in connection.recv(4096).partition(b"\r\n")[0]
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -113,7 +84,7 @@ def test_a_place_that_is_none_is_told_at_start(url: str, monkeypatch: pytest.Mon
     with pytest.raises(SettingsError) as refused:
         load_settings()
 
-    assert refused.value.faults[0].startswith("CASEGATE_DOCUMENTS_URL: not a place for documents")
+    assert refused.value.faults[0].startswith("CASEGATE_DOCUMENTS_URL: not a place for them")
     assert check_url("s3://bucket/a") == "s3://bucket/a"
 
 

@@ -21,7 +21,7 @@ from tests.api import Api
 from tests.bulk import archive, filled
 from tests.documents import uploaded
 from tests.operations import Author, Operation
-from tests.test_audit import tamper
+from tests.tampering import tamper
 from tests.world import Person, World, make_world, person_of
 
 

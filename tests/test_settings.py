@@ -51,6 +51,9 @@ def test_what_is_not_set_has_its_default() -> None:
         "graphiql": True,
         "introspection": True,
         "documents_url": "",
+        "anchors_url": "",
+        "anchors_key": Path("data/anchors.key"),
+        "anchors_every": 60,
         "public_url": "",
         "log_level": "info",
         "demo_people": (),
@@ -117,6 +120,24 @@ def test_each_switch_follows_the_one_before_it_until_it_is_set(
     settings = load_settings()
 
     assert (settings.demo, settings.graphiql, settings.introspection) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "place", "every", "expected"),
+    [
+        ("sqlite:///x", "", "", 60),
+        ("sqlite:///x", "", "0", 0),
+        ("postgresql://h/n", "", "", 0),
+        ("postgresql://h/n", "s3://bucket", "", 60),
+        ("postgresql://h/n", "", "5", 5),
+    ],
+)
+def test_a_server_anchors_each_minute_where_it_has_a_place_for_it(
+    monkeypatch: pytest.MonkeyPatch, url: str, place: str, every: str, expected: float
+) -> None:
+    given(monkeypatch, database_url=url, anchors_url=place, anchors_every=every)
+
+    assert load_settings().anchors_every == expected
 
 
 def test_settings_do_not_change() -> None:
@@ -205,6 +226,8 @@ def test_all_faults_are_told_at_once_each_with_its_variable(monkeypatch: pytest.
     [
         *[("database_pool", value) for value in ("0", "201", "-1", "ten", "1.5")],
         *[("max_body_bytes", value) for value in ("1023", "0", "-1")],
+        *[("anchors_every", value) for value in ("-1", "86401", "often")],
+        *[("anchors_url", value) for value in ("http://host/x", "s3://", "/folder/x")],
         *[("log_level", value) for value in ("INFO", "trace")],
         *[("demo_people", value) for value in ("no JSON", "[1]", "{}")],
     ],

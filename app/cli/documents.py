@@ -1,14 +1,12 @@
 """The commands for the documents' bytes."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
-from app.cli.terminal import AsJson, run, settings_or_fail
+from app.cli.terminal import AsJson, progress, run, settings_or_fail
 from app.db.engine import Database
 from app.db.repository.documents import document_count
 from app.documents import upkeep
@@ -26,10 +24,10 @@ def verify(as_json: AsJson = False) -> None:
         store, bad, count = _store(), [], 0
         async with database.read() as connection:
             total = await document_count(connection)
-        with _progress(total) as advance:
+        with progress("documents", total) as advance:
             async for checked in upkeep.verify(database, store):
                 count += 1
-                advance()
+                advance(1)
                 if checked.fault is not None:
                     bad.append(checked)
         orphans = [blob async for batch in upkeep.orphaned(database, store) for blob in batch]
@@ -76,10 +74,3 @@ def _store() -> DocumentStore:
 def _fault(checked: Checked) -> dict[str, Any]:
     stored = checked.stored
     return {"accountId": str(stored.account_id), "documentId": str(stored.document.id), "reason": checked.fault}
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """Yield a function that counts one more, shown as a bar on a terminal only."""
-    with typer.progressbar(length=total, file=typer.get_text_stream("stderr"), label="documents") as bar:
-        yield lambda: bar.update(1)

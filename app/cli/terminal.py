@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -11,8 +12,10 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
 from app import admin, logs
+from app.anchors.checkpoint import AnchorError
 from app.db import migrate as migrations
 from app.db.engine import Database, open_database
+from app.evidence import EvidenceError
 from app.settings import Settings, SettingsError, load_settings, unknown_settings
 
 T = TypeVar("T")
@@ -60,7 +63,7 @@ async def open_configured(settings: Settings) -> Database:
 def reporting(run: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         return asyncio.run(run())
-    except (admin.AdminError, CommandError) as error:
+    except (admin.AdminError, AnchorError, EvidenceError, CommandError) as error:
         fail(str(error))
     except (DBAPIError, OSError) as error:
         fail(f"the database can't be used: {getattr(error, 'orig', None) or error}")
@@ -98,3 +101,11 @@ def print_one(row: Mapping[str, object], as_json: bool) -> None:
         return
     for key, value in row.items():
         typer.echo(f"{key}: {_shown(value)}")
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yield a function that counts so many more, shown as a bar on a terminal only."""
+    stream = typer.get_text_stream("stderr")
+    with typer.progressbar(length=total, file=stream, label=label, hidden=not stream.isatty()) as bar:
+        yield bar.update

@@ -115,7 +115,7 @@ def check_url(url: str) -> str:
     parts = urlsplit(url)
     if (parts.scheme == "s3" and parts.netloc) or (parts.scheme == "file" and not parts.netloc and parts.path):
         return url
-    raise ValueError("not a place for documents, as in s3://bucket/prefix or file:///path")
+    raise ValueError("not a place for them, as in s3://bucket/prefix or file:///path")
 
 
 def _key(account_id: UUID, document_id: UUID) -> str:

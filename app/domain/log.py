@@ -6,9 +6,10 @@ does not read rows: the database layer hands them over as `Entry`.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from uuid import UUID
 
 from app.domain.model import (
@@ -105,11 +106,27 @@ class Head:
     overrides: Mapping[UUID, OverrideStatus]
 
 
+class FaultKind(StrEnum):
+    """In what way a row is not as it was written."""
+
+    CONTENT = "content"
+    """Its hash, or what the case and its overrides say, is not that of what it says."""
+    LINK = "link"
+    """It does not follow the row before it, or the case does not end with it."""
+    GAP = "gap"
+    """It is missing, and later ones are there."""
+    TRUNCATED = "truncated"
+    """It is missing, and so are all later ones."""
+    REWRITTEN = "rewritten"
+    """It is whole, and another one than was anchored."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """The first row that is not as it was written."""
 
     seq: int
+    kind: FaultKind
     reason: str
 
 
@@ -150,52 +167,73 @@ def _encoded(value: object) -> object:
 
 
 def verify(links: Iterable[Link], head: Head) -> Fault | None:
-    """Return the first fault of one case's log, or None. *links* come in the order of seq.
+    """Return the first fault of one case's log, or None. *links* come in the order of seq."""
+    chain = Chain()
+    for link in links:
+        chain.add(link)
+    return chain.end(head)
+
+
+class Chain:
+    """One case's log as it is verified, row by row; it keeps no row.
 
     It finds rows that were changed, deleted, reordered, added or moved from another case, and a case whose row does
-    not agree with its log. It cannot find a whole log, with its case, that was written anew from some row on: for that,
-    keep a head hash somewhere else.
+    not agree with its log. It cannot find that a log and its case were written anew from some row on, or cut off there:
+    for that, keep its hashes somewhere else.
     """
-    entries: list[Entry] = []
-    prev_hash, status = GENESIS, None
-    for link in links:
-        fault = _fault(link, len(entries) + 1, prev_hash, status)
-        if fault is not None:
-            return fault
-        entries.append(link.entry)
-        prev_hash, status = link.hash, link.entry.status_after
-    return _head_fault(entries, prev_hash, head)
 
+    def __init__(self) -> None:
+        self.count = 0
+        self.fault: Fault | None = None
+        self._hash = GENESIS
+        self._status: CaseStatus | None = None
+        self._resolution: Resolution | None = None
+        self._overrides: dict[UUID, tuple[int, OverrideStatus]] = {}  # by its id: the row that made it, how it stands
 
-def _head_fault(entries: Sequence[Entry], last_hash: str, head: Head) -> Fault | None:
-    count = len(entries)
-    if not entries or head.action_count != count:
-        first = max(min(count, head.action_count) + 1, 1)
-        return Fault(first, f"the case counts {head.action_count} rows, the log has {count}")
-    if head.head_hash != last_hash:
-        return Fault(count, "the case's head hash is another")
-    status, overrides = fold(entries)
-    if head.status is not status or head.resolution is not entries[-1].resolution:
-        return Fault(count, f"the case is {head.status} ({head.resolution}), which the log does not say")
-    for entry in entries:
-        if entry.override is not None and head.overrides.get(entry.override.id) is not overrides[entry.override.id]:
-            return Fault(entry.seq, "its override has a status that the log does not say")
-    if len(head.overrides) != len(overrides):
-        return Fault(count, "there is an override that the log does not know")
-    return None
+    def add(self, link: Link) -> None:
+        """Take the next row. After a bad one, rows are counted only."""
+        entry = link.entry
+        self.count += 1
+        self.fault = self.fault or self._link_fault(link)
+        self._hash, self._status, self._resolution = link.hash, entry.status_after, entry.resolution
+        if entry.override is not None:
+            made_by, _ = self._overrides.get(entry.override.id, (entry.seq, None))
+            self._overrides[entry.override.id] = made_by, entry.override.status
 
+    def end(self, head: Head) -> Fault | None:
+        """Return the first fault, of the rows or of what the case and its overrides say of them."""
+        return self.fault or self._head_fault(head)
 
-def _fault(link: Link, expected: int, prev_hash: str, status: CaseStatus | None) -> Fault | None:
-    entry = link.entry
-    if entry.seq != expected:
-        return Fault(min(expected, entry.seq), f"seq {expected} is missing")
-    if entry.prev_hash != prev_hash:
-        return Fault(expected, "it does not follow the row before it")
-    if entry.status_before is not status:
-        return Fault(expected, "it does not start from the status before it")
-    if chain_hash(entry) != link.hash:
-        return Fault(expected, "its content does not give its hash")
-    return None
+    def _link_fault(self, link: Link) -> Fault | None:
+        entry = link.entry
+        if entry.seq != self.count:
+            kind = FaultKind.GAP if entry.seq > self.count else FaultKind.LINK
+            return Fault(min(self.count, entry.seq), kind, f"seq {self.count} is missing")
+        if entry.prev_hash != self._hash:
+            return Fault(self.count, FaultKind.LINK, "it does not follow the row before it")
+        if entry.status_before is not self._status:
+            return Fault(self.count, FaultKind.LINK, "it does not start from the status before it")
+        if chain_hash(entry) != link.hash:
+            return Fault(self.count, FaultKind.CONTENT, "its content does not give its hash")
+        return None
+
+    def _head_fault(self, head: Head) -> Fault | None:
+        count = self.count
+        if not count or head.action_count != count:
+            first = max(min(count, head.action_count) + 1, 1)
+            kind = FaultKind.LINK if count > head.action_count else FaultKind.TRUNCATED
+            return Fault(first, kind, f"the case counts {head.action_count} rows, the log has {count}")
+        if head.head_hash != self._hash:
+            return Fault(count, FaultKind.LINK, "the case's head hash is another")
+        if head.status is not self._status or head.resolution is not self._resolution:
+            said = f"the case is {head.status} ({head.resolution}), which the log does not say"
+            return Fault(count, FaultKind.CONTENT, said)
+        for id, (made_by, status) in self._overrides.items():
+            if head.overrides.get(id) is not status:
+                return Fault(made_by, FaultKind.CONTENT, "its override has a status that the log does not say")
+        if len(head.overrides) != len(self._overrides):
+            return Fault(count, FaultKind.CONTENT, "there is an override that the log does not know")
+        return None
 
 
 def fold(entries: Iterable[Entry]) -> tuple[CaseStatus | None, Mapping[UUID, OverrideStatus]]:

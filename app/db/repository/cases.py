@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.among import among, of_account
-from app.db.repository.window import first, in_order
+from app.db.repository.window import count, first, in_order
 from app.db.rows import CaseRow, SubjectRow, columns, partial
 
 _CASE = columns(CaseRow, tables.cases)
@@ -97,3 +97,28 @@ async def first_case_by_ref(
         .order_by(tables.cases.c.number.desc())
     )
     return {ref: CaseRow(*record) for ref, *record in await connection.execute(statement)}
+
+
+async def case_count(connection: AsyncConnection, account_id: UUID | None) -> int:
+    """Return how many cases there are, of one account or of all: for the command line."""
+    mine = [] if account_id is None else [tables.cases.c.account_id == account_id]
+    return await count(connection, tables.cases, mine)
+
+
+async def cases_named(
+    connection: AsyncConnection, which: UUID | int, account_id: UUID | None
+) -> list[tuple[UUID, UUID]]:
+    """Return account and id of each case with this id or number: for the command line, which stands above accounts.
+
+    A case that only its log's rows know has no number, and is known by its id.
+    """
+    case, action = tables.cases.c, tables.case_actions.c
+    known = select(case.account_id, case.id).where(
+        case.id == which if isinstance(which, UUID) else case.number == which
+    )
+    logged = select(action.account_id, action.case_id).where(action.case_id == which)
+    named = (known.union(logged) if isinstance(which, UUID) else known).subquery()
+    statement = select(named).order_by(named.c.account_id)
+    if account_id is not None:
+        statement = statement.where(named.c.account_id == account_id)
+    return [(record[0], record[1]) for record in await connection.execute(statement)]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
@@ -164,3 +164,20 @@ async def case_ids(connection: AsyncConnection, account_id: UUID, after: UUID | 
     if after is not None:
         statement = statement.where(ids.c.id > after)
     return (await connection.scalars(statement)).all()
+
+
+async def log_piece(
+    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], after: tuple[UUID, int] | None, limit: int
+) -> list[ActionRow]:
+    """Return the next *limit* rows of these cases' logs after a case's row, in the order of case and seq."""
+    column = tables.case_actions.c
+    statement = (
+        select(*_ACTION)
+        .where(column.account_id == account_id, among(column.case_id, case_ids))
+        .order_by(column.case_id, column.seq)
+        .limit(limit)
+    )
+    if after is not None:
+        place = tuple_(literal(after[0], column.case_id.type), literal(after[1], column.seq.type))
+        statement = statement.where(tuple_(column.case_id, column.seq) > place)
+    return [ActionRow(*record) for record in await connection.execute(statement)]

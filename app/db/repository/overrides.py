@@ -36,6 +36,20 @@ async def overrides_by_case(
     return grouped(case_ids, (OverrideRow(*record) for record in await connection.execute(statement)), "case_id")
 
 
+async def override_statuses_by_case(
+    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID]
+) -> list[dict[UUID, OverrideStatus]]:
+    """Return for each case how its overrides stand, by their ids."""
+    column = tables.overrides.c
+    statement = select(column.case_id, column.id, column.status).where(
+        column.account_id == account_id, among(column.case_id, case_ids)
+    )
+    found: dict[UUID, dict[UUID, OverrideStatus]] = {id: {} for id in case_ids}
+    for case_id, id, status in await connection.execute(statement):
+        found[case_id][id] = status
+    return [found[id] for id in case_ids]
+
+
 async def pending_overrides_by_case(
     connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID]
 ) -> list[OverrideRow | None]:

@@ -1,0 +1,111 @@
+"""Checking anchors: that they are ours and whole, and that every row that they hold still stands in the database.
+
+The anchors are read from the first to the last, a few hundred leaves at a time. What the rows say is `audit`'s affair.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from app.anchors.checkpoint import FORMAT, NOTHING, Anchor, Leaf
+from app.anchors.places import Place
+from app.db.engine import Database
+from app.db.repository import anchored
+from app.domain.log import Fault, FaultKind
+from app.domain.merkle import Tree
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFinding:
+    """The first row of a case that is not as it was anchored."""
+
+    account_id: UUID
+    fault: Fault
+
+
+@dataclass(slots=True)
+class Findings:
+    """How far the anchors reach, the cases that are not as they were anchored, and what is wrong with an anchor.
+
+    After an anchor that is bad, no anchor is believed. This grows with what is bad, and with nothing else.
+    """
+
+    anchors: int = 0
+    rows: int = 0
+    time: str | None = None
+    fault: str | None = None
+    cases: dict[UUID, CaseFinding] = field(default_factory=dict)
+
+
+async def check_anchors(
+    database: Database,
+    place: Place,
+    key: str,
+    concerns: Callable[[Leaf], bool] = lambda _leaf: True,
+    advance: Callable[[int], None] = lambda _rows: None,
+) -> Findings:
+    """Return what the anchors say of the rows that *concerns* is true of; *key* is the public key that is trusted.
+
+    Raises: AnchorError, where they can't be read.
+    """
+    findings, tree, before = Findings(), Tree(), None
+    async for anchor in place.anchors():
+        grow(tree, anchor)
+        reason = fault_of(anchor, before, tree, key)
+        if reason is not None:
+            findings.fault = f"anchor {findings.anchors + 1}: {reason}"
+            break
+        concerned = [leaf for leaf in anchor.leaves if concerns(leaf)]
+        for start in range(0, len(concerned), BATCH):
+            await _compare(database, concerned[start : start + BATCH], findings)
+        before = anchor
+        findings.anchors, findings.rows = findings.anchors + 1, tree.size
+        findings.time = anchor.checkpoint.time
+        advance(len(anchor.leaves))
+    return findings
+
+
+def grow(tree: Tree, anchor: Anchor, concerns: Callable[[Leaf], bool] = lambda _leaf: False) -> None:
+    """Add the anchor's leaves to *tree*, which follows the paths of those that *concerns* is true of."""
+    for leaf in anchor.leaves:
+        tree.add(leaf.hashed(), track=concerns(leaf))
+
+
+def fault_of(anchor: Anchor, before: Anchor | None, tree: Tree, key: str) -> str | None:
+    """Return what is wrong with an anchor, None where nothing is; *tree* has its leaves."""
+    checkpoint = anchor.checkpoint
+    cases = sum(leaf.seq == 1 for leaf in anchor.leaves) + (before.checkpoint.cases if before else 0)
+    is_in_line = checkpoint.previous == (before.checkpoint.digest() if before else NOTHING)
+    is_whole = (checkpoint.size, checkpoint.root) == (tree.size, tree.root.hex()) and anchor.peaks == list(tree.peaks)
+    checks = {
+        f"it is signed by another key, {checkpoint.key}": checkpoint.key == key,
+        "its signature is not right": checkpoint.format == FORMAT and anchor.is_signed_by(key),
+        f"it has number {checkpoint.number}": checkpoint.number == (before.checkpoint.number if before else 0) + 1,
+        "it does not follow the anchor before it": is_in_line,
+        "its leaves do not give its root": is_whole,
+        "its leaves do not give its count of cases": checkpoint.cases == cases,
+    }
+    return next((reason for reason, holds in checks.items() if not holds), None)
+
+
+async def _compare(database: Database, leaves: Sequence[Leaf], findings: Findings) -> None:
+    wanted = {(leaf.case_id, leaf.seq) for leaf in leaves}
+    seqs = range(min(leaf.seq for leaf in leaves), max(leaf.seq for leaf in leaves) + 1)
+    case_ids = list(dict.fromkeys(leaf.case_id for leaf in leaves))
+    found: dict[tuple[UUID, int], Leaf] = {}
+    async with database.snapshot() as connection:
+        async for row in anchored.hashes(connection, case_ids, seqs):
+            if row[1:3] in wanted:
+                found[row[1], row[2]] = Leaf(*row)
+    for leaf in leaves:
+        row_found = found.get((leaf.case_id, leaf.seq))
+        if row_found == leaf:
+            continue
+        missing = row_found is None
+        kind = FaultKind.TRUNCATED if missing else FaultKind.REWRITTEN
+        reason = f"seq {leaf.seq} was anchored and is missing" if missing else "another row was anchored"
+        known = findings.cases.get(leaf.case_id)
+        if known is None or leaf.seq < known.fault.seq:
+            findings.cases[leaf.case_id] = CaseFinding(leaf.account_id, Fault(leaf.seq, kind, reason))

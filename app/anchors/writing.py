@@ -1,0 +1,127 @@
+"""Anchoring: what the logs have grown by since the last anchor is read from one snapshot, hashed, signed and written.
+
+It costs what is new, whatever is there already. It deliberately verifies no log: it only refuses to go on where the
+last row that it anchored is gone or is another, so that a rewritten log is told within a minute.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import clock
+from app.anchors.checkpoint import FORMAT, NOTHING, Anchor, AnchorError, Checkpoint, Leaf, public_key, sign
+from app.anchors.keys import read_key, read_or_make_key
+from app.anchors.places import Place
+from app.db.engine import Database
+from app.db.repository import anchored
+from app.db.repository.anchored import LoggedRow
+from app.domain.merkle import Tree
+
+LEAVES = 5_000
+"""The most leaves of one anchor, so that its line stays under a megabyte."""
+
+
+log = structlog.get_logger()
+
+
+class Anchorer:
+    """Anchors one database's logs in one place."""
+
+    def __init__(self, database: Database, place: Place, key_path: Path) -> None:
+        self.database = database
+        self.place = place
+        self._key_path = key_path
+
+    async def anchor(self, now: clock.Clock = clock.now) -> list[Checkpoint] | None:
+        """Anchor what is new, in as many anchors as it takes; None where somebody else is at it.
+
+        Raises: AnchorError.
+        """
+        async with self.place.held() as is_held:
+            if not is_held:
+                return None
+            last = await self.place.last()
+            async with self.database.snapshot() as connection:
+                if not await anchored.is_first_to_anchor(connection):
+                    return None
+                # Another node may have written one before it let go of the lock, of rows that this snapshot lacks.
+                if await self._number_of_last() != (last.checkpoint.number if last else 0):
+                    return None
+                return await self._write(connection, last, now)
+
+    async def _number_of_last(self) -> int:
+        last = await self.place.last()
+        return last.checkpoint.number if last else 0
+
+    async def _write(self, connection: AsyncConnection, last: Anchor | None, now: clock.Clock) -> list[Checkpoint]:
+        key: Ed25519PrivateKey | None = None
+        written: list[Checkpoint] = []
+        if last is not None:
+            key = read_key(self._key_path)
+            await _check(connection, last, public_key(key))
+        async with aclosing(_batches(connection, last)) as batches:
+            async for rows in batches:
+                key = key or self.key()
+                last = grown(last, rows, key, now)
+                await self.place.append(last)
+                written.append(last.checkpoint)
+        return written
+
+    def key(self) -> Ed25519PrivateKey:
+        """Return the key, which is made where there is none yet. Raises: AnchorError."""
+        key, is_new = read_or_make_key(self._key_path)
+        if is_new:
+            log.info("anchors_key_made", path=str(self._key_path), key=public_key(key))
+        return key
+
+
+async def _check(connection: AsyncConnection, last: Anchor, key: str) -> None:
+    """Refuse to go on from an anchor that is not ours, or whose last row does not stand any more."""
+    number = last.checkpoint.number
+    if not last.is_signed_by(key):
+        raise AnchorError(f"anchor {number} is not signed by this key, {key}: with another key, begin another place")
+    leaf = last.leaves[-1]
+    if await anchored.hash_of(connection, leaf.case_id, leaf.seq) != leaf.hash:
+        raise AnchorError(
+            f"row {leaf.seq} of case {leaf.case_id}, the last of anchor {number}, is gone or is another:"
+            " `casegate log verify --anchors` tells more; after an older backup was restored, begin another place"
+        )
+
+
+async def _batches(connection: AsyncConnection, last: Anchor | None) -> AsyncGenerator[list[LoggedRow], None]:
+    place = None if last is None else (last.checkpoint.position, UUID(last.checkpoint.action_id))
+    rows: list[LoggedRow] = []
+    async with aclosing(anchored.rows_after(connection, place)) as new:
+        async for row in new:
+            rows.append(row)
+            if len(rows) == LEAVES:
+                yield rows
+                rows = []
+    if rows:
+        yield rows
+
+
+def grown(last: Anchor | None, rows: list[LoggedRow], key: Ed25519PrivateKey, now: clock.Clock) -> Anchor:
+    """Return the anchor that comes after *last* and adds *rows*."""
+    leaves = [Leaf(row.account_id, row.case_id, row.seq, row.hash) for row in rows]
+    tree = Tree(last.checkpoint.size, last.peaks) if last else Tree()
+    for leaf in leaves:
+        tree.add(leaf.hashed())
+    checkpoint = Checkpoint(
+        format=FORMAT,
+        number=last.checkpoint.number + 1 if last else 1,
+        time=now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        previous=last.checkpoint.digest() if last else NOTHING,
+        size=tree.size,
+        cases=(last.checkpoint.cases if last else 0) + sum(leaf.seq == 1 for leaf in leaves),
+        root=tree.root.hex(),
+        position=rows[-1].position,
+        action_id=str(rows[-1].id),
+        key=public_key(key),
+    )
+    return Anchor(checkpoint, sign(checkpoint, key), leaves, tree.peaks)

@@ -1,0 +1,57 @@
+"""The command that writes a case's evidence to a file."""
+
+import json
+import os
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app import clock
+from app.anchors.proving import prove
+from app.cli.named import Account, Anchors, Key, anchors_of, find_case, no_case
+from app.cli.terminal import fail, run, settings_or_fail
+from app.db.engine import Database
+from app.evidence import evidence_of
+from app.settings import Settings
+from app.written import WrittenAlready, written_whole
+
+
+def export(
+    case: Annotated[str, typer.Option(help="The case: an id, or a reference as in CASE-000123.")],
+    file: Annotated[Path | None, typer.Argument(help="Where to write it; by default to standard output.")] = None,
+    account: Account = None,
+    anchors: Anchors = None,
+    key: Key = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+) -> None:
+    """Write one case's evidence: its log, comments and document digests, its chain, and the anchors' proof of it.
+
+    `scripts/verify_evidence.py` verifies it anywhere, with nothing of Casegate but the public key of `log key`.
+    """
+    named = partial(_evidence, settings=settings_or_fail(), case=case, account=account, anchors=anchors, key=key)
+    evidence = run(named)
+    text = json.dumps(evidence, ensure_ascii=False, indent=1) + "\n"
+    if file is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        with written_whole(file, overwrite=force) as output:
+            output.write(text.encode())
+    except WrittenAlready:
+        fail(f"{file} is there already: choose another name, or --force")
+    except OSError as error:
+        fail(f"{file} can't be written: {os.strerror(error.errno or 0)}")
+    leaves = len(evidence["anchor"]["leaves"]) if evidence["anchor"] else 0
+    typer.echo(f"{evidence['reference']}: {len(evidence['rows'])} rows, {leaves} of them anchored")
+
+
+async def _evidence(database: Database, *, settings: Settings, case: str, account: Any, anchors: Any, key: Any) -> Any:
+    account_id, case_id = await find_case(database, case, account)
+    if account_id is None:
+        raise no_case(case)
+    held = await anchors_of(settings, anchors, key)
+    # The anchors first: a row that is anchored meanwhile would look cut off.
+    proof = None if held is None else await prove(*held, case_id)
+    return await evidence_of(database, account_id, case_id, proof, clock.now())

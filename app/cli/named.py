@@ -1,0 +1,62 @@
+"""What the log's commands name: a case by its id or reference, the anchors, and the key that these are trusted by."""
+
+import re
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from app import admin, parts
+from app.anchors.checkpoint import AnchorError, public_key
+from app.anchors.keys import read_key
+from app.anchors.places import Place, open_place
+from app.cli.terminal import fail
+from app.db.engine import Database
+from app.db.repository import cases
+from app.domain.shape import parse_id, parse_reference
+from app.settings import Settings
+
+Account = Annotated[UUID | None, typer.Option(help="Only this account's.")]
+Anchors = Annotated[
+    str | None, typer.Option(help="Anchors to hold it against: a file, or s3://bucket/prefix. Default: the settings'.")
+]
+Key = Annotated[str | None, typer.Option(help="The public key that anchors must be signed with. Default: our own.")]
+
+
+async def find_case(database: Database, name: str, account_id: UUID | None) -> tuple[UUID | None, UUID]:
+    """Return account and id of the case; of an id that the database does not know, the account as it was given.
+
+    Raises: AdminError, where it is no name of a case, or that of none or of several.
+    """
+    which = parse_id(name) or parse_reference(name)
+    if which is None:
+        raise admin.AdminError(f"{name} is neither a case's id nor a reference, as in CASE-000123")
+    async with database.read() as connection:
+        found = await cases.cases_named(connection, which, account_id)
+    if len(found) > 1:
+        raise admin.AdminError(f"several accounts have a {name}: say which, with --account")
+    if found:
+        return found[0]
+    if isinstance(which, UUID):
+        return account_id, which
+    raise no_case(name)
+
+
+def no_case(name: str) -> admin.AdminError:
+    return admin.AdminError(f"there is no case {name}")
+
+
+async def anchors_of(settings: Settings, named: str | None, key: str | None) -> tuple[Place, str] | None:
+    """Return the anchors and the key that they must be signed with; None where none are named or there yet."""
+    if key is not None and not re.fullmatch("[0-9a-f]{64}", key):
+        fail("a public key is 64 hexadecimal digits, as `casegate log key` prints", 2)
+    place = parts.anchors(settings) if named is None else open_place(named, settings.data_dir)
+    try:
+        if await place.last() is None:
+            if named is None:
+                return None
+            raise AnchorError(f"there are no anchors in {named}")
+        assert settings.anchors_key is not None  # its default is filled in
+        return place, key or public_key(read_key(settings.anchors_key))
+    except AnchorError as error:
+        fail(f"{error}\n  (--anchors and --key say which anchors to trust)", 2)

@@ -1,0 +1,136 @@
+"""The command that verifies the logs, alone and against the anchors."""
+
+import json
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from app.anchors.checking import Findings, check_anchors
+from app.anchors.checkpoint import Leaf
+from app.audit import Verdict, verify_log
+from app.cli.named import Account, Anchors, Key, anchors_of, find_case, no_case
+from app.cli.terminal import AsJson, progress, run, settings_or_fail
+from app.db.engine import Database
+from app.db.repository.cases import case_count
+from app.settings import Settings
+
+FAULTS_TOLD = 1_000
+"""How many bad cases are told one by one; all are counted."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found; its size does not depend on how much was read."""
+
+    cases: int = 0
+    rows: int = 0
+    bad: int = 0
+    told: list[Verdict] = field(default_factory=list)
+    findings: Findings | None = None
+
+    def take(self, verdict: Verdict) -> None:
+        self.cases += 1
+        self.rows += verdict.rows
+        if verdict.fault is not None:
+            self.bad += 1
+            if len(self.told) < FAULTS_TOLD:
+                self.told.append(verdict)
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.bad and (self.findings is None or self.findings.fault is None)
+
+
+def verify(
+    case: Annotated[str | None, typer.Option(help="Only this case's: an id, or a reference as in CASE-000123.")] = None,
+    account: Account = None,
+    anchors: Anchors = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify every case's log, and name the first bad row of each and its kind.
+
+    A row's kind is content (it is not what its hash says), link (it does not follow the row before it), gap (it is
+    missing), truncated (it and all later ones are), or rewritten (it is whole, but another one was anchored).
+
+    Exits with 0 where all is whole, 1 where a log or an anchor is bad, 2 where it can't be told.
+    """
+    settings = settings_or_fail()
+    report = run(partial(_verify, settings=settings, case=case, account_id=account, anchors=anchors, key=key))
+    if as_json:
+        typer.echo(json.dumps(_as_json(report), default=str))
+    else:
+        _tell(report)
+    if not report.is_whole:
+        raise typer.Exit(1)
+
+
+async def _verify(
+    database: Database,
+    *,
+    settings: Settings,
+    case: str | None,
+    account_id: UUID | None,
+    anchors: str | None,
+    key: str | None,
+) -> Report:
+    report, case_id = Report(), None
+    if case is not None:
+        account_id, case_id = await find_case(database, case, account_id)
+    held = await anchors_of(settings, anchors, key)
+    if held is not None:
+        place, trusted = held
+        last = await place.last()
+
+        def concerns(leaf: Leaf) -> bool:
+            return account_id in (None, leaf.account_id) and case_id in (None, leaf.case_id)
+
+        with progress("anchors", last.checkpoint.size if last else 0) as advance:
+            report.findings = await check_anchors(database, place, trusted, concerns, advance)
+    async with database.read() as connection:
+        total = 1 if case_id else await case_count(connection, account_id)
+    with progress("cases", total) as advance:
+        async for verdict in verify_log(database, account_id, case_id, report.findings):
+            report.take(verdict)
+            advance(1)
+    if case is not None and not report.cases:
+        raise no_case(case)
+    return report
+
+
+def _as_json(report: Report) -> dict[str, Any]:
+    found = report.findings
+    reach = found and {"anchors": found.anchors, "rows": found.rows, "time": found.time, "fault": found.fault}
+    faults = [_fault(verdict) for verdict in report.told]
+    return {"cases": report.cases, "rows": report.rows, "bad": report.bad, "faults": faults, "anchored": reach}
+
+
+def _tell(report: Report) -> None:
+    for fault in map(_fault, report.told):
+        name = fault["reference"] or fault["caseId"]
+        typer.echo(f"{name}: row {fault['seq']} is bad ({fault['kind']}): {fault['reason']}")
+    if report.bad > len(report.told):
+        typer.echo(f"... and {report.bad - len(report.told)} more")
+    found = report.findings
+    if found is None:
+        typer.echo("nothing is anchored: logs that were cut off or rewritten as a whole can't be told")
+    elif found.fault is not None:
+        typer.echo(f"{found.fault}; from there on no anchor was believed")
+    else:
+        typer.echo(f"{found.anchors} anchors, the last of {found.time}, hold {found.rows} rows")
+    typer.echo(f"{report.cases} cases, {report.rows} rows: {report.bad or 'no'} bad")
+
+
+def _fault(verdict: Verdict) -> dict[str, Any]:
+    assert verdict.fault is not None
+    return {
+        "accountId": verdict.account_id,
+        "caseId": verdict.case_id,
+        "reference": verdict.reference,
+        "seq": verdict.fault.seq,
+        "kind": verdict.fault.kind,
+        "reason": verdict.fault.reason,
+    }

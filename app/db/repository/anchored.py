@@ -1,0 +1,77 @@
+"""The log as anchors read it: all accounts' rows in the order of their places, and rows by case and seq.
+
+It stands above accounts: it serves the command line and the server's own upkeep, and never an operation.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import literal, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import models as tables
+from app.db.among import among
+from app.db.position import SafePosition
+
+ANCHORING = 0x43415345_47415445
+"""The advisory lock of whoever anchors: a number that nobody else would think of."""
+
+BATCH = 1_000
+
+_COLUMN = tables.case_actions.c
+
+
+class LoggedRow(NamedTuple):
+    account_id: UUID
+    case_id: UUID
+    seq: int
+    hash: str
+    position: int
+    id: UUID
+
+
+async def is_first_to_anchor(connection: AsyncConnection) -> bool:
+    """Say whether no other node is anchoring; until the transaction ends nobody else will, and nothing times out.
+
+    SQLite's file is locked by whoever writes the anchors, which is enough on the one machine that it is on.
+    """
+    if connection.dialect.name != "postgresql":
+        return True
+    statement = text("SELECT set_config('statement_timeout', '0', true), pg_try_advisory_xact_lock(:lock)")
+    return bool((await connection.execute(statement, {"lock": ANCHORING})).one()[1])
+
+
+async def rows_after(connection: AsyncConnection, place: tuple[int, UUID] | None) -> AsyncGenerator[LoggedRow, None]:
+    """Yield the rows that come after *place*, as far as nothing can come in between any more."""
+    # The accounts are named so that each one's part of the index is sought; there is none on places alone.
+    statement = select(*(_COLUMN[name] for name in LoggedRow._fields)).where(
+        _COLUMN.account_id.in_(select(tables.accounts.c.id)), _COLUMN.position < SafePosition()
+    )
+    key = tuple_(_COLUMN.position, _COLUMN.id)
+    if place is not None:
+        after = tuple_(literal(place[0], _COLUMN.position.type), literal(place[1], _COLUMN.id.type))
+        statement = statement.where(_COLUMN.position >= place[0], key > after)
+    ordered = statement.order_by(_COLUMN.position, _COLUMN.id)
+    result = await connection.stream(ordered.execution_options(yield_per=BATCH))
+    async for record in result:
+        yield LoggedRow(*record)
+
+
+async def hashes(
+    connection: AsyncConnection, case_ids: Sequence[UUID], seqs: range
+) -> AsyncGenerator[tuple[UUID, UUID, int, str], None]:
+    """Yield account, case, seq and hash of the rows of these cases with these *seqs*."""
+    statement = select(_COLUMN.account_id, _COLUMN.case_id, _COLUMN.seq, _COLUMN.hash).where(
+        among(_COLUMN.case_id, case_ids), _COLUMN.seq >= seqs.start, _COLUMN.seq < seqs.stop
+    )
+    result = await connection.stream(statement.execution_options(yield_per=BATCH))
+    async for record in result:
+        yield record[0], record[1], record[2], record[3]
+
+
+async def hash_of(connection: AsyncConnection, case_id: UUID, seq: int) -> str | None:
+    """Return the hash of a case's row, None where there is no such row."""
+    statement = select(_COLUMN.hash).where(_COLUMN.case_id == case_id, _COLUMN.seq == seq)
+    found: str | None = await connection.scalar(statement)
+    return found

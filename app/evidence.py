@@ -1,0 +1,84 @@
+"""Evidence: one case's log, comments and document digests, with its chain and the anchors' proof, as one document.
+
+It is told as it is found, good or bad: whoever has it verifies it by `scripts/verify_evidence.py`, without us.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.anchors.proving import Proof
+from app.audit import UNREADABLE, entries_of
+from app.db.engine import Database
+from app.db.repository import cases, documents
+from app.db.repository.window import Window
+from app.domain.log import Link, canonical
+
+FORMAT = 1
+_WHOLE = Window(limit=2**31 - 1)
+
+
+class EvidenceError(Exception):
+    """There is nothing to be exported; the message says why."""
+
+
+async def evidence_of(
+    database: Database, account_id: UUID, case_id: UUID, proof: Proof | None, now: datetime
+) -> dict[str, Any]:
+    """Return the evidence of a case, read from one snapshot, which is later than *proof*. Raises: EvidenceError."""
+    async with database.snapshot() as connection:
+        (case,) = await cases.cases_by_id(connection, account_id, [case_id])
+        if case is None:
+            raise EvidenceError(f"the own row of case {case_id} is missing: `casegate log verify --case` tells more")
+        rows = await _rows(connection, account_id, case_id)
+        (attached,) = await documents.documents_by_case(connection, account_id, [case_id], _WHOLE)
+    return {
+        "format": FORMAT,
+        "exportedAt": now.isoformat(),
+        "accountId": str(account_id),
+        "caseId": str(case_id),
+        "reference": case.reference,
+        "head": {"seq": case.action_count, "hash": case.head_hash},
+        "rows": rows,
+        "documents": [
+            {
+                "id": str(document.id),
+                "commentId": str(document.comment_id),
+                "filename": document.filename,
+                "contentType": document.content_type,
+                "sizeBytes": document.size_bytes,
+                "sha256": document.sha256,
+            }
+            for document in reversed(attached)
+        ],
+        "anchor": None if proof is None else _plain(proof),
+    }
+
+
+async def _rows(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> list[dict[str, Any]]:
+    rows: list[Link] = []
+    try:
+        rows.extend([link async for link in entries_of(connection, account_id, case_id)])
+    except UNREADABLE:
+        said = f"a row of case {case_id} holds a value that is none of its kind: `casegate log verify --case` names it"
+        raise EvidenceError(said) from None
+    return [{"entry": json.loads(canonical(link.entry)), "hash": link.hash} for link in rows]
+
+
+def _plain(proof: Proof) -> dict[str, Any]:
+    return {
+        "checkpoint": proof.checkpoint.plain(),
+        "signature": proof.signature,
+        "leaves": [
+            {
+                "seq": proven.leaf.seq,
+                "hash": proven.leaf.hash,
+                "index": proven.index,
+                "path": [hashed.hex() for hashed in proven.path],
+            }
+            for proven in proof.leaves
+        ],
+    }
