@@ -54,7 +54,7 @@ class Loader(Generic[K]):
                 future.set_result(self._found[key])
             else:
                 self._batch(key)
-        return future
+        return asyncio.shield(future)  # graphql-core cancels what an error makes useless; others may wait for it too
 
     async def collect(self, keys: Iterable[K | None]) -> Mapping[K | None, Any]:
         """Return what is known, *keys* among it; None is no key. Raises: what the batch function raises."""

@@ -17,6 +17,8 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
+from app.db.turns import DRIVER
+
 BUSY_TIMEOUT_MS = 10_000
 STATEMENT_TIMEOUT_MS = 10_000
 IDLE_S = 5
@@ -106,7 +108,7 @@ def database_url(url: str) -> URL:
         case "sqlite":
             if parsed.database in (None, "", ":memory:"):
                 raise ValueError("SQLite needs a file, as in sqlite:///path")
-            return parsed.set(drivername="sqlite+aiosqlite")
+            return parsed.set(drivername=DRIVER)
         case "postgresql" | "postgres":
             return _as_asyncpg_knows(parsed).set(drivername="postgresql+asyncpg")
         case other:

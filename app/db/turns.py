@@ -1,0 +1,109 @@
+"""SQLite's driver with one turn through its thread for each statement, where SQLAlchemy's own takes four.
+
+aiosqlite runs every call in the connection's thread: to make a cursor, to execute, to fetch, and to close it. Each is a
+turn there and back, and most of what a short statement takes. Here they are one. It streams no results.
+"""
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy.connectors.asyncio import AsyncAdapt_dbapi_connection
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.aiosqlite import (
+    AsyncAdapt_aiosqlite_connection,
+    AsyncAdapt_aiosqlite_cursor,
+    AsyncAdapt_aiosqlite_dbapi,
+    SQLiteDialect_aiosqlite,
+)
+from sqlalchemy.util.concurrency import await_
+
+DRIVER = "sqlite+turns"
+
+
+class _Done(NamedTuple):
+    """What is left of a cursor that is closed already."""
+
+    description: Any = None
+    rowcount: int = -1
+    lastrowid: int | None = None
+    rows: Sequence[Any] = ()
+
+
+def _executed(connection: sqlite3.Connection, execute: Callable[[sqlite3.Cursor], sqlite3.Cursor]) -> _Done:
+    """Execute something, and fetch all that it gives; runs in the connection's thread."""
+    cursor = connection.cursor()
+    try:
+        execute(cursor)
+        rows = cursor.fetchall() if cursor.description else ()
+        return _Done(cursor.description, cursor.rowcount, cursor.lastrowid, rows)
+    finally:
+        cursor.close()
+
+
+class Cursor(AsyncAdapt_aiosqlite_cursor):
+    """A cursor that is one only while it executes."""
+
+    __slots__ = ("arraysize",)
+
+    def __init__(self, adapt_connection: AsyncAdapt_dbapi_connection) -> None:
+        self._adapt_connection = adapt_connection
+        self._connection = adapt_connection._connection
+        self._cursor: Any = _Done()
+        self._soft_closed_memoized: Any = {}
+        self._rows = deque()
+        self.arraysize = 1
+
+    async def _async_soft_close(self) -> None:
+        """Do nothing: it is closed."""
+
+    def close(self) -> None:
+        self._rows.clear()
+
+    def execute(self, operation: Any, parameters: Any = None) -> Any:
+        return self._turn(lambda cursor: cursor.execute(operation, () if parameters is None else parameters))
+
+    def executemany(self, operation: Any, seq_of_parameters: Any) -> Any:
+        return self._turn(lambda cursor: cursor.executemany(operation, seq_of_parameters))
+
+    def _turn(self, execute: Callable[[sqlite3.Cursor], sqlite3.Cursor]) -> Any:
+        try:
+            await_(self._taken(execute))
+        except Exception as error:
+            self._adapt_connection._handle_exception(error)
+        return self
+
+    async def _taken(self, execute: Callable[[sqlite3.Cursor], sqlite3.Cursor]) -> None:
+        driver: Any = self._connection
+        async with self._adapt_connection._execute_mutex:
+            self._cursor = await driver._execute(_executed, driver._conn, execute)
+        self._rows = deque(self._cursor.rows)
+
+
+class Connection(AsyncAdapt_aiosqlite_connection):
+    """A connection with such cursors."""
+
+    __slots__ = ()
+    _cursor_cls = Cursor
+
+
+class Driver(AsyncAdapt_aiosqlite_dbapi):
+    """The driver as SQLAlchemy sees it."""
+
+    def connect(self, *arg: Any, **kw: Any) -> Connection:
+        return Connection(self, super().connect(*arg, **kw)._connection)
+
+
+class Dialect(SQLiteDialect_aiosqlite):
+    """SQLAlchemy's dialect for aiosqlite, with this driver."""
+
+    driver = "turns"
+    supports_statement_cache = True
+
+    @classmethod
+    def import_dbapi(cls) -> Driver:
+        return Driver(__import__("aiosqlite"), __import__("sqlite3"))
+
+
+registry.register("sqlite.turns", __name__, Dialect.__name__)
