@@ -1,9 +1,11 @@
 """The end of a process: from SIGTERM on it is not ready any more, and some seconds later it stops to listen.
 
-In between, whoever shares out the requests has time to notice. What has begun is finished by the server itself.
+In between, whoever shares out the requests has time to notice. What has begun is finished by the server itself. A
+worker whose parent has died stops to listen at once: the next parent needs the port.
 """
 
 import asyncio
+import multiprocessing
 import signal
 from types import FrameType
 
@@ -27,3 +29,14 @@ class Draining:
             loop.call_soon_threadsafe(loop.call_later, 0 if again else self._seconds, stop, number, frame)
 
         signal.signal(signal.SIGTERM, begin)
+        parent = multiprocessing.parent_process()
+        if parent is None:
+            return
+        sentinel = parent.sentinel
+
+        def follow() -> None:
+            loop.remove_reader(sentinel)
+            self.has_begun = True
+            stop(signal.SIGTERM, None)
+
+        loop.add_reader(sentinel, follow)

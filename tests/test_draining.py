@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from tests.live import Server, casegate_json, serving
-from tests.ports import wait_until
+from tests.ports import is_listening, wait_until
 
 NAME = "{ viewer { language } }"
 
@@ -34,6 +34,15 @@ def test_from_sigterm_on_it_is_not_ready_and_still_serves_until_it_stops(
     assert (before, turned, code) == (True, True, 0)
     assert answer["viewer"]["language"]
     assert "Traceback" not in server.output
+
+
+def test_workers_whose_parent_was_killed_leave_the_port_to_the_next_one(fresh_url: str, tmp_path: Path) -> None:
+    with serving(tmp_path, "--workers", "2", database_url=fresh_url, demo="false", drain="60") as server:
+        port = int(server.address.rpartition(":")[2])
+        server.process.kill()
+        server.process.wait()
+
+        assert wait_until(lambda: not is_listening(port), 20)
 
 
 def test_what_has_begun_is_finished(fresh_url: str, tmp_path: Path) -> None:

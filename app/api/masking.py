@@ -52,9 +52,7 @@ def request_error(code: str, words: str) -> Formatted:
 
 
 def _format(error: GraphQLError, language: Language, request_id: str) -> Sequence[Formatted]:
-    cause: BaseException = error
-    while isinstance(cause, GraphQLError) and cause.original_error is not None:
-        cause = cause.original_error
+    cause = cause_of(error)
     place = {name: value for name, value in error.formatted.items() if name in ("locations", "path")}
     if isinstance(cause, Refusal):
         return [refusal_error(cause, language) | place]
@@ -65,6 +63,14 @@ def _format(error: GraphQLError, language: Language, request_id: str) -> Sequenc
         code = "BAD_USER_INPUT" if error.path or is_value else "GRAPHQL_INVALID"
         return [request_error(code, _clipped(error.message)) | place]
     return [fault_error(cause, language, request_id, error.path) | place]
+
+
+def cause_of(error: GraphQLError) -> BaseException:
+    """Return what was raised where *error* came from."""
+    cause: BaseException = error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    return cause
 
 
 def _clipped(words: str) -> str:
@@ -80,6 +86,11 @@ def fault_error(
     masked = request_error(ErrorCode.INTERNAL_ERROR, text(ErrorCode.INTERNAL_ERROR, language, requestId=request_id))
     masked["extensions"]["requestId"] = request_id
     return masked
+
+
+def log_unavailable(cause: BaseException, request_id: str) -> None:
+    """Log that something was not there, which the client is told to come back for."""
+    log.warning("unavailable", request_id=request_id, exc_info=cause)
 
 
 def _is_the_clients(error: GraphQLError, cause: BaseException) -> bool:

@@ -26,10 +26,11 @@ from app.api.http.exchange import Exchange
 from app.api.http.record import Record
 from app.api.http.revalidation import revalidated
 from app.api.limits import Limits
-from app.api.masking import format_errors
+from app.api.masking import cause_of, format_errors
 from app.api.multipart import is_form, read_multipart
 from app.api.schema import LIMITER, SCHEMA
 from app.db.engine import Database, within
+from app.db.faults import unavailable_of
 from app.documents.links import Links
 from app.documents.store import DocumentStore
 from app.domain.errors import DeadlineExceeded
@@ -136,6 +137,7 @@ class GraphQLView:
             return self._result(exchange, context, ExecutionResult(data=None, errors=list(errors)))
         async with _deadline(terms.deadline_s):
             result = await _run(exchange, context, parameters, query)
+        _demand_database(result, exchange.request_id)
         return self._result(exchange, context, result)
 
     def _result(self, exchange: Exchange, context: Context, result: ExecutionResult) -> Response:
@@ -152,6 +154,14 @@ class GraphQLView:
             body["extensions"] = {"cost": {"requested": context.cost, "limit": self._terms.limits.cost}}
         tracing.describe(context.operation_type, context.operation_name, context.document_hash)
         return exchange.answer(200 if context.has_begun else exchange.request_error_status(), body)
+
+
+def _demand_database(result: ExecutionResult, request_id: str) -> None:
+    """Raise what kept the database from answering, if anything: a result that lacks what was not there is none."""
+    for error in result.errors or ():
+        cause = cause_of(error)
+        if unavailable_of(cause, request_id) is not None:
+            raise cause
 
 
 @asynccontextmanager

@@ -1,6 +1,10 @@
-"""What a database's error means: a constraint that is a refusal, a conflict worth another try, or a fault."""
+"""What a database's error means: a refusal by constraint, a conflict worth another try, a database away, or a fault."""
+
+import errno
+import sqlite3
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from app.domain.errors import (
     ActiveCaseExists,
@@ -8,7 +12,10 @@ from app.domain.errors import (
     OverrideAlreadyActive,
     Refusal,
     SelfReviewForbidden,
+    Unavailable,
 )
+
+RETRY_S = 1
 
 # The guards refuse all of these first, under the lock; the constraints hold where a guard is wrong.
 _REFUSALS: dict[str, type[Refusal]] = {
@@ -27,6 +34,14 @@ _SQLITE_UNIQUE = {
 }
 
 _RETRYABLE = {"40001", "40P01"}  # serialization_failure, deadlock_detected: PostgreSQL, appendix A
+
+# PostgreSQL, appendix A, by class or code: no connection, no resources (as disk_full), shut down, crashed, starting up.
+_AWAY = ("08", "53", "57P01", "57P02", "57P03")
+
+# https://www.sqlite.org/rescode.html, primary codes; where a disk is full, it may be told as an I/O error too.
+_SQLITE_AWAY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+
+_SYSTEM_AWAY = {errno.EDQUOT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENOSPC, errno.ETIMEDOUT}
 
 
 def violated_constraint(error: IntegrityError) -> str | None:
@@ -47,3 +62,16 @@ def refusal_of(error: IntegrityError) -> Refusal | None:
 def is_retryable(error: DBAPIError) -> bool:
     """Tell whether the whole transaction was rolled back only because of another one."""
     return getattr(error.orig, "sqlstate", None) in _RETRYABLE
+
+
+def unavailable_of(fault: BaseException, request_id: str) -> Unavailable | None:
+    """Return how to tell that the database is away or full, or a disk is; None where *fault* is about anything else."""
+    original = (fault.orig or fault) if isinstance(fault, DBAPIError) else fault
+    is_away = (
+        (isinstance(fault, DBAPIError) and fault.connection_invalidated)
+        or isinstance(original, ConnectionError | PoolExhausted)
+        or (isinstance(original, OSError) and original.errno in _SYSTEM_AWAY)
+        or str(getattr(original, "sqlstate", None)).startswith(_AWAY)
+        or getattr(original, "sqlite_errorcode", 0) & 0xFF in _SQLITE_AWAY
+    )
+    return Unavailable(seconds=RETRY_S, requestId=request_id) if is_away else None

@@ -5,6 +5,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.db.faults import unavailable_of
 from app.domain.errors import (
     AccessRefused,
     ComeBackLater,
@@ -48,8 +49,12 @@ def refused(refusal: Refusal, language: Language) -> Response:
 
 
 def fault(error: Exception, request: Request, language: Language) -> Response:
-    """Log *error*, and answer with the request's id and nothing else."""
+    """Log *error*, and answer with the request's id and nothing else but whether it is worth another try."""
     request_id = request.scope["request_id"]
+    unavailable = unavailable_of(error, request_id)
+    if unavailable is not None:
+        log.warning("unavailable", request_id=request_id, exc_info=error)
+        return refused(unavailable, language)
     log.error("fault", request_id=request_id, exc_info=error)
     words = text(ErrorCode.INTERNAL_ERROR, language, requestId=request_id)
     told = {"code": ErrorCode.INTERNAL_ERROR, "message": words, "path": [], "requestId": request_id}

@@ -54,6 +54,7 @@ class ErrorCode(StrEnum):
     DOCUMENT_NOT_TRUSTED = "DOCUMENT_NOT_TRUSTED"
     PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
     IDENTITY_UNAVAILABLE = "IDENTITY_UNAVAILABLE"
+    UNAVAILABLE = "UNAVAILABLE"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
@@ -320,3 +321,10 @@ class DeadlineExceeded(ComeBackLater):
 
 class IdentityUnavailable(ComeBackLater):
     code = ErrorCode.IDENTITY_UNAVAILABLE
+
+
+class Unavailable(ComeBackLater):
+    """The database is away or full. What was asked for may have been done: only an idempotency key tells."""
+
+    code = ErrorCode.UNAVAILABLE
+    names = frozenset({"seconds", "requestId"})

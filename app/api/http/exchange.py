@@ -8,7 +8,8 @@ from starlette.responses import Response
 from app.api.http.answers import Body, answer
 from app.api.http.decoding import BadRequest
 from app.api.http.negotiation import JSON, media_type
-from app.api.masking import Formatted, fault_error, refusal_error, request_error
+from app.api.masking import Formatted, fault_error, log_unavailable, refusal_error, request_error
+from app.db.faults import unavailable_of
 from app.domain.errors import ComeBackLater, DocumentTooLarge, RateLimited, Refusal, Unauthenticated
 from app.door import Admission
 from app.locale import negotiate
@@ -66,7 +67,14 @@ class Exchange:
                 return self._refusal(413, refused)
             case Refusal():
                 return self._refusal(self.request_error_status(), refused)
-        return self._error(500, fault_error(refused, self.language, self.request_id))
+        return self._fault(refused)
+
+    def _fault(self, fault: Exception) -> Response:
+        unavailable = unavailable_of(fault, self.request_id)
+        if unavailable is None:
+            return self._error(500, fault_error(fault, self.language, self.request_id))
+        log_unavailable(fault, self.request_id)
+        return self._refusal(503, unavailable, {"Retry-After": str(unavailable.seconds)})
 
     def _refusal(self, status: int, refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
         return self._error(status, refusal_error(refusal, self.language), headers)

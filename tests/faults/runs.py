@@ -1,0 +1,64 @@
+"""The kinds of fault, each with how many rounds there are to show and on which engines."""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from tests.faults.answers import lose_answers
+from tests.faults.commit import cut_commits
+from tests.faults.disk import fill_disk
+from tests.faults.kill import kill
+from tests.faults.report import Report
+from tests.faults.restart import restart
+from tests.faults.site import Site, site
+from tests.faults.small_disk import CannotMount
+from tests.postgresql import PostgresqlMissing
+
+
+class Fault(StrEnum):
+    """What is broken."""
+
+    KILL = "kill"  # -9 of the gateway
+    RESTART = "restart"  # of PostgreSQL, as after a crash
+    DISK = "disk"  # without room
+    ANSWERS = "answers"  # lost between the gateway and clients
+    COMMIT = "commit"  # whose answer is lost between PostgreSQL and the gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a kind of fault is run."""
+
+    work: Callable[[Site, int], Coroutine[Any, Any, Report]]
+    rounds: int
+    engines: tuple[str, ...] = ("sqlite", "postgresql")
+    disk_mib: Mapping[str, int] = field(default_factory=dict)
+
+
+RUNS = {
+    Fault.KILL: Run(kill, 20),
+    Fault.RESTART: Run(restart, 5, ("postgresql",)),
+    Fault.DISK: Run(fill_disk, 3, disk_mib={"sqlite": 16, "postgresql": 96}),
+    Fault.ANSWERS: Run(lose_answers, 3),
+    Fault.COMMIT: Run(cut_commits, 3, ("postgresql",)),
+}
+
+
+def run(fault: Fault, engine: str, folder: Path, seed: int, writers: int, rounds: int) -> Report | None:
+    """Run one kind of fault, or skip it, loudly, where it can't be had here."""
+    usual = RUNS[fault]
+    disk_mib = usual.disk_mib.get(engine)
+    try:
+        with site(engine, folder / f"{fault}-{engine}", seed, writers, disk_mib=disk_mib) as here:
+            return asyncio.run(usual.work(here, rounds))
+    except (CannotMount, PostgresqlMissing) as missing:
+        if os.environ.get("CASEGATE_REQUIRE_POSTGRESQL") == "1" and isinstance(missing, PostgresqlMissing):
+            raise
+        typer.echo(f"\nSKIPPED: {fault} on {engine}: {missing}\n", err=True)
+        return None

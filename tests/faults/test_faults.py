@@ -1,0 +1,95 @@
+"""Each kind of fault: one round of it on a site that they share, and where asked for at length, as scripts/faults."""
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.runs import RUNS, Fault, run
+from tests.faults.site import Site, site
+from tests.faults.small_disk import CannotMount
+from tests.postgresql import PostgresqlMissing
+
+WRITERS = 16
+PATIENCE_S = 60  # other tests may be running; how long things take is shown by scripts/faults
+DISK_MIB = RUNS[Fault.DISK].disk_mib
+
+
+@pytest.fixture(scope="module")
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site on the engine that is asked for, on a disk of its own where one may be mounted."""
+    engine, seed = request.param, secrets.randbelow(10**6)
+    folder = tmp_path_factory.mktemp(engine)
+    try:
+        try:
+            with site(engine, folder, seed, WRITERS, disk_mib=DISK_MIB[engine], patience_s=PATIENCE_S) as made:
+                yield made
+        except CannotMount as refused:
+            sys.stderr.write(f"\nNO DISK IS FILLED UP: {refused}\n")
+            with site(engine, folder, seed, WRITERS, patience_s=PATIENCE_S) as made:
+                yield made
+    except PostgresqlMissing as missing:
+        if os.environ.get("CASEGATE_REQUIRE_POSTGRESQL") == "1":
+            raise
+        sys.stderr.write(f"\nNO FAULTS ON POSTGRESQL: {missing}\n")
+        pytest.skip(f"no PostgreSQL: {missing}")
+
+
+def breaks(fault: Fault, place: Site) -> None:
+    """Do a round, and demand that all that clients were told is what the log has."""
+    place.problems.clear()
+
+    report = asyncio.run(RUNS[fault].work(place, 1))
+
+    assert place.problems == [], f"seed {place.load.seed}"
+    assert report.row()["acknowledged"] > 0
+    assert place.rows > 0
+
+
+both = pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
+on_postgresql = pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+
+
+@both
+def test_a_killed_gateway_starts_by_itself_and_has_lost_and_doubled_nothing(place: Site) -> None:
+    breaks(Fault.KILL, place)
+
+
+@both
+def test_many_requests_with_one_key_are_one_action_and_lost_answers_are_told_again(place: Site) -> None:
+    breaks(Fault.ANSWERS, place)
+
+
+@both
+def test_a_full_disk_keeps_nobody_from_reading_and_writes_go_on_when_there_is_room(place: Site) -> None:
+    if place.disk is None:
+        pytest.skip("no small disk may be mounted here")
+    breaks(Fault.DISK, place)
+
+
+@on_postgresql
+def test_while_postgresql_is_away_clients_are_told_to_come_back_and_then_writes_go_on(place: Site) -> None:
+    breaks(Fault.RESTART, place)
+
+
+@on_postgresql
+def test_a_commit_that_nobody_answers_is_settled_by_its_key(place: Site) -> None:
+    breaks(Fault.COMMIT, place)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("fault", "engine"), [(fault, engine) for fault, usual in RUNS.items() for engine in usual.engines]
+)
+def test_at_length(fault: Fault, engine: str, tmp_path: Path) -> None:
+    seed = secrets.randbelow(10**6)
+
+    report = run(fault, engine, tmp_path, seed, WRITERS, RUNS[fault].rounds)
+
+    if report is None:
+        pytest.skip("it can't be had here, as is told above")
+    assert report.site.problems == [], f"seed {seed}"
