@@ -27,7 +27,10 @@ KEY_LIFETIME = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an action left behind: the case as it is now, the log row, and what came with it."""
+    """What an action left behind: the case as it is now, the log row, and what came with it.
+
+    `replayed`: it was done before, by another request with the same key.
+    """
 
     case: CaseRow
     action: ActionRow
@@ -35,6 +38,7 @@ class Outcome:
     override: OverrideRow | None = None
     subject: SubjectRow | None = None
     documents: tuple[DocumentRow, ...] = ()
+    replayed: bool = False
 
 
 def fingerprint(command: Command) -> str:
@@ -107,7 +111,7 @@ async def outcome_of(connection: AsyncConnection, actor: Actor, action_id: UUID)
         attached = await documents.documents_by_comment(connection, account_id, [action.comment_id])
     if action.override_id is not None:
         (override,) = await overrides.overrides_by_id(connection, account_id, [action.override_id])
-    return Outcome(case, action, comment, override, documents=tuple(attached[0]))
+    return Outcome(case, action, comment, override, documents=tuple(attached[0]), replayed=True)
 
 
 async def forget_old_keys(database: Database, now: clock.Clock = clock.now) -> None:

@@ -135,8 +135,11 @@ class GraphQLView:
         errors = LIMITER.scan(query, terms.limits, context.document_hash)
         if errors:
             return self._result(exchange, context, ExecutionResult(data=None, errors=list(errors)))
-        async with _deadline(terms.deadline_s):
-            result = await _run(exchange, context, parameters, query)
+        try:
+            async with _deadline(terms.deadline_s):
+                result = await _run(exchange, context, parameters, query)
+        finally:
+            await context.settle()
         _demand_database(result, exchange.request_id)
         return self._result(exchange, context, result)
 
