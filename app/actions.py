@@ -6,6 +6,7 @@ writes beside its log row and the case's status is in `effects`.
 
 import asyncio
 from dataclasses import asdict, replace
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import update
@@ -32,14 +33,20 @@ from app.domain.log import GENESIS, chain_hash
 from app.domain.model import Actor, CaseFacts
 from app.domain.workflow import admit, advance, authorize, authorize_role, check_reviewers, guard
 from app.effects import EFFECTS, Draft, find_or_make_subject
-from app.idempotency import Outcome, claim_key, outcome_of
+from app.idempotency import KEY_LIFETIME, Outcome, claim_key, outcome_of
 
 # The event loop itself keeps only weak references to tasks.
 _underway: set[asyncio.Task[Outcome]] = set()
 
 
 async def perform(
-    database: Database, actor: Actor, command: Command, *, request_id: str, now: clock.Clock = clock.now
+    database: Database,
+    actor: Actor,
+    command: Command,
+    *,
+    request_id: str,
+    now: clock.Clock = clock.now,
+    key_lifetime: timedelta = KEY_LIFETIME,
 ) -> Outcome:
     """Do what *command* asks for as one transaction, and return what it made once that is durable.
 
@@ -51,7 +58,12 @@ async def perform(
     admit(command.action, actor, brings_documents=command.brings_documents)
 
     async def work(connection: AsyncConnection) -> Outcome:
-        return await _transact(connection, actor, command, request_id, now)
+        action_id = clock.new_id()
+        if command.idempotency_key is not None:
+            earlier = await claim_key(connection, actor, command, action_id, now(), key_lifetime)
+            if earlier is not None:
+                return await outcome_of(connection, actor, earlier)
+        return await _transact(connection, actor, command, action_id, request_id, now)
 
     task = asyncio.create_task(attempt(database, work))
     _underway.add(task)
@@ -67,22 +79,17 @@ def rehearse(
     Raises: Refusal or InputRefused, here or where it is shown.
     """
     admit(command.action, actor, brings_documents=command.brings_documents)
-    keyless = replace(command, idempotency_key=None)
 
     async def work(connection: AsyncConnection) -> Outcome:
-        return await _transact(connection, actor, keyless, request_id, now)
+        return await _transact(connection, actor, command, clock.new_id(), request_id, now)
 
     return Rehearsal(database, work)
 
 
 async def _transact(
-    connection: AsyncConnection, actor: Actor, command: Command, request_id: str, now: clock.Clock
+    connection: AsyncConnection, actor: Actor, command: Command, action_id: UUID, request_id: str, now: clock.Clock
 ) -> Outcome:
-    action_id = clock.new_id()
-    if command.idempotency_key is not None:
-        earlier = await claim_key(connection, actor, command, action_id, now())
-        if earlier is not None:
-            return await outcome_of(connection, actor, earlier)
+    """Check and write the action; until the commit, nobody else sees it."""
     try:
         if isinstance(command, OpenCase):
             draft = await _draft_opening(connection, actor, command, now)

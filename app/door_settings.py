@@ -59,6 +59,9 @@ class DoorSettings(BaseSettings):
     )
     receive_timeout: Seconds = Field(default=10, description="Seconds in which a request must have arrived.")
     deadline: Seconds = Field(default=10, description="Seconds after which an operation and its reads are given up.")
+    idempotency_hours: Annotated[int, Field(ge=1, le=8760)] = Field(
+        default=24, description="Hours for which an idempotency key tells what it has done."
+    )
     max_concurrency: Positive = Field(default=50, description="Operations that a worker has in hand at once.")
     rate_limit: Count = Field(default=100, description="Requests of one token in `rate_window`; 0 for no limit.")
     rate_window: Positive = Field(default=10, description="Seconds that `rate_limit` is counted over.")

@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -71,7 +72,7 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         draining.watch()
-        keeper = asyncio.create_task(_keep_house(database, store, token_use))
+        keeper = asyncio.create_task(_keep_house(database, store, token_use, settings.idempotency_hours))
         yield
         keeper.cancel()
         with suppress(asyncio.CancelledError):
@@ -102,7 +103,7 @@ def create_app(settings: Settings) -> Starlette:
     return app
 
 
-async def _keep_house(database: Database, store: DocumentStore, token_use: TokenUse) -> None:
+async def _keep_house(database: Database, store: DocumentStore, token_use: TokenUse, key_hours: int) -> None:
     """Sweep the documents, then now and then, out of every request's way, write down the use of tokens and forget old
     idempotency keys.
     """
@@ -114,6 +115,6 @@ async def _keep_house(database: Database, store: DocumentStore, token_use: Token
         await asyncio.sleep(HOUSEKEEPING_S)
         try:
             await token_use.flush(database)
-            await forget_old_keys(database)
+            await forget_old_keys(database, lifetime=timedelta(hours=key_hours))
         except SQLAlchemyError as error:
             log.warning("housekeeping_failed", reason=type(error).__name__)

@@ -1,5 +1,7 @@
 """The parts of the application that settings decide on, each made from them. In which order they stand is `main`'s."""
 
+from datetime import timedelta
+
 from app.api.view import Terms
 from app.db.engine import Database
 from app.identity.keys import KeySet
@@ -28,6 +30,7 @@ def terms(settings: Settings) -> Terms:
         max_body_bytes=settings.max_body_bytes,
         receive_s=settings.receive_timeout,
         deadline_s=settings.deadline,
+        key_lifetime=timedelta(hours=settings.idempotency_hours),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 import strawberry
@@ -21,7 +22,7 @@ from app.documents.store import DocumentStore
 from app.domain.commands import Command
 from app.domain.errors import Refusal
 from app.domain.model import Actor, Language, Role
-from app.idempotency import Outcome, replay
+from app.idempotency import KEY_LIFETIME, Outcome, replay
 from app.locale import message
 from app.rates import Standing
 
@@ -42,6 +43,7 @@ class Context:
     base_url: str
     introspection: bool = False
     limits: Limits = field(default_factory=Limits)
+    key_lifetime: timedelta = KEY_LIFETIME
     document_hash: str = ""
     cost: int | None = None
     standing: Standing | None = None
@@ -89,7 +91,9 @@ class Context:
         """Do what *command* asks for, with the *files* that came along, and know its result without another look."""
 
         async def act() -> Outcome:
-            return await perform(self._home, self.actor, command, request_id=self.request_id)
+            return await perform(
+                self._home, self.actor, command, request_id=self.request_id, key_lifetime=self.key_lifetime
+            )
 
         return self._known(await perform_with(self.store, self.actor, files, act))
 
@@ -101,7 +105,7 @@ class Context:
 
     async def replay(self, command: Command) -> Outcome | None:
         """Return the outcome of the action that the command's key already made. Raises: IdempotencyKeyReused."""
-        outcome = await replay(self._home, self.actor, command)
+        outcome = await replay(self._home, self.actor, command, lifetime=self.key_lifetime)
         return None if outcome is None else self._known(outcome)
 
     async def settle(self) -> None:

@@ -45,8 +45,8 @@ DOCUMENT_IDS = (
 DOCUMENTS = "Files that come along in a multipart form, 10 MiB each."
 EXPECTED_VERSION = "Refuse with VERSION_CONFLICT unless the case has this version."
 IDEMPOTENCY_KEY = (
-    "1 to 128 of A-Z a-z 0-9 _ -. Within 24 hours, the same key with the same input does nothing again and answers with"
-    " what was made; with another input it is refused."
+    "1 to 128 of A-Z a-z 0-9 _ -. For 24 hours, or as it is set, the same key with the same input does nothing again"
+    " and answers with what was made, `replayed`; with another input it is refused."
 )
 
 DRY_RUN = (

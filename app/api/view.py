@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -36,6 +37,7 @@ from app.documents.store import DocumentStore
 from app.domain.errors import DeadlineExceeded
 from app.door import Admission, Door, demand_rate
 from app.gate import RETRY_S, Gate
+from app.idempotency import KEY_LIFETIME
 from app.trusted_documents import TrustedDocuments
 
 COST_HEADER = "X-GraphQL-Cost"
@@ -54,6 +56,7 @@ class Terms:
     max_body_bytes: int = 262_144
     receive_s: float = 10
     deadline_s: float = 10
+    key_lifetime: timedelta = KEY_LIFETIME
 
 
 class GraphQLView:
@@ -128,6 +131,7 @@ class GraphQLView:
             str(exchange.request.base_url).rstrip("/"),
             introspection=terms.development,
             limits=terms.limits,
+            key_lifetime=terms.key_lifetime,
             document_hash=hashlib.sha256(query.encode()).hexdigest(),
             standing=admission.standing,
         )
