@@ -15,8 +15,21 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
-BUSY_TIMEOUT_MS = 10_000
-STATEMENT_TIMEOUT_MS = 10_000
+CONNECT_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """For how many seconds things are waited for, before somebody is told to come back.
+
+    `pool`: a free connection; `lock`: what another transaction has locked, on SQLite the write lock; `statement`: the
+    end of one; `idle`: the next statement of a transaction. The last two are PostgreSQL's.
+    """
+
+    pool: float = 2.5
+    lock: float = 5
+    statement: float = 10
+    idle: float = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,25 +125,27 @@ def _as_asyncpg_knows(url: URL) -> URL:
     return url if mode is None else url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
 
 
-def open_database(url: str, *, pool_size: int = 10) -> Database:
+def open_database(url: str, *, pool_size: int = 10, patience: Patience | None = None) -> Database:
     """Return the database at *url*; nothing is connected before the first use."""
-    parsed = database_url(url)
+    parsed, patience = database_url(url), patience or Patience()
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed, pool_size)
-    return _postgresql(parsed, pool_size)
+        return _sqlite(parsed, pool_size, patience)
+    return _postgresql(parsed, pool_size, patience)
 
 
-def _sqlite(url: URL, pool_size: int) -> Database:
-    writer = create_async_engine(
-        url, pool_size=1, max_overflow=0, pool_timeout=BUSY_TIMEOUT_MS / 1000, hide_parameters=True
-    )
-    reader = create_async_engine(url, pool_size=pool_size, max_overflow=0, hide_parameters=True)
-    _prepare_sqlite(writer, begin="BEGIN IMMEDIATE", query_only=False)
-    _prepare_sqlite(reader, begin="BEGIN", query_only=True)
+def _pool(size: int, patience: Patience) -> dict[str, Any]:
+    return {"pool_size": size, "max_overflow": 0, "pool_timeout": patience.pool, "hide_parameters": True}
+
+
+def _sqlite(url: URL, pool_size: int, patience: Patience) -> Database:
+    writer = create_async_engine(url, **_pool(1, patience))
+    reader = create_async_engine(url, **_pool(pool_size, patience))
+    _prepare_sqlite(writer, patience, begin="BEGIN IMMEDIATE", query_only=False)
+    _prepare_sqlite(reader, patience, begin="BEGIN", query_only=True)
     return Database(reader=reader, writer=writer)
 
 
-def _prepare_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> None:
+def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, begin: str, query_only: bool) -> None:
     """Take the transaction's start into our own hands: the driver's own start loses updates."""
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -138,7 +153,7 @@ def _prepare_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> Non
         dbapi_connection.isolation_level = None
         cursor = dbapi_connection.cursor()
         for pragma in (
-            f"busy_timeout = {BUSY_TIMEOUT_MS}",
+            f"busy_timeout = {round(patience.lock * 1000)}",
             "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
@@ -160,30 +175,29 @@ def _prepare_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> Non
         connection.exec_driver_sql(begin)
 
 
-def _postgresql(url: URL, pool_size: int) -> Database:
-    writer = _postgresql_engine(url, pool_size)
-    reader = _postgresql_engine(url, pool_size, isolation_level="AUTOCOMMIT", read_only=True)
+def _postgresql(url: URL, pool_size: int, patience: Patience) -> Database:
+    writer = _postgresql_engine(url, pool_size, patience)
+    reader = _postgresql_engine(url, pool_size, patience, isolation_level="AUTOCOMMIT", read_only=True)
     return Database(reader=reader, writer=writer)
 
 
 def _postgresql_engine(
-    url: URL, pool_size: int, *, isolation_level: str = "READ COMMITTED", read_only: bool = False
+    url: URL, pool_size: int, patience: Patience, *, isolation_level: str = "READ COMMITTED", read_only: bool = False
 ) -> AsyncEngine:
     settings = {
         "application_name": "casegate",
         "timezone": "UTC",
-        "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-        "idle_in_transaction_session_timeout": str(2 * STATEMENT_TIMEOUT_MS),
+        "lock_timeout": str(round(patience.lock * 1000)),
+        "statement_timeout": str(round(patience.statement * 1000)),
+        "idle_in_transaction_session_timeout": str(round(patience.idle * 1000)),
         "default_transaction_read_only": "on" if read_only else "off",
     }
     engine = create_async_engine(
         url,
-        pool_size=pool_size,
-        max_overflow=0,
+        **_pool(pool_size, patience),
         pool_pre_ping=True,
-        hide_parameters=True,
         isolation_level=isolation_level,
-        connect_args={"server_settings": settings},
+        connect_args={"server_settings": settings, "timeout": CONNECT_S},
     )
     event.listen(engine.sync_engine, "handle_error", _forget_values)
     return engine
