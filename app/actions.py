@@ -1,22 +1,24 @@
 """The one write path: `perform` locks, authorizes, advances, writes the effects and the log row, and commits.
 
-Nothing else commits case data. What an action writes beside its log row and the case's status is in `effects`.
+Nothing else commits case data. `rehearse` goes the same way, and leaves it to be looked at and undone. What an action
+writes beside its log row and the case's status is in `effects`.
 """
 
 import asyncio
 from dataclasses import asdict, replace
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import update
-from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.attachments import attach, find_documents
 from app.db import models as tables
+from app.db.attempts import attempt
 from app.db.chain import entry_of
 from app.db.engine import Database
-from app.db.faults import is_retryable, refusal_of
+from app.db.rehearsal import Rehearsal
 from app.db.repository import cases, overrides, people
 from app.db.rows import ActionRow, CaseRow, DocumentRow, OverrideRow
 from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand, OpenCase, RequestOverride
@@ -31,16 +33,20 @@ from app.domain.log import GENESIS, chain_hash
 from app.domain.model import Actor, CaseFacts
 from app.domain.workflow import admit, advance, authorize, authorize_role, check_reviewers, guard
 from app.effects import EFFECTS, Draft, find_or_make_subject
-from app.idempotency import Outcome, claim_key, outcome_of
-
-ATTEMPTS = 4
+from app.idempotency import KEY_LIFETIME, Outcome, claim_key, outcome_of
 
 # The event loop itself keeps only weak references to tasks.
 _underway: set[asyncio.Task[Outcome]] = set()
 
 
 async def perform(
-    database: Database, actor: Actor, command: Command, *, request_id: str, now: clock.Clock = clock.now
+    database: Database,
+    actor: Actor,
+    command: Command,
+    *,
+    request_id: str,
+    now: clock.Clock = clock.now,
+    key_lifetime: timedelta = KEY_LIFETIME,
 ) -> Outcome:
     """Do what *command* asks for as one transaction, and return what it made once that is durable.
 
@@ -50,37 +56,40 @@ async def perform(
     Raises: Refusal or InputRefused, and then nothing was written.
     """
     admit(command.action, actor, brings_documents=command.brings_documents)
-    task = asyncio.create_task(_attempt(database, actor, command, request_id, now))
+
+    async def work(connection: AsyncConnection) -> Outcome:
+        action_id = clock.new_id()
+        if command.idempotency_key is not None:
+            earlier = await claim_key(connection, actor, command, action_id, now(), key_lifetime)
+            if earlier is not None:
+                return await outcome_of(connection, actor, earlier)
+        return await _transact(connection, actor, command, action_id, request_id, now)
+
+    task = asyncio.create_task(attempt(database, work))
     _underway.add(task)
     task.add_done_callback(_underway.discard)
     return await asyncio.shield(task)
 
 
-async def _attempt(database: Database, actor: Actor, command: Command, request_id: str, now: clock.Clock) -> Outcome:
-    """Try again what lost against another transaction, as a whole; but never after a COMMIT with an unknown end."""
-    for attempt in range(ATTEMPTS):
-        try:
-            async with database.write() as connection:
-                return await _transact(connection, actor, command, request_id, now)
-        except IntegrityError as error:
-            refusal = refusal_of(error)
-            if refusal is None:
-                raise
-            raise refusal from error
-        except DBAPIError as error:
-            if not is_retryable(error) or attempt == ATTEMPTS - 1:
-                raise
-    raise AssertionError("unreachable")
+def rehearse(
+    database: Database, actor: Actor, command: Command, *, request_id: str, now: clock.Clock = clock.now
+) -> Rehearsal[Outcome]:
+    """Begin what *command* asks for, to be looked at and then undone; its key is not used.
+
+    Raises: Refusal or InputRefused, here or where it is shown.
+    """
+    admit(command.action, actor, brings_documents=command.brings_documents)
+
+    async def work(connection: AsyncConnection) -> Outcome:
+        return await _transact(connection, actor, command, clock.new_id(), request_id, now)
+
+    return Rehearsal(database, work)
 
 
 async def _transact(
-    connection: AsyncConnection, actor: Actor, command: Command, request_id: str, now: clock.Clock
+    connection: AsyncConnection, actor: Actor, command: Command, action_id: UUID, request_id: str, now: clock.Clock
 ) -> Outcome:
-    action_id = clock.new_id()
-    if command.idempotency_key is not None:
-        earlier = await claim_key(connection, actor, command, action_id, now())
-        if earlier is not None:
-            return await outcome_of(connection, actor, earlier)
+    """Check and write the action; until the commit, nobody else sees it."""
     try:
         if isinstance(command, OpenCase):
             draft = await _draft_opening(connection, actor, command, now)

@@ -60,6 +60,19 @@ class DoorSettings(BaseSettings):
     plans: bool = Field(default=True, description="Execute documents that were seen before by a plan.")
     receive_timeout: Seconds = Field(default=10, description="Seconds in which a request must have arrived.")
     deadline: Seconds = Field(default=10, description="Seconds after which an operation and its reads are given up.")
+    database_pool_timeout: Seconds = Field(default=2.5, description="Seconds to wait for a free connection.")
+    database_lock_timeout: Seconds = Field(
+        default=5, description="Seconds to wait for what another action has locked; SQLite's write lock is tried again."
+    )
+    database_statement_timeout: Seconds = Field(
+        default=10, description="Seconds after which PostgreSQL gives up a statement."
+    )
+    database_idle_timeout: Seconds = Field(
+        default=20, description="Seconds after which PostgreSQL gives up a transaction that says nothing."
+    )
+    idempotency_hours: Annotated[int, Field(ge=1, le=8760)] = Field(
+        default=24, description="Hours for which an idempotency key tells what it has done."
+    )
     max_concurrency: Positive = Field(default=50, description="Operations that a worker has in hand at once.")
     rate_limit: Count = Field(default=100, description="Requests of one token in `rate_window`; 0 for no limit.")
     rate_window: Positive = Field(default=10, description="Seconds that `rate_limit` is counted over.")

@@ -1,4 +1,4 @@
-"""Idempotency: one key of one token makes at most one action, and brings back what that action made for 24 hours.
+"""Idempotency: one key of one token makes at most one action, and brings back what that action made for some hours.
 
 The record is part of the action's transaction, which `app.actions` owns.
 """
@@ -27,7 +27,10 @@ KEY_LIFETIME = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an action left behind: the case as it is now, the log row, and what came with it."""
+    """What an action left behind: the case as it is now, the log row, and what came with it.
+
+    `replayed`: it was done before, by another request with the same key.
+    """
 
     case: CaseRow
     action: ActionRow
@@ -35,6 +38,7 @@ class Outcome:
     override: OverrideRow | None = None
     subject: SubjectRow | None = None
     documents: tuple[DocumentRow, ...] = ()
+    replayed: bool = False
 
 
 def fingerprint(command: Command) -> str:
@@ -45,7 +49,13 @@ def fingerprint(command: Command) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
 
-async def replay(database: Database, actor: Actor, command: Command, now: clock.Clock = clock.now) -> Outcome | None:
+async def replay(
+    database: Database,
+    actor: Actor,
+    command: Command,
+    now: clock.Clock = clock.now,
+    lifetime: timedelta = KEY_LIFETIME,
+) -> Outcome | None:
     """Return the outcome of the action that the command's key already made, None where it made none.
 
     Raises: IdempotencyKeyReused.
@@ -53,12 +63,12 @@ async def replay(database: Database, actor: Actor, command: Command, now: clock.
     if command.idempotency_key is None:
         return None
     async with database.read() as connection:
-        action_id = await _recorded(connection, actor, command, now())
+        action_id = await _recorded(connection, actor, command, now() - lifetime)
         return None if action_id is None else await outcome_of(connection, actor, action_id)
 
 
 async def claim_key(
-    connection: AsyncConnection, actor: Actor, command: Command, action_id: UUID, now: datetime
+    connection: AsyncConnection, actor: Actor, command: Command, action_id: UUID, now: datetime, lifetime: timedelta
 ) -> UUID | None:
     """Record the command's key for *action_id*; return the earlier action's id where it is taken.
 
@@ -66,7 +76,7 @@ async def claim_key(
     """
     record = tables.idempotency_records
     mine = (record.c.token_id == actor.token_id, record.c.key == command.idempotency_key)
-    await connection.execute(delete(record).where(*mine, record.c.created_at < now - KEY_LIFETIME))
+    await connection.execute(delete(record).where(*mine, record.c.created_at < now - lifetime))
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     claimed = await connection.scalar(
         dialect.insert(record)
@@ -80,12 +90,12 @@ async def claim_key(
         .on_conflict_do_nothing()
         .returning(record.c.action_id)
     )
-    return None if claimed is not None else await _recorded(connection, actor, command, now)
+    return None if claimed is not None else await _recorded(connection, actor, command, now - lifetime)
 
 
-async def _recorded(connection: AsyncConnection, actor: Actor, command: Command, now: datetime) -> UUID | None:
+async def _recorded(connection: AsyncConnection, actor: Actor, command: Command, since: datetime) -> UUID | None:
     assert command.idempotency_key is not None
-    record = await log.idempotency_record(connection, actor.token_id, command.idempotency_key, now - KEY_LIFETIME)
+    record = await log.idempotency_record(connection, actor.token_id, command.idempotency_key, since)
     if record is None:
         return None
     if record.fingerprint != fingerprint(command):
@@ -107,11 +117,11 @@ async def outcome_of(connection: AsyncConnection, actor: Actor, action_id: UUID)
         attached = await documents.documents_by_comment(connection, account_id, [action.comment_id])
     if action.override_id is not None:
         (override,) = await overrides.overrides_by_id(connection, account_id, [action.override_id])
-    return Outcome(case, action, comment, override, documents=tuple(attached[0]))
+    return Outcome(case, action, comment, override, documents=tuple(attached[0]), replayed=True)
 
 
-async def forget_old_keys(database: Database, now: clock.Clock = clock.now) -> None:
-    """Delete the idempotency records that are past their 24 hours."""
+async def forget_old_keys(database: Database, now: clock.Clock = clock.now, lifetime: timedelta = KEY_LIFETIME) -> None:
+    """Delete the idempotency records that are past their *lifetime*."""
     record = tables.idempotency_records
     async with database.write() as connection:
-        await connection.execute(delete(record).where(record.c.created_at < now() - KEY_LIFETIME))
+        await connection.execute(delete(record).where(record.c.created_at < now() - lifetime))

@@ -5,6 +5,7 @@ import ctypes
 import gc
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -70,7 +71,7 @@ def _share_arenas() -> None:
 def create_app(settings: Settings) -> Starlette:
     """Return the app for *settings*. The database is opened here and closed at the end of the lifespan."""
     logs.configure(settings.log_level)
-    database = open_database(settings.url, pool_size=settings.database_pool)
+    database = open_database(settings.url, pool_size=settings.database_pool, patience=parts.patience(settings))
     if settings.tracing:
         tracing.start(database)
     token_use = TokenUse()
@@ -84,7 +85,8 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         draining.watch()
-        async with _beside(_keep_house(database, store, token_use), parts.anchoring(database, settings)):
+        keeper = _keep_house(database, store, token_use, settings.idempotency_hours)
+        async with _beside(keeper, parts.anchoring(database, settings)):
             yield
         await token_use.flush(database)
         await rates.close()
@@ -122,7 +124,7 @@ async def _beside(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _keep_house(database: Database, store: DocumentStore, token_use: TokenUse) -> None:
+async def _keep_house(database: Database, store: DocumentStore, token_use: TokenUse, key_hours: int) -> None:
     """Sweep the documents, then now and then, out of every request's way, write down the use of tokens and forget old
     idempotency keys.
     """
@@ -134,6 +136,6 @@ async def _keep_house(database: Database, store: DocumentStore, token_use: Token
         await asyncio.sleep(HOUSEKEEPING_S)
         try:
             await token_use.flush(database)
-            await forget_old_keys(database)
+            await forget_old_keys(database, lifetime=timedelta(hours=key_hours))
         except SQLAlchemyError as error:
             log.warning("housekeeping_failed", reason=type(error).__name__)

@@ -1,10 +1,12 @@
 """The parts of the application that settings decide on, each made from them. In which order they stand is `main`'s."""
 
+from datetime import timedelta
+
 from app.anchors.places import Place, open_place
 from app.anchors.upkeep import keep_anchoring
 from app.anchors.writing import Anchorer
 from app.api.view import Terms
-from app.db.engine import Database
+from app.db.engine import Database, Patience
 from app.identity.keys import KeySet
 from app.identity.provider import Provider
 from app.identity.provider import Terms as ProviderTerms
@@ -23,6 +25,16 @@ def rates(settings: Settings) -> Rates:
     )
 
 
+def patience(settings: Settings) -> Patience:
+    """Return how long the database is waited for."""
+    return Patience(
+        pool=settings.database_pool_timeout,
+        lock=settings.database_lock_timeout,
+        statement=settings.database_statement_timeout,
+        idle=settings.database_idle_timeout,
+    )
+
+
 def terms(settings: Settings) -> Terms:
     """Return what the endpoint allows."""
     return Terms(
@@ -32,6 +44,7 @@ def terms(settings: Settings) -> Terms:
         max_body_bytes=settings.max_body_bytes,
         receive_s=settings.receive_timeout,
         deadline_s=settings.deadline,
+        key_lifetime=timedelta(hours=settings.idempotency_hours),
     )
 
 

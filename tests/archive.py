@@ -66,3 +66,12 @@ async def without(database: Database, table: str) -> AsyncIterator[None]:
     finally:
         async with database.write() as connection:
             await connection.execute(text(f"ALTER TABLE away RENAME TO {table}"))
+
+
+async def everything(database: Database) -> tuple[Contents, Any, Any]:
+    """Return the contents, the index of what can be searched, and how far PostgreSQL's sequences are."""
+    async with database.snapshot() as connection:
+        texts = sorted(map(repr, await connection.execute(select(tables.case_texts))))
+        sequences = "SELECT NULL" if database.is_sqlite else "SELECT sequencename, last_value FROM pg_sequences"
+        counted = [tuple(record) for record in await connection.execute(text(sequences))]
+    return await contents(database), texts, counted

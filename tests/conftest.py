@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Engine, event
 
-from app.db.engine import Database, open_database
+from app.db.engine import Database, Patience, open_database
 from app.db.migrate import migrate
 from app.documents.store import DocumentStore, open_store
 from tests.api import Api
@@ -102,7 +102,8 @@ def fresh_url(origin: Path | Server, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 async def database(fresh_url: str) -> AsyncIterator[Database]:
-    opened = open_database(fresh_url)
+    # No gate stands before it, so that many wait for a connection at once.
+    opened = open_database(fresh_url, patience=Patience(pool=15))
     yield opened
     await opened.close()
 

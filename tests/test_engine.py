@@ -137,12 +137,13 @@ async def test_each_connection_is_set_up_for_durability_and_bounded_waits(databa
             "journal_mode": "wal",
             "synchronous": "2",  # FULL: what is acknowledged survives a power cut
             "foreign_keys": "1",
-            "busy_timeout": "10000",
+            "busy_timeout": "5000",
             "query_only": "0" if writing else "1",
         }
         if database.is_sqlite
         else {
             "TimeZone": "UTC",
+            "lock_timeout": "5s",
             "statement_timeout": "10s",
             "idle_in_transaction_session_timeout": "20s",
             "application_name": "casegate",

@@ -2,14 +2,20 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 
+from app import clock
 from app.actions import perform
+from app.db import models as tables
 from app.domain.commands import AddComment, CaseCommand, CloseCase
 from app.domain.errors import IdempotencyKeyReused, NoPendingOverride
 from app.domain.model import Scope
 from app.idempotency import forget_old_keys
+from tests.api import Api
 from tests.archive import contents
 from tests.played import NOBODY, START, STEPS, Story, step
 from tests.world import World, person_of
@@ -65,6 +71,47 @@ async def test_a_refusal_burns_no_key(world: World) -> None:
     accepted = await story.play("accept", idempotency_key="key")
 
     assert accepted.action.seq == 3
+
+
+async def test_a_replay_is_told_and_shows_the_case_as_it_is_now(world: World, api: Api) -> None:
+    case_id = str((await world.open_case()).case.id)
+    shown = (
+        "replayed action { id seq hash comment { body } case { version } } comment { id body } case { status version }"
+    )
+    comment = {"caseId": case_id, "body": "Called.", "idempotencyKey": "key"}
+    told = []
+
+    async def send(token: str, **changes: str) -> dict[str, Any]:
+        payload = await api.act(token, "addComment", comment | changes, shown)
+        told.append(([error["code"] for error in payload["errors"]], payload["replayed"]))
+        return payload
+
+    first = await send(world.carl.token)
+    await world.do(world.ada, CloseCase(case_id=UUID(case_id)))
+    again = await send(world.carl.token)
+    await send(world.carl.token, body="Called twice.")
+    await send(world.ada.token)
+
+    assert told == [([], False), ([], True), (["IDEMPOTENCY_KEY_REUSED"], False), (["CASE_CLOSED"], False)]
+    now = {"status": "CLOSED", "version": 3}
+    action = first["action"] | {"case": {"version": 3}}
+    assert again == first | {"replayed": True, "case": now, "action": action}
+    assert len((await contents(world.database))["case_actions"]) == 3
+
+
+async def test_a_key_is_kept_for_as_long_as_it_is_set(fresh_url: str, world: World) -> None:
+    case_id = str((await world.open_case()).case.id)
+    comment = {"caseId": case_id, "body": "Called.", "idempotencyKey": "key"}
+    told = []
+
+    async with Api.opened(fresh_url, idempotency_hours=2) as api:
+        for age in (timedelta(), timedelta(minutes=119), timedelta(minutes=121)):
+            async with world.database.write() as connection:
+                await connection.execute(update(tables.idempotency_records).values(created_at=clock.now() - age))
+            payload = await api.act(world.carl.token, "addComment", comment, "replayed action { seq }")
+            told.append((payload["replayed"], payload["action"]["seq"]))
+
+    assert told == [(False, 2), (True, 2), (False, 3)]
 
 
 async def test_a_key_is_forgotten_after_24_hours(world: World) -> None:

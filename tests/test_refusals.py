@@ -187,8 +187,8 @@ class Scene:
             "INVALID_REVIEWER": (token, "requestOverride", request),
         }
 
-    async def provoke(self, code: str, language: str) -> httpx2.Response:
-        """Send what *code* is the answer to."""
+    async def provoke(self, code: str, language: str, **more: Any) -> httpx2.Response:
+        """Send what *code* is the answer to, with *more* in a mutation's input."""
         headers = {"accept_language": language, "x_request_id": "this-one"}
         if code == "INVALID_CURSOR":
             query = '{ cases(after: "nonsense") { nodes { id } } }'
@@ -202,7 +202,7 @@ class Scene:
             f"mutation($input: {mutation[0].upper()}{mutation[1:]}Input!) {{ {mutation}(input: $input)"
             " { case { id } action { id } errors { __typename code message path } } }"
         )
-        return await self.api.send(token, document, {"input": input}, **headers)
+        return await self.api.send(token, document, {"input": input | more}, **headers)
 
 
 async def tokens_that_are_refused(world: World) -> dict[str, str]:
@@ -277,6 +277,7 @@ async def test_every_refusal_has_its_code_type_and_path_in_both_languages_and_wr
         answers = [await scene.provoke(code, language) for language in ("en", "fr")]
         english, french = (refusal_in(answer) for answer in answers)
         assert [english["code"], english["__typename"], ".".join(english["path"]) or "-"] == expected[code]
+        assert refusal_in(await scene.provoke(code, "en", dryRun=True)) == english, code
         assert french == english | {"message": french["message"]}, code
         assert [answer.headers["content-language"] for answer in answers] == ["en", "fr"]
         messages[code] = (english["message"], french["message"])

@@ -160,11 +160,11 @@ def test_each_mutation_takes_one_input_and_gives_its_own_payload(mutation: str) 
     assert str(field.type) == f"{name}Payload!"
     assert isinstance(payload, GraphQLObjectType) and isinstance(input, GraphQLInputObjectType)
     gives = {field_name: str(it.type) for field_name, it in payload.fields.items()}
-    expected = {"errors": "[UserError!]!", "case": "Case", "action": "CaseAction"}
+    expected = {"errors": "[UserError!]!", "replayed": "Boolean!", "case": "Case", "action": "CaseAction"}
     assert gives == gives | expected
     assert gives.keys() - expected.keys() <= {"comment", "override"}
     takes = {field_name: str(it.type) for field_name, it in input.fields.items()}
-    assert takes == takes | {"expectedVersion": "Int", "idempotencyKey": "String"}
+    assert takes == takes | {"expectedVersion": "Int", "idempotencyKey": "String", "dryRun": "Boolean!"}
     assert mutation == "openCase" or takes["caseId"] == "ID!"
 
 

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import strawberry
 
 from app import clock
-from app.actions import perform
+from app.actions import perform, rehearse
 from app.api.limits import Limits
 from app.api.loaders import Loaders
 from app.auth import Identity
 from app.db.engine import Database
+from app.db.rehearsal import Rehearsal
 from app.db.repository import people
 from app.documents.along import perform_with
 from app.documents.links import Links
@@ -21,7 +23,7 @@ from app.documents.store import DocumentStore
 from app.domain.commands import Command
 from app.domain.errors import Refusal
 from app.domain.model import Actor, Language, Role
-from app.idempotency import Outcome
+from app.idempotency import KEY_LIFETIME, Outcome, replay
 from app.locale import message
 from app.rates import Standing
 
@@ -30,7 +32,8 @@ from app.rates import Standing
 class Context:
     """The context of one operation; `request_id` is in the answer, in the log and in each action's row.
 
-    `settled`: how the operation's mutations ended, by their names in the answer.
+    `ended`: how the operation's mutations ended, by their names in the answer. `database` is where the operation reads:
+    while the payload of a dry run is resolved, the database as it would be.
     """
 
     database: Database
@@ -42,6 +45,7 @@ class Context:
     base_url: str
     introspection: bool = False
     limits: Limits = field(default_factory=Limits)
+    key_lifetime: timedelta = KEY_LIFETIME
     document_hash: str = ""
     cost: int | None = None
     standing: Standing | None = None
@@ -49,10 +53,13 @@ class Context:
     operation_type: str = "unknown"
     operation_name: str | None = None
     has_begun: bool = False
-    settled: dict[str | int, Any] = field(default_factory=dict)
+    ended: dict[str | int, Any] = field(default_factory=dict)
     loaders: Loaders = field(init=False)
+    _home: Database = field(init=False)
+    _rehearsal: Rehearsal[Outcome] | None = None
 
     def __post_init__(self) -> None:
+        self._home = self.database
         self.renew_loaders()
 
     @property
@@ -71,8 +78,10 @@ class Context:
         """Take note of refusals that a payload tells of, for the log and the metrics."""
         self.codes.extend(codes)
 
-    async def document_url(self, document_id: UUID) -> str:
-        """Return a link that lets the viewer download the document for a while."""
+    async def document_url(self, document_id: UUID) -> str | None:
+        """Return a link that lets the viewer download the document for a while; None in a dry run."""
+        if self._rehearsal is not None:
+            return None
         return await self.links.url(self.base_url, document_id, self.actor.token_id, clock.now())
 
     async def count_candidates(self, asking: UUID | None) -> int:
@@ -85,9 +94,31 @@ class Context:
         """Do what *command* asks for, with the *files* that came along, and know its result without another look."""
 
         async def act() -> Outcome:
-            return await perform(self.database, self.actor, command, request_id=self.request_id)
+            return await perform(
+                self._home, self.actor, command, request_id=self.request_id, key_lifetime=self.key_lifetime
+            )
 
-        outcome = await perform_with(self.store, self.actor, files, act)
+        return self._known(await perform_with(self.store, self.actor, files, act))
+
+    async def rehearse(self, command: Command) -> Outcome:
+        """Do what *command* asks for until `settle` undoes it; files that came along are not stored."""
+        self._rehearsal = rehearse(self._home, self.actor, command, request_id=self.request_id)
+        outcome, self.database = await self._rehearsal.shown()
+        return self._known(outcome)
+
+    async def replay(self, command: Command) -> Outcome | None:
+        """Return the outcome of the action that the command's key already made. Raises: IdempotencyKeyReused."""
+        outcome = await replay(self._home, self.actor, command, lifetime=self.key_lifetime)
+        return None if outcome is None else self._known(outcome)
+
+    async def settle(self) -> None:
+        """Undo a dry run whose payload has been resolved, if there was one, and forget what was loaded."""
+        if self._rehearsal is not None:
+            rehearsal, self._rehearsal, self.database = self._rehearsal, None, self._home
+            await rehearsal.end()
+        self.renew_loaders()
+
+    def _known(self, outcome: Outcome) -> Outcome:
         self.renew_loaders()
         self.loaders.prime(outcome)
         return outcome

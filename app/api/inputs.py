@@ -45,8 +45,13 @@ DOCUMENT_IDS = (
 DOCUMENTS = "Files that come along in a multipart form, 10 MiB each."
 EXPECTED_VERSION = "Refuse with VERSION_CONFLICT unless the case has this version."
 IDEMPOTENCY_KEY = (
-    "1 to 128 of A-Z a-z 0-9 _ -. Within 24 hours, the same key with the same input does nothing again and answers with"
-    " what was made; with another input it is refused."
+    "1 to 128 of A-Z a-z 0-9 _ -. For 24 hours, or as it is set, the same key with the same input does nothing again"
+    " and answers with what was made, `replayed`; with another input it is refused."
+)
+
+DRY_RUN = (
+    "Only show what would be: all is checked and answered as otherwise, and then undone. Nothing is kept and no key is"
+    " used; new ids, times and hashes will be others."
 )
 
 
@@ -55,6 +60,7 @@ class ActionInput:
 
     expected_version: int | None
     idempotency_key: str | None
+    dry_run: bool
 
     @property
     def files(self) -> Sequence[Received]:
@@ -106,6 +112,7 @@ class OpenCaseInput(ActionInput):
     description: str | None = _optional("What it is about, at length: up to 10 000 characters.")
     expected_version: int | None = _optional("Refuse unless the subject has this version; 0 for one that must be new.")
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+    dry_run: bool = strawberry.field(default=False, description=DRY_RUN)
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return OpenCase(
@@ -145,6 +152,7 @@ class AddCommentInput(DocumentedInput):
     documents: list[Upload] | None = _optional(DOCUMENTS)
     expected_version: int | None = _optional(EXPECTED_VERSION)
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+    dry_run: bool = strawberry.field(default=False, description=DRY_RUN)
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return AddComment(
@@ -165,6 +173,7 @@ class RequestOverrideInput(DocumentedInput):
     documents: list[Upload] | None = _optional(DOCUMENTS)
     expected_version: int | None = _optional(EXPECTED_VERSION)
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+    dry_run: bool = strawberry.field(default=False, description=DRY_RUN)
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return RequestOverride(
@@ -199,6 +208,7 @@ class AcceptOverrideInput(DecisionInput):
     comment: str | None = _optional(COMMENT)
     expected_version: int | None = _optional(EXPECTED_VERSION)
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+    dry_run: bool = strawberry.field(default=False, description=DRY_RUN)
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return AcceptOverride(**self._decision(shape, common))
@@ -211,6 +221,7 @@ class RefuseOverrideInput(DecisionInput):
     comment: str | None = _optional(COMMENT)
     expected_version: int | None = _optional(EXPECTED_VERSION)
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+    dry_run: bool = strawberry.field(default=False, description=DRY_RUN)
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return RefuseOverride(**self._decision(shape, common))
@@ -223,6 +234,7 @@ class CancelOverrideInput(DecisionInput):
     comment: str | None = _optional(COMMENT)
     expected_version: int | None = _optional(EXPECTED_VERSION)
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+    dry_run: bool = strawberry.field(default=False, description=DRY_RUN)
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return CancelOverride(**self._decision(shape, common))
@@ -237,6 +249,7 @@ class CloseCaseInput(ActionInput):
     comment: str | None = _optional(COMMENT)
     expected_version: int | None = _optional(EXPECTED_VERSION)
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+    dry_run: bool = strawberry.field(default=False, description=DRY_RUN)
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return CloseCase(

@@ -30,6 +30,7 @@ CASE = "The case as it is now; null when refused."
 ACTION = "The new row of the case's log; null when refused."
 COMMENT = "The comment that came with it."
 OVERRIDE = "The override as it is now; null when refused."
+REPLAYED = "Whether this key had done it before: the action is the first one, the case is as it is now."
 ERRORS = "Why nothing was done; empty when it was."
 
 
@@ -51,6 +52,7 @@ def _made(description: str) -> Any:
 @strawberry.type(description="What opening a case gave.")
 class OpenCasePayload(ActionPayload):
     errors: Sequence[UserError] = described(ERRORS)
+    replayed: bool = strawberry.field(default=False, description=REPLAYED)
     case: Case | None = _made(CASE)
     action: CaseAction | None = _made(ACTION)
 
@@ -58,6 +60,7 @@ class OpenCasePayload(ActionPayload):
 @strawberry.type(description="What commenting gave.")
 class AddCommentPayload(ActionPayload):
     errors: Sequence[UserError] = described(ERRORS)
+    replayed: bool = strawberry.field(default=False, description=REPLAYED)
     case: Case | None = _made(CASE)
     action: CaseAction | None = _made(ACTION)
     comment: Comment | None = _made(COMMENT)
@@ -66,6 +69,7 @@ class AddCommentPayload(ActionPayload):
 @strawberry.type(description="What requesting an override gave.")
 class RequestOverridePayload(ActionPayload):
     errors: Sequence[UserError] = described(ERRORS)
+    replayed: bool = strawberry.field(default=False, description=REPLAYED)
     case: Case | None = _made(CASE)
     action: CaseAction | None = _made(ACTION)
     comment: Comment | None = _made("The reason that came with it.")
@@ -75,6 +79,7 @@ class RequestOverridePayload(ActionPayload):
 @strawberry.type(description="What accepting an override gave.")
 class AcceptOverridePayload(ActionPayload):
     errors: Sequence[UserError] = described(ERRORS)
+    replayed: bool = strawberry.field(default=False, description=REPLAYED)
     case: Case | None = _made(CASE)
     action: CaseAction | None = _made(ACTION)
     comment: Comment | None = _made(COMMENT)
@@ -84,6 +89,7 @@ class AcceptOverridePayload(ActionPayload):
 @strawberry.type(description="What refusing an override gave.")
 class RefuseOverridePayload(ActionPayload):
     errors: Sequence[UserError] = described(ERRORS)
+    replayed: bool = strawberry.field(default=False, description=REPLAYED)
     case: Case | None = _made(CASE)
     action: CaseAction | None = _made(ACTION)
     comment: Comment | None = _made(COMMENT)
@@ -93,6 +99,7 @@ class RefuseOverridePayload(ActionPayload):
 @strawberry.type(description="What cancelling an override gave.")
 class CancelOverridePayload(ActionPayload):
     errors: Sequence[UserError] = described(ERRORS)
+    replayed: bool = strawberry.field(default=False, description=REPLAYED)
     case: Case | None = _made(CASE)
     action: CaseAction | None = _made(ACTION)
     comment: Comment | None = _made(COMMENT)
@@ -102,6 +109,7 @@ class CancelOverridePayload(ActionPayload):
 @strawberry.type(description="What closing a case gave.")
 class CloseCasePayload(ActionPayload):
     errors: Sequence[UserError] = described(ERRORS)
+    replayed: bool = strawberry.field(default=False, description=REPLAYED)
     case: Case | None = _made(CASE)
     action: CaseAction | None = _made(ACTION)
     comment: Comment | None = _made(COMMENT)
@@ -111,7 +119,9 @@ def action_mutation(action: ActionType, takes: type[ActionInput], gives: type[Ac
     """Return the mutation of one type of action, with the permission extension that each of them carries."""
 
     async def resolve(info: Info, input: Any) -> Any:
-        return gives.of(await info.context.perform(input.command, input.files))
+        context = info.context
+        act = context.rehearse(input.command) if input.dry_run else context.perform(input.command, input.files)
+        return gives.of(await act)
 
     argument = Annotated[takes, strawberry.argument(description="What to do.")]  # type: ignore[valid-type]  # made here
     resolve.__annotations__ = {"info": Info, "input": argument, "return": gives}

@@ -19,7 +19,6 @@ from app.domain.errors import InputRefused, NotFound, Refusal
 from app.domain.model import ActionType, Feature, OverrideFacts, Scope
 from app.domain.reading import permit_reading
 from app.domain.workflow import admit, authorize, authorize_role
-from app.idempotency import replay
 
 Next = Callable[..., Awaitable[Any]]
 
@@ -37,25 +36,25 @@ class ActionPermission(FieldExtension):
 
     async def resolve_async(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Any:
         """Do it once: when its operation is executed again, for what is selected of it, the first end is the end."""
-        settled, name = info.context.settled, info.path.key
-        if name not in settled:
+        ended, name = info.context.ended, info.path.key
+        if name not in ended:
             try:
-                settled[name] = await self._resolve(next_, source, info, **kwargs)
+                ended[name] = await self._resolve(next_, source, info, **kwargs)
             except Exception as fault:
-                settled[name] = fault
-        if isinstance(settled[name], Exception):
-            raise settled[name]
-        return settled[name]
+                ended[name] = fault
+        if isinstance(ended[name], Exception):
+            raise ended[name]
+        return ended[name]
 
     async def _resolve(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Any:
         context, case_id = info.context, None
-        context.renew_loaders()
+        await context.settle()
         try:
             asked: ActionInput = kwargs["input"]
             admit(self.action, context.actor, brings_documents=bool(asked.files))
             command = asked.command
             case_id = command.case_id if isinstance(command, CaseCommand) else None
-            outcome = await replay(context.database, context.actor, command)
+            outcome = await context.replay(command)
             if outcome is not None:
                 return self.payload.of(outcome)
             await self._enter(context, command)

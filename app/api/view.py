@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -36,6 +37,7 @@ from app.documents.store import DocumentStore
 from app.domain.errors import DeadlineExceeded
 from app.door import Admission, Door, demand_rate
 from app.gate import RETRY_S, Gate
+from app.idempotency import KEY_LIFETIME
 from app.trusted_documents import TrustedDocuments
 
 COST_HEADER = "X-GraphQL-Cost"
@@ -58,6 +60,7 @@ class Terms:
     max_body_bytes: int = 262_144
     receive_s: float = 10
     deadline_s: float = 10
+    key_lifetime: timedelta = KEY_LIFETIME
 
 
 class GraphQLView:
@@ -132,6 +135,7 @@ class GraphQLView:
             str(exchange.request.base_url).rstrip("/"),
             introspection=terms.development,
             limits=terms.limits,
+            key_lifetime=terms.key_lifetime,
             document_hash=hashlib.sha256(query.encode()).hexdigest(),
             standing=admission.standing,
         )
@@ -139,8 +143,11 @@ class GraphQLView:
         errors = LIMITER.scan(query, terms.limits, context.document_hash)
         if errors:
             return self._result(exchange, context, ExecutionResult(data=None, errors=list(errors)))
-        async with _deadline(terms.deadline_s):
-            result = await _run(exchange, context, parameters, query, plans=terms.plans)
+        try:
+            async with _deadline(terms.deadline_s):
+                result = await _run(exchange, context, parameters, query, plans=terms.plans)
+        finally:
+            await context.settle()
         _demand_database(result, exchange.request_id)
         return self._result(exchange, context, result)
 

@@ -19,9 +19,22 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from app.db.turns import DRIVER
 
-BUSY_TIMEOUT_MS = 10_000
-STATEMENT_TIMEOUT_MS = 10_000
-IDLE_S = 5
+CONNECT_S = 5
+PING_AFTER_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """For how many seconds things are waited for, before somebody is told to come back.
+
+    `pool`: a free connection; `lock`: what another transaction has locked, on SQLite the write lock; `statement`: the
+    end of one; `idle`: the next statement of a transaction. The last two are PostgreSQL's.
+    """
+
+    pool: float = 2.5
+    lock: float = 5
+    statement: float = 10
+    idle: float = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,30 +134,30 @@ def _as_asyncpg_knows(url: URL) -> URL:
     return url if mode is None else url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
 
 
-def open_database(url: str, *, pool_size: int = 10) -> Database:
+def open_database(url: str, *, pool_size: int = 10, patience: Patience | None = None) -> Database:
     """Return the database at *url*; nothing is connected before the first use."""
-    parsed = database_url(url)
+    parsed, patience = database_url(url), patience or Patience()
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed, pool_size)
-    return _postgresql(parsed, pool_size)
+        return _sqlite(parsed, pool_size, patience)
+    return _postgresql(parsed, pool_size, patience)
 
 
-def _sqlite(url: URL, pool_size: int) -> Database:
-    writer = create_async_engine(
-        url, pool_size=1, max_overflow=0, pool_timeout=BUSY_TIMEOUT_MS / 1000, hide_parameters=True
-    )
+def _pool(size: int, patience: Patience) -> dict[str, Any]:
+    return {"pool_size": size, "max_overflow": 0, "pool_timeout": patience.pool, "hide_parameters": True}
+
+
+def _sqlite(url: URL, pool_size: int, patience: Patience) -> Database:
+    writer = create_async_engine(url, **_pool(1, patience))
     # Each call of the driver is a turn through its thread: a read needs no BEGIN, and what was not begun no ROLLBACK.
     reader = create_async_engine(
         url,
-        pool_size=pool_size,
-        max_overflow=0,
-        hide_parameters=True,
+        **_pool(pool_size, patience),
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
         pool_reset_on_return=None,
     )
-    _prepare_sqlite(writer, query_only=False)
-    _prepare_sqlite(reader, query_only=True)
+    _prepare_sqlite(writer, patience, query_only=False)
+    _prepare_sqlite(reader, patience, query_only=True)
 
     @event.listens_for(writer.sync_engine, "begin")
     def start(connection: Connection) -> None:
@@ -158,7 +171,7 @@ def _sqlite(url: URL, pool_size: int) -> Database:
     return Database(reader=reader, writer=writer)
 
 
-def _prepare_sqlite(engine: AsyncEngine, *, query_only: bool) -> None:
+def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool) -> None:
     """Take the transaction's start into our own hands: the driver's own start loses updates."""
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -166,7 +179,7 @@ def _prepare_sqlite(engine: AsyncEngine, *, query_only: bool) -> None:
         dbapi_connection.isolation_level = None
         cursor = dbapi_connection.cursor()
         for pragma in (
-            f"busy_timeout = {BUSY_TIMEOUT_MS}",
+            f"busy_timeout = {round(patience.lock * 1000)}",
             "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
@@ -184,30 +197,29 @@ def _prepare_sqlite(engine: AsyncEngine, *, query_only: bool) -> None:
             connection.interrupt()
 
 
-def _postgresql(url: URL, pool_size: int) -> Database:
-    writer = _postgresql_engine(url, pool_size)
-    reader = _postgresql_engine(url, pool_size, isolation_level="AUTOCOMMIT", read_only=True)
+def _postgresql(url: URL, pool_size: int, patience: Patience) -> Database:
+    writer = _postgresql_engine(url, pool_size, patience)
+    reader = _postgresql_engine(url, pool_size, patience, isolation_level="AUTOCOMMIT", read_only=True)
     return Database(reader=reader, writer=writer)
 
 
 def _postgresql_engine(
-    url: URL, pool_size: int, *, isolation_level: str = "READ COMMITTED", read_only: bool = False
+    url: URL, pool_size: int, patience: Patience, *, isolation_level: str = "READ COMMITTED", read_only: bool = False
 ) -> AsyncEngine:
     settings = {
         "application_name": "casegate",
         "timezone": "UTC",
-        "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-        "idle_in_transaction_session_timeout": str(2 * STATEMENT_TIMEOUT_MS),
+        "lock_timeout": str(round(patience.lock * 1000)),
+        "statement_timeout": str(round(patience.statement * 1000)),
+        "idle_in_transaction_session_timeout": str(round(patience.idle * 1000)),
         "default_transaction_read_only": "on" if read_only else "off",
     }
     engine = create_async_engine(
         url,
-        pool_size=pool_size,
-        max_overflow=0,
-        hide_parameters=True,
+        **_pool(pool_size, patience),
         isolation_level=isolation_level,
         skip_autocommit_rollback=True,
-        connect_args={"server_settings": settings},
+        connect_args={"server_settings": settings, "timeout": CONNECT_S},
     )
     event.listen(engine.sync_engine, "handle_error", _forget_values)
     _ping_after_a_pause(engine)
@@ -224,7 +236,7 @@ def _ping_after_a_pause(engine: AsyncEngine) -> None:
 
     @event.listens_for(engine.sync_engine, "checkout")
     def look(dbapi_connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
-        if time.monotonic() - record.info.get("used", time.monotonic()) < IDLE_S:
+        if time.monotonic() - record.info.get("used", time.monotonic()) < PING_AFTER_S:
             return
         try:
             dialect.do_ping(dbapi_connection)

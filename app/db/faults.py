@@ -33,10 +33,12 @@ _SQLITE_UNIQUE = {
     "overrides.subject_id": "uq_overrides_pending_subject",
 }
 
-_RETRYABLE = {"40001", "40P01"}  # serialization_failure, deadlock_detected: PostgreSQL, appendix A
+# serialization_failure, deadlock_detected: PostgreSQL, appendix A. Where COMMIT tells of them, nothing is done.
+_RETRYABLE = {"40001", "40P01"}
 
-# PostgreSQL, appendix A, by class or code: no connection, no resources (as disk_full), shut down, crashed, starting up.
-_AWAY = ("08", "53", "57P01", "57P02", "57P03")
+# PostgreSQL, appendix A, by class or code: no connection, no resources (as disk_full), shut down, crashed, starting up;
+# and what is given up after a while: a statement, a lock that is waited for, a transaction that says nothing.
+_AWAY = ("08", "53", "57P01", "57P02", "57P03", "57014", "55P03", "25P03")
 
 # https://www.sqlite.org/rescode.html, primary codes; where a disk is full, it may be told as an I/O error too.
 _SQLITE_AWAY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
@@ -61,7 +63,8 @@ def refusal_of(error: IntegrityError) -> Refusal | None:
 
 def is_retryable(error: DBAPIError) -> bool:
     """Tell whether the whole transaction was rolled back only because of another one."""
-    return getattr(error.orig, "sqlstate", None) in _RETRYABLE
+    is_busy = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    return is_busy or getattr(error.orig, "sqlstate", None) in _RETRYABLE
 
 
 def unavailable_of(fault: BaseException, request_id: str) -> Unavailable | None:

@@ -108,7 +108,7 @@ class Plans:
             run.context.renew_loaders()
             return None
         metrics.plans.labels("followed").inc()
-        run.context.settled.clear()
+        run.context.ended.clear()
         return ExecutionResult(data=data, errors=None)
 
 

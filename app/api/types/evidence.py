@@ -13,7 +13,7 @@ from app.db.rows import CommentRow, DocumentRow
 from app.domain.reading import permit_reading
 
 
-async def document_url(parent: strawberry.Parent[DocumentRow], info: Info) -> str:
+async def document_url(parent: strawberry.Parent[DocumentRow], info: Info) -> str | None:
     """Return a new link for the viewer."""
     permit_reading(info.context.actor, Scope.DOCUMENTS_READ, Feature.CASES)
     return await info.context.document_url(parent.id)
@@ -29,7 +29,8 @@ class Document(Node):
     created_at: datetime = described("When it was uploaded.")
     url: str | None = strawberry.field(
         resolver=document_url,
-        description="A link for the viewer alone that downloads it, for five minutes. Needs the scope documents_read.",
+        description="A link for the viewer alone that downloads it, for five minutes; null in a dry run. It needs the"
+        " scope documents_read.",
     )
 
 
