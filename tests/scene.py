@@ -17,14 +17,11 @@ from app.anchors.keys import read_key
 from app.anchors.places import AnchorFile
 from app.anchors.writing import Anchorer
 from app.audit import verify_log
-from app.db import models as tables
 from app.db.engine import Database
 from app.domain.commands import AddComment
 from tests.played import STEPS, Story
-from tests.tampering import actions, cut_off_closing, rewrite, swapped, tamper, without_row
+from tests.tampering import actions, cut_off_closing, rewrite, swapped, tamper, without_row, words_of
 from tests.world import World
-
-comments = tables.comments
 
 Found = dict[UUID, tuple[int, str]]
 
@@ -80,12 +77,8 @@ async def scene(world: World, tmp_path: Path) -> Scene:
     return Scene(story, other.id, anchorer, public_key(read_key(tmp_path / "anchors.key")), anchored_at)
 
 
-def words_of(scene: Scene, old: str, new: str) -> Any:
-    return update(comments).where(comments.c.body == old).values(body=new)
-
-
 async def flip_a_byte(scene: Scene) -> None:
-    await tamper(scene.database, words_of(scene, "called", "calleD"))
+    await tamper(scene.database, words_of("called", "calleD"))
 
 
 async def delete_a_middle_row(scene: Scene) -> None:
@@ -106,7 +99,7 @@ async def move_a_row(scene: Scene) -> None:
 
 
 async def rewrite_the_chain(scene: Scene) -> None:
-    await rewrite(scene.database, scene.story.world.account_id, scene.case_id, words_of(scene, "sure", "never sure"))
+    await rewrite(scene.database, scene.story.world.account_id, scene.case_id, words_of("sure", "never sure"))
 
 
 Tampering = Callable[[Scene], Any]

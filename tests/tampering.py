@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Delete, delete, select, text, update
+from sqlalchemy import Delete, Update, delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.audit import entries_of
@@ -51,6 +51,11 @@ async def rewrite(database: Database, account_id: UUID, case_id: UUID, *changes:
 
 def without_row(case_id: UUID, seq: int) -> Delete:
     return delete(actions).where(actions.c.case_id == case_id, actions.c.seq == seq)
+
+
+def words_of(old: str, new: str) -> Update:
+    """Return what makes a comment say something else."""
+    return update(tables.comments).where(tables.comments.c.body == old).values(body=new)
 
 
 def cut_off_closing(story: Story) -> list[Any]:

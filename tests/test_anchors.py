@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import delete, select, text, update
 
 from app.anchors import writing
-from app.anchors.checkpoint import NOTHING, Anchor, AnchorError, Checkpoint, Leaf, public_key
+from app.anchors.checkpoint import NOTHING, Anchor, AnchorError, AnchorTaken, Checkpoint, Leaf, public_key
 from app.anchors.keys import read_key, read_or_make_key
 from app.anchors.places import Place, open_place
 from app.anchors.writing import Anchorer
@@ -163,14 +163,28 @@ async def test_each_place_gives_back_what_was_written_and_finds_its_end(
 
 
 async def test_a_bucket_takes_no_anchor_twice(s3: str, database: Database, world: World, tmp_path: Path) -> None:
-    url = f"s3://evidence/{uuid4()}"
-    one, other = (Anchorer(database, open_place(url, tmp_path), tmp_path / "anchors.key") for _ in range(2))
+    place = open_place(f"s3://evidence/{uuid4()}", tmp_path)
     await world.open_case()
-    await one.anchor()
-    (anchor,) = await all_in(other.place)
+    await Anchorer(database, place, tmp_path / "anchors.key").anchor()
+    (anchor,) = await all_in(place)
 
-    with pytest.raises(AnchorError, match="somebody else wrote anchor 1"):
-        await other.place.append(anchor)
+    with pytest.raises(AnchorTaken, match="somebody else wrote anchor 1"):
+        await place.append(anchor)
+
+
+async def test_several_who_anchor_in_a_bucket_at_once_write_one_chain(
+    s3: str, database: Database, world: World, tmp_path: Path
+) -> None:
+    url, case_id = f"s3://evidence/{uuid4()}", (await world.open_case()).case.id
+    anchorers = [Anchorer(database, open_place(url, tmp_path), tmp_path / "anchors.key") for _ in range(4)]
+    for _ in range(5):
+        await asyncio.gather(comment(world, case_id), *(anchorer.anchor() for anchorer in anchorers))
+    await anchorers[0].anchor()
+
+    anchors = await all_in(open_place(url, tmp_path))
+    leaves = [leaf for anchor in anchors for leaf in anchor.leaves]
+    assert [anchor.checkpoint.number for anchor in anchors] == list(range(1, len(anchors) + 1))
+    assert sorted(leaves) == sorted(await logged(database))
 
 
 async def test_a_line_that_a_crash_cut_off_is_passed_over_and_nothing_is_taken_away(

@@ -15,6 +15,7 @@ viewer       ok          ok           ok              ok          ok   ok       
 case         ok          SCOPE        SCOPE           SCOPE       ok   ok          FEATURE   INACTIVE
 reference    ok          SCOPE        SCOPE           SCOPE       ok   ok          FEATURE   INACTIVE
 cases        ok          SCOPE        SCOPE           SCOPE       ok   ok          FEATURE   INACTIVE
+receipt      ok          SCOPE        SCOPE           SCOPE       ok   ok          FEATURE   INACTIVE
 users        SCOPE       SCOPE        SCOPE           ok          ok   ok          ok        INACTIVE
 node-case    ok          SCOPE        SCOPE           SCOPE       ok   ok          FEATURE   INACTIVE
 node-action  ok          SCOPE        SCOPE           SCOPE       ok   ok          FEATURE   INACTIVE
@@ -41,6 +42,7 @@ async def requests(world: World) -> dict[str, str]:
         "case": f'{{ case(id: "{opened}") {{ createdBy {{ displayName }} }} }}',
         "reference": '{ case(reference: "CASE-000001") { id } }',
         "cases": "{ cases { totalCount } }",
+        "receipt": f'{{ verifyReceipt(caseId: "{opened}", seq: 1, hash: "x") {{ stands }} }}',
         "users": "{ users { totalCount } }",
         "node-case": f'{{ node(id: "{opened}") {{ id }} }}',
         "node-action": f'{{ nodes(ids: ["{pending.action.id}"]) {{ id }} }}',

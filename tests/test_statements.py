@@ -112,6 +112,10 @@ QUERIES: dict[str, list[str]] = {
         "SELECT overrides",
         "SELECT subjects",
     ],
+    '{ verifyReceipt(caseId: "CASE_ID", seq: 1, hash: "x") { stands action { hash } } }': [
+        WHO,
+        "SELECT cases case_actions",
+    ],
     # Asked for twice, read once.
     '{ a: case(id: "CASE_ID") { subject { label } } b: case(id: "CASE_ID") { subject { id } title } }': [
         WHO,

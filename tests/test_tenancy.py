@@ -206,6 +206,7 @@ async def test_each_id_of_another_account_answers_like_a_random_one_in_every_pla
 def test_the_walk_finds_the_places_that_we_know_of() -> None:
     assert {str(place) for place in places()} >= {
         "Query.case(id)",
+        "Query.verifyReceipt(caseId)",
         "Query.node(id)",
         "Query.nodes(ids)",
         *(

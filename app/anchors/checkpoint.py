@@ -26,6 +26,10 @@ class AnchorError(Exception):
     """Anchoring or checking anchors can't go on; the message says why, for the operator."""
 
 
+class AnchorTaken(AnchorError):
+    """Somebody else wrote an anchor of this number."""
+
+
 class Leaf(NamedTuple):
     """One row of a case's log as anchors commit to it."""
 

@@ -17,7 +17,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError
 from obstore.store import ObjectStore, S3Store
 
-from app.anchors.checkpoint import Anchor, AnchorError
+from app.anchors.checkpoint import Anchor, AnchorError, AnchorTaken
 from app.written import sync_folder
 
 PIECE = 1 << 16
@@ -35,7 +35,7 @@ class Place(Protocol):
         ...
 
     async def append(self, anchor: Anchor) -> None:
-        """Write the anchor, durably. Raises: AnchorError, where somebody else wrote one of this number."""
+        """Write the anchor, durably. Raises: AnchorTaken, where somebody else wrote one of this number; AnchorError."""
         ...
 
     def anchors(self) -> AsyncIterator[Anchor]:
@@ -49,7 +49,10 @@ def open_place(url: str, data_dir: Path) -> Place:
         place = urlsplit(url)
         plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")  # whoever names one means it
         prefix = unquote(place.path).strip("/") or None
-        return Bucket(S3Store(place.netloc, prefix=prefix, client_options={"allow_http": plain}))
+        # A bucket that keeps objects for a time (S3 Object Lock) takes none without a checksum.
+        return Bucket(
+            S3Store(place.netloc, prefix=prefix, client_options={"allow_http": plain}, checksum_algorithm="SHA256")
+        )
     if not url:
         return AnchorFile(data_dir / "anchors.jsonl")
     return AnchorFile(Path(unquote(urlsplit(url).path)) if url.startswith("file:") else Path(url))
@@ -167,7 +170,7 @@ class Bucket:
         try:
             await obstore.put_async(self._objects, _key(number), anchor.line(), mode="create")
         except AlreadyExistsError:
-            raise AnchorError(f"somebody else wrote anchor {number} meanwhile") from None
+            raise AnchorTaken(f"somebody else wrote anchor {number} meanwhile") from None
 
     async def anchors(self) -> AsyncIterator[Anchor]:
         last = await self.last()

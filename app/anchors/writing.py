@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
-from app.anchors.checkpoint import FORMAT, NOTHING, Anchor, AnchorError, Checkpoint, Leaf, public_key, sign
+from app.anchors.checkpoint import FORMAT, NOTHING, Anchor, AnchorError, AnchorTaken, Checkpoint, Leaf, public_key, sign
 from app.anchors.keys import read_key, read_or_make_key
 from app.anchors.places import Place
 from app.db.engine import Database
@@ -52,7 +52,10 @@ class Anchorer:
                 # Another node may have written one before it let go of the lock, of rows that this snapshot lacks.
                 if await self._number_of_last() != (last.checkpoint.number if last else 0):
                     return None
-                return await self._write(connection, last, now)
+                try:
+                    return await self._write(connection, last, now)
+                except AnchorTaken:  # by another process, in a bucket, which nobody can hold
+                    return None
 
     async def _number_of_last(self) -> int:
         last = await self.place.last()

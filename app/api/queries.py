@@ -18,6 +18,7 @@ from app.api.pagination import After, Before, Connection, CursorKind, First, Las
 from app.api.permissions import ReadPermission
 from app.api.types import Case, CaseAction, Node, User, Viewer, viewer
 from app.api.types.lists import By, Since, Types, account_actions, rows_of
+from app.api.types.receipts import Receipt, receipt
 from app.api.types.workflow import Workflow, workflow
 from app.api.worklist import CaseConnection, Filter, OrderBy, Search, case_page, worklist_of
 from app.db.repository import people
@@ -117,6 +118,20 @@ class Query:
         arguments = PageArguments(first, after, last, before)
         page = await account_actions(info.context, arguments, rows_of(types, since, user))
         return cast(Connection[CaseAction], page)
+
+    @resolved(
+        "Whether a row of the log, as an action's payload told its `seq` and `hash`, still stands; null where the"
+        " account has no such case. That the row's words are those of its hash, `casegate log verify` tells.",
+        _READ_CASES,
+    )
+    async def verify_receipt(
+        self,
+        info: Info,
+        case_id: Annotated[ID, strawberry.argument(description="The case's UUID.")],
+        seq: Annotated[int, strawberry.argument(description="The row's place in the case's log.")],
+        hash: Annotated[str, strawberry.argument(description="The row's hash, 64 hexadecimal digits.")],
+    ) -> Receipt | None:
+        return await receipt(info.context, case_id, seq, hash)
 
     @resolved("The account's people, newest first.", _READ_USERS)
     async def users(

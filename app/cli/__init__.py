@@ -5,7 +5,7 @@
 
 import typer
 
-from app.cli import documents, gateway, log, people
+from app.cli import backup, documents, gateway, log, people
 
 program = typer.Typer(
     name="casegate",
@@ -14,7 +14,7 @@ program = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (gateway.serve, gateway.migrate, gateway.demo, gateway.schema):
+for command in (gateway.serve, gateway.migrate, gateway.demo, gateway.schema, backup.backup, backup.restore):
     program.command()(command)
 for name, group in {
     "account": people.account,

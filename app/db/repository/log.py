@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
@@ -116,6 +116,27 @@ async def account_log_page(connection: AsyncConnection, account_id: UUID, window
 
 async def account_log_count(connection: AsyncConnection, account_id: UUID, rows: Rows) -> int:
     return await count(connection, tables.case_actions, _account_log(account_id, rows))
+
+
+class Place(NamedTuple):
+    """A place in the log of a case that there is, and the row that stands there now, if any."""
+
+    action: ActionRow | None
+
+
+async def row_at(connection: AsyncConnection, account_id: UUID, case_id: UUID, seq: int) -> Place | None:
+    """Return what stands at *seq* in the log of the case; None where the account has no such case."""
+    case, column = tables.cases.c, tables.case_actions.c
+    here = and_(column.case_id == case.id, column.account_id == case.account_id, column.seq == seq)
+    statement = (
+        select(*_ACTION)
+        .select_from(tables.cases.outerjoin(tables.case_actions, here))
+        .where(case.account_id == account_id, case.id == case_id)
+    )
+    record = (await connection.execute(statement)).first()
+    if record is None:
+        return None
+    return Place(None if record[0] is None else ActionRow(*record))
 
 
 async def actions_since(
