@@ -6,9 +6,11 @@ from urllib.parse import urlsplit, urlunsplit
 from tests.faults.proxy import Proxy
 from tests.faults.report import Report, say
 from tests.faults.site import Site
+from tests.ports import wait_until
 
 CUT = 0.2
-WRITES_FOR_S = 2
+WRITES_FOR_S = 2  # or longer, until there was a cut of each kind
+WHEN = ("before", "after")
 
 
 async def cut_commits(site: Site, rounds: int) -> Report:
@@ -32,9 +34,10 @@ async def _round(site: Site, proxy: Proxy, prefix: str, name: str) -> None:
     async with site.load.running(prefix):
         proxy.share = CUT
         await asyncio.sleep(WRITES_FOR_S)
+        await asyncio.to_thread(wait_until, lambda: all(proxy.cuts[when] for when in WHEN), site.patience_s)
         proxy.share = 0
     faults = site.demand_retryable(name)
-    for when in ("before", "after"):
+    for when in WHEN:
         site.demand(proxy.cuts[when] > 0, f"{name}: no connection was cut {when} its commit was done")
     await site.judge(name)
     cuts = f"cut {proxy.cuts['before']} before and {proxy.cuts['after']} after the commit was done"
