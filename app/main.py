@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 
 from app import logs, parts, tracing
+from app.anchoring import keep_anchored
 from app.api.view import GraphQLView
 from app.auth import TokenUse
 from app.db.engine import Database, open_database
@@ -71,7 +72,7 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         draining.watch()
-        async with _beside(_keep_house(database, store, token_use), parts.anchoring(database, settings)):
+        async with _beside(_keep_house(database, store, token_use), keep_anchored(database, settings)):
             yield
         await token_use.flush(database)
         await rates.close()
