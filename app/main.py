@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 
 from app import logs, parts, tracing
+from app.anchoring import keep_anchored
 from app.api.view import GraphQLView
 from app.auth import TokenUse
 from app.db.engine import Database, open_database
@@ -86,7 +87,7 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         draining.watch()
         keeper = _keep_house(database, store, token_use, settings.idempotency_hours)
-        async with _beside(keeper, parts.anchoring(database, settings)):
+        async with _beside(keeper, keep_anchored(database, settings)):
             yield
         await token_use.flush(database)
         await rates.close()

@@ -2,9 +2,6 @@
 
 from datetime import timedelta
 
-from app.anchors.places import Place, open_place
-from app.anchors.upkeep import keep_anchoring
-from app.anchors.writing import Anchorer
 from app.api.view import Terms
 from app.db.engine import Database, Patience
 from app.identity.keys import KeySet
@@ -71,20 +68,3 @@ def trusted_documents(settings: Settings) -> TrustedDocuments:
     """Return the documents of the manifest. Raises: ManifestError."""
     documents = {} if settings.trusted_documents is None else read_manifest(settings.trusted_documents)
     return TrustedDocuments(documents, Mode(settings.trusted_documents_mode or "off"), settings.persisted_queries)
-
-
-def anchors(settings: Settings) -> Place:
-    """Return where the anchors are kept."""
-    return open_place(settings.anchors_url, settings.data_dir)
-
-
-def anchorer(database: Database, settings: Settings) -> Anchorer:
-    """Return what anchors the logs."""
-    assert settings.anchors_key is not None  # its default is filled in
-    return Anchorer(database, anchors(settings), settings.anchors_key)
-
-
-async def anchoring(database: Database, settings: Settings) -> None:
-    """Anchor the logs again and again, where the settings want it."""
-    if settings.anchors_every:
-        await keep_anchoring(anchorer(database, settings), settings.anchors_every)

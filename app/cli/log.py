@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import typer
 
-from app import parts
+from app.anchoring import anchorer
 from app.anchors.checkpoint import AnchorError, Checkpoint, public_key
 from app.anchors.keys import read_or_make_key
 from app.cli.exporting import export
@@ -24,7 +24,7 @@ def anchor(as_json: AsJson = False) -> None:
     settings = settings_or_fail()
 
     async def work(database: Database) -> list[Checkpoint] | None:
-        return await parts.anchorer(database, settings).anchor()
+        return await anchorer(database, settings).anchor()
 
     written = run(work)
     if as_json:

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import typer
 
-from app import admin, parts
+from app import admin
+from app.anchoring import anchors as anchors_set
 from app.anchors.checkpoint import AnchorError, public_key
 from app.anchors.keys import read_key
 from app.anchors.places import Place, open_place
@@ -50,7 +51,7 @@ async def anchors_of(settings: Settings, named: str | None, key: str | None) -> 
     """Return the anchors and the key that they must be signed with; None where none are named or there yet."""
     if key is not None and not re.fullmatch("[0-9a-f]{64}", key):
         fail("a public key is 64 hexadecimal digits, as `casegate log key` prints", 2)
-    place = parts.anchors(settings) if named is None else open_place(named, settings.data_dir)
+    place = anchors_set(settings) if named is None else open_place(named, settings.data_dir)
     try:
         if await place.last() is None:
             if named is None:
