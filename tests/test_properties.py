@@ -5,7 +5,6 @@ verifier makes of tampering in test_chain, and that codes have their messages in
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -30,6 +29,7 @@ from app.domain.commands import (
 from app.domain.errors import InputRefused, Refusal
 from app.domain.model import EvaluationStatus, RequestedStatus, Resolution, SubjectType
 from tests.archive import Contents, contents, differences, set_by_hand
+from tests.invariants import hold
 from tests.world import World, make_world
 
 PEOPLE = ("ada", "carl", "rosa", "rolf", "bea", "aldo")
@@ -42,17 +42,6 @@ NEXT = {
     "CLOSED": ("open",),
 }
 LIKELY = {"request": "ada", "accept": "rosa", "refuse": "bea", "cancel": "ada"}
-
-# What an action leaves the case and its override in, whatever they were in; but a comment moves an open case only.
-CASE_AFTER = {
-    "OPEN": "OPEN",
-    "REQUEST_OVERRIDE": "PENDING_REVIEW",
-    "ACCEPT": "RESOLVED",
-    "REFUSE": "IN_PROGRESS",
-    "CANCEL": "IN_PROGRESS",
-    "CLOSE": "CLOSED",
-}
-OVERRIDE_AFTER = {"REQUEST_OVERRIDE": "PENDING", "ACCEPT": "ACCEPTED", "REFUSE": "REFUSED", "CANCEL": "CANCELLED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,61 +149,6 @@ class History:
         if kind == "request" and outcome.override is not None:
             self.overrides[outcome.case.id].append(outcome.override.id)
         return after
-
-
-def hold(before: Contents, after: Contents) -> None:
-    """See to it that each invariant holds after a step."""
-    assert_permanent(before, after)
-    logs: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in sorted(after["case_actions"].values(), key=lambda row: row["seq"]):
-        logs[row["case_id"]].append(row)
-    pending = [row for row in after["overrides"].values() if row["status"] == "PENDING"]
-    assert len({row["case_id"] for row in pending}) == len({row["subject_id"] for row in pending}) == len(pending)
-    for case in after["cases"].values():
-        assert_agrees(case, logs[case["id"]], after["overrides"])
-        assert (case["status"] == "PENDING_REVIEW") == (case["id"] in {row["case_id"] for row in pending})
-    for override in after["overrides"].values():
-        reviewers = {
-            row["reviewer_id"] for row in after["override_reviewers"].values() if row["override_id"] == override["id"]
-        }
-        assert override["created_by_id"] not in {*reviewers, override["decided_by_id"]}
-        assert 1 <= len(reviewers) <= 10
-    made = [record["action_id"] for record in after["idempotency_records"].values()]
-    assert len(set(made)) == len(made)
-
-
-def assert_permanent(before: Contents, after: Contents) -> None:
-    """Rows of the log, comments, finished overrides and closed cases stay as they were."""
-    finished: dict[str, Callable[[Mapping[str, Any]], bool]] = {
-        "case_actions": lambda _row: True,
-        "comments": lambda _row: True,
-        "override_reviewers": lambda _row: True,
-        "overrides": lambda row: row["status"] != "PENDING",
-        "cases": lambda row: row["status"] == "CLOSED",
-    }
-    for table, is_finished in finished.items():
-        for key, row in before[table].items():
-            if is_finished(row):
-                assert after[table][key] == row
-
-
-def assert_agrees(
-    case: Mapping[str, Any], log: list[Mapping[str, Any]], overrides: Mapping[Any, Mapping[str, Any]]
-) -> None:
-    """The log is 1..n, each row begins where the one before ended, and folding it gives what the other rows say."""
-    assert [row["seq"] for row in log] == list(range(1, len(log) + 1))
-    assert (case["action_count"], case["head_hash"], case["version"]) == (len(log), log[-1]["hash"], len(log))
-    status: str | None = None
-    prev_hash, folded = "0" * 64, {}
-    for row in log:
-        assert (row["status_before"], row["prev_hash"]) == (status, prev_hash)
-        after_comment = "IN_PROGRESS" if status == "OPEN" else status
-        status, prev_hash = CASE_AFTER.get(row["type"], after_comment), row["hash"]
-        assert row["status_after"] == status
-        if row["override_id"] is not None:
-            folded[row["override_id"]] = OVERRIDE_AFTER[row["type"]]
-    assert case["status"] == status
-    assert folded == {row["id"]: row["status"] for row in overrides.values() if row["case_id"] == case["id"]}
 
 
 # Shrinking takes minutes with a database behind it: add Phase.shrink to look into a failure.

@@ -1,0 +1,184 @@
+"""DOMAIN.md once more, as small as it can be: people, cases and subjects in memory, and what each request is answered.
+
+It shares nothing with the program but the names of statuses and codes.
+"""
+
+from dataclasses import dataclass, field
+
+# Section 3, word for word: a status is what comes next, a code is the refusal.
+TABLE = """
+                  OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CLOSED
+COMMENT           IN_PROGRESS          IN_PROGRESS          PENDING_REVIEW           RESOLVED             CASE_CLOSED
+REQUEST_OVERRIDE  PENDING_REVIEW       PENDING_REVIEW       OVERRIDE_ALREADY_ACTIVE  PENDING_REVIEW       CASE_CLOSED
+ACCEPT            NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  RESOLVED                 NO_PENDING_OVERRIDE  CASE_CLOSED
+REFUSE            NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  IN_PROGRESS              NO_PENDING_OVERRIDE  CASE_CLOSED
+CANCEL            NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  IN_PROGRESS              NO_PENDING_OVERRIDE  CASE_CLOSED
+CLOSE             CLOSED               CLOSED               OVERRIDE_PENDING         CLOSED               CASE_CLOSED
+"""
+_STATUSES, *_LINES = [line.split() for line in TABLE.strip().splitlines()]
+CELLS = {(line[0], status): cell for line in _LINES for status, cell in zip(_STATUSES, line[1:], strict=True)}
+
+# Section 2. CANCEL asks for no role: it is its creator's.
+ROLES = {"ada": "C", "carl": "C", "rosa": "R", "rolf": "R", "bea": "CR", "aldo": "A"}
+WHO = {
+    "OPEN": "CR",
+    "COMMENT": "CR",
+    "REQUEST_OVERRIDE": "C",
+    "ACCEPT": "R",
+    "REFUSE": "R",
+    "CANCEL": "CRA",
+    "CLOSE": "CR",
+}
+DECISIONS = {"ACCEPT": "ACCEPTED", "REFUSE": "REFUSED", "CANCEL": "CANCELLED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asks for. `case` and `override` are the places at which they were made, in the model."""
+
+    action: str
+    person: str
+    case: int | None = None
+    subject: int | None = None
+    result: str | None = None
+    requested: str | None = None
+    reviewers: tuple[str, ...] = ()
+    override: tuple[int, int] | None = None
+    resolution: str | None = None
+    comment: str | None = None
+    version: int | None = None
+    key: str | None = None
+
+
+@dataclass(slots=True)
+class Override:
+    creator: str
+    requested: str
+    against: str
+    reviewers: tuple[str, ...]
+    status: str = "PENDING"
+
+
+@dataclass(slots=True)
+class Subject:
+    status: str
+    version: int = 1
+
+
+@dataclass(slots=True)
+class Case:
+    subject: int
+    status: str = "OPEN"
+    resolution: str | None = None
+    overrides: list[Override] = field(default_factory=list)
+    log: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def pending(self) -> Override | None:
+        return next((override for override in self.overrides if override.status == "PENDING"), None)
+
+
+class Refused(Exception):
+    """Carries the code."""
+
+
+@dataclass(slots=True)
+class Model:
+    """All there is in one account. *restricted*: only reviewers who were asked may decide."""
+
+    restricted: bool
+    subjects: dict[int, Subject] = field(default_factory=dict)
+    cases: list[Case] = field(default_factory=list)
+    keys: dict[tuple[str, str], Request] = field(default_factory=dict)
+
+    def answer(self, request: Request) -> str:
+        """Return "done", "replayed" or a code, and do what is to be done."""
+        if request.key is not None and (used := self.keys.get((request.person, request.key))):
+            return "replayed" if used == request else "IDEMPOTENCY_KEY_REUSED"
+        try:
+            self._open(request) if request.action == "OPEN" else self._act(request)
+        except Refused as refused:
+            return str(refused)
+        if request.key is not None:
+            self.keys[request.person, request.key] = request
+        return "done"
+
+    def _open(self, request: Request) -> None:
+        self._demand(self._has_role(request), "ROLE_REQUIRED")
+        assert request.subject is not None
+        subject = self.subjects.get(request.subject)
+        active = [case for case in self.cases if case.subject == request.subject and case.status != "CLOSED"]
+        self._demand(not active, "ACTIVE_CASE_EXISTS")
+        self._demand(request.version in (None, subject.version if subject else 0), "VERSION_CONFLICT")
+        if subject is None:
+            self.subjects[request.subject] = Subject(request.result or "UNEVALUATED")
+        elif request.result not in (None, subject.status):
+            self._demand(request.result != "FAVORABLE", "SUBJECT_CHANGED")
+            self._set(subject, request.result or "")
+        self.cases.append(Case(request.subject, log=[("OPEN", request.person)]))
+
+    def _act(self, request: Request) -> None:
+        assert request.case is not None
+        case, action = self.cases[request.case], request.action
+        self._demand(self._has_role(request), "ROLE_REQUIRED")
+        override = self._override(request, case)
+        if override is not None:
+            self._demand(action != "CANCEL" or override.creator == request.person, "NOT_OVERRIDE_CREATOR")
+            self._demand(action == "CANCEL" or override.creator != request.person, "SELF_REVIEW_FORBIDDEN")
+            is_asked = not self.restricted or request.person in override.reviewers
+            self._demand(action == "CANCEL" or is_asked, "NOT_ASSIGNED_REVIEWER")
+        self._demand(case.status != "CLOSED", "CASE_CLOSED")
+        self._demand(override is None or override.status == "PENDING", "OVERRIDE_NOT_PENDING")
+        status = CELLS[action, case.status]
+        self._demand(status in _STATUSES, status)
+        self._check_reviewers(request)
+        self._demand(request.version in (None, len(case.log)), "VERSION_CONFLICT")
+        self._check_subject(request, case, override)
+        self._write(request, case, override)
+        case.status = status
+        case.log.append((action, request.person))
+
+    def _override(self, request: Request, case: Case) -> Override | None:
+        if request.action not in DECISIONS:
+            return None
+        if request.override is None:
+            return case.pending
+        self._demand(request.override[0] == request.case, "NOT_FOUND")
+        return case.overrides[request.override[1]]
+
+    def _check_reviewers(self, request: Request) -> None:
+        """All that is wrong is told together; here, the first of it."""
+        for reviewer in request.reviewers:
+            self._demand(reviewer != request.person, "CREATOR_CANNOT_REVIEW")
+            self._demand("R" in ROLES[reviewer], "INVALID_REVIEWER")
+
+    def _check_subject(self, request: Request, case: Case, override: Override | None) -> None:
+        status = self.subjects[case.subject].status
+        if request.action == "REQUEST_OVERRIDE":
+            self._demand(status != "UNEVALUATED", "SUBJECT_NOT_OVERRIDABLE")
+            self._demand(status != request.requested, "OVERRIDE_NO_CHANGE")
+        if request.action == "ACCEPT" and override is not None:
+            self._demand(status == override.against, "SUBJECT_CHANGED")
+
+    def _write(self, request: Request, case: Case, override: Override | None) -> None:
+        subject = self.subjects[case.subject]
+        if request.action == "REQUEST_OVERRIDE":
+            assert request.requested is not None
+            case.overrides.append(Override(request.person, request.requested, subject.status, request.reviewers))
+        if override is not None:
+            override.status = DECISIONS[request.action]
+            if request.action == "ACCEPT":
+                self._set(subject, override.requested)
+        if request.action == "CLOSE":
+            is_applied = any(override.status == "ACCEPTED" for override in case.overrides)
+            case.resolution = request.resolution or ("OVERRIDE_APPLIED" if is_applied else "NOT_CONCLUSIVE")
+
+    def _set(self, subject: Subject, status: str) -> None:
+        subject.status, subject.version = status, subject.version + 1
+
+    def _has_role(self, request: Request) -> bool:
+        return bool(set(ROLES[request.person]) & set(WHO[request.action]))
+
+    def _demand(self, holds: bool, code: str) -> None:
+        if not holds:
+            raise Refused(code)
