@@ -1,0 +1,56 @@
+"""The command line of `scripts/bench`."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+
+from scripts.benchmarks.compare import Wanted, decisions_needed, run
+from scripts.benchmarks.data import Size
+from scripts.benchmarks.measuring import Plan
+from scripts.benchmarks.operations import OPERATIONS
+
+FULL = Plan(rounds=7, seconds=2.0, warmup_s=1.0, limit=400)
+QUICK = Plan(rounds=2, seconds=0.3, warmup_s=0.1, limit=60)
+
+
+def main() -> None:
+    given = _parser().parse_args()
+    plan = QUICK if given.quick else FULL
+    operations = frozenset(given.operation or [operation.key for operation in OPERATIONS])
+    concurrencies = given.concurrency or [1, 32]
+    decided = decisions_needed(operations, concurrencies, plan)
+    size = Size(600, 3_000, 100, decided) if given.quick else Size(2_000, 10_000, 1_000, decided)
+    say = _progress()
+    for engine in given.engine or ["sqlite", "postgresql"]:
+        report = run(Wanted(engine, operations, concurrencies, plan, size), say)
+        say("")
+        print(json.dumps(report.as_json()) if given.json else report.as_text(), flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("--engine", action="append", choices=["sqlite", "postgresql"])
+    parser.add_argument("--operation", action="append", choices=[operation.key for operation in OPERATIONS])
+    parser.add_argument("--concurrency", action="append", type=int)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
+def _progress() -> Callable[[str], None]:
+    """Return what shows what is going on: on one line of a terminal, else not at all."""
+    start = time.monotonic()
+
+    def say(words: str) -> None:
+        if sys.stderr.isatty():
+            line = f"{time.monotonic() - start:4.0f} s  {words}" if words else ""
+            sys.stderr.write(f"\r\x1b[K{line}")
+            sys.stderr.flush()
+
+    return say
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Rounds: the servers take turns under the same load, and each figure is the median of its rounds.
+
+Whatever else the machine does meanwhile hits all of them, so that ratios can be compared where rates cannot.
+"""
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+
+from scripts.benchmarks.driver import Load, Shot, Taken, shoot
+from scripts.benchmarks.servers import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How often and how long each server is put under load; at most *limit* requests a round, where each can be sent
+    once.
+    """
+
+    rounds: int
+    seconds: float
+    warmup_s: float
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one server did with one operation; times in milliseconds. A None was not measured."""
+
+    rate: float
+    p50: float
+    p99: float
+    cpu: float | None = None
+    answers: int = 0
+    rates: list[float] = field(default_factory=list, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One turn of one server."""
+
+    rate: float
+    latencies: list[float]
+    cpu: float
+
+
+class Supply:
+    """Requests for one server: over and over, or each once where *once*, a stretch for each round."""
+
+    def __init__(self, shots: Sequence[Shot], once: bool) -> None:
+        self._shots = shots
+        self._next = 0
+        self.once = once
+
+    def stretch(self, limit: int) -> Sequence[Shot]:
+        """Return the requests of a round."""
+        if not self.once:
+            return self._shots
+        start, self._next = self._next, self._next + limit
+        if self._next > len(self._shots):
+            raise AssertionError("there is too little data for so many rounds")
+        return self._shots[start : self._next]
+
+
+def compare(
+    servers: Sequence[Server],
+    supplies: Mapping[str, Supply],
+    connections: int,
+    plan: Plan,
+    loader: ProcessPoolExecutor,
+    progress: Callable[[str], None],
+) -> dict[str, Figures]:
+    """Return the figures of each server by its name."""
+    rounds: dict[str, list[Round]] = {server.name: [] for server in servers}
+    for number in range(plan.rounds + 1):  # the first is for warming up
+        turn = number % len(servers)
+        for server in [*servers[turn:], *servers[:turn]]:
+            progress(f"{server.name}, round {number} of {plan.rounds}")
+            seconds = plan.seconds if number else plan.warmup_s
+            limit = plan.limit if number else min(plan.limit, 50)
+            taken = _round(server, supplies[server.name], connections, seconds, limit, loader)
+            if number:
+                rounds[server.name].append(taken)
+    return {name: figures(taken) for name, taken in rounds.items()}
+
+
+def _round(
+    server: Server, supply: Supply, connections: int, seconds: float, limit: int, loader: ProcessPoolExecutor
+) -> Round:
+    load = Load(server.port, supply.stretch(limit), connections, seconds, once=supply.once)
+    cpu = server.cpu_seconds()
+    taken: Taken = loader.submit(shoot, load).result()
+    count = len(taken.latencies)
+    return Round(count / taken.elapsed, taken.latencies, (server.cpu_seconds() - cpu) / count)
+
+
+def figures(rounds: Sequence[Round]) -> Figures:
+    """Return the medians of *rounds*; of latencies the percentiles are taken round by round."""
+    return Figures(
+        rate=statistics.median(taken.rate for taken in rounds),
+        p50=1000 * statistics.median(percentile(taken.latencies, 0.50) for taken in rounds),
+        p99=1000 * statistics.median(percentile(taken.latencies, 0.99) for taken in rounds),
+        cpu=1000 * statistics.median(taken.cpu for taken in rounds),
+        answers=sum(len(taken.latencies) for taken in rounds),
+        rates=[taken.rate for taken in rounds],
+    )
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the least value that *share* of *values* do not pass (the nearest rank)."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
