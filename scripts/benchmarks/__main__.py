@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from scripts.benchmarks.compare import Wanted, decisions_needed, run
 from scripts.benchmarks.data import Size
@@ -17,25 +18,33 @@ QUICK = Plan(rounds=2, seconds=0.3, warmup_s=0.1, limit=60)
 
 def main() -> None:
     given = _parser().parse_args()
-    plan = QUICK if given.quick else FULL
-    operations = frozenset(given.operation or [operation.key for operation in OPERATIONS])
-    concurrencies = given.concurrency or [1, 32]
-    decided = decisions_needed(operations, concurrencies, plan)
-    size = Size(600, 3_000, 100, decided) if given.quick else Size(2_000, 10_000, 1_000, decided)
     say = _progress()
     for engine in given.engine or ["sqlite", "postgresql"]:
-        report = run(Wanted(engine, operations, concurrencies, plan, size), say)
+        report = run(_wanted(given, engine), say)
         say("")
         print(json.dumps(report.as_json()) if given.json else report.as_text(), flush=True)
 
 
+def _wanted(given: argparse.Namespace, engine: str) -> Wanted:
+    plan = QUICK if given.quick else FULL
+    plan = replace(plan, rounds=given.rounds or plan.rounds, seconds=given.seconds or plan.seconds)
+    operations = frozenset(given.operation or [operation.key for operation in OPERATIONS])
+    concurrencies = given.concurrency or [1, 32]
+    decided = decisions_needed(operations, concurrencies, plan)
+    size = Size(600, 3_000, 100, decided) if given.quick else Size(2_000, 10_000, 1_000, decided)
+    return Wanted(engine, operations, concurrencies, plan, size)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("--engine", action="append", choices=["sqlite", "postgresql"])
-    parser.add_argument("--operation", action="append", choices=[operation.key for operation in OPERATIONS])
-    parser.add_argument("--concurrency", action="append", type=int)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--engine", action="append", choices=["sqlite", "postgresql"], help="by default both, in turn")
+    keys = [operation.key for operation in OPERATIONS]
+    parser.add_argument("--operation", action="append", choices=keys, help="by default all")
+    parser.add_argument("--concurrency", action="append", type=int, help="connections; by default 1, and then 32")
+    parser.add_argument("--rounds", type=int, help=f"turns of each server, of which the median counts; {FULL.rounds}")
+    parser.add_argument("--seconds", type=float, help=f"how long a turn is; {FULL.seconds:g}")
+    parser.add_argument("--quick", action="store_true", help="few short rounds: to see that it works, not how fast")
+    parser.add_argument("--json", action="store_true", help="print JSON, a line for each engine")
     return parser
 
 

@@ -87,11 +87,15 @@ def _path(server: Server, path: str) -> str:
 def request_of(server: Server, desk: Desk, path: str, body: Any) -> bytes:
     """Return the bytes of a request."""
     content = orjson.dumps(body)
-    head = (
-        f"POST {_path(server, path)} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
-        f"Authorization: Bearer {desk.token}\r\nAccept: application/json\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+    lines = (
+        f"POST {_path(server, path)} HTTP/1.1",
+        f"Host: 127.0.0.1:{server.port}",
+        f"Authorization: Bearer {desk.token}",
+        "Accept: application/json",
+        "Content-Type: application/json",
+        f"Content-Length: {len(content)}",
     )
-    return head.encode() + content
+    return "\r\n".join((*lines, "", "")).encode() + content
 
 
 def ask(server: Server, desk: Desk, body: Any, path: str = "/graphql") -> Any:

@@ -6,14 +6,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.benchmarks import calls as making
 from scripts.benchmarks import driver
+from scripts.benchmarks.commits import Pgbench, PlainSqlite, pgbench_program, pgbench_script
 from scripts.benchmarks.data import Data, Size, make_data
-from scripts.benchmarks.measuring import Plan, Supply, compare
+from scripts.benchmarks.measuring import Contestant, Plan, Supply, UnderLoad, compare
 from scripts.benchmarks.operations import OPERATIONS, Call, Operation
 from scripts.benchmarks.report import Line, Report
 from scripts.benchmarks.servers import ROOT, Server, casegate_environment, gateway, yardstick
@@ -68,12 +70,13 @@ def run(wanted: Wanted, say: Say) -> Report:
         say("starting the database, making the data")
         url, admin_url = stack.enter_context(database(wanted.engine, folder))
         data = asyncio.run(make_data(url, wanted.size))
+        bare = _bare(wanted, data, admin_url)
         say("starting the servers")
         servers = [stack.enter_context(gateway(folder, url, settings=wanted.settings))]
         servers += [stack.enter_context(yardstick(folder, url, module)) for module in YARDSTICKS]
         loads = _loads(wanted, data, servers, say)
         counts = _statements(wanted, folder, url, admin_url, servers, loads, say)
-        lines = _measure(wanted, servers, loads, counts, say)
+        lines = _measure(wanted, servers, loads, bare, counts, say)
         peak = {server.name: server.peak_mib() for server in servers}
         say("verifying the log")
         return Report(wanted.engine, lines, peak, [verified(url, folder)])
@@ -149,33 +152,44 @@ def _counted(
         yield (load.operation.key, server.name), count(asked.port, shots)
 
 
+Bare = Callable[[ProcessPoolExecutor], Contestant]
+
+
+def _bare(wanted: Wanted, data: Data, admin_url: str | None) -> Bare | None:
+    """Return what makes the yardstick without a server, for M1; None where it can't be had."""
+    if admin_url is None:
+        return lambda loader: PlainSqlite(data, loader)
+    program = pgbench_program()
+    if program is None or "M1" not in wanted.operations:
+        return None
+    copy = create_database(admin_url, "pgbench", "bench")
+    script = pgbench_script(data, data.commenting.user_id)
+    return lambda _loader: Pgbench(program, copy, script)
+
+
 def _measure(
     wanted: Wanted,
     servers: Sequence[Server],
     loads: Sequence[Prepared],
+    bare: Bare | None,
     counts: dict[tuple[str, str], float],
     say: Say,
 ) -> list[Line]:
-    lines = []
+    lines: list[Line] = []
     with driver.process() as loader:
         for load in loads:
+            key = load.operation.key
+            contestants: list[Contestant] = [UnderLoad(one, load.supplies[one.name], loader) for one in servers]
+            if key == "M1" and bare is not None:
+                contestants.append(bare(loader))
             for connections in wanted.concurrencies:
-                label = f"{load.operation.key} at {connections}: "
-                found = compare(
-                    servers,
-                    load.supplies,
-                    connections,
-                    wanted.plan,
-                    loader,
-                    lambda words, label=label: say(label + words),  # type: ignore[misc]
-                )
+                label = f"{key} at {connections}: "
+                found = compare(contestants, connections, wanted.plan, lambda words, of=label: say(of + words))  # type: ignore[misc]
                 measure = found[MEASURE].rate
-                for server in servers:
-                    figures = found[server.name]
-                    statements = counts.get((load.operation.key, server.name))
-                    key, words = load.operation.key, load.operation.words
-                    ratio = figures.rate / measure
-                    lines.append(Line(key, words, connections, server.name, figures, ratio, statements))
+                lines += [
+                    Line(key, load.operation.words, connections, name, one, one.rate / measure, counts.get((key, name)))
+                    for name, one in found.items()
+                ]
     return lines
 
 

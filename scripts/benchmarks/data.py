@@ -35,6 +35,7 @@ class Desk:
     """An account and the token of somebody who may do everything there."""
 
     account_id: UUID
+    user_id: UUID
     token: str
 
 
@@ -77,7 +78,7 @@ async def _desk(database: Database, name: str) -> tuple[Desk, People]:
         database, account.id, email=f"bench@{account.id}.example", name="Bea Bench", roles=roles
     )
     token = await admin.create_token(database, user.id, list(Scope))
-    return Desk(account.id, token.secret), People(people.ids, DOCUMENTED)
+    return Desk(account.id, user.id, token.secret), People(people.ids, DOCUMENTED)
 
 
 def _open(account_id: UUID, people: People, cases: int) -> Iterator[History]:

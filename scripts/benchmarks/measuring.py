@@ -4,9 +4,10 @@ Whatever else the machine does meanwhile hits all of them, so that ratios can be
 """
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from scripts.benchmarks.driver import Load, Shot, Taken, shoot
 from scripts.benchmarks.servers import Server
@@ -38,11 +39,22 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One turn of one server."""
+    """One turn: answers a second, and for each answer how long it took, in seconds, and the time of a core."""
 
     rate: float
     latencies: list[float]
-    cpu: float
+    cpu: float | None = None
+
+
+class Contestant(Protocol):
+    """Something that can be put under load: by so many connections, for so long, with at most *limit* requests that
+    can be sent once.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def turn(self, connections: int, seconds: float, limit: int) -> Round: ...
 
 
 class Supply:
@@ -63,45 +75,50 @@ class Supply:
         return self._shots[start : self._next]
 
 
+@dataclass(frozen=True, slots=True)
+class UnderLoad:
+    """A server with its requests and the process that sends them."""
+
+    server: Server
+    supply: Supply
+    loader: ProcessPoolExecutor
+
+    @property
+    def name(self) -> str:
+        return self.server.name
+
+    def turn(self, connections: int, seconds: float, limit: int) -> Round:
+        load = Load(self.server.port, self.supply.stretch(limit), connections, seconds, once=self.supply.once)
+        cpu = self.server.cpu_seconds()
+        taken: Taken = self.loader.submit(shoot, load).result()
+        count = len(taken.latencies)
+        return Round(count / taken.elapsed, taken.latencies, (self.server.cpu_seconds() - cpu) / count)
+
+
 def compare(
-    servers: Sequence[Server],
-    supplies: Mapping[str, Supply],
-    connections: int,
-    plan: Plan,
-    loader: ProcessPoolExecutor,
-    progress: Callable[[str], None],
+    contestants: Sequence[Contestant], connections: int, plan: Plan, progress: Callable[[str], None]
 ) -> dict[str, Figures]:
-    """Return the figures of each server by its name."""
-    rounds: dict[str, list[Round]] = {server.name: [] for server in servers}
+    """Return the figures of each contestant by its name."""
+    rounds: dict[str, list[Round]] = {contestant.name: [] for contestant in contestants}
     for number in range(plan.rounds + 1):  # the first is for warming up
-        turn = number % len(servers)
-        for server in [*servers[turn:], *servers[:turn]]:
-            progress(f"{server.name}, round {number} of {plan.rounds}")
-            seconds = plan.seconds if number else plan.warmup_s
-            limit = plan.limit if number else min(plan.limit, 50)
-            taken = _round(server, supplies[server.name], connections, seconds, limit, loader)
+        first = number % len(contestants)
+        for contestant in [*contestants[first:], *contestants[:first]]:
+            progress(f"{contestant.name}, round {number} of {plan.rounds}")
             if number:
-                rounds[server.name].append(taken)
+                rounds[contestant.name].append(contestant.turn(connections, plan.seconds, plan.limit))
+            else:
+                contestant.turn(connections, plan.warmup_s, min(plan.limit, 50))
     return {name: figures(taken) for name, taken in rounds.items()}
-
-
-def _round(
-    server: Server, supply: Supply, connections: int, seconds: float, limit: int, loader: ProcessPoolExecutor
-) -> Round:
-    load = Load(server.port, supply.stretch(limit), connections, seconds, once=supply.once)
-    cpu = server.cpu_seconds()
-    taken: Taken = loader.submit(shoot, load).result()
-    count = len(taken.latencies)
-    return Round(count / taken.elapsed, taken.latencies, (server.cpu_seconds() - cpu) / count)
 
 
 def figures(rounds: Sequence[Round]) -> Figures:
     """Return the medians of *rounds*; of latencies the percentiles are taken round by round."""
+    cpu = [taken.cpu for taken in rounds if taken.cpu is not None]
     return Figures(
         rate=statistics.median(taken.rate for taken in rounds),
         p50=1000 * statistics.median(percentile(taken.latencies, 0.50) for taken in rounds),
         p99=1000 * statistics.median(percentile(taken.latencies, 0.99) for taken in rounds),
-        cpu=1000 * statistics.median(taken.cpu for taken in rounds),
+        cpu=1000 * statistics.median(cpu) if cpu else None,
         answers=sum(len(taken.latencies) for taken in rounds),
         rates=[taken.rate for taken in rounds],
     )

@@ -25,6 +25,9 @@ class Traced(sqlite3.Connection):
     def cursor(self, factory: Any = None) -> Any:
         return super().cursor(factory or TracedCursor)
 
+    def execute(self, sql: str, *parameters: Any) -> Any:
+        return self.cursor().execute(sql, *parameters)  # its own way would pass the cursor by
+
     def commit(self) -> None:
         self._end("COMMIT", super().commit)
 
