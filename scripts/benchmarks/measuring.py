@@ -3,6 +3,7 @@
 Whatever else the machine does meanwhile hits all of them, so that ratios can be compared where rates cannot.
 """
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -77,15 +78,16 @@ class Supply:
 
 @dataclass(frozen=True, slots=True)
 class UnderLoad:
-    """A server with its requests and the process that sends them."""
+    """A server with its requests and the process that sends them; in the report it has its `label`, if any."""
 
     server: Server
     supply: Supply
     loader: ProcessPoolExecutor
+    label: str = ""
 
     @property
     def name(self) -> str:
-        return self.server.name
+        return self.label or self.server.name
 
     def turn(self, connections: int, seconds: float, limit: int) -> Round:
         load = Load(self.server.port, self.supply.stretch(limit), connections, seconds, once=self.supply.once)
@@ -125,6 +127,5 @@ def figures(rounds: Sequence[Round]) -> Figures:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the least value that *share* of *values* do not pass (the nearest rank)."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    """Return the least of *values* that at least *share* of them do not pass (the nearest rank)."""
+    return sorted(values)[math.ceil(share * len(values)) - 1]

@@ -88,12 +88,13 @@ def gateway(
     name: str = "casegate",
     traces: Path | None = None,
     settings: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Serve the gateway on the database at *url*; what it sends to SQLite is written into *traces*."""
     port = free_port()
     command = _command(traces, "app", "serve", "--port", str(port), "--workers", str(workers))
-    environment = casegate_environment(url, folder, settings or {})
-    with _serving(name, "graphql", port, command, folder, environment) as server:
+    whole = casegate_environment(url, folder, settings or {}) | dict(environment or {})
+    with _serving(name, "graphql", port, command, folder, whole) as server:
         yield server
 
 
