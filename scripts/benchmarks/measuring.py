@@ -4,6 +4,7 @@ Whatever else the machine does meanwhile hits all of them, so that ratios can be
 """
 
 import math
+import random
 import statistics
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -102,9 +103,10 @@ def compare(
 ) -> dict[str, Figures]:
     """Return the figures of each contestant by its name."""
     rounds: dict[str, list[Round]] = {contestant.name: [] for contestant in contestants}
+    dice = random.Random(1)
     for number in range(plan.rounds + 1):  # the first is for warming up
-        first = number % len(contestants)
-        for contestant in [*contestants[first:], *contestants[:first]]:
+        # In no fixed order: what one leaves behind, as pages that are not yet on the disk, is not always the same one's.
+        for contestant in dice.sample(contestants, len(contestants)):
             progress(f"{contestant.name}, round {number} of {plan.rounds}")
             if number:
                 rounds[contestant.name].append(contestant.turn(connections, plan.seconds, plan.limit))
