@@ -105,7 +105,7 @@ def compare(
     rounds: dict[str, list[Round]] = {contestant.name: [] for contestant in contestants}
     dice = random.Random(1)
     for number in range(plan.rounds + 1):  # the first is for warming up
-        # In no fixed order: what one leaves behind, as pages that are not yet on the disk, is not always the same one's.
+        # In no fixed order, so that nobody always inherits what the same one leaves behind, as a busy disk.
         for contestant in dice.sample(contestants, len(contestants)):
             progress(f"{contestant.name}, round {number} of {plan.rounds}")
             if number:
