@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,13 @@ SERVER_OPTIONS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "autovacuum": "off",  # a worker connected to a template would make cloning it fail
+}
+
+# As a server is run that must lose nothing, for what measures it.
+DURABLE_OPTIONS = {
+    name: value
+    for name, value in SERVER_OPTIONS.items()
+    if name in ("listen_addresses", "unix_socket_directories", "max_connections")
 }
 
 # Stops the server and removes its folder when the pipe on its input closes: by us, or by our death, however sudden.
@@ -82,7 +89,7 @@ class Account:
 
 
 @contextmanager
-def postgresql_server() -> Iterator[str]:
+def postgresql_server(options: Mapping[str, str] = SERVER_OPTIONS) -> Iterator[str]:
     """Yield the administrator's URL of a server that lives as long as the context.
 
     Raises:
@@ -99,7 +106,7 @@ def postgresql_server() -> Iterator[str]:
             account.own(folder)
         binaries = find_binaries(folder, account)
         password = create_cluster(binaries, folder, account)
-        with running(binaries, folder, account) as port:
+        with running(binaries, folder, account, options) as port:
             yield f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -191,9 +198,9 @@ def create_cluster(binaries: Path, folder: Path, account: Account | None) -> str
 
 
 @contextmanager
-def running(binaries: Path, folder: Path, account: Account | None) -> Iterator[int]:
+def running(binaries: Path, folder: Path, account: Account | None, options: Mapping[str, str]) -> Iterator[int]:
     """Run the server on a free port of the loopback interface, and yield the port."""
-    server, port = start(binaries, folder, account)
+    server, port = start(binaries, folder, account, options)
     command = ["sh", "-c", WATCHDOG, "watchdog", str(server.pid), str(folder)]
     watchdog = subprocess.Popen(
         command, start_new_session=True, stdout=subprocess.DEVNULL, **run_as(account) | {"stdin": subprocess.PIPE}
@@ -205,11 +212,13 @@ def running(binaries: Path, folder: Path, account: Account | None) -> Iterator[i
         watchdog.communicate()
 
 
-def start(binaries: Path, folder: Path, account: Account | None) -> tuple["subprocess.Popen[bytes]", int]:
+def start(
+    binaries: Path, folder: Path, account: Account | None, options: Mapping[str, str]
+) -> tuple["subprocess.Popen[bytes]", int]:
     """Start the server; a port that was free may be taken by the time it is used, so try three."""
     for _ in range(3):
         port = free_port()
-        server = launch(binaries, folder, port, account)
+        server = launch(binaries, folder, port, account, options)
         try:
             if await_ready(server, folder):
                 return server, port
@@ -221,9 +230,11 @@ def start(binaries: Path, folder: Path, account: Account | None) -> tuple["subpr
     raise PostgresqlFailed(f"{binaries / 'postgres'} did not start; its log ends with\n{log[-4000:]}")
 
 
-def launch(binaries: Path, folder: Path, port: int, account: Account | None) -> "subprocess.Popen[bytes]":
+def launch(
+    binaries: Path, folder: Path, port: int, account: Account | None, options: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
     command: list[str | Path] = [binaries / "postgres", "-D", folder / "data", "-p", str(port)]
-    for name, value in SERVER_OPTIONS.items():
+    for name, value in options.items():
         command += ["-c", f"{name}={value}"]
     with (folder / "log").open("ab") as log:
         # Its own session: Ctrl-C in a terminal reaches the tests alone, which then stop the server in order.

@@ -7,7 +7,7 @@ import argparse
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from app.db.chain import entry_of
 from app.db.engine import Database, open_database
 from app.db.migrate import migrate
 from app.db.position import catch_up
-from app.db.rows import ActionRow, CaseRow, CommentRow, OverrideRow, SubjectRow
+from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
 from app.domain.log import GENESIS, chain_hash
 from app.domain.model import (
     ActionType,
@@ -55,9 +55,13 @@ COUNTRIES = ["FR", "DE", "PL", "SE", "IT", "BE", None]
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Who acts in a history: everybody contributes, and reviews what somebody else has asked for."""
+    """Who acts in a history: everybody contributes, and reviews what somebody else has asked for.
+
+    Of those comments that may have a document, the share *documented* has one.
+    """
 
     ids: Sequence[UUID]
+    documented: float = 0
 
 
 @dataclass(slots=True)
@@ -69,6 +73,7 @@ class History:
     case: CaseRow
     actions: list[ActionRow] = field(default_factory=list)
     comments: list[CommentRow] = field(default_factory=list)
+    documents: list[DocumentRow] = field(default_factory=list)
     overrides: list[OverrideRow] = field(default_factory=list)
     reviewers: dict[UUID, tuple[UUID, ...]] = field(default_factory=dict)
 
@@ -80,16 +85,38 @@ class History:
         before = self.case.status if self.actions else None
         status = TRANSITIONS[action].targets[before]
         override = self._override(dice, people, action, actor, now, pending)
-        comment = None
-        if action in (ActionType.COMMENT, ActionType.REQUEST_OVERRIDE) or dice.random() < 0.1:
-            body = " ".join(dice.choices(WORDS, k=dice.randint(4, 30)))
-            comment = CommentRow(clock.new_id(), self.case.id, actor, body, now)
-            self.comments.append(comment)
+        comment, document = self._comment(dice, people, action, actor, now)
         self.case = replace(self.case, status=status, updated_at=now)
         if status is CaseStatus.CLOSED:
             ends = dice.choice([item for item in Resolution if item is not Resolution.OVERRIDE_APPLIED])
             self.case = replace(self.case, resolution=ends, closed_by_id=actor, closed_at=now)
-        self._log(action, actor, before, now, comment, override)
+        self._log(action, actor, before, now, comment, override, () if document is None else (document,))
+
+    def _comment(
+        self, dice: random.Random, people: People, action: ActionType, actor: UUID, now: datetime
+    ) -> tuple[CommentRow | None, DocumentRow | None]:
+        takes_documents = action in (ActionType.COMMENT, ActionType.REQUEST_OVERRIDE)
+        if not takes_documents and dice.random() >= 0.1:
+            return None, None
+        body = " ".join(dice.choices(WORDS, k=dice.randint(4, 30)))
+        comment = CommentRow(clock.new_id(), self.case.id, actor, body, now)
+        self.comments.append(comment)
+        if not takes_documents or not people.documented or dice.random() >= people.documented:
+            return comment, None
+        document = DocumentRow(
+            id=clock.new_id(),
+            uploader_id=actor,
+            filename=f"{dice.choice(WORDS)}-{dice.randint(1, 999)}.pdf",
+            content_type="application/pdf",
+            size_bytes=dice.randint(20_000, 900_000),
+            sha256=f"{dice.getrandbits(256):064x}",
+            created_at=now,
+            comment_id=comment.id,
+            case_id=self.case.id,
+            position=0,
+        )
+        self.documents.append(document)
+        return comment, document
 
     def _override(
         self,
@@ -144,6 +171,7 @@ class History:
         now: datetime,
         comment: CommentRow | None,
         override: OverrideRow | None,
+        documents: Sequence[DocumentRow] = (),
     ) -> None:
         row = ActionRow(
             id=clock.new_id(),
@@ -162,7 +190,7 @@ class History:
             hash="",
         )
         asked = self.reviewers[override.id] if override else ()
-        entry = entry_of(self.account_id, row, self.case, self.subject, comment, override, asked)
+        entry = entry_of(self.account_id, row, self.case, self.subject, comment, override, asked, documents)
         row = replace(row, hash=chain_hash(entry))
         self.actions.append(row)
         self.case = replace(self.case, version=row.seq, action_count=row.seq, head_hash=row.hash)
@@ -181,7 +209,7 @@ def histories(
     """Yield *cases* histories with *actions* rows in all, or a few less where cases were closed early."""
     left = actions
     for index in range(cases):
-        history = _opening(account_id, people, first + index, dice)
+        history = opening(account_id, people, first + index, dice)
         wanted = max(1, min(left, round(dice.expovariate(1) * left / (cases - index)) or 1))
         for _ in range(wanted - 1):
             possible = allowed_from(history.case.status)
@@ -200,7 +228,8 @@ def _weight(action: ActionType, is_last: bool) -> float:
     return 6 if action is ActionType.COMMENT else 2
 
 
-def _opening(account_id: UUID, people: People, number: int, dice: random.Random) -> History:
+def opening(account_id: UUID, people: People, number: int, dice: random.Random) -> History:
+    """Return the history of a case that somebody has opened, and nothing more."""
     subject = SubjectRow(
         id=clock.new_id(),
         type=dice.choice(list(SubjectType)),
@@ -236,11 +265,16 @@ def _opening(account_id: UUID, people: People, number: int, dice: random.Random)
 
 async def fill(database: Database, account_id: UUID, people: People, cases: int, actions: int, seed: int = 1) -> None:
     """Write the histories of an account that has no cases yet. The same *seed* gives the same histories."""
-    dice = random.Random(seed)
+    await write(database, account_id, histories(account_id, people, cases, actions, random.Random(seed)))
+
+
+async def write(database: Database, account_id: UUID, made: Iterable[History]) -> None:
+    """Write these histories of an account that has no cases yet."""
     batch: list[History] = []
-    written = 0
+    written = cases = 0
     async with _finished_overrides(database):
-        for history in histories(account_id, people, cases, actions, dice):
+        for history in made:
+            cases += 1
             batch.append(history)
             if len(batch) == BATCH:
                 written += await _write(database, batch, written)
@@ -301,6 +335,7 @@ def _rows(batch: Sequence[History], written: int) -> Mapping[Table, list[dict[st
             tables.subjects,
             tables.cases,
             tables.comments,
+            tables.documents,
             tables.overrides,
             tables.override_reviewers,
             tables.case_actions,
@@ -311,6 +346,7 @@ def _rows(batch: Sequence[History], written: int) -> Mapping[Table, list[dict[st
         rows[tables.subjects].append(asdict(history.subject) | account)
         rows[tables.cases].append(asdict(history.case) | account)
         rows[tables.comments] += [asdict(row) | account for row in history.comments]
+        rows[tables.documents] += [asdict(row) | account for row in history.documents]
         rows[tables.overrides] += [asdict(row) | account for row in history.overrides]
         for override in history.overrides:
             rows[tables.override_reviewers] += [
@@ -361,7 +397,7 @@ async def main(url: str, cases: int, actions: int) -> None:
         people = await make_people(database, account.id)
         started = time.perf_counter()
         await fill(database, account.id, people, share, actions * share // cases)
-        print(f"{account.id}: {share} cases in {time.perf_counter() - started:.0f} s")  # noqa: T201  # a command line
+        print(f"{account.id}: {share} cases in {time.perf_counter() - started:.0f} s")  # a command line
     await analyze(database)
     await database.close()
 

@@ -1,0 +1,81 @@
+"""The command line of `scripts/bench`."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from scripts.benchmarks.alone import observability, sizes, soak
+from scripts.benchmarks.compare import Say, Wanted, decisions_needed, run
+from scripts.benchmarks.data import Size
+from scripts.benchmarks.measuring import Plan
+from scripts.benchmarks.operations import OPERATIONS
+from scripts.benchmarks.report import Report
+
+FULL = Plan(rounds=7, seconds=2.0, warmup_s=1.0, limit=400)
+QUICK = Plan(rounds=2, seconds=0.3, warmup_s=0.1, limit=60)
+
+
+def main() -> None:
+    given = _parser().parse_args()
+    say = _progress()
+    for engine in given.engine or ["sqlite", "postgresql"]:
+        report = _measure(given, _wanted(given, engine), say)
+        say("")
+        print(json.dumps(report.as_json()) if given.json else report.as_text(), flush=True)
+
+
+def _measure(given: argparse.Namespace, wanted: Wanted, say: Say) -> Report:
+    if given.size:
+        return sizes(wanted, say)
+    if given.soak:
+        return soak(wanted, given.soak, say)
+    if given.observability:
+        return observability(wanted, say)
+    return run(wanted, say)
+
+
+def _wanted(given: argparse.Namespace, engine: str) -> Wanted:
+    plan = QUICK if given.quick else FULL
+    plan = replace(plan, rounds=given.rounds or plan.rounds, seconds=given.seconds or plan.seconds)
+    operations = frozenset(given.operation or [operation.key for operation in OPERATIONS])
+    concurrencies = given.concurrency or [1, 32]
+    decided = decisions_needed(operations, concurrencies, plan)
+    size = Size(600, 3_000, 100, decided) if given.quick else Size(2_000, 10_000, 1_000, decided)
+    return Wanted(engine, operations, concurrencies, plan, size)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("--engine", action="append", choices=["sqlite", "postgresql"], help="by default both, in turn")
+    keys = [operation.key for operation in OPERATIONS]
+    parser.add_argument("--operation", action="append", choices=keys, help="by default all")
+    parser.add_argument("--concurrency", action="append", type=int, help="connections; by default 1, and then 32")
+    parser.add_argument("--rounds", type=int, help=f"turns of each server, of which the median counts; {FULL.rounds}")
+    parser.add_argument("--seconds", type=float, help=f"how long a turn is; {FULL.seconds:g}")
+    parser.add_argument("--quick", action="store_true", help="few short rounds: to see that it works, not how fast")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--size", action="store_true", help="large and small archives and pages instead")
+    only.add_argument("--soak", type=int, help="the gateway's memory over so many requests instead")
+    only.add_argument("--observability", action="store_true", help="what being observed costs instead")
+    parser.add_argument("--json", action="store_true", help="print JSON, a line for each engine")
+    return parser
+
+
+def _progress() -> Callable[[str], None]:
+    """Return what shows what is going on: on one line of a terminal, else not at all."""
+    start = time.monotonic()
+
+    def say(words: str) -> None:
+        if sys.stderr.isatty():
+            line = f"{time.monotonic() - start:4.0f} s  {words}" if words else ""
+            sys.stderr.write(f"\r\x1b[K{line}")
+            sys.stderr.flush()
+
+    return say
+
+
+if __name__ == "__main__":
+    main()

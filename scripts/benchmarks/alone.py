@@ -1,0 +1,146 @@
+"""What the gateway is measured for beside itself: larger archives and pages, many requests, and being observed.
+
+Ratios are to the first line of each comparison.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scripts.benchmarks import calls as making
+from scripts.benchmarks import driver
+from scripts.benchmarks.compare import Say, Wanted, database
+from scripts.benchmarks.data import Data, Size, make_data
+from scripts.benchmarks.driver import Load, Shot, shoot
+from scripts.benchmarks.measuring import Figures, Supply, UnderLoad, compare
+from scripts.benchmarks.operations import OPERATIONS, Operation
+from scripts.benchmarks.report import Line, Report
+from scripts.benchmarks.servers import Server, gateway, yardstick
+from tests.postgresql import create_database
+
+Q1, Q2, M1, _ = OPERATIONS
+SMALL, LARGE = Size(2_000, 10_000, 100, 100), Size(200_000, 1_000_000, 100, 100)
+PAGES = (10, 25, 50, 100)
+SAMPLES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A database on a server of its own, and where files go."""
+
+    wanted: Wanted
+    folder: Path
+    url: str
+    admin_url: str | None
+
+    def another(self, name: str) -> str:
+        """Return the URL of another empty database beside it."""
+        if self.admin_url is not None:
+            return create_database(self.admin_url, name)
+        return f"sqlite:///{self.folder / name}.sqlite"
+
+
+@contextmanager
+def _bench(wanted: Wanted) -> Iterator[Bench]:
+    with tempfile.TemporaryDirectory(prefix="casegate-bench-") as name:
+        folder = Path(name)
+        with database(wanted.engine, folder) as (url, admin_url):
+            yield Bench(wanted, folder, url, admin_url)
+
+
+def _reading(server: Server, operation: Operation, data: Data, size: int | None = None) -> list[Shot]:
+    calls = making.pages(data, server, size) if size else making.calls_of(operation, data, server)
+    return making.shots_of(server, operation, data, calls, making.reference_of(server, operation, data, calls))
+
+
+def _lines(wanted: Wanted, operation: Operation, contestants: Sequence[UnderLoad], say: Say) -> Iterator[Line]:
+    for connections in wanted.concurrencies:
+        found = compare(contestants, connections, wanted.plan, lambda words: say(f"{operation.key}: {words}"))
+        first = next(iter(found.values())).rate
+        for name, one in found.items():
+            yield Line(operation.key, operation.words, connections, name, one, one.rate / first, None)
+
+
+def sizes(wanted: Wanted, say: Say, large: Size = LARGE) -> Report:
+    """Compare reads in a small and in a *large* archive, and the worklist by the size of its page."""
+    lines: list[Line] = []
+    with _bench(wanted) as bench, ExitStack() as stack, driver.process() as loader:
+        say("making the small archive")
+        found = [asyncio.run(make_data(bench.url, SMALL))]
+        say("making the large archive")
+        found.append(asyncio.run(make_data(bench.another("large"), large)))
+        servers = [stack.enter_context(gateway(bench.folder, data.url)) for data in found]
+        names = [f"{size.actions} rows" for size in (SMALL, large)]
+        for operation in (Q1, Q2):
+            contestants = [
+                UnderLoad(server, Supply(_reading(server, operation, data), False), loader, name)
+                for server, data, name in zip(servers, found, names, strict=True)
+            ]
+            lines += _lines(wanted, operation, contestants, say)
+        by_page = [
+            UnderLoad(servers[0], Supply(_reading(servers[0], Q2, found[0], size), False), loader, f"{size} cases")
+            for size in PAGES
+        ]
+        paged = list(_lines(wanted, replace(Q2, words="worklist by the size of its page"), by_page, say))
+        peak = {name: server.peak_mib() for name, server in zip(names, servers, strict=True)}
+    return Report(wanted.engine, lines + paged, peak, [_per_case(line.figures, line.server) for line in paged])
+
+
+def _per_case(figures: Figures, name: str) -> str:
+    return f"a page of {name}: {figures.p50 / int(name.split()[0]):.3f} ms a case"
+
+
+def soak(wanted: Wanted, requests: int, say: Say) -> Report:
+    """Tell the gateway's memory while it answers so many requests: cases, worklists and comments in turn."""
+    with _bench(wanted) as bench, driver.process() as loader:
+        say("making the data")
+        data = asyncio.run(make_data(bench.url, replace(SMALL, commented=1_000)))
+        with gateway(bench.folder, bench.url) as server:
+            one, pages = _reading(server, Q1, data), _reading(server, Q2, data)
+            comments = making.shots_of(server, M1, data, making.calls_of(M1, data, server), {})
+            mixed = [shot for part in zip(one, comments, strict=False) for shot in part]
+            shots = [shot for at in range(0, len(mixed), 20) for shot in (*mixed[at : at + 20], pages[0])]
+            notes = [f"before: {server.present_mib():.0f} MiB"]
+            notes += list(_samples(server, shots, requests, wanted.concurrencies[-1], loader, say))
+            return Report(wanted.engine, [], {server.name: server.peak_mib()}, notes)
+
+
+def _samples(
+    server: Server, shots: Sequence[Shot], requests: int, connections: int, loader: ProcessPoolExecutor, say: Say
+) -> Iterator[str]:
+    share = max(1, requests // SAMPLES)
+    for number in range(1, SAMPLES + 1):
+        say(f"{number * share} of {requests} requests")
+        load = Load(server.port, shots, connections, seconds=3600, limit=share)
+        loader.submit(shoot, load).result()
+        yield f"after {number * share} requests: {server.present_mib():.0f} MiB"
+
+
+def observability(wanted: Wanted, say: Say) -> Report:
+    """Compare a gateway that tells nothing with one that counts and logs, and one that is traced as well."""
+    with _bench(wanted) as bench, ExitStack() as stack, driver.process() as loader:
+        say("making the data")
+        data = asyncio.run(make_data(bench.url, replace(SMALL, commented=1_000)))
+        sink = stack.enter_context(yardstick(bench.folder, bench.url, "sink"))
+        traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{sink.port}", "OTEL_TRACES_SAMPLER_ARG": "0.05"}
+        traced["OTEL_TRACES_SAMPLER"] = "parentbased_traceidratio"
+        quiet = {"metrics": "false", "log_level": "error"}
+        servers = {
+            "silent": stack.enter_context(gateway(bench.folder, bench.url, settings=quiet)),
+            "as usual": stack.enter_context(gateway(bench.folder, bench.url)),
+            "traced, 5 %": stack.enter_context(
+                gateway(bench.folder, bench.url, settings={"tracing": "true"}, environment=traced)
+            ),
+        }
+        lines: list[Line] = []
+        for operation in (Q1, Q2, M1):
+            contestants = [
+                UnderLoad(server, Supply(_reading(server, operation, data), False), loader, name)
+                for name, server in servers.items()
+            ]
+            lines += _lines(wanted, operation, contestants, say)
+        return Report(wanted.engine, lines, {name: one.peak_mib() for name, one in servers.items()}, [])

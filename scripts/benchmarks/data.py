@@ -1,0 +1,119 @@
+"""The data that is measured on: three accounts, one to read, one to comment in, one whose overrides are decided.
+
+What is read never changes, so that answers can be compared to the byte, and each decision finds an override of its own.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+
+from app import admin
+from app.db import models as tables
+from app.db.engine import Database, open_database
+from app.db.migrate import migrate
+from app.domain.model import ActionType, Role, Scope
+from scripts.benchmarks.generate import History, People, analyze, fill, make_people, opening, write
+
+DOCUMENTED = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many cases and actions there are to read, cases to comment on, and overrides to decide."""
+
+    cases: int
+    actions: int
+    commented: int
+    decided: int
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """An account and the token of somebody who may do everything there."""
+
+    account_id: UUID
+    user_id: UUID
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What was made; the cases to read are (id, number), newest first, and decisions are (case, override)."""
+
+    url: str
+    reading: Desk
+    commenting: Desk
+    deciding: Desk
+    cases: tuple[tuple[UUID, int], ...]
+    commented: tuple[UUID, ...]
+    decided: tuple[tuple[UUID, UUID], ...]
+
+
+async def make_data(url: str, size: Size) -> Data:
+    """Migrate the empty database at *url*, and fill it."""
+    database = open_database(url)
+    try:
+        await migrate(database)
+        reading, people = await _desk(database, "Reading")
+        await fill(database, reading.account_id, people, size.cases, size.actions)
+        commenting, people = await _desk(database, "Commenting")
+        open_cases = _open(commenting.account_id, people, size.commented)
+        await write(database, commenting.account_id, open_cases)
+        deciding, people = await _desk(database, "Deciding")
+        await write(database, deciding.account_id, _pending(deciding.account_id, people, size.decided))
+        await analyze(database)
+        return await _found(database, url, reading, commenting, deciding)
+    finally:
+        await database.close()
+
+
+async def _desk(database: Database, name: str) -> tuple[Desk, People]:
+    account = await admin.create_account(database, name)
+    people = await make_people(database, account.id)
+    roles = (Role.CONTRIBUTOR, Role.REVIEWER)
+    user = await admin.create_user(
+        database, account.id, email=f"bench@{account.id}.example", name="Bea Bench", roles=roles
+    )
+    token = await admin.create_token(database, user.id, list(Scope))
+    return Desk(account.id, user.id, token.secret), People(people.ids, DOCUMENTED)
+
+
+def _open(account_id: UUID, people: People, cases: int) -> Iterator[History]:
+    """Yield cases with a few comments, on which anybody may comment."""
+    dice = random.Random(2)
+    for number in range(1, cases + 1):
+        history = opening(account_id, people, number, dice)
+        for _ in range(dice.randint(1, 4)):
+            history.act(dice, people, ActionType.COMMENT)
+        yield history
+
+
+def _pending(account_id: UUID, people: People, cases: int) -> Iterator[History]:
+    """Yield cases with an override that waits for a decision."""
+    dice = random.Random(3)
+    for number in range(1, cases + 1):
+        history = opening(account_id, people, number, dice)
+        history.act(dice, people, ActionType.REQUEST_OVERRIDE)
+        yield history
+
+
+async def _found(database: Database, url: str, reading: Desk, commenting: Desk, deciding: Desk) -> Data:
+    case, override = tables.cases.c, tables.overrides.c
+    newest = select(case.id, case.number).order_by(case.number.desc()).limit(20_000)
+    pending = select(override.case_id, override.id).where(override.account_id == deciding.account_id)
+    async with database.read() as connection:
+        read = (await connection.execute(newest.where(case.account_id == reading.account_id))).all()
+        commented = (await connection.execute(newest.where(case.account_id == commenting.account_id))).all()
+        decided = (await connection.execute(pending.order_by(override.id))).all()
+    return Data(
+        url=url,
+        reading=reading,
+        commenting=commenting,
+        deciding=deciding,
+        cases=tuple((row[0], row[1]) for row in read),
+        commented=tuple(row[0] for row in commented),
+        decided=tuple((row[0], row[1]) for row in decided),
+    )

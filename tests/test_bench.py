@@ -1,0 +1,139 @@
+"""The benchmark as it is run: it measures what it says, and only servers that answer alike and rightly."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.benchmarks.driver import Load, Shot, WrongAnswer, shoot
+from scripts.benchmarks.measuring import Round, figures, percentile
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def bench(*arguments: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "scripts.benchmarks", "--quick", "--json", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def assert_whole(report: dict[str, Any], bare: str) -> None:
+    found = {(line["operation"], line["server"]): line for line in report["lines"]}
+    servers = ("casegate", "handwritten", "naive")
+    expected = {(operation, server) for operation in ("Q1", "Q2", "M1", "M2") for server in servers}
+    assert set(found) == expected | {("M1", bare)}
+    assert all(line["figures"]["answers"] > 0 for line in found.values())
+    assert all(found[operation, "handwritten"]["ratio"] == 1 for operation in ("Q1", "Q2", "M1", "M2"))
+    assert {server for server, peak in report["peak_mib"].items() if peak > 10} == set(servers)
+    assert report["notes"][-1].endswith(": no bad")
+
+
+def statements(report: dict[str, Any]) -> dict[str, float]:
+    lines = [line for line in report["lines"] if line["server"] == "handwritten"]
+    return {line["operation"]: line["statements"] for line in lines}
+
+
+@pytest.mark.soak
+def test_quick_run_compares_all_operations_on_sqlite_and_leaves_a_log_that_verifies() -> None:
+    report = bench("--engine", "sqlite", "--concurrency", "2", "--rounds", "1")
+
+    assert_whole(report, "sqlite3")
+    # Token and case; token, actions, documents and reviewers; begin, token, lock, the rows one by one, and commit.
+    assert statements(report) == {"Q1": 2, "Q2": 4, "M1": 7, "M2": 8}
+
+
+@pytest.mark.soak
+def test_quick_run_compares_all_operations_on_postgresql_and_leaves_a_log_that_verifies() -> None:
+    report = bench("--engine", "postgresql", "--concurrency", "2", "--rounds", "1")
+
+    assert_whole(report, "pgbench")
+    # As above, but that all rows are written by one statement.
+    assert statements(report) == {"Q1": 2, "Q2": 4, "M1": 5, "M2": 5}
+
+
+@pytest.mark.soak
+def test_soak_tells_memory_all_along() -> None:
+    report = bench("--engine", "sqlite", "--soak", "100")
+
+    assert len(report["notes"]) == 11
+    assert report["notes"][-1].startswith("after 100 requests: ")
+
+
+@pytest.fixture
+def answering() -> Any:
+    """A function that starts a server which answers each request with the next of these, and returns its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve(answers: list[bytes]) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            for answer in answers:
+                if not connection.recv(4096):
+                    return
+                for part in (answer[:20], answer[20:]):
+                    connection.sendall(part)
+
+    def start(*answers: bytes) -> int:
+        threading.Thread(target=serve, args=(list(answers),), daemon=True).start()
+        port: int = listener.getsockname()[1]
+        return port
+
+    yield start
+    listener.close()
+
+
+def http(status: str, body: bytes) -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+SHOT = Shot(b"GET / HTTP/1.1\r\n\r\n", b'{"data":1}', exact=True)
+
+
+def test_driver_takes_right_answers_whatever_their_parts(answering: Any) -> None:
+    port = answering(http("200 OK", SHOT.expected), http("200 OK", SHOT.expected))
+
+    taken = shoot(Load(port, [SHOT, SHOT], 1, 10, once=True))
+
+    assert len(taken.latencies) == 2
+    assert 0 < max(taken.latencies) <= taken.elapsed
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [http("200 OK", b'{"data":2}'), http("503 Service Unavailable", SHOT.expected), b""],
+    ids=["another body", "another status", "none"],
+)
+def test_driver_refuses_to_measure_wrong_answers(answering: Any, answer: bytes) -> None:
+    port = answering(answer)
+
+    with pytest.raises(WrongAnswer):
+        shoot(Load(port, [SHOT], 1, 10, once=True))
+
+
+def test_driver_refuses_an_answer_that_has_a_code_beside_what_is_expected(answering: Any) -> None:
+    refused = b'{"data":{"errors":[{"code":"CASE_CLOSED"}],"id":"x"}}'
+    port = answering(http("200 OK", refused))
+
+    with pytest.raises(WrongAnswer):
+        shoot(Load(port, [Shot(SHOT.request, b'"id":"x"', exact=False)], 1, 10, once=True))
+
+
+def test_figures_are_the_medians_of_rounds() -> None:
+    rounds = [Round(100, [0.001, 0.002, 0.003], 0.004), Round(1, [9.0], 9.0), Round(200, [0.001], 0.002)]
+
+    found = figures(rounds)
+
+    assert (found.rate, found.p50, found.cpu, found.answers) == (100, 2.0, 4.0, 5)
+
+
+def test_percentile_is_one_of_the_values() -> None:
+    values = [float(value) for value in range(100, 0, -1)]
+
+    assert (percentile(values, 0.5), percentile(values, 0.99), percentile([7.0], 0.99)) == (50.0, 99.0, 7.0)
