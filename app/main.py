@@ -72,7 +72,7 @@ def _share_arenas() -> None:
 def create_app(settings: Settings) -> Starlette:
     """Return the app for *settings*. The database is opened here and closed at the end of the lifespan."""
     logs.configure(settings.log_level)
-    database = open_database(settings.url, pool_size=settings.database_pool, patience=parts.patience(settings))
+    database = open_database(settings.url, pool_size=settings.database_pool, patience=settings.patience)
     if settings.tracing:
         tracing.start(database)
     token_use = TokenUse()

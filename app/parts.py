@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from app.api.view import Terms
-from app.db.engine import Database, Patience
+from app.db.engine import Database
 from app.identity.keys import KeySet
 from app.identity.provider import Provider
 from app.identity.provider import Terms as ProviderTerms
@@ -19,16 +19,6 @@ def rates(settings: Settings) -> Rates:
         seconds=settings.rate_window,
         failures=settings.failed_auth_limit,
         redis_url=settings.redis_url,
-    )
-
-
-def patience(settings: Settings) -> Patience:
-    """Return how long the database is waited for."""
-    return Patience(
-        pool=settings.database_pool_timeout,
-        lock=settings.database_lock_timeout,
-        statement=settings.database_statement_timeout,
-        idle=settings.database_idle_timeout,
     )
 
 

@@ -15,7 +15,7 @@ from pydantic_settings import SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
 
 from app.api.limits import NAMES, Limits
-from app.db.engine import database_url
+from app.db.engine import Patience, database_url
 from app.documents.store import check_url
 from app.door_settings import DoorSettings
 from app.pages import DemoPerson
@@ -131,6 +131,16 @@ class Settings(DoorSettings):
         """The limits of documents."""
         values = {name: getattr(self, f"max_{name}") for name in NAMES}
         return Limits(**values, warn_only=frozenset(self.warn_only))
+
+    @property
+    def patience(self) -> Patience:
+        """How long the database is waited for."""
+        return Patience(
+            pool=self.database_pool_timeout,
+            lock=self.database_lock_timeout,
+            statement=self.database_statement_timeout,
+            idle=self.database_idle_timeout,
+        )
 
     @property
     def url(self) -> str:
