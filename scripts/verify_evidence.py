@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Verify one case's evidence, as `casegate log export` writes it, offline and without Casegate.
 
-It needs Python 3.11 and, to check the anchor's signature, the package `cryptography`. It exits with 0 where all is
-whole, 1 where a row or the anchor is bad, 2 where the file can't be read, and 3 where the log agrees with itself, but
-the anchor does not hold all that is older than it is.
+It needs Python 3.11 and the package `cryptography`. It exits with 0 where all is whole, 1 where a row or the anchor is
+bad, 2 where the file can't be read, 3 where the log agrees with itself, but the anchor lacks rows older than it is.
 """
 
 import argparse
@@ -11,6 +10,7 @@ import hashlib
 import json
 import sys
 from datetime import datetime, timedelta
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -22,15 +22,15 @@ class Bad(Exception):
     """A bad row, its kind, and why it is bad; row 0 stands for the anchor."""
 
 
-def canonical(document):  # RFC 8785, of objects, arrays, strings, integers and null
+def canonical(document: Any) -> bytes:  # RFC 8785, of objects, arrays, strings, integers and null
     return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
-def sha256(data):
+def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def check_rows(evidence):
+def check_rows(evidence: Any) -> None:
     """Go through the rows, each of which names the hash of the one before it."""
     previous, status = "0" * 64, None
     for seq, row in enumerate(evidence["rows"], 1):
@@ -45,7 +45,7 @@ def check_rows(evidence):
         previous, status = row["hash"], entry["status_after"]
 
 
-def check_head(evidence):
+def check_head(evidence: Any) -> None:
     """See that the case says of its log what the log says."""
     rows, head = evidence["rows"], evidence["head"]
     if head["seq"] > len(rows):
@@ -57,14 +57,14 @@ def check_head(evidence):
         raise Bad(len(rows), "content", "the documents are not those that the log says")
 
 
-def check_anchored(seq, hashed, rows):
+def check_anchored(seq: int, hashed: str, rows: Any) -> None:
     if seq > len(rows):
         raise Bad(len(rows) + 1, "truncated", f"row {seq} was there once")
     if rows[seq - 1]["hash"] != hashed:
         raise Bad(seq, "rewritten", "it was another one once")
 
 
-def check_signature(anchor, key):
+def check_signature(anchor: Any, key: str) -> None:
     checkpoint = anchor["checkpoint"]
     if checkpoint["format"] != 1 or checkpoint["key"] != key:
         raise Bad(0, "anchor", f"it is signed by another key, {checkpoint['key']}")
@@ -75,7 +75,7 @@ def check_signature(anchor, key):
         raise Bad(0, "anchor", "its signature is not right") from None
 
 
-def check_leaf(evidence, leaf, checkpoint):
+def check_leaf(evidence: Any, leaf: Any, checkpoint: Any) -> None:
     """See that the leaf is in the checkpoint's Merkle tree: RFC 6962, section 2.1; RFC 9162, section 2.1.3.2."""
     said = [evidence["accountId"], evidence["caseId"], leaf["seq"], leaf["hash"]]
     hashed, place, last = sha256(b"\x00" + canonical(said)), leaf["index"], checkpoint["size"] - 1
@@ -93,7 +93,7 @@ def check_leaf(evidence, leaf, checkpoint):
         raise Bad(0, "anchor", f"the path of row {leaf['seq']} does not lead to its root")
 
 
-def unproven(evidence):
+def unproven(evidence: Any) -> tuple[int, str]:
     """Return how many rows the anchor ought to hold and does not, and what to say of it."""
     anchor, rows = evidence["anchor"], evidence["rows"]
     if anchor is None:
@@ -105,7 +105,7 @@ def unproven(evidence):
     return len(due), said + (f"; {len(due)} are older than it and not in it" if due else "")
 
 
-def check(evidence, key, receipts):
+def check(evidence: Any, key: str, receipts: list[tuple[int, str]]) -> None:
     """Raise the earliest of what is bad in the chain, by the anchor, and by receipts."""
     anchor, rows, found = evidence["anchor"], evidence["rows"], []
     if anchor is not None:
@@ -113,7 +113,7 @@ def check(evidence, key, receipts):
         for leaf in anchor["leaves"]:
             check_leaf(evidence, leaf, anchor["checkpoint"])
             receipts = [*receipts, (leaf["seq"], leaf["hash"])]
-    checks = [(check_rows, evidence), (check_head, evidence), *((check_anchored, *known, rows) for known in receipts)]
+    checks: Any = [(check_rows, evidence), (check_head, evidence), *((check_anchored, *it, rows) for it in receipts)]
     for checked, *arguments in checks:
         try:
             checked(*arguments)
@@ -123,7 +123,7 @@ def check(evidence, key, receipts):
         raise min(found, key=lambda bad: bad.args[0])
 
 
-def main():
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", help="the evidence")
     parser.add_argument("--key", required=True, help="the public key that you trust: 64 hexadecimal digits")

@@ -35,8 +35,13 @@ class ActionPermission(FieldExtension):
         self.payload = field.type
 
     async def resolve_async(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Any:
-        """Do it once: when its operation is executed again, for what is selected of it, the first end is the end."""
+        """Do it once: when its operation is executed again, for what is selected of it, the first end is the end.
+
+        A dry run is done again: what it would show is undone.
+        """
         ended, name = info.context.ended, info.path.key
+        if kwargs["input"].dry_run:
+            return await self._resolve(next_, source, info, **kwargs)
         if name not in ended:
             try:
                 ended[name] = await self._resolve(next_, source, info, **kwargs)

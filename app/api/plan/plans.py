@@ -105,7 +105,7 @@ class Plans:
             if unavailable_of(fault, run.context.request_id) is not None:
                 raise  # graphql-core would wait for it once more
             metrics.plans.labels("declined").inc()
-            run.context.renew_loaders()
+            await run.context.settle()
             return None
         metrics.plans.labels("followed").inc()
         run.context.ended.clear()
