@@ -13,7 +13,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import delete, select, text, update
 
 from app.anchors import writing
-from app.anchors.checkpoint import NOTHING, Anchor, AnchorError, AnchorTaken, Checkpoint, Leaf, public_key
+from app.anchors.checkpoint import (
+    NOTHING,
+    Anchor,
+    AnchorError,
+    AnchorsUnusable,
+    AnchorTaken,
+    Checkpoint,
+    Leaf,
+    public_key,
+)
 from app.anchors.keys import read_key, read_or_make_key
 from app.anchors.places import Place, open_place
 from app.anchors.writing import Anchorer
@@ -170,6 +179,35 @@ async def test_a_bucket_takes_no_anchor_twice(s3: str, database: Database, world
 
     with pytest.raises(AnchorTaken, match="somebody else wrote anchor 1"):
         await place.append(anchor)
+
+
+async def test_a_bucket_that_is_not_there_is_told_in_a_line(
+    s3: str, database: Database, world: World, tmp_path: Path
+) -> None:
+    await world.open_case()
+    nowhere = open_place(f"s3://nowhere/{uuid4()}", tmp_path)
+
+    with pytest.raises(AnchorsUnusable, match="the anchors' bucket is not there"):
+        await Anchorer(database, nowhere, tmp_path / "anchors.key").anchor()
+
+
+async def test_whoever_is_cancelled_has_written_before_others_may(
+    anchorer: Anchorer, world: World, tmp_path: Path
+) -> None:
+    await world.open_case()
+    await anchorer.anchor()
+    (anchor,) = await all_in(anchorer.place)
+    place = open_place("", tmp_path / "another")
+    (tmp_path / "another").mkdir()
+    (tmp_path / "another/anchors.jsonl").touch()
+    appending = asyncio.create_task(place.append(anchor))
+    await asyncio.sleep(0)
+
+    appending.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await appending
+    assert await place.last() == anchor
 
 
 async def test_several_who_anchor_in_a_bucket_at_once_write_one_chain(
@@ -378,6 +416,21 @@ async def test_a_server_anchors_by_itself_while_there_is_something_new(
         await asyncio.sleep(0.2)
 
     assert [anchor.checkpoint.size for anchor in await all_in(place)] == [1, 2]
+
+
+async def test_a_place_that_can_t_be_used_is_no_sign_of_tampering(
+    fresh_url: str, world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await world.open_case()
+    (tmp_path / "folder").mkdir()
+
+    async with Api.opened(fresh_url, data_dir=tmp_path, anchors_every=0.02, anchors_url=(tmp_path / "folder").as_uri()):
+        await asyncio.sleep(0.3)
+
+    told = capsys.readouterr().err
+    assert "can't be written: Is a directory" in told
+    assert "anchoring_failed" in told
+    assert "anchoring_refused" not in told
 
 
 async def test_a_server_says_that_it_cannot_anchor_and_serves_on(

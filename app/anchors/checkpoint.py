@@ -26,6 +26,10 @@ class AnchorError(Exception):
     """Anchoring or checking anchors can't go on; the message says why, for the operator."""
 
 
+class AnchorsUnusable(AnchorError):
+    """Where the anchors are kept can't be read or written now, which says nothing of the logs."""
+
+
 class AnchorTaken(AnchorError):
     """Somebody else wrote an anchor of this number."""
 

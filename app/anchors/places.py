@@ -8,16 +8,16 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import AlreadyExistsError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import ObjectStore, S3Store
 
-from app.anchors.checkpoint import Anchor, AnchorError, AnchorTaken
+from app.anchors.checkpoint import Anchor, AnchorError, AnchorsUnusable, AnchorTaken
 from app.written import sync_folder
 
 PIECE = 1 << 16
@@ -76,13 +76,19 @@ class AnchorFile:
         return await asyncio.to_thread(self._last)
 
     async def append(self, anchor: Anchor) -> None:
-        await asyncio.to_thread(self._append, anchor.line())
+        # Whoever is cancelled lets go of the lock, and must not while the line is still being written.
+        writing = asyncio.create_task(asyncio.to_thread(self._append, anchor.line()))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await writing
+            raise
 
     async def anchors(self) -> AsyncIterator[Anchor]:
         try:
             file = await asyncio.to_thread(self.path.open, "rb")
         except OSError as error:
-            raise AnchorError(f"the anchors {self.path} can't be read: {error.strerror}") from None
+            raise AnchorsUnusable(f"the anchors {self.path} can't be read: {error.strerror}") from None
         with file:
             while line := await asyncio.to_thread(file.readline):
                 anchor = Anchor.parsed(line)
@@ -97,7 +103,7 @@ class AnchorFile:
             if is_new:
                 sync_folder(self.path.parent)
         except OSError as error:
-            raise AnchorError(f"the anchors {self.path} can't be written: {error.strerror}") from None
+            raise AnchorsUnusable(f"the anchors {self.path} can't be written: {error.strerror}") from None
         return file
 
     def _append(self, line: bytes) -> None:
@@ -109,7 +115,7 @@ class AnchorFile:
                 file.write((b"" if whole else b"\n") + line + b"\n")
                 os.fsync(file.fileno())
         except OSError as error:
-            raise AnchorError(f"the anchors {self.path} can't be written: {error.strerror}") from None
+            raise AnchorsUnusable(f"the anchors {self.path} can't be written: {error.strerror}") from None
 
     def _last(self) -> Anchor | None:
         if not self.path.exists():
@@ -167,10 +173,13 @@ class Bucket:
 
     async def append(self, anchor: Anchor) -> None:
         number = anchor.checkpoint.number
-        try:
-            await obstore.put_async(self._objects, _key(number), anchor.line(), mode="create")
-        except AlreadyExistsError:
-            raise AnchorTaken(f"somebody else wrote anchor {number} meanwhile") from None
+        with _reached():
+            try:
+                await obstore.put_async(self._objects, _key(number), anchor.line(), mode="create")
+            except AlreadyExistsError:
+                raise AnchorTaken(f"somebody else wrote anchor {number} meanwhile") from None
+            except FileNotFoundError:
+                raise AnchorsUnusable("the anchors' bucket is not there") from None
 
     async def anchors(self) -> AsyncIterator[Anchor]:
         last = await self.last()
@@ -178,18 +187,29 @@ class Bucket:
             yield await self._read(number)
 
     async def _has(self, number: int) -> bool:
-        try:
-            await obstore.head_async(self._objects, _key(number))
-        except FileNotFoundError:
-            return False
+        with _reached():
+            try:
+                await obstore.head_async(self._objects, _key(number))
+            except FileNotFoundError:
+                return False
         return True
 
     async def _read(self, number: int) -> Anchor:
-        found = await obstore.get_async(self._objects, _key(number))
-        anchor = Anchor.parsed(bytes(await found.bytes_async()))
+        with _reached():
+            found = await obstore.get_async(self._objects, _key(number))
+            anchor = Anchor.parsed(bytes(await found.bytes_async()))
         if anchor is None:
             raise AnchorError(f"{_key(number)} in the bucket is no anchor")
         return anchor
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Tell in a line what keeps the bucket from answering. Raises: AnchorsUnusable."""
+    try:
+        yield
+    except BaseError as error:
+        raise AnchorsUnusable(f"the anchors' bucket does not answer: {type(error).__name__}") from error
 
 
 def _key(number: int) -> str:

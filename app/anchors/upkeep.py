@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from app.anchors.checkpoint import AnchorError
+from app.anchors.checkpoint import AnchorError, AnchorsUnusable
 from app.anchors.writing import Anchorer
 
 log = structlog.get_logger()
@@ -16,6 +16,8 @@ async def keep_anchoring(anchorer: Anchorer, every_s: float) -> None:
         await asyncio.sleep(every_s)
         try:
             written = await anchorer.anchor()
+        except AnchorsUnusable as error:
+            log.warning("anchoring_failed", reason=str(error))
         except AnchorError as error:
             log.error("anchoring_refused", reason=str(error))
         except Exception as error:  # the database or the bucket may be away for a while
