@@ -24,8 +24,8 @@ def outline(statement: str) -> str:
 
 def _note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
     sent = _sent.get()
-    # BEGIN is no round trip on SQLite, and PostgreSQL's driver sends it unseen.
-    if sent is not None and not statement.startswith("BEGIN"):
+    # BEGIN and ROLLBACK are no round trips on SQLite, and PostgreSQL's driver sends them unseen.
+    if sent is not None and not statement.startswith(("BEGIN", "ROLLBACK")):
         sent.append(statement)
 
 
