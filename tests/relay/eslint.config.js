@@ -16,6 +16,7 @@ const withoutId = {
     'Label',
     'PageInfo',
     'RateLimit',
+    'Receipt',
     'SearchMatch',
     'TextPiece',
     'Viewer',
