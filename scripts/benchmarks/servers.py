@@ -69,6 +69,7 @@ PRODUCTION = {
     "metrics": "true",
     "rate_limit": "100000000",
     "deadline": "120",
+    "database_pool_timeout": "60",
     "log_level": "info",
 }
 
