@@ -168,8 +168,9 @@ async def test_a_creator_who_has_lost_the_role_can_still_cancel(world: World, ap
 # Shrinking would play hundreds of requests again and again.
 @settings(
     max_examples=2,
+    derandomize=True,  # so that each action is met, which chance alone doesn't promise
     deadline=None,
-    phases=[Phase.reuse, Phase.generate],
+    phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(seed=st.integers(0, 2**32))
