@@ -161,7 +161,7 @@ class _Compiler:
     ) -> Resolver:
         resolver = _Resolver(self._operation, self._definitions, type_, field, definition, nodes)
         batch = definition.metadata.get("batch")
-        return partial(resolver.each) if batch is None else partial(resolver.all, batch)
+        return resolver.each if batch is None else partial(resolver.all, batch)
 
     # --- Types -------------------------------------------------------------------------------------------------------
 
@@ -229,10 +229,6 @@ def _type_of(names: Mapping[type[Any], str], value: Any) -> str:
 # --- Resolvers -------------------------------------------------------------------------------------------------------
 
 
-class _Nodes(list[FieldNode]):
-    """The nodes of a field, the same at each execution."""
-
-
 class _Resolver:
     """Calls a field's code for all objects, with what graphql-core would call it with."""
 
@@ -250,7 +246,7 @@ class _Resolver:
         self._type = type_
         self._field = field
         self._definition = definition
-        self._nodes = _Nodes(nodes)
+        self._nodes = nodes
         node = nodes[0]
         self._path = Path(None, node.alias.value if node.alias else node.name.value, type_.name)
 
