@@ -38,13 +38,14 @@ from app.settings import Settings, load_settings
 
 HOUSEKEEPING_S = 60
 M_ARENA_MAX = -8  # malloc.h
+M_MMAP_THRESHOLD = -3
 
 log = structlog.get_logger()
 
 
 def application() -> Starlette:
     """Return the app as the environment describes it: what a worker process imports."""
-    _share_arenas()
+    _bound_allocation()
     app = create_app(load_settings())
     _spare_what_stays()
     return app
@@ -60,13 +61,16 @@ def _spare_what_stays() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
-def _share_arenas() -> None:
-    """Let all threads allocate from two arenas, where the C library is glibc.
+def _bound_allocation() -> None:
+    """Let all threads allocate from two arenas, and give back what was large, where the C library is glibc.
 
-    By default each thread may get one of its own, and the threads that copy documents would each keep a few MiB there.
+    By default each thread may get an arena of its own, and the size from which memory goes back rises with what was
+    freed: the buffers of documents that arrive at once would each stay.
     """
     with suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 2)
+        library = ctypes.CDLL("libc.so.6")
+        library.mallopt(M_ARENA_MAX, 2)
+        library.mallopt(M_MMAP_THRESHOLD, 131_072)
 
 
 def create_app(settings: Settings) -> Starlette:

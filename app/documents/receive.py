@@ -49,6 +49,10 @@ class Arrival:
         self.size += len(data)
         if self.size > SIZE_MAX:
             raise DocumentTooLarge(max=SIZE_MAX)
+        if not self._waiting and len(data) >= PIECE:
+            # What is large enough is not copied: twenty files that arrive at once would be copied at once.
+            await asyncio.to_thread(self._append, data)
+            return
         self._waiting += data
         if len(self._waiting) >= PIECE:
             await asyncio.to_thread(self._flush)
@@ -79,11 +83,14 @@ class Arrival:
         return Received(self.path, document)
 
     def _flush(self) -> None:
+        self._append(self._waiting)
+        self._waiting.clear()
+
+    def _append(self, data: bytes | bytearray) -> None:
         if self._file is None:
             self._file = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0)
-        self._digest.update(self._waiting)
-        self._file.write(self._waiting)
-        self._waiting.clear()
+        self._digest.update(data)
+        self._file.write(data)
 
     def _discard(self) -> None:
         if self._file is not None:
