@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, ColumnElement, Dialect, Text, TypeDecorator, Uuid, bindparam, literal
+from sqlalchemy import BindParameter, Boolean, ColumnElement, Dialect, Text, TypeDecorator, Uuid, bindparam, literal
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -18,7 +18,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 
-class _Ids(TypeDecorator[list[UUID]]):
+class Ids(TypeDecorator[list[UUID]]):
     """Ids as an array on PostgreSQL, as JSON of the stored form (32 hexadecimal digits) on SQLite."""
 
     impl = Text
@@ -39,9 +39,11 @@ class _Among(FunctionElement[bool]):
     _is_implicitly_boolean = True  # else SQLite gets "= 1" behind it, and uses no index
 
 
-def among(column: ColumnElement[Any], ids: Iterable[UUID]) -> ColumnElement[bool]:
+def among(column: ColumnElement[Any], ids: Iterable[UUID] | BindParameter[list[UUID]]) -> ColumnElement[bool]:
     """Return the condition that *column* is one of *ids*."""
-    return _Among(column, bindparam(None, list(ids), type_=_Ids(), unique=True))
+    if not isinstance(ids, BindParameter):
+        ids = bindparam(None, list(ids), type_=Ids(), unique=True)
+    return _Among(column, ids)
 
 
 @compiles(_Among, "postgresql")
@@ -62,9 +64,11 @@ class _Sifted(FunctionElement[UUID]):
     inherit_cache = True
 
 
-def of_account(column: ColumnElement[UUID], account_id: UUID) -> ColumnElement[bool]:
+def of_account(column: ColumnElement[UUID], account_id: UUID | BindParameter[UUID]) -> ColumnElement[bool]:
     """Return the condition that a row that was found by its id is the account's."""
-    return _Sifted(column) == literal(account_id, column.type)
+    if not isinstance(account_id, BindParameter):
+        account_id = literal(account_id, column.type)
+    return _Sifted(column) == account_id
 
 
 @compiles(_Sifted, "postgresql")

@@ -17,10 +17,10 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
+from app.db.standing import PING_AFTER_S, Standing
 from app.db.turns import DRIVER
 
 CONNECT_S = 5
-PING_AFTER_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class Database:
 
     reader: AsyncEngine
     writer: AsyncEngine
+    standing: Standing
 
     @property
     def is_sqlite(self) -> bool:
@@ -58,13 +59,13 @@ class Database:
 
         Its statements are given up at the end of the time that `within` sets. Raises: TimeoutError.
         """
-        async with asyncio.timeout_at(_end.get()), self.reader.connect() as connection:
+        async with asyncio.timeout_at(_end.get()), self.standing.lent() as connection:
             yield connection
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """Yield a connection on which all statements see the database at one moment."""
-        async with self.reader.connect() as connection:
+        async with self.standing.room(), self.reader.connect() as connection:
             if self.is_sqlite:
                 await connection.exec_driver_sql("BEGIN")
                 yield connection
@@ -84,9 +85,11 @@ class Database:
         """Return how many connections of each pool are in use."""
         engines = {"reader": self.reader, "writer": self.writer}
         pools = {name: engine.sync_engine.pool for name, engine in engines.items()}
-        return {name: pool.checkedout() for name, pool in pools.items() if isinstance(pool, QueuePool)}
+        found = {name: pool.checkedout() for name, pool in pools.items() if isinstance(pool, QueuePool)}
+        return found | {"reader": self.standing.lent_out}
 
     async def close(self) -> None:
+        await self.standing.close()
         await self.reader.dispose()
         await self.writer.dispose()
 
@@ -168,7 +171,7 @@ def _sqlite(url: URL, pool_size: int, patience: Patience) -> Database:
         if dbapi_connection.driver_connection.in_transaction:
             dbapi_connection.rollback()
 
-    return Database(reader=reader, writer=writer)
+    return Database(reader, writer, Standing(reader, pool_size, patience.pool))
 
 
 def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool) -> None:
@@ -200,7 +203,7 @@ def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool
 def _postgresql(url: URL, pool_size: int, patience: Patience) -> Database:
     writer = _postgresql_engine(url, pool_size, patience)
     reader = _postgresql_engine(url, pool_size, patience, isolation_level="AUTOCOMMIT", read_only=True)
-    return Database(reader=reader, writer=writer)
+    return Database(reader, writer, Standing(reader, pool_size, patience.pool))
 
 
 def _postgresql_engine(

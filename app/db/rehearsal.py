@@ -4,7 +4,7 @@ It holds its locks for as long as it is looked at; who begins one has to end it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
@@ -70,7 +70,7 @@ class Rehearsal(Generic[T]):
             await connection.execute(_NO_NUMBERS)
         outcome = await self._work(connection)
         shared = _Shared(self._home, connection, self._over, self._turn)
-        self._done.set_result((outcome, _Would(self._home.reader, self._home.writer, shared)))
+        self._done.set_result((outcome, _Would(self._home.reader, self._home.writer, self._home.standing, shared)))
         await self._over.wait()
         async with self._turn:
             raise _Undo
@@ -90,8 +90,8 @@ class _Shared:
     turn: asyncio.Lock
     _tasks: set[asyncio.Task[CursorResult[Any]]] = field(default_factory=set)
 
-    async def execute(self, statement: Executable) -> CursorResult[Any]:
-        task = asyncio.create_task(self._execute(statement))
+    async def execute(self, statement: Executable, values: Mapping[str, Any] | None = None) -> CursorResult[Any]:
+        task = asyncio.create_task(self._execute(statement, values))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
@@ -102,12 +102,12 @@ class _Shared:
     async def scalars(self, statement: Executable) -> ScalarResult[Any]:
         return (await self.execute(statement)).scalars()
 
-    async def _execute(self, statement: Executable) -> CursorResult[Any]:
+    async def _execute(self, statement: Executable, values: Mapping[str, Any] | None) -> CursorResult[Any]:
         async with self.turn:
             if not self.over.is_set():
-                return await self.connection.execute(statement)
+                return await self.connection.execute(statement, values)
         async with self.home.read() as connection:
-            return await connection.execute(statement)
+            return await connection.execute(statement, values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,14 @@ def _executed(connection: sqlite3.Connection, execute: Callable[[sqlite3.Cursor]
         cursor.close()
 
 
+def _fetched(connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> Sequence[Any]:
+    cursor = connection.execute(sql, parameters)
+    try:
+        return cursor.fetchall()
+    finally:
+        cursor.close()
+
+
 class Cursor(AsyncAdapt_aiosqlite_cursor):
     """A cursor that is one only while it executes."""
 
@@ -86,6 +94,13 @@ class Connection(AsyncAdapt_aiosqlite_connection):
 
     __slots__ = ()
     _cursor_cls = Cursor
+
+    async def fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Any]:
+        """Execute one statement in one turn, and return its rows as they are. Raises: what sqlite3 raises."""
+        driver: Any = self._connection
+        async with self._execute_mutex:
+            rows: Sequence[Any] = await driver._execute(_fetched, driver._conn, sql, parameters)
+        return rows
 
 
 class Driver(AsyncAdapt_aiosqlite_dbapi):

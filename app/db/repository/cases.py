@@ -1,14 +1,16 @@
 """Cases and their subjects: by id, by the page, and locked for an action."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.among import among, of_account
+from app.db.prepared import ACCOUNT, IDS, Prepared
 from app.db.repository.window import count, first, in_order
 from app.db.rows import CaseRow, SubjectRow, columns, partial
 
@@ -16,34 +18,47 @@ _CASE = columns(CaseRow, tables.cases)
 _SUBJECT = columns(SubjectRow, tables.subjects)
 
 
+_SUBJECTS = Prepared(
+    select(*_SUBJECT).where(of_account(tables.subjects.c.account_id, ACCOUNT), among(tables.subjects.c.id, IDS))
+)
+_CASES = Prepared(select(*_CASE).where(of_account(tables.cases.c.account_id, ACCOUNT), among(tables.cases.c.id, IDS)))
+
+
 async def subjects_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[SubjectRow | None]:
-    statement = select(*_SUBJECT).where(
-        of_account(tables.subjects.c.account_id, account_id), among(tables.subjects.c.id, ids)
-    )
-    return in_order(ids, (SubjectRow(*record) for record in await connection.execute(statement)))
+    found = await _SUBJECTS.columns(connection, account_id=account_id, ids=ids)
+    return in_order(ids, map(SubjectRow, *found))
 
 
 async def cases_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[CaseRow | None]:
-    statement = select(*_CASE).where(of_account(tables.cases.c.account_id, account_id), among(tables.cases.c.id, ids))
-    return in_order(ids, (CaseRow(*record) for record in await connection.execute(statement)))
+    found = await _CASES.columns(connection, account_id=account_id, ids=ids)
+    return in_order(ids, map(CaseRow, *found))
 
 
 async def cases_with(
     connection: AsyncConnection, account_id: UUID, which: Sequence[UUID | int], names: frozenset[str]
 ) -> list[CaseRow | None]:
     """Return for each id or number its case, with the columns of *names* alone."""
-    case = tables.cases.c
     ids = [item for item in which if isinstance(item, UUID)]
     numbers = [item for item in which if isinstance(item, int)]
-    names |= {"id"} if not numbers else {"id", "number"}
-    found = [and_(of_account(case.account_id, account_id), among(case.id, ids))] if ids else []
-    found += [and_(case.account_id == account_id, case.number.in_(numbers))] if numbers else []
-    statement = select(*(case[name] for name in sorted(names))).where(or_(*found))
+    names |= {"id", "number"} if numbers else {"id"}
     make = partial(CaseRow, names)
+    if not numbers:
+        found = await _cases_with(names).columns(connection, account_id=account_id, ids=ids)
+        return in_order(ids, map(make, *found))
+    case = tables.cases.c
+    statement = select(*(case[name] for name in sorted(names))).where(
+        case.account_id == account_id, or_(among(case.id, ids), case.number.in_(numbers))
+    )
     rows = [make(*record) for record in await connection.execute(statement)]
-    by_id = {row.id: row for row in rows}
-    by_number = {row.number: row for row in rows} if numbers else {}
+    by_id, by_number = {row.id: row for row in rows}, {row.number: row for row in rows}
     return [by_id.get(item) if isinstance(item, UUID) else by_number.get(item) for item in which]
+
+
+@lru_cache(maxsize=200)
+def _cases_with(names: frozenset[str]) -> Prepared:
+    case = tables.cases.c
+    columns = (case[name] for name in sorted(names))
+    return Prepared(select(*columns).where(of_account(case.account_id, ACCOUNT), among(case.id, IDS)))
 
 
 class LockedCase(NamedTuple):
@@ -53,14 +68,16 @@ class LockedCase(NamedTuple):
     subject: SubjectRow
 
 
+_LOCKED = Prepared(
+    select(*_CASE, *_SUBJECT)
+    .join(tables.subjects, tables.subjects.c.id == tables.cases.c.subject_id)
+    .where(tables.cases.c.account_id == ACCOUNT, tables.cases.c.id == bindparam("case_id"))
+    .with_for_update(of=[tables.cases, tables.subjects])
+)
+
+
 async def lock_case(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> LockedCase | None:
-    statement = (
-        select(*_CASE, *_SUBJECT)
-        .join(tables.subjects, tables.subjects.c.id == tables.cases.c.subject_id)
-        .where(tables.cases.c.account_id == account_id, tables.cases.c.id == case_id)
-        .with_for_update(of=[tables.cases, tables.subjects])
-    )
-    record = (await connection.execute(statement)).first()
+    record = await _LOCKED.first(connection, account_id=account_id, case_id=case_id)
     if record is None:
         return None
     return LockedCase(CaseRow(*record[: len(_CASE)]), SubjectRow(*record[len(_CASE) :]))

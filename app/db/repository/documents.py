@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.among import among, of_account
+from app.db.prepared import ACCOUNT, IDS, Prepared
 from app.db.repository.window import Window, count, first, grouped, in_order
 from app.db.rows import DocumentRow, columns
 
@@ -29,17 +30,19 @@ async def documents_by_id(
     return in_order(ids, (DocumentRow(*record) for record in await connection.execute(statement)))
 
 
+_BY_COMMENT = Prepared(
+    select(*_DOCUMENT)
+    .where(of_account(_COLUMN.account_id, ACCOUNT), among(_COLUMN.comment_id, IDS))
+    .order_by(_COLUMN.comment_id, _COLUMN.position)
+)
+
+
 async def documents_by_comment(
     connection: AsyncConnection, account_id: UUID, comment_ids: Sequence[UUID]
 ) -> list[list[DocumentRow]]:
     """Return for each comment its documents, in the order in which they were attached."""
-    statement = (
-        select(*_DOCUMENT)
-        .where(of_account(_COLUMN.account_id, account_id), among(_COLUMN.comment_id, comment_ids))
-        .order_by(_COLUMN.comment_id, _COLUMN.position)
-    )
-    rows = (DocumentRow(*record) for record in await connection.execute(statement))
-    return grouped(comment_ids, rows, "comment_id")
+    found = await _BY_COMMENT.columns(connection, account_id=account_id, ids=comment_ids)
+    return grouped(comment_ids, map(DocumentRow, *found), "comment_id")
 
 
 async def documents_by_case(

@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.among import among, of_account
 from app.db.position import SafePosition
+from app.db.prepared import ACCOUNT, IDS, LIMIT, Prepared
 from app.db.repository.window import Key, Window, count, grouped, in_list_order, in_order, windowed
 from app.db.rows import ActionRow, CommentRow, columns
 from app.domain.model import ActionType
@@ -20,11 +22,17 @@ _ACTION = columns(ActionRow, tables.case_actions)
 _COMMENT = columns(CommentRow, tables.comments)
 
 
+_ACTIONS = Prepared(
+    select(*_ACTION).where(of_account(tables.case_actions.c.account_id, ACCOUNT), among(tables.case_actions.c.id, IDS))
+)
+_COMMENTS = Prepared(
+    select(*_COMMENT).where(of_account(tables.comments.c.account_id, ACCOUNT), among(tables.comments.c.id, IDS))
+)
+
+
 async def actions_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[ActionRow | None]:
-    statement = select(*_ACTION).where(
-        of_account(tables.case_actions.c.account_id, account_id), among(tables.case_actions.c.id, ids)
-    )
-    return in_order(ids, (ActionRow(*record) for record in await connection.execute(statement)))
+    found = await _ACTIONS.columns(connection, account_id=account_id, ids=ids)
+    return in_order(ids, map(ActionRow, *found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +67,36 @@ async def actions_by_case(
     connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], window: Window, rows: Rows = _ALL
 ) -> list[list[ActionRow]]:
     """Return for each case the same *window* of its log, newest first; the key is seq."""
+    after, before = (edge and edge[0] for edge in (window.after, window.before))
+    edges = {name: edge for name, edge in (("after", after), ("before", before)) if edge is not None}
+    values = {"account_id": account_id, "ids": case_ids, "limit": window.limit, **edges}
+    if not rows.are_all:
+        statement = _log_page(rows, frozenset(edges), backward=window.backward)
+        found = (ActionRow(*record) for record in await connection.execute(statement, values))
+        return grouped(case_ids, found, "case_id")
+    page = _whole_log_page(frozenset(edges), backward=window.backward)
+    return grouped(case_ids, map(ActionRow, *await page.columns(connection, **values)), "case_id")
+
+
+def _log_page(rows: Rows, edges: frozenset[str], *, backward: bool) -> Select[Any]:
     column = tables.case_actions.c
     rank = func.row_number().over(
-        partition_by=column.case_id, order_by=column.seq.asc() if window.backward else column.seq.desc()
+        partition_by=column.case_id, order_by=column.seq.asc() if backward else column.seq.desc()
     )
     ranked = select(*_ACTION, rank.label("rank")).where(
-        of_account(column.account_id, account_id), among(column.case_id, case_ids), *rows.conditions()
+        of_account(column.account_id, ACCOUNT), among(column.case_id, IDS), *rows.conditions()
     )
-    if window.after is not None:
-        ranked = ranked.where(column.seq < window.after[0])
-    if window.before is not None:
-        ranked = ranked.where(column.seq > window.before[0])
+    if "after" in edges:
+        ranked = ranked.where(column.seq < bindparam("after"))
+    if "before" in edges:
+        ranked = ranked.where(column.seq > bindparam("before"))
     page = ranked.subquery()
-    statement = (
-        select(*columns(ActionRow, page)).where(page.c.rank <= window.limit).order_by(page.c.case_id, page.c.seq.desc())
-    )
-    return grouped(case_ids, (ActionRow(*record) for record in await connection.execute(statement)), "case_id")
+    return select(*columns(ActionRow, page)).where(page.c.rank <= LIMIT).order_by(page.c.case_id, page.c.seq.desc())
+
+
+@cache
+def _whole_log_page(edges: frozenset[str], *, backward: bool) -> Prepared:
+    return Prepared(_log_page(_ALL, edges, backward=backward))
 
 
 async def action_counts(
@@ -154,10 +176,8 @@ async def actions_since(
 
 
 async def comments_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[CommentRow | None]:
-    statement = select(*_COMMENT).where(
-        of_account(tables.comments.c.account_id, account_id), among(tables.comments.c.id, ids)
-    )
-    return in_order(ids, (CommentRow(*record) for record in await connection.execute(statement)))
+    found = await _COMMENTS.columns(connection, account_id=account_id, ids=ids)
+    return in_order(ids, map(CommentRow, *found))
 
 
 class IdempotencyRecord(NamedTuple):

@@ -3,37 +3,48 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.among import among, of_account
-from app.db.repository.window import first, grouped, in_order
+from app.db.prepared import ACCOUNT, IDS, Prepared
+from app.db.repository.window import grouped, in_order
 from app.db.rows import OverrideRow, columns
 from app.domain.model import OverrideStatus
 
 _OVERRIDE = columns(OverrideRow, tables.overrides)
 
 
+_COLUMN = tables.overrides.c
+_BY_ID = Prepared(select(*_OVERRIDE).where(of_account(_COLUMN.account_id, ACCOUNT), among(_COLUMN.id, IDS)))
+_BY_CASE = Prepared(
+    select(*_OVERRIDE)
+    .where(of_account(_COLUMN.account_id, ACCOUNT), among(_COLUMN.case_id, IDS))
+    .order_by(_COLUMN.created_at.desc(), _COLUMN.id.desc())
+)
+_PENDING = Prepared(
+    select(*_OVERRIDE).where(
+        of_account(_COLUMN.account_id, ACCOUNT),
+        among(_COLUMN.case_id, IDS),
+        _COLUMN.status == OverrideStatus.PENDING,
+    )
+)
+
+
 async def overrides_by_id(
     connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]
 ) -> list[OverrideRow | None]:
-    statement = select(*_OVERRIDE).where(
-        of_account(tables.overrides.c.account_id, account_id), among(tables.overrides.c.id, ids)
-    )
-    return in_order(ids, (OverrideRow(*record) for record in await connection.execute(statement)))
+    found = await _BY_ID.columns(connection, account_id=account_id, ids=ids)
+    return in_order(ids, map(OverrideRow, *found))
 
 
 async def overrides_by_case(
     connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID]
 ) -> list[list[OverrideRow]]:
-    """Return for each case its tables.overrides, newest first."""
-    statement = (
-        select(*_OVERRIDE)
-        .where(of_account(tables.overrides.c.account_id, account_id), among(tables.overrides.c.case_id, case_ids))
-        .order_by(tables.overrides.c.created_at.desc(), tables.overrides.c.id.desc())
-    )
-    return grouped(case_ids, (OverrideRow(*record) for record in await connection.execute(statement)), "case_id")
+    """Return for each case its overrides, newest first."""
+    found = await _BY_CASE.columns(connection, account_id=account_id, ids=case_ids)
+    return grouped(case_ids, map(OverrideRow, *found), "case_id")
 
 
 async def override_statuses_by_case(
@@ -53,35 +64,42 @@ async def override_statuses_by_case(
 async def pending_overrides_by_case(
     connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID]
 ) -> list[OverrideRow | None]:
-    statement = select(*_OVERRIDE).where(
-        of_account(tables.overrides.c.account_id, account_id),
-        among(tables.overrides.c.case_id, case_ids),
-        tables.overrides.c.status == OverrideStatus.PENDING,
-    )
-    found = {row.case_id: row for row in (OverrideRow(*record) for record in await connection.execute(statement))}
+    columns = await _PENDING.columns(connection, account_id=account_id, ids=case_ids)
+    found = {row.case_id: row for row in map(OverrideRow, *columns)}
     return [found.get(case_id) for case_id in case_ids]
+
+
+_LINK = tables.override_reviewers.c
+_REVIEWERS = Prepared(
+    select(_LINK.reviewer_id).where(_LINK.override_id == bindparam("override_id")).order_by(_LINK.position)
+)
 
 
 async def reviewer_ids(connection: AsyncConnection, override_id: UUID) -> tuple[UUID, ...]:
     """Return who is asked to decide on the override, in the order in which they were named."""
-    link = tables.override_reviewers.c
-    statement = select(link.reviewer_id).where(link.override_id == override_id).order_by(link.position)
-    return tuple(await connection.scalars(statement))
+    (ids,) = await _REVIEWERS.columns(connection, override_id=override_id)
+    return tuple(ids)
+
+
+def _of_case(which: ColumnElement[bool]) -> Prepared:
+    return Prepared(
+        select(*_OVERRIDE).where(_COLUMN.account_id == ACCOUNT, _COLUMN.case_id == bindparam("case_id"), which)
+    )
+
+
+_PENDING_OF_CASE = _of_case(_COLUMN.status == OverrideStatus.PENDING)
+_OF_CASE = _of_case(_COLUMN.id == bindparam("override_id"))
 
 
 async def override_of_case(
     connection: AsyncConnection, account_id: UUID, case_id: UUID, override_id: UUID | None
 ) -> OverrideRow | None:
     """Return the named override of the case, or its pending one where none is named."""
-    which = (
-        tables.overrides.c.status == OverrideStatus.PENDING
-        if override_id is None
-        else tables.overrides.c.id == override_id
-    )
-    statement = select(*_OVERRIDE).where(
-        tables.overrides.c.account_id == account_id, tables.overrides.c.case_id == case_id, which
-    )
-    return await first(connection, statement, OverrideRow)
+    if override_id is None:
+        record = await _PENDING_OF_CASE.first(connection, account_id=account_id, case_id=case_id)
+    else:
+        record = await _OF_CASE.first(connection, account_id=account_id, case_id=case_id, override_id=override_id)
+    return None if record is None else OverrideRow(*record)
 
 
 async def has_accepted_override(connection: AsyncConnection, case_id: UUID) -> bool:

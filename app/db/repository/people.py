@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.among import among, of_account
+from app.db.prepared import ACCOUNT, IDS, Prepared
 from app.db.repository.window import Window, count, in_order, windowed
 from app.db.rows import AccountRow, UserRow, columns
 from app.domain.model import Candidate, Role
@@ -26,13 +27,16 @@ def _with_roles(records: Iterable[Any]) -> list[UserRow]:
     return [UserRow(*(*values, tuple(sorted(roles)))) for values, roles in people.items()]
 
 
+_BY_ID = Prepared(
+    select(*_USER, tables.user_roles.c.role)
+    .outerjoin(tables.user_roles, tables.user_roles.c.user_id == tables.users.c.id)
+    .where(of_account(tables.users.c.account_id, ACCOUNT), among(tables.users.c.id, IDS))
+)
+
+
 async def users_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[UserRow | None]:
-    statement = (
-        select(*_USER, tables.user_roles.c.role)
-        .outerjoin(tables.user_roles, tables.user_roles.c.user_id == tables.users.c.id)
-        .where(of_account(tables.users.c.account_id, account_id), among(tables.users.c.id, ids))
-    )
-    return in_order(ids, _with_roles(await connection.execute(statement)))
+    records = await _BY_ID.records(connection, account_id=account_id, ids=ids)
+    return in_order(ids, _with_roles(records))
 
 
 async def candidates(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Candidate]:
@@ -102,20 +106,22 @@ async def users_count(
     return await count(connection, tables.users, _people(account_id, role, active, without))
 
 
+_REVIEWER = tables.override_reviewers.c
+_REVIEWERS = Prepared(
+    select(_REVIEWER.override_id, *_USER, tables.user_roles.c.role)
+    .join(tables.users, tables.users.c.id == _REVIEWER.reviewer_id)
+    .outerjoin(tables.user_roles, tables.user_roles.c.user_id == tables.users.c.id)
+    .where(of_account(tables.users.c.account_id, ACCOUNT), among(_REVIEWER.override_id, IDS))
+    .order_by(_REVIEWER.override_id, _REVIEWER.position)
+)
+
+
 async def reviewers_by_override(
     connection: AsyncConnection, account_id: UUID, override_ids: Sequence[UUID]
 ) -> list[list[UserRow]]:
     """Return for each override the people who are asked to decide, in the order in which they were named."""
-    link = tables.override_reviewers.c
-    statement = (
-        select(link.override_id, *_USER, tables.user_roles.c.role)
-        .join(tables.users, tables.users.c.id == link.reviewer_id)
-        .outerjoin(tables.user_roles, tables.user_roles.c.user_id == tables.users.c.id)
-        .where(of_account(tables.users.c.account_id, account_id), among(link.override_id, override_ids))
-        .order_by(link.override_id, link.position)
-    )
     lines: dict[UUID, list[Any]] = {}
-    for override_id, *record in await connection.execute(statement):
+    for override_id, *record in await _REVIEWERS.records(connection, account_id=account_id, ids=override_ids):
         lines.setdefault(override_id, []).append(record)
     return [_with_roles(lines.get(override_id, ())) for override_id in override_ids]
 

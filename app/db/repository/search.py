@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
+    BindParameter,
     Boolean,
     ColumnElement,
     Dialect,
@@ -72,12 +73,12 @@ def _fts5(element: _Matches, compiler: SQLCompiler, **kw: Any) -> str:
     return f"{id_} IN (SELECT rowid FROM case_words WHERE case_words MATCH {query})"  # noqa: S608  # a parameter's name
 
 
-def _matches(account_id: UUID, term: Term) -> ColumnElement[bool]:
+def _matches(account_id: UUID | BindParameter[UUID], term: Term) -> ColumnElement[bool]:
     query = bindparam(None, (account_id, term), type_=_Query(), unique=True)
     return and_(_TEXT.account_id == account_id, _Matches(_TEXT.id, _TEXT.words, query))
 
 
-def found(account_id: UUID, terms: Sequence[Term]) -> Subquery:
+def found(account_id: UUID | BindParameter[UUID], terms: Sequence[Term]) -> Subquery:
     """Return the account's cases that have all *terms*, with the sum of what each weighs where it weighs most."""
     each = [
         select(_TEXT.case_id, func.max(_WEIGHT).label("weight"))

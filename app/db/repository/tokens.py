@@ -1,12 +1,14 @@
 """API tokens: one with its user and account for authentication, and an account's as a list."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
+from app.db.prepared import Prepared
 from app.db.rows import AccountRow, TokenRow, UserRow, columns
 from app.domain.model import Role
 
@@ -21,18 +23,9 @@ class FoundToken(NamedTuple):
     account: AccountRow
 
 
-async def token_by_hash(connection: AsyncConnection, secret_hash: str) -> FoundToken | None:
-    """Return the token with its user and its account, whatever account that is, by one statement."""
-    return await _token(connection, tables.api_tokens.c.secret_hash == secret_hash)
-
-
-async def token_by_id(connection: AsyncConnection, token_id: UUID) -> FoundToken | None:
-    """Do as `token_by_hash`, by the token's id."""
-    return await _token(connection, tables.api_tokens.c.id == token_id)
-
-
-async def _token(connection: AsyncConnection, condition: ColumnElement[bool]) -> FoundToken | None:
-    statement = (
+def _joined(condition: ColumnElement[bool]) -> Prepared:
+    """Return the statement for a token with its user and account: a row for each of the user's roles."""
+    return Prepared(
         select(*_TOKEN, *_USER, *_ACCOUNT, tables.user_roles.c.role)
         .select_from(tables.api_tokens)
         .join(tables.users, tables.users.c.id == tables.api_tokens.c.user_id)
@@ -40,14 +33,29 @@ async def _token(connection: AsyncConnection, condition: ColumnElement[bool]) ->
         .outerjoin(tables.user_roles, tables.user_roles.c.user_id == tables.users.c.id)
         .where(condition)
     )
-    records = (await connection.execute(statement)).all()
+
+
+_BY_HASH = _joined(tables.api_tokens.c.secret_hash == bindparam("secret_hash"))
+_BY_ID = _joined(tables.api_tokens.c.id == bindparam("token_id"))
+
+
+async def token_by_hash(connection: AsyncConnection, secret_hash: str) -> FoundToken | None:
+    """Return the token with its user and its account, whatever account that is, by one statement."""
+    return _folded(await _BY_HASH.records(connection, secret_hash=secret_hash))
+
+
+async def token_by_id(connection: AsyncConnection, token_id: UUID) -> FoundToken | None:
+    """Do as `token_by_hash`, by the token's id."""
+    return _folded(await _BY_ID.records(connection, token_id=token_id))
+
+
+def _folded(records: Sequence[tuple[Any, ...]]) -> FoundToken | None:
     if not records:
         return None
-    record = list(records[0])
-    token, record = record[: len(_TOKEN)], record[len(_TOKEN) :]
-    user, account = record[: len(_USER)], record[len(_USER) : -1]
+    record, first, second = records[0], len(_TOKEN), len(_TOKEN) + len(_USER)
     roles: list[Role] = sorted(line[-1] for line in records if line[-1] is not None)
-    return FoundToken(TokenRow(*token), UserRow(*(*user, tuple(roles))), AccountRow(*account))
+    user = UserRow(*(*record[first:second], tuple(roles)))
+    return FoundToken(TokenRow(*record[:first]), user, AccountRow(*record[second:-1]))
 
 
 class FoundPerson(NamedTuple):

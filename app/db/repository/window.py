@@ -2,16 +2,42 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Table, and_, false, func, literal, or_, select, tuple_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.prepared import LIMIT
 from app.db.rows import Row
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
+
+
+class Parameter(NamedTuple):
+    """What stands for a key's value in a statement that is prepared."""
+
+    name: str
+
+
+def _bound(value: Any, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    if isinstance(value, Parameter):
+        return bindparam(value.name, type_=column.type)
+    return literal(value, column.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +65,15 @@ class Key:
         return ordered.nulls_last() if self.ends_in_nulls else ordered.nulls_first()
 
     def equals(self, value: Any) -> ColumnElement[bool]:
-        return self.column.is_(None) if value is None else self.column == self._bound(value)
+        return self.column.is_(None) if value is None else self.column == _bound(value, self.column)
 
     def comes_after(self, value: Any) -> ColumnElement[bool]:
         """Return the condition that a row's key comes after *value* in the order."""
         if value is None:
             return false() if self.ends_in_nulls else self.column.is_not(None)
-        bound = self._bound(value)
+        bound = _bound(value, self.column)
         after = self.column < bound if self.descending else self.column > bound
         return or_(after, self.column.is_(None)) if self.nullable and self.ends_in_nulls else after
-
-    def _bound(self, value: Any) -> ColumnElement[Any]:
-        return literal(value, self.column.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +87,42 @@ class Window:
     after: tuple[Any, ...] | None = None
     before: tuple[Any, ...] | None = None
     backward: bool = False
+
+    @property
+    def shape(self) -> "Shape":
+        return Shape(_nulls(self.after), _nulls(self.before), self.backward)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return what the parameters of the shape's statement are."""
+        edges = {"after": self.after or (), "before": self.before or ()}
+        named = ((f"{side}_{index}", value) for side, edge in edges.items() for index, value in enumerate(edge))
+        return {"limit": self.limit} | {name: value for name, value in named if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What of a window is in its statement's text: which keys there are, and which of them are null."""
+
+    after: tuple[bool, ...] | None
+    before: tuple[bool, ...] | None
+    backward: bool
+
+    @property
+    def window(self) -> Window:
+        """Return the window of parameters that stands for all of this shape."""
+        limit: Any = LIMIT
+        return Window(limit, _parameters("after", self.after), _parameters("before", self.before), self.backward)
+
+
+def _nulls(edge: tuple[Any, ...] | None) -> tuple[bool, ...] | None:
+    return None if edge is None else tuple(value is None for value in edge)
+
+
+def _parameters(side: str, nulls: tuple[bool, ...] | None) -> tuple[Any, ...] | None:
+    if nulls is None:
+        return None
+    return tuple(None if is_null else Parameter(f"{side}_{index}") for index, is_null in enumerate(nulls))
 
 
 def in_order(ids: Sequence[UUID], rows: Iterable[R]) -> list[R | None]:
@@ -122,7 +181,7 @@ def _beyond(keys: Sequence[Key], edge: tuple[Any, ...]) -> list[ColumnElement[bo
 
 def _row_after(keys: Sequence[Key], edge: tuple[Any, ...]) -> ColumnElement[bool]:
     row = tuple_(*(key.column for key in keys))
-    bound = tuple_(*(literal(value, key.column.type) for key, value in zip(keys, edge, strict=True)))
+    bound = tuple_(*(_bound(value, key.column) for key, value in zip(keys, edge, strict=True)))
     return row < bound if keys[0].descending else row > bound
 
 

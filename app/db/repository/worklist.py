@@ -4,17 +4,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, Select, Subquery, false, func, select
+from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, Subquery, false, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.columns import EnumString, UtcDateTime
+from app.db.prepared import ACCOUNT, Prepared
 from app.db.repository.conditions import Condition, where
 from app.db.repository.search import found
-from app.db.repository.window import Key, Window, in_list_order, windowed
+from app.db.repository.window import Key, Shape, Window, in_list_order, windowed
 from app.db.rows import CaseRow, partial
 from app.domain.model import CaseStatus, EvaluationStatus
 from app.domain.words import Term
@@ -50,7 +52,7 @@ class Worklist:
     `terms` None: no search.
     """
 
-    account_id: UUID
+    account_id: UUID | BindParameter[UUID]
     condition: Condition | None = None
     order: tuple[Order, ...] = ()
     terms: tuple[Term, ...] | None = None
@@ -123,18 +125,26 @@ async def worklist_page(
     connection: AsyncConnection, worklist: Worklist, window: Window, names: frozenset[str]
 ) -> list[Place]:
     """Return a page of the list, its rows with the columns of *names* alone."""
+    if worklist.terms is None and worklist.condition is None:
+        statement, values = _whole_list(worklist.order, names, window.shape), window.values
+        records = await statement.records(connection, account_id=worklist.account_id, **values)
+    else:
+        records = [tuple(record) for record in await connection.execute(_page(worklist, window, names))]
+    make, width = partial(CaseRow, names), len(names)
+    return in_list_order([Place(make(*record[:width]), record[width:]) for record in records], window)
+
+
+def _page(worklist: Worklist, window: Window, names: frozenset[str]) -> Select[Any]:
     source, hits = _source(worklist)
     keys = _keys(worklist, hits)
-    ordered = sorted(names)
-    statement: Select[Any] = select(*(_CASE[name] for name in ordered), *(key.column for key in keys))
-    statement = windowed(statement.select_from(source).where(*_conditions(worklist)), keys, window)
-    make = partial(CaseRow, names)
-    width = len(ordered)
-    places = [
-        Place(make(*record[:width]), tuple(record[width:]))
-        for record in map(tuple, await connection.execute(statement))
-    ]
-    return in_list_order(places, window)
+    statement = select(*(_CASE[name] for name in sorted(names)), *(key.column for key in keys))
+    return windowed(statement.select_from(source).where(*_conditions(worklist)), keys, window)
+
+
+@lru_cache(maxsize=500)
+def _whole_list(order: tuple[Order, ...], names: frozenset[str], shape: Shape) -> Prepared:
+    """Return the statement for pages of the account's whole list."""
+    return Prepared(_page(Worklist(ACCOUNT, order=order), shape.window, names))
 
 
 async def worklist_count(connection: AsyncConnection, worklist: Worklist) -> int:

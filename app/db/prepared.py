@@ -1,0 +1,187 @@
+"""Statements that are compiled once for an engine, and given to its driver as they are: what is asked all the time.
+
+SQLAlchemy builds, hashes and looks up a statement each time that it is executed, and wraps each row: that takes several
+times as long as the driver does. Errors, events and connections are SQLAlchemy's all the same. Text that depends on
+what was asked for, as a filter's, is left to SQLAlchemy whole.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
+from uuid import UUID, SafeUUID
+
+from sqlalchemy import BindParameter, Connection, Dialect, Executable, Integer, Uuid, bindparam
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeEngine
+from sqlalchemy.util.concurrency import greenlet_spawn
+
+from app.db import turns
+from app.db.among import Ids
+from app.db.columns import Quick
+
+Processor = Callable[[Any], Any]
+Column = Iterable[Any]
+
+ACCOUNT: BindParameter[UUID] = bindparam("account_id", type_=Uuid())
+IDS: BindParameter[list[UUID]] = bindparam("ids", type_=Ids())
+LIMIT: BindParameter[int] = bindparam("limit", type_=Integer())
+
+
+class _Slot(NamedTuple):
+    """One parameter: a name to look it up by, and how it is written, or what it always is."""
+
+    name: str | None
+    write: Processor | None
+    always: Any
+
+
+class _Text(NamedTuple):
+    """A statement as one engine's driver takes it, and how the columns are read that are not as they should be."""
+
+    sql: str
+    slots: tuple[_Slot, ...]
+    read: tuple[tuple[int, Processor], ...]
+    width: int
+
+    def parameters(self, values: Mapping[str, Any]) -> list[Any]:
+        """Return the parameters in the statement's order. Raises: KeyError, where one is missing."""
+        return [
+            always if name is None else values[name] if write is None else write(values[name])
+            for name, write, always in self.slots
+        ]
+
+
+class _Execution:
+    """What SQLAlchemy's listeners get to know one execution by."""
+
+    executemany = False
+
+    def handle_dbapi_exception(self, _error: BaseException) -> None:
+        """Do nothing: there is no cursor."""
+
+
+class Prepared:
+    """A statement whose parameters are named by `bindparam`. None of them may change its text, as an IN list does."""
+
+    def __init__(self, statement: Executable) -> None:
+        self.statement = statement
+        self._texts: dict[str, _Text] = {}
+
+    async def columns(self, connection: AsyncConnection, **values: Any) -> Sequence[Column]:
+        """Execute it, and return what it gives by columns: `map(Row, *columns)` makes rows of them.
+
+        Raises: what SQLAlchemy raises.
+        """
+        sync = getattr(connection, "sync_connection", None)
+        if sync is None:  # a dry run's, which has turns of its own
+            found: list[Column] = list(zip(*(await connection.execute(self.statement, values)).all(), strict=True))
+            return found or [()] * self._width
+        text = self._texts.get(sync.dialect.name) or self._compiled(sync.dialect)
+        records = await _fetched(sync, text.sql, text.parameters(values))
+        if not records:
+            return [()] * text.width
+        found = list(zip(*records, strict=True))
+        for index, read in text.read:
+            found[index] = map(read, found[index])
+        return found
+
+    async def records(self, connection: AsyncConnection, **values: Any) -> list[tuple[Any, ...]]:
+        """Do as `columns`, and return rows as tuples."""
+        return list(zip(*await self.columns(connection, **values), strict=True))
+
+    async def first(self, connection: AsyncConnection, **values: Any) -> tuple[Any, ...] | None:
+        """Do as `columns`, and return the first row, if any."""
+        return next(zip(*await self.columns(connection, **values), strict=True), None)
+
+    @property
+    def _width(self) -> int:
+        return len(getattr(self.statement, "selected_columns", ()))
+
+    def _compiled(self, dialect: Dialect) -> _Text:
+        compiled: Any = self.statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # any statement has it
+        assert not compiled.post_compile_params
+        types = [column[3] for column in compiled._result_columns]  # noqa: SLF001  # what it makes its own rows by
+        readers = [(index, _reader(type_, dialect)) for index, type_ in enumerate(types)]
+        text = self._texts[dialect.name] = _Text(
+            str(compiled),
+            tuple(_slot(compiled, name) for name in compiled.positiontup or ()),
+            tuple((index, read) for index, read in readers if read is not None),
+            len(types),
+        )
+        return text
+
+
+def _slot(compiled: Any, name: str) -> _Slot:
+    write = compiled._bind_processors.get(name)  # noqa: SLF001  # what it writes its own parameters by
+    if compiled.binds[name].required:
+        return _Slot(name, write, None)
+    value = compiled.params[name]
+    return _Slot(None, None, value if write is None else write(value))
+
+
+def _reader(type_: TypeEngine[Any], dialect: Dialect) -> Processor | None:
+    """Return what makes a column's values of the driver's; None where they are the same."""
+    if isinstance(type_, Quick):
+        return type_.reader(dialect)
+    if isinstance(type_, Uuid) and dialect.name == "sqlite":
+        return _uuid
+    return type_.dialect_impl(dialect).result_processor(dialect, None)
+
+
+def _uuid(digits: str | None) -> UUID | None:
+    """Return the UUID of 32 hexadecimal digits, as they are stored: its own constructor takes three times as long."""
+    if digits is None:
+        return None
+    made = object.__new__(UUID)
+    object.__setattr__(made, "int", int(digits, 16))
+    object.__setattr__(made, "is_safe", SafeUUID.unknown)
+    return made
+
+
+async def _fetched(sync: Connection, sql: str, parameters: list[Any]) -> Sequence[Any]:
+    """Return the rows as the driver has them. Raises: as SQLAlchemy does."""
+    adapted: Any = sync.connection.dbapi_connection
+    execution = _Execution()
+    try:
+        if _is_watched(sync):
+            return await _watched(sync, adapted, execution, sql, parameters)
+        return await _driven(adapted, sql, parameters)
+    except BaseException as error:
+        await greenlet_spawn(_fail, sync, adapted, execution, error, sql, parameters)
+        raise
+
+
+async def _driven(adapted: Any, sql: str, parameters: list[Any]) -> Sequence[Any]:
+    if isinstance(adapted, turns.Connection):
+        return await adapted.fetch(sql, parameters)
+    if adapted._transaction is None:  # noqa: SLF001  # it begins one as late as this
+        await adapted._start_transaction()  # noqa: SLF001
+    rows: Sequence[Any] = await adapted.driver_connection.fetch(sql, *parameters)
+    return rows
+
+
+def _fail(
+    sync: Connection, adapted: Any, execution: _Execution, error: BaseException, sql: str, parameters: list[Any]
+) -> NoReturn:
+    """Do what SQLAlchemy does where its own execution fails: tell listeners, let go of what is lost, and raise."""
+    try:
+        if isinstance(error, Exception):
+            adapted._handle_exception(error)  # noqa: SLF001  # raises it as the interface of databases has it
+        raise error
+    except BaseException as known:
+        sync._handle_dbapi_exception(known, sql, parameters, None, execution)  # type: ignore[arg-type]  # noqa: SLF001
+
+
+def _is_watched(sync: Connection) -> bool:
+    return bool(sync.dispatch.before_cursor_execute)
+
+
+async def _watched(
+    sync: Connection, adapted: Any, execution: _Execution, sql: str, parameters: list[Any]
+) -> Sequence[Any]:
+    """Let SQLAlchemy's listeners see it, as those that trace."""
+    for listen in sync.dispatch.before_cursor_execute:
+        listen(sync, None, sql, tuple(parameters), execution, False)
+    rows = await _driven(adapted, sql, parameters)
+    for listen in sync.dispatch.after_cursor_execute:
+        listen(sync, None, sql, tuple(parameters), execution, False)
+    return rows
