@@ -6,7 +6,7 @@ batch function of `app.db.repository` and nothing else.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 from app.db.engine import Database
@@ -148,31 +148,97 @@ class CountKey(NamedTuple):
     rows: Rows
 
 
+class _Lazily:
+    """A loader of `Loaders` that is made when it is first asked for: an operation needs few of them."""
+
+    def __init__(self, make: Callable[[Any], Loader[Any]]) -> None:
+        self._make = make
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, loaders: Any, _owner: type | None = None) -> Loader[Any]:
+        made = loaders.__dict__[self._name] = self._make(loaders)
+        return made
+
+
+def _of(function: BatchFunction) -> Any:
+    """Return a loader by id."""
+    observe = batches.labels(function.__name__).observe
+
+    def make(loaders: "Loaders") -> Loader[UUID]:
+        async def load(ids: list[UUID]) -> Sequence[Any]:
+            observe(len(ids))
+            async with loaders.database.read() as connection:
+                return await function(connection, loaders.account_id, ids)
+
+        return Loader(load)
+
+    return _Lazily(make)
+
+
+def _grouped(function: BatchFunction) -> Any:
+    """Return a loader of keys `(id, *arguments)`: one statement for each set of arguments that the query has."""
+    observe = batches.labels(function.__name__).observe
+
+    def make(loaders: "Loaders") -> Loader[Any]:
+        async def load(keys: list[tuple[Any, ...]]) -> Sequence[Any]:
+            observe(len(keys))
+            groups: dict[tuple[Any, ...], list[UUID]] = {}
+            for key in keys:
+                groups.setdefault(tuple(key[1:]), []).append(key[0])
+            found: dict[tuple[Any, ...], Any] = {}
+            async with loaders.database.read() as connection:
+                for arguments, ids in groups.items():
+                    rows = await function(connection, loaders.account_id, ids, *arguments)
+                    found.update(((id, *arguments), row) for id, row in zip(ids, rows, strict=True))
+            return [found[tuple(key)] for key in keys]
+
+        return Loader(load)
+
+    return _Lazily(make)
+
+
+def _cases_with(loaders: "Loaders") -> Loader[CaseKey]:
+    """Return a loader of cases with all columns that any of the keys asks for, so that they are one statement."""
+    observe = batches.labels(cases.cases_with.__name__).observe
+
+    async def load(keys: list[CaseKey]) -> Sequence[CaseRow | None]:
+        observe(len(keys))
+        names = frozenset[str]().union(*(key.names for key in keys))
+        async with loaders.database.read() as connection:
+            return await cases.cases_with(connection, loaders.account_id, [key.which for key in keys], names)
+
+    return Loader(load)
+
+
 class Loaders:
     """All loaders of one account for one operation, so that nothing leaks between accounts, users or operations."""
 
+    users: Loader[UUID] = _of(people.users_by_id)
+    subjects: Loader[UUID] = _of(cases.subjects_by_id)
+    cases_with: Loader[CaseKey] = cast(Any, _Lazily(_cases_with))
+    actions: Loader[UUID] = _of(log.actions_by_id)
+    comments: Loader[UUID] = _of(log.comments_by_id)
+    documents_by_comment: Loader[UUID] = _of(documents.documents_by_comment)
+    overrides_by_case: Loader[UUID] = _of(overrides.overrides_by_case)
+    pending_override_by_case: Loader[UUID] = _of(overrides.pending_overrides_by_case)
+    reviewers_by_override: Loader[UUID] = _of(people.reviewers_by_override)
+    kinds: Loader[UUID] = _of(nodes.kinds_by_id)
+    actions_by_case: Loader[ActionsKey] = _grouped(log.actions_by_case)
+    documents_by_case: Loader[DocumentsKey] = _grouped(documents.documents_by_case)
+    candidates_by_case: Loader[CandidatesKey] = _grouped(people.candidates_by_case)
+    matches_by_case: Loader[MatchKey] = _grouped(search.matches_by_case)
+    document_counts: Loader[DocumentCountKey] = _grouped(documents.document_counts)
+    action_counts: Loader[CountKey] = _grouped(log.action_counts)
+    # What is called as its module is hides that from then on.
+    cases: Loader[UUID] = _of(cases.cases_by_id)
+    documents: Loader[UUID] = _of(documents.documents_by_id)
+    overrides: Loader[UUID] = _of(overrides.overrides_by_id)
+
     def __init__(self, database: Database, account_id: UUID) -> None:
-        self._database = database
-        self._account_id = account_id
-        self.users = self._loader(people.users_by_id)
-        self.subjects = self._loader(cases.subjects_by_id)
-        self.cases = self._loader(cases.cases_by_id)
-        self.cases_with = Loader(self._load_cases_with)
-        self.actions = self._loader(log.actions_by_id)
-        self.comments = self._loader(log.comments_by_id)
-        self.documents = self._loader(documents.documents_by_id)
-        self.documents_by_comment = self._loader(documents.documents_by_comment)
-        self.overrides = self._loader(overrides.overrides_by_id)
-        self.overrides_by_case = self._loader(overrides.overrides_by_case)
-        self.pending_override_by_case = self._loader(overrides.pending_overrides_by_case)
-        self.reviewers_by_override = self._loader(people.reviewers_by_override)
-        self.kinds = self._loader(nodes.kinds_by_id)
-        self.actions_by_case = self._grouped_loader(log.actions_by_case)
-        self.documents_by_case = self._grouped_loader(documents.documents_by_case)
-        self.candidates_by_case = self._grouped_loader(people.candidates_by_case)
-        self.matches_by_case = self._grouped_loader(search.matches_by_case)
-        self.document_counts = self._grouped_loader(documents.document_counts)
-        self.action_counts = self._grouped_loader(log.action_counts)
+        self.database = database
+        self.account_id = account_id
 
     def prime(self, outcome: Outcome) -> None:
         """Take over what an action left behind."""
@@ -185,35 +251,3 @@ class Loaders:
             self.overrides.prime(outcome.override.id, outcome.override, force=True)
         if outcome.subject is not None:
             self.subjects.prime(outcome.subject.id, outcome.subject, force=True)
-
-    async def _load_cases_with(self, keys: list[CaseKey]) -> Sequence[CaseRow | None]:
-        """Load cases with all columns that any of *keys* asks for, so that they are one statement."""
-        batches.labels(cases.cases_with.__name__).observe(len(keys))
-        names = frozenset[str]().union(*(key.names for key in keys))
-        async with self._database.read() as connection:
-            return await cases.cases_with(connection, self._account_id, [key.which for key in keys], names)
-
-    def _loader(self, function: BatchFunction) -> Loader[UUID]:
-        async def load(ids: list[UUID]) -> Sequence[Any]:
-            batches.labels(function.__name__).observe(len(ids))
-            async with self._database.read() as connection:
-                return await function(connection, self._account_id, ids)
-
-        return Loader(load)
-
-    def _grouped_loader(self, function: BatchFunction) -> Loader[Any]:
-        """Return a loader of keys `(id, *arguments)`: one statement for each set of arguments that the query has."""
-
-        async def load(keys: list[tuple[Any, ...]]) -> Sequence[Any]:
-            batches.labels(function.__name__).observe(len(keys))
-            groups: dict[tuple[Any, ...], list[UUID]] = {}
-            for key in keys:
-                groups.setdefault(tuple(key[1:]), []).append(key[0])
-            found: dict[tuple[Any, ...], Any] = {}
-            async with self._database.read() as connection:
-                for arguments, ids in groups.items():
-                    rows = await function(connection, self._account_id, ids, *arguments)
-                    found.update(((id, *arguments), row) for id, row in zip(ids, rows, strict=True))
-            return [found[tuple(key)] for key in keys]
-
-        return Loader(load)
