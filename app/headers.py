@@ -3,15 +3,16 @@
 An answer with a policy of its own, as the GraphiQL page has, keeps it.
 """
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-}
-STRICT_TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains"
+Pairs = list[tuple[bytes, bytes]]
+
+HEADERS: Pairs = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+]
+STRICT_TRANSPORT_SECURITY: Pairs = [(b"strict-transport-security", b"max-age=31536000; includeSubDomains")]
 
 
 class SecurityHeaders:
@@ -24,14 +25,13 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        ours = HEADERS + STRICT_TRANSPORT_SECURITY if scope["scheme"] == "https" else HEADERS
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                if scope["scheme"] == "https":
-                    headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY)
+                given: Pairs = list(message["headers"])
+                names = {name for name, _ in given}  # in lower case: ASGI's specification, "Response Start"
+                message["headers"] = [*given, *(pair for pair in ours if pair[0] not in names)]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

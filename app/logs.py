@@ -9,6 +9,7 @@ import sys
 import traceback
 from typing import Any
 
+import orjson
 import structlog
 from sqlalchemy.exc import DBAPIError
 from structlog.typing import EventDict
@@ -23,11 +24,10 @@ def configure(level: str) -> None:
     """
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _told_exception,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=_standard_error,
@@ -38,6 +38,10 @@ def configure(level: str) -> None:
     for handler in [handler for handler in root.handlers if isinstance(handler, Forward)]:
         root.removeHandler(handler)
     root.addHandler(Forward(logging.WARNING))
+
+
+def _json(event: EventDict, **options: Any) -> str:
+    return orjson.dumps(event, default=options["default"], option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def _standard_error(*_names: str) -> structlog.WriteLogger:

@@ -2,13 +2,12 @@
 
 import re
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import clock
 
-HEADER = "X-Request-ID"
-_DECENT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+HEADER = b"x-request-id"
+_DECENT = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 
 
 class RequestId:
@@ -21,13 +20,13 @@ class RequestId:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(HEADER, "")
-        request_id = given if _DECENT.fullmatch(given) else str(clock.new_id())
-        scope["request_id"] = request_id
+        given = next((value for name, value in scope["headers"] if name == HEADER), b"")
+        request_id = given if _DECENT.fullmatch(given) else str(clock.new_id()).encode()
+        scope["request_id"] = request_id.decode()
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = request_id
+                message["headers"] = [*message["headers"], (HEADER, request_id)]
             await send(message)
 
         await self.app(scope, receive, send_with_id)

@@ -1,6 +1,6 @@
 """What an operation carries with it: who asks, in which language, and the loaders that live as long as it does."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -42,7 +42,7 @@ class Context:
     request_id: str
     store: DocumentStore
     links: Links
-    base_url: str
+    base_url: Callable[[], str]
     introspection: bool = False
     limits: Limits = field(default_factory=Limits)
     key_lifetime: timedelta = KEY_LIFETIME
@@ -82,7 +82,7 @@ class Context:
         """Return a link that lets the viewer download the document for a while; None in a dry run."""
         if self._rehearsal is not None:
             return None
-        return await self.links.url(self.base_url, document_id, self.actor.token_id, clock.now())
+        return await self.links.url(self.base_url(), document_id, self.actor.token_id, clock.now())
 
     async def count_candidates(self, asking: UUID | None) -> int:
         """Return how many people there are whom *asking* may ask to review, or in all."""

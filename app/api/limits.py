@@ -19,6 +19,7 @@ from app.api.scanning import scan
 from app.domain.errors import QueryTooComplex
 
 DOCUMENTS_REMEMBERED = 1000
+LENGTH_REMEMBERED = 8_192  # in characters
 ACTUAL_MAX = 2**31 - 1  # what fragments expand to has a thousand digits if they want
 
 log = structlog.get_logger()
@@ -70,7 +71,7 @@ class Limiter:
         """Return what is wrong with a document's tokens and brackets, read no further than its limits."""
         # Where a limit only warns, the scan has to go on: to the end, as the bytes are bounded.
         bounds = (None if what in limits.warn_only else getattr(limits, what) for what in ("tokens", "nesting"))
-        tokens, nesting = scan(query, *bounds)
+        tokens, nesting = (_scanned if len(query) <= LENGTH_REMEMBERED else scan)(query, *bounds)
         return limits.check({"tokens": tokens, "nesting": nesting}, document_hash)
 
     def measure(
@@ -98,6 +99,9 @@ class Limiter:
         found[sizes] = measures
         while len(self._known) > DOCUMENTS_REMEMBERED:
             self._known.popitem(last=False)
+
+
+_scanned = lru_cache(maxsize=DOCUMENTS_REMEMBERED)(scan)
 
 
 def _hashable(value: Any) -> Hashable:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from strawberry.exceptions import MissingQueryError
@@ -24,6 +23,7 @@ from app import metrics, tracing
 from app.api.context import Context
 from app.api.http.decoding import BadRequest, Parameters, read_parameters
 from app.api.http.exchange import Exchange
+from app.api.http.incoming import Incoming
 from app.api.http.record import Record
 from app.api.http.revalidation import revalidated
 from app.api.limits import Limits
@@ -85,7 +85,7 @@ class GraphQLView:
         self._links = links
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(Request(scope, receive))
+        exchange = Exchange(Incoming(scope, receive))
         record = Record(exchange)
         with tracing.operation(exchange.request.headers):
             try:
@@ -132,7 +132,7 @@ class GraphQLView:
             exchange.request_id,
             self._store,
             self._links,
-            str(exchange.request.base_url).rstrip("/"),
+            lambda: str(exchange.request.base_url).rstrip("/"),
             introspection=terms.development,
             limits=terms.limits,
             key_lifetime=terms.key_lifetime,

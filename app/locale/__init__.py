@@ -5,6 +5,7 @@ Codes and data never depend on the language. The words themselves are in `en.tom
 
 import tomllib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from app.domain.errors import ErrorCode, Refusal
@@ -45,11 +46,20 @@ def negotiate(accept_language: str | None, *fallbacks: Language | None) -> Langu
     `fr-CA` is French (RFC 4647, section 3.4: lookup), `*` is every language that is not named. Among equals a named one
     comes first, then *fallbacks*, then English; a language of quality 0 comes last.
     """
-    qualities = _qualities(accept_language or "")
+    header = accept_language or ""
+    return (_wanted if len(header) <= _USUAL else _wanted.__wrapped__)(header, fallbacks)
+
+
+# Few of them are ever sent; a long one is somebody's own, and is not kept.
+@lru_cache(maxsize=1000)
+def _wanted(header: str, fallbacks: tuple[Language | None, ...]) -> Language:
+    qualities = _qualities(header)
     named = [Language[tag] for tag, quality in qualities.items() if quality and tag in Language.__members__]
     candidates: list[Language] = [*named, *(language for language in fallbacks if language is not None), *Language]
     return max(candidates, key=lambda language: qualities.get(language, qualities.get("*", _UNSAID)))
 
+
+_USUAL = 100
 
 # Less than any quality that can be asked for (it has three decimals at most), and more than none.
 _UNSAID = 0.0001

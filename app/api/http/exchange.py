@@ -14,7 +14,7 @@ from app.domain.errors import ComeBackLater, DocumentTooLarge, RateLimited, Refu
 from app.door import Admission
 from app.locale import negotiate
 
-METHODS = "GET, HEAD, POST"
+METHODS = ("GET", "HEAD", "POST")
 
 
 class Exchange:
@@ -23,7 +23,8 @@ class Exchange:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.request_id: str = request.scope["request_id"]
-        self.language = negotiate(request.headers.get("accept-language"))
+        self._accept_language = request.headers.get("accept-language")
+        self.language = negotiate(self._accept_language)
         self.headers: dict[str, str] = {}
         self.codes: list[str] = []
         self._media_type = media_type(request.headers.get("accept"))
@@ -32,15 +33,14 @@ class Exchange:
         """Refuse what this address has no answer to. Raises: BadRequest."""
         if self._media_type is None:
             raise BadRequest(406, "Accept application/json or application/graphql-response+json.")
-        if self.request.method not in METHODS.split(", "):
-            raise BadRequest(405, f"Use {METHODS}.", {"Allow": METHODS})
+        if self.request.method not in METHODS:
+            allowed = ", ".join(METHODS)
+            raise BadRequest(405, f"Use {allowed}.", {"Allow": allowed})
 
     def admitted(self, admission: Admission) -> None:
         """Speak the language of who came in, and tell them how they stand."""
         identity = admission.identity
-        self.language = negotiate(
-            self.request.headers.get("accept-language"), identity.user.language, identity.account.default_language
-        )
+        self.language = negotiate(self._accept_language, identity.user.language, identity.account.default_language)
         if admission.standing is not None:
             self.headers |= admission.standing.headers()
 

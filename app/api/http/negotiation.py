@@ -1,9 +1,12 @@
 """Which of our two media types a client wants most (RFC 9110, section 12.5.1)."""
 
+from functools import lru_cache
+
 JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
 
 _ITEMS_MAX = 50
+_USUAL = 200
 
 
 def media_type(accept: str | None) -> str | None:
@@ -11,7 +14,14 @@ def media_type(accept: str | None) -> str | None:
 
     A client that names no type, or any, gets JSON: it may know of no other.
     """
-    ranges = _ranges(accept or "*/*")
+    header = accept or "*/*"
+    return (_wanted if len(header) <= _USUAL else _wanted.__wrapped__)(header)
+
+
+# Few of them are ever sent; a long one is somebody's own, and is not kept.
+@lru_cache(maxsize=1000)
+def _wanted(accept: str) -> str | None:
+    ranges = _ranges(accept)
     if not ranges:  # nothing in it can be read
         return JSON
     plain, newer = (_quality(ranges, offered) for offered in (JSON, RESPONSE_JSON))

@@ -30,7 +30,7 @@ class Record:
     def finish(self, response: Response) -> None:
         """Write it down."""
         taken = time.perf_counter() - self._started
-        metrics.requests.labels(str(response.status_code)).inc()
+        metrics.child(metrics.requests, str(response.status_code)).inc()
         client, codes, context = self._client(), list(self._exchange.codes), self.context
         noted = {}
         if context is not None:
@@ -42,7 +42,7 @@ class Record:
                 "document": context.document_hash[:HASH_SHOWN],
             }
         for code in codes:
-            metrics.errors.labels(code).inc()
+            metrics.child(metrics.errors, code).inc()
         log.info(
             "request",
             request_id=self._exchange.request_id,
@@ -56,7 +56,8 @@ class Record:
     def _observe(self, context: Context, client: str, taken: float) -> None:
         """Count the operation; a document that never ran is one of endlessly many, and so is its hash."""
         name = metrics.operation_names.bounded(context.document_hash[:HASH_SHOWN]) if context.has_begun else "invalid"
-        metrics.seconds.labels(context.operation_type, name, metrics.client_names.bounded(client)).observe(taken)
+        client = metrics.client_names.bounded(client)
+        metrics.child(metrics.seconds, context.operation_type, name, client).observe(taken)
 
     def _client(self) -> str:
         headers = self._exchange.request.headers

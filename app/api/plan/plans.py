@@ -104,10 +104,10 @@ class Plans:
         except Exception as fault:
             if unavailable_of(fault, run.context.request_id) is not None:
                 raise  # graphql-core would wait for it once more
-            metrics.plans.labels("declined").inc()
+            metrics.child(metrics.plans, "declined").inc()
             await run.context.settle()
             return None
-        metrics.plans.labels("followed").inc()
+        metrics.child(metrics.plans, "followed").inc()
         run.context.ended.clear()
         return ExecutionResult(data=data, errors=None)
 
