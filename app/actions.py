@@ -5,7 +5,7 @@ writes beside its log row and the case's status is in `effects`.
 """
 
 import asyncio
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from app.db import models as tables
 from app.db.attempts import attempt
 from app.db.chain import entry_of
 from app.db.engine import Database
+from app.db.prepared import Write, write
 from app.db.rehearsal import Rehearsal
 from app.db.repository import cases, overrides, people
 from app.db.rows import ActionRow, CaseRow, DocumentRow, OverrideRow
@@ -101,7 +102,9 @@ async def _transact(
             refusal.case_id = command.case_id
         raise
     for effect in EFFECTS[command.action]:
-        await effect(draft)
+        waiting = effect(draft)
+        if waiting is not None:
+            await waiting
     return await _write(draft, action_id, request_id)
 
 
@@ -192,7 +195,8 @@ async def _draft_opening(connection: AsyncConnection, actor: Actor, command: Ope
         refusal.case_id = active.id if active else None
         raise
     _check_version(command, known.version if known else 0)
-    subject = await find_or_make_subject(connection, actor, command.subject, known)
+    writes: list[Write] = []
+    subject = find_or_make_subject(writes, actor, command.subject, known)
     moment = now()
     case = CaseRow(
         id=clock.new_id(),
@@ -213,7 +217,14 @@ async def _draft_opening(connection: AsyncConnection, actor: Actor, command: Ope
         head_hash=GENESIS,
     )
     return Draft(
-        connection=connection, actor=actor, command=command, now=moment, before=None, case=case, subject=subject
+        connection=connection,
+        actor=actor,
+        command=command,
+        now=moment,
+        before=None,
+        case=case,
+        subject=subject,
+        writes=writes,
     )
 
 
@@ -251,17 +262,20 @@ async def _write(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
         head_hash=action.hash,
         updated_at=draft.now,
     )
-    await _write_case(draft, case)
+    _write_case(draft, case)
     if comment is not None:
-        await draft.insert(tables.comments, comment)
-        draft.documents = await attach(draft, comment)
-    await draft.insert(tables.case_actions, action)
+        draft.insert(tables.comments, comment)
+        draft.documents = attach(draft, comment)
+    draft.insert(tables.case_actions, action)
+    await write(draft.connection, draft.writes)
     return Outcome(case, action, comment, draft.override, draft.subject, draft.documents)
 
 
-async def _write_case(draft: Draft, case: CaseRow) -> None:
+def _write_case(draft: Draft, case: CaseRow) -> None:
     if draft.before is None:
-        await draft.insert(tables.cases, case)
+        draft.insert(tables.cases, case)
         return
-    changed = {name: value for name, value in asdict(case).items() if value != getattr(draft.before, name)}
-    await draft.connection.execute(update(tables.cases).where(tables.cases.c.id == case.id).values(changed))
+    old = draft.before
+    names = (field.name for field in fields(CaseRow))
+    changes = {name: getattr(case, name) for name in names if getattr(case, name) != getattr(old, name)}
+    draft.update(tables.cases, case.id, **changes)

@@ -6,7 +6,6 @@ Where the bytes are is `app.documents`'s: they were there before the transaction
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
@@ -43,7 +42,7 @@ async def find_documents(
     return (*(row for row in named if row is not None), *brought), refusals
 
 
-async def attach(draft: Draft, comment: CommentRow) -> tuple[DocumentRow, ...]:
+def attach(draft: Draft, comment: CommentRow) -> tuple[DocumentRow, ...]:
     """Write the draft's documents as part of *comment*, and return them as they are from now on."""
     attached = tuple(
         replace(document, comment_id=comment.id, case_id=draft.case.id, position=position)
@@ -52,14 +51,8 @@ async def attach(draft: Draft, comment: CommentRow) -> tuple[DocumentRow, ...]:
     brought = {document.id for document in getattr(draft.command, "new_documents", ())}
     new = [document for document in attached if document.id in brought]
     named = [document for document in attached if document.id not in brought]
-    if new:
-        await draft.insert(tables.documents, *new)
-    if named:
-        table = tables.documents
-        await draft.connection.execute(
-            update(table)
-            .where(table.c.id == bindparam("document_id"))
-            .values(comment_id=comment.id, case_id=draft.case.id, position=bindparam("place")),
-            [{"document_id": document.id, "place": document.position} for document in named],
-        )
+    draft.insert(tables.documents, *new)
+    for document in named:
+        place = {"comment_id": comment.id, "case_id": draft.case.id, "position": document.position}
+        draft.update(tables.documents, document.id, **place)
     return attached

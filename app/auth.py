@@ -26,17 +26,21 @@ USE_RECORDED_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The person behind a token, their account, and both as the workflow sees them."""
+    """The person behind a token, their account, and both as the workflow sees them.
+
+    `is_limited`: the person has roles that the token does not give them.
+    """
 
     actor: Actor
     user: UserRow
     account: AccountRow
+    is_limited: bool = False
 
     def limited_to(self, roles: frozenset[Role]) -> "Identity":
         """Return the same person without the roles that their token does not give them."""
         held = self.actor.roles & roles
         user = replace(self.user, roles=tuple(sorted(held)))
-        return replace(self, actor=replace(self.actor, roles=held), user=user)
+        return replace(self, actor=replace(self.actor, roles=held), user=user, is_limited=held != self.actor.roles)
 
 
 def new_secret() -> str:

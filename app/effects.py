@@ -4,16 +4,18 @@ Each effect gets the draft of an action that is already allowed, writes its rows
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, insert, update
+from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.db import models as tables
+from app.db.changes import inserted, updated
+from app.db.prepared import Write
 from app.db.repository import overrides
 from app.db.rows import CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
 from app.domain.commands import CloseCase, Command, RequestOverride, SubjectDetails
@@ -24,7 +26,10 @@ from app.domain.workflow import TRANSITIONS
 
 @dataclass(slots=True)
 class Draft:
-    """An action that is allowed and not yet written. `before` is None while the case itself is new."""
+    """An action that is allowed and not yet written. `before` is None while the case itself is new.
+
+    `writes`: what is to be written, in this order, once all is known.
+    """
 
     connection: AsyncConnection
     actor: Actor
@@ -36,12 +41,15 @@ class Draft:
     override: OverrideRow | None = None
     reviewer_ids: tuple[UUID, ...] = ()
     documents: tuple[DocumentRow, ...] = ()
+    writes: list[Write] = field(default_factory=list)
 
-    async def insert(self, table: Table, *rows: Any) -> None:
-        """Insert *rows*, which are in this account."""
-        await self.connection.execute(
-            insert(table), [{**asdict(row), "account_id": self.actor.account_id} for row in rows]
-        )
+    def insert(self, table: Table, *rows: Any) -> None:
+        """Have *rows*, which are in this account, inserted."""
+        self.writes.extend(inserted(table, row, account_id=self.actor.account_id) for row in rows)
+
+    def update(self, table: Table, row_id: UUID, **changes: Any) -> None:
+        """Have *changes* made to a row."""
+        self.writes.append(updated(table, row_id, **changes))
 
     def new_comment(self) -> CommentRow | None:
         """Return the comment that comes with the action, not yet inserted."""
@@ -50,7 +58,7 @@ class Draft:
         return CommentRow(clock.new_id(), self.case.id, self.actor.user_id, self.command.comment, self.now)
 
 
-async def make_override(draft: Draft) -> None:
+def make_override(draft: Draft) -> None:
     """Insert the override, PENDING, and the people who are asked to decide."""
     command = draft.command
     assert isinstance(command, RequestOverride)
@@ -68,22 +76,13 @@ async def make_override(draft: Draft) -> None:
         created_at=draft.now,
     )
     draft.reviewer_ids = command.reviewer_ids
-    await draft.insert(tables.overrides, draft.override)
-    await draft.connection.execute(
-        insert(tables.override_reviewers),
-        [
-            {
-                "override_id": draft.override.id,
-                "reviewer_id": reviewer_id,
-                "position": position,
-                "created_by_id": draft.actor.user_id,
-            }
-            for position, reviewer_id in enumerate(command.reviewer_ids)
-        ],
-    )
+    draft.insert(tables.overrides, draft.override)
+    for position, reviewer_id in enumerate(command.reviewer_ids):
+        asked = {"override_id": draft.override.id, "reviewer_id": reviewer_id, "position": position}
+        draft.writes.append(inserted(tables.override_reviewers, None, **asked, created_by_id=draft.actor.user_id))
 
 
-async def finish_override(draft: Draft) -> None:
+def finish_override(draft: Draft) -> None:
     """Give the override its last status. A creator who takes it back decides nothing, so no decider is recorded."""
     status = TRANSITIONS[draft.command.action].decision
     assert draft.override is not None and status is not None
@@ -95,25 +94,20 @@ async def finish_override(draft: Draft) -> None:
         decided_at=draft.now if is_decided else None,
         version=draft.override.version + 1,
     )
-    table = tables.overrides
-    await draft.connection.execute(
-        update(table)
-        .where(table.c.id == draft.override.id)
-        .values(
-            status=draft.override.status,
-            decided_by_id=draft.override.decided_by_id,
-            decided_at=draft.override.decided_at,
-            version=draft.override.version,
-        )
+    draft.update(
+        tables.overrides,
+        draft.override.id,
+        status=draft.override.status,
+        decided_by_id=draft.override.decided_by_id,
+        decided_at=draft.override.decided_at,
+        version=draft.override.version,
     )
 
 
-async def apply_override(draft: Draft) -> None:
+def apply_override(draft: Draft) -> None:
     """Set the subject to the status that the override asked for."""
     assert draft.override is not None
-    draft.subject = await _set_status(
-        draft.connection, draft.subject, EvaluationStatus(draft.override.requested_status.value)
-    )
+    draft.subject = _set_status(draft.writes, draft.subject, EvaluationStatus(draft.override.requested_status.value))
 
 
 async def close_case(draft: Draft) -> None:
@@ -126,7 +120,7 @@ async def close_case(draft: Draft) -> None:
     draft.case = replace(draft.case, resolution=resolution, closed_by_id=draft.actor.user_id, closed_at=draft.now)
 
 
-Effect = Callable[[Draft], Awaitable[None]]
+Effect = Callable[[Draft], Awaitable[None] | None]
 
 EFFECTS: Mapping[ActionType, Sequence[Effect]] = {
     ActionType.OPEN: (),
@@ -139,8 +133,8 @@ EFFECTS: Mapping[ActionType, Sequence[Effect]] = {
 }
 
 
-async def find_or_make_subject(
-    connection: AsyncConnection, actor: Actor, details: SubjectDetails, known: SubjectRow | None
+def find_or_make_subject(
+    writes: list[Write], actor: Actor, details: SubjectDetails, known: SubjectRow | None
 ) -> SubjectRow:
     """Return the subject of a new case. A known one keeps its label and country; its newer status is taken over.
 
@@ -159,21 +153,16 @@ async def find_or_make_subject(
             evaluation_status=status or EvaluationStatus.UNEVALUATED,
             version=1,
         )
-        row = {**asdict(subject), "account_id": actor.account_id}
-        await connection.execute(insert(tables.subjects), row)
+        writes.append(inserted(tables.subjects, subject, account_id=actor.account_id))
         return subject
     if status is None or status is known.evaluation_status:
         return known
     if status is EvaluationStatus.FAVORABLE:
         raise SubjectChanged("input", "subject", "evaluationStatus")
-    return await _set_status(connection, known, status)
+    return _set_status(writes, known, status)
 
 
-async def _set_status(connection: AsyncConnection, subject: SubjectRow, status: EvaluationStatus) -> SubjectRow:
+def _set_status(writes: list[Write], subject: SubjectRow, status: EvaluationStatus) -> SubjectRow:
     changed = replace(subject, evaluation_status=status, version=subject.version + 1)
-    await connection.execute(
-        update(tables.subjects)
-        .where(tables.subjects.c.id == subject.id)
-        .values(evaluation_status=status, version=changed.version)
-    )
+    writes.append(updated(tables.subjects, subject.id, evaluation_status=status, version=changed.version))
     return changed

@@ -69,6 +69,8 @@ class Context:
     def renew_loaders(self) -> None:
         """Forget what was loaded: an action has changed it, or was refused because somebody else's had."""
         self.loaders = Loaders(self.database, self.actor.account_id)
+        if not self.identity.is_limited:
+            self.loaders.users.prime(self.identity.user.id, self.identity.user)
 
     def message(self, refusal: Refusal) -> str:
         """Return the sentence of *refusal* in the operation's language."""

@@ -71,15 +71,20 @@ class ActionPermission(FieldExtension):
             return self.payload(errors=errors)
 
     async def _enter(self, context: Context, command: Command) -> None:
-        """Refuse where the case is not there, or the person may never do this to it; look at no state."""
-        override = None
-        if isinstance(command, CaseCommand):
-            if await context.loaders.cases.load(command.case_id) is None:
-                raise NotFound("input", "caseId", resource="case")
+        """Refuse where the person may never do this; look at no state.
+
+        Whether the case is there is seen under the lock; here only, where there is a refusal that it comes before.
+        """
+        try:
             authorize_role(self.action, context.actor)
+            override = None
             if isinstance(command, DecisionCommand):
                 override = await _override(context, command.case_id, command.override_id)
-        authorize(self.action, context.actor, override)
+            authorize(self.action, context.actor, override)
+        except Refusal:
+            if isinstance(command, CaseCommand) and await context.loaders.cases.load(command.case_id) is None:
+                raise NotFound("input", "caseId", resource="case") from None
+            raise
 
 
 async def _override(context: Context, case_id: UUID, override_id: UUID | None) -> OverrideFacts | None:

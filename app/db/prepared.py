@@ -5,7 +5,10 @@ times as long as the driver does. Errors, events and connections are SQLAlchemy'
 what was asked for, as a filter's, is left to SQLAlchemy whole.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple, NoReturn
 from uuid import UUID, SafeUUID
 
@@ -18,8 +21,11 @@ from app.db import turns
 from app.db.among import Ids
 from app.db.columns import Quick
 
+Sent = tuple[str, list[Any]]
 Processor = Callable[[Any], Any]
 Column = Iterable[Any]
+
+_NUMBER = re.compile(r"\$(\d+)")
 
 ACCOUNT: BindParameter[UUID] = bindparam("account_id", type_=Uuid())
 IDS: BindParameter[list[UUID]] = bindparam("ids", type_=Ids())
@@ -34,7 +40,7 @@ class _Slot(NamedTuple):
     always: Any
 
 
-class _Text(NamedTuple):
+class Text(NamedTuple):
     """A statement as one engine's driver takes it, and how the columns are read that are not as they should be."""
 
     sql: str
@@ -64,7 +70,7 @@ class Prepared:
 
     def __init__(self, statement: Executable) -> None:
         self.statement = statement
-        self._texts: dict[str, _Text] = {}
+        self._texts: dict[str, Text] = {}
 
     async def columns(self, connection: AsyncConnection, **values: Any) -> Sequence[Column]:
         """Execute it, and return what it gives by columns: `map(Row, *columns)` makes rows of them.
@@ -75,8 +81,8 @@ class Prepared:
         if sync is None:  # a dry run's, which has turns of its own
             found: list[Column] = list(zip(*(await connection.execute(self.statement, values)).all(), strict=True))
             return found or [()] * self._width
-        text = self._texts.get(sync.dialect.name) or self._compiled(sync.dialect)
-        records = await _fetched(sync, text.sql, text.parameters(values))
+        text = self.text(sync.dialect)
+        records = await _done(sync, [(text.sql, text.parameters(values))])
         if not records:
             return [()] * text.width
         found = list(zip(*records, strict=True))
@@ -96,12 +102,16 @@ class Prepared:
     def _width(self) -> int:
         return len(getattr(self.statement, "selected_columns", ()))
 
-    def _compiled(self, dialect: Dialect) -> _Text:
+    def text(self, dialect: Dialect) -> Text:
+        """Return what an engine's driver is given."""
+        return self._texts.get(dialect.name) or self._compiled(dialect)
+
+    def _compiled(self, dialect: Dialect) -> Text:
         compiled: Any = self.statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # any statement has it
         assert not compiled.post_compile_params
         types = [column[3] for column in compiled._result_columns]  # noqa: SLF001  # what it makes its own rows by
         readers = [(index, _reader(type_, dialect)) for index, type_ in enumerate(types)]
-        text = self._texts[dialect.name] = _Text(
+        text = self._texts[dialect.name] = Text(
             str(compiled),
             tuple(_slot(compiled, name) for name in compiled.positiontup or ()),
             tuple((index, read) for index, read in readers if read is not None),
@@ -137,51 +147,88 @@ def _uuid(digits: str | None) -> UUID | None:
     return made
 
 
-async def _fetched(sync: Connection, sql: str, parameters: list[Any]) -> Sequence[Any]:
-    """Return the rows as the driver has them. Raises: as SQLAlchemy does."""
+# --- Several statements at once --------------------------------------------------------------------------------------
+
+
+class Write(NamedTuple):
+    """A statement that gives nothing back, with its parameters."""
+
+    statement: Prepared
+    values: Mapping[str, Any]
+
+
+async def write(connection: AsyncConnection, writes: Sequence[Write]) -> None:
+    """Do all of *writes* in one go: as one statement on PostgreSQL, in one turn through SQLite's thread.
+
+    No two of them may change the same row. Raises: what SQLAlchemy raises.
+    """
+    sync = connection.sync_connection
+    assert sync is not None
+    texts = [item.statement.text(sync.dialect) for item in writes]
+    parameters = [text.parameters(item.values) for text, item in zip(texts, writes, strict=True)]
+    if sync.dialect.name == "postgresql":
+        await _done(sync, [(_together(tuple(text.sql for text in texts)), list(chain(*parameters)))])
+        return
+    await _done(sync, [(text.sql, values) for text, values in zip(texts, parameters, strict=True)])
+
+
+@lru_cache(maxsize=500)
+def _together(statements: tuple[str, ...]) -> str:
+    """Return one statement that does what *statements* do, its parameters numbered through.
+
+    After PostgreSQL's manual, section 7.8.4: all are executed to their end, in one snapshot.
+    """
+    numbered, count = [], 0
+    for sql in statements:
+        shift = count
+        numbered.append(_NUMBER.sub(lambda found, by=shift: f"${int(found[1]) + by}", sql))  # type: ignore[misc]
+        count += len(set(_NUMBER.findall(sql)))
+    *before, last = numbered
+    named = ", ".join(f"write_{index} AS ({sql})" for index, sql in enumerate(before))
+    return f"WITH {named} {last}" if named else last
+
+
+# --- Execution -------------------------------------------------------------------------------------------------------
+
+
+async def _done(sync: Connection, sent: list[Sent]) -> Sequence[Any]:
+    """Send statements, and return the last one's rows as the driver has them. Raises: as SQLAlchemy does."""
     adapted: Any = sync.connection.dbapi_connection
     execution = _Execution()
     try:
-        if _is_watched(sync):
-            return await _watched(sync, adapted, execution, sql, parameters)
-        return await _driven(adapted, sql, parameters)
+        _tell(sync.dispatch.before_cursor_execute, sync, sent, execution)
+        rows = await _driven(adapted, sent)
+        _tell(sync.dispatch.after_cursor_execute, sync, sent, execution)
     except BaseException as error:
-        await greenlet_spawn(_fail, sync, adapted, execution, error, sql, parameters)
+        await greenlet_spawn(_fail, sync, adapted, execution, error, sent[-1])
         raise
-
-
-async def _driven(adapted: Any, sql: str, parameters: list[Any]) -> Sequence[Any]:
-    if isinstance(adapted, turns.Connection):
-        return await adapted.fetch(sql, parameters)
-    if adapted._transaction is None:  # noqa: SLF001  # it begins one as late as this
-        await adapted._start_transaction()  # noqa: SLF001
-    rows: Sequence[Any] = await adapted.driver_connection.fetch(sql, *parameters)
     return rows
 
 
-def _fail(
-    sync: Connection, adapted: Any, execution: _Execution, error: BaseException, sql: str, parameters: list[Any]
-) -> NoReturn:
+def _tell(listeners: Any, sync: Connection, sent: list[Sent], execution: _Execution) -> None:
+    """Let SQLAlchemy's listeners see it, as those that trace."""
+    if listeners:
+        for listen in listeners:
+            for sql, parameters in sent:
+                listen(sync, None, sql, tuple(parameters), execution, False)
+
+
+async def _driven(adapted: Any, sent: list[Sent]) -> Sequence[Any]:
+    rows: Sequence[Any]
+    if isinstance(adapted, turns.Connection):
+        return await adapted.turn(sent)
+    if adapted._transaction is None:  # noqa: SLF001  # it begins one as late as this
+        await adapted._start_transaction()  # noqa: SLF001
+    ((sql, parameters),) = sent
+    rows = await adapted.driver_connection.fetch(sql, *parameters)
+    return rows
+
+
+def _fail(sync: Connection, adapted: Any, execution: _Execution, error: BaseException, sent: Sent) -> NoReturn:
     """Do what SQLAlchemy does where its own execution fails: tell listeners, let go of what is lost, and raise."""
     try:
         if isinstance(error, Exception):
             adapted._handle_exception(error)  # noqa: SLF001  # raises it as the interface of databases has it
         raise error
     except BaseException as known:
-        sync._handle_dbapi_exception(known, sql, parameters, None, execution)  # type: ignore[arg-type]  # noqa: SLF001
-
-
-def _is_watched(sync: Connection) -> bool:
-    return bool(sync.dispatch.before_cursor_execute)
-
-
-async def _watched(
-    sync: Connection, adapted: Any, execution: _Execution, sql: str, parameters: list[Any]
-) -> Sequence[Any]:
-    """Let SQLAlchemy's listeners see it, as those that trace."""
-    for listen in sync.dispatch.before_cursor_execute:
-        listen(sync, None, sql, tuple(parameters), execution, False)
-    rows = await _driven(adapted, sql, parameters)
-    for listen in sync.dispatch.after_cursor_execute:
-        listen(sync, None, sql, tuple(parameters), execution, False)
-    return rows
+        sync._handle_dbapi_exception(known, *sent, None, execution)  # type: ignore[arg-type]  # noqa: SLF001

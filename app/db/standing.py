@@ -28,6 +28,7 @@ class Standing:
         self._patience = patience
         self._places = asyncio.Semaphore(size)
         self._idle: list[tuple[AsyncConnection, float]] = []
+        self._shift = 0
         self.lent_out = 0
 
     @asynccontextmanager
@@ -35,6 +36,7 @@ class Standing:
         """Lend a connection; one that something went wrong on is not kept. Raises: PoolExhausted."""
         async with self._place():
             connection = await self._idle_one() or await self._engine.connect()
+            shift = self._shift
             try:
                 yield connection
             except BaseException:
@@ -43,7 +45,10 @@ class Standing:
                 if lost:  # with the server, as all others then are
                     await self.close()
                 raise
-            self._idle.append((connection, time.monotonic()))
+            if shift == self._shift:
+                self._idle.append((connection, time.monotonic()))
+            else:
+                await _closed(connection)
 
     @asynccontextmanager
     async def room(self) -> AsyncIterator[None]:
@@ -54,7 +59,8 @@ class Standing:
             yield
 
     async def close(self) -> None:
-        """Give all connections back to the engine."""
+        """Give all connections back to the engine, those that are in use as soon as they are not."""
+        self._shift += 1
         while self._idle:
             await _closed(self._idle.pop()[0])
 

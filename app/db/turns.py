@@ -42,12 +42,15 @@ def _executed(connection: sqlite3.Connection, execute: Callable[[sqlite3.Cursor]
         cursor.close()
 
 
-def _fetched(connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> Sequence[Any]:
-    cursor = connection.execute(sql, parameters)
+def _done(connection: sqlite3.Connection, sent: Sequence[tuple[str, Sequence[Any]]]) -> Sequence[Any]:
+    rows: Sequence[Any] = ()
+    cursor = connection.cursor()
     try:
-        return cursor.fetchall()
+        for sql, parameters in sent:
+            rows = cursor.execute(sql, parameters).fetchall()
     finally:
         cursor.close()
+    return rows
 
 
 class Cursor(AsyncAdapt_aiosqlite_cursor):
@@ -95,11 +98,11 @@ class Connection(AsyncAdapt_aiosqlite_connection):
     __slots__ = ()
     _cursor_cls = Cursor
 
-    async def fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Any]:
-        """Execute one statement in one turn, and return its rows as they are. Raises: what sqlite3 raises."""
+    async def turn(self, sent: Sequence[tuple[str, Sequence[Any]]]) -> Sequence[Any]:
+        """Execute statements in one turn, and return the last one's rows as they are. Raises: what sqlite3 raises."""
         driver: Any = self._connection
         async with self._execute_mutex:
-            rows: Sequence[Any] = await driver._execute(_fetched, driver._conn, sql, parameters)
+            rows: Sequence[Any] = await driver._execute(_done, driver._conn, sent)
         return rows
 
 

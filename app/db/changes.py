@@ -1,0 +1,44 @@
+"""Rows that are inserted and rows that are changed, as statements that are prepared once for each set of columns."""
+
+from collections.abc import Iterable
+from dataclasses import fields
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BindParameter, Column, Table, bindparam, insert, update
+
+from app.db.prepared import Prepared, Write
+
+# SQLAlchemy keeps the columns' own names for parameters of its own.
+_NEW = "new_"
+_ID = "row_id"
+
+
+def inserted(table: Table, row: Any, **more: Any) -> Write:
+    """Return what inserts *row*, where there is one, and *more* of its columns."""
+    values = {} if row is None else {f"{_NEW}{field.name}": getattr(row, field.name) for field in fields(row)}
+    values |= {f"{_NEW}{name}": value for name, value in more.items()}
+    return Write(_insert(table, tuple(values)), values)
+
+
+def updated(table: Table, row_id: UUID, **changes: Any) -> Write:
+    """Return what makes *changes* to the row with this id."""
+    values = {f"{_NEW}{name}": value for name, value in changes.items()}
+    return Write(_update(table, tuple(values)), {**values, _ID: row_id})
+
+
+@lru_cache
+def _insert(table: Table, names: tuple[str, ...]) -> Prepared:
+    return Prepared(insert(table).values(_parameters(table, names)))
+
+
+@lru_cache
+def _update(table: Table, names: tuple[str, ...]) -> Prepared:
+    which = table.c.id == bindparam(_ID, type_=table.c.id.type)
+    return Prepared(update(table).where(which).values(_parameters(table, names)))
+
+
+def _parameters(table: Table, names: Iterable[str]) -> dict[Column[Any], BindParameter[Any]]:
+    columns = {name: table.c[name.removeprefix(_NEW)] for name in names}
+    return {column: bindparam(name, type_=column.type) for name, column in columns.items()}
