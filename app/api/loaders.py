@@ -58,12 +58,20 @@ class Loader(Generic[K]):
 
     async def collect(self, keys: Iterable[K | None]) -> Mapping[K | None, Any]:
         """Return what is known, *keys* among it; None is no key. Raises: what the batch function raises."""
-        missing = [key for key in dict.fromkeys(keys) if key is not None and key not in self._found]
-        for batch in {self._batch(key) for key in missing}:
+        found = self._found
+        missing = [key for key in dict.fromkeys(keys) if key is not None and key not in found]
+        if missing and not self._batches:  # the usual case: nobody else waits for any
+            self._next = asyncio.create_task(self._load())
+            self._asked = dict.fromkeys(missing)
+            self._batches = dict.fromkeys(missing, self._next)
+            batches = {self._next}
+        else:
+            batches = {self._batch(key) for key in missing}
+        for batch in batches:
             fault = await asyncio.shield(batch)  # others may wait for it
             if fault is not None:
                 raise fault
-        return self._found
+        return found
 
     def _batch(self, key: K) -> asyncio.Task[Exception | None]:
         """Return the batch that brings *key*, or put it into the next one."""
@@ -84,8 +92,12 @@ class Loader(Generic[K]):
             self._found.update(zip(keys, await self._load_fn(keys), strict=True))
         except Exception as raised:
             fault = raised
-        for key in keys:
-            del self._batches[key]
+        if len(self._batches) == len(keys):
+            self._batches = {}
+        else:
+            for key in keys:
+                del self._batches[key]
+        for key in keys if self._futures else ():
             future = self._futures.get(key)
             if future is None or future.done():
                 continue
@@ -149,16 +161,19 @@ class CountKey(NamedTuple):
 
 
 class _Lazily:
-    """A loader of `Loaders` that is made when it is first asked for: an operation needs few of them."""
+    """A loader of `Loaders` that is made when it is first asked for: an operation needs few of them.
 
-    def __init__(self, make: Callable[[Any], Loader[Any]]) -> None:
+    It does not know the others: what goes round in circles stays until the collector comes.
+    """
+
+    def __init__(self, make: Callable[[Database, UUID], Loader[Any]]) -> None:
         self._make = make
 
     def __set_name__(self, _owner: type, name: str) -> None:
         self._name = name
 
     def __get__(self, loaders: Any, _owner: type | None = None) -> Loader[Any]:
-        made = loaders.__dict__[self._name] = self._make(loaders)
+        made = loaders.__dict__[self._name] = self._make(loaders.database, loaders.account_id)
         return made
 
 
@@ -166,11 +181,11 @@ def _of(function: BatchFunction) -> Any:
     """Return a loader by id."""
     observe = batches.labels(function.__name__).observe
 
-    def make(loaders: "Loaders") -> Loader[UUID]:
+    def make(database: Database, account_id: UUID) -> Loader[UUID]:
         async def load(ids: list[UUID]) -> Sequence[Any]:
             observe(len(ids))
-            async with loaders.database.read() as connection:
-                return await function(connection, loaders.account_id, ids)
+            async with database.read() as connection:
+                return await function(connection, account_id, ids)
 
         return Loader(load)
 
@@ -181,16 +196,16 @@ def _grouped(function: BatchFunction) -> Any:
     """Return a loader of keys `(id, *arguments)`: one statement for each set of arguments that the query has."""
     observe = batches.labels(function.__name__).observe
 
-    def make(loaders: "Loaders") -> Loader[Any]:
+    def make(database: Database, account_id: UUID) -> Loader[Any]:
         async def load(keys: list[tuple[Any, ...]]) -> Sequence[Any]:
             observe(len(keys))
             groups: dict[tuple[Any, ...], list[UUID]] = {}
             for key in keys:
                 groups.setdefault(tuple(key[1:]), []).append(key[0])
             found: dict[tuple[Any, ...], Any] = {}
-            async with loaders.database.read() as connection:
+            async with database.read() as connection:
                 for arguments, ids in groups.items():
-                    rows = await function(connection, loaders.account_id, ids, *arguments)
+                    rows = await function(connection, account_id, ids, *arguments)
                     found.update(((id, *arguments), row) for id, row in zip(ids, rows, strict=True))
             return [found[tuple(key)] for key in keys]
 
@@ -199,15 +214,15 @@ def _grouped(function: BatchFunction) -> Any:
     return _Lazily(make)
 
 
-def _cases_with(loaders: "Loaders") -> Loader[CaseKey]:
+def _cases_with(database: Database, account_id: UUID) -> Loader[CaseKey]:
     """Return a loader of cases with all columns that any of the keys asks for, so that they are one statement."""
     observe = batches.labels(cases.cases_with.__name__).observe
 
     async def load(keys: list[CaseKey]) -> Sequence[CaseRow | None]:
         observe(len(keys))
         names = frozenset[str]().union(*(key.names for key in keys))
-        async with loaders.database.read() as connection:
-            return await cases.cases_with(connection, loaders.account_id, [key.which for key in keys], names)
+        async with database.read() as connection:
+            return await cases.cases_with(connection, account_id, [key.which for key in keys], names)
 
     return Loader(load)
 

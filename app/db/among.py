@@ -6,7 +6,7 @@ that the account has.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -27,10 +27,18 @@ class Ids(TypeDecorator[list[UUID]]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return dialect.type_descriptor(ARRAY(Uuid()) if dialect.name == "postgresql" else Text())
 
+    def writer(self, dialect: Dialect) -> Callable[[list[UUID]], str] | None:
+        """Return what makes a parameter of ids; None where the driver takes them as they are."""
+        return None if dialect.name == "postgresql" else _written
+
     def process_bind_param(self, value: list[UUID] | None, dialect: Dialect) -> Any:
         if value is None or dialect.name == "postgresql":
             return value
-        return json.dumps([item.hex for item in value])
+        return _written(value)
+
+
+def _written(ids: list[UUID]) -> str:
+    return json.dumps([item.hex for item in ids])
 
 
 class _Among(FunctionElement[bool]):

@@ -122,7 +122,10 @@ class Prepared:
 
 def _slot(compiled: Any, name: str) -> _Slot:
     write = compiled._bind_processors.get(name)  # noqa: SLF001  # what it writes its own parameters by
-    if compiled.binds[name].required:
+    parameter = compiled.binds[name]
+    if isinstance(parameter.type, Ids):
+        write = parameter.type.writer(compiled.dialect)
+    if parameter.required:
         return _Slot(name, write, None)
     value = compiled.params[name]
     return _Slot(None, None, value if write is None else write(value))

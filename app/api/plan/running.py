@@ -6,6 +6,7 @@ It knows neither documents nor the schema; `compiling` reads those.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -113,17 +114,32 @@ class Lists:
         return [None if value is None else [next(done) for _ in value] for value in values]
 
 
+Objects = Callable[[Iterable[Column]], Column]
+
+
+@cache
+def objects_of(names: tuple[str, ...]) -> Objects:
+    """Return what makes an object with these names of each row of as many columns.
+
+    It is generated: a display of a dictionary takes a third of the time of `dict(zip(names, row))`.
+    """
+    pairs = ", ".join(f"{name!r}: v{index}" for index, name in enumerate(names))
+    row = "".join(f"v{index}, " for index in range(len(names)))
+    made: Objects = eval(f"lambda columns: [{{{pairs}}} for {row}in zip(*columns, strict=True)]")  # noqa: S307  # names of GraphQL's grammar
+    return made
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What is selected of objects of one type."""
 
-    names: tuple[str, ...]
     steps: tuple[Step, ...]
     waiting: int
+    made: Objects
 
     @classmethod
     def of(cls, steps: Mapping[str, Step]) -> "Selection":
-        return cls(tuple(steps), tuple(steps.values()), sum(step.waits for step in steps.values()))
+        return cls(tuple(steps.values()), sum(step.waits for step in steps.values()), objects_of(tuple(steps)))
 
     @property
     def waits(self) -> bool:
@@ -139,11 +155,9 @@ class Selection:
         """Return an object of the answer for each of *sources*."""
         if not sources:
             return []
-        names = self.names
-        if not names:  # all of it was skipped
+        if not self.steps:  # all of it was skipped
             return [{} for _ in sources]
-        columns = await together((step.column(sources, run) for step in self.steps), self.waiting)
-        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        return self.made(await together((step.column(sources, run) for step in self.steps), self.waiting))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """The lists of what was done: a case's log and documents, and the account's whole log."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, cast
 from uuid import UUID
@@ -74,15 +73,17 @@ async def _actions_of(
     parents: Sequence[CaseRow], info: Info, arguments: PageArguments, rows: Rows
 ) -> list[Page[ActionRow]]:
     loaders = info.context.loaders
-    of_each = [rows if (until := _until(parent)) is None else replace(rows, until=until) for parent in parents]
-    kinds = [CursorKind(f"actions of {parent.id}: {_name(own)}") for parent, own in zip(parents, of_each, strict=True)]
+    of_each = [rows if (until := _until(parent)) is None else rows._replace(until=until) for parent in parents]
+    names = {own: _name(own) for own in set(of_each)}
+    kinds = [CursorKind(f"actions of {parent.id}: {names[own]}") for parent, own in zip(parents, of_each, strict=True)]
     windows = arguments.windows(kinds, of_types([int]))
     keys = [ActionsKey(parent.id, window, own) for parent, window, own in zip(parents, windows, of_each, strict=True)]
     found = await loaders.actions_by_case.collect(keys)
+    are_all = rows._replace(until=None).are_all
 
     def page(parent: CaseRow, key: ActionsKey, kind: CursorKind) -> Page[ActionRow]:
         async def count() -> int:
-            if replace(rows, until=None).are_all:
+            if are_all:
                 return parent.action_count
             counted: int = await loaders.action_counts.load(CountKey(parent.id, key.rows))
             return counted

@@ -1,7 +1,6 @@
 """The action log and its comments: by id, for each case a part of its log, and the account's whole log."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -35,8 +34,7 @@ async def actions_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequ
     return in_order(ids, map(ActionRow, *found))
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(NamedTuple):
     """Which rows of a log: of some types, since a time, by one person, up to a seq; None for all."""
 
     types: frozenset[ActionType] | None = None

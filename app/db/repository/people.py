@@ -19,12 +19,12 @@ _USER = columns(UserRow, tables.users)
 
 def _with_roles(records: Iterable[Any]) -> list[UserRow]:
     """Fold the lines of a join with roles, one for each role, into users; the order of first sight stays."""
-    people: dict[tuple[Any, ...], list[Role]] = {}
+    people: dict[UUID, tuple[Sequence[Any], set[Role]]] = {}
     for *values, role in records:
-        roles = people.setdefault(tuple(values), [])
+        _, roles = people.setdefault(values[0], (values, set()))
         if role is not None:
-            roles.append(role)
-    return [UserRow(*(*values, tuple(sorted(roles)))) for values, roles in people.items()]
+            roles.add(role)
+    return [UserRow(*(*values, tuple(sorted(roles)))) for values, roles in people.values()]
 
 
 _BY_ID = Prepared(
@@ -120,10 +120,12 @@ async def reviewers_by_override(
     connection: AsyncConnection, account_id: UUID, override_ids: Sequence[UUID]
 ) -> list[list[UserRow]]:
     """Return for each override the people who are asked to decide, in the order in which they were named."""
-    lines: dict[UUID, list[Any]] = {}
-    for override_id, *record in await _REVIEWERS.records(connection, account_id=account_id, ids=override_ids):
-        lines.setdefault(override_id, []).append(record)
-    return [_with_roles(lines.get(override_id, ())) for override_id in override_ids]
+    records = await _REVIEWERS.records(connection, account_id=account_id, ids=override_ids)
+    people = {user.id: user for user in _with_roles(record[1:] for record in records)}
+    asked: dict[UUID, dict[UUID, None]] = {}
+    for override_id, user_id, *_ in records:
+        asked.setdefault(override_id, {})[user_id] = None
+    return [[people[user_id] for user_id in asked.get(override_id, ())] for override_id in override_ids]
 
 
 async def account_of(connection: AsyncConnection, user_id: UUID) -> UUID | None:

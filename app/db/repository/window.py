@@ -76,8 +76,7 @@ class Key:
         return or_(after, self.column.is_(None)) if self.nullable and self.ends_in_nulls else after
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A part of a sorted list, by the keys beside it: the first *limit* after `after`, or the last before `before`.
 
     `limit` counts rows to read. Keys are tuples of the sort's columns.
