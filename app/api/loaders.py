@@ -116,11 +116,12 @@ class CaseKey(NamedTuple):
 
 
 class ActionsKey(NamedTuple):
-    """A part of one case's log."""
+    """A part of one case's log, its rows with the columns of *names*."""
 
     case_id: UUID
     window: Window
     rows: Rows
+    names: frozenset[str]
 
 
 class DocumentsKey(NamedTuple):

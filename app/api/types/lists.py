@@ -12,10 +12,11 @@ from app.api.context import Context, Info
 from app.api.enums import ActionType
 from app.api.loaders import ActionsKey, CountKey, DocumentCountKey, DocumentsKey
 from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments, of_types
+from app.api.selection import attributes, selected
 from app.api.types.evidence import Document
 from app.api.types.log import CaseAction
 from app.db.repository.history import PastCaseRow
-from app.db.repository.log import LogPlace, Rows, account_log_count, account_log_page
+from app.db.repository.log import EVERY_ACTION_COLUMN, LogPlace, Rows, account_log_count, account_log_page
 from app.db.rows import ActionRow, CaseRow, DocumentRow
 from app.domain.errors import InvalidId, InvalidInput
 from app.domain.shape import parse_id
@@ -77,7 +78,12 @@ async def _actions_of(
     names = {own: _name(own) for own in set(of_each)}
     kinds = [CursorKind(f"actions of {parent.id}: {names[own]}") for parent, own in zip(parents, of_each, strict=True)]
     windows = arguments.windows(kinds, of_types([int]))
-    keys = [ActionsKey(parent.id, window, own) for parent, window, own in zip(parents, windows, of_each, strict=True)]
+    nodes = {**selected(info, "nodes"), **selected(info, "edges", "node")}
+    columns = attributes(CaseAction, nodes, EVERY_ACTION_COLUMN)
+    keys = [
+        ActionsKey(parent.id, window, own, columns)
+        for parent, window, own in zip(parents, windows, of_each, strict=True)
+    ]
     found = await loaders.actions_by_case.collect(keys)
     are_all = rows._replace(until=None).are_all
 

@@ -12,7 +12,7 @@ from app.db import models as tables
 from app.db.among import among, of_account
 from app.db.prepared import ACCOUNT, IDS, Prepared
 from app.db.repository.window import count, first, in_order
-from app.db.rows import CaseRow, SubjectRow, columns, partial
+from app.db.rows import CaseRow, SubjectRow, columns, maker, partial
 
 _CASE = columns(CaseRow, tables.cases)
 _SUBJECT = columns(SubjectRow, tables.subjects)
@@ -26,12 +26,12 @@ _CASES = Prepared(select(*_CASE).where(of_account(tables.cases.c.account_id, ACC
 
 async def subjects_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[SubjectRow | None]:
     found = await _SUBJECTS.columns(connection, account_id=account_id, ids=ids)
-    return in_order(ids, map(SubjectRow, *found))
+    return in_order(ids, map(maker(SubjectRow), *found))
 
 
 async def cases_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[CaseRow | None]:
     found = await _CASES.columns(connection, account_id=account_id, ids=ids)
-    return in_order(ids, map(CaseRow, *found))
+    return in_order(ids, map(maker(CaseRow), *found))
 
 
 async def cases_with(

@@ -12,7 +12,7 @@ from app.db import models as tables
 from app.db.among import among, of_account
 from app.db.prepared import ACCOUNT, IDS, Prepared
 from app.db.repository.window import Window, count, first, grouped, in_order
-from app.db.rows import DocumentRow, columns
+from app.db.rows import DocumentRow, columns, maker
 
 UNATTACHED_LIFETIME = timedelta(hours=24)
 
@@ -42,7 +42,7 @@ async def documents_by_comment(
 ) -> list[list[DocumentRow]]:
     """Return for each comment its documents, in the order in which they were attached."""
     found = await _BY_COMMENT.columns(connection, account_id=account_id, ids=comment_ids)
-    return grouped(comment_ids, map(DocumentRow, *found), "comment_id")
+    return grouped(comment_ids, map(maker(DocumentRow), *found), "comment_id")
 
 
 async def documents_by_case(

@@ -1,8 +1,9 @@
 """The action log and its comments: by id, for each case a part of its log, and the account's whole log."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -14,11 +15,13 @@ from app.db.among import among, of_account
 from app.db.position import SafePosition
 from app.db.prepared import ACCOUNT, IDS, LIMIT, Prepared
 from app.db.repository.window import Key, Window, count, grouped, in_list_order, in_order, windowed
-from app.db.rows import ActionRow, CommentRow, columns
+from app.db.rows import ActionRow, CommentRow, columns, maker, partial
 from app.domain.model import ActionType
 
 _ACTION = columns(ActionRow, tables.case_actions)
 _COMMENT = columns(CommentRow, tables.comments)
+
+EVERY_ACTION_COLUMN = frozenset(field.name for field in fields(ActionRow))
 
 
 _ACTIONS = Prepared(
@@ -31,7 +34,7 @@ _COMMENTS = Prepared(
 
 async def actions_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[ActionRow | None]:
     found = await _ACTIONS.columns(connection, account_id=account_id, ids=ids)
-    return in_order(ids, map(ActionRow, *found))
+    return in_order(ids, map(maker(ActionRow), *found))
 
 
 class Rows(NamedTuple):
@@ -62,26 +65,34 @@ _ALL = Rows()
 
 
 async def actions_by_case(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], window: Window, rows: Rows = _ALL
+    connection: AsyncConnection,
+    account_id: UUID,
+    case_ids: Sequence[UUID],
+    window: Window,
+    rows: Rows = _ALL,
+    names: frozenset[str] = EVERY_ACTION_COLUMN,
 ) -> list[list[ActionRow]]:
-    """Return for each case the same *window* of its log, newest first; the key is seq."""
+    """Return for each case the same *window* of its log, newest first, with the columns of *names*; the key is seq."""
+    names |= {"case_id", "seq"}
+    make = partial(ActionRow, names)
     after, before = (edge and edge[0] for edge in (window.after, window.before))
     edges = {name: edge for name, edge in (("after", after), ("before", before)) if edge is not None}
     values = {"account_id": account_id, "ids": case_ids, "limit": window.limit, **edges}
     if not rows.are_all:
-        statement = _log_page(rows, frozenset(edges), backward=window.backward)
-        found = (ActionRow(*record) for record in await connection.execute(statement, values))
+        statement = _log_page(rows, names, frozenset(edges), backward=window.backward)
+        found = (make(*record) for record in await connection.execute(statement, values))
         return grouped(case_ids, found, "case_id")
-    page = _whole_log_page(frozenset(edges), backward=window.backward)
-    return grouped(case_ids, map(ActionRow, *await page.columns(connection, **values)), "case_id")
+    page = _whole_log_page(names, frozenset(edges), backward=window.backward)
+    return grouped(case_ids, map(make, *await page.columns(connection, **values)), "case_id")
 
 
-def _log_page(rows: Rows, edges: frozenset[str], *, backward: bool) -> Select[Any]:
+def _log_page(rows: Rows, names: frozenset[str], edges: frozenset[str], *, backward: bool) -> Select[Any]:
     column = tables.case_actions.c
     rank = func.row_number().over(
         partition_by=column.case_id, order_by=column.seq.asc() if backward else column.seq.desc()
     )
-    ranked = select(*_ACTION, rank.label("rank")).where(
+    ordered = sorted(names)
+    ranked = select(*(column[name] for name in ordered), rank.label("rank")).where(
         of_account(column.account_id, ACCOUNT), among(column.case_id, IDS), *rows.conditions()
     )
     if "after" in edges:
@@ -89,12 +100,13 @@ def _log_page(rows: Rows, edges: frozenset[str], *, backward: bool) -> Select[An
     if "before" in edges:
         ranked = ranked.where(column.seq > bindparam("before"))
     page = ranked.subquery()
-    return select(*columns(ActionRow, page)).where(page.c.rank <= LIMIT).order_by(page.c.case_id, page.c.seq.desc())
+    shown = (page.c[name] for name in ordered)
+    return select(*shown).where(page.c.rank <= LIMIT).order_by(page.c.case_id, page.c.seq.desc())
 
 
-@cache
-def _whole_log_page(edges: frozenset[str], *, backward: bool) -> Prepared:
-    return Prepared(_log_page(_ALL, edges, backward=backward))
+@lru_cache(maxsize=500)
+def _whole_log_page(names: frozenset[str], edges: frozenset[str], *, backward: bool) -> Prepared:
+    return Prepared(_log_page(_ALL, names, edges, backward=backward))
 
 
 async def action_counts(
@@ -175,7 +187,7 @@ async def actions_since(
 
 async def comments_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[CommentRow | None]:
     found = await _COMMENTS.columns(connection, account_id=account_id, ids=ids)
-    return in_order(ids, map(CommentRow, *found))
+    return in_order(ids, map(maker(CommentRow), *found))
 
 
 class IdempotencyRecord(NamedTuple):

@@ -10,7 +10,7 @@ from app.db import models as tables
 from app.db.among import among, of_account
 from app.db.prepared import ACCOUNT, IDS, Prepared
 from app.db.repository.window import grouped, in_order
-from app.db.rows import OverrideRow, columns
+from app.db.rows import OverrideRow, columns, maker
 from app.domain.model import OverrideStatus
 
 _OVERRIDE = columns(OverrideRow, tables.overrides)
@@ -36,7 +36,7 @@ async def overrides_by_id(
     connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]
 ) -> list[OverrideRow | None]:
     found = await _BY_ID.columns(connection, account_id=account_id, ids=ids)
-    return in_order(ids, map(OverrideRow, *found))
+    return in_order(ids, map(maker(OverrideRow), *found))
 
 
 async def overrides_by_case(
@@ -44,7 +44,7 @@ async def overrides_by_case(
 ) -> list[list[OverrideRow]]:
     """Return for each case its overrides, newest first."""
     found = await _BY_CASE.columns(connection, account_id=account_id, ids=case_ids)
-    return grouped(case_ids, map(OverrideRow, *found), "case_id")
+    return grouped(case_ids, map(maker(OverrideRow), *found), "case_id")
 
 
 async def override_statuses_by_case(
@@ -65,7 +65,7 @@ async def pending_overrides_by_case(
     connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID]
 ) -> list[OverrideRow | None]:
     columns = await _PENDING.columns(connection, account_id=account_id, ids=case_ids)
-    found = {row.case_id: row for row in map(OverrideRow, *columns)}
+    found = {row.case_id: row for row in map(maker(OverrideRow), *columns)}
     return [found.get(case_id) for case_id in case_ids]
 
 
