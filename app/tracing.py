@@ -178,7 +178,7 @@ def _trace_sql(database: Database, tracer: Tracer) -> None:
             span.set_attribute("error.type", type(error.original_exception).__name__)
             span.end()
 
-    for engine in (database.reader.sync_engine, database.writer.sync_engine):
+    for engine in (database.reader.engine.sync_engine, database.writer.engine.sync_engine):
         event.listen(engine, "before_cursor_execute", before)
         event.listen(engine, "after_cursor_execute", after)
         event.listen(engine, "handle_error", failed)

@@ -32,7 +32,7 @@ SHOWN = "replayed action { id seq }"
 @asynccontextmanager
 async def opened(world: World, **patience: float) -> AsyncIterator[Database]:
     """Yield the world's database once more, as another gateway has it."""
-    url = world.database.writer.url.render_as_string(hide_password=False)
+    url = world.database.writer.engine.url.render_as_string(hide_password=False)
     database = open_database(url, pool_size=1, patience=Patience(**patience))
     yield database
     await database.close()

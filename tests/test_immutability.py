@@ -190,7 +190,7 @@ async def test_no_row_takes_the_place_of_another_under_a_new_id(scene: Scene) ->
         (tables.override_reviewers, ["override_id", "reviewer_id"], scene.open, true()),
     ]
     if scene.database.is_sqlite:  # as SQLite's own shell has it
-        async with scene.database.writer.connect() as connection:
+        async with scene.database.writer.own() as connection:
             driver = (await connection.get_raw_connection()).driver_connection
             await driver.execute("PRAGMA foreign_keys = OFF")  # type: ignore[union-attr]  # aiosqlite's
 

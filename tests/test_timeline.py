@@ -88,7 +88,7 @@ async def test_the_whole_log_has_each_row_once_in_a_stable_order(world: World, a
 async def late(world: World) -> AsyncIterator[AsyncConnection]:
     """A transaction that has written a row of the log and is not committed before the context ends."""
     case = (await world.open_case()).case
-    database = open_database(world.database.writer.url.render_as_string(hide_password=False))
+    database = open_database(world.database.writer.engine.url.render_as_string(hide_password=False))
     async with database.write() as connection:
         row = {
             "id": clock.new_id(),

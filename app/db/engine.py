@@ -15,9 +15,9 @@ from sqlalchemy import Connection, ExceptionContext, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry
 
-from app.db.standing import PING_AFTER_S, Standing
+from app.db.connections import PING_AFTER_S, Connections
 from app.db.turns import DRIVER
 
 CONNECT_S = 5
@@ -39,19 +39,18 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database: an engine for reading, which can't write, and one for writing.
+    """One database: connections for reading, which can't write, and for writing.
 
     On SQLite the writer is a single connection that takes the write lock as each transaction begins. On PostgreSQL
     readers do without a transaction, so that a read is one round trip.
     """
 
-    reader: AsyncEngine
-    writer: AsyncEngine
-    standing: Standing
+    reader: Connections
+    writer: Connections
 
     @property
     def is_sqlite(self) -> bool:
-        return self.writer.dialect.name == "sqlite"
+        return self.writer.engine.dialect.name == "sqlite"
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -59,13 +58,13 @@ class Database:
 
         Its statements are given up at the end of the time that `within` sets. Raises: TimeoutError.
         """
-        async with asyncio.timeout_at(_end.get()), self.standing.lent() as connection:
+        async with asyncio.timeout_at(_end.get()), self.reader.lent() as connection:
             yield connection
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """Yield a connection on which all statements see the database at one moment."""
-        async with self.standing.room(), self.reader.connect() as connection:
+        async with self.reader.own() as connection:
             if self.is_sqlite:
                 await connection.exec_driver_sql("BEGIN")
                 yield connection
@@ -78,20 +77,17 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """Yield a connection in a transaction that is committed at the end, or rolled back by an exception."""
-        async with self.writer.begin() as connection:
+        async with self.writer.lent() as connection, connection.begin():
             yield connection
 
     def connections_in_use(self) -> dict[str, int]:
         """Return how many connections of each pool are in use."""
-        engines = {"reader": self.reader, "writer": self.writer}
-        pools = {name: engine.sync_engine.pool for name, engine in engines.items()}
-        found = {name: pool.checkedout() for name, pool in pools.items() if isinstance(pool, QueuePool)}
-        return found | {"reader": self.standing.lent_out}
+        return {"reader": self.reader.lent_out, "writer": self.writer.lent_out}
 
     async def close(self) -> None:
-        await self.standing.close()
-        await self.reader.dispose()
-        await self.writer.dispose()
+        for connections in (self.reader, self.writer):
+            await connections.close()
+            await connections.engine.dispose()
 
 
 # The end of the time for reading, on the event loop's clock. It follows into tasks, as those of dataloaders, which
@@ -171,7 +167,7 @@ def _sqlite(url: URL, pool_size: int, patience: Patience) -> Database:
         if dbapi_connection.driver_connection.in_transaction:
             dbapi_connection.rollback()
 
-    return Database(reader, writer, Standing(reader, pool_size, patience.pool))
+    return Database(Connections(reader, pool_size, patience.pool), Connections(writer, 1, patience.pool))
 
 
 def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool) -> None:
@@ -203,7 +199,7 @@ def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool
 def _postgresql(url: URL, pool_size: int, patience: Patience) -> Database:
     writer = _postgresql_engine(url, pool_size, patience)
     reader = _postgresql_engine(url, pool_size, patience, isolation_level="AUTOCOMMIT", read_only=True)
-    return Database(reader, writer, Standing(reader, pool_size, patience.pool))
+    return Database(Connections(reader, pool_size, patience.pool), Connections(writer, pool_size, patience.pool))
 
 
 def _postgresql_engine(

@@ -382,7 +382,7 @@ async def analyze(database: Database) -> None:
         async with database.write() as connection:
             await connection.execute(text("ANALYZE"))
         return
-    async with database.writer.connect() as connection:  # VACUUM begins no transaction
+    async with database.writer.own() as connection:  # VACUUM begins no transaction
         autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
         await autocommit.execute(text("VACUUM ANALYZE"))
 

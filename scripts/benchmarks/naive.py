@@ -40,8 +40,8 @@ class Context:
     def __init__(self, database: Database, token: entities.ApiToken) -> None:
         self.token = token
         self.account_id: UUID = token.account_id
-        self.read = async_sessionmaker(database.reader, expire_on_commit=False)
-        self.write = async_sessionmaker(database.writer, expire_on_commit=False)
+        self.read = async_sessionmaker(database.reader.engine, expire_on_commit=False)
+        self.write = async_sessionmaker(database.writer.engine, expire_on_commit=False)
         self.users = self._by_id(entities.User)
         self.comments = self._by_id(entities.Comment)
         self.overrides = self._by_id(entities.Override)
@@ -276,7 +276,7 @@ class Endpoint(GraphQL[Context, None]):
 async def _token(database: Database, request: Request) -> entities.ApiToken:
     table = entities.ApiToken
     secret = secret_hash(bearer(request.headers.get("authorization")))
-    async with AsyncSession(database.reader, expire_on_commit=False) as session:
+    async with AsyncSession(database.reader.engine, expire_on_commit=False) as session:
         token = await session.scalar(select(table).where(table.secret_hash == secret))
     assert token is not None and token.revoked_at is None, "no such token"
     assert token.expires_at is None or token.expires_at > clock.now(), "expired"

@@ -1,5 +1,6 @@
-"""Connections for reading that are kept as they are between reads: to take one from an engine's pool and to bring it
-back takes SQLAlchemy longer than a short statement takes the driver.
+"""The connections of an engine, which stay as they are from one use to the next.
+
+To take one from SQLAlchemy's pool and to bring it back takes longer than a short statement takes the driver.
 """
 
 import asyncio
@@ -17,46 +18,48 @@ PING_AFTER_S = 5
 _PING = text("SELECT 1")
 
 
-class Standing:
-    """The connections of one engine for reading, at most *size* of them; each is lent to one at a time.
+class Connections:
+    """At most *size* connections, as many as the engine's own pool has; each is lent to one at a time.
 
-    The engine's pool must have as many, and its connections no transactions.
+    Whoever waits longer than *patience* seconds is told that all are in use.
     """
 
     def __init__(self, engine: AsyncEngine, size: int, patience: float) -> None:
-        self._engine = engine
+        self.engine = engine
+        self.lent_out = 0
         self._patience = patience
         self._places = asyncio.Semaphore(size)
         self._idle: list[tuple[AsyncConnection, float]] = []
         self._shift = 0
-        self.lent_out = 0
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[AsyncConnection]:
-        """Lend a connection; one that something went wrong on is not kept. Raises: PoolExhausted."""
+        """Lend a connection without a transaction, to be given back so. Raises: PoolExhausted."""
         async with self._place():
-            connection = await self._idle_one() or await self._engine.connect()
-            shift = self._shift
+            connection = await self._idle_one() or await self.engine.connect()
+            shift, is_good = self._shift, False
             try:
                 yield connection
-            except BaseException:
-                lost = connection.invalidated
-                await _closed(connection)
-                if lost:  # with the server, as all others then are
-                    await self.close()
+                is_good = True
+            except Exception as error:
+                is_good = not isinstance(error, DBAPIError)  # a refusal says nothing about the connection
                 raise
-            if shift == self._shift:
-                self._idle.append((connection, time.monotonic()))
-            else:
-                await _closed(connection)
+            finally:
+                if connection.invalidated:  # with the server, as all others then are
+                    await self.close()
+                if is_good and shift == self._shift:
+                    self._idle.append((connection, time.monotonic()))
+                else:
+                    await _closed(connection)
 
     @asynccontextmanager
-    async def room(self) -> AsyncIterator[None]:
-        """See that the engine has a connection to give, for more than a read. Raises: PoolExhausted."""
+    async def own(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection that may be changed in any way: it goes back to the engine. Raises: PoolExhausted."""
         async with self._place():
-            if self._idle:
+            if self._idle:  # the engine's pool has no more of them than there are places
                 await _closed(self._idle.pop(0)[0])
-            yield
+            async with self.engine.connect() as connection:
+                yield connection
 
     async def close(self) -> None:
         """Give all connections back to the engine, those that are in use as soon as they are not."""
@@ -71,7 +74,7 @@ class Standing:
                 async with asyncio.timeout(self._patience):
                     await self._places.acquire()
             except TimeoutError:
-                raise PoolExhausted("all connections for reading are in use") from None
+                raise PoolExhausted("all connections are in use") from None
         else:
             await self._places.acquire()  # at once
         self.lent_out += 1
@@ -89,6 +92,7 @@ class Standing:
                 return connection
             try:
                 await connection.execute(_PING)
+                await connection.rollback()
             except DBAPIError:
                 await _closed(connection)
             else:
