@@ -69,11 +69,17 @@ async def authenticate(database: Database, secret: str, now: clock.Clock = clock
 
     Raises: Unauthenticated for an unknown or revoked token, TokenExpired.
     """
+    identity, _ = await looked_up(database, secret_hash(secret), now)
+    return identity
+
+
+async def looked_up(database: Database, hashed: str, now: clock.Clock = clock.now) -> tuple[Identity, datetime | None]:
+    """Return who holds the token with this hash, and when it expires. Raises: as `authenticate`."""
     async with database.read() as connection:
-        found = await tokens.token_by_hash(connection, secret_hash(secret))
-    if found is None or not hmac.compare_digest(found.token.secret_hash, secret_hash(secret)):
+        found = await tokens.token_by_hash(connection, hashed)
+    if found is None or not hmac.compare_digest(found.token.secret_hash, hashed):
         raise Unauthenticated()
-    return _identity(found, now())
+    return _identity(found, now()), found.token.expires_at
 
 
 async def authenticate_holder(database: Database, token_id: UUID, now: datetime) -> Identity:

@@ -14,17 +14,19 @@ from app.rates import Rates, Standing
 
 
 class Authenticator(Protocol):
-    """Tells who holds a secret. Raises: Unauthenticated, IdentityUnavailable."""
+    """Tells who holds a secret, or who held it a moment ago. Raises: Unauthenticated, IdentityUnavailable."""
 
     async def identify(self, secret: str) -> Identity: ...
+    def recall(self, secret: str) -> Identity | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Who came in, and how they stand with the rate limit."""
+    """Who came in, and how they stand with the rate limit. `is_recalled`: they were not looked up this time."""
 
     identity: Identity
     standing: Standing | None
+    is_recalled: bool = False
 
 
 class Door:
@@ -35,19 +37,34 @@ class Door:
         self._rates = rates
         self._token_use = token_use
 
-    async def admit(self, request: Request) -> Admission:
+    async def admit(self, request: Request, *, recalling: bool = False) -> Admission:
         """Let the holder of the request's token in; whether their rate limit is passed is theirs to `demand`.
+
+        *recalling*: whoever held it a moment ago will do, which is for reading.
 
         Raises: Unauthenticated; RateLimited where an address has failed too often; IdentityUnavailable.
         """
+        secret, recalled = request.headers.get("authorization"), None
+        if recalling and secret is not None:
+            recalled = self._authenticator.recall(bearer(secret))
+        identity = recalled or await self._identify(request)
+        token_id = identity.actor.token_id
+        self._token_use.note(token_id)
+        standing = await self._rates.count_request(str(token_id))
+        return Admission(identity, standing, is_recalled=recalled is not None)
+
+    async def affirm(self, request: Request, admission: Admission) -> Admission:
+        """Look up who was only recalled. Raises: as `admit`."""
+        if not admission.is_recalled:
+            return admission
+        return Admission(await self._identify(request), admission.standing)
+
+    async def _identify(self, request: Request) -> Identity:
         try:
-            identity = await self._authenticator.identify(bearer(request.headers.get("authorization")))
+            return await self._authenticator.identify(bearer(request.headers.get("authorization")))
         except Unauthenticated:
             await self._rates.count_failure(request.client.host if request.client else "")
             raise
-        token_id = identity.actor.token_id
-        self._token_use.note(token_id)
-        return Admission(identity, await self._rates.count_request(str(token_id)))
 
 
 def demand_rate(standing: Standing | None) -> None:

@@ -80,6 +80,10 @@ class DoorSettings(BaseSettings):
     redis_url: str = Field(
         default="", repr=False, pattern="^(rediss?://.+)?$", description="Count rates in this Redis, for all workers."
     )
+    identity_cache: Annotated[float, Field(ge=0, le=60)] = Field(
+        default=5,
+        description="Seconds for which reads remember who holds a token, while PostgreSQL tells of changes.",
+    )
     cors_origins: Words = Field(default=(), description="Origins whose pages may call, as in https://app.example.")
     trusted_documents: Path | None = Field(default=None, description="A manifest of Relay's or Apollo's format.")
     trusted_documents_mode: Literal["off", "log", "allow-list", "only"] | None = Field(

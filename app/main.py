@@ -30,6 +30,7 @@ from app.gate import Gate
 from app.headers import SecurityHeaders
 from app.idempotency import forget_old_keys
 from app.identity.authenticator import Authenticator
+from app.identity.memory import Memory
 from app.origins import WebSocketOrigins, cors
 from app.pages import graphiql_routes
 from app.probes import metrics_route, probe_routes
@@ -82,7 +83,8 @@ def create_app(settings: Settings) -> Starlette:
     token_use = TokenUse()
     store, links = open_store(settings.documents_url, settings.data_dir), Links(database, settings.public_url)
     rates = parts.rates(settings)
-    door = Door(Authenticator(database, parts.identity_provider(database, settings)), rates, token_use)
+    memory = Memory(settings.identity_cache)
+    door = Door(Authenticator(database, parts.identity_provider(database, settings), memory), rates, token_use)
     gate = Gate(settings.max_concurrency)
     draining = Draining(settings.drain)
     view = GraphQLView(database, door, gate, parts.trusted_documents(settings), parts.terms(settings), store, links)
@@ -91,7 +93,7 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         draining.watch()
         keeper = _keep_house(database, store, token_use, settings.idempotency_hours)
-        async with _beside(keeper, keep_anchored(database, settings)):
+        async with _beside(keeper, keep_anchored(database, settings), memory.stay_told(database)):
             yield
         await token_use.flush(database)
         await rates.close()

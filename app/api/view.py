@@ -106,7 +106,7 @@ class GraphQLView:
         terms, request = self._terms, exchange.request
         self._gate.look()
         async with _deadline(terms.deadline_s):
-            admission = await self._door.admit(request)
+            admission = await self._door.admit(request, recalling=True)
         exchange.admitted(admission)
         demand_rate(admission.standing)
         if is_form(request):
@@ -116,6 +116,9 @@ class GraphQLView:
         query, is_trusted = self._trusted.find(parameters.query, parameters.document_id, parameters.extensions)
         if query is None:
             raise BadRequest(400, "The request has no query.")
+        if "mutation" in query:  # nothing is written without this word: the specification, section 2.3
+            async with _deadline(terms.deadline_s):
+                admission = await self._door.affirm(request, admission)
         with self._gate.entered():
             response = await self._execute(exchange, record, admission, parameters, query)
         is_cachable = is_trusted and request.method != "POST" and response.status_code == 200

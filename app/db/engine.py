@@ -15,7 +15,7 @@ from sqlalchemy import Connection, ExceptionContext, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from app.db.connections import PING_AFTER_S, Connections
 from app.db.turns import DRIVER
@@ -42,11 +42,12 @@ class Database:
     """One database: connections for reading, which can't write, and for writing.
 
     On SQLite the writer is a single connection that takes the write lock as each transaction begins. On PostgreSQL
-    readers do without a transaction, so that a read is one round trip.
+    readers do without a transaction, so that a read is one round trip; `single` is for connections of one's own.
     """
 
     reader: Connections
     writer: Connections
+    single: AsyncEngine | None
 
     @property
     def is_sqlite(self) -> bool:
@@ -83,6 +84,13 @@ class Database:
     def connections_in_use(self) -> dict[str, int]:
         """Return how many connections of each pool are in use."""
         return {"reader": self.reader.lent_out, "writer": self.writer.lent_out}
+
+    @asynccontextmanager
+    async def apart(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection to PostgreSQL beside all others, to be kept for as long as it lasts."""
+        assert self.single is not None
+        async with self.single.connect() as connection:
+            yield connection
 
     async def close(self) -> None:
         for connections in (self.reader, self.writer):
@@ -167,7 +175,7 @@ def _sqlite(url: URL, pool_size: int, patience: Patience) -> Database:
         if dbapi_connection.driver_connection.in_transaction:
             dbapi_connection.rollback()
 
-    return Database(Connections(reader, pool_size, patience.pool), Connections(writer, 1, patience.pool))
+    return Database(Connections(reader, pool_size, patience.pool), Connections(writer, 1, patience.pool), None)
 
 
 def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool) -> None:
@@ -197,13 +205,21 @@ def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool
 
 
 def _postgresql(url: URL, pool_size: int, patience: Patience) -> Database:
-    writer = _postgresql_engine(url, pool_size, patience)
-    reader = _postgresql_engine(url, pool_size, patience, isolation_level="AUTOCOMMIT", read_only=True)
-    return Database(Connections(reader, pool_size, patience.pool), Connections(writer, pool_size, patience.pool))
+    pool = _pool(pool_size, patience)
+    writer = _postgresql_engine(url, patience, pool)
+    reader = _postgresql_engine(url, patience, pool | {"isolation_level": "AUTOCOMMIT"}, read_only=True)
+    for engine in (writer, reader):
+        _ping_after_a_pause(engine)
+    apart = {"poolclass": NullPool, "hide_parameters": True, "isolation_level": "AUTOCOMMIT"}
+    return Database(
+        Connections(reader, pool_size, patience.pool),
+        Connections(writer, pool_size, patience.pool),
+        _postgresql_engine(url, patience, apart, read_only=True),
+    )
 
 
 def _postgresql_engine(
-    url: URL, pool_size: int, patience: Patience, *, isolation_level: str = "READ COMMITTED", read_only: bool = False
+    url: URL, patience: Patience, options: dict[str, Any], *, read_only: bool = False
 ) -> AsyncEngine:
     settings = {
         "application_name": "casegate",
@@ -215,13 +231,11 @@ def _postgresql_engine(
     }
     engine = create_async_engine(
         url,
-        **_pool(pool_size, patience),
-        isolation_level=isolation_level,
+        **options,
         skip_autocommit_rollback=True,
         connect_args={"server_settings": settings, "timeout": CONNECT_S},
     )
     event.listen(engine.sync_engine, "handle_error", _forget_values)
-    _ping_after_a_pause(engine)
     return engine
 
 

@@ -70,7 +70,7 @@ class Rehearsal(Generic[T]):
             await connection.execute(_NO_NUMBERS)
         outcome = await self._work(connection)
         shared = _Shared(self._home, connection, self._over, self._turn)
-        self._done.set_result((outcome, _Would(self._home.reader, self._home.writer, shared)))
+        self._done.set_result((outcome, _Would(self._home.reader, self._home.writer, None, shared)))
         await self._over.wait()
         async with self._turn:
             raise _Undo
