@@ -1,17 +1,26 @@
 """The benchmark as it is run: it measures what it says, and only servers that answer alike and rightly."""
 
+import asyncio
 import json
 import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scripts.benchmarks.compare import YARDSTICKS, Prepared, prepare
+from scripts.benchmarks.data import Data, Size, make_data
 from scripts.benchmarks.driver import Load, Shot, WrongAnswer, shoot
 from scripts.benchmarks.measuring import Round, figures, percentile
+from scripts.benchmarks.operations import OPERATIONS, Operation
+from scripts.benchmarks.servers import Server, gateway, yardstick
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -64,6 +73,40 @@ def test_soak_tells_memory_all_along() -> None:
 
     assert len(report["notes"]) == 11
     assert report["notes"][-1].startswith("after 100 requests: ")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The gateway and the yardsticks on one small database."""
+
+    data: Data
+    servers: Sequence[Server]
+
+    def prepare(self, *operations: Operation) -> list[Prepared]:
+        return prepare(operations, self.data, self.servers, lambda _words: None)
+
+
+@pytest.fixture
+def compared(fresh_url: str, tmp_path: Path) -> Iterator[Compared]:
+    data = asyncio.run(make_data(fresh_url, Size(cases=60, actions=300, commented=10, decided=10)))
+    starting = [gateway(tmp_path, fresh_url), *(yardstick(tmp_path, fresh_url, module) for module in YARDSTICKS)]
+    with ExitStack() as stack:
+        with ThreadPoolExecutor() as threads:
+            servers = list(threads.map(stack.enter_context, starting))
+        yield Compared(data, servers)
+
+
+def test_servers_are_measured_if_all_answer_alike_and_not_otherwise(compared: Compared) -> None:
+    requests = {load.operation.key: load.supplies for load in compared.prepare(*OPERATIONS)}
+
+    assert list(requests) == ["Q1", "Q2", "M1", "M2"]
+    for supplies in requests.values():
+        assert {name for name, supply in supplies.items() if supply.stretch(1)} == {"casegate", *YARDSTICKS}
+    q1, _, m1, _ = OPERATIONS
+    for operation, complaint in ((q1, "handwritten, Q1: .* is not .*version"), (m1, "M1: not the same: .*version")):
+        more = operation.document.replace("status", "status version", 1)
+        with pytest.raises(WrongAnswer, match=complaint):
+            compared.prepare(replace(operation, document=more))
 
 
 @pytest.fixture
