@@ -75,6 +75,20 @@ def test_soak_tells_memory_all_along() -> None:
     assert report["notes"][-1].startswith("after 100 requests: ")
 
 
+@pytest.mark.soak
+def test_one_worker_is_compared_with_two_beside_who_had_the_cores() -> None:
+    report = bench("--workers", "--rounds", "1")
+
+    found = {(line["operation"], line["server"]): line["figures"]["cores"] for line in report["lines"]}
+    assert list(found) == [(operation, name) for operation in ("Q1", "Q2", "M1") for name in ("1 worker", "2 workers")]
+    for (_, name), cores in found.items():
+        assert set(cores) == {"server", "busiest", "postgresql", "driver", "idle"}
+        assert 0 < cores["busiest"] <= cores["server"]
+        assert name == "2 workers" or cores["busiest"] == cores["server"]
+        assert min(cores["postgresql"], cores["driver"]) > 0
+        assert sum(cores.values()) - cores["busiest"] < report["machine"]["cores"] + 0.5
+
+
 @dataclass(frozen=True, slots=True)
 class Compared:
     """The gateway and the yardsticks on one small database."""
@@ -169,11 +183,16 @@ def test_driver_refuses_an_answer_that_has_a_code_beside_what_is_expected(answer
 
 
 def test_figures_are_the_medians_of_rounds() -> None:
-    rounds = [Round(100, [0.001, 0.002, 0.003], 0.004), Round(1, [9.0], 9.0), Round(200, [0.001], 0.002)]
+    rounds = [
+        Round(100, [0.001, 0.002, 0.003], 0.004, {"server": 0.5}),
+        Round(1, [9.0], 9.0, {"server": 0.9}),
+        Round(200, [0.001], 0.002, {"server": 0.1}),
+    ]
 
     found = figures(rounds)
 
     assert (found.rate, found.p50, found.cpu, found.answers) == (100, 2.0, 4.0, 5)
+    assert found.cores == {"server": 0.5}
 
 
 def test_percentile_is_one_of_the_values() -> None:
