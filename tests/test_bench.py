@@ -8,16 +8,19 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.benchmarks.compare import YARDSTICKS, Prepared, prepare
+from app.auth import secret_hash
+from scripts.benchmarks.commits import commit_comments
+from scripts.benchmarks.compare import YARDSTICKS, Prepared, prepare, verified
 from scripts.benchmarks.data import Data, Size, make_data
 from scripts.benchmarks.driver import Load, Shot, WrongAnswer, shoot
+from scripts.benchmarks.handwritten_sqlite import connect
 from scripts.benchmarks.measuring import Round, figures, percentile
 from scripts.benchmarks.operations import OPERATIONS, Operation
 from scripts.benchmarks.servers import Server, gateway, yardstick
@@ -121,6 +124,24 @@ def test_servers_are_measured_if_all_answer_alike_and_not_otherwise(compared: Co
         more = operation.document.replace("status", "status version", 1)
         with pytest.raises(WrongAnswer, match=complaint):
             compared.prepare(replace(operation, document=more))
+
+
+def test_sqlite_by_itself_commits_each_comment_and_its_row_of_the_log_durably(tmp_path: Path) -> None:
+    path = tmp_path / "bench.sqlite"
+    data = asyncio.run(make_data(f"sqlite:///{path}", Size(cases=2, actions=4, commented=3, decided=1)))
+    count = "SELECT (SELECT count(*) FROM comments), (SELECT count(*) FROM case_actions)"
+
+    with closing(connect(str(path))) as connection:
+        before = connection.execute(count).fetchone()
+        taken = commit_comments(str(path), secret_hash(data.commenting.token), data.commented, 0.05)
+        after = connection.execute(count).fetchone()
+        pragmas = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+
+    assert len(taken.latencies) >= 1
+    assert after == tuple(rows + len(taken.latencies) for rows in before)
+    assert pragmas == ["wal", 2]  # 2 is FULL
+    assert sum(taken.latencies) == pytest.approx(taken.elapsed)
+    assert "no bad" in verified(data.url, tmp_path)
 
 
 @pytest.fixture
