@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from app.db import models as tables
 from app.db.engine import Database
-from scripts.benchmarks.generate import People, fill
+from scripts.benchmarks.generate import fill
+from scripts.benchmarks.histories import People
 from tests.world import World
 
 Record = Mapping[str, Any]

@@ -1,17 +1,29 @@
 """The benchmark as it is run: it measures what it says, and only servers that answer alike and rightly."""
 
+import asyncio
 import json
 import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.auth import secret_hash
+from scripts.benchmarks.commits import commit_comments
+from scripts.benchmarks.compare import YARDSTICKS, Prepared, prepare, verified
+from scripts.benchmarks.data import Data, Size, make_data
 from scripts.benchmarks.driver import Load, Shot, WrongAnswer, shoot
+from scripts.benchmarks.handwritten_sqlite import connect
 from scripts.benchmarks.measuring import Round, figures, percentile
+from scripts.benchmarks.operations import OPERATIONS, Operation
+from scripts.benchmarks.servers import Server, gateway, yardstick
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -64,6 +76,72 @@ def test_soak_tells_memory_all_along() -> None:
 
     assert len(report["notes"]) == 11
     assert report["notes"][-1].startswith("after 100 requests: ")
+
+
+@pytest.mark.soak
+def test_one_worker_is_compared_with_two_beside_who_had_the_cores() -> None:
+    report = bench("--workers", "--rounds", "1")
+
+    found = {(line["operation"], line["server"]): line["figures"]["cores"] for line in report["lines"]}
+    assert list(found) == [(operation, name) for operation in ("Q1", "Q2", "M1") for name in ("1 worker", "2 workers")]
+    for (_, name), cores in found.items():
+        assert set(cores) == {"server", "busiest", "postgresql", "driver", "idle"}
+        assert 0 < cores["busiest"] <= cores["server"]
+        assert name == "2 workers" or cores["busiest"] == cores["server"]
+        assert min(cores["postgresql"], cores["driver"]) > 0
+        assert sum(cores.values()) - cores["busiest"] < report["machine"]["cores"] + 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The gateway and the yardsticks on one small database."""
+
+    data: Data
+    servers: Sequence[Server]
+
+    def prepare(self, *operations: Operation) -> list[Prepared]:
+        return prepare(operations, self.data, self.servers, lambda _words: None)
+
+
+@pytest.fixture
+def compared(fresh_url: str, tmp_path: Path) -> Iterator[Compared]:
+    data = asyncio.run(make_data(fresh_url, Size(cases=60, actions=300, commented=10, decided=10)))
+    starting = [gateway(tmp_path, fresh_url), *(yardstick(tmp_path, fresh_url, module) for module in YARDSTICKS)]
+    with ExitStack() as stack:
+        with ThreadPoolExecutor() as threads:
+            servers = list(threads.map(stack.enter_context, starting))
+        yield Compared(data, servers)
+
+
+def test_servers_are_measured_if_all_answer_alike_and_not_otherwise(compared: Compared) -> None:
+    requests = {load.operation.key: load.supplies for load in compared.prepare(*OPERATIONS)}
+
+    assert list(requests) == ["Q1", "Q2", "M1", "M2"]
+    for supplies in requests.values():
+        assert {name for name, supply in supplies.items() if supply.stretch(1)} == {"casegate", *YARDSTICKS}
+    q1, _, m1, _ = OPERATIONS
+    for operation, complaint in ((q1, "handwritten, Q1: .* is not .*version"), (m1, "M1: not the same: .*version")):
+        more = operation.document.replace("status", "status version", 1)
+        with pytest.raises(WrongAnswer, match=complaint):
+            compared.prepare(replace(operation, document=more))
+
+
+def test_sqlite_by_itself_commits_each_comment_and_its_row_of_the_log_durably(tmp_path: Path) -> None:
+    path = tmp_path / "bench.sqlite"
+    data = asyncio.run(make_data(f"sqlite:///{path}", Size(cases=2, actions=4, commented=3, decided=1)))
+    count = "SELECT (SELECT count(*) FROM comments), (SELECT count(*) FROM case_actions)"
+
+    with closing(connect(str(path))) as connection:
+        before = connection.execute(count).fetchone()
+        taken = commit_comments(str(path), secret_hash(data.commenting.token), data.commented, 0.05)
+        after = connection.execute(count).fetchone()
+        pragmas = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+
+    assert len(taken.latencies) >= 1
+    assert after == tuple(rows + len(taken.latencies) for rows in before)
+    assert pragmas == ["wal", 2]  # 2 is FULL
+    assert sum(taken.latencies) == pytest.approx(taken.elapsed)
+    assert "no bad" in verified(data.url, tmp_path)
 
 
 @pytest.fixture
@@ -126,11 +204,16 @@ def test_driver_refuses_an_answer_that_has_a_code_beside_what_is_expected(answer
 
 
 def test_figures_are_the_medians_of_rounds() -> None:
-    rounds = [Round(100, [0.001, 0.002, 0.003], 0.004), Round(1, [9.0], 9.0), Round(200, [0.001], 0.002)]
+    rounds = [
+        Round(100, [0.001, 0.002, 0.003], 0.004, {"server": 0.5}),
+        Round(1, [9.0], 9.0, {"server": 0.9}),
+        Round(200, [0.001], 0.002, {"server": 0.1}),
+    ]
 
     found = figures(rounds)
 
     assert (found.rate, found.p50, found.cpu, found.answers) == (100, 2.0, 4.0, 5)
+    assert found.cores == {"server": 0.5}
 
 
 def test_percentile_is_one_of_the_values() -> None:

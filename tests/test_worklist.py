@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from app.domain.model import CaseStatus, EvaluationStatus, RequestedStatus, Resolution, SubjectType
-from scripts.benchmarks.generate import COUNTRIES, START
+from scripts.benchmarks.histories import COUNTRIES, START
 from tests.api import Api
 from tests.bulk import Archive, Record, archive, filled
 from tests.world import World, make_world

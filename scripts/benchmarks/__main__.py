@@ -13,15 +13,19 @@ from scripts.benchmarks.data import Size
 from scripts.benchmarks.measuring import Plan
 from scripts.benchmarks.operations import OPERATIONS
 from scripts.benchmarks.report import Report
+from scripts.benchmarks.workers import workers
 
 FULL = Plan(rounds=7, seconds=2.0, warmup_s=1.0, limit=400)
 QUICK = Plan(rounds=2, seconds=0.3, warmup_s=0.1, limit=60)
 
 
 def main() -> None:
-    given = _parser().parse_args()
+    parser = _parser()
+    given = parser.parse_args()
+    if given.workers and "sqlite" in (given.engine or ()):
+        parser.error("--workers is for PostgreSQL: on SQLite one process writes at a time, however many there are")
     say = _progress()
-    for engine in given.engine or ["sqlite", "postgresql"]:
+    for engine in given.engine or (["postgresql"] if given.workers else ["sqlite", "postgresql"]):
         report = _measure(given, _wanted(given, engine), say)
         say("")
         print(json.dumps(report.as_json()) if given.json else report.as_text(), flush=True)
@@ -32,6 +36,8 @@ def _measure(given: argparse.Namespace, wanted: Wanted, say: Say) -> Report:
         return sizes(wanted, say)
     if given.soak:
         return soak(wanted, given.soak, say)
+    if given.workers:
+        return workers(wanted, given.workers, say)
     if given.observability:
         return observability(wanted, say)
     return run(wanted, say)
@@ -41,7 +47,7 @@ def _wanted(given: argparse.Namespace, engine: str) -> Wanted:
     plan = QUICK if given.quick else FULL
     plan = replace(plan, rounds=given.rounds or plan.rounds, seconds=given.seconds or plan.seconds)
     operations = frozenset(given.operation or [operation.key for operation in OPERATIONS])
-    concurrencies = given.concurrency or [1, 32]
+    concurrencies = given.concurrency or ([32] if given.workers else [1, 32])
     decided = decisions_needed(operations, concurrencies, plan)
     size = Size(600, 3_000, 100, decided) if given.quick else Size(2_000, 10_000, 1_000, decided)
     return Wanted(engine, operations, concurrencies, plan, size)
@@ -59,6 +65,15 @@ def _parser() -> argparse.ArgumentParser:
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--size", action="store_true", help="large and small archives and pages instead")
     only.add_argument("--soak", type=int, help="the gateway's memory over so many requests instead")
+    only.add_argument(
+        "--workers",
+        type=int,
+        nargs="?",
+        const=2,
+        choices=range(2, 65),
+        metavar="N",
+        help="one and N processes (2) instead",
+    )
     only.add_argument("--observability", action="store_true", help="what being observed costs instead")
     parser.add_argument("--json", action="store_true", help="print JSON, a line for each engine")
     return parser

@@ -45,7 +45,8 @@ class Bench:
 
 
 @contextmanager
-def _bench(wanted: Wanted) -> Iterator[Bench]:
+def open_bench(wanted: Wanted) -> Iterator[Bench]:
+    """Yield an empty database with its server and a folder, which are gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="casegate-bench-") as name:
         folder = Path(name)
         with database(wanted.engine, folder) as (url, admin_url):
@@ -57,7 +58,8 @@ def _reading(server: Server, operation: Operation, data: Data, size: int | None 
     return making.shots_of(server, operation, data, calls, making.reference_of(server, operation, data, calls))
 
 
-def _lines(wanted: Wanted, operation: Operation, contestants: Sequence[UnderLoad], say: Say) -> Iterator[Line]:
+def lines_of(wanted: Wanted, operation: Operation, contestants: Sequence[UnderLoad], say: Say) -> Iterator[Line]:
+    """Yield a line for each of *contestants* and concurrency, compared to the first."""
     for connections in wanted.concurrencies:
         found = compare(contestants, connections, wanted.plan, lambda words: say(f"{operation.key}: {words}"))
         first = next(iter(found.values())).rate
@@ -68,7 +70,7 @@ def _lines(wanted: Wanted, operation: Operation, contestants: Sequence[UnderLoad
 def sizes(wanted: Wanted, say: Say, large: Size = LARGE) -> Report:
     """Compare reads in a small and in a *large* archive, and the worklist by the size of its page."""
     lines: list[Line] = []
-    with _bench(wanted) as bench, ExitStack() as stack, driver.process() as loader:
+    with open_bench(wanted) as bench, ExitStack() as stack, driver.process() as loader:
         say("making the small archive")
         found = [asyncio.run(make_data(bench.url, SMALL))]
         say("making the large archive")
@@ -80,12 +82,12 @@ def sizes(wanted: Wanted, say: Say, large: Size = LARGE) -> Report:
                 UnderLoad(server, Supply(_reading(server, operation, data), False), loader, name)
                 for server, data, name in zip(servers, found, names, strict=True)
             ]
-            lines += _lines(wanted, operation, contestants, say)
+            lines += lines_of(wanted, operation, contestants, say)
         by_page = [
             UnderLoad(servers[0], Supply(_reading(servers[0], Q2, found[0], size), False), loader, f"{size} cases")
             for size in PAGES
         ]
-        paged = list(_lines(wanted, replace(Q2, words="worklist by the size of its page"), by_page, say))
+        paged = list(lines_of(wanted, replace(Q2, words="worklist by the size of its page"), by_page, say))
         peak = {name: server.peak_mib() for name, server in zip(names, servers, strict=True)}
     return Report(wanted.engine, lines + paged, peak, [_per_case(line.figures, line.server) for line in paged])
 
@@ -96,7 +98,7 @@ def _per_case(figures: Figures, name: str) -> str:
 
 def soak(wanted: Wanted, requests: int, say: Say) -> Report:
     """Tell the gateway's memory while it answers so many requests: cases, worklists and comments in turn."""
-    with _bench(wanted) as bench, driver.process() as loader:
+    with open_bench(wanted) as bench, driver.process() as loader:
         say("making the data")
         data = asyncio.run(make_data(bench.url, replace(SMALL, commented=1_000)))
         with gateway(bench.folder, bench.url) as server:
@@ -122,7 +124,7 @@ def _samples(
 
 def observability(wanted: Wanted, say: Say) -> Report:
     """Compare a gateway that tells nothing with one that counts and logs, and one that is traced as well."""
-    with _bench(wanted) as bench, ExitStack() as stack, driver.process() as loader:
+    with open_bench(wanted) as bench, ExitStack() as stack, driver.process() as loader:
         say("making the data")
         data = asyncio.run(make_data(bench.url, replace(SMALL, commented=1_000)))
         sink = stack.enter_context(yardstick(bench.folder, bench.url, "sink"))
@@ -142,5 +144,5 @@ def observability(wanted: Wanted, say: Say) -> Report:
                 UnderLoad(server, Supply(_reading(server, operation, data), False), loader, name)
                 for name, server in servers.items()
             ]
-            lines += _lines(wanted, operation, contestants, say)
+            lines += lines_of(wanted, operation, contestants, say)
         return Report(wanted.engine, lines, {name: one.peak_mib() for name, one in servers.items()}, [])

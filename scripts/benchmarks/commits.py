@@ -38,14 +38,17 @@ class PlainSqlite:
 
     def turn(self, connections: int, seconds: float, limit: int) -> Round:
         given = path_of(self.data.url), secret_hash(self.data.commenting.token), self.data.commented, seconds
-        taken = self.loader.submit(_commit, *given).result()
-        return Round(len(taken.latencies) / taken.elapsed, taken.latencies)
+        taken = self.loader.submit(commit_comments, *given).result()
+        count = len(taken.latencies)
+        return Round(count / taken.elapsed, taken.latencies, taken.cpu / count)
 
 
-def _commit(path: str, secret: str, cases: Sequence[UUID], seconds: float) -> Taken:
+def commit_comments(path: str, secret: str, cases: Sequence[UUID], seconds: float) -> Taken:
+    """Commit comments on *cases* in turn, for so many seconds, each in a transaction of its own."""
     connection = connect(path)
     latencies: list[float] = []
-    start = now = time.perf_counter()
+    cpu, start = time.process_time(), time.perf_counter()
+    now = start
     for case_id in itertools.cycle(cases):
         if now > start + seconds:
             break
@@ -54,8 +57,9 @@ def _commit(path: str, secret: str, cases: Sequence[UUID], seconds: float) -> Ta
         connection.execute("COMMIT")
         last, now = now, time.perf_counter()
         latencies.append(now - last)
+    cpu = time.process_time() - cpu
     connection.close()
-    return Taken(latencies, now - start)
+    return Taken(latencies, now - start, cpu)
 
 
 def pgbench_program() -> Path | None:

@@ -74,7 +74,7 @@ def run(wanted: Wanted, say: Say) -> Report:
         say("starting the servers")
         servers = [stack.enter_context(gateway(folder, url, settings=wanted.settings))]
         servers += [stack.enter_context(yardstick(folder, url, module)) for module in YARDSTICKS]
-        loads = _loads(wanted, data, servers, say)
+        loads = prepare(wanted.chosen, data, servers, say)
         counts = _statements(wanted, folder, url, admin_url, servers, loads, say)
         lines = _measure(wanted, servers, loads, bare, counts, say)
         peak = {server.name: server.peak_mib() for server in servers}
@@ -90,9 +90,13 @@ class Prepared:
     supplies: dict[str, Supply]
 
 
-def _loads(wanted: Wanted, data: Data, servers: Sequence[Server], say: Say) -> list[Prepared]:
+def prepare(operations: Sequence[Operation], data: Data, servers: Sequence[Server], say: Say) -> list[Prepared]:
+    """Return the requests of each of *servers*, of which the first is the gateway.
+
+    Raises: WrongAnswer, where they do not all answer alike.
+    """
     prepared = []
-    for operation in wanted.chosen:
+    for operation in operations:
         say(f"comparing the answers to {operation.key}")
         calls = making.calls_of(operation, data, servers[0])
         reference = making.reference_of(servers[0], operation, data, calls)

@@ -15,7 +15,8 @@ from app.db import models as tables
 from app.db.engine import Database, open_database
 from app.db.migrate import migrate
 from app.domain.model import ActionType, Role, Scope
-from scripts.benchmarks.generate import History, People, analyze, fill, make_people, opening, write
+from scripts.benchmarks.generate import analyze, fill, make_people, write
+from scripts.benchmarks.histories import History, People, opening
 
 DOCUMENTED = 0.3
 

@@ -6,11 +6,13 @@ Whatever else the machine does meanwhile hits all of them, so that ratios can be
 import math
 import random
 import statistics
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from scripts.benchmarks.cores import Watch
 from scripts.benchmarks.driver import Load, Shot, Taken, shoot
 from scripts.benchmarks.servers import Server
 
@@ -29,7 +31,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one server did with one operation; times in milliseconds. A None was not measured."""
+    """What one server did with one operation; times in milliseconds. A None was not measured.
+
+    `cores` has how many cores each of those had meanwhile that take part: "server", "driver", and who is watched;
+    "busiest" is that process of the server which had most.
+    """
 
     rate: float
     p50: float
@@ -37,15 +43,20 @@ class Figures:
     cpu: float | None = None
     answers: int = 0
     rates: list[float] = field(default_factory=list, repr=False)
+    cores: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One turn: answers a second, and for each answer how long it took, in seconds, and the time of a core."""
+    """One turn: answers a second, and for each answer how long it took, in seconds, and the time of a core.
+
+    `cores` is as in `Figures`.
+    """
 
     rate: float
     latencies: list[float]
     cpu: float | None = None
+    cores: Mapping[str, float] = field(default_factory=dict)
 
 
 class Contestant(Protocol):
@@ -79,12 +90,16 @@ class Supply:
 
 @dataclass(frozen=True, slots=True)
 class UnderLoad:
-    """A server with its requests and the process that sends them; in the report it has its `label`, if any."""
+    """A server with its requests and the process that sends them; in the report it has its `label`, if any.
+
+    `watch` tells what others on the machine have used so far, in seconds of a core.
+    """
 
     server: Server
     supply: Supply
     loader: ProcessPoolExecutor
     label: str = ""
+    watch: Watch = dict  # nobody
 
     @property
     def name(self) -> str:
@@ -92,10 +107,15 @@ class UnderLoad:
 
     def turn(self, connections: int, seconds: float, limit: int) -> Round:
         load = Load(self.server.port, self.supply.stretch(limit), connections, seconds, once=self.supply.once)
-        cpu = self.server.cpu_seconds()
+        each, others, start = self.server.cpu_seconds_each(), self.watch(), time.perf_counter()
         taken: Taken = self.loader.submit(shoot, load).result()
+        passed = time.perf_counter() - start
+        own = [seconds - each.get(pid, 0) for pid, seconds in self.server.cpu_seconds_each().items()]
+        used = {"server": sum(own), "busiest": max(own), "driver": taken.cpu}
+        used |= {name: seconds - others[name] for name, seconds in self.watch().items()}
         count = len(taken.latencies)
-        return Round(count / taken.elapsed, taken.latencies, (self.server.cpu_seconds() - cpu) / count)
+        cores = {name: seconds / passed for name, seconds in used.items()}
+        return Round(count / taken.elapsed, taken.latencies, used["server"] / count, cores)
 
 
 def compare(
@@ -125,6 +145,10 @@ def figures(rounds: Sequence[Round]) -> Figures:
         cpu=1000 * statistics.median(cpu) if cpu else None,
         answers=sum(len(taken.latencies) for taken in rounds),
         rates=[taken.rate for taken in rounds],
+        cores={
+            name: statistics.median(taken.cores[name] for taken in rounds)
+            for name in (rounds[0].cores if rounds else ())
+        },
     )
 
 

@@ -40,8 +40,12 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Return the time on a core that it has used so far, its workers included."""
-        times = [process.cpu_times() for process in self._all()]
-        return float(sum(time.user + time.system for time in times))
+        return sum(self.cpu_seconds_each().values())
+
+    def cpu_seconds_each(self) -> dict[int, float]:
+        """Return the same of each of its processes, by its number."""
+        times = {process.pid: process.cpu_times() for process in self._all()}
+        return {pid: float(time.user + time.system) for pid, time in times.items()}
 
     def peak_mib(self) -> float:
         """Return the most memory that it has ever had, in MiB; of several workers the sum."""
