@@ -37,27 +37,29 @@ class Door:
         self._rates = rates
         self._token_use = token_use
 
-    async def admit(self, request: Request, *, recalling: bool = False) -> Admission:
-        """Let the holder of the request's token in; whether their rate limit is passed is theirs to `demand`.
+    async def recall(self, request: Request) -> Admission | None:
+        """Let in whoever held the request's token a moment ago, for reading; None where they have to be looked up."""
+        header = request.headers.get("authorization")
+        identity = self._authenticator.recall(bearer(header)) if header else None
+        return None if identity is None else await self._counted(identity, is_recalled=True)
 
-        *recalling*: whoever held it a moment ago will do, which is for reading.
+    async def admit(self, request: Request) -> Admission:
+        """Let the holder of the request's token in; whether their rate limit is passed is theirs to `demand`.
 
         Raises: Unauthenticated; RateLimited where an address has failed too often; IdentityUnavailable.
         """
-        secret, recalled = request.headers.get("authorization"), None
-        if recalling and secret is not None:
-            recalled = self._authenticator.recall(bearer(secret))
-        identity = recalled or await self._identify(request)
-        token_id = identity.actor.token_id
-        self._token_use.note(token_id)
-        standing = await self._rates.count_request(str(token_id))
-        return Admission(identity, standing, is_recalled=recalled is not None)
+        return await self._counted(await self._identify(request))
 
     async def affirm(self, request: Request, admission: Admission) -> Admission:
         """Look up who was only recalled. Raises: as `admit`."""
         if not admission.is_recalled:
             return admission
         return Admission(await self._identify(request), admission.standing)
+
+    async def _counted(self, identity: Identity, *, is_recalled: bool = False) -> Admission:
+        token_id = identity.actor.token_id
+        self._token_use.note(token_id)
+        return Admission(identity, await self._rates.count_request(str(token_id)), is_recalled)
 
     async def _identify(self, request: Request) -> Identity:
         try:

@@ -17,6 +17,7 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from app.domain.errors import RateLimited
 
 REDIS_S = 0.25
+SWEEP_S = 1
 
 log = structlog.get_logger()
 
@@ -48,13 +49,24 @@ class Standing:
         }
 
 
+class _Memory(MemoryStorage):
+    """The library's storage in memory. Its own looks for what has expired at each hit, in another thread."""
+
+    _sweep_at = 0.0
+
+    async def _MemoryStorage__schedule_expiry(self) -> None:  # noqa: N802  # the name that the library calls it by
+        if time.monotonic() >= self._sweep_at:
+            self._sweep_at = time.monotonic() + SWEEP_S
+            await super()._MemoryStorage__schedule_expiry()  # type: ignore[misc]  # it is private there
+
+
 class Rates:
     """Counts requests; a limit of 0 is none."""
 
     def __init__(self, *, requests: int, seconds: int, failures: int, redis_url: str = "") -> None:
         self._requests = RateLimitItemPerSecond(requests, seconds) if requests else None
         self._failures = RateLimitItemPerSecond(failures, 60) if failures else None
-        self._own = MovingWindowRateLimiter(MemoryStorage())
+        self._own = MovingWindowRateLimiter(_Memory())
         self._shared: MovingWindowRateLimiter | None = None
         self._redis: RedisStorage | None = None
         if redis_url:

@@ -37,7 +37,8 @@ async def one_case(info: Info, which: UUID | int, as_of: AsOf | None) -> CaseRow
     if as_of is not None:
         return await _past(info, which, as_of)
     names = case_columns(selected(info), info)
-    row: CaseRow | None = await context.loaders.cases_with.load(CaseKey(which, names))
+    key = CaseKey(which, names)
+    row: CaseRow | None = (await context.loaders.cases_with.collect([key]))[key]
     if row is not None and names == EVERY_COLUMN:
         context.loaders.cases.prime(row.id, row)
     return row

@@ -6,8 +6,7 @@ what is refused before execution is a GraphQL body too.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -105,8 +104,10 @@ class GraphQLView:
         exchange.demand_method()
         terms, request = self._terms, exchange.request
         self._gate.look()
-        async with _deadline(terms.deadline_s):
-            admission = await self._door.admit(request, recalling=True)
+        admission = await self._door.recall(request)
+        if admission is None:
+            async with _Deadline(terms.deadline_s):
+                admission = await self._door.admit(request)
         exchange.admitted(admission)
         demand_rate(admission.standing)
         if is_form(request):
@@ -117,7 +118,7 @@ class GraphQLView:
         if query is None:
             raise BadRequest(400, "The request has no query.")
         if "mutation" in query:  # nothing is written without this word: the specification, section 2.3
-            async with _deadline(terms.deadline_s):
+            async with _Deadline(terms.deadline_s):
                 admission = await self._door.affirm(request, admission)
         with self._gate.entered():
             response = await self._execute(exchange, record, admission, parameters, query)
@@ -147,7 +148,7 @@ class GraphQLView:
         if errors:
             return self._result(exchange, context, ExecutionResult(data=None, errors=list(errors)))
         try:
-            async with _deadline(terms.deadline_s):
+            async with _Deadline(terms.deadline_s):
                 result = await _run(exchange, context, parameters, query, plans=terms.plans)
         finally:
             await context.settle()
@@ -178,15 +179,24 @@ def _demand_database(result: ExecutionResult, request_id: str) -> None:
             raise cause
 
 
-@asynccontextmanager
-async def _deadline(seconds: float) -> AsyncIterator[None]:
-    """Give up what is inside, and a moment later the reads that nobody waits for any more. Raises: DeadlineExceeded."""
-    try:
-        with within(seconds + READS_LATER_S):
-            async with asyncio.timeout(seconds):
-                yield
-    except TimeoutError:
-        raise DeadlineExceeded(seconds=RETRY_S) from None
+class _Deadline:
+    """Gives up what is inside, and a moment later the reads that nobody waits for. Raises: DeadlineExceeded."""
+
+    def __init__(self, seconds: float) -> None:
+        self._reads = within(seconds + READS_LATER_S)
+        self._timeout = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> None:
+        self._reads.__enter__()
+        await self._timeout.__aenter__()
+
+    async def __aexit__(self, *raised: Any) -> None:
+        try:
+            await self._timeout.__aexit__(*raised)
+        except TimeoutError:
+            raise DeadlineExceeded(seconds=RETRY_S) from None
+        finally:
+            self._reads.__exit__(*raised)
 
 
 async def _run(

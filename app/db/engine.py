@@ -5,8 +5,8 @@ It opens connections and transactions; it reads and writes nothing.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -103,14 +103,17 @@ class Database:
 _end: ContextVar[float | None] = ContextVar("end", default=None)
 
 
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Give up reads that are not done in so many seconds; an action that has begun comes to its end."""
-    token = _end.set(asyncio.get_running_loop().time() + seconds)
-    try:
-        yield
-    finally:
-        _end.reset(token)
+class within:  # noqa: N801  # it is used as a function is
+    """Give up reads that are not done in so many *seconds*; an action that has begun comes to its end."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = asyncio.get_running_loop().time() + seconds
+
+    def __enter__(self) -> None:
+        self._token = _end.set(self._end)
+
+    def __exit__(self, *_: object) -> None:
+        _end.reset(self._token)
 
 
 def database_url(url: str) -> URL:
