@@ -173,13 +173,15 @@ class _Lazily:
     def __set_name__(self, _owner: type, name: str) -> None:
         self._name = name
 
-    def __get__(self, loaders: Any, _owner: type | None = None) -> Loader[Any]:
+    def __get__(self, loaders: Any, _owner: type | None = None) -> Any:
+        if loaders is None:
+            return self
         made = loaders.__dict__[self._name] = self._make(loaders.database, loaders.account_id)
         return made
 
 
-def _of(function: BatchFunction) -> Any:
-    """Return a loader by id."""
+def by_id(function: BatchFunction) -> Any:
+    """Return a loader of what *function* brings by ids."""
     observe = batches.labels(function.__name__).observe
 
     def make(database: Database, account_id: UUID) -> Loader[UUID]:
@@ -193,7 +195,7 @@ def _of(function: BatchFunction) -> Any:
     return _Lazily(make)
 
 
-def _grouped(function: BatchFunction) -> Any:
+def by_group(function: BatchFunction) -> Any:
     """Return a loader of keys `(id, *arguments)`: one statement for each set of arguments that the query has."""
     observe = batches.labels(function.__name__).observe
 
@@ -231,26 +233,26 @@ def _cases_with(database: Database, account_id: UUID) -> Loader[CaseKey]:
 class Loaders:
     """All loaders of one account for one operation, so that nothing leaks between accounts, users or operations."""
 
-    users: Loader[UUID] = _of(people.users_by_id)
-    subjects: Loader[UUID] = _of(cases.subjects_by_id)
+    users: Loader[UUID] = by_id(people.users_by_id)
+    subjects: Loader[UUID] = by_id(cases.subjects_by_id)
     cases_with: Loader[CaseKey] = cast(Any, _Lazily(_cases_with))
-    actions: Loader[UUID] = _of(log.actions_by_id)
-    comments: Loader[UUID] = _of(log.comments_by_id)
-    documents_by_comment: Loader[UUID] = _of(documents.documents_by_comment)
-    overrides_by_case: Loader[UUID] = _of(overrides.overrides_by_case)
-    pending_override_by_case: Loader[UUID] = _of(overrides.pending_overrides_by_case)
-    reviewers_by_override: Loader[UUID] = _of(people.reviewers_by_override)
-    kinds: Loader[UUID] = _of(nodes.kinds_by_id)
-    actions_by_case: Loader[ActionsKey] = _grouped(log.actions_by_case)
-    documents_by_case: Loader[DocumentsKey] = _grouped(documents.documents_by_case)
-    candidates_by_case: Loader[CandidatesKey] = _grouped(people.candidates_by_case)
-    matches_by_case: Loader[MatchKey] = _grouped(search.matches_by_case)
-    document_counts: Loader[DocumentCountKey] = _grouped(documents.document_counts)
-    action_counts: Loader[CountKey] = _grouped(log.action_counts)
+    actions: Loader[UUID] = by_id(log.actions_by_id)
+    comments: Loader[UUID] = by_id(log.comments_by_id)
+    documents_by_comment: Loader[UUID] = by_id(documents.documents_by_comment)
+    overrides_by_case: Loader[UUID] = by_id(overrides.overrides_by_case)
+    pending_override_by_case: Loader[UUID] = by_id(overrides.pending_overrides_by_case)
+    reviewers_by_override: Loader[UUID] = by_id(people.reviewers_by_override)
+    kinds: Loader[UUID] = by_id(nodes.kinds_by_id)
+    actions_by_case: Loader[ActionsKey] = by_group(log.actions_by_case)
+    documents_by_case: Loader[DocumentsKey] = by_group(documents.documents_by_case)
+    candidates_by_case: Loader[CandidatesKey] = by_group(people.candidates_by_case)
+    matches_by_case: Loader[MatchKey] = by_group(search.matches_by_case)
+    document_counts: Loader[DocumentCountKey] = by_group(documents.document_counts)
+    action_counts: Loader[CountKey] = by_group(log.action_counts)
     # What is called as its module is hides that from then on.
-    cases: Loader[UUID] = _of(cases.cases_by_id)
-    documents: Loader[UUID] = _of(documents.documents_by_id)
-    overrides: Loader[UUID] = _of(overrides.overrides_by_id)
+    cases: Loader[UUID] = by_id(cases.cases_by_id)
+    documents: Loader[UUID] = by_id(documents.documents_by_id)
+    overrides: Loader[UUID] = by_id(overrides.overrides_by_id)
 
     def __init__(self, database: Database, account_id: UUID) -> None:
         self.database = database

@@ -6,7 +6,7 @@ It knows neither documents nor the schema; `compiling` reads those.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -110,19 +110,21 @@ class Lists:
 
     async def complete(self, values: Column, run: Run) -> Column:
         flat = [item for value in values if value is not None for item in value]
-        done = iter(await self.inner.complete(flat, run))
+        done = iter(await each_once(self.inner, flat, run))
         return [None if value is None else [next(done) for _ in value] for value in values]
 
 
 Objects = Callable[[Iterable[Column]], Column]
 
 
-@cache
+@lru_cache(maxsize=1000)
 def objects_of(names: tuple[str, ...]) -> Objects:
     """Return what makes an object with these names of each row of as many columns.
 
     It is generated: a display of a dictionary takes a third of the time of `dict(zip(names, row))`.
     """
+    if not names:  # all of it was skipped
+        return lambda _columns: []
     pairs = ", ".join(f"{name!r}: v{index}" for index, name in enumerate(names))
     row = "".join(f"v{index}, " for index in range(len(names)))
     made: Objects = eval(f"lambda columns: [{{{pairs}}} for {row}in zip(*columns, strict=True)]")  # noqa: S307  # names of GraphQL's grammar
@@ -200,6 +202,15 @@ async def settled(awaitables: Iterable[Awaitable[Any]]) -> list[Any]:
         if isinstance(item, BaseException):
             raise item
     return found
+
+
+async def each_once(completion: Completion, values: Column, run: Run) -> Column:
+    """Complete *values*, of which many may be one and the same thing, as the people of a page are; those but once."""
+    things = {id(value): value for value in values}
+    if len(things) == len(values):
+        return await completion.complete(values, run)
+    done = dict(zip(things, await completion.complete(list(things.values()), run), strict=True))
+    return [done[id(value)] for value in values]
 
 
 # --- Steps -----------------------------------------------------------------------------------------------------------
@@ -282,7 +293,7 @@ class Related:
             return await self.completion.complete(list(map(self.own[1], sources)), run)
         keys = list(map(self.key, sources))
         found = await getattr(run.context.loaders, self.loader).collect(keys)
-        return await self.completion.complete([None if key is None else found[key] for key in keys], run)
+        return await each_once(self.completion, [None if key is None else found[key] for key in keys], run)
 
 
 Resolver = Callable[[Column, Run], Awaitable[Column]]
