@@ -60,6 +60,9 @@ class DoorSettings(BaseSettings):
     plans: bool = Field(default=True, description="Execute documents that were seen before by a plan.")
     receive_timeout: Seconds = Field(default=10, description="Seconds in which a request must have arrived.")
     deadline: Seconds = Field(default=10, description="Seconds after which an operation and its reads are given up.")
+    database_pooler: bool = Field(
+        default=False, description="PostgreSQL is behind a pooler that shares connections out by the transaction."
+    )
     database_pool_timeout: Seconds = Field(default=2.5, description="Seconds to wait for a free connection.")
     database_lock_timeout: Seconds = Field(
         default=5, description="Seconds to wait for what another action has locked; SQLite's write lock is tried again."

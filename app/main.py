@@ -77,7 +77,12 @@ def _bound_allocation() -> None:
 def create_app(settings: Settings) -> Starlette:
     """Return the app for *settings*. The database is opened here and closed at the end of the lifespan."""
     logs.configure(settings.log_level)
-    database = open_database(settings.url, pool_size=settings.database_pool, patience=settings.patience)
+    database = open_database(
+        settings.url,
+        pool_size=settings.database_pool,
+        patience=settings.patience,
+        behind_pooler=settings.database_pooler,
+    )
     if settings.tracing:
         tracing.start(database)
     token_use = TokenUse()

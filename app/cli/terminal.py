@@ -57,7 +57,7 @@ def run(work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
 async def open_configured(settings: Settings) -> Database:
     if not settings.database_url:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return open_database(settings.url, patience=settings.patience)
+    return open_database(settings.url, patience=settings.patience, behind_pooler=settings.database_pooler)
 
 
 def reporting(run: Callable[[], Coroutine[Any, Any, T]]) -> T:

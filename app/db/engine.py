@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, ExceptionContext, event
@@ -144,12 +145,17 @@ def _as_asyncpg_knows(url: URL) -> URL:
     return url if mode is None else url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
 
 
-def open_database(url: str, *, pool_size: int = 10, patience: Patience | None = None) -> Database:
-    """Return the database at *url*; nothing is connected before the first use."""
+def open_database(
+    url: str, *, pool_size: int = 10, patience: Patience | None = None, behind_pooler: bool = False
+) -> Database:
+    """Return the database at *url*; nothing is connected before the first use.
+
+    *behind_pooler*: a pooler lies in between that gives a server's connection for a transaction, as PgBouncer does.
+    """
     parsed, patience = database_url(url), patience or Patience()
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, pool_size, patience)
-    return _postgresql(parsed, pool_size, patience)
+    return _postgresql(parsed, pool_size, patience, behind_pooler=behind_pooler)
 
 
 def _pool(size: int, patience: Patience) -> dict[str, Any]:
@@ -207,36 +213,50 @@ def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool
             connection.interrupt()
 
 
-def _postgresql(url: URL, pool_size: int, patience: Patience) -> Database:
+def _postgresql(url: URL, pool_size: int, patience: Patience, *, behind_pooler: bool) -> Database:
+    settle = _shared if behind_pooler else partial(_own, patience)
     pool = _pool(pool_size, patience)
-    writer = _postgresql_engine(url, patience, pool)
-    reader = _postgresql_engine(url, patience, pool | {"isolation_level": "AUTOCOMMIT"}, read_only=True)
+    writer = _postgresql_engine(url, settle(read_only=False), pool)
+    reader = _postgresql_engine(url, settle(read_only=True), pool | {"isolation_level": "AUTOCOMMIT"})
     for engine in (writer, reader):
         _ping_after_a_pause(engine)
     apart = {"poolclass": NullPool, "hide_parameters": True, "isolation_level": "AUTOCOMMIT"}
     return Database(
         Connections(reader, pool_size, patience.pool),
         Connections(writer, pool_size, patience.pool),
-        _postgresql_engine(url, patience, apart, read_only=True),
+        None if behind_pooler else _postgresql_engine(url, settle(read_only=True), apart),
     )
 
 
-def _postgresql_engine(
-    url: URL, patience: Patience, options: dict[str, Any], *, read_only: bool = False
-) -> AsyncEngine:
-    settings = {
-        "application_name": "casegate",
-        "timezone": "UTC",
-        "lock_timeout": str(round(patience.lock * 1000)),
-        "statement_timeout": str(round(patience.statement * 1000)),
-        "idle_in_transaction_session_timeout": str(round(patience.idle * 1000)),
-        "default_transaction_read_only": "on" if read_only else "off",
+def _own(patience: Patience, *, read_only: bool) -> dict[str, Any]:
+    """Return what asyncpg needs for a connection that is ours alone."""
+    return {
+        "server_settings": {
+            **_NAMED,
+            "lock_timeout": str(round(patience.lock * 1000)),
+            "statement_timeout": str(round(patience.statement * 1000)),
+            "idle_in_transaction_session_timeout": str(round(patience.idle * 1000)),
+            "default_transaction_read_only": "on" if read_only else "off",
+        }
     }
+
+
+def _shared(*, read_only: bool) -> dict[str, Any]:
+    """Return what asyncpg needs where the server's end changes with each transaction: nothing may be left there.
+
+    PgBouncer takes no other settings, and knows no prepared statements before its version 1.21.
+    """
+    del read_only
+    nothing_kept = {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+    return {"server_settings": _NAMED, **nothing_kept, "prepared_statement_name_func": lambda: ""}
+
+
+_NAMED = {"application_name": "casegate", "timezone": "UTC"}
+
+
+def _postgresql_engine(url: URL, settled: dict[str, Any], options: dict[str, Any]) -> AsyncEngine:
     engine = create_async_engine(
-        url,
-        **options,
-        skip_autocommit_rollback=True,
-        connect_args={"server_settings": settings, "timeout": CONNECT_S},
+        url, **options, skip_autocommit_rollback=True, connect_args={**settled, "timeout": CONNECT_S}
     )
     event.listen(engine.sync_engine, "handle_error", _forget_values)
     return engine

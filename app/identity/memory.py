@@ -65,7 +65,7 @@ class Memory:
 
     async def stay_told(self, database: Database) -> None:
         """Hear the news for as long as the process lives; while none can be heard, remember nothing."""
-        while self._seconds and not database.is_sqlite:
+        while self._seconds and database.single is not None:
             try:
                 async with following(database, self.forget) as lost:
                     self._is_told = True
