@@ -47,6 +47,8 @@ class Connections:
             finally:
                 if connection.invalidated:  # with the server, as all others then are
                     await self.close()
+                if shift != self._shift and not connection.invalidated:
+                    await connection.invalidate()  # its pool is gone, and would not close it
                 if is_good and shift == self._shift:
                     self._idle.append((connection, time.monotonic()))
                 else:
