@@ -80,6 +80,19 @@ async def test_an_address_that_fails_too_often_is_slowed_down_and_a_good_token_f
     assert codes == [401, 401, 429, 429, 200]
 
 
+async def test_what_has_expired_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.rates.SWEEP_S", 0.2)
+    rates = Rates(requests=5, seconds=1, failures=0)
+    kept = rates._own.storage.events  # type: ignore[attr-defined]  # the library's own
+
+    await rates.count_request("gone")
+    await asyncio.sleep(1.1)
+    await rates.count_request("here")
+    await asyncio.sleep(0.2)
+
+    assert ["here" in key for key in kept] == [True]
+
+
 def test_an_address_of_ipv6_counts_as_the_network_that_one_customer_has() -> None:
     assert network("192.0.2.7") == "192.0.2.7"
     assert network("2001:db8:1:2:3:4:5:6") == network("2001:db8:1:2::9") == "2001:db8:1:2::/64"
