@@ -6,15 +6,13 @@ batch function of `app.db.repository` and nothing else.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 from app.db.engine import Database
 from app.db.repository import cases, documents, log, nodes, overrides, people, search
-from app.db.repository.log import Rows
-from app.db.repository.window import Window
 from app.db.rows import CaseRow
-from app.domain.words import Term
 from app.idempotency import Outcome
 from app.metrics import batches
 
@@ -115,50 +113,19 @@ class CaseKey(NamedTuple):
     names: frozenset[str]
 
 
-class ActionsKey(NamedTuple):
-    """A part of one case's log, its rows with the columns of *names*."""
+class Grouped:
+    """Loaders by id of what one batch function brings, one for each set of further arguments: each is one statement."""
 
-    case_id: UUID
-    window: Window
-    rows: Rows
-    names: frozenset[str]
+    def __init__(self, make: Callable[..., Loader[UUID]]) -> None:
+        self._make = make
+        self._known: dict[tuple[Any, ...], Loader[UUID]] = {}
 
-
-class DocumentsKey(NamedTuple):
-    """A part of one case's documents, as they were after some row of its log, or as they are."""
-
-    case_id: UUID
-    window: Window
-    until: int | None = None
-
-
-class DocumentCountKey(NamedTuple):
-    """How many documents one case had after some row of its log, or has."""
-
-    case_id: UUID
-    until: int | None = None
-
-
-class CandidatesKey(NamedTuple):
-    """A part of the people who might be asked to review; `asking` None: everybody, else whom that person may ask."""
-
-    case_id: UUID
-    window: Window
-    asking: UUID | None
-
-
-class MatchKey(NamedTuple):
-    """The text of one case in which a search's words are."""
-
-    case_id: UUID
-    terms: tuple[Term, ...]
-
-
-class CountKey(NamedTuple):
-    """How many of some rows one case's log has."""
-
-    case_id: UUID
-    rows: Rows
+    def of(self, *arguments: Hashable) -> Loader[UUID]:
+        """Return the loader for these arguments, as the function takes them behind the ids."""
+        loader = self._known.get(arguments)
+        if loader is None:
+            loader = self._known[arguments] = self._make(*arguments)
+        return loader
 
 
 class _Lazily:
@@ -167,7 +134,7 @@ class _Lazily:
     It does not know the others: what goes round in circles stays until the collector comes.
     """
 
-    def __init__(self, make: Callable[[Database, UUID], Loader[Any]]) -> None:
+    def __init__(self, make: Callable[[Database, UUID], Any]) -> None:
         self._make = make
 
     def __set_name__(self, _owner: type, name: str) -> None:
@@ -182,39 +149,28 @@ class _Lazily:
 
 def by_id(function: BatchFunction) -> Any:
     """Return a loader of what *function* brings by ids."""
-    observe = batches.labels(function.__name__).observe
-
-    def make(database: Database, account_id: UUID) -> Loader[UUID]:
-        async def load(ids: list[UUID]) -> Sequence[Any]:
-            observe(len(ids))
-            async with database.read() as connection:
-                return await function(connection, account_id, ids)
-
-        return Loader(load)
-
-    return _Lazily(make)
+    return _Lazily(partial(_loader, function, batches.labels(function.__name__).observe))
 
 
 def by_group(function: BatchFunction) -> Any:
-    """Return a loader of keys `(id, *arguments)`: one statement for each set of arguments that the query has."""
-    observe = batches.labels(function.__name__).observe
+    """Return the loaders of what *function* brings by ids and further arguments."""
+    make = partial(_loader, function, batches.labels(function.__name__).observe)
+    return _Lazily(lambda database, account_id: Grouped(partial(make, database, account_id)))
 
-    def make(database: Database, account_id: UUID) -> Loader[Any]:
-        async def load(keys: list[tuple[Any, ...]]) -> Sequence[Any]:
-            observe(len(keys))
-            groups: dict[tuple[Any, ...], list[UUID]] = {}
-            for key in keys:
-                groups.setdefault(tuple(key[1:]), []).append(key[0])
-            found: dict[tuple[Any, ...], Any] = {}
-            async with database.read() as connection:
-                for arguments, ids in groups.items():
-                    rows = await function(connection, account_id, ids, *arguments)
-                    found.update(((id, *arguments), row) for id, row in zip(ids, rows, strict=True))
-            return [found[tuple(key)] for key in keys]
 
-        return Loader(load)
+def _loader(
+    function: BatchFunction,
+    observe: Callable[[float], None],
+    database: Database,
+    account_id: UUID,
+    *arguments: Any,
+) -> Loader[UUID]:
+    async def load(ids: list[UUID]) -> Sequence[Any]:
+        observe(len(ids))
+        async with database.read() as connection:
+            return await function(connection, account_id, ids, *arguments)
 
-    return _Lazily(make)
+    return Loader(load)
 
 
 def _cases_with(database: Database, account_id: UUID) -> Loader[CaseKey]:
@@ -243,12 +199,12 @@ class Loaders:
     pending_override_by_case: Loader[UUID] = by_id(overrides.pending_overrides_by_case)
     reviewers_by_override: Loader[UUID] = by_id(people.reviewers_by_override)
     kinds: Loader[UUID] = by_id(nodes.kinds_by_id)
-    actions_by_case: Loader[ActionsKey] = by_group(log.actions_by_case)
-    documents_by_case: Loader[DocumentsKey] = by_group(documents.documents_by_case)
-    candidates_by_case: Loader[CandidatesKey] = by_group(people.candidates_by_case)
-    matches_by_case: Loader[MatchKey] = by_group(search.matches_by_case)
-    document_counts: Loader[DocumentCountKey] = by_group(documents.document_counts)
-    action_counts: Loader[CountKey] = by_group(log.action_counts)
+    actions_by_case: Grouped = by_group(log.actions_by_case)
+    documents_by_case: Grouped = by_group(documents.documents_by_case)
+    candidates_by_case: Grouped = by_group(people.candidates_by_case)
+    matches_by_case: Grouped = by_group(search.matches_by_case)
+    document_counts: Grouped = by_group(documents.document_counts)
+    action_counts: Grouped = by_group(log.action_counts)
     # What is called as its module is hides that from then on.
     cases: Loader[UUID] = by_id(cases.cases_by_id)
     documents: Loader[UUID] = by_id(documents.documents_by_id)

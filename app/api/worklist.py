@@ -11,7 +11,6 @@ from app.api.context import Context, Info
 from app.api.enums import CaseStatus, EvaluationStatus, NullsOrder, OrderDirection, OrderField, SearchField
 from app.api.fields import described
 from app.api.filters import CaseFilter, FilterReader
-from app.api.loaders import MatchKey
 from app.api.pagination import CursorKind, Page, PageArguments, PageInfo, of_types
 from app.api.selection import selected
 from app.api.types import Case
@@ -75,7 +74,7 @@ async def edge_match(parent: strawberry.Parent[Any], info: Info) -> SearchMatch 
     """Return where the search found the case, None where nothing was searched."""
     if not parent.terms:
         return None
-    found: Match | None = await info.context.loaders.matches_by_case.load(MatchKey(parent.node.id, parent.terms))
+    found: Match | None = await info.context.loaders.matches_by_case.of(parent.terms).load(parent.node.id)
     if found is None:  # it changed in between
         return None
     pieces: Sequence[Piece] = snippet(found.text, parent.terms)

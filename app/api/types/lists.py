@@ -10,13 +10,13 @@ from strawberry import ID
 
 from app.api.context import Context, Info
 from app.api.enums import ActionType
-from app.api.loaders import ActionsKey, CountKey, DocumentCountKey, DocumentsKey
 from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments, of_types
 from app.api.selection import attributes, selected
 from app.api.types.evidence import Document
 from app.api.types.log import CaseAction
 from app.db.repository.history import PastCaseRow
 from app.db.repository.log import EVERY_ACTION_COLUMN, LogPlace, Rows, account_log_count, account_log_page
+from app.db.repository.window import Window
 from app.db.rows import ActionRow, CaseRow, DocumentRow
 from app.domain.errors import InvalidId, InvalidInput
 from app.domain.shape import parse_id
@@ -80,23 +80,24 @@ async def _actions_of(
     windows = arguments.windows(kinds, of_types([int]))
     nodes = {**selected(info, "nodes"), **selected(info, "edges", "node")}
     columns = attributes(CaseAction, nodes, EVERY_ACTION_COLUMN)
-    keys = [
-        ActionsKey(parent.id, window, own, columns)
-        for parent, window, own in zip(parents, windows, of_each, strict=True)
-    ]
-    found = await loaders.actions_by_case.collect(keys)
+    groups: dict[tuple[Window, Rows], list[UUID]] = {}
+    for parent, group in zip(parents, zip(windows, of_each, strict=True), strict=True):
+        groups.setdefault(group, []).append(parent.id)
+    found = {}
+    for (window, own), ids in groups.items():
+        found[window, own] = await loaders.actions_by_case.of(window, own, columns).collect(ids)
     are_all = rows._replace(until=None).are_all
 
-    def page(parent: CaseRow, key: ActionsKey, kind: CursorKind) -> Page[ActionRow]:
+    def page(parent: CaseRow, kind: CursorKind, window: Window, own: Rows) -> Page[ActionRow]:
         async def count() -> int:
             if are_all:
                 return parent.action_count
-            counted: int = await loaders.action_counts.load(CountKey(parent.id, key.rows))
+            counted: int = await loaders.action_counts.of(own).load(parent.id)
             return counted
 
-        return Page(found[key], arguments, kind, lambda row: (row.seq,), count)
+        return Page(found[window, own][parent.id], arguments, kind, lambda row: (row.seq,), count)
 
-    return [page(*item) for item in zip(parents, keys, kinds, strict=True)]
+    return [page(*item) for item in zip(parents, kinds, windows, of_each, strict=True)]
 
 
 def _until(case: CaseRow) -> int | None:
@@ -158,14 +159,20 @@ async def documents_of_cases(
     arguments = PageArguments(first, after, last, before)
     kinds = [CursorKind(f"documents of {parent.id}: {_until(parent)}") for parent in parents]
     windows = arguments.windows(kinds, lambda key: (UUID(key[0]),))
-    keys = [DocumentsKey(parent.id, window, _until(parent)) for parent, window in zip(parents, windows, strict=True)]
-    found = await loaders.documents_by_case.collect(keys)
+    groups: dict[tuple[Window, int | None], list[UUID]] = {}
+    for parent, window in zip(parents, windows, strict=True):
+        groups.setdefault((window, _until(parent)), []).append(parent.id)
+    found = {}
+    for group, ids in groups.items():
+        found[group] = await loaders.documents_by_case.of(*group).collect(ids)
 
-    def page(key: DocumentsKey, kind: CursorKind) -> Page[DocumentRow]:
+    def page(parent: CaseRow, kind: CursorKind, window: Window) -> Page[DocumentRow]:
+        until = _until(parent)
+
         async def count() -> int:
-            counted: int = await loaders.document_counts.load(DocumentCountKey(key.case_id, key.until))
+            counted: int = await loaders.document_counts.of(until).load(parent.id)
             return counted
 
-        return Page(found[key], arguments, kind, lambda row: (str(row.id),), count)
+        return Page(found[window, until][parent.id], arguments, kind, lambda row: (str(row.id),), count)
 
-    return [page(*item) for item in zip(keys, kinds, strict=True)]
+    return [page(*item) for item in zip(parents, kinds, windows, strict=True)]

@@ -9,7 +9,6 @@ import strawberry
 from app.api.context import Info
 from app.api.enums import ErrorCode, Feature, Scope
 from app.api.fields import described
-from app.api.loaders import CandidatesKey
 from app.api.pagination import After, Before, CursorKind, First, Last, Page, PageArguments, PageInfo, of_types
 from app.api.types.people import User
 from app.db.rows import CaseRow, UserRow
@@ -73,7 +72,7 @@ async def eligible_reviewers(
     arguments = PageArguments(first, after, last, before)
     window = arguments.window(kind, of_types([datetime, UUID]))
     asking = viewer_id if only_eligible else None
-    people = await context.loaders.candidates_by_case.load(CandidatesKey(parent.id, window, asking))
+    people = await context.loaders.candidates_by_case.of(window, asking).load(parent.id)
 
     async def count() -> int:
         return await context.count_candidates(asking)
