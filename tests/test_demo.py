@@ -239,7 +239,12 @@ async def test_a_load_that_was_interrupted_is_gone_on_with(
 
 
 def load_in_process(url: str, folder: Path) -> None:
-    asyncio.run(load(open_database(url), folder))
+    async def run() -> None:
+        database = open_database(url)
+        await load(database, folder)
+        await database.close()
+
+    asyncio.run(run())
 
 
 async def test_a_load_whose_process_was_killed_is_gone_on_with(

@@ -28,7 +28,7 @@ async def test_requests_errors_times_and_batches_are_counted(fresh_url: str, wor
     async with Api.opened(fresh_url, metrics=True) as api:
         before = (await api.client.get("/metrics")).text
         for _ in range(3):
-            await api.send(world.ada.token, "{ cases { nodes { createdBy { id } } } }", x_graphql_client_name="web")
+            await api.send(world.carl.token, "{ cases { nodes { createdBy { id } } } }", x_graphql_client_name="web")
         await api.send(world.ada.token, "{ nothing }")
         await api.send(None, "{ viewer { language } }")
         answer = await api.client.get("/metrics")

@@ -37,7 +37,7 @@ async def traced(url: str, exporter: InMemorySpanExporter, world: World, **heade
         tracing.start(app.state.database, SimpleSpanProcessor(exporter))
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-            data = await Api(client).run(world.ada.token, QUERY, {"reference": "CASE-000001"}, **headers)
+            data = await Api(client).run(world.carl.token, QUERY, {"reference": "CASE-000001"}, **headers)
             assert data["case"]["createdBy"]["displayName"] == "Ada"
     return exporter.get_finished_spans()
 
