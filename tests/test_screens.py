@@ -31,7 +31,7 @@ SCREEN_COSTS = [
     "SELECT cases",
     "SELECT cases subjects",  # the facets, which give the total too
     "SELECT subjects",
-    "SELECT case_actions",
+    "SELECT cases case_actions",
     "SELECT comments",
     "SELECT documents",
     "SELECT overrides",  # by id, those of the actions

@@ -28,7 +28,7 @@ PAGES: dict[str, tuple[str, list[str]]] = {
             override {{ status assignedReviewers {NAME} }} case {{ reference }} }} }}""",
         # The people of the actions are not yet known when those who opened the cases are asked for.
         [
-            *("SELECT case_actions", "SELECT cases", "SELECT comments", "SELECT documents", REVIEWERS),
+            *("SELECT cases", "SELECT cases case_actions", "SELECT comments", "SELECT documents", REVIEWERS),
             *("SELECT overrides", "SELECT subjects", USERS, USERS),
         ],
     ),
@@ -98,7 +98,7 @@ QUERIES: dict[str, list[str]] = {
     "{ cases { nodes { id } totalCount } }": [WHO, "SELECT cases", "SELECT cases"],
     "{ users(role: REVIEWER) { nodes { displayName roles } } }": [WHO, "SELECT users user_roles"],
     "{ users { totalCount } }": [WHO, "SELECT users", "SELECT users user_roles"],
-    '{ case(id: "CASE_ID") { actions { totalCount } } }': [WHO, "SELECT case_actions", "SELECT cases"],
+    '{ case(id: "CASE_ID") { actions { totalCount } } }': [WHO, "SELECT cases", "SELECT cases case_actions"],
     '{ case(id: "CASE_ID") { actions(types: [OPEN]) { nodes { seq } totalCount } } }': [
         WHO,
         "SELECT case_actions",
@@ -244,7 +244,7 @@ async def test_a_dry_run_costs_what_the_action_costs(world: World, api: Api) -> 
     assert [row["seq"] for row in payload["case"]["actions"]["nodes"]] == [2, 1]
     said = [] if world.database.is_sqlite else ["SET"]  # that no numbers are to be taken
     who, *done = cost_of("addComment", world)
-    assert costs == [who, *said, *done, "SELECT case_actions", USERS]
+    assert costs == [who, *said, *done, "SELECT cases case_actions", USERS]
 
 
 async def test_a_refusal_at_the_door_costs_no_transaction(world: World, api: Api) -> None:

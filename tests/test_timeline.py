@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 from sqlalchemy import insert, select, text
@@ -14,7 +15,10 @@ from app.db import models as tables
 from app.db.engine import open_database
 from app.db.migrate import migrate
 from app.db.position import OFFSET, catch_up
+from app.db.repository.log import actions_by_case
+from app.db.repository.window import Window
 from app.domain.commands import AddComment
+from app.domain.model import CaseStatus
 from tests.api import Api
 from tests.played import STEPS, Story
 from tests.world import World, make_world
@@ -184,3 +188,20 @@ async def test_what_can_not_be_asked_of_the_log_is_refused(world: World, api: Ap
             body = (await api.send(world.ada.token, f"{{ {document} {{ nodes {{ id }} }} {closing} }}")).json()
             (error,) = body["errors"]
             assert (error["extensions"]["code"], error["extensions"]["argument"]) == expected
+
+
+async def test_every_part_of_a_log_is_the_part_that_was_asked_for(world: World) -> None:
+    cases = [(await world.case_in(CaseStatus.OPEN)).case.id for _ in range(2)]
+    for n in range(6):
+        await world.do(world.ada, AddComment(case_id=cases[0], comment=f"{n}"))
+    logs = {cases[0]: list(range(7, 0, -1)), cases[1]: [1]}
+    edges = [None, *range(1, 9)]
+
+    async with world.database.read() as connection:
+        for limit, after, before, backward in product((1, 3, 2**31 - 1), edges, edges, (False, True)):
+            window = Window(limit, after and (after,), before and (before,), backward)
+            found = await actions_by_case(connection, world.account_id, cases, window)
+            for case_id, rows in zip(cases, found, strict=True):
+                inside = [seq for seq in logs[case_id] if (not after or seq < after) and (not before or seq > before)]
+                expected = inside[-limit:] if backward else inside[:limit]
+                assert [row.seq for row in rows] == expected, (window, case_id)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import models as tables
 from app.db.among import among, of_account
 from app.db.position import SafePosition
-from app.db.prepared import ACCOUNT, IDS, LIMIT, Prepared
+from app.db.prepared import ACCOUNT, IDS, Prepared
 from app.db.repository.window import Key, Window, count, grouped, in_list_order, in_order, windowed
 from app.db.rows import ActionRow, CommentRow, columns, maker, partial
 from app.domain.model import ActionType
@@ -21,6 +21,7 @@ from app.domain.model import ActionType
 _ACTION = columns(ActionRow, tables.case_actions)
 _COMMENT = columns(CommentRow, tables.comments)
 
+SEQ_MAX = 2**31 - 1
 EVERY_ACTION_COLUMN = frozenset(field.name for field in fields(ActionRow))
 
 
@@ -75,38 +76,63 @@ async def actions_by_case(
     """Return for each case the same *window* of its log, newest first, with the columns of *names*; the key is seq."""
     names |= {"case_id", "seq"}
     make = partial(ActionRow, names)
-    after, before = (edge and edge[0] for edge in (window.after, window.before))
-    edges = {name: edge for name, edge in (("after", after), ("before", before)) if edge is not None}
-    values = {"account_id": account_id, "ids": case_ids, "limit": window.limit, **edges}
-    if not rows.are_all:
-        statement = _log_page(rows, names, frozenset(edges), backward=window.backward)
-        found = (make(*record) for record in await connection.execute(statement, values))
-        return grouped(case_ids, found, "case_id")
-    page = _whole_log_page(names, frozenset(edges), backward=window.backward)
-    return grouped(case_ids, map(make, *await page.columns(connection, **values)), "case_id")
+    if rows.are_all:
+        bounds = _bounds(window)
+        part = _part_of_log(names, frozenset(bounds))
+        found = await part.columns(connection, account_id=account_id, ids=case_ids, **bounds)
+        return grouped(case_ids, map(make, *found), "case_id")
+    statement = _sifted_log(account_id, case_ids, window, rows, names)
+    return grouped(case_ids, (make(*record) for record in await connection.execute(statement)), "case_id")
 
 
-def _log_page(rows: Rows, names: frozenset[str], edges: frozenset[str], *, backward: bool) -> Select[Any]:
-    column = tables.case_actions.c
-    rank = func.row_number().over(
-        partition_by=column.case_id, order_by=column.seq.asc() if backward else column.seq.desc()
-    )
-    ordered = sorted(names)
-    ranked = select(*(column[name] for name in ordered), rank.label("rank")).where(
-        of_account(column.account_id, ACCOUNT), among(column.case_id, IDS), *rows.conditions()
-    )
-    if "after" in edges:
-        ranked = ranked.where(column.seq < bindparam("after"))
-    if "before" in edges:
-        ranked = ranked.where(column.seq > bindparam("before"))
-    page = ranked.subquery()
-    shown = (page.c[name] for name in ordered)
-    return select(*shown).where(page.c.rank <= LIMIT).order_by(page.c.case_id, page.c.seq.desc())
+def _bounds(window: Window) -> dict[str, int]:
+    """Return what the numbers of a part of a whole log are above and below, or how many of the latest they are.
+
+    A log has no gaps, so that a part of it is known by its numbers.
+    """
+    after, before = (None if edge is None else int(edge[0]) for edge in (window.after, window.before))
+    above = before or 0
+    if window.backward:
+        oldest = min(above + window.limit + 1, SEQ_MAX)
+        return {"above": above, "below": oldest if after is None else min(after, oldest)}
+    if after is None:
+        return {"above": above, "latest": window.limit}
+    return {"above": max(above, after - window.limit - 1), "below": after}
 
 
 @lru_cache(maxsize=500)
-def _whole_log_page(names: frozenset[str], edges: frozenset[str], *, backward: bool) -> Prepared:
-    return Prepared(_log_page(_ALL, names, edges, backward=backward))
+def _part_of_log(names: frozenset[str], bounds: frozenset[str]) -> Prepared:
+    column, case = tables.case_actions.c, tables.cases.c
+    statement = (
+        select(*(column[name] for name in sorted(names)))
+        .select_from(tables.cases.join(tables.case_actions, column.case_id == case.id))
+        .where(of_account(case.account_id, ACCOUNT), of_account(column.account_id, ACCOUNT), among(case.id, IDS))
+        .where(column.seq > bindparam("above"))
+        .order_by(column.case_id, column.seq.desc())
+    )
+    if "below" in bounds:
+        return Prepared(statement.where(column.seq < bindparam("below")))
+    return Prepared(statement.where(column.seq > case.action_count - bindparam("latest")))
+
+
+def _sifted_log(
+    account_id: UUID, case_ids: Sequence[UUID], window: Window, rows: Rows, names: frozenset[str]
+) -> Select[Any]:
+    column = tables.case_actions.c
+    rank = func.row_number().over(
+        partition_by=column.case_id, order_by=column.seq.asc() if window.backward else column.seq.desc()
+    )
+    ordered = sorted(names)
+    ranked = select(*(column[name] for name in ordered), rank.label("rank")).where(
+        of_account(column.account_id, account_id), among(column.case_id, case_ids), *rows.conditions()
+    )
+    if window.after is not None:
+        ranked = ranked.where(column.seq < window.after[0])
+    if window.before is not None:
+        ranked = ranked.where(column.seq > window.before[0])
+    page = ranked.subquery()
+    shown = (page.c[name] for name in ordered)
+    return select(*shown).where(page.c.rank <= window.limit).order_by(page.c.case_id, page.c.seq.desc())
 
 
 async def action_counts(
