@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, func, literal, select, tuple_
+from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
@@ -86,7 +87,7 @@ async def actions_by_case(
 
 
 def _bounds(window: Window) -> dict[str, int]:
-    """Return what the numbers of a part of a whole log are above and below, or how many of the latest they are.
+    """Return between which numbers the part of a log lies, and how many rows from the upper one on, if not all.
 
     A log has no gaps, so that a part of it is known by its numbers.
     """
@@ -95,24 +96,25 @@ def _bounds(window: Window) -> dict[str, int]:
     if window.backward:
         oldest = min(above + window.limit + 1, SEQ_MAX)
         return {"above": above, "below": oldest if after is None else min(after, oldest)}
-    if after is None:
-        return {"above": above, "latest": window.limit}
-    return {"above": max(above, after - window.limit - 1), "below": after}
+    return {"above": above, "latest": window.limit} | ({} if after is None else {"below": after})
 
 
 @lru_cache(maxsize=500)
 def _part_of_log(names: frozenset[str], bounds: frozenset[str]) -> Prepared:
     column, case = tables.case_actions.c, tables.cases.c
+    above, below, latest = (bindparam(name, type_=Integer()) for name in ("above", "below", "latest"))
     statement = (
         select(*(column[name] for name in sorted(names)))
         .select_from(tables.cases.join(tables.case_actions, column.case_id == case.id))
         .where(of_account(case.account_id, ACCOUNT), of_account(column.account_id, ACCOUNT), among(case.id, IDS))
-        .where(column.seq > bindparam("above"))
+        .where(column.seq > above)
         .order_by(column.case_id, column.seq.desc())
     )
+    last: ColumnElement[int] = case.action_count
     if "below" in bounds:
-        return Prepared(statement.where(column.seq < bindparam("below")))
-    return Prepared(statement.where(column.seq > case.action_count - bindparam("latest")))
+        statement = statement.where(column.seq < below)
+        last = sql_case((below > last, last), else_=below - 1)
+    return Prepared(statement.where(column.seq > last - latest) if "latest" in bounds else statement)
 
 
 def _sifted_log(
