@@ -79,7 +79,7 @@ def create_app(settings: Settings) -> Starlette:
     logs.configure(settings.log_level)
     database = open_database(
         settings.url,
-        pool_size=settings.database_pool,
+        pool_size=settings.database_pool or 1,  # its default is filled in
         patience=settings.patience,
         behind_pooler=settings.database_pooler,
     )

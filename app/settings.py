@@ -44,8 +44,8 @@ class Settings(DoorSettings):
     database_url: str = Field(
         default="", repr=False, description="sqlite:///path or postgresql://...; by default SQLite in the data folder."
     )
-    database_pool: Annotated[int, Field(ge=1, le=200)] = Field(
-        default=10, description="Connections that a worker keeps for reading; on PostgreSQL as many again for writing."
+    database_pool: Annotated[int, Field(ge=1, le=200)] | None = Field(
+        default=None, description="Connections for reading that a worker keeps; on PostgreSQL as many for writing."
     )
     demo: bool | None = Field(default=None, description="Demo data and tokens; by default only on SQLite.")
     graphiql: bool | None = Field(default=None, description="Serve GraphiQL; by default as demo.")
@@ -100,8 +100,12 @@ class Settings(DoorSettings):
         # Frozen for everybody else; this is still the making of it.
         metrics = demo if self.metrics is None else self.metrics
         mode = ("log" if self.trusted_documents else "off") if self.trusted_documents_mode is None else None
+        # On SQLite each is a thread, and more of them only wait for each other's turn with the interpreter.
+        pool = self.database_pool or (2 if is_sqlite else 10)
         every = (60 if is_sqlite or self.anchors_url else 0) if self.anchors_every is None else self.anchors_every
-        self.__dict__.update(anchors_every=every, anchors_key=self.anchors_key or self.data_dir / "anchors.key")
+        self.__dict__.update(
+            database_pool=pool, anchors_every=every, anchors_key=self.anchors_key or self.data_dir / "anchors.key"
+        )
         self.__dict__.update(demo=demo, graphiql=graphiql, introspection=introspection, metrics=metrics)
         if mode is not None:
             self.__dict__.update(trusted_documents_mode=mode)

@@ -46,7 +46,7 @@ def test_what_is_not_set_has_its_default() -> None:
     assert settings.model_dump(exclude=set(DoorSettings.model_fields)) == {
         "data_dir": Path("data"),
         "database_url": "",
-        "database_pool": 10,
+        "database_pool": 2,
         "demo": True,
         "graphiql": True,
         "introspection": True,
@@ -286,7 +286,7 @@ def test_the_readme_lists_each_setting_with_its_default() -> None:
     names = {PREFIX + name.upper() for name in Settings.model_fields if name != "demo_people"}
     assert {name for name in listed if name.startswith(PREFIX)} == names
     defaults = {name: listed[f"{PREFIX}{name}"].strip("`") for name in ("DATA_DIR", "DATABASE_POOL", "LOG_LEVEL")}
-    assert defaults == {"DATA_DIR": "data", "DATABASE_POOL": "10", "LOG_LEVEL": "info"}
+    assert defaults == {"DATA_DIR": "data", "DATABASE_POOL": "10, on SQLite 2", "LOG_LEVEL": "info"}
     assert listed[f"{PREFIX}MAX_BODY_BYTES"] == "262144"
 
 
