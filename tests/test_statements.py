@@ -6,12 +6,12 @@ does is listed as it comes.
 
 from collections import Counter
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from app.domain.commands import AddComment, RefuseOverride
 from app.domain.model import CaseStatus
 from tests.api import Api
-from tests.documents import uploaded
+from tests.documents import comment_with, uploaded
 from tests.statements import recorded
 from tests.world import World
 
@@ -274,3 +274,11 @@ async def test_a_refusal_at_the_door_costs_no_transaction(world: World, api: Api
         assert payload["errors"] != []
 
     assert costs == {name: expected for name, (_, _, _, expected) in wrong.items()}
+
+
+async def test_a_file_for_a_case_that_is_not_there_is_refused_before_it_is_stored(world: World, api: Api) -> None:
+    with recorded() as told:
+        payload = await comment_with(api, world.carl.token, str(uuid4()), [("note.txt", b"some text")])
+
+    assert [error["code"] for error in payload["errors"]] == ["NOT_FOUND"]
+    assert told == [WHO, "SELECT cases"]

@@ -14,7 +14,7 @@ from app.api.context import Context, Info
 from app.api.errors import user_errors
 from app.api.inputs import ActionInput
 from app.db.rows import OverrideRow, UserRow
-from app.domain.commands import CaseCommand, Command, DecisionCommand
+from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand
 from app.domain.errors import InputRefused, NotFound, Refusal
 from app.domain.model import ActionType, Feature, OverrideFacts, Scope
 from app.domain.reading import permit_reading
@@ -75,6 +75,8 @@ class ActionPermission(FieldExtension):
 
         Whether the case is there is seen under the lock; here only, where there is a refusal that it comes before.
         """
+        if isinstance(command, DocumentedCommand) and command.new_documents:
+            await _demand_case(context, command)  # no file is stored for a case that is not there
         try:
             authorize_role(self.action, context.actor)
             override = None
@@ -82,9 +84,14 @@ class ActionPermission(FieldExtension):
                 override = await _override(context, command.case_id, command.override_id)
             authorize(self.action, context.actor, override)
         except Refusal:
-            if isinstance(command, CaseCommand) and await context.loaders.cases.load(command.case_id) is None:
-                raise NotFound("input", "caseId", resource="case") from None
+            if isinstance(command, CaseCommand):
+                await _demand_case(context, command)
             raise
+
+
+async def _demand_case(context: Context, command: CaseCommand) -> None:
+    if await context.loaders.cases.load(command.case_id) is None:
+        raise NotFound("input", "caseId", resource="case") from None
 
 
 async def _override(context: Context, case_id: UUID, override_id: UUID | None) -> OverrideFacts | None:
