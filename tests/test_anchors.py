@@ -3,6 +3,7 @@
 import asyncio
 import json
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from app.anchors.checkpoint import (
     public_key,
 )
 from app.anchors.keys import read_key, read_or_make_key
-from app.anchors.places import Place, open_place
+from app.anchors.places import AnchorFile, Place, open_place
 from app.anchors.writing import Anchorer
 from app.db import models as tables
 from app.db.engine import Database, open_database
@@ -448,3 +449,23 @@ async def test_a_server_says_that_it_cannot_anchor_and_serves_on(
     assert len(refused) >= 2
     assert "holds no Ed25519 key" in json.loads(refused[0])["reason"]
     assert data["cases"]["totalCount"] == 1
+
+
+async def test_who_is_cancelled_as_the_file_is_opened_leaves_it_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = AnchorFile(tmp_path / "anchors.jsonl")
+    opened: list[Any] = []
+    really_open = place._open  # to be slower than it is
+
+    def open_slowly() -> Any:
+        time.sleep(0.2)
+        opened.append(really_open())
+        return opened[0]
+
+    monkeypatch.setattr(place, "_open", open_slowly)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05), place.held():
+            pass
+
+    assert [file.closed for file in opened] == [True]

@@ -8,7 +8,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
@@ -66,7 +66,13 @@ class AnchorFile:
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[bool]:
-        file = await asyncio.to_thread(self._open)
+        opening = asyncio.create_task(asyncio.to_thread(self._open))
+        try:
+            file = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            with suppress(AnchorsUnusable):
+                (await opening).close()
+            raise
         try:
             yield await asyncio.to_thread(_lock, file)
         finally:
