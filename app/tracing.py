@@ -59,7 +59,8 @@ def operation(headers: Mapping[str, str]) -> AbstractContextManager[Any]:
     from opentelemetry.trace import SpanKind
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-    parent = TraceContextTextMapPropagator().extract(dict(headers))
+    given = {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
+    parent = TraceContextTextMapPropagator().extract(given) if given else None
     return _tracer.start_as_current_span(
         "GraphQL Operation", context=parent, kind=SpanKind.SERVER, record_exception=False
     )
@@ -89,8 +90,8 @@ def is_sampled() -> bool:
 
 
 def phase(name: str) -> AbstractContextManager[Any]:
-    """Return a span for a phase of the operation under way."""
-    if _tracer is None:
+    """Return a span for a phase of the operation under way, where somebody will look at it."""
+    if _tracer is None or not is_sampled():
         return nullcontext()
     return _tracer.start_as_current_span(f"graphql.{name}", record_exception=False)
 
