@@ -216,16 +216,7 @@ async def _draft_opening(connection: AsyncConnection, actor: Actor, command: Ope
         action_count=0,
         head_hash=GENESIS,
     )
-    return Draft(
-        connection=connection,
-        actor=actor,
-        command=command,
-        now=moment,
-        before=None,
-        case=case,
-        subject=subject,
-        writes=writes,
-    )
+    return Draft(connection, actor, command, moment, before=None, case=case, subject=subject, writes=writes)
 
 
 # --- Writing ---------------------------------------------------------------------------------------------------------

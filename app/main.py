@@ -17,7 +17,7 @@ from app import logs, parts, tracing
 from app.anchoring import keep_anchored
 from app.api.view import GraphQLView
 from app.auth import TokenUse
-from app.db.engine import Database, open_database
+from app.db.engine import Database
 from app.documents.download import DownloadEndpoint
 from app.documents.links import Links
 from app.documents.store import DocumentStore, open_store
@@ -77,12 +77,7 @@ def _bound_allocation() -> None:
 def create_app(settings: Settings) -> Starlette:
     """Return the app for *settings*. The database is opened here and closed at the end of the lifespan."""
     logs.configure(settings.log_level)
-    database = open_database(
-        settings.url,
-        pool_size=settings.database_pool or 1,  # its default is filled in
-        patience=settings.patience,
-        behind_pooler=settings.database_pooler,
-    )
+    database = parts.database(settings)
     if settings.tracing:
         tracing.start(database)
     token_use = TokenUse()

@@ -3,13 +3,23 @@
 from datetime import timedelta
 
 from app.api.view import Terms
-from app.db.engine import Database
+from app.db.engine import Database, open_database
 from app.identity.keys import KeySet
 from app.identity.provider import Provider
 from app.identity.provider import Terms as ProviderTerms
 from app.rates import Rates
 from app.settings import Settings
 from app.trusted_documents import Mode, TrustedDocuments, read_manifest
+
+
+def database(settings: Settings) -> Database:
+    """Return the database, with as many connections as a server has."""
+    return open_database(
+        settings.url,
+        pool_size=settings.database_pool or 1,  # its default is filled in
+        patience=settings.patience,
+        behind_pooler=settings.database_pooler,
+    )
 
 
 def rates(settings: Settings) -> Rates:

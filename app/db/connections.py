@@ -95,8 +95,10 @@ class Connections:
             try:
                 await connection.execute(_PING)
                 await connection.rollback()
-            except DBAPIError:
+            except BaseException as error:
                 await _closed(connection)
+                if not isinstance(error, DBAPIError):
+                    raise
             else:
                 return connection
         return None
