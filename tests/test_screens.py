@@ -11,7 +11,7 @@ from typing import Any
 from app.domain.model import CaseStatus
 from tests.api import Api
 from tests.statements import outline, recorded, sql
-from tests.test_statements import REVIEWERS, USERS, WHO, make_worklist
+from tests.test_statements import LOG, REVIEWERS, USERS, WHO, make_worklist
 from tests.world import World
 
 SCREEN = """query Worklist($first: Int!) {
@@ -31,11 +31,9 @@ SCREEN_COSTS = [
     "SELECT cases",
     "SELECT cases subjects",  # the facets, which give the total too
     "SELECT subjects",
-    "SELECT cases case_actions",
-    "SELECT comments",
+    LOG,
     "SELECT documents",
-    "SELECT overrides",  # by id, those of the actions
-    "SELECT overrides",  # by case, those that wait
+    "SELECT overrides",  # those that wait
     REVIEWERS,
     USERS,
 ]

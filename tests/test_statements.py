@@ -19,6 +19,7 @@ WHO = "SELECT api_tokens users accounts user_roles"
 NAME = "{ displayName roles }"
 REVIEWERS = "SELECT override_reviewers users user_roles"
 USERS = "SELECT users user_roles"
+LOG = "SELECT cases case_actions comments overrides"  # the words and overrides come along with the rows
 
 # Pages of cases with what hangs on them, and what each costs.
 PAGES: dict[str, tuple[str, list[str]]] = {
@@ -27,10 +28,7 @@ PAGES: dict[str, tuple[str, list[str]]] = {
             comment {{ body author {NAME} documents {{ filename uploader {NAME} }} }}
             override {{ status assignedReviewers {NAME} }} case {{ reference }} }} }}""",
         # The people of the actions are not yet known when those who opened the cases are asked for.
-        [
-            *("SELECT cases", "SELECT cases case_actions", "SELECT comments", "SELECT documents", REVIEWERS),
-            *("SELECT overrides", "SELECT subjects", USERS, USERS),
-        ],
+        ["SELECT cases", LOG, "SELECT documents", REVIEWERS, "SELECT subjects", USERS, USERS],
     ),
     "the active overrides": (
         f"""activeOverride {{ createdBy {NAME} assignedReviewers {NAME} }}

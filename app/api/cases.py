@@ -1,6 +1,5 @@
 """One case: as it is, with the columns that are selected and no more, or as it stood."""
 
-from dataclasses import fields
 from datetime import datetime
 from uuid import UUID
 
@@ -12,10 +11,10 @@ from app.api.selection import Nodes, attributes, mentioned, selected
 from app.api.types import Case
 from app.db.repository.cases import cases_with
 from app.db.repository.history import case_as_of
-from app.db.rows import CaseRow
+from app.db.rows import CaseRow, every
 from app.domain.errors import InvalidInput, Required
 
-EVERY_COLUMN = frozenset(field.name for field in fields(CaseRow))
+EVERY_COLUMN = every(CaseRow)
 
 
 @strawberry.input(description="A moment in the life of a case: one of the two.")
@@ -28,7 +27,7 @@ def case_columns(nodes: Nodes, info: Info) -> frozenset[str]:
     """Return the columns that the selected fields of a case need: all, if what belongs to it is asked for its case."""
     if mentioned("case", nodes, info):
         return EVERY_COLUMN
-    return attributes(Case, nodes, EVERY_COLUMN) | {"id"}
+    return (attributes(Case, nodes) or EVERY_COLUMN) | {"id"}
 
 
 async def one_case(info: Info, which: UUID | int, as_of: AsOf | None) -> CaseRow | None:

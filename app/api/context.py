@@ -11,7 +11,7 @@ import strawberry
 from app import clock
 from app.actions import perform, rehearse
 from app.api.limits import Limits
-from app.api.loaders import Loaders
+from app.api.loaders import NOTHING_KNOWN, Loaders, Reading
 from app.auth import Identity
 from app.db.engine import Database
 from app.db.rehearsal import Rehearsal
@@ -54,23 +54,35 @@ class Context:
     operation_name: str | None = None
     has_begun: bool = False
     ended: dict[str | int, Any] = field(default_factory=dict)
-    loaders: Loaders = field(init=False)
+    reading: Reading = NOTHING_KNOWN
+    _loaders: Loaders | None = None
     _home: Database = field(init=False)
     _rehearsal: Rehearsal[Outcome] | None = None
 
     def __post_init__(self) -> None:
         self._home = self.database
-        self.renew_loaders()
 
     @property
     def actor(self) -> Actor:
         return self.identity.actor
 
+    @property
+    def loaders(self) -> Loaders:
+        """The loaders of what was not forgotten yet; the viewer is known to them."""
+        if self._loaders is None:
+            self._loaders = Loaders(self.database, self.actor.account_id, self.reading)
+            if not self.identity.is_limited:
+                self._loaders.users.prime(self.identity.user.id, self.identity.user)
+        return self._loaders
+
     def renew_loaders(self) -> None:
         """Forget what was loaded: an action has changed it, or was refused because somebody else's had."""
-        self.loaders = Loaders(self.database, self.actor.account_id)
-        if not self.identity.is_limited:
-            self.loaders.users.prime(self.identity.user.id, self.identity.user)
+        self._loaders = None
+
+    def expect(self, reading: Reading) -> None:
+        """Load from now on what *reading* says, and no more."""
+        self.reading = reading
+        self.renew_loaders()
 
     def message(self, refusal: Refusal) -> str:
         """Return the sentence of *refusal* in the operation's language."""

@@ -23,19 +23,25 @@ def described(description: str, needs: tuple[str, ...] | None = None) -> Any:
 
 
 def computed(
-    resolver: Callable[..., Any], description: str, needs: tuple[str, ...], batch: Callable[..., Any] | None = None
+    resolver: Callable[..., Any],
+    description: str,
+    needs: tuple[str, ...],
+    batch: Callable[..., Any] | None = None,
+    loads: tuple[str, ...] | None = None,
 ) -> Any:
-    """Return a field that *resolver* makes of the row's columns *needs* and of what it loads.
+    """Return a field that *resolver* makes of the row's columns *needs* and of what the loaders *loads* bring.
 
-    *batch* does the same for a list of rows at once: it takes them, `info`, and the arguments by name.
+    *batch* does the same for a list of rows at once: it takes them, `info`, and the arguments by name. Where *loads* is
+    None, any loader may be asked.
     """
-    metadata = {"needs": needs, "batch": batch}
+    metadata = {"needs": needs, "batch": batch, "loads": loads}
     return strawberry.field(resolver=resolver, description=description, metadata=metadata)
 
 
-def resolved(description: str, *extensions: FieldExtension) -> Callable[[F], F]:
-    """Return a decorator that makes a method a field, typed as what it decorates."""
-    return cast(Callable[[F], F], strawberry.field(description=description, extensions=list(extensions)))
+def resolved(description: str, *extensions: FieldExtension, loads: tuple[str, ...] | None = None) -> Callable[[F], F]:
+    """Return a decorator that makes a method a field, typed as what it decorates; *loads* as for `computed`."""
+    field = strawberry.field(description=description, extensions=list(extensions), metadata={"loads": loads})
+    return cast(Callable[[F], F], field)
 
 
 def related(loader: str, key: str, description: str, own: type[Any] | None = None) -> Any:

@@ -36,7 +36,7 @@ def labelled(attribute: str, *, nullable: bool = False) -> Any:
     }
     words = attribute.replace("_", " ")
     description = f"What to call the {words}, for people." + (" Null without one." * nullable)
-    return computed(resolve, description, (attribute,), labels)
+    return computed(resolve, description, (attribute,), labels, loads=())
 
 
 @strawberry.type(description="What to call one member of an enum.")

@@ -66,7 +66,9 @@ class Query:
     async def viewer(self, info: Info) -> Viewer:
         return cast(Viewer, viewer(info.context))
 
-    @resolved("One case, by its id or by its reference; null where the account has none.", _READ_CASES)
+    @resolved(
+        "One case, by its id or by its reference; null where the account has none.", _READ_CASES, loads=("cases_with",)
+    )
     async def case(
         self,
         info: Info,
@@ -83,7 +85,7 @@ class Query:
             raise InvalidId("reference")
         return cast(Case | None, await one_case(info, which, as_of))
 
-    @resolved("The account's cases: by default all, the newest first.", _READ_CASES)
+    @resolved("The account's cases: by default all, the newest first.", _READ_CASES, loads=())
     async def cases(
         self,
         info: Info,

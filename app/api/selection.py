@@ -69,9 +69,8 @@ def _needs(object_type: Hashable) -> Mapping[str, frozenset[str]]:
     return needs
 
 
-def attributes(object_type: type[Any], nodes: Nodes, every: Iterable[str]) -> frozenset[str]:
-    """Return the attributes that the selected fields of *object_type* read; *every* one where that is not known."""
+def attributes(object_type: type[Any], names: Iterable[str]) -> frozenset[str] | None:
+    """Return the attributes that the fields *names* of *object_type* read; None where that is not known."""
     needs = _needs(cast(Hashable, object_type))
-    if not nodes.keys() <= needs.keys():
-        return frozenset(every)
-    return frozenset[str]().union(*(needs[name] for name in nodes))
+    found = [needs.get(name) for name in names]
+    return None if None in found else frozenset[str]().union(*(item for item in found if item is not None))

@@ -1,8 +1,8 @@
-"""`among(column, ids)`: the column is one of the ids, as one parameter whatever their number.
+"""`among(column, ids)`: the column is one of the ids; `asked(ids)`: they as a table. One parameter for any number.
 
 One text of SQL for every batch keeps the caches of prepared statements small; an IN list has a text for each length.
-`of_account(column, account_id)` goes with it: SQLite can't know how few ids there are, and would look through all
-that the account has.
+`of_account(column, account_id)` goes with it: the engines can't know how few ids there are, and might look through
+all that the account has.
 """
 
 import json
@@ -10,7 +10,20 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BindParameter, Boolean, ColumnElement, Dialect, Text, TypeDecorator, Uuid, bindparam, literal
+from sqlalchemy import (
+    BindParameter,
+    Boolean,
+    ColumnElement,
+    Dialect,
+    Integer,
+    TableValuedAlias,
+    Text,
+    TypeDecorator,
+    Uuid,
+    bindparam,
+    column,
+    literal,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -47,44 +60,71 @@ class _Among(FunctionElement[bool]):
     _is_implicitly_boolean = True  # else SQLite gets "= 1" behind it, and uses no index
 
 
-def among(column: ColumnElement[Any], ids: Iterable[UUID] | BindParameter[list[UUID]]) -> ColumnElement[bool]:
-    """Return the condition that *column* is one of *ids*."""
+def among(which: ColumnElement[Any], ids: Iterable[UUID] | BindParameter[list[UUID]]) -> ColumnElement[bool]:
+    """Return the condition that the column *which* is one of *ids*."""
     if not isinstance(ids, BindParameter):
         ids = bindparam(None, list(ids), type_=Ids(), unique=True)
-    return _Among(column, ids)
+    return _Among(which, ids)
 
 
 @compiles(_Among, "postgresql")
 def _array(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
-    column, ids = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} = ANY ({ids})"
+    which, ids = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{which} = ANY ({ids})"
 
 
 @compiles(_Among, "sqlite")
 def _json(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
-    column, ids = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({ids}))"  # noqa: S608  # a parameter's name
+    which, ids = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{which} IN (SELECT value FROM json_each({ids}))"  # noqa: S608  # a parameter's name
 
 
-class _Sifted(FunctionElement[UUID]):
-    """A column that rows are checked by, and never looked for."""
-
+class _Asked(FunctionElement[Any]):
     inherit_cache = True
 
 
-def of_account(column: ColumnElement[UUID], account_id: UUID | BindParameter[UUID]) -> ColumnElement[bool]:
-    """Return the condition that a row that was found by its id is the account's."""
+def asked(ids: BindParameter[list[UUID]]) -> TableValuedAlias:
+    """Return the ids as a table to join with, of `id` and `place`: each row knows by a number where it belongs."""
+    return _Asked(ids).table_valued(column("id", Uuid()), column("place", Integer()), name="asked")
+
+
+@compiles(_Asked, "postgresql")
+def _unnested(element: _Asked, compiler: SQLCompiler, **kw: Any) -> str:
+    ids = compiler.process(element.clauses, **kw)
+    listed = f"unnest({ids}) WITH ORDINALITY AS listed(id, place)"
+    return f"(SELECT id, place - 1 AS place FROM {listed})"  # noqa: S608  # a parameter's name
+
+
+@compiles(_Asked, "sqlite")
+def _listed(element: _Asked, compiler: SQLCompiler, **kw: Any) -> str:
+    ids = compiler.process(element.clauses, **kw)
+    return f"(SELECT value AS id, key AS place FROM json_each({ids}))"  # noqa: S608  # a parameter's name
+
+
+class _OfAccount(FunctionElement[bool]):
+    """A condition that rows are checked by, and never looked for."""
+
+    inherit_cache = True
+    type = Boolean()
+    _is_implicitly_boolean = True
+
+
+def of_account(whose: ColumnElement[UUID], account_id: UUID | BindParameter[UUID]) -> ColumnElement[bool]:
+    """Return the condition that a row that was found by its id is the account's, which its column *whose* tells."""
     if not isinstance(account_id, BindParameter):
-        account_id = literal(account_id, column.type)
-    return _Sifted(column) == account_id
+        account_id = literal(account_id, whose.type)
+    return _OfAccount(whose, account_id)
 
 
-@compiles(_Sifted, "postgresql")
-def _itself(element: _Sifted, compiler: SQLCompiler, **kw: Any) -> str:
-    return compiler.process(element.clauses, **kw)
+@compiles(_OfAccount, "postgresql")
+def _not_distinct(element: _OfAccount, compiler: SQLCompiler, **kw: Any) -> str:
+    # No index is looked into for this: of a table without statistics, an account would seem to have one row.
+    whose, account_id = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{whose} IS NOT DISTINCT FROM {account_id}"
 
 
-@compiles(_Sifted, "sqlite")
-def _no_index(element: _Sifted, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(_OfAccount, "sqlite")
+def _no_index(element: _OfAccount, compiler: SQLCompiler, **kw: Any) -> str:
     # https://www.sqlite.org/optoverview.html, section "Disqualifying WHERE Clause Terms Using Unary +"
-    return f"+{compiler.process(element.clauses, **kw)}"
+    whose, account_id = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"+{whose} = {account_id}"

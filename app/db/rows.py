@@ -185,6 +185,12 @@ def columns(row: type[Any], table: FromClause) -> list[ColumnElement[Any]]:
     return [table.c[field.name] for field in fields(row) if field.name in table.c]
 
 
+@cache
+def every(row: type[Any]) -> frozenset[str]:
+    """Return the names of all fields of *row*."""
+    return frozenset(field.name for field in fields(row))
+
+
 def maker(row: type[R], names: tuple[str, ...] = ()) -> Callable[..., R]:
     """Return what makes a *row* of the values of *names*, in their order, alone; without names, of all its fields.
 

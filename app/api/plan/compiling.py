@@ -4,8 +4,7 @@ Which fields are selected, and what they are given, graphql-core's own functions
 does not cover: introspection, and fields whose kind is not known here.
 """
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
@@ -22,26 +21,25 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
-    GraphQLResolveInfo,
     GraphQLScalarType,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
     VariableNode,
-    get_argument_values,
+    get_named_type,
 )
 from graphql.execution.collect_fields import FragmentDetails, collect_fields, collect_subfields
 from graphql.execution.values import VariableValues
-from graphql.pyutils import Path
 from strawberry import Schema
-from strawberry.schema.schema_converter import get_arguments
 from strawberry.types.field import StrawberryField
 
 from app.api.fields import Relation
+from app.api.loaders import Reading
+from app.api.plan.asked import Asked
+from app.api.plan.calling import Call, Site
 from app.api.plan.running import (
     Attribute,
-    Column,
     Completion,
     Computed,
     Declined,
@@ -52,14 +50,13 @@ from app.api.plan.running import (
     Required,
     Resolved,
     Resolver,
-    Run,
     Selection,
     Selections,
     Step,
     Traced,
     TypeName,
-    settled,
 )
+from app.api.selection import attributes
 
 # Scalars whose values the writer of JSON writes as GraphQL has them.
 AS_THEY_ARE = {"String", "Int", "Boolean", "DateTime"}
@@ -108,9 +105,18 @@ def _variables(directive: DirectiveNode) -> Iterator[str]:
             yield argument.value.name.value
 
 
-def compiled(operation: Operation, variables: VariableValues) -> Mapping[str, Step]:
-    """Return the steps of the operation's root, by their names in the answer. Raises: Declined."""
-    return _Compiler(operation, variables).root()
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An operation as steps, by their names in the answer, and what is known of what they load."""
+
+    steps: Mapping[str, Step]
+    root: Selection
+    reading: Reading
+
+
+def compiled(operation: Operation, variables: VariableValues) -> Plan:
+    """Return the plan of the operation. Raises: Declined."""
+    return _Compiler(operation, variables).plan()
 
 
 class _Compiler:
@@ -122,14 +128,16 @@ class _Compiler:
         self._variables = variables
         self._definitions = operation.fragments
         self._fragments = {name: FragmentDetails(node) for name, node in self._definitions.items()}
+        self._asked = Asked()
 
-    def root(self) -> Mapping[str, Step]:
+    def plan(self) -> Plan:
         node = self._operation.node
         type_ = self._schema.get_root_type(node.operation)
         if type_ is None:
             raise Declined
         collected = collect_fields(self._schema, self._fragments, self._variables, type_, node)
-        return self._steps(type_, collected.grouped_field_set)
+        steps = self._steps(type_, collected.grouped_field_set)
+        return Plan(steps, Selection.of(steps), self._asked.reading())
 
     def _steps(self, type_: GraphQLObjectType, grouped: Mapping[str, list[Any]]) -> Mapping[str, Step]:
         return {name: self._step(type_, details) for name, details in grouped.items()}
@@ -148,7 +156,9 @@ class _Compiler:
             get = attrgetter(definition.python_name)
             return Attribute(get, completion) if _row_of(type_) else Computed(get, completion)
         if isinstance(definition, Relation):
+            self._asked.relation(definition.loader, self._columns(field.type, details))
             return Traced(f"{type_.name}.{name}", self._related(definition, completion))
+        self._asked.code(definition.metadata.get("loads"))
         resolved = Resolved(self._resolver(type_, field, definition, nodes), completion)
         return Traced(f"{type_.name}.{name}", resolved)
 
@@ -156,12 +166,25 @@ class _Compiler:
         own = None if field.own is None else (field.own, attrgetter(field.python_name))
         return Related(field.loader, attrgetter(field.key), own, completion)
 
+    def _columns(self, type_: Any, details: list[Any]) -> frozenset[str] | None:
+        """Return the attributes of a row that are selected of it; None for all."""
+        named = get_named_type(type_)
+        if not isinstance(named, GraphQLObjectType):
+            return None
+        collected = collect_subfields(
+            self._schema, self._fragments, self._variables, self._operation.node, named, details
+        )
+        return attributes(_origin(named), [found[0].node.name.value for found in collected.grouped_field_set.values()])
+
     def _resolver(
         self, type_: GraphQLObjectType, field: GraphQLField, definition: StrawberryField, nodes: list[FieldNode]
     ) -> Resolver:
-        resolver = _Resolver(self._operation, self._definitions, type_, field, definition, nodes)
+        operation = self._operation
+        call = Call(
+            Site(operation.schema, self._schema, operation.node, self._definitions, type_, field, definition, nodes)
+        )
         batch = definition.metadata.get("batch")
-        return resolver.each if batch is None else partial(resolver.all, batch)
+        return call.each if batch is None else partial(call.all, batch)
 
     # --- Types -------------------------------------------------------------------------------------------------------
 
@@ -224,76 +247,3 @@ def _type_of(names: Mapping[type[Any], str], value: Any) -> str:
         if base in names:
             return names[base]
     raise Declined
-
-
-# --- Resolvers -------------------------------------------------------------------------------------------------------
-
-
-class _Resolver:
-    """Calls a field's code for all objects, with what graphql-core would call it with."""
-
-    def __init__(
-        self,
-        operation: Operation,
-        fragments: dict[str, FragmentDefinitionNode],
-        type_: GraphQLObjectType,
-        field: GraphQLField,
-        definition: StrawberryField,
-        nodes: list[FieldNode],
-    ) -> None:
-        self._operation = operation
-        self._fragments = fragments
-        self._type = type_
-        self._field = field
-        self._definition = definition
-        self._nodes = nodes
-        node = nodes[0]
-        self._path = Path(None, node.alias.value if node.alias else node.name.value, type_.name)
-
-    def info(self, run: Run) -> GraphQLResolveInfo[Any]:
-        return GraphQLResolveInfo(
-            self._nodes[0].name.value,
-            self._nodes,
-            self._field.type,
-            self._type,
-            self._path,
-            self._operation.core,
-            self._fragments,
-            None,
-            self._operation.node,
-            run.variables,
-            run.context,
-            cast(Any, inspect.isawaitable),
-            None,
-            cast(Any, None),
-        )
-
-    def arguments(self, run: Run) -> dict[str, Any]:
-        return get_argument_values(self._field, self._nodes[0], run.variables)
-
-    async def each(self, sources: Column, run: Run) -> Column:
-        """Call the resolver as it is for each object."""
-        resolve = cast(Callable[..., Any], self._field.resolve)
-        info, arguments = self.info(run), self.arguments(run)
-        values = [resolve(source, info, **arguments) for source in sources]
-        if values and inspect.isawaitable(values[0]):
-            if len(values) == 1:
-                return [await values[0]]
-            return await settled(values)
-        return values
-
-    async def all(self, batch: Callable[..., Any], sources: Column, run: Run) -> Column:
-        """Call the field's batch function once."""
-        schema = self._operation.schema
-        info = schema.config.info_class(_raw_info=self.info(run), _field=self._definition)
-        _, arguments = get_arguments(
-            field=self._definition,
-            source=None,
-            info=info,
-            kwargs=self.arguments(run),
-            config=schema.config,
-            scalar_registry=schema.schema_converter.scalar_registry,
-        )
-        own = {name: value for name, value in arguments.items() if name not in ("parent", "info")}
-        found = batch(sources, info, **own)
-        return list(await found) if inspect.isawaitable(found) else list(found)

@@ -4,11 +4,11 @@ What is decided before a document is executed, its limits and its variables, is 
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import DocumentNode, OperationDefinitionNode, get_variable_values
+from graphql import DocumentNode, OperationDefinitionNode
 from graphql.execution.values import VariableValues
 from strawberry import Schema
 from strawberry.types import ExecutionResult
@@ -17,15 +17,15 @@ from strawberry.types.graphql import OperationType
 from app import metrics, tracing
 from app.api.context import Context
 from app.api.limits import Limiter, as_limits
-from app.api.plan.compiling import Operation, compiled
-from app.api.plan.running import Declined, Run, Selection, Step
+from app.api.loaders import NOTHING_KNOWN
+from app.api.plan.compiling import Operation, Plan, compiled
+from app.api.plan.running import Declined, Run
+from app.api.plan.variables import Variables
 from app.db.faults import unavailable_of
 
 DOCUMENTS_PLANNED = 250
 LENGTH_PLANNED = 8_192  # in characters
 VARIANTS = 16  # of what @skip and @include can leave of one document
-
-Plan = Mapping[str, Step]
 
 
 @dataclass(slots=True)
@@ -35,6 +35,7 @@ class Known:
     operation: Operation
     name: str | None
     type: OperationType
+    variables: Variables
     plans: dict[tuple[Any, ...], Plan | None] = field(default_factory=dict)
 
     def plan(self, variables: VariableValues) -> Plan | None:
@@ -64,7 +65,9 @@ class Plans:
         if len(query) > LENGTH_PLANNED or key in self._known:
             return
         name = node.name.value if node.name else None
-        self._known[key] = Known(Operation.of(self._schema, document, node), name, OperationType(node.operation.value))
+        operation = Operation.of(self._schema, document, node)
+        variables = Variables(operation.core, node.variable_definitions or ())
+        self._known[key] = Known(operation, name, OperationType(node.operation.value), variables)
         while len(self._known) > DOCUMENTS_PLANNED:
             self._known.popitem(last=False)
 
@@ -90,14 +93,15 @@ class Plans:
         errors = context.limits.check(as_limits(measures), context.document_hash)
         if errors:
             return ExecutionResult(data=None, errors=errors)
-        coerced = get_variable_values(known.operation.core, known.operation.node.variable_definitions or (), inputs)
-        if not isinstance(coerced, VariableValues):
+        values = known.variables.values(inputs)
+        if values is None:
             return None
-        plan = known.plan(coerced)
-        return None if plan is None else await self._executed(known, plan, Run(context, coerced, tracing.is_sampled()))
+        plan = known.plan(values)
+        return None if plan is None else await self._executed(known, plan, Run(context, values, tracing.is_sampled()))
 
     async def _executed(self, known: Known, plan: Plan, run: Run) -> ExecutionResult | None:
         execute = _in_turn if known.operation.is_mutation else _side_by_side
+        run.context.expect(plan.reading)
         try:
             with tracing.phase("execute"):
                 data = await execute(plan, run)
@@ -105,6 +109,7 @@ class Plans:
             if unavailable_of(fault, run.context.request_id) is not None:
                 raise  # graphql-core would wait for it once more
             metrics.child(metrics.plans, "declined").inc()
+            run.context.reading = NOTHING_KNOWN
             await run.context.settle()
             return None
         metrics.child(metrics.plans, "followed").inc()
@@ -115,13 +120,13 @@ class Plans:
 async def _side_by_side(plan: Plan, run: Run) -> dict[str, Any]:
     """Execute a query, whose fields may come in any order."""
     data: dict[str, Any]
-    (data,) = await Selection.of(plan).objects([None], run)
+    (data,) = await plan.root.objects([None], run)
     return data
 
 
 async def _in_turn(plan: Plan, run: Run) -> dict[str, Any]:
     """Execute a mutation: one field after the other, each with all that is selected of it."""
     data: dict[str, Any] = {}
-    for name, step in plan.items():
+    for name, step in plan.steps.items():
         (data[name],) = await step.column([None], run)
     return data

@@ -275,7 +275,7 @@ class Related:
         if self.own is not None and isinstance(sources[0], self.own[0]):  # of one query all are, or none
             return await self.completion.complete(list(map(self.own[1], sources)), run)
         keys = list(map(self.key, sources))
-        found = await getattr(run.context.loaders, self.loader).collect(keys)
+        found = await run.context.loaders.part(self.loader).collect(keys)
         return await each_once(self.completion, [None if key is None else found[key] for key in keys], run)
 
 

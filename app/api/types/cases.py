@@ -46,9 +46,14 @@ class Case(Node):
         "Its log, newest first; the latest row comes with `first: 1`.",
         ("id", "action_count"),
         actions_of_cases,
+        loads=("actions_by_case",),
     )
     documents: Connection[Document] = computed(
-        case_documents, "The files of all its comments, newest first.", ("id",), documents_of_cases
+        case_documents,
+        "The files of all its comments, newest first.",
+        ("id",),
+        documents_of_cases,
+        loads=("documents_by_case",),
     )
     available_actions: list[AvailableAction] = computed(
         case_available_actions,

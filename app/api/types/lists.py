@@ -1,6 +1,6 @@
 """The lists of what was done: a case's log and documents, and the account's whole log."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, cast
 from uuid import UUID
@@ -10,12 +10,15 @@ from strawberry import ID
 
 from app.api.context import Context, Info
 from app.api.enums import ActionType
+from app.api.loaders import Loaders
 from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments, of_types
-from app.api.selection import attributes, selected
+from app.api.selection import Nodes, attributes, selected
 from app.api.types.evidence import Document
 from app.api.types.log import CaseAction
 from app.db.repository.history import PastCaseRow
-from app.db.repository.log import EVERY_ACTION_COLUMN, LogPlace, Rows, account_log_count, account_log_page
+from app.db.repository.log import EVERY_COMMENT_COLUMN, LogPlace, account_log_count, account_log_page
+from app.db.repository.log_parts import EVERY_ACTION_COLUMN, LogPart, Rows, Wanted
+from app.db.repository.overrides import EVERY_OVERRIDE_COLUMN
 from app.db.repository.window import Window
 from app.db.rows import ActionRow, CaseRow, DocumentRow
 from app.domain.errors import InvalidId, InvalidInput
@@ -78,14 +81,14 @@ async def _actions_of(
     names = {own: _name(own) for own in set(of_each)}
     kinds = [CursorKind(f"actions of {parent.id}: {names[own]}") for parent, own in zip(parents, of_each, strict=True)]
     windows = arguments.windows(kinds, of_types([int]))
-    nodes = {**selected(info, "nodes"), **selected(info, "edges", "node")}
-    columns = attributes(CaseAction, nodes, EVERY_ACTION_COLUMN)
+    wanted = _wanted(loaders, {**selected(info, "nodes"), **selected(info, "edges", "node")})
     groups: dict[tuple[Window, Rows], list[UUID]] = {}
     for parent, group in zip(parents, zip(windows, of_each, strict=True), strict=True):
         groups.setdefault(group, []).append(parent.id)
-    found = {}
+    found: dict[tuple[Window, Rows], Mapping[UUID | None, LogPart]] = {}
     for (window, own), ids in groups.items():
-        found[window, own] = await loaders.actions_by_case.of(window, own, columns).collect(ids)
+        found[window, own] = await loaders.actions_by_case.of(window, own, wanted).collect(ids)
+        loaders.prime_along(found[window, own][id].along for id in ids)
     are_all = rows._replace(until=None).are_all
 
     def page(parent: CaseRow, kind: CursorKind, window: Window, own: Rows) -> Page[ActionRow]:
@@ -95,9 +98,19 @@ async def _actions_of(
             counted: int = await loaders.action_counts.of(own).load(parent.id)
             return counted
 
-        return Page(found[window, own][parent.id], arguments, kind, lambda row: (row.seq,), count)
+        return Page(found[window, own][parent.id].actions, arguments, kind, lambda row: (row.seq,), count)
 
     return [page(*item) for item in zip(parents, kinds, windows, of_each, strict=True)]
+
+
+def _wanted(loaders: Loaders, nodes: Nodes) -> Wanted:
+    """Return what is wanted of a log whose rows have these fields selected."""
+    comments, overrides = (loaders.columns(name) for name in ("comments", "overrides"))
+    return Wanted(
+        attributes(CaseAction, nodes) or EVERY_ACTION_COLUMN,
+        (comments or EVERY_COMMENT_COLUMN) if "comment" in nodes else None,
+        (overrides or EVERY_OVERRIDE_COLUMN) if "override" in nodes else None,
+    )
 
 
 def _until(case: CaseRow) -> int | None:

@@ -11,22 +11,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import models as tables
 from app.db.among import among, of_account
 from app.db.prepared import ACCOUNT, IDS, Prepared
+from app.db.repository.placed import one_each, rows_by_id
 from app.db.repository.window import count, first, in_order
-from app.db.rows import CaseRow, SubjectRow, columns, maker, partial
+from app.db.rows import CaseRow, SubjectRow, columns, every, maker, partial
+
+EVERY_SUBJECT_COLUMN = every(SubjectRow)
 
 _CASE = columns(CaseRow, tables.cases)
 _SUBJECT = columns(SubjectRow, tables.subjects)
 
 
-_SUBJECTS = Prepared(
-    select(*_SUBJECT).where(of_account(tables.subjects.c.account_id, ACCOUNT), among(tables.subjects.c.id, IDS))
-)
 _CASES = Prepared(select(*_CASE).where(of_account(tables.cases.c.account_id, ACCOUNT), among(tables.cases.c.id, IDS)))
 
 
-async def subjects_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[SubjectRow | None]:
-    found = await _SUBJECTS.columns(connection, account_id=account_id, ids=ids)
-    return in_order(ids, map(maker(SubjectRow), *found))
+async def subjects_by_id(
+    connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID], names: frozenset[str] = EVERY_SUBJECT_COLUMN
+) -> list[SubjectRow | None]:
+    places, *found = await rows_by_id(tables.subjects, names).columns(connection, account_id=account_id, ids=ids)
+    return one_each(ids, places, map(partial(SubjectRow, names), *found))
 
 
 async def cases_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[CaseRow | None]:

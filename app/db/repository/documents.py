@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -10,11 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.among import among, of_account
-from app.db.prepared import ACCOUNT, IDS, Prepared
+from app.db.prepared import Prepared
+from app.db.repository.placed import ASKED, many_each, placed
 from app.db.repository.window import Window, count, first, grouped, in_order
-from app.db.rows import DocumentRow, columns, maker
+from app.db.rows import DocumentRow, columns, every, partial
 
 UNATTACHED_LIFETIME = timedelta(hours=24)
+
+EVERY_DOCUMENT_COLUMN = every(DocumentRow)
 
 _COLUMN = tables.documents.c
 _DOCUMENT = columns(DocumentRow, tables.documents)
@@ -30,19 +34,21 @@ async def documents_by_id(
     return in_order(ids, (DocumentRow(*record) for record in await connection.execute(statement)))
 
 
-_BY_COMMENT = Prepared(
-    select(*_DOCUMENT)
-    .where(of_account(_COLUMN.account_id, ACCOUNT), among(_COLUMN.comment_id, IDS))
-    .order_by(_COLUMN.comment_id, _COLUMN.position)
-)
+@lru_cache(maxsize=100)
+def _by_comment(names: frozenset[str]) -> Prepared:
+    found = placed(_COLUMN.comment_id, tables.documents, (_COLUMN[name] for name in sorted(names)))
+    return Prepared(found.order_by(ASKED.c.place, _COLUMN.position))
 
 
 async def documents_by_comment(
-    connection: AsyncConnection, account_id: UUID, comment_ids: Sequence[UUID]
+    connection: AsyncConnection,
+    account_id: UUID,
+    comment_ids: Sequence[UUID],
+    names: frozenset[str] = EVERY_DOCUMENT_COLUMN,
 ) -> list[list[DocumentRow]]:
     """Return for each comment its documents, in the order in which they were attached."""
-    found = await _BY_COMMENT.columns(connection, account_id=account_id, ids=comment_ids)
-    return grouped(comment_ids, map(maker(DocumentRow), *found), "comment_id")
+    places, *found = await _by_comment(names).columns(connection, account_id=account_id, ids=comment_ids)
+    return many_each(comment_ids, places, map(partial(DocumentRow, names), *found))
 
 
 async def documents_by_case(

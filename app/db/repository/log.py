@@ -1,154 +1,30 @@
-"""The action log and its comments: by id, for each case a part of its log, and the account's whole log."""
+"""The action log and its comments: by id, piece by piece, and the account's whole log."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, func, literal, select, tuple_
-from sqlalchemy import case as sql_case
+from sqlalchemy import ColumnElement, and_, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
-from app.db.among import among, of_account
+from app.db.among import among
 from app.db.position import SafePosition
-from app.db.prepared import ACCOUNT, IDS, Prepared
-from app.db.repository.window import Key, Window, count, grouped, in_list_order, in_order, windowed
-from app.db.rows import ActionRow, CommentRow, columns, maker, partial
-from app.domain.model import ActionType
+from app.db.repository.log_parts import EVERY_ACTION_COLUMN, Rows
+from app.db.repository.placed import one_each, rows_by_id
+from app.db.repository.window import Key, Window, count, in_list_order, windowed
+from app.db.rows import ActionRow, CommentRow, columns, every, partial
+
+EVERY_COMMENT_COLUMN = every(CommentRow)
 
 _ACTION = columns(ActionRow, tables.case_actions)
-_COMMENT = columns(CommentRow, tables.comments)
-
-SEQ_MAX = 2**31 - 1
-EVERY_ACTION_COLUMN = frozenset(field.name for field in fields(ActionRow))
-
-
-_ACTIONS = Prepared(
-    select(*_ACTION).where(of_account(tables.case_actions.c.account_id, ACCOUNT), among(tables.case_actions.c.id, IDS))
-)
-_COMMENTS = Prepared(
-    select(*_COMMENT).where(of_account(tables.comments.c.account_id, ACCOUNT), among(tables.comments.c.id, IDS))
-)
 
 
 async def actions_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[ActionRow | None]:
-    found = await _ACTIONS.columns(connection, account_id=account_id, ids=ids)
-    return in_order(ids, map(maker(ActionRow), *found))
-
-
-class Rows(NamedTuple):
-    """Which rows of a log: of some types, since a time, by one person, up to a seq; None for all."""
-
-    types: frozenset[ActionType] | None = None
-    since: datetime | None = None
-    user_id: UUID | None = None
-    until: int | None = None
-
-    @property
-    def are_all(self) -> bool:
-        return self == _ALL
-
-    def conditions(self) -> Iterator[ColumnElement[bool]]:
-        column = tables.case_actions.c
-        if self.types is not None:
-            yield column.type.in_(sorted(self.types))
-        if self.since is not None:
-            yield column.created_at >= self.since
-        if self.user_id is not None:
-            yield column.user_id == self.user_id
-        if self.until is not None:
-            yield column.seq <= self.until
-
-
-_ALL = Rows()
-
-
-async def actions_by_case(
-    connection: AsyncConnection,
-    account_id: UUID,
-    case_ids: Sequence[UUID],
-    window: Window,
-    rows: Rows = _ALL,
-    names: frozenset[str] = EVERY_ACTION_COLUMN,
-) -> list[list[ActionRow]]:
-    """Return for each case the same *window* of its log, newest first, with the columns of *names*; the key is seq."""
-    names |= {"case_id", "seq"}
-    make = partial(ActionRow, names)
-    if rows.are_all:
-        bounds = _bounds(window)
-        part = _part_of_log(names, frozenset(bounds))
-        found = await part.columns(connection, account_id=account_id, ids=case_ids, **bounds)
-        return grouped(case_ids, map(make, *found), "case_id")
-    statement = _sifted_log(account_id, case_ids, window, rows, names)
-    return grouped(case_ids, (make(*record) for record in await connection.execute(statement)), "case_id")
-
-
-def _bounds(window: Window) -> dict[str, int]:
-    """Return between which numbers the part of a log lies, and how many rows from the upper one on, if not all.
-
-    A log has no gaps, so that a part of it is known by its numbers.
-    """
-    after, before = (None if edge is None else int(edge[0]) for edge in (window.after, window.before))
-    above = before or 0
-    if window.backward:
-        oldest = min(above + window.limit + 1, SEQ_MAX)
-        return {"above": above, "below": oldest if after is None else min(after, oldest)}
-    return {"above": above, "latest": window.limit} | ({} if after is None else {"below": after})
-
-
-@lru_cache(maxsize=500)
-def _part_of_log(names: frozenset[str], bounds: frozenset[str]) -> Prepared:
-    column, case = tables.case_actions.c, tables.cases.c
-    above, below, latest = (bindparam(name, type_=Integer()) for name in ("above", "below", "latest"))
-    statement = (
-        select(*(column[name] for name in sorted(names)))
-        .select_from(tables.cases.join(tables.case_actions, column.case_id == case.id))
-        .where(of_account(case.account_id, ACCOUNT), of_account(column.account_id, ACCOUNT), among(case.id, IDS))
-        .where(column.seq > above)
-        .order_by(column.case_id, column.seq.desc())
-    )
-    last: ColumnElement[int] = case.action_count
-    if "below" in bounds:
-        statement = statement.where(column.seq < below)
-        last = sql_case((below > last, last), else_=below - 1)
-    return Prepared(statement.where(column.seq > last - latest) if "latest" in bounds else statement)
-
-
-def _sifted_log(
-    account_id: UUID, case_ids: Sequence[UUID], window: Window, rows: Rows, names: frozenset[str]
-) -> Select[Any]:
-    column = tables.case_actions.c
-    rank = func.row_number().over(
-        partition_by=column.case_id, order_by=column.seq.asc() if window.backward else column.seq.desc()
-    )
-    ordered = sorted(names)
-    ranked = select(*(column[name] for name in ordered), rank.label("rank")).where(
-        of_account(column.account_id, account_id), among(column.case_id, case_ids), *rows.conditions()
-    )
-    if window.after is not None:
-        ranked = ranked.where(column.seq < window.after[0])
-    if window.before is not None:
-        ranked = ranked.where(column.seq > window.before[0])
-    page = ranked.subquery()
-    shown = (page.c[name] for name in ordered)
-    return select(*shown).where(page.c.rank <= window.limit).order_by(page.c.case_id, page.c.seq.desc())
-
-
-async def action_counts(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], rows: Rows
-) -> list[int]:
-    """Return for each case how many of these *rows* its log has."""
-    column = tables.case_actions.c
-    statement = (
-        select(column.case_id, func.count())
-        .where(of_account(column.account_id, account_id), among(column.case_id, case_ids), *rows.conditions())
-        .group_by(column.case_id)
-    )
-    counts: dict[UUID, int] = {record[0]: record[1] for record in await connection.execute(statement)}
-    return [counts.get(case_id, 0) for case_id in case_ids]
+    statement = rows_by_id(tables.case_actions, EVERY_ACTION_COLUMN)
+    places, *found = await statement.columns(connection, account_id=account_id, ids=ids)
+    return one_each(ids, places, map(partial(ActionRow, EVERY_ACTION_COLUMN), *found))
 
 
 class LogPlace(NamedTuple):
@@ -213,9 +89,11 @@ async def actions_since(
     return [ActionRow(*record) for record in await connection.execute(statement)]
 
 
-async def comments_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[CommentRow | None]:
-    found = await _COMMENTS.columns(connection, account_id=account_id, ids=ids)
-    return in_order(ids, map(maker(CommentRow), *found))
+async def comments_by_id(
+    connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID], names: frozenset[str] = EVERY_COMMENT_COLUMN
+) -> list[CommentRow | None]:
+    places, *found = await rows_by_id(tables.comments, names).columns(connection, account_id=account_id, ids=ids)
+    return one_each(ids, places, map(partial(CommentRow, names), *found))
 
 
 class IdempotencyRecord(NamedTuple):

@@ -9,15 +9,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import models as tables
 from app.db.among import among, of_account
 from app.db.prepared import ACCOUNT, IDS, Prepared
-from app.db.repository.window import grouped, in_order
-from app.db.rows import OverrideRow, columns, maker
+from app.db.repository.placed import one_each, rows_by_id
+from app.db.repository.window import grouped
+from app.db.rows import OverrideRow, columns, every, maker, partial
 from app.domain.model import OverrideStatus
+
+EVERY_OVERRIDE_COLUMN = every(OverrideRow)
 
 _OVERRIDE = columns(OverrideRow, tables.overrides)
 
 
 _COLUMN = tables.overrides.c
-_BY_ID = Prepared(select(*_OVERRIDE).where(of_account(_COLUMN.account_id, ACCOUNT), among(_COLUMN.id, IDS)))
 _BY_CASE = Prepared(
     select(*_OVERRIDE)
     .where(of_account(_COLUMN.account_id, ACCOUNT), among(_COLUMN.case_id, IDS))
@@ -33,10 +35,10 @@ _PENDING = Prepared(
 
 
 async def overrides_by_id(
-    connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]
+    connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID], names: frozenset[str] = EVERY_OVERRIDE_COLUMN
 ) -> list[OverrideRow | None]:
-    found = await _BY_ID.columns(connection, account_id=account_id, ids=ids)
-    return in_order(ids, map(maker(OverrideRow), *found))
+    places, *found = await rows_by_id(tables.overrides, names).columns(connection, account_id=account_id, ids=ids)
+    return one_each(ids, places, map(partial(OverrideRow, names), *found))
 
 
 async def overrides_by_case(

@@ -1,6 +1,7 @@
 """Users with their roles: by id, by the page, and as the reviewers of overrides."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import models as tables
 from app.db.among import among, of_account
 from app.db.prepared import ACCOUNT, IDS, Prepared
+from app.db.repository.placed import ASKED, many_each, one_each, rows_by_id
 from app.db.repository.window import Window, count, in_order, windowed
-from app.db.rows import AccountRow, UserRow, columns
+from app.db.rows import AccountRow, UserRow, columns, every, partial
 from app.domain.model import Candidate, Role
+
+EVERY_USER_COLUMN = every(UserRow)
 
 _USER = columns(UserRow, tables.users)
 
@@ -34,9 +38,15 @@ _BY_ID = Prepared(
 )
 
 
-async def users_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[UserRow | None]:
-    records = await _BY_ID.records(connection, account_id=account_id, ids=ids)
-    return in_order(ids, _with_roles(records))
+async def users_by_id(
+    connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID], names: frozenset[str] = EVERY_USER_COLUMN
+) -> list[UserRow | None]:
+    """Return for each id its person, with *names* alone: a person with roles is a line for each of them."""
+    if "roles" in names:
+        records = await _BY_ID.records(connection, account_id=account_id, ids=ids)
+        return in_order(ids, _with_roles(records))
+    places, *found = await rows_by_id(tables.users, names).columns(connection, account_id=account_id, ids=ids)
+    return one_each(ids, places, map(partial(UserRow, names), *found))
 
 
 async def candidates(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Candidate]:
@@ -116,10 +126,28 @@ _REVIEWERS = Prepared(
 )
 
 
+@lru_cache(maxsize=100)
+def _reviewers(names: frozenset[str]) -> Prepared:
+    return Prepared(
+        select(ASKED.c.place, *(tables.users.c[name] for name in sorted(names)))
+        .select_from(ASKED)
+        .join(tables.override_reviewers, _REVIEWER.override_id == ASKED.c.id)
+        .join(tables.users, tables.users.c.id == _REVIEWER.reviewer_id)
+        .where(of_account(tables.users.c.account_id, ACCOUNT))
+        .order_by(ASKED.c.place, _REVIEWER.position)
+    )
+
+
 async def reviewers_by_override(
-    connection: AsyncConnection, account_id: UUID, override_ids: Sequence[UUID]
+    connection: AsyncConnection,
+    account_id: UUID,
+    override_ids: Sequence[UUID],
+    names: frozenset[str] = EVERY_USER_COLUMN,
 ) -> list[list[UserRow]]:
     """Return for each override the people who are asked to decide, in the order in which they were named."""
+    if "roles" not in names:
+        places, *found = await _reviewers(names).columns(connection, account_id=account_id, ids=override_ids)
+        return many_each(override_ids, places, map(partial(UserRow, names), *found))
     records = await _REVIEWERS.records(connection, account_id=account_id, ids=override_ids)
     people = {user.id: user for user in _with_roles(record[1:] for record in records)}
     asked: dict[UUID, dict[UUID, None]] = {}

@@ -1,0 +1,186 @@
+"""How a plan calls a field's code: as strawberry does, with what is known of the call beforehand put together once."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from graphql import (
+    ArgumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLArgument,
+    GraphQLField,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    ListValueNode,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    Undefined,
+    VariableNode,
+    get_argument_values,
+)
+from graphql.execution.values import VariableValues
+from graphql.pyutils import Path
+from strawberry import Schema
+from strawberry.types.arguments import convert_arguments
+from strawberry.types.field import StrawberryField
+
+from app.api.plan.running import Column, Declined, Run, settled
+from app.api.plan.variables import plain_type
+
+NOTHING_GIVEN = VariableValues({}, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a field is called: its nodes in a document, and the field of the schema that they name."""
+
+    schema: Schema
+    core: GraphQLSchema
+    operation: OperationDefinitionNode
+    fragments: dict[str, FragmentDefinitionNode]
+    type: GraphQLObjectType
+    field: GraphQLField
+    definition: StrawberryField
+    nodes: list[FieldNode]
+
+
+class Call:
+    """A field's code for all objects. Raises: Declined, where strawberry would do more than is known here."""
+
+    def __init__(self, site: Site) -> None:
+        node = site.nodes[0]
+        self._site = site
+        self._path = Path(None, node.alias.value if node.alias else node.name.value, site.type.name)
+        self._arguments = _Arguments(site)
+        self._code = _code(site.definition)
+
+    async def each(self, sources: Column, run: Run) -> Column:
+        """Call the resolver for each object."""
+        info, arguments = self._info(run), self._arguments.of(run)
+        values = [self._code(source, info, **arguments) for source in sources]
+        if values and inspect.isawaitable(values[0]):
+            return [await values[0]] if len(values) == 1 else await settled(values)
+        return values
+
+    async def all(self, batch: Callable[..., Any], sources: Column, run: Run) -> Column:
+        """Call the field's batch function once."""
+        found = batch(sources, self._info(run), **self._arguments.of(run))
+        return list(await found) if inspect.isawaitable(found) else list(found)
+
+    def _info(self, run: Run) -> Any:
+        site = self._site
+        raw: GraphQLResolveInfo[Any] = GraphQLResolveInfo(
+            site.nodes[0].name.value,
+            site.nodes,
+            site.field.type,
+            site.type,
+            self._path,
+            site.core,
+            site.fragments,
+            None,
+            site.operation,
+            run.variables,
+            run.context,
+            cast(Any, inspect.isawaitable),
+            None,
+            cast(Any, None),
+        )
+        return site.schema.config.info_class(_raw_info=raw, _field=site.definition)
+
+
+def _code(field: StrawberryField) -> Callable[..., Any]:
+    """Return what calls the field's resolver, through its extension, with an object, `info` and its arguments."""
+    resolver = field.base_resolver
+    if resolver is None or len(field.extensions) > 1:
+        raise Declined
+    of_object = resolver.parent_parameter or resolver.root_parameter
+    of_info = resolver.info_parameter
+
+    def call(source: Any, info: Any, **arguments: Any) -> Any:
+        if of_object is not None:
+            arguments[of_object.name] = source
+        if of_info is not None:
+            arguments[of_info.name] = info
+        return resolver(source, **arguments) if resolver.self_parameter else resolver(**arguments)
+
+    for extension in field.extensions:
+        return partial(extension.resolve_async, call)
+    return call
+
+
+# --- Arguments -------------------------------------------------------------------------------------------------------
+
+
+class _Arguments:
+    """A field's arguments: what the document says is converted once, and plain variables are only looked up."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        nodes: Sequence[ArgumentNode] = site.nodes[0].arguments or ()
+        varying = [node for node in nodes if _has_variable(node.value)]
+        self._plain = [_Given.of(site, node) for node in varying]
+        self._are_plain = None not in self._plain and not any(_is_required(site, node) for node in varying)
+        self._fixed: Mapping[str, Any] = {}
+        said = FieldNode(name=site.nodes[0].name, arguments=tuple(node for node in nodes if node not in varying))
+        if self._are_plain:
+            try:
+                self._fixed = self._converted(get_argument_values(site.field, said, NOTHING_GIVEN))
+            except Exception:  # it is raised again where it can be told
+                self._are_plain = False
+
+    def of(self, run: Run) -> Mapping[str, Any]:
+        """Return the arguments by their names in Python. Raises: GraphQLError, for one that can't be."""
+        if not self._are_plain:
+            return self._converted(get_argument_values(self._site.field, self._site.nodes[0], run.variables))
+        if not self._plain:
+            return self._fixed
+        coerced = run.variables.coerced
+        given = {item.name: coerced[item.variable] for item in self._plain if item and item.variable in coerced}
+        return {**self._fixed, **given}
+
+    def _converted(self, values: dict[str, Any]) -> dict[str, Any]:
+        schema = self._site.schema
+        return convert_arguments(
+            values,
+            self._site.definition.arguments,
+            scalar_registry=schema.schema_converter.scalar_registry,
+            config=schema.config,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """An argument, by its name in Python, that is a variable of a plain type."""
+
+    name: str
+    variable: str
+
+    @classmethod
+    def of(cls, site: Site, node: ArgumentNode) -> "_Given | None":
+        name, value = node.name.value, node.value
+        argument: GraphQLArgument = site.field.args[name]
+        has_default = argument.default_value is not Undefined or argument.default is not None
+        if not isinstance(value, VariableNode) or has_default or plain_type(argument.type) is None:
+            return None
+        names = {site.schema.config.name_converter.from_argument(item): item for item in site.definition.arguments}
+        return cls(names[name].python_name, value.name.value)
+
+
+def _is_required(site: Site, node: ArgumentNode) -> bool:
+    return isinstance(site.field.args[node.name.value].type, GraphQLNonNull)
+
+
+def _has_variable(value: Any) -> bool:
+    return isinstance(value, VariableNode) or any(map(_has_variable, _inside(value)))
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    if isinstance(value, ListValueNode):
+        yield from value.values
+    elif isinstance(value, ObjectValueNode):
+        yield from (field.value for field in value.fields)

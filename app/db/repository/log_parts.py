@@ -1,0 +1,183 @@
+"""Parts of the logs of many cases at once, with the words and the overrides that came with their rows."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, FromClause, Integer, Select, and_, bindparam, func, select
+from sqlalchemy import case as sql_case
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import models as tables
+from app.db.among import among, of_account
+from app.db.prepared import ACCOUNT, Column, Prepared
+from app.db.repository.placed import ASKED, many_each
+from app.db.repository.window import Window, grouped
+from app.db.rows import ActionRow, CommentRow, OverrideRow, every, partial
+from app.domain.model import ActionType
+
+SEQ_MAX = 2**31 - 1
+EVERY_ACTION_COLUMN = every(ActionRow)
+
+
+class Rows(NamedTuple):
+    """Which rows of a log: of some types, since a time, by one person, up to a seq; None for all."""
+
+    types: frozenset[ActionType] | None = None
+    since: datetime | None = None
+    user_id: UUID | None = None
+    until: int | None = None
+
+    @property
+    def are_all(self) -> bool:
+        return self == _ALL
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        column = tables.case_actions.c
+        if self.types is not None:
+            yield column.type.in_(sorted(self.types))
+        if self.since is not None:
+            yield column.created_at >= self.since
+        if self.user_id is not None:
+            yield column.user_id == self.user_id
+        if self.until is not None:
+            yield column.seq <= self.until
+
+
+_ALL = Rows()
+
+
+class Wanted(NamedTuple):
+    """Which columns of a log's rows are wanted, and of the comments and overrides that they name; None: none of these.
+
+    Those are read by the rows' own statement, which costs less than one of their own.
+    """
+
+    actions: frozenset[str] = EVERY_ACTION_COLUMN
+    comments: frozenset[str] | None = None
+    overrides: frozenset[str] | None = None
+
+
+class Along(NamedTuple):
+    """What was read along with the rows of a log."""
+
+    comments: Sequence[CommentRow] = ()
+    overrides: Sequence[OverrideRow] = ()
+
+
+class LogPart(NamedTuple):
+    """A part of one case's log; what came along is that of all cases of the same statement."""
+
+    actions: list[ActionRow]
+    along: Along
+
+
+async def actions_by_case(
+    connection: AsyncConnection,
+    account_id: UUID,
+    case_ids: Sequence[UUID],
+    window: Window,
+    rows: Rows = _ALL,
+    wanted: Wanted = Wanted(),  # noqa: B008  # it can't be changed
+) -> list[LogPart]:
+    """Return for each case the same *window* of its log, newest first; the key is seq. Of some *rows*, nothing comes
+    along.
+    """
+    wanted = wanted._replace(actions=wanted.actions | {"case_id", "seq"})
+    make = partial(ActionRow, wanted.actions)
+    if not rows.are_all:
+        statement = _sifted_log(account_id, case_ids, window, rows, wanted.actions)
+        groups = grouped(case_ids, (make(*record) for record in await connection.execute(statement)), "case_id")
+        return [LogPart(actions, Along()) for actions in groups]
+    bounds = _bounds(window)
+    part = _part_of_log(wanted, frozenset(bounds))
+    places, *found = await part.columns(connection, account_id=account_id, ids=case_ids, **bounds)
+    first, second = len(wanted.actions), len(wanted.actions) + len(wanted.comments or ())
+    along = Along(
+        _those(CommentRow, wanted.comments, found[first:second]), _those(OverrideRow, wanted.overrides, found[second:])
+    )
+    return [LogPart(actions, along) for actions in many_each(case_ids, places, map(make, *found[:first]))]
+
+
+def _those(row: Any, names: frozenset[str] | None, found: Sequence[Column]) -> list[Any]:
+    """Return the rows that were found: not every action has one."""
+    if names is None:
+        return []
+    return [made for made in map(partial(row, names), *found) if made.id is not None]
+
+
+def _bounds(window: Window) -> dict[str, int]:
+    """Return between which numbers the part of a log lies, and how many rows from the upper one on, if not all.
+
+    A log has no gaps, so that a part of it is known by its numbers.
+    """
+    after, before = (None if edge is None else int(edge[0]) for edge in (window.after, window.before))
+    above = before or 0
+    if window.backward:
+        oldest = min(above + window.limit + 1, SEQ_MAX)
+        return {"above": above, "below": oldest if after is None else min(after, oldest)}
+    return {"above": above, "latest": window.limit} | ({} if after is None else {"below": after})
+
+
+@lru_cache(maxsize=500)
+def _part_of_log(wanted: Wanted, bounds: frozenset[str]) -> Prepared:
+    column, case = tables.case_actions.c, tables.cases.c
+    above, below, latest = (bindparam(name, type_=Integer()) for name in ("above", "below", "latest"))
+    source: FromClause = ASKED.join(tables.cases, case.id == ASKED.c.id)
+    source = source.join(tables.case_actions, column.case_id == case.id)
+    shown = [column[name] for name in sorted(wanted.actions)]
+    for names, key, table in (
+        (wanted.comments, column.comment_id, tables.comments),
+        (wanted.overrides, column.override_id, tables.overrides),
+    ):
+        if names is not None:
+            source = source.outerjoin(table, and_(table.c.id == key, of_account(table.c.account_id, ACCOUNT)))
+            shown += [table.c[name] for name in sorted(names)]
+    statement = (
+        select(ASKED.c.place, *shown)
+        .select_from(source)
+        .where(of_account(case.account_id, ACCOUNT), of_account(column.account_id, ACCOUNT))
+        .where(column.seq > above)
+        .order_by(ASKED.c.place, column.seq.desc())
+    )
+    last: ColumnElement[int] = case.action_count
+    if "below" in bounds:
+        statement = statement.where(column.seq < below)
+        last = sql_case((below > last, last), else_=below - 1)
+    return Prepared(statement.where(column.seq > last - latest) if "latest" in bounds else statement)
+
+
+def _sifted_log(
+    account_id: UUID, case_ids: Sequence[UUID], window: Window, rows: Rows, names: frozenset[str]
+) -> Select[Any]:
+    column = tables.case_actions.c
+    rank = func.row_number().over(
+        partition_by=column.case_id, order_by=column.seq.asc() if window.backward else column.seq.desc()
+    )
+    ordered = sorted(names)
+    ranked = select(*(column[name] for name in ordered), rank.label("rank")).where(
+        of_account(column.account_id, account_id), among(column.case_id, case_ids), *rows.conditions()
+    )
+    if window.after is not None:
+        ranked = ranked.where(column.seq < window.after[0])
+    if window.before is not None:
+        ranked = ranked.where(column.seq > window.before[0])
+    page = ranked.subquery()
+    shown = (page.c[name] for name in ordered)
+    return select(*shown).where(page.c.rank <= window.limit).order_by(page.c.case_id, page.c.seq.desc())
+
+
+async def action_counts(
+    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], rows: Rows
+) -> list[int]:
+    """Return for each case how many of these *rows* its log has."""
+    column = tables.case_actions.c
+    statement = (
+        select(column.case_id, func.count())
+        .where(of_account(column.account_id, account_id), among(column.case_id, case_ids), *rows.conditions())
+        .group_by(column.case_id)
+    )
+    counts: dict[UUID, int] = {record[0]: record[1] for record in await connection.execute(statement)}
+    return [counts.get(case_id, 0) for case_id in case_ids]
