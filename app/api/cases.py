@@ -7,7 +7,7 @@ import strawberry
 
 from app.api.context import Info
 from app.api.loaders import CaseKey
-from app.api.selection import Nodes, attributes, mentioned, selected
+from app.api.selection import Nodes, attributes, known_of, mentioned, selected
 from app.api.types import Case
 from app.db.repository.cases import cases_with
 from app.db.repository.history import case_as_of
@@ -35,7 +35,7 @@ async def one_case(info: Info, which: UUID | int, as_of: AsOf | None) -> CaseRow
     context = info.context
     if as_of is not None:
         return await _past(info, which, as_of)
-    names = case_columns(selected(info), info)
+    names = known_of(info, "columns", lambda: case_columns(selected(info), info))
     key = CaseKey(which, names)
     row: CaseRow | None = (await context.loaders.cases_with.collect([key]))[key]
     if row is not None and names == EVERY_COLUMN:

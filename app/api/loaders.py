@@ -60,7 +60,7 @@ class Loader(Generic[K]):
 
     def prime_many(self, data: Mapping[K, Any]) -> None:
         for key, value in data.items():
-            self.prime(key, value)
+            self._found.setdefault(key, value)
 
     def prime_as(self, other: "Loader[K]") -> None:
         """Take over what *other* knows."""

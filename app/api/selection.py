@@ -3,9 +3,9 @@
 It looks at the document as it was validated, and takes every fragment and every `@include` as wanted.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from graphql import FieldNode, FragmentSpreadNode, GraphQLResolveInfo, InlineFragmentNode, SelectionSetNode
 from strawberry.utils.str_converters import to_camel_case
@@ -13,6 +13,7 @@ from strawberry.utils.str_converters import to_camel_case
 from app.api.fields import Relation
 
 Nodes = Mapping[str, list[FieldNode]]
+T = TypeVar("T")
 
 
 def selected(info: Any, *path: str) -> Nodes:
@@ -22,6 +23,22 @@ def selected(info: Any, *path: str) -> Nodes:
     for name in path:
         nodes = _children(nodes.get(name, ()), raw)
     return nodes
+
+
+def selected_items(info: Any) -> Nodes:
+    """Return the fields that are selected of a connection's items, by whichever of its two ways."""
+    return {**selected(info, "nodes"), **selected(info, "edges", "node")}
+
+
+def known_of(info: Any, name: str, find: Callable[[], T]) -> T:
+    """Return what *find* finds, which must hang on the document alone: once for a field of a document with a plan."""
+    known: dict[str, Any] | None = getattr(info, "known", None)
+    if known is None:
+        return find()
+    if name not in known:
+        known[name] = find()
+    found: T = known[name]
+    return found
 
 
 def mentioned(name: str, nodes: Nodes, info: Any) -> bool:

@@ -12,7 +12,7 @@ from app.api.enums import CaseStatus, EvaluationStatus, NullsOrder, OrderDirecti
 from app.api.fields import described
 from app.api.filters import CaseFilter, FilterReader
 from app.api.pagination import CursorKind, Page, PageArguments, PageInfo, of_types
-from app.api.selection import selected
+from app.api.selection import known_of, selected, selected_items
 from app.api.types import Case
 from app.db.repository.search import Match
 from app.db.repository.worklist import (
@@ -217,11 +217,10 @@ async def case_page(info: Info, worklist: Worklist, arguments: PageArguments) ->
     context = info.context
     kind = CursorKind(f"cases of {worklist}")
     window = arguments.window(kind, of_types(key_types(worklist)))
-    wanted = selected(info)
-    nodes = {**selected(info, "nodes"), **selected(info, "edges", "node")}
-    names = case_columns(nodes, info)
+    names = known_of(info, "columns", lambda: case_columns(selected_items(info), info))
+    faceted = known_of(info, "faceted", lambda: "facets" in selected(info))
     async with context.database.read() as connection:
         places = await worklist_page(connection, worklist, window, names)
     if names == EVERY_COLUMN:
         context.loaders.cases.prime_many({place.case.id: place.case for place in places})
-    return CasePage(places, arguments, kind, Counts(context, worklist, faceted="facets" in wanted))
+    return CasePage(places, arguments, kind, Counts(context, worklist, faceted=faceted))

@@ -58,6 +58,7 @@ class Call:
         self._path = Path(None, node.alias.value if node.alias else node.name.value, site.type.name)
         self._arguments = _Arguments(site)
         self._code = _code(site.definition)
+        self._known: dict[str, Any] = {}
 
     async def each(self, sources: Column, run: Run) -> Column:
         """Call the resolver for each object."""
@@ -90,7 +91,9 @@ class Call:
             None,
             cast(Any, None),
         )
-        return site.schema.config.info_class(_raw_info=raw, _field=site.definition)
+        info: Any = site.schema.config.info_class(_raw_info=raw, _field=site.definition)
+        info.known = self._known
+        return info
 
 
 def _code(field: StrawberryField) -> Callable[..., Any]:

@@ -46,6 +46,7 @@ from app.api.plan.running import (
     Identifier,
     Leaf,
     Lists,
+    Once,
     Related,
     Required,
     Resolved,
@@ -57,6 +58,7 @@ from app.api.plan.running import (
     TypeName,
 )
 from app.api.selection import attributes
+from app.db.rows import UserRow
 
 # Scalars whose values the writer of JSON writes as GraphQL has them.
 AS_THEY_ARE = {"String", "Int", "Boolean", "DateTime"}
@@ -199,7 +201,8 @@ class _Compiler:
             case GraphQLScalarType():
                 return _scalar(type_)
             case GraphQLObjectType():
-                return self._selection(type_, details)
+                selection = self._selection(type_, details)
+                return Once(selection) if _row_of(type_) is UserRow else selection
             case _:
                 return self._selections(type_, details)
 

@@ -110,7 +110,7 @@ class Lists:
 
     async def complete(self, values: Column, run: Run) -> Column:
         flat = [item for value in values if value is not None for item in value]
-        done = iter(await each_once(self.inner, flat, run))
+        done = iter(await self.inner.complete(flat, run))
         return [None if value is None else [next(done) for _ in value] for value in values]
 
 
@@ -143,6 +143,24 @@ class Selection:
         if not self.steps:  # all of it was skipped
             return [{} for _ in sources]
         return self.made(await together((step.column(sources, run) for step in self.steps), self.waiting))
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Values of which many may be one and the same thing, as the people of a page are: it is completed but once."""
+
+    inner: Completion
+
+    @property
+    def waits(self) -> bool:
+        return self.inner.waits
+
+    async def complete(self, values: Column, run: Run) -> Column:
+        things = {id(value): value for value in values}
+        if len(things) == len(values):
+            return await self.inner.complete(values, run)
+        done = dict(zip(things, await self.inner.complete(list(things.values()), run), strict=True))
+        return [done[id(value)] for value in values]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +203,6 @@ async def settled(awaitables: Iterable[Awaitable[Any]]) -> list[Any]:
         if isinstance(item, BaseException):
             raise item
     return found
-
-
-async def each_once(completion: Completion, values: Column, run: Run) -> Column:
-    """Complete *values*, of which many may be one and the same thing, as the people of a page are; those but once."""
-    things = {id(value): value for value in values}
-    if len(things) == len(values):
-        return await completion.complete(values, run)
-    done = dict(zip(things, await completion.complete(list(things.values()), run), strict=True))
-    return [done[id(value)] for value in values]
 
 
 # --- Steps -----------------------------------------------------------------------------------------------------------
@@ -276,7 +285,7 @@ class Related:
             return await self.completion.complete(list(map(self.own[1], sources)), run)
         keys = list(map(self.key, sources))
         found = await run.context.loaders.part(self.loader).collect(keys)
-        return await each_once(self.completion, [None if key is None else found[key] for key in keys], run)
+        return await self.completion.complete([None if key is None else found[key] for key in keys], run)
 
 
 Resolver = Callable[[Column, Run], Awaitable[Column]]

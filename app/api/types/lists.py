@@ -12,7 +12,7 @@ from app.api.context import Context, Info
 from app.api.enums import ActionType
 from app.api.loaders import Loaders
 from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments, of_types
-from app.api.selection import Nodes, attributes, selected
+from app.api.selection import Nodes, attributes, known_of, selected_items
 from app.api.types.evidence import Document
 from app.api.types.log import CaseAction
 from app.db.repository.history import PastCaseRow
@@ -81,7 +81,7 @@ async def _actions_of(
     names = {own: _name(own) for own in set(of_each)}
     kinds = [CursorKind(f"actions of {parent.id}: {names[own]}") for parent, own in zip(parents, of_each, strict=True)]
     windows = arguments.windows(kinds, of_types([int]))
-    wanted = _wanted(loaders, {**selected(info, "nodes"), **selected(info, "edges", "node")})
+    wanted = known_of(info, "wanted", lambda: _wanted(loaders, selected_items(info)))
     groups: dict[tuple[Window, Rows], list[UUID]] = {}
     for parent, group in zip(parents, zip(windows, of_each, strict=True), strict=True):
         groups.setdefault(group, []).append(parent.id)
@@ -107,7 +107,7 @@ def _wanted(loaders: Loaders, nodes: Nodes) -> Wanted:
     """Return what is wanted of a log whose rows have these fields selected."""
     comments, overrides = (loaders.columns(name) for name in ("comments", "overrides"))
     return Wanted(
-        attributes(CaseAction, nodes) or EVERY_ACTION_COLUMN,
+        (attributes(CaseAction, nodes) or EVERY_ACTION_COLUMN) | {"seq"},
         (comments or EVERY_COMMENT_COLUMN) if "comment" in nodes else None,
         (overrides or EVERY_OVERRIDE_COLUMN) if "override" in nodes else None,
     )

@@ -3,19 +3,20 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, Integer, Select, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, FromClause, Integer, Select, Table, and_, bindparam, func, select
 from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.among import among, of_account
-from app.db.prepared import ACCOUNT, Column, Prepared
+from app.db.prepared import ACCOUNT, Prepared
 from app.db.repository.placed import ASKED, many_each
 from app.db.repository.window import Window, grouped
-from app.db.rows import ActionRow, CommentRow, OverrideRow, every, partial
+from app.db.rows import ActionRow, CommentRow, OverrideRow, every, maker, partial
 from app.domain.model import ActionType
 
 SEQ_MAX = 2**31 - 1
@@ -52,7 +53,8 @@ _ALL = Rows()
 class Wanted(NamedTuple):
     """Which columns of a log's rows are wanted, and of the comments and overrides that they name; None: none of these.
 
-    Those are read by the rows' own statement, which costs less than one of their own.
+    Those are read by the rows' own statement, which costs less than one of their own. `actions` has `seq`, and the key
+    of what comes along.
     """
 
     actions: frozenset[str] = EVERY_ACTION_COLUMN
@@ -74,6 +76,24 @@ class LogPart(NamedTuple):
     along: Along
 
 
+class _Kind(NamedTuple):
+    """What may come along: the column of a log's row that names it, its rows, and which of their columns are wanted."""
+
+    key: str
+    row: Any
+    table: Table
+    names: tuple[str, ...]
+
+
+def _kinds(wanted: Wanted) -> list[_Kind]:
+    """Return what comes along; the id is the key itself."""
+    kinds = (
+        ("comment_id", CommentRow, tables.comments, wanted.comments),
+        ("override_id", OverrideRow, tables.overrides, wanted.overrides),
+    )
+    return [_Kind(key, row, table, tuple(sorted(names - {"id"}))) for key, row, table, names in kinds if names]
+
+
 async def actions_by_case(
     connection: AsyncConnection,
     account_id: UUID,
@@ -85,27 +105,25 @@ async def actions_by_case(
     """Return for each case the same *window* of its log, newest first; the key is seq. Of some *rows*, nothing comes
     along.
     """
-    wanted = wanted._replace(actions=wanted.actions | {"case_id", "seq"})
-    make = partial(ActionRow, wanted.actions)
     if not rows.are_all:
         statement = _sifted_log(account_id, case_ids, window, rows, wanted.actions)
+        make = partial(ActionRow, wanted.actions | {"case_id"})
         groups = grouped(case_ids, (make(*record) for record in await connection.execute(statement)), "case_id")
         return [LogPart(actions, Along()) for actions in groups]
     bounds = _bounds(window)
     part = _part_of_log(wanted, frozenset(bounds))
     places, *found = await part.columns(connection, account_id=account_id, ids=case_ids, **bounds)
-    first, second = len(wanted.actions), len(wanted.actions) + len(wanted.comments or ())
-    along = Along(
-        _those(CommentRow, wanted.comments, found[first:second]), _those(OverrideRow, wanted.overrides, found[second:])
-    )
-    return [LogPart(actions, along) for actions in many_each(case_ids, places, map(make, *found[:first]))]
-
-
-def _those(row: Any, names: frozenset[str] | None, found: Sequence[Column]) -> list[Any]:
-    """Return the rows that were found: not every action has one."""
-    if names is None:
-        return []
-    return [made for made in map(partial(row, names), *found) if made.id is not None]
+    names = sorted(wanted.actions)
+    own, more = found[: len(names)], iter(found[len(names) :])
+    along: dict[str, list[Any]] = {}
+    for kind in _kinds(wanted):
+        ids = own[names.index(kind.key)] = list(own[names.index(kind.key)])
+        make = maker(kind.row, ("id", *kind.names))
+        records = zip(ids, *islice(more, len(kind.names)), strict=True)
+        along[kind.key] = [make(*record) for record in records if record[0] is not None]
+    came = Along(along.get("comment_id", ()), along.get("override_id", ()))
+    logs = many_each(case_ids, places, map(partial(ActionRow, wanted.actions), *own))
+    return [LogPart(actions, came) for actions in logs]
 
 
 def _bounds(window: Window) -> dict[str, int]:
@@ -127,16 +145,15 @@ def _part_of_log(wanted: Wanted, bounds: frozenset[str]) -> Prepared:
     above, below, latest = (bindparam(name, type_=Integer()) for name in ("above", "below", "latest"))
     source: FromClause = ASKED.join(tables.cases, case.id == ASKED.c.id)
     source = source.join(tables.case_actions, column.case_id == case.id)
-    shown = [column[name] for name in sorted(wanted.actions)]
-    for names, key, table in (
-        (wanted.comments, column.comment_id, tables.comments),
-        (wanted.overrides, column.override_id, tables.overrides),
-    ):
-        if names is not None:
-            source = source.outerjoin(table, and_(table.c.id == key, of_account(table.c.account_id, ACCOUNT)))
-            shown += [table.c[name] for name in sorted(names)]
+    own = {name: column[name] for name in sorted(wanted.actions)}
+    more = []
+    for kind in _kinds(wanted):
+        of_it = kind.table.c
+        source = source.outerjoin(kind.table, and_(of_it.id == column[kind.key], of_account(of_it.account_id, ACCOUNT)))
+        own[kind.key] = of_it.id
+        more += [of_it[name] for name in kind.names]
     statement = (
-        select(ASKED.c.place, *shown)
+        select(ASKED.c.place, *own.values(), *more)
         .select_from(source)
         .where(of_account(case.account_id, ACCOUNT), of_account(column.account_id, ACCOUNT))
         .where(column.seq > above)
@@ -156,7 +173,7 @@ def _sifted_log(
     rank = func.row_number().over(
         partition_by=column.case_id, order_by=column.seq.asc() if window.backward else column.seq.desc()
     )
-    ordered = sorted(names)
+    ordered = sorted(names | {"case_id"})
     ranked = select(*(column[name] for name in ordered), rank.label("rank")).where(
         of_account(column.account_id, account_id), among(column.case_id, case_ids), *rows.conditions()
     )
