@@ -17,9 +17,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T", bound=type)
 
 
-def described(description: str, needs: tuple[str, ...] | None = None) -> Any:
-    """Return a field that is an attribute of the same name; *needs* are the columns of one that is made of others."""
-    return strawberry.field(description=description, metadata=None if needs is None else {"needs": needs})
+def described(description: str, needs: tuple[str, ...] | None = None, *, awaited: bool = False) -> Any:
+    """Return a field that is an attribute of the same name; *needs* are the columns of one that is made of others.
+
+    *awaited*: the attribute is an awaitable, since it takes a look at the database.
+    """
+    metadata: dict[str, Any] = {"awaited": awaited}
+    return strawberry.field(
+        description=description, metadata=metadata if needs is None else metadata | {"needs": needs}
+    )
 
 
 def computed(

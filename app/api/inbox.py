@@ -35,8 +35,8 @@ class InboxConnection:
     edges: list[InboxEdge] = described("The cases with why they are here.")
     nodes: list[Case] = described("The cases.")
     page_info: PageInfo = described("Where this page lies in the list.")
-    total_count: int = described("How many cases there are in all; counted only when asked for.")
-    counts: list[InboxCount] = described("How many for each reason; counted only when asked for.")
+    total_count: int = described("How many cases there are in all; counted only when asked for.", awaited=True)
+    counts: list[InboxCount] = described("How many for each reason; counted only when asked for.", awaited=True)
 
 
 class InboxPage(Page[InboxPlace]):

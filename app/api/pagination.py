@@ -55,7 +55,7 @@ class Connection(Generic[T]):
     edges: list[Edge[T]] = described("The items with their cursors.")
     nodes: list[T] = described("The items.")
     page_info: PageInfo = described("Where this page lies in the list.")
-    total_count: int = described("How long the whole list is; counted only when asked for.")
+    total_count: int = described("How long the whole list is; counted only when asked for.", awaited=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,8 +114,10 @@ class CaseConnection:
     edges: list[CaseEdge] = described("The cases with their places.")
     nodes: list[Case] = described("The cases.")
     page_info: PageInfo = described("Where this page lies in the list.")
-    total_count: int = described("How long the whole list is; counted only when asked for.")
-    facets: CaseFacets = described("Counts over the whole list; counted, by one statement, only when asked for.")
+    total_count: int = described("How long the whole list is; counted only when asked for.", awaited=True)
+    facets: CaseFacets = described(
+        "Counts over the whole list; counted, by one statement, only when asked for.", awaited=True
+    )
 
 
 class CasePage(Page[Place]):

@@ -29,7 +29,7 @@ from strawberry import Schema
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
-from app.api.plan.running import Column, Declined, Run, settled
+from app.api.plan.completing import Column, Declined, Run, settled
 from app.api.plan.variables import plain_type
 
 NOTHING_GIVEN = VariableValues({}, {})

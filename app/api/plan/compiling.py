@@ -38,25 +38,19 @@ from app.api.fields import Relation
 from app.api.loaders import Reading
 from app.api.plan.asked import Asked
 from app.api.plan.calling import Call, Site
-from app.api.plan.running import (
-    Attribute,
+from app.api.plan.completing import (
     Completion,
-    Computed,
     Declined,
     Identifier,
     Leaf,
     Lists,
     Once,
-    Related,
     Required,
-    Resolved,
-    Resolver,
     Selection,
     Selections,
     Step,
-    Traced,
-    TypeName,
 )
+from app.api.plan.running import Attribute, Computed, Related, Resolved, Resolver, Traced, TypeName
 from app.api.selection import attributes
 from app.db.rows import UserRow
 
@@ -156,7 +150,7 @@ class _Compiler:
         completion = self._completion(field.type, details)
         if definition.is_basic_field:
             get = attrgetter(definition.python_name)
-            return Attribute(get, completion) if _row_of(type_) else Computed(get, completion)
+            return Computed(get, completion) if definition.metadata.get("awaited") else Attribute(get, completion)
         if isinstance(definition, Relation):
             self._asked.relation(definition.loader, self._columns(field.type, details))
             return Traced(f"{type_.name}.{name}", self._related(definition, completion))

@@ -19,7 +19,7 @@ from app.api.context import Context
 from app.api.limits import Limiter, as_limits
 from app.api.loaders import NOTHING_KNOWN
 from app.api.plan.compiling import Operation, Plan, compiled
-from app.api.plan.running import Declined, Run
+from app.api.plan.completing import Declined, Run
 from app.api.plan.variables import Variables
 from app.db.faults import unavailable_of
 
@@ -128,5 +128,5 @@ async def _in_turn(plan: Plan, run: Run) -> dict[str, Any]:
     """Execute a mutation: one field after the other, each with all that is selected of it."""
     data: dict[str, Any] = {}
     for name, step in plan.steps.items():
-        (data[name],) = await step.column([None], run)
+        (data[name],) = await step.later([None], run)
     return data

@@ -31,7 +31,7 @@ class ReviewerConnection:
     edges: list[ReviewerEdge] = described("The people with whether they may be asked.")
     nodes: list[User] = described("The people.")
     page_info: PageInfo = described("Where this page lies in the list.")
-    total_count: int = described("How many people there are in all; counted only when asked for.")
+    total_count: int = described("How many people there are in all; counted only when asked for.", awaited=True)
 
 
 class ReviewerPage(Page[UserRow]):

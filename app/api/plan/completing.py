@@ -1,0 +1,254 @@
+"""What becomes of the values of a field in an answer: of those of many objects at once, all of one kind.
+
+Where nothing inside has to be waited for, `now` gives them; `later` does in any case. It knows neither documents nor the
+schema; `compiling` reads those.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from graphql.execution.values import VariableValues
+
+from app.api.context import Context
+from app.api.plan.objects import Objects, objects_of
+
+Column = list[Any]
+
+
+class Declined(Exception):
+    """The plan can't go on: graphql-core is to find the answer, or the error."""
+
+
+class Run(NamedTuple):
+    """One execution of a plan. `is_traced`: somebody will look at how long each step took."""
+
+    context: Context
+    variables: VariableValues
+    is_traced: bool = False
+
+
+class Completion(Protocol):
+    """What makes values of resolvers those of the answer, in their order. `waits`: `now` is not to be called.
+
+    Both raise: Declined, or what a resolver raised.
+    """
+
+    @property
+    def waits(self) -> bool: ...
+    def now(self, values: Column, run: Run) -> Column: ...
+    async def later(self, values: Column, run: Run) -> Column: ...
+
+
+class Step(Protocol):
+    """What brings one field of many objects of one type; otherwise as a Completion."""
+
+    @property
+    def waits(self) -> bool: ...
+    def now(self, sources: Column, run: Run) -> Column: ...
+    async def later(self, sources: Column, run: Run) -> Column: ...
+
+
+class AtOnce:
+    """What never waits."""
+
+    @property
+    def waits(self) -> bool:
+        return False
+
+    def now(self, values: Column, run: Run) -> Column:
+        raise NotImplementedError
+
+    async def later(self, values: Column, run: Run) -> Column:
+        return self.now(values, run)
+
+
+class Around:
+    """What waits where that does which it is around."""
+
+    inner: Completion
+
+    @property
+    def waits(self) -> bool:
+        return self.inner.waits
+
+
+@dataclass(frozen=True)
+class Leaf(AtOnce):
+    """Values that JSON has as they are, or those that *written* makes of them."""
+
+    written: Callable[[Any], Any] | None = None
+
+    def now(self, values: Column, run: Run) -> Column:
+        written = self.written
+        return values if written is None else [None if value is None else written(value) for value in values]
+
+
+class Identifier(AtOnce):
+    """Ids: UUIDs, which the writer of JSON writes if they are Python's own, or texts."""
+
+    def now(self, values: Column, run: Run) -> Column:
+        if all(type(value) is UUID for value in values):
+            return values
+        return [None if value is None else str(value) for value in values]
+
+
+@dataclass(frozen=True)
+class Required(Around):
+    """Values of which none may be null; if one is, graphql-core says which."""
+
+    inner: Completion
+
+    def now(self, values: Column, run: Run) -> Column:
+        return _demanded(self.inner.now(values, run))
+
+    async def later(self, values: Column, run: Run) -> Column:
+        return _demanded(await self.inner.later(values, run))
+
+
+def _demanded(found: Column) -> Column:
+    if None in found:
+        raise Declined
+    return found
+
+
+@dataclass(frozen=True)
+class Lists(Around):
+    """Lists, whose items are completed all at once."""
+
+    inner: Completion
+
+    def now(self, values: Column, run: Run) -> Column:
+        return _listed(values, self.inner.now(_flat(values), run))
+
+    async def later(self, values: Column, run: Run) -> Column:
+        return _listed(values, await self.inner.later(_flat(values), run))
+
+
+def _flat(values: Column) -> Column:
+    return [item for value in values if value is not None for item in value]
+
+
+def _listed(values: Column, items: Column) -> Column:
+    done = iter(items)
+    return [None if value is None else [next(done) for _ in value] for value in values]
+
+
+@dataclass(frozen=True)
+class Once(Around):
+    """Values of which many may be one and the same thing, as the people of a page are: it is completed but once."""
+
+    inner: Completion
+
+    def now(self, values: Column, run: Run) -> Column:
+        things = {id(value): value for value in values}
+        return _repeated(values, things, self.inner.now(list(things.values()), run))
+
+    async def later(self, values: Column, run: Run) -> Column:
+        things = {id(value): value for value in values}
+        return _repeated(values, things, await self.inner.later(list(things.values()), run))
+
+
+def _repeated(values: Column, things: Iterable[int], completed: Column) -> Column:
+    done = dict(zip(things, completed, strict=True))
+    return [done[id(value)] for value in values]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is selected of objects of one type."""
+
+    steps: tuple[Step, ...]
+    waiting: int
+    made: Objects
+
+    @classmethod
+    def of(cls, steps: Mapping[str, Step]) -> "Selection":
+        return cls(tuple(steps.values()), sum(step.waits for step in steps.values()), objects_of(tuple(steps)))
+
+    @property
+    def waits(self) -> bool:
+        return self.waiting > 0
+
+    def now(self, values: Column, run: Run) -> Column:
+        sources = _present(values)
+        if not sources:
+            return values
+        return _with_nulls(values, self.made([step.now(sources, run) for step in self.steps], len(sources)))
+
+    async def later(self, values: Column, run: Run) -> Column:
+        if not self.waiting:
+            return self.now(values, run)
+        sources = _present(values)
+        return _with_nulls(values, await self.objects(sources, run)) if sources else values
+
+    async def objects(self, sources: Column, run: Run) -> Column:
+        """Return an object of the answer for each of *sources*."""
+        if self.waiting > 1:  # side by side, so that loaders batch them
+            columns = await settled(step.later(sources, run) for step in self.steps)
+        else:
+            columns = [await step.later(sources, run) if step.waits else step.now(sources, run) for step in self.steps]
+        return self.made(columns, len(sources))
+
+
+def _present(values: Column) -> Column:
+    return [value for value in values if value is not None] if None in values else values
+
+
+def _with_nulls(values: Column, objects: Column) -> Column:
+    if len(objects) == len(values):
+        return objects
+    done = iter(objects)
+    return [None if value is None else next(done) for value in values]
+
+
+@dataclass(frozen=True)
+class Selections:
+    """What is selected of objects of several types."""
+
+    by_type: Mapping[str, Selection]
+    name_of: Callable[[Any], str]
+
+    @property
+    def waits(self) -> bool:
+        return any(selection.waits for selection in self.by_type.values())
+
+    def now(self, values: Column, run: Run) -> Column:
+        places = self._places(values)
+        objects = [
+            self.by_type[name].now([values[index] for index in indexes], run) for name, indexes in places.items()
+        ]
+        return _put(values, places.values(), objects)
+
+    async def later(self, values: Column, run: Run) -> Column:
+        places = self._places(values)
+        objects = await settled(
+            self.by_type[name].later([values[index] for index in indexes], run) for name, indexes in places.items()
+        )
+        return _put(values, places.values(), objects)
+
+    def _places(self, values: Column) -> dict[str, list[int]]:
+        places: dict[str, list[int]] = {}
+        for index, value in enumerate(values):
+            if value is not None:
+                places.setdefault(self.name_of(value), []).append(index)
+        return places
+
+
+def _put(values: Column, places: Iterable[list[int]], objects: Iterable[Column]) -> Column:
+    done: Column = [None] * len(values)
+    for indexes, found in zip(places, objects, strict=True):
+        for index, item in zip(indexes, found, strict=True):
+            done[index] = item
+    return done
+
+
+async def settled(awaitables: Iterable[Awaitable[Any]]) -> list[Any]:
+    """Return what all bring, once all have ended; nothing goes on behind a fault. Raises: the first fault."""
+    found = await asyncio.gather(*awaitables, return_exceptions=True)
+    for item in found:
+        if isinstance(item, BaseException):
+            raise item
+    return found
