@@ -1,7 +1,7 @@
 """What becomes of the values of a field in an answer: of those of many objects at once, all of one kind.
 
-Where nothing inside has to be waited for, `now` gives them; `later` does in any case. It knows neither documents nor the
-schema; `compiling` reads those.
+Where nothing inside has to be waited for, `now` gives them; `later` does in any case. It knows neither documents nor
+the schema; `compiling` reads those.
 """
 
 import asyncio
