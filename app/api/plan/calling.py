@@ -30,7 +30,7 @@ from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
 from app.api.plan.completing import Column, Declined, Run, settled
-from app.api.plan.variables import plain_type
+from app.api.plan.plain import converting
 
 NOTHING_GIVEN = VariableValues({}, {})
 
@@ -125,14 +125,15 @@ class _Arguments:
     def __init__(self, site: Site) -> None:
         self._site = site
         nodes: Sequence[ArgumentNode] = site.nodes[0].arguments or ()
-        varying = [node for node in nodes if _has_variable(node.value)]
-        self._plain = [_Given.of(site, node) for node in varying]
-        self._are_plain = None not in self._plain and not any(_is_required(site, node) for node in varying)
+        varying = {node.name.value: node for node in nodes if _has_variable(node.value)}
+        self._plain = [_Given.of(site, node) for node in varying.values()]
+        self._are_plain = None not in self._plain
         self._fixed: Mapping[str, Any] = {}
-        said = FieldNode(name=site.nodes[0].name, arguments=tuple(node for node in nodes if node not in varying))
         if self._are_plain:
+            said = {name: argument for name, argument in site.field.args.items() if name not in varying}
+            field = GraphQLField(site.field.type, said)
             try:
-                self._fixed = self._converted(get_argument_values(site.field, said, NOTHING_GIVEN))
+                self._fixed = self._converted(get_argument_values(field, site.nodes[0], NOTHING_GIVEN))
             except Exception:  # it is raised again where it can be told
                 self._are_plain = False
 
@@ -142,9 +143,14 @@ class _Arguments:
             return self._converted(get_argument_values(self._site.field, self._site.nodes[0], run.variables))
         if not self._plain:
             return self._fixed
-        coerced = run.variables.coerced
-        given = {item.name: coerced[item.variable] for item in self._plain if item and item.variable in coerced}
-        return {**self._fixed, **given}
+        found, coerced = dict(self._fixed), run.variables.coerced
+        for item in self._plain:
+            assert item is not None
+            if item.variable in coerced:
+                found[item.name] = item.convert(coerced[item.variable])
+            if item.is_required and found.get(item.name) is None:
+                raise Declined
+        return found
 
     def _converted(self, values: dict[str, Any]) -> dict[str, Any]:
         schema = self._site.schema
@@ -162,20 +168,19 @@ class _Given:
 
     name: str
     variable: str
+    convert: Callable[[Any], Any]
+    is_required: bool
 
     @classmethod
     def of(cls, site: Site, node: ArgumentNode) -> "_Given | None":
         name, value = node.name.value, node.value
         argument: GraphQLArgument = site.field.args[name]
         has_default = argument.default_value is not Undefined or argument.default is not None
-        if not isinstance(value, VariableNode) or has_default or plain_type(argument.type) is None:
+        convert = converting(argument.type)
+        if not isinstance(value, VariableNode) or has_default or convert is None:
             return None
         names = {site.schema.config.name_converter.from_argument(item): item for item in site.definition.arguments}
-        return cls(names[name].python_name, value.name.value)
-
-
-def _is_required(site: Site, node: ArgumentNode) -> bool:
-    return isinstance(site.field.args[node.name.value].type, GraphQLNonNull)
+        return cls(names[name].python_name, value.name.value, convert, isinstance(argument.type, GraphQLNonNull))
 
 
 def _has_variable(value: Any) -> bool:
