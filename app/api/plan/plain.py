@@ -17,6 +17,7 @@ from graphql import (
     GraphQLNonNull,
     GraphQLScalarType,
     Undefined,
+    get_named_type,
     is_required_input_field,
 )
 from graphql.utilities.coerce_input_value import coerce_default_value
@@ -65,7 +66,7 @@ def _of_leaves(type_: GraphQLInputType) -> Coerce | None:
             members = {name: type_.coerce_input_value(name) for name in type_.values}
             return lambda value: members.get(value, Undefined) if type(value) is str else Undefined
         case GraphQLList():
-            item = None if _is_nested(type_.of_type) else coercing(type_.of_type)
+            item = None if _has_objects(type_.of_type) else coercing(type_.of_type)
             return None if item is None else lambda value: _listed(value, item)
     return None
 
@@ -82,7 +83,7 @@ def _of_input(type_: GraphQLInputObjectType) -> Coerce | None:
     """Return what coerces input objects; a field that is not plain has to be absent."""
     if type_.is_one_of:
         return None
-    fields = {name: None if _is_nested(field.type) else coercing(field.type) for name, field in type_.fields.items()}
+    fields = {name: None if _has_objects(field.type) else coercing(field.type) for name, field in type_.fields.items()}
     required = {name for name, field in type_.fields.items() if is_required_input_field(field)}
     defaults = {name: coerce_default_value(field) for name, field in type_.fields.items() if name not in required}
     defaults = {name: value for name, value in defaults.items() if value is not Undefined}
@@ -103,17 +104,19 @@ def _of_input(type_: GraphQLInputObjectType) -> Coerce | None:
     return coerce
 
 
-def _is_nested(type_: GraphQLInputType) -> bool:
-    inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
-    return isinstance(inner, GraphQLInputObjectType)
+def _has_objects(type_: GraphQLInputType) -> bool:
+    return isinstance(get_named_type(type_), GraphQLInputObjectType)
 
 
 def converting(type_: GraphQLInputType) -> Callable[[Any], Any] | None:
     """Return what makes the resolver's argument of a coerced value; None where strawberry has to."""
+    if not _has_objects(type_):
+        return _as_it_is
     inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
-    if coercing(inner) is None:
-        return None
-    return _made(inner) if isinstance(inner, GraphQLInputObjectType) else _as_it_is
+    is_flat = isinstance(inner, GraphQLInputObjectType) and not any(
+        _has_objects(field.type) for field in inner.fields.values()
+    )
+    return _made(inner) if is_flat else None
 
 
 def _as_it_is(value: Any) -> Any:
