@@ -66,6 +66,13 @@ class Loader(Generic[K]):
         """Take over what *other* knows."""
         self._found.update(other._found)  # noqa: SLF001  # it is one of us
 
+    def known(self, keys: Sequence[K | None]) -> list[Any] | None:
+        """Return what *keys* stand for, None for no key; None in place of all, where one has to be loaded."""
+        found = self._found
+        if not all(key is None or key in found for key in keys):
+            return None
+        return [None if key is None else found[key] for key in keys]
+
     def load(self, key: K) -> Awaitable[Any]:
         """Return a future of what *key* stands for."""
         future = self._futures.get(key)

@@ -150,7 +150,7 @@ class _Compiler:
         completion = self._completion(field.type, details)
         if definition.is_basic_field:
             get = attrgetter(definition.python_name)
-            return Computed(get, completion) if definition.metadata.get("awaited") else Attribute(get, completion)
+            return Computed(get, completion) if definition.metadata.get("awaited") else Attribute.of(get, completion)
         if isinstance(definition, Relation):
             self._asked.relation(definition.loader, self._columns(field.type, details))
             return Traced(f"{type_.name}.{name}", self._related(definition, completion))

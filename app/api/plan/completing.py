@@ -43,16 +43,19 @@ class Completion(Protocol):
 
 
 class Step(Protocol):
-    """What brings one field of many objects of one type; otherwise as a Completion."""
+    """What brings one field of many objects of one type; otherwise as a Completion.
+
+    `ready` is None where it has to be waited for; if it does not `waits`, it never is.
+    """
 
     @property
     def waits(self) -> bool: ...
-    def now(self, sources: Column, run: Run) -> Column: ...
+    def ready(self, sources: Column, run: Run) -> Column | None: ...
     async def later(self, sources: Column, run: Run) -> Column: ...
 
 
 class AtOnce:
-    """What never waits."""
+    """Values that never wait."""
 
     @property
     def waits(self) -> bool:
@@ -161,35 +164,34 @@ class Selection:
     """What is selected of objects of one type."""
 
     steps: tuple[Step, ...]
-    waiting: int
+    waits: bool
     made: Objects
 
     @classmethod
     def of(cls, steps: Mapping[str, Step]) -> "Selection":
-        return cls(tuple(steps.values()), sum(step.waits for step in steps.values()), objects_of(tuple(steps)))
-
-    @property
-    def waits(self) -> bool:
-        return self.waiting > 0
+        return cls(tuple(steps.values()), any(step.waits for step in steps.values()), objects_of(tuple(steps)))
 
     def now(self, values: Column, run: Run) -> Column:
         sources = _present(values)
         if not sources:
             return values
-        return _with_nulls(values, self.made([step.now(sources, run) for step in self.steps], len(sources)))
+        columns: list[Any] = [step.ready(sources, run) for step in self.steps]
+        return _with_nulls(values, self.made(columns, len(sources)))
 
     async def later(self, values: Column, run: Run) -> Column:
-        if not self.waiting:
-            return self.now(values, run)
         sources = _present(values)
         return _with_nulls(values, await self.objects(sources, run)) if sources else values
 
     async def objects(self, sources: Column, run: Run) -> Column:
         """Return an object of the answer for each of *sources*."""
-        if self.waiting > 1:  # side by side, so that loaders batch them
-            columns = await settled(step.later(sources, run) for step in self.steps)
-        else:
-            columns = [await step.later(sources, run) if step.waits else step.now(sources, run) for step in self.steps]
+        columns: list[Any] = [step.ready(sources, run) for step in self.steps]
+        waiting = [index for index, column in enumerate(columns) if column is None]
+        if len(waiting) == 1:
+            columns[waiting[0]] = await self.steps[waiting[0]].later(sources, run)
+        elif waiting:  # side by side, so that loaders batch them
+            found = await settled(self.steps[index].later(sources, run) for index in waiting)
+            for index, column in zip(waiting, found, strict=True):
+                columns[index] = column
         return self.made(columns, len(sources))
 
 

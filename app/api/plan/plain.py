@@ -108,15 +108,18 @@ def _has_objects(type_: GraphQLInputType) -> bool:
     return isinstance(get_named_type(type_), GraphQLInputObjectType)
 
 
+def _types(type_: GraphQLInputObjectType) -> list[GraphQLInputType]:
+    return [field.type for field in type_.fields.values()]
+
+
 def converting(type_: GraphQLInputType) -> Callable[[Any], Any] | None:
     """Return what makes the resolver's argument of a coerced value; None where strawberry has to."""
     if not _has_objects(type_):
         return _as_it_is
     inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
-    is_flat = isinstance(inner, GraphQLInputObjectType) and not any(
-        _has_objects(field.type) for field in inner.fields.values()
-    )
-    return _made(inner) if is_flat else None
+    if not isinstance(inner, GraphQLInputObjectType) or any(map(_has_objects, _types(inner))):
+        return None
+    return _made(inner)
 
 
 def _as_it_is(value: Any) -> Any:

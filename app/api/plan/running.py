@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import tracing
-from app.api.plan.completing import AtOnce, Column, Completion, Run, Step, settled
+from app.api.plan.completing import Column, Completion, Run, Step, settled
 
 
 class _Waiting:
@@ -15,8 +15,8 @@ class _Waiting:
     def waits(self) -> bool:
         return True
 
-    def now(self, sources: Column, run: Run) -> Column:
-        raise NotImplementedError
+    def ready(self, sources: Column, run: Run) -> Column | None:
+        return None
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ class Traced(_Waiting):
     name: str
     step: Step
 
+    def ready(self, sources: Column, run: Run) -> Column | None:
+        return None if run.is_traced else self.step.ready(sources, run)
+
     async def later(self, sources: Column, run: Run) -> Column:
         if not run.is_traced:
             return await self.step.later(sources, run)
@@ -34,13 +37,17 @@ class Traced(_Waiting):
 
 
 @dataclass(frozen=True)
-class TypeName(AtOnce):
+class TypeName:
     """`__typename`."""
 
     name: str
+    waits: bool = False
 
-    def now(self, sources: Column, run: Run) -> Column:
+    def ready(self, sources: Column, run: Run) -> Column:
         return [self.name] * len(sources)
+
+    async def later(self, sources: Column, run: Run) -> Column:
+        return self.ready(sources, run)
 
 
 @dataclass(frozen=True)
@@ -49,13 +56,14 @@ class Attribute:
 
     get: Callable[[Any], Any]
     completion: Completion
+    waits: bool
 
-    @property
-    def waits(self) -> bool:
-        return self.completion.waits
+    @classmethod
+    def of(cls, get: Callable[[Any], Any], completion: Completion) -> "Attribute":
+        return cls(get, completion, completion.waits)
 
-    def now(self, sources: Column, run: Run) -> Column:
-        return self.completion.now(list(map(self.get, sources)), run)
+    def ready(self, sources: Column, run: Run) -> Column | None:
+        return None if self.waits else self.completion.now(list(map(self.get, sources)), run)
 
     async def later(self, sources: Column, run: Run) -> Column:
         return await self.completion.later(list(map(self.get, sources)), run)
@@ -84,6 +92,13 @@ class Related(_Waiting):
     key: Callable[[Any], Any]
     own: tuple[type[Any], Callable[[Any], Any]] | None
     completion: Completion
+
+    def ready(self, sources: Column, run: Run) -> Column | None:
+        if self.completion.waits or self.own is not None:
+            return None
+        keys = list(map(self.key, sources))
+        values = run.context.loaders.part(self.loader).known(keys)
+        return None if values is None else self.completion.now(values, run)
 
     async def later(self, sources: Column, run: Run) -> Column:
         if self.own is not None and isinstance(sources[0], self.own[0]):  # of one query all are, or none
