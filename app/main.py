@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 
-from app import logs, parts, tracing
+from app import logs, metrics, parts, tracing
 from app.anchoring import keep_anchored
 from app.api.view import GraphQLView
 from app.auth import TokenUse
@@ -32,7 +32,7 @@ from app.identity.authenticator import Authenticator
 from app.identity.memory import Memory
 from app.origins import Origins
 from app.pages import graphiql_routes
-from app.probes import metrics_route, probe_routes
+from app.probes import looking, metrics_route, probe_routes
 from app.settings import Settings, load_settings
 from app.shortcut import Shortcut
 
@@ -87,6 +87,7 @@ def create_app(settings: Settings) -> Starlette:
     gate = Gate(settings.max_concurrency)
     draining = Draining(settings.drain)
     view = GraphQLView(database, door, gate, parts.trusted_documents(settings), parts.terms(settings), store, links)
+    look = looking(gate, database)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -95,6 +96,7 @@ def create_app(settings: Settings) -> Starlette:
             _keep_house(database, store, token_use, settings.idempotency_hours),
             keep_anchored(database, settings),
             memory.stay_told(database),
+            metrics.tell_others(look),
         )
         async with _beside(*works):
             yield
@@ -109,7 +111,7 @@ def create_app(settings: Settings) -> Starlette:
         *probe_routes(database, draining),
     ]
     if settings.metrics:
-        routes.append(metrics_route(settings.metrics_token))
+        routes.append(metrics_route(settings.metrics_token, look))
     if settings.graphiql:
         routes.extend(graphiql_routes(settings.demo_people if settings.demo else ()))
     onion = [

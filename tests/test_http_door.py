@@ -208,9 +208,9 @@ async def test_names_are_guessed_at_in_development_only(fresh_url: str, world: W
 def test_who_finds_the_house_full_is_told_so_at_once() -> None:
     gate = Gate(2)
 
-    with gate.entered(), gate.entered(), pytest.raises(Overloaded), gate.entered():
+    with gate, gate, pytest.raises(Overloaded), gate:
         pass
-    with gate.entered():
+    with gate:
         assert gate.inside == 1
     assert gate.inside == 0
 
