@@ -23,7 +23,7 @@ def answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return *body* as an answer that nobody keeps, with *headers* besides those that each has."""
-    answered = Response(orjson.dumps(body), status, headers)
+    answered = Response(orjson.dumps(body), status, headers or None)
     answered.raw_headers += _usual(language, media_type)
     return answered
 
