@@ -59,7 +59,7 @@ class Door:
     async def _counted(self, identity: Identity, *, is_recalled: bool = False) -> Admission:
         token_id = identity.actor.token_id
         self._token_use.note(token_id)
-        return Admission(identity, await self._rates.count_request(str(token_id)), is_recalled)
+        return Admission(identity, await self._rates.count_request(token_id), is_recalled)
 
     async def _identify(self, request: Request) -> Identity:
         try:

@@ -14,7 +14,11 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from structlog.typing import EventDict
 
+from app import clock
+
 FRAMES_MAX = 30
+
+_threshold = logging.NOTSET
 
 
 def configure(level: str) -> None:
@@ -22,14 +26,11 @@ def configure(level: str) -> None:
 
     Libraries are heard from `warning` on whatever the level: at debug, drivers write down each value of a statement.
     """
+    global _threshold  # noqa: PLW0603  # one for the process, as structlog's configuration is
+    _threshold = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _told_exception,
-            structlog.processors.JSONRenderer(_json),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        processors=[structlog.processors.add_log_level, _line],
+        wrapper_class=structlog.make_filtering_bound_logger(_threshold),
         logger_factory=_standard_error,
         # A logger that is kept goes on writing to what standard error was at its first line, be it closed since.
         cache_logger_on_first_use=False,
@@ -40,8 +41,22 @@ def configure(level: str) -> None:
     root.addHandler(Forward(logging.WARNING))
 
 
-def _json(event: EventDict, **options: Any) -> str:
-    return orjson.dumps(event, default=options["default"], option=orjson.OPT_NON_STR_KEYS).decode()
+def info(event: str, **fields: Any) -> None:
+    """Write the line that structlog's `info` would: for what each request says, straight to it.
+
+    What structlog does beside, to bind a logger and to send the line through it, costs a small read a twentieth more.
+    """
+    if _threshold <= logging.INFO:
+        fields["event"], fields["level"] = event, "info"
+        _standard_error().info(_line(None, "info", fields))
+
+
+def _line(_logger: object, _level: str, event: EventDict) -> str:
+    event["timestamp"] = clock.now().isoformat().replace("+00:00", "Z")
+    cause = event.pop("exc_info", None)
+    if isinstance(cause, BaseException):
+        event["exception"] = told(cause)
+    return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def _standard_error(*_names: str) -> structlog.WriteLogger:
@@ -56,13 +71,6 @@ class Forward(logging.Handler):
         event = str(record.msg).splitlines()[0][:200] if cause is None and record.msg else "library"
         logger = structlog.get_logger()
         logger.log(record.levelno, event, logger=record.name, **({"exc_info": cause} if cause else {}))
-
-
-def _told_exception(_logger: object, _method: str, event: EventDict) -> EventDict:
-    cause = event.pop("exc_info", None)
-    if isinstance(cause, BaseException):
-        event["exception"] = told(cause)
-    return event
 
 
 def told(cause: BaseException) -> list[dict[str, Any]]:

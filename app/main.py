@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 
-from app import logs, parts, tracing
+from app import logs, metrics, parts, tracing
 from app.anchoring import keep_anchored
 from app.api.view import GraphQLView
 from app.auth import TokenUse
@@ -25,17 +25,16 @@ from app.documents.upkeep import sweep
 from app.documents.upload import UploadEndpoint
 from app.door import Door
 from app.draining import Draining
-from app.faults import Faults
+from app.envelope import Envelope
 from app.gate import Gate
-from app.headers import SecurityHeaders
 from app.idempotency import forget_old_keys
 from app.identity.authenticator import Authenticator
 from app.identity.memory import Memory
-from app.origins import WebSocketOrigins, cors
+from app.origins import Origins
 from app.pages import graphiql_routes
-from app.probes import metrics_route, probe_routes
-from app.request_id import RequestId
+from app.probes import looking, metrics_route, probe_routes
 from app.settings import Settings, load_settings
+from app.shortcut import Shortcut
 
 HOUSEKEEPING_S = 60
 M_ARENA_MAX = -8  # malloc.h
@@ -88,12 +87,18 @@ def create_app(settings: Settings) -> Starlette:
     gate = Gate(settings.max_concurrency)
     draining = Draining(settings.drain)
     view = GraphQLView(database, door, gate, parts.trusted_documents(settings), parts.terms(settings), store, links)
+    look = looking(gate, database)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         draining.watch()
-        keeper = _keep_house(database, store, token_use, settings.idempotency_hours)
-        async with _beside(keeper, keep_anchored(database, settings), memory.stay_told(database)):
+        works = (
+            _keep_house(database, store, token_use, settings.idempotency_hours),
+            keep_anchored(database, settings),
+            memory.stay_told(database),
+            metrics.tell_others(look),
+        )
+        async with _beside(*works):
             yield
         await token_use.flush(database)
         await rates.close()
@@ -106,15 +111,13 @@ def create_app(settings: Settings) -> Starlette:
         *probe_routes(database, draining),
     ]
     if settings.metrics:
-        routes.append(metrics_route(settings.metrics_token))
+        routes.append(metrics_route(settings.metrics_token, look))
     if settings.graphiql:
         routes.extend(graphiql_routes(settings.demo_people if settings.demo else ()))
     onion = [
-        Middleware(RequestId),
-        Middleware(SecurityHeaders),
-        Middleware(Faults),
-        cors(settings.cors_origins),
-        Middleware(WebSocketOrigins, origins=settings.cors_origins),
+        Middleware(Envelope),
+        Middleware(Origins, origins=settings.cors_origins),
+        Middleware(Shortcut, path="/graphql", to=view),
     ]
     app = Starlette(routes=routes, middleware=onion, lifespan=lifespan)
     app.state.database = database

@@ -7,8 +7,9 @@ With several workers each writes into files of one folder, named by PROMETHEUS_M
 answers for all. `app.server` names it before a worker starts.
 """
 
+import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 OTHER = "other"
 OPERATIONS_MAX = 200
 CLIENTS_MAX = 20
+LOOK_S = 0.5
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
 REGISTRY = CollectorRegistry()
@@ -59,10 +61,21 @@ connections = Gauge(
 )
 
 
-def note_connections(in_use: Mapping[str, int]) -> None:
-    """Note how many connections of each pool are in use now."""
+def note_fullness(operations: int, in_use: Mapping[str, int]) -> None:
+    """Note how many operations are worked on now, and how many connections of each pool are in use."""
+    in_hand.set(operations)
     for pool, number in in_use.items():
         child(connections, pool).set(number)
+
+
+async def tell_others(look: Callable[[], None]) -> None:
+    """Let *look* note now and then how full this worker is, where another may be asked for it.
+
+    To note it with each request would take each request longer than to be counted.
+    """
+    while MULTIPROCESS in os.environ:
+        look()
+        await asyncio.sleep(LOOK_S)
 
 
 @lru_cache(maxsize=10_000)

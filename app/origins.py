@@ -3,13 +3,14 @@
 Credentials are never sent along: who is asking is told by a header that a page has to set itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+Pairs = list[tuple[bytes, bytes]]
 
 EXPOSED = ("Content-Language", "ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID")
 ALLOWED = (
@@ -24,16 +25,39 @@ ALLOWED = (
 PREFLIGHT_KEPT_S = 600
 
 
-def cors(origins: Sequence[str]) -> Middleware:
-    """Return the middleware that answers preflights; it knows of *origins* and no others."""
-    return Middleware(
-        CORSMiddleware,
-        allow_origins=list(origins),
-        allow_methods=["GET", "POST"],
-        allow_headers=list(ALLOWED),
-        expose_headers=list(EXPOSED),
-        max_age=PREFLIGHT_KEPT_S,
-    )
+class Origins:
+    """ASGI middleware: answers preflights, and lets pages of *origins* read answers and open WebSockets, and no others.
+
+    Whoever does not say where they come from is led past all of it: to them, only what answers depend on is `varied`.
+    """
+
+    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
+        self.app = app
+        self._sockets = WebSocketOrigins(app, origins)
+        self._cors = CORSMiddleware(
+            app,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=list(ALLOWED),
+            expose_headers=list(EXPOSED),
+            max_age=PREFLIGHT_KEPT_S,
+        )
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "websocket":
+            return self._sockets(scope, receive, send)
+        if scope["type"] == "http" and b"origin" in dict(scope["headers"]):
+            return self._cors(scope, receive, send)
+        return self.app(scope, receive, send)
+
+
+def varied(headers: Pairs, vary: bytes | None) -> Pairs:
+    """Return an answer's headers, whose `Vary` is *vary*, saying that another origin would be answered otherwise."""
+    if vary is None:
+        return [*headers, (b"vary", b"Origin")]
+    if b"Origin" in vary:
+        return headers
+    return [(name, value + b", Origin" if name == b"vary" else value) for name, value in headers]
 
 
 class WebSocketOrigins:

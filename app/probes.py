@@ -1,6 +1,7 @@
 """What is asked from outside about the process itself: does it run, is it ready, and its metrics."""
 
 import hmac
+from collections.abc import Callable
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -13,6 +14,7 @@ from app import metrics
 from app.db.engine import Database
 from app.db.migrate import head, revision
 from app.draining import Draining
+from app.gate import Gate
 
 log = structlog.get_logger()
 
@@ -28,16 +30,29 @@ def probe_routes(database: Database, draining: Draining) -> list[Route]:
     return [Route("/live", live), Route("/ready", respond)]
 
 
-def metrics_route(token: str) -> Route:
-    """Return the route of `/metrics`, for whoever has the token, or for anybody where there is none."""
+def metrics_route(token: str, look: Callable[[], None]) -> Route:
+    """Return the route of `/metrics`, for whoever has the token, or for anybody where there is none.
+
+    `look` notes what is only looked at when somebody asks.
+    """
 
     async def respond(request: Request) -> Response:
         given = request.headers.get("authorization", "")
         if token and not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
             return PlainTextResponse("unauthorized\n", 401, {"WWW-Authenticate": "Bearer"})
+        look()
         return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
     return Route("/metrics", respond)
+
+
+def looking(gate: Gate, database: Database) -> Callable[[], None]:
+    """Return what notes how full the process is now."""
+
+    def look() -> None:
+        metrics.note_fullness(gate.inside, database.connections_in_use())
+
+    return look
 
 
 async def live(_request: Request) -> Response:

@@ -8,11 +8,11 @@ import ipaddress
 import math
 import time
 from dataclasses import dataclass
+from uuid import UUID
 
 import structlog
 from limits import RateLimitItem, RateLimitItemPerSecond
-from limits.aio.storage import MemoryStorage, RedisStorage
-from limits.aio.strategies import MovingWindowRateLimiter
+from limits.aio.storage import MemoryStorage, MovingWindowSupport, RedisStorage
 
 from app.domain.errors import RateLimited
 
@@ -66,22 +66,20 @@ class Rates:
     def __init__(self, *, requests: int, seconds: int, failures: int, redis_url: str = "") -> None:
         self._requests = RateLimitItemPerSecond(requests, seconds) if requests else None
         self._failures = RateLimitItemPerSecond(failures, 60) if failures else None
-        self._own = MovingWindowRateLimiter(_Memory())
-        self._shared: MovingWindowRateLimiter | None = None
-        self._redis: RedisStorage | None = None
+        self._own = _Memory()
+        self._shared: RedisStorage | None = None
         if redis_url:
-            self._redis = RedisStorage(
+            self._shared = RedisStorage(
                 f"async+{redis_url}",
                 implementation="redispy",
                 key_prefix="casegate",
                 socket_timeout=REDIS_S,
                 socket_connect_timeout=REDIS_S,
             )
-            self._shared = MovingWindowRateLimiter(self._redis)
 
-    async def count_request(self, token_id: str) -> Standing | None:
+    async def count_request(self, token_id: UUID) -> Standing | None:
         """Count a request of the token, and return how it stands; None where there is no limit."""
-        return None if self._requests is None else await self._hit(self._requests, "token", token_id)
+        return None if self._requests is None else await self._hit(self._requests, "token", str(token_id))
 
     async def count_failure(self, address: str) -> None:
         """Count a failed authentication of the address. Raises: RateLimited."""
@@ -93,8 +91,8 @@ class Rates:
 
     async def close(self) -> None:
         """Let go of Redis."""
-        if self._redis is not None:
-            await self._redis.bridge.storage.aclose()  # type: ignore[attr-defined]  # declared for another client
+        if self._shared is not None:
+            await self._shared.bridge.storage.aclose()  # type: ignore[attr-defined]  # declared for another client
 
     async def _hit(self, item: RateLimitItem, *keys: str) -> Standing:
         if self._shared is not None:
@@ -107,12 +105,13 @@ class Rates:
         return await self._hit_on(self._own, item, *keys)
 
     @staticmethod
-    async def _hit_on(limiter: MovingWindowRateLimiter, item: RateLimitItem, *keys: str) -> Standing:
-        allowed = await limiter.hit(item, *keys)
-        reset_at, remaining = await limiter.get_window_stats(item, *keys)
-        window_s = item.get_expiry()
-        wait_s = min(max(1, math.ceil(reset_at - time.time())), window_s)
-        return Standing(item.amount, window_s, remaining, wait_s, passed=not allowed)
+    async def _hit_on(storage: MovingWindowSupport, item: RateLimitItem, *names: str) -> Standing:
+        """Do what the library's `MovingWindowRateLimiter` does in two calls, each of which makes the key anew."""
+        key, limit, window_s = item.key_for(*names), item.amount, item.get_expiry()
+        allowed = await storage.acquire_entry(key, limit, window_s)
+        began, used = await storage.get_moving_window(key, limit, window_s)
+        wait_s = min(max(1, math.ceil(began + window_s - time.time())), window_s)
+        return Standing(limit, window_s, limit - used, wait_s, passed=not allowed)
 
 
 def network(address: str) -> str:

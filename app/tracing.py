@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
 _tracer: Tracer | None = None
+_NO_SPAN = nullcontext()
 
 
 class TracingMissing(Exception):
@@ -55,7 +56,7 @@ def stop() -> None:
 def operation(headers: Mapping[str, str]) -> AbstractContextManager[Any]:
     """Return a span for one operation, in the trace that the client is in (W3C's traceparent)."""
     if _tracer is None:
-        return nullcontext()
+        return _NO_SPAN
     from opentelemetry.trace import SpanKind
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -92,7 +93,7 @@ def is_sampled() -> bool:
 def phase(name: str) -> AbstractContextManager[Any]:
     """Return a span for a phase of the operation under way, where somebody will look at it."""
     if _tracer is None or not is_sampled():
-        return nullcontext()
+        return _NO_SPAN
     return _tracer.start_as_current_span(f"graphql.{name}", record_exception=False)
 
 

@@ -208,9 +208,9 @@ async def test_names_are_guessed_at_in_development_only(fresh_url: str, world: W
 def test_who_finds_the_house_full_is_told_so_at_once() -> None:
     gate = Gate(2)
 
-    with gate.entered(), gate.entered(), pytest.raises(Overloaded), gate.entered():
+    with gate, gate, pytest.raises(Overloaded), gate:
         pass
-    with gate.entered():
+    with gate:
         assert gate.inside == 1
     assert gate.inside == 0
 
@@ -245,13 +245,42 @@ async def test_a_body_that_does_not_come_is_not_waited_for_and_takes_nobodys_pla
     assert (other.status_code, status) == (200, 408)
 
 
+async def test_a_body_that_comes_in_pieces_is_read_as_a_whole(api: Api, world: World) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for piece in (b'{"query": "', b"{ viewer ", b"{ language } }", b'"}'):
+            yield piece
+            await asyncio.sleep(0.01)
+
+    headers = {"Authorization": f"Bearer {world.ada.token}", "Content-Type": "application/json"}
+
+    assert await stream(api, pieces(), headers) == 200
+
+
+async def test_whoever_gives_up_a_body_leaves_nobody_waiting_for_it(api: Api, world: World) -> None:
+    ends = []
+
+    async def never() -> AsyncIterator[bytes]:
+        try:
+            await asyncio.Event().wait()
+            yield b""
+        finally:
+            ends.append("left")
+
+    headers = {"Authorization": f"Bearer {world.ada.token}", "Content-Type": "application/json"}
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(stream(api, never(), headers), 0.3)
+
+    assert ends == ["left"]
+
+
 async def stream(api: Api, body: AsyncIterator[bytes], headers: dict[str, str]) -> int:
     """Send a body piece by piece, straight to the app: the client's own transport would collect it first."""
     app: Any = api.client._transport.app  # type: ignore[attr-defined]  # as the transport keeps it
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": await anext(body), "more_body": True}
+        piece = await anext(body, None)
+        return {"type": "http.request", "body": piece or b"", "more_body": piece is not None}
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)

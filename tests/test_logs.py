@@ -1,12 +1,16 @@
 """The log: what it says of a request and of a fault, and what it never says. Canaries go in, and none comes out."""
 
+import io
 import json
 import logging
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+import structlog
 from sqlalchemy import text
 
 from app import logs
@@ -134,6 +138,35 @@ def test_what_a_library_logs_comes_without_what_it_would_put_into_its_words(caps
     assert [line["event"] for line in said] == ["could not read %s", "library"]
     assert said[1]["exception"][0]["type"] == "builtins.ValueError"
     assert CANARY not in json.dumps(said)
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning"])
+def test_the_line_of_a_request_is_the_one_that_structlog_would_write(
+    level: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(level)
+    fields: dict[str, Any] = {"request_id": "é-1", "codes": ["A"], "operation": None, "document": "ab", "other": {3: 4}}
+
+    logs.info("request", **fields)
+    structlog.get_logger().info("request", **fields)
+
+    written = [
+        re.sub(r'"timestamp":"[-0-9]+T[:0-9]+(\.\d+)?Z"', "", line) for line in capsys.readouterr().err.splitlines()
+    ]
+    assert written == ([] if level == "warning" else [written[0]] * 2)
+    assert all('"event":"request","level":"info",}' in line for line in written)
+
+
+def test_a_line_goes_to_what_standard_error_is_at_that_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    logs.configure("info")
+    first, second = io.StringIO(), io.StringIO()
+
+    for place in (first, second):
+        monkeypatch.setattr(sys, "stderr", place)
+        logs.info("request")
+        first.close()
+
+    assert second.getvalue().count("\n") == 1
 
 
 def test_an_exceptions_causes_are_told_each_with_its_place() -> None:

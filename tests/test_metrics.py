@@ -1,15 +1,17 @@
 """What Prometheus is told: counts and times with bounded labels, by whoever has the token, for all workers together."""
 
+import asyncio
 import re
 from pathlib import Path
 
 import httpx2
 import pytest
+from sqlalchemy import text
 
 from app import metrics
 from app.metrics import Names
 from tests.api import Api
-from tests.live import casegate_json, serving
+from tests.live import Server, casegate_json, serving
 from tests.world import World
 
 
@@ -88,6 +90,56 @@ async def test_not_everybody_is_told(fresh_url: str, settings: dict[str, object]
 
     expected = [401, 401, 200] if settings["metrics"] else [404, 404, 404]
     assert [answer.status_code for answer in answers] == expected
+
+
+async def test_how_full_the_house_is_is_looked_at_when_somebody_asks(fresh_url: str, world: World) -> None:
+    case_id = (await world.open_case()).case.id
+    async with Api.opened(fresh_url, metrics=True) as api:
+        async with world.database.write() as connection:  # the action waits for its turn, inside
+            await connection.execute(text("UPDATE cases SET title = title"))
+            waiting = asyncio.create_task(api.act(world.ada.token, "addComment", {"caseId": str(case_id), "body": "y"}))
+            during = await full(api.client, 1)
+        await waiting
+        after = await full(api.client, 0)
+
+    assert (during, after) == ((1, 1), (0, 0))
+
+
+async def full(client: httpx2.AsyncClient, operations: int) -> tuple[float, float]:
+    """Return how many operations are in hand, as soon as so many are, and how many connections for writing in use."""
+    told = ""
+    for _ in range(100):
+        told = (await client.get("/metrics")).text
+        if value(told, "casegate_operations_in_hand") == operations:
+            break
+        await asyncio.sleep(0.05)
+    return (
+        value(told, "casegate_operations_in_hand"),
+        value(told, "casegate_pool_connections_in_use", pool="writer"),
+    )
+
+
+@pytest.mark.parametrize("origin", ["postgresql"], indirect=True)
+async def test_a_worker_tells_the_others_how_full_it_is(fresh_url: str, world: World, tmp_path: Path) -> None:
+    case_id = (await world.open_case()).case.id
+    document = f'mutation {{ addComment(input: {{caseId: "{case_id}", body: "y"}}) {{ errors {{ code }} }} }}'
+
+    def told(server: Server) -> set[float]:
+        """Return what is told by whichever worker answers."""
+        answers = [httpx2.get(f"{server.address}/metrics").text for _ in range(6)]
+        return {value(answer, "casegate_operations_in_hand") for answer in answers}
+
+    with serving(tmp_path, "--workers", "2", database_url=fresh_url, demo="false", metrics="true") as server:
+        async with world.database.write() as connection:
+            await connection.execute(text("UPDATE cases SET title = title"))
+            waiting = asyncio.create_task(asyncio.to_thread(server.run, world.ada.token, document))
+            await asyncio.sleep(3 * metrics.LOOK_S)
+            during = await asyncio.to_thread(told, server)
+        await waiting
+        await asyncio.sleep(3 * metrics.LOOK_S)
+        after = await asyncio.to_thread(told, server)
+
+    assert (during, after) == ({1.0}, {0.0})
 
 
 def test_whichever_worker_is_asked_answers_for_all(fresh_url: str, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from app import metrics, tracing
+from app import tracing
 from app.api.context import Context
 from app.api.http.decoding import BadRequest, Parameters, read_parameters
 from app.api.http.exchange import Exchange
@@ -92,14 +92,9 @@ class GraphQLView:
             except Exception as refused:
                 response = exchange.refuse(refused)
         record.finish(response)
-        metrics.note_connections(self._database.connections_in_use())
         await response(scope, receive, send)
 
     async def _respond(self, exchange: Exchange, record: Record) -> Response:
-        async with AsyncExitStack() as files:
-            return await self._respond_with(exchange, record, files)
-
-    async def _respond_with(self, exchange: Exchange, record: Record, files: AsyncExitStack) -> Response:
         """Look whether there is room first, and go in last: a body that dribbles in takes nobody's place."""
         exchange.demand_method()
         terms, request = self._terms, exchange.request
@@ -110,18 +105,23 @@ class GraphQLView:
                 admission = await self._door.admit(request)
         exchange.admitted(admission)
         demand_rate(admission.standing)
-        if is_form(request):
-            parameters = await read_multipart(request, files, self._store.incoming, terms.max_body_bytes)
-        else:
-            parameters = await read_parameters(request, max_bytes=terms.max_body_bytes, receive_s=terms.receive_s)
-        query, is_trusted = self._trusted.find(parameters.query, parameters.document_id, parameters.extensions)
+        if not is_form(request):
+            sent = await read_parameters(request, max_bytes=terms.max_body_bytes, receive_s=terms.receive_s)
+            return await self._respond_to(exchange, record, admission, sent)
+        async with AsyncExitStack() as files:
+            sent = await read_multipart(request, files, self._store.incoming, terms.max_body_bytes)
+            return await self._respond_to(exchange, record, admission, sent)
+
+    async def _respond_to(self, exchange: Exchange, record: Record, admission: Admission, sent: Parameters) -> Response:
+        request = exchange.request
+        query, is_trusted = self._trusted.find(sent.query, sent.document_id, sent.extensions)
         if query is None:
             raise BadRequest(400, "The request has no query.")
         if "mutation" in query:  # nothing is written without this word: the specification, section 2.3
-            async with _Deadline(terms.deadline_s):
+            async with _Deadline(self._terms.deadline_s):
                 admission = await self._door.affirm(request, admission)
-        with self._gate.entered():
-            response = await self._execute(exchange, record, admission, parameters, query)
+        with self._gate:
+            response = await self._execute(exchange, record, admission, sent, query)
         is_cachable = is_trusted and request.method != "POST" and response.status_code == 200
         return revalidated(request, response) if is_cachable else response
 

@@ -1,6 +1,7 @@
 """How an answer is written: one well-formed GraphQL body, its media type, and the headers that each answer has."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ from app.api.http.negotiation import JSON
 from app.domain.model import Language
 
 Body = dict[str, Any]
+Pairs = tuple[tuple[bytes, bytes], ...]
 
 
 def answer(
@@ -20,16 +22,22 @@ def answer(
     media_type: str = JSON,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return *body* as an answer that nobody keeps, unless *headers* say otherwise."""
-    return Response(
-        orjson.dumps(body),
-        status,
+    """Return *body* as an answer that nobody keeps, with *headers* besides those that each has."""
+    answered = Response(orjson.dumps(body), status, headers or None)
+    answered.raw_headers += _usual(language, media_type)
+    return answered
+
+
+@lru_cache
+def _usual(language: Language, media_type: str) -> Pairs:
+    """Return the headers that each answer in this language and of this type has, encoded once."""
+    usual = Response(
         media_type=f"{media_type}; charset=utf-8",
         headers={
             "Content-Language": language.lower(),
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
             "Vary": "Accept, Accept-Language, Authorization",
-            **(headers or {}),
         },
     )
+    return tuple(pair for pair in usual.raw_headers if pair[0] != b"content-length")

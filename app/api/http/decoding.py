@@ -4,12 +4,14 @@ The body is counted while it arrives, and read no further than it may be long or
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Generator, Mapping
 from dataclasses import dataclass
+from types import coroutine
 from typing import Any
 
 import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
+from starlette.types import Receive
 
 from app.api.http.negotiation import JSON
 
@@ -49,39 +51,77 @@ async def read_parameters(request: Request, *, max_bytes: int, receive_s: float)
 
 def demand_json(request: Request) -> None:
     """Refuse bodies that are no plain JSON, among them all that a page of another origin can send unasked."""
-    kind, *parameters = request.headers.get("content-type", "").split(";")
+    content_type = request.headers.get("content-type", "")
+    if content_type != JSON:  # as nearly everybody writes it
+        _demand_json_type(content_type)
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise BadRequest(415, "Send the request uncompressed.", {"Accept-Encoding": "identity"})
+
+
+def _demand_json_type(content_type: str) -> None:
+    kind, *parameters = content_type.split(";")
     if kind.strip().lower() != JSON:
         raise BadRequest(415, f"Send the request as {JSON}.", {"Accept-Post": JSON})
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in ("utf-8", "utf8"):
             raise BadRequest(415, "Send the request in UTF-8.", {"Accept-Post": JSON})
-    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise BadRequest(415, "Send the request uncompressed.", {"Accept-Encoding": "identity"})
 
 
-async def read_body(request: Request, max_bytes: int, receive_s: float) -> bytes:
+async def read_body(request: Request, max_bytes: int, receive_s: float) -> bytearray:
     """Return the body. Raises: BadRequest for one that is too long, too slow, or cut off."""
-    too_long = BadRequest(413, f"A request can be {max_bytes} bytes at most.", {"Connection": "close"})
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and (len(declared) > 18 or int(declared) > max_bytes):
-        raise too_long
-    body = bytearray()
+        raise _too_long(max_bytes)
+    gathering = _gathered(request.receive, max_bytes)
+    try:
+        awaited = gathering.send(None)
+    except StopIteration as done:  # all of it is here, as nearly always: a timer would cost more than the reading
+        body: bytearray = done.value
+        return body
     try:
         async with asyncio.timeout(receive_s):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > max_bytes:
-                    raise too_long
-    except ClientDisconnect:
-        raise BadRequest(400, "The request was cut off.") from None
+            return await _resumed(gathering, awaited)
     except TimeoutError:
         words = f"The request did not arrive within {receive_s:g} s."
         raise BadRequest(408, words, {"Connection": "close"}) from None
-    return bytes(body)
 
 
-def decoded(raw: bytes, what: str) -> Any:
+async def _gathered(receive: Receive, max_bytes: int) -> bytearray:
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadRequest(400, "The request was cut off.")
+        body += message.get("body", b"")
+        if len(body) > max_bytes:
+            raise _too_long(max_bytes)
+        more = message.get("more_body", False)
+    return body
+
+
+@coroutine
+def _resumed(begun: Coroutine[Any, Any, bytearray], awaited: Any) -> Generator[Any, Any, bytearray]:
+    """Go on with what was begun by hand and now waits for *awaited*, as `await` does with what it has begun."""
+    while True:
+        try:
+            try:
+                yield awaited
+            except BaseException as raised:  # as a cancellation is, which has its say inside
+                awaited = begun.throw(raised)
+            else:
+                awaited = begun.send(None)
+        except StopIteration as done:
+            body: bytearray = done.value
+            return body
+
+
+def _too_long(max_bytes: int) -> BadRequest:
+    return BadRequest(413, f"A request can be {max_bytes} bytes at most.", {"Connection": "close"})
+
+
+def decoded(raw: bytes | bytearray, what: str) -> Any:
     """Return *raw* as the JSON that it is. Raises: BadRequest."""
     try:
         return orjson.loads(raw)
@@ -100,8 +140,8 @@ def checked(found: Any) -> Parameters:
         raise BadRequest(400, "The variables must be an object.")
     if extensions is not None and not isinstance(extensions, dict):
         raise BadRequest(400, "The extensions must be an object.")
-    query, operation, document_id = (_text(found, name) for name in ("query", "operationName", "documentId"))
-    return Parameters(query, variables, operation, extensions or {}, document_id)
+    query, operation = _text(found, "query"), _text(found, "operationName")
+    return Parameters(query, variables, operation, extensions or {}, _text(found, "documentId"))
 
 
 def _text(found: dict[str, Any], name: str) -> str | None:

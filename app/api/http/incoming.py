@@ -1,18 +1,22 @@
 """A request whose headers are found by their names: Starlette's looks through all of them for each."""
 
+from typing import Any
+
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.types import Scope
+from starlette.types import Receive, Scope
 
 
 class Incoming(Request):
     """Starlette's request, with such headers."""
 
-    @property
-    def headers(self) -> Headers:
-        if not hasattr(self, "_headers"):
-            self._headers = _ByName(self.scope)
-        return self._headers
+    __slots__ = ("headers",)  # in place of a property, which takes a call each time
+
+    headers: Headers
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self.headers = _ByName(scope)
 
 
 class _ByName(Headers):
@@ -26,3 +30,6 @@ class _ByName(Headers):
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and key.lower() in self._by_name
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._by_name.get(key.lower(), default)

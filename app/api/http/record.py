@@ -3,10 +3,9 @@
 import re
 import time
 
-import structlog
 from starlette.responses import Response
 
-from app import metrics
+from app import logs, metrics
 from app.api.context import Context
 from app.api.http.exchange import Exchange
 
@@ -15,8 +14,6 @@ HASH_SHOWN = 16
 
 _NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
 _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/-]{0,39}")
-
-log = structlog.get_logger()
 
 
 class Record:
@@ -43,7 +40,7 @@ class Record:
             }
         for code in codes:
             metrics.child(metrics.errors, code).inc()
-        log.info(
+        logs.info(
             "request",
             request_id=self._exchange.request_id,
             status=response.status_code,
@@ -61,8 +58,11 @@ class Record:
 
     def _client(self) -> str:
         headers = self._exchange.request.headers
-        given = next((headers[name] for name in CLIENT_HEADERS if name in headers), "")
-        return given if _CLIENT.fullmatch(given) else "unknown"
+        for name in CLIENT_HEADERS:
+            given = headers.get(name)
+            if given is not None:
+                return given if _CLIENT.fullmatch(given) else "unknown"
+        return "unknown"
 
 
 def _name(name: str | None) -> str | None:
