@@ -64,7 +64,7 @@ async def perform(
             earlier = await claim_key(connection, actor, command, action_id, now(), key_lifetime)
             if earlier is not None:
                 return await outcome_of(connection, actor, earlier)
-        return await _transact(connection, actor, command, action_id, request_id, now)
+        return await _transact(connection, actor, command, action_id, request_id, now, last=True)
 
     task = asyncio.create_task(attempt(database, work))
     _underway.add(task)
@@ -82,15 +82,22 @@ def rehearse(
     admit(command.action, actor, brings_documents=command.brings_documents)
 
     async def work(connection: AsyncConnection) -> Outcome:
-        return await _transact(connection, actor, command, clock.new_id(), request_id, now)
+        return await _transact(connection, actor, command, clock.new_id(), request_id, now, last=False)
 
     return Rehearsal(database, work)
 
 
 async def _transact(
-    connection: AsyncConnection, actor: Actor, command: Command, action_id: UUID, request_id: str, now: clock.Clock
+    connection: AsyncConnection,
+    actor: Actor,
+    command: Command,
+    action_id: UUID,
+    request_id: str,
+    now: clock.Clock,
+    *,
+    last: bool,
 ) -> Outcome:
-    """Check and write the action; until the commit, nobody else sees it."""
+    """Check and write the action; until the commit, nobody else sees it. *last*: nothing comes after it."""
     try:
         if isinstance(command, OpenCase):
             draft = await _draft_opening(connection, actor, command, now)
@@ -105,7 +112,9 @@ async def _transact(
         waiting = effect(draft)
         if waiting is not None:
             await waiting
-    return await _write(draft, action_id, request_id)
+    outcome = _drawn_up(draft, action_id, request_id)
+    await write(connection, draft.writes, last=last)
+    return outcome
 
 
 # --- Checks under the lock, in the order of DOMAIN.md, section 4 -----------------------------------------------------
@@ -222,8 +231,8 @@ async def _draft_opening(connection: AsyncConnection, actor: Actor, command: Ope
 # --- Writing ---------------------------------------------------------------------------------------------------------
 
 
-async def _write(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
-    """Write the comment, the log row and the case row."""
+def _drawn_up(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
+    """Return what the action makes, once the draft's writes are done: they have the log row, and all with it, now."""
     comment = draft.new_comment()
     action = ActionRow(
         id=action_id,
@@ -258,7 +267,6 @@ async def _write(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
         draft.insert(tables.comments, comment)
         draft.documents = attach(draft, comment)
     draft.insert(tables.case_actions, action)
-    await write(draft.connection, draft.writes)
     return Outcome(case, action, comment, draft.override, draft.subject, draft.documents)
 
 

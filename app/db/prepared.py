@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 from uuid import UUID, SafeUUID
 
 from sqlalchemy import BindParameter, Connection, Dialect, Executable, Integer, Uuid, bindparam
@@ -20,8 +20,9 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 from app.db import turns
 from app.db.among import Ids
 from app.db.columns import Quick
+from app.db.transactions import fail
+from app.db.turns import Sent
 
-Sent = tuple[str, list[Any]]
 Processor = Callable[[Any], Any]
 Column = Iterable[Any]
 
@@ -160,10 +161,11 @@ class Write(NamedTuple):
     values: Mapping[str, Any]
 
 
-async def write(connection: AsyncConnection, writes: Sequence[Write]) -> None:
+async def write(connection: AsyncConnection, writes: Sequence[Write], *, last: bool = False) -> None:
     """Do all of *writes* in one go: as one statement on PostgreSQL, in one turn through SQLite's thread.
 
-    No two of them may change the same row. Raises: what SQLAlchemy raises.
+    No two of them may change the same row. *last*: nothing comes after them, so that on SQLite, where that saves a
+    turn, the transaction is committed with them. Raises: what SQLAlchemy raises.
     """
     sync = connection.sync_connection
     assert sync is not None
@@ -172,7 +174,7 @@ async def write(connection: AsyncConnection, writes: Sequence[Write]) -> None:
     if sync.dialect.name == "postgresql":
         await _done(sync, [(_together(tuple(text.sql for text in texts)), list(chain(*parameters)))])
         return
-    await _done(sync, [(text.sql, values) for text, values in zip(texts, parameters, strict=True)])
+    await _done(sync, [(text.sql, values) for text, values in zip(texts, parameters, strict=True)], last=last)
 
 
 @lru_cache(maxsize=500)
@@ -194,16 +196,16 @@ def _together(statements: tuple[str, ...]) -> str:
 # --- Execution -------------------------------------------------------------------------------------------------------
 
 
-async def _done(sync: Connection, sent: list[Sent]) -> Sequence[Any]:
+async def _done(sync: Connection, sent: list[Sent], *, last: bool = False) -> Sequence[Any]:
     """Send statements, and return the last one's rows as the driver has them. Raises: as SQLAlchemy does."""
     adapted: Any = sync.connection.dbapi_connection
     execution = _Execution()
     try:
         _tell(sync.dispatch.before_cursor_execute, sync, sent, execution)
-        rows = await _driven(adapted, sent)
+        rows = await _driven(adapted, sent, last=last)
         _tell(sync.dispatch.after_cursor_execute, sync, sent, execution)
     except BaseException as error:
-        await greenlet_spawn(_fail, sync, adapted, execution, error, sent[-1])
+        await greenlet_spawn(fail, sync, adapted, error, sent[-1], execution)
         raise
     return rows
 
@@ -216,22 +218,12 @@ def _tell(listeners: Any, sync: Connection, sent: list[Sent], execution: _Execut
                 listen(sync, None, sql, tuple(parameters), execution, False)
 
 
-async def _driven(adapted: Any, sent: list[Sent]) -> Sequence[Any]:
+async def _driven(adapted: Any, sent: list[Sent], *, last: bool) -> Sequence[Any]:
     rows: Sequence[Any]
     if isinstance(adapted, turns.Connection):
-        return await adapted.turn(sent)
+        return await (adapted.turn_and_commit(sent) if last else adapted.turn(sent)) or ()
     if adapted._transaction is None:  # noqa: SLF001  # it begins one as late as this
         await adapted._start_transaction()  # noqa: SLF001
     ((sql, parameters),) = sent
     rows = await adapted.driver_connection.fetch(sql, *parameters)
     return rows
-
-
-def _fail(sync: Connection, adapted: Any, execution: _Execution, error: BaseException, sent: Sent) -> NoReturn:
-    """Do what SQLAlchemy does where its own execution fails: tell listeners, let go of what is lost, and raise."""
-    try:
-        if isinstance(error, Exception):
-            adapted._handle_exception(error)  # noqa: SLF001  # raises it as the interface of databases has it
-        raise error
-    except BaseException as known:
-        sync._handle_dbapi_exception(known, *sent, None, execution)  # type: ignore[arg-type]  # noqa: SLF001
