@@ -1,7 +1,7 @@
 """The one write path: `perform` locks, authorizes, advances, writes the effects and the log row, and commits.
 
-Nothing else commits case data. `rehearse` goes the same way, and leaves it to be looked at and undone. What an action
-writes beside its log row and the case's status is in `effects`.
+Nothing else commits case data. `rehearse` goes the same way, and leaves it to be looked at and undone. What is checked
+under the lock is in `drafting`, what an action writes beside its log row and the case's status in `effects`.
 """
 
 import asyncio
@@ -9,31 +9,24 @@ from dataclasses import fields, replace
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
-from app.attachments import attach, find_documents
+from app.attachments import attach
 from app.db import models as tables
 from app.db.attempts import attempt
 from app.db.chain import entry_of
 from app.db.engine import Database
-from app.db.prepared import Write, write
+from app.db.prepared import write
 from app.db.rehearsal import Rehearsal
-from app.db.repository import cases, overrides, people
-from app.db.rows import ActionRow, CaseRow, DocumentRow, OverrideRow
-from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand, OpenCase, RequestOverride
-from app.domain.errors import (
-    InputRefused,
-    NotFound,
-    Refusal,
-    StateRefused,
-    VersionConflict,
-)
-from app.domain.log import GENESIS, chain_hash
-from app.domain.model import Actor, CaseFacts
-from app.domain.workflow import admit, advance, authorize, authorize_role, check_reviewers, guard
-from app.effects import EFFECTS, Draft, find_or_make_subject
+from app.db.rows import ActionRow, CaseRow
+from app.domain.commands import CaseCommand, Command, OpenCase
+from app.domain.errors import StateRefused
+from app.domain.log import chain_hash
+from app.domain.model import Actor
+from app.domain.workflow import admit
+from app.drafting import drafted, drafted_opening
+from app.effects import EFFECTS, Draft
 from app.idempotency import KEY_LIFETIME, Outcome, claim_key, outcome_of
 
 # The event loop itself keeps only weak references to tasks.
@@ -100,10 +93,10 @@ async def _transact(
     """Check and write the action; until the commit, nobody else sees it. *last*: nothing comes after it."""
     try:
         if isinstance(command, OpenCase):
-            draft = await _draft_opening(connection, actor, command, now)
+            draft = await drafted_opening(connection, actor, command, now)
         else:
             assert isinstance(command, CaseCommand)
-            draft = await _draft(connection, actor, command, now)
+            draft = await drafted(connection, actor, command, now)
     except StateRefused as refusal:
         if refusal.case_id is None and isinstance(command, CaseCommand):
             refusal.case_id = command.case_id
@@ -115,120 +108,6 @@ async def _transact(
     outcome = _drawn_up(draft, action_id, request_id)
     await write(connection, draft.writes, last=last)
     return outcome
-
-
-# --- Checks under the lock, in the order of DOMAIN.md, section 4 -----------------------------------------------------
-
-
-async def _draft(connection: AsyncConnection, actor: Actor, command: CaseCommand, now: clock.Clock) -> Draft:
-    """Lock the case, check all that may have changed since the door, and return the action to be written."""
-    locked = await cases.lock_case(connection, actor.account_id, command.case_id)
-    if locked is None:
-        raise NotFound("input", "caseId", resource="case")
-    case, subject = locked
-    authorize_role(command.action, actor)
-    override, reviewer_ids = await _override(connection, actor, command)
-    facts = CaseFacts(
-        case.status, subject.evaluation_status, override.facts(frozenset(reviewer_ids)) if override else None
-    )
-    authorize(command.action, actor, facts.override)
-    status = advance(command.action, case.status, facts.override)
-    requested = command.requested_status if isinstance(command, RequestOverride) else None
-    documents = await _references(connection, actor, command, now)
-    _check_version(command, case.version)
-    guard(command.action, facts, requested)
-    return Draft(
-        connection=connection,
-        actor=actor,
-        command=command,
-        now=max(now(), case.updated_at),
-        before=case,
-        case=replace(case, status=status),
-        subject=subject,
-        override=override,
-        reviewer_ids=reviewer_ids,
-        documents=documents,
-    )
-
-
-async def _override(
-    connection: AsyncConnection, actor: Actor, command: CaseCommand
-) -> tuple[OverrideRow | None, tuple[UUID, ...]]:
-    """Return the override that a decision is about, with its reviewers."""
-    if not isinstance(command, DecisionCommand):
-        return None, ()
-    override = await overrides.override_of_case(connection, actor.account_id, command.case_id, command.override_id)
-    if override is None:
-        if command.override_id is not None:
-            raise NotFound("input", "overrideId", resource="override")
-        return None, ()
-    return override, await overrides.reviewer_ids(connection, override.id)
-
-
-async def _references(
-    connection: AsyncConnection, actor: Actor, command: CaseCommand, now: clock.Clock
-) -> tuple[DocumentRow, ...]:
-    """Check the people that the command names, and return its documents, locked."""
-    refusals: list[Refusal] = []
-    documents: tuple[DocumentRow, ...] = ()
-    if isinstance(command, RequestOverride):
-        candidates = await people.candidates(connection, actor.account_id, command.reviewer_ids)
-        refusals += check_reviewers(actor, command.reviewer_ids, candidates)
-    if isinstance(command, DocumentedCommand):
-        documents, missing = await find_documents(connection, actor, command, now())
-        refusals += missing
-    if refusals:
-        raise InputRefused(refusals)
-    return documents
-
-
-def _check_version(command: Command, actual: int) -> None:
-    if command.expected_version is not None and command.expected_version != actual:
-        raise VersionConflict("input", "expectedVersion", expected=command.expected_version, actual=actual)
-
-
-async def _draft_opening(connection: AsyncConnection, actor: Actor, command: OpenCase, now: clock.Clock) -> Draft:
-    """Take the account's next number, which makes openings wait for each other, and return the case to be written."""
-    authorize_role(command.action, actor)
-    number = await connection.scalar(
-        update(tables.accounts)
-        .where(tables.accounts.c.id == actor.account_id)
-        .values(case_count=tables.accounts.c.case_count + 1)
-        .returning(tables.accounts.c.case_count)
-    )
-    known = await cases.lock_subject(connection, actor.account_id, command.subject.type, command.subject.external_ref)
-    active = known and await cases.active_case_of(connection, known.id)
-    try:
-        status = advance(command.action, active.status if active else None)
-    except StateRefused as refusal:
-        refusal.case_id = active.id if active else None
-        raise
-    _check_version(command, known.version if known else 0)
-    writes: list[Write] = []
-    subject = find_or_make_subject(writes, actor, command.subject, known)
-    moment = now()
-    case = CaseRow(
-        id=clock.new_id(),
-        number=number or 0,
-        subject_id=subject.id,
-        subject_status_at_opening=subject.evaluation_status,
-        title=command.title,
-        description=command.description,
-        status=status,
-        resolution=None,
-        created_by_id=actor.user_id,
-        created_at=moment,
-        updated_at=moment,
-        closed_by_id=None,
-        closed_at=None,
-        version=0,
-        action_count=0,
-        head_hash=GENESIS,
-    )
-    return Draft(connection, actor, command, moment, before=None, case=case, subject=subject, writes=writes)
-
-
-# --- Writing ---------------------------------------------------------------------------------------------------------
 
 
 def _drawn_up(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
