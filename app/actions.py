@@ -2,10 +2,15 @@
 
 Nothing else commits case data. `rehearse` goes the same way, and leaves it to be looked at and undone. What is checked
 under the lock is in `drafting`, what an action writes beside its log row and the case's status in `effects`.
+
+On PostgreSQL, an action that rests on its case alone, as a comment, first tries to do without a lock: it reads, checks,
+and writes all by one statement that asks whether the case has still the version that was read. Each action makes a new
+version of its case, so that this tells of any other; then nothing is done, and it goes the way of all others.
 """
 
 import asyncio
-from dataclasses import fields, replace
+from collections import Counter
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -14,10 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import clock
 from app.attachments import attach
 from app.db import models as tables
-from app.db.attempts import attempt
+from app.db.attempts import attempt, attempt_alone
 from app.db.chain import entry_of
 from app.db.engine import Database
-from app.db.prepared import write
+from app.db.prepared import write, write_if_unchanged
 from app.db.rehearsal import Rehearsal
 from app.db.rows import ActionRow, CaseRow
 from app.domain.commands import CaseCommand, Command, OpenCase
@@ -25,12 +30,15 @@ from app.domain.errors import StateRefused
 from app.domain.log import chain_hash
 from app.domain.model import Actor
 from app.domain.workflow import admit
-from app.drafting import drafted, drafted_opening
+from app.drafting import drafted, drafted_opening, rests_on_its_case
 from app.effects import EFFECTS, Draft
 from app.idempotency import KEY_LIFETIME, Outcome, claim_key, outcome_of
 
 # The event loop itself keeps only weak references to tasks.
 _underway: set[asyncio.Task[Outcome]] = set()
+
+# How many act on a database's case here right now: whoever is not the first would lose without a lock.
+_acted_on: Counter[tuple[int, UUID | None]] = Counter()
 
 
 async def perform(
@@ -50,16 +58,7 @@ async def perform(
     Raises: Refusal or InputRefused, and then nothing was written.
     """
     admit(command.action, actor, brings_documents=command.brings_documents)
-
-    async def work(connection: AsyncConnection) -> Outcome:
-        action_id = clock.new_id()
-        if command.idempotency_key is not None:
-            earlier = await claim_key(connection, actor, command, action_id, now(), key_lifetime)
-            if earlier is not None:
-                return await outcome_of(connection, actor, earlier)
-        return await _transact(connection, actor, command, action_id, request_id, now, last=True)
-
-    task = asyncio.create_task(attempt(database, work))
+    task = asyncio.create_task(_Asked(actor, command, request_id, now, key_lifetime).do(database))
     _underway.add(task)
     task.add_done_callback(_underway.discard)
     return await asyncio.shield(task)
@@ -73,45 +72,83 @@ def rehearse(
     Raises: Refusal or InputRefused, here or where it is shown.
     """
     admit(command.action, actor, brings_documents=command.brings_documents)
-
-    async def work(connection: AsyncConnection) -> Outcome:
-        return await _transact(connection, actor, command, clock.new_id(), request_id, now, last=False)
-
-    return Rehearsal(database, work)
+    return Rehearsal(database, _Asked(actor, command, request_id, now).show)
 
 
-async def _transact(
-    connection: AsyncConnection,
-    actor: Actor,
-    command: Command,
-    action_id: UUID,
-    request_id: str,
-    now: clock.Clock,
-    *,
-    last: bool,
-) -> Outcome:
-    """Check and write the action; until the commit, nobody else sees it. *last*: nothing comes after it."""
-    try:
-        if isinstance(command, OpenCase):
-            draft = await drafted_opening(connection, actor, command, now)
-        else:
-            assert isinstance(command, CaseCommand)
-            draft = await drafted(connection, actor, command, now)
-    except StateRefused as refusal:
-        if refusal.case_id is None and isinstance(command, CaseCommand):
-            refusal.case_id = command.case_id
-        raise
-    for effect in EFFECTS[command.action]:
-        waiting = effect(draft)
-        if waiting is not None:
-            await waiting
-    outcome = _drawn_up(draft, action_id, request_id)
-    await write(connection, draft.writes, last=last)
-    return outcome
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What somebody asks for, and the ways to do it."""
+
+    actor: Actor
+    command: Command
+    request_id: str
+    now: clock.Clock
+    key_lifetime: timedelta = KEY_LIFETIME
+
+    async def do(self, database: Database) -> Outcome:
+        """Do it without a lock, where that may do and nobody is or was faster, else with it."""
+        what = id(database), getattr(self.command, "case_id", None)
+        is_first = not _acted_on[what]
+        _acted_on[what] += 1
+        try:
+            if is_first and not database.is_sqlite and rests_on_its_case(self.command):
+                outcome = await attempt_alone(database, self._alone)
+                if outcome is not None:
+                    return outcome
+            return await attempt(database, self._locked)
+        finally:
+            _acted_on[what] -= 1
+            if not _acted_on[what]:
+                del _acted_on[what]
+
+    async def show(self, connection: AsyncConnection) -> Outcome:
+        """Do it in a transaction that goes on; until its end, nobody else sees it."""
+        outcome, draft = await self._decided(connection, clock.new_id())
+        await write(connection, draft.writes)
+        return outcome
+
+    async def _locked(self, connection: AsyncConnection) -> Outcome:
+        """Do it in a transaction that ends with it, if its key did not do it before."""
+        action_id = clock.new_id()
+        if self.command.idempotency_key is not None:
+            claim = self.actor, self.command, action_id, self.now(), self.key_lifetime
+            earlier = await claim_key(connection, *claim)
+            if earlier is not None:
+                return await outcome_of(connection, self.actor, earlier)
+        outcome, draft = await self._decided(connection, action_id)
+        await write(connection, draft.writes, last=True)
+        return outcome
+
+    async def _alone(self, connection: AsyncConnection) -> Outcome | None:
+        """Do it by one statement that finds the case as it was when all was checked; None where it does not."""
+        outcome, draft = await self._decided(connection, clock.new_id(), leave_open=True)
+        assert draft.before is not None
+        return outcome if await write_if_unchanged(connection, draft.before.version, draft.writes) else None
+
+    async def _decided(
+        self, connection: AsyncConnection, action_id: UUID, *, leave_open: bool = False
+    ) -> tuple[Outcome, Draft]:
+        """Check it; return what it makes, once the writes of the draft are done."""
+        command = self.command
+        try:
+            if isinstance(command, OpenCase):
+                draft = await drafted_opening(connection, self.actor, command, self.now)
+            else:
+                assert isinstance(command, CaseCommand)
+                draft = await drafted(connection, self.actor, command, self.now, leave_open=leave_open)
+        except StateRefused as refusal:
+            if refusal.case_id is None and isinstance(command, CaseCommand):
+                refusal.case_id = command.case_id
+            raise
+        for effect in EFFECTS[command.action]:
+            waiting = effect(draft)
+            if waiting is not None:
+                await waiting
+        return _drawn_up(draft, action_id, self.request_id), draft
 
 
 def _drawn_up(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
-    """Return what the action makes, once the draft's writes are done: they have the log row, and all with it, now."""
+    """Have the comment, the log row and the case row written, and return what the action makes."""
     comment = draft.new_comment()
     action = ActionRow(
         id=action_id,

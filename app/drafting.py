@@ -1,9 +1,11 @@
 """Checks an action under the lock, in the order of DOMAIN.md, section 4, and returns the draft of one that is allowed.
 
-It writes nothing but the number of a new case; `app.actions` does.
+It writes nothing but the number of a new case; `app.actions` does. What rests on the case's row alone can do without
+the lock: that it is still the same row is seen by whoever writes it.
 """
 
 from dataclasses import replace
+from typing import TypeGuard
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,16 +21,29 @@ from app.domain.commands import CaseCommand, Command, DecisionCommand, Documente
 from app.domain.errors import InputRefused, NotFound, Refusal, StateRefused, VersionConflict
 from app.domain.log import GENESIS
 from app.domain.model import Actor, CaseFacts
-from app.domain.workflow import advance, authorize, authorize_role, check_reviewers, guard
-from app.effects import Draft, find_or_make_subject
+from app.domain.workflow import TRANSITIONS, advance, authorize, authorize_role, check_reviewers, guard
+from app.effects import EFFECTS, Draft, find_or_make_subject
 
 
-async def drafted(connection: AsyncConnection, actor: Actor, command: CaseCommand, now: clock.Clock) -> Draft:
+def rests_on_its_case(command: Command) -> TypeGuard[CaseCommand]:
+    """Tell whether nothing but the case's own row decides on the action, and it changes no other one."""
+    if not isinstance(command, CaseCommand) or command.idempotency_key is not None:
+        return False
+    brings = isinstance(command, DocumentedCommand) and (command.document_ids or command.new_documents)
+    is_decision = isinstance(command, DecisionCommand)
+    return not (brings or is_decision or EFFECTS[command.action] or TRANSITIONS[command.action].guards)
+
+
+async def drafted(
+    connection: AsyncConnection, actor: Actor, command: CaseCommand, now: clock.Clock, *, leave_open: bool = False
+) -> Draft:
     """Lock the case, check all that may have changed since the door, and return the action to be written.
+
+    *leave_open*: do not lock it, where the action rests on it alone.
 
     Raises: Refusal or InputRefused.
     """
-    found = await _locked(connection, actor, command)
+    found = await _found(connection, actor, command, leave_open=leave_open)
     case, subject, override = found.case, found.subject, found.override
     facts = CaseFacts(
         case.status, subject.evaluation_status, override.facts(frozenset(found.reviewer_ids)) if override else None
@@ -53,7 +68,7 @@ async def drafted(connection: AsyncConnection, actor: Actor, command: CaseComman
     )
 
 
-async def _locked(connection: AsyncConnection, actor: Actor, command: CaseCommand) -> Locked:
+async def _found(connection: AsyncConnection, actor: Actor, command: CaseCommand, *, leave_open: bool) -> Locked:
     """Lock the case, and return it with the override that a decision is about, if any."""
     account_id, case_id = actor.account_id, command.case_id
     asked = command.override_id if isinstance(command, DecisionCommand) else None
@@ -61,7 +76,7 @@ async def _locked(connection: AsyncConnection, actor: Actor, command: CaseComman
         whole = await locks.lock_for_decision(connection, account_id, case_id, asked)
         if whole is not None:
             return whole
-    locked = await locks.lock_case(connection, account_id, case_id)
+    locked = await locks.lock_case(connection, account_id, case_id, leave_open=leave_open)
     if locked is None:
         raise NotFound("input", "caseId", resource="case")
     if not isinstance(command, DecisionCommand):

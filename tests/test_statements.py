@@ -157,6 +157,7 @@ MUTATIONS: dict[str, tuple[list[str], list[str]]] = {
         [WHO, "UPDATE accounts", "SELECT subjects"],
         ["INSERT subjects", "INSERT cases", "INSERT case_actions"],
     ),
+    # On PostgreSQL without a lock, and without BEGIN and COMMIT: see test_alone.
     "addComment": ([WHO, LOCK], ["UPDATE cases", "INSERT comments", "INSERT case_actions"]),
     "requestOverride": (
         [WHO, LOCK, "SELECT users user_roles"],

@@ -83,6 +83,16 @@ class Database:
         async with self.writer.lent() as connection, transaction(connection):
             yield connection
 
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection to PostgreSQL on which each prepared statement, also one that writes, stands alone.
+
+        It is a transaction of its own, whose end is the statement's.
+        """
+        assert not self.is_sqlite
+        async with self.writer.lent() as connection:
+            yield connection
+
     def connections_in_use(self) -> dict[str, int]:
         """Return how many connections of each pool are in use."""
         return {"reader": self.reader.lent_out, "writer": self.writer.lent_out}

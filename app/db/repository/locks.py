@@ -40,11 +40,16 @@ def _of_case(*more: ColumnElement[object]) -> Select[tuple[object, ...]]:
     )
 
 
+_SEEN = Prepared(_of_case())
 _LOCKED = Prepared(_of_case().with_for_update(of=[tables.cases, tables.subjects]))
 
 
-async def lock_case(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> Locked | None:
-    record = await _LOCKED.first(connection, account_id=account_id, case_id=case_id)
+async def lock_case(
+    connection: AsyncConnection, account_id: UUID, case_id: UUID, *, leave_open: bool = False
+) -> Locked | None:
+    """Lock the case with its subject, or *leave* both *open*, for who asks for the case's version as it writes."""
+    statement = _SEEN if leave_open else _LOCKED
+    record = await statement.first(connection, account_id=account_id, case_id=case_id)
     return None if record is None else Locked(CaseRow(*record[:_SUBJECT_AT]), SubjectRow(*record[_SUBJECT_AT:]))
 
 
