@@ -1,43 +1,44 @@
 """The one write path: `perform` locks, authorizes, advances, writes the effects and the log row, and commits.
 
-Nothing else commits case data. `rehearse` goes the same way, and leaves it to be looked at and undone. What an action
-writes beside its log row and the case's status is in `effects`.
+Nothing else commits case data. `rehearse` goes the same way, and leaves it to be looked at and undone. What is checked
+under the lock is in `drafting`, what an action writes beside its log row and the case's status in `effects`.
+
+On PostgreSQL, an action that rests on its case alone, as a comment, first tries to do without a lock: it reads, checks,
+and writes all by one statement that asks whether the case has still the version that was read. Each action makes a new
+version of its case, so that this tells of any other; then nothing is done, and it goes the way of all others.
 """
 
 import asyncio
-from dataclasses import fields, replace
+from collections import Counter
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
-from app.attachments import attach, find_documents
+from app.attachments import attach
 from app.db import models as tables
-from app.db.attempts import attempt
+from app.db.attempts import attempt, attempt_alone
 from app.db.chain import entry_of
 from app.db.engine import Database
-from app.db.prepared import Write, write
+from app.db.prepared import write, write_if_unchanged
 from app.db.rehearsal import Rehearsal
-from app.db.repository import cases, overrides, people
-from app.db.rows import ActionRow, CaseRow, DocumentRow, OverrideRow
-from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand, OpenCase, RequestOverride
-from app.domain.errors import (
-    InputRefused,
-    NotFound,
-    Refusal,
-    StateRefused,
-    VersionConflict,
-)
-from app.domain.log import GENESIS, chain_hash
-from app.domain.model import Actor, CaseFacts
-from app.domain.workflow import admit, advance, authorize, authorize_role, check_reviewers, guard
-from app.effects import EFFECTS, Draft, find_or_make_subject
+from app.db.rows import ActionRow, CaseRow
+from app.domain.commands import CaseCommand, Command, OpenCase
+from app.domain.errors import StateRefused
+from app.domain.log import chain_hash
+from app.domain.model import Actor
+from app.domain.workflow import admit
+from app.drafting import drafted, drafted_opening, rests_on_its_case
+from app.effects import EFFECTS, Draft
 from app.idempotency import KEY_LIFETIME, Outcome, claim_key, outcome_of
 
 # The event loop itself keeps only weak references to tasks.
 _underway: set[asyncio.Task[Outcome]] = set()
+
+# How many act on a database's case here right now: whoever is not the first would lose without a lock.
+_acted_on: Counter[tuple[int, UUID | None]] = Counter()
 
 
 async def perform(
@@ -57,16 +58,7 @@ async def perform(
     Raises: Refusal or InputRefused, and then nothing was written.
     """
     admit(command.action, actor, brings_documents=command.brings_documents)
-
-    async def work(connection: AsyncConnection) -> Outcome:
-        action_id = clock.new_id()
-        if command.idempotency_key is not None:
-            earlier = await claim_key(connection, actor, command, action_id, now(), key_lifetime)
-            if earlier is not None:
-                return await outcome_of(connection, actor, earlier)
-        return await _transact(connection, actor, command, action_id, request_id, now)
-
-    task = asyncio.create_task(attempt(database, work))
+    task = asyncio.create_task(_Asked(actor, command, request_id, now, key_lifetime).do(database))
     _underway.add(task)
     task.add_done_callback(_underway.discard)
     return await asyncio.shield(task)
@@ -80,150 +72,83 @@ def rehearse(
     Raises: Refusal or InputRefused, here or where it is shown.
     """
     admit(command.action, actor, brings_documents=command.brings_documents)
-
-    async def work(connection: AsyncConnection) -> Outcome:
-        return await _transact(connection, actor, command, clock.new_id(), request_id, now)
-
-    return Rehearsal(database, work)
+    return Rehearsal(database, _Asked(actor, command, request_id, now).show)
 
 
-async def _transact(
-    connection: AsyncConnection, actor: Actor, command: Command, action_id: UUID, request_id: str, now: clock.Clock
-) -> Outcome:
-    """Check and write the action; until the commit, nobody else sees it."""
-    try:
-        if isinstance(command, OpenCase):
-            draft = await _draft_opening(connection, actor, command, now)
-        else:
-            assert isinstance(command, CaseCommand)
-            draft = await _draft(connection, actor, command, now)
-    except StateRefused as refusal:
-        if refusal.case_id is None and isinstance(command, CaseCommand):
-            refusal.case_id = command.case_id
-        raise
-    for effect in EFFECTS[command.action]:
-        waiting = effect(draft)
-        if waiting is not None:
-            await waiting
-    return await _write(draft, action_id, request_id)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What somebody asks for, and the ways to do it."""
+
+    actor: Actor
+    command: Command
+    request_id: str
+    now: clock.Clock
+    key_lifetime: timedelta = KEY_LIFETIME
+
+    async def do(self, database: Database) -> Outcome:
+        """Do it without a lock, where that may do and nobody is or was faster, else with it."""
+        what = id(database), getattr(self.command, "case_id", None)
+        is_first = not _acted_on[what]
+        _acted_on[what] += 1
+        try:
+            if is_first and not database.is_sqlite and rests_on_its_case(self.command):
+                outcome = await attempt_alone(database, self._alone)
+                if outcome is not None:
+                    return outcome
+            return await attempt(database, self._locked)
+        finally:
+            _acted_on[what] -= 1
+            if not _acted_on[what]:
+                del _acted_on[what]
+
+    async def show(self, connection: AsyncConnection) -> Outcome:
+        """Do it in a transaction that goes on; until its end, nobody else sees it."""
+        outcome, draft = await self._decided(connection, clock.new_id())
+        await write(connection, draft.writes)
+        return outcome
+
+    async def _locked(self, connection: AsyncConnection) -> Outcome:
+        """Do it in a transaction that ends with it, if its key did not do it before."""
+        action_id = clock.new_id()
+        if self.command.idempotency_key is not None:
+            claim = self.actor, self.command, action_id, self.now(), self.key_lifetime
+            earlier = await claim_key(connection, *claim)
+            if earlier is not None:
+                return await outcome_of(connection, self.actor, earlier)
+        outcome, draft = await self._decided(connection, action_id)
+        await write(connection, draft.writes, last=True)
+        return outcome
+
+    async def _alone(self, connection: AsyncConnection) -> Outcome | None:
+        """Do it by one statement that finds the case as it was when all was checked; None where it does not."""
+        outcome, draft = await self._decided(connection, clock.new_id(), leave_open=True)
+        assert draft.before is not None
+        return outcome if await write_if_unchanged(connection, draft.before.version, draft.writes) else None
+
+    async def _decided(
+        self, connection: AsyncConnection, action_id: UUID, *, leave_open: bool = False
+    ) -> tuple[Outcome, Draft]:
+        """Check it; return what it makes, once the writes of the draft are done."""
+        command = self.command
+        try:
+            if isinstance(command, OpenCase):
+                draft = await drafted_opening(connection, self.actor, command, self.now)
+            else:
+                assert isinstance(command, CaseCommand)
+                draft = await drafted(connection, self.actor, command, self.now, leave_open=leave_open)
+        except StateRefused as refusal:
+            if refusal.case_id is None and isinstance(command, CaseCommand):
+                refusal.case_id = command.case_id
+            raise
+        for effect in EFFECTS[command.action]:
+            waiting = effect(draft)
+            if waiting is not None:
+                await waiting
+        return _drawn_up(draft, action_id, self.request_id), draft
 
 
-# --- Checks under the lock, in the order of DOMAIN.md, section 4 -----------------------------------------------------
-
-
-async def _draft(connection: AsyncConnection, actor: Actor, command: CaseCommand, now: clock.Clock) -> Draft:
-    """Lock the case, check all that may have changed since the door, and return the action to be written."""
-    locked = await cases.lock_case(connection, actor.account_id, command.case_id)
-    if locked is None:
-        raise NotFound("input", "caseId", resource="case")
-    case, subject = locked
-    authorize_role(command.action, actor)
-    override, reviewer_ids = await _override(connection, actor, command)
-    facts = CaseFacts(
-        case.status, subject.evaluation_status, override.facts(frozenset(reviewer_ids)) if override else None
-    )
-    authorize(command.action, actor, facts.override)
-    status = advance(command.action, case.status, facts.override)
-    requested = command.requested_status if isinstance(command, RequestOverride) else None
-    documents = await _references(connection, actor, command, now)
-    _check_version(command, case.version)
-    guard(command.action, facts, requested)
-    return Draft(
-        connection=connection,
-        actor=actor,
-        command=command,
-        now=max(now(), case.updated_at),
-        before=case,
-        case=replace(case, status=status),
-        subject=subject,
-        override=override,
-        reviewer_ids=reviewer_ids,
-        documents=documents,
-    )
-
-
-async def _override(
-    connection: AsyncConnection, actor: Actor, command: CaseCommand
-) -> tuple[OverrideRow | None, tuple[UUID, ...]]:
-    """Return the override that a decision is about, with its reviewers."""
-    if not isinstance(command, DecisionCommand):
-        return None, ()
-    override = await overrides.override_of_case(connection, actor.account_id, command.case_id, command.override_id)
-    if override is None:
-        if command.override_id is not None:
-            raise NotFound("input", "overrideId", resource="override")
-        return None, ()
-    return override, await overrides.reviewer_ids(connection, override.id)
-
-
-async def _references(
-    connection: AsyncConnection, actor: Actor, command: CaseCommand, now: clock.Clock
-) -> tuple[DocumentRow, ...]:
-    """Check the people that the command names, and return its documents, locked."""
-    refusals: list[Refusal] = []
-    documents: tuple[DocumentRow, ...] = ()
-    if isinstance(command, RequestOverride):
-        candidates = await people.candidates(connection, actor.account_id, command.reviewer_ids)
-        refusals += check_reviewers(actor, command.reviewer_ids, candidates)
-    if isinstance(command, DocumentedCommand):
-        documents, missing = await find_documents(connection, actor, command, now())
-        refusals += missing
-    if refusals:
-        raise InputRefused(refusals)
-    return documents
-
-
-def _check_version(command: Command, actual: int) -> None:
-    if command.expected_version is not None and command.expected_version != actual:
-        raise VersionConflict("input", "expectedVersion", expected=command.expected_version, actual=actual)
-
-
-async def _draft_opening(connection: AsyncConnection, actor: Actor, command: OpenCase, now: clock.Clock) -> Draft:
-    """Take the account's next number, which makes openings wait for each other, and return the case to be written."""
-    authorize_role(command.action, actor)
-    number = await connection.scalar(
-        update(tables.accounts)
-        .where(tables.accounts.c.id == actor.account_id)
-        .values(case_count=tables.accounts.c.case_count + 1)
-        .returning(tables.accounts.c.case_count)
-    )
-    known = await cases.lock_subject(connection, actor.account_id, command.subject.type, command.subject.external_ref)
-    active = known and await cases.active_case_of(connection, known.id)
-    try:
-        status = advance(command.action, active.status if active else None)
-    except StateRefused as refusal:
-        refusal.case_id = active.id if active else None
-        raise
-    _check_version(command, known.version if known else 0)
-    writes: list[Write] = []
-    subject = find_or_make_subject(writes, actor, command.subject, known)
-    moment = now()
-    case = CaseRow(
-        id=clock.new_id(),
-        number=number or 0,
-        subject_id=subject.id,
-        subject_status_at_opening=subject.evaluation_status,
-        title=command.title,
-        description=command.description,
-        status=status,
-        resolution=None,
-        created_by_id=actor.user_id,
-        created_at=moment,
-        updated_at=moment,
-        closed_by_id=None,
-        closed_at=None,
-        version=0,
-        action_count=0,
-        head_hash=GENESIS,
-    )
-    return Draft(connection, actor, command, moment, before=None, case=case, subject=subject, writes=writes)
-
-
-# --- Writing ---------------------------------------------------------------------------------------------------------
-
-
-async def _write(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
-    """Write the comment, the log row and the case row."""
+def _drawn_up(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
+    """Have the comment, the log row and the case row written, and return what the action makes."""
     comment = draft.new_comment()
     action = ActionRow(
         id=action_id,
@@ -258,7 +183,6 @@ async def _write(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
         draft.insert(tables.comments, comment)
         draft.documents = attach(draft, comment)
     draft.insert(tables.case_actions, action)
-    await write(draft.connection, draft.writes)
     return Outcome(case, action, comment, draft.override, draft.subject, draft.documents)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 _TABLE = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE) (\w+)")
-_NO_TABLE = re.compile(r"anon_\d+|json_each|unnest|OF|server_keys")  # what a dump's transactions are numbered from
+# The last is what a dump's transactions are numbered from.
+_NO_TABLE = re.compile(r"anon_\d+|write_\d+|json_each|unnest|OF|server_keys")
 _sent: ContextVar[list[str] | None] = ContextVar("sent", default=None)
 
 

@@ -18,7 +18,7 @@ from app.actions import perform
 from app.db.attempts import RETRIES, attempt
 from app.db.engine import Database, Patience, open_database
 from app.db.faults import unavailable_of
-from app.db.repository.cases import lock_case
+from app.db.repository.locks import lock_case
 from app.domain.commands import AddComment
 from tests.api import Api
 from tests.archive import contents

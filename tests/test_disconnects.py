@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from app.audit import verify_log
-from app.db.repository.cases import lock_case
+from app.db.repository.locks import lock_case
 from tests.archive import contents
 from tests.live import Server, serving
 from tests.ports import wait_until

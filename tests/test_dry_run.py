@@ -13,6 +13,7 @@ import pytest
 
 from app.actions import perform, rehearse
 from app.db.repository import cases
+from app.db.repository.locks import lock_case
 from app.domain.commands import AddComment
 from app.domain.errors import CaseClosed
 from app.domain.model import CaseStatus
@@ -235,7 +236,7 @@ async def test_a_dry_run_past_its_deadline_is_undone(fresh_url: str, world: Worl
 
     async with Api.opened(fresh_url, deadline=0.3) as api:
         async with world.database.write() as connection:
-            await cases.lock_case(connection, world.account_id, case.case.id)
+            await lock_case(connection, world.account_id, case.case.id)
             answer: httpx2.Response = await api.send(world.ada.token, document, {"input": input})
         assert answer.json()["errors"][0]["extensions"]["code"] == "DEADLINE_EXCEEDED"
         await asyncio.sleep(0.3)

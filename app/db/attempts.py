@@ -41,3 +41,18 @@ async def attempt(database: Database, work: Callable[[AsyncConnection], Awaitabl
         # Those that met once would meet again, if they all waited for the same time.
         await asyncio.sleep(FIRST_WAIT_S * 2**retry * random.uniform(0.5, 1.5))
     raise AssertionError("unreachable")
+
+
+async def attempt_alone(database: Database, work: Callable[[AsyncConnection], Awaitable[T | None]]) -> T | None:
+    """Do *work*, which writes by a single statement, without a transaction around it; on PostgreSQL alone.
+
+    Return None where it lost against another one, or a constraint did not let it: then nothing is done, and a
+    transaction with its locks will tell.
+    """
+    try:
+        async with database.alone() as connection:
+            return await work(connection)
+    except DBAPIError as error:
+        if not isinstance(error, IntegrityError) and not is_retryable(error):
+            raise
+    return None

@@ -1,4 +1,7 @@
-"""Rows that are inserted and rows that are changed, as statements that are prepared once for each set of columns."""
+"""Rows that are inserted and rows that are changed, as statements that are prepared once for each set of columns.
+
+Each has a twin for `prepared.write_if_unchanged`.
+"""
 
 from collections.abc import Iterable
 from dataclasses import fields
@@ -6,9 +9,9 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BindParameter, Column, Table, bindparam, insert, update
+from sqlalchemy import BindParameter, Column, Table, bindparam, insert, select, update
 
-from app.db.prepared import Prepared, Write
+from app.db.prepared import CHANGED, VERSION, Prepared, Write
 
 # SQLAlchemy keeps the columns' own names for parameters of its own.
 _NEW = "new_"
@@ -19,24 +22,33 @@ def inserted(table: Table, row: Any, **more: Any) -> Write:
     """Return what inserts *row*, where there is one, and *more* of its columns."""
     values = {} if row is None else {f"{_NEW}{field.name}": getattr(row, field.name) for field in fields(row)}
     values |= {f"{_NEW}{name}": value for name, value in more.items()}
-    return Write(_insert(table, tuple(values)), values)
+    return Write(*_insert(table, tuple(values)), values)
 
 
 def updated(table: Table, row_id: UUID, **changes: Any) -> Write:
     """Return what makes *changes* to the row with this id."""
     values = {f"{_NEW}{name}": value for name, value in changes.items()}
-    return Write(_update(table, tuple(values)), {**values, _ID: row_id})
+    return Write(*_update(table, tuple(values)), {**values, _ID: row_id})
 
 
 @lru_cache
-def _insert(table: Table, names: tuple[str, ...]) -> Prepared:
-    return Prepared(insert(table).values(_parameters(table, names)))
+def _insert(table: Table, names: tuple[str, ...]) -> tuple[Prepared, Prepared]:
+    """Return the insertion, and the one of a row for each that was changed before."""
+    parameters = _parameters(table, names)
+    row = select(*parameters.values()).select_from(CHANGED)
+    return Prepared(insert(table).values(parameters)), Prepared(
+        insert(table).from_select([column.name for column in parameters], row).returning(*table.primary_key)
+    )
 
 
 @lru_cache
-def _update(table: Table, names: tuple[str, ...]) -> Prepared:
-    which = table.c.id == bindparam(_ID, type_=table.c.id.type)
-    return Prepared(update(table).where(which).values(_parameters(table, names)))
+def _update(table: Table, names: tuple[str, ...]) -> tuple[Prepared, Prepared | None]:
+    """Return the change, and, for rows that have versions, the one that is made to a version alone."""
+    change = update(table).where(table.c.id == bindparam(_ID, type_=table.c.id.type)).values(_parameters(table, names))
+    if "version" not in table.c:
+        return Prepared(change), None
+    held = table.c.version == bindparam(VERSION, type_=table.c.version.type)
+    return Prepared(change), Prepared(change.where(held).returning(table.c.id))
 
 
 def _parameters(table: Table, names: Iterable[str]) -> dict[Column[Any], BindParameter[Any]]:

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from app.db.connections import PING_AFTER_S, Connections
+from app.db.transactions import transaction
 from app.db.turns import DRIVER
 
 CONNECT_S = 5
@@ -79,7 +80,17 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """Yield a connection in a transaction that is committed at the end, or rolled back by an exception."""
-        async with self.writer.lent() as connection, connection.begin():
+        async with self.writer.lent() as connection, transaction(connection):
+            yield connection
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection to PostgreSQL on which each prepared statement, also one that writes, stands alone.
+
+        It is a transaction of its own, whose end is the statement's.
+        """
+        assert not self.is_sqlite
+        async with self.writer.lent() as connection:
             yield connection
 
     def connections_in_use(self) -> dict[str, int]:
@@ -177,7 +188,7 @@ def _sqlite(url: URL, pool_size: int, patience: Patience) -> Database:
 
     @event.listens_for(writer.sync_engine, "begin")
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.connection.dbapi_connection.begin()  # type: ignore[union-attr]  # it is `turns.Connection`
 
     @event.listens_for(reader.sync_engine, "reset")
     def leave_no_snapshot(dbapi_connection: Any, *_: object) -> None:

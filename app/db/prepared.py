@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 from uuid import UUID, SafeUUID
 
-from sqlalchemy import BindParameter, Connection, Dialect, Executable, Integer, Uuid, bindparam
+from sqlalchemy import BindParameter, Connection, Dialect, Executable, Integer, Uuid, bindparam, table
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 from sqlalchemy.util.concurrency import greenlet_spawn
@@ -20,8 +20,9 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 from app.db import turns
 from app.db.among import Ids
 from app.db.columns import Quick
+from app.db.transactions import fail
+from app.db.turns import Sent
 
-Sent = tuple[str, list[Any]]
 Processor = Callable[[Any], Any]
 Column = Iterable[Any]
 
@@ -153,17 +154,28 @@ def _uuid(digits: str | None) -> UUID | None:
 # --- Several statements at once --------------------------------------------------------------------------------------
 
 
+_NAME = "write_{}"
+
+CHANGED = table(_NAME.format(0))
+"""What the first of several writes gave back, for those that depend on it."""
+
+VERSION = "row_version"
+"""The parameter that a row's version is compared with."""
+
+
 class Write(NamedTuple):
-    """A statement that gives nothing back, with its parameters."""
+    """A statement with its parameters; and the same where it depends on a row's version, if there is such a one."""
 
     statement: Prepared
+    dependent: Prepared | None
     values: Mapping[str, Any]
 
 
-async def write(connection: AsyncConnection, writes: Sequence[Write]) -> None:
+async def write(connection: AsyncConnection, writes: Sequence[Write], *, last: bool = False) -> None:
     """Do all of *writes* in one go: as one statement on PostgreSQL, in one turn through SQLite's thread.
 
-    No two of them may change the same row. Raises: what SQLAlchemy raises.
+    No two of them may change the same row. *last*: nothing comes after them, so that on SQLite, where that saves a
+    turn, the transaction is committed with them. Raises: what SQLAlchemy raises.
     """
     sync = connection.sync_connection
     assert sync is not None
@@ -172,7 +184,29 @@ async def write(connection: AsyncConnection, writes: Sequence[Write]) -> None:
     if sync.dialect.name == "postgresql":
         await _done(sync, [(_together(tuple(text.sql for text in texts)), list(chain(*parameters)))])
         return
-    await _done(sync, [(text.sql, values) for text, values in zip(texts, parameters, strict=True)])
+    await _done(sync, [(text.sql, values) for text, values in zip(texts, parameters, strict=True)], last=last)
+
+
+async def write_if_unchanged(connection: AsyncConnection, version: int, writes: Sequence[Write]) -> bool:
+    """Do *writes* if the first one, a row's change, still finds its row with this *version*, else nothing.
+
+    It is one statement, of PostgreSQL alone, and needs no transaction around it: all of it is done, or nothing is.
+    After PostgreSQL's manual, section 13.2.1, an UPDATE that has to wait for a row's lock looks at the row again once
+    it has it: one that has another version by then is no longer found. And after section 7.8.4, the other writes know
+    what the first one did by what it returns alone: they insert a row for each row that it returns, hence nothing where
+    it found nothing, and never anything before it has the lock.
+
+    Raises: what SQLAlchemy raises.
+    """
+    sync = connection.sync_connection
+    assert sync is not None and sync.dialect.name == "postgresql"
+    texts, parameters = [], []
+    for item in writes:
+        assert item.dependent is not None
+        text = item.dependent.text(sync.dialect)
+        texts.append(text.sql)
+        parameters += text.parameters({**item.values, VERSION: version})
+    return bool(await _done(sync, [(_together(tuple(texts)), parameters)]))
 
 
 @lru_cache(maxsize=500)
@@ -187,23 +221,23 @@ def _together(statements: tuple[str, ...]) -> str:
         numbered.append(_NUMBER.sub(lambda found, by=shift: f"${int(found[1]) + by}", sql))  # type: ignore[misc]
         count += len(set(_NUMBER.findall(sql)))
     *before, last = numbered
-    named = ", ".join(f"write_{index} AS ({sql})" for index, sql in enumerate(before))
+    named = ", ".join(f"{_NAME.format(index)} AS ({sql})" for index, sql in enumerate(before))
     return f"WITH {named} {last}" if named else last
 
 
 # --- Execution -------------------------------------------------------------------------------------------------------
 
 
-async def _done(sync: Connection, sent: list[Sent]) -> Sequence[Any]:
+async def _done(sync: Connection, sent: list[Sent], *, last: bool = False) -> Sequence[Any]:
     """Send statements, and return the last one's rows as the driver has them. Raises: as SQLAlchemy does."""
     adapted: Any = sync.connection.dbapi_connection
     execution = _Execution()
     try:
         _tell(sync.dispatch.before_cursor_execute, sync, sent, execution)
-        rows = await _driven(adapted, sent)
+        rows = await _driven(sync, adapted, sent, last=last)
         _tell(sync.dispatch.after_cursor_execute, sync, sent, execution)
     except BaseException as error:
-        await greenlet_spawn(_fail, sync, adapted, execution, error, sent[-1])
+        await greenlet_spawn(fail, sync, adapted, error, sent[-1], execution)
         raise
     return rows
 
@@ -216,22 +250,12 @@ def _tell(listeners: Any, sync: Connection, sent: list[Sent], execution: _Execut
                 listen(sync, None, sql, tuple(parameters), execution, False)
 
 
-async def _driven(adapted: Any, sent: list[Sent]) -> Sequence[Any]:
+async def _driven(sync: Connection, adapted: Any, sent: list[Sent], *, last: bool) -> Sequence[Any]:
     rows: Sequence[Any]
     if isinstance(adapted, turns.Connection):
-        return await adapted.turn(sent)
-    if adapted._transaction is None:  # noqa: SLF001  # it begins one as late as this
+        return await (adapted.turn_and_commit(sent) if last else adapted.turn(sent)) or ()
+    if adapted._transaction is None and sync.in_transaction():  # noqa: SLF001  # it begins one as late as this
         await adapted._start_transaction()  # noqa: SLF001
     ((sql, parameters),) = sent
     rows = await adapted.driver_connection.fetch(sql, *parameters)
     return rows
-
-
-def _fail(sync: Connection, adapted: Any, execution: _Execution, error: BaseException, sent: Sent) -> NoReturn:
-    """Do what SQLAlchemy does where its own execution fails: tell listeners, let go of what is lost, and raise."""
-    try:
-        if isinstance(error, Exception):
-            adapted._handle_exception(error)  # noqa: SLF001  # raises it as the interface of databases has it
-        raise error
-    except BaseException as known:
-        sync._handle_dbapi_exception(known, *sent, None, execution)  # type: ignore[arg-type]  # noqa: SLF001

@@ -1,13 +1,14 @@
 """SQLite's driver with one turn through its thread for each statement, where SQLAlchemy's own takes four.
 
 aiosqlite runs every call in the connection's thread: to make a cursor, to execute, to fetch, and to close it. Each is a
-turn there and back, and most of what a short statement takes. Here they are one. It streams no results.
+turn there and back, and most of what a short statement takes. Here they are one; BEGIN goes with the first statement,
+and COMMIT can go with the last. It streams no results.
 """
 
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy.connectors.asyncio import AsyncAdapt_dbapi_connection
 from sqlalchemy.dialects import registry
@@ -20,6 +21,11 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
 from sqlalchemy.util.concurrency import await_
 
 DRIVER = "sqlite+turns"
+
+Sent = tuple[str, Sequence[Any]]
+"""A statement and its parameters."""
+
+T = TypeVar("T")
 
 
 class _Done(NamedTuple):
@@ -42,7 +48,7 @@ def _executed(connection: sqlite3.Connection, execute: Callable[[sqlite3.Cursor]
         cursor.close()
 
 
-def _done(connection: sqlite3.Connection, sent: Sequence[tuple[str, Sequence[Any]]]) -> Sequence[Any]:
+def _done(connection: sqlite3.Connection, sent: Sequence[Sent]) -> Sequence[Any]:
     rows: Sequence[Any] = ()
     cursor = connection.cursor()
     try:
@@ -86,24 +92,66 @@ class Cursor(AsyncAdapt_aiosqlite_cursor):
         return self
 
     async def _taken(self, execute: Callable[[sqlite3.Cursor], sqlite3.Cursor]) -> None:
-        driver: Any = self._connection
-        async with self._adapt_connection._execute_mutex:
-            self._cursor = await driver._execute(_executed, driver._conn, execute)
+        adapted: Any = self._adapt_connection
+        self._cursor = await adapted.taken(_executed, execute)
         self._rows = deque(self._cursor.rows)
 
 
 class Connection(AsyncAdapt_aiosqlite_connection):
-    """A connection with such cursors."""
+    """A connection with such cursors, which begins a transaction no sooner than something is done in it."""
 
-    __slots__ = ()
+    __slots__ = ("_is_due",)
     _cursor_cls = Cursor
 
-    async def turn(self, sent: Sequence[tuple[str, Sequence[Any]]]) -> Sequence[Any]:
+    def __init__(self, dbapi: Any, connection: Any) -> None:
+        super().__init__(dbapi, connection)
+        self._is_due = False
+
+    def begin(self) -> None:
+        """Have the write lock taken before the next statement, in its turn."""
+        self._is_due = True
+
+    async def turn(self, sent: Sequence[Sent]) -> Sequence[Any]:
         """Execute statements in one turn, and return the last one's rows as they are. Raises: what sqlite3 raises."""
+        return await self.taken(_done, sent)
+
+    async def turn_and_commit(self, sent: Sequence[Sent]) -> None:
+        """Execute statements, if any, and commit what was begun in the same turn. Raises: what sqlite3 raises.
+
+        After an error the transaction is still there, to be rolled back.
+        """
+        if sent or self._is_open:
+            await self.taken(_done, [*sent, ("COMMIT", ())])
+        self._is_due = False
+
+    async def taken(self, work: Callable[[sqlite3.Connection, Any], T], given: Any) -> T:
+        """Do *work* with the driver's connection and what is *given*, in the connection's thread."""
         driver: Any = self._connection
         async with self._execute_mutex:
-            rows: Sequence[Any] = await driver._execute(_done, driver._conn, sent)
-        return rows
+            done: T = await driver._execute(self._turn, driver._conn, work, given)
+        return done
+
+    def _turn(self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection, Any], T], given: Any) -> T:
+        if self._is_due:
+            connection.execute("BEGIN IMMEDIATE")
+            self._is_due = False  # no sooner: what comes after a BEGIN that failed must not do without
+        return work(connection, given)
+
+    @property
+    def _is_open(self) -> bool:
+        driver: Any = self._connection
+        return driver._connection is not None and driver.in_transaction
+
+    def commit(self) -> None:
+        """Commit what was begun, if anything."""
+        self._is_due = False
+        if self._is_open:
+            super().commit()
+
+    def rollback(self) -> None:
+        """Undo what was begun, or is about to be in the connection's thread."""
+        self._is_due = False
+        super().rollback()
 
 
 class Driver(AsyncAdapt_aiosqlite_dbapi):

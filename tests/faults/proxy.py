@@ -1,6 +1,6 @@
 """A way to PostgreSQL that cuts connections as they commit: before the server learns of it, or before it is answered.
 
-It deliberately understands no more of the protocol than how a driver spells COMMIT.
+It deliberately understands no more of the protocol than how a driver spells COMMIT, or whatever else is told to commit.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ class Proxy:
     target: int
     chance: Random
     share: float = 0.0
+    commit: bytes = COMMIT
     cuts: Counter[str] = field(default_factory=Counter)
 
     @asynccontextmanager
@@ -53,7 +54,7 @@ class Proxy:
 
     async def _there(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, muted: asyncio.Event) -> None:
         while data := await reader.read(CHUNK):
-            if COMMIT in data and self.chance.random() < self.share:
+            if self.commit in data and self.chance.random() < self.share:
                 if self.chance.random() < 0.5:
                     self.cuts["before"] += 1
                     return

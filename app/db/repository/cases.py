@@ -1,11 +1,10 @@
-"""Cases and their subjects: by id, by the page, and locked for an action."""
+"""Cases and their subjects: by id, by the page, and by what the command line knows of them."""
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
@@ -61,43 +60,6 @@ def _cases_with(names: frozenset[str]) -> Prepared:
     case = tables.cases.c
     columns = (case[name] for name in sorted(names))
     return Prepared(select(*columns).where(of_account(case.account_id, ACCOUNT), among(case.id, IDS)))
-
-
-class LockedCase(NamedTuple):
-    """A case and its subject, locked until the transaction ends."""
-
-    case: CaseRow
-    subject: SubjectRow
-
-
-_LOCKED = Prepared(
-    select(*_CASE, *_SUBJECT)
-    .join(tables.subjects, tables.subjects.c.id == tables.cases.c.subject_id)
-    .where(tables.cases.c.account_id == ACCOUNT, tables.cases.c.id == bindparam("case_id"))
-    .with_for_update(of=[tables.cases, tables.subjects])
-)
-
-
-async def lock_case(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> LockedCase | None:
-    record = await _LOCKED.first(connection, account_id=account_id, case_id=case_id)
-    if record is None:
-        return None
-    return LockedCase(CaseRow(*record[: len(_CASE)]), SubjectRow(*record[len(_CASE) :]))
-
-
-async def lock_subject(
-    connection: AsyncConnection, account_id: UUID, type: str, external_ref: str
-) -> SubjectRow | None:
-    statement = (
-        select(*_SUBJECT)
-        .where(
-            tables.subjects.c.account_id == account_id,
-            tables.subjects.c.type == type,
-            tables.subjects.c.external_ref == external_ref,
-        )
-        .with_for_update()
-    )
-    return await first(connection, statement, SubjectRow)
 
 
 async def active_case_of(connection: AsyncConnection, subject_id: UUID) -> CaseRow | None:

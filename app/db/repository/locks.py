@@ -1,0 +1,111 @@
+"""What an action locks before it decides: a case with its subject, and the override that it is about."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, bindparam, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import models as tables
+from app.db.prepared import ACCOUNT, Prepared
+from app.db.repository.window import first
+from app.db.rows import CaseRow, OverrideRow, SubjectRow, columns
+from app.domain.model import OverrideStatus
+
+_CASE = columns(CaseRow, tables.cases)
+_SUBJECT = columns(SubjectRow, tables.subjects)
+_OVERRIDE = columns(OverrideRow, tables.overrides)
+_LINK = tables.override_reviewers.c
+_SUBJECT_AT, _OVERRIDE_AT = len(_CASE), len(_CASE) + len(_SUBJECT)
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A case and its subject, and the override that an action is about, if any, with who is asked to decide on it.
+
+    They are locked until the transaction ends.
+    """
+
+    case: CaseRow
+    subject: SubjectRow
+    override: OverrideRow | None = None
+    reviewer_ids: tuple[UUID, ...] = ()
+
+
+def _of_case(*more: ColumnElement[object]) -> Select[tuple[object, ...]]:
+    return (
+        select(*_CASE, *_SUBJECT, *more)
+        .join(tables.subjects, tables.subjects.c.id == tables.cases.c.subject_id)
+        .where(tables.cases.c.account_id == ACCOUNT, tables.cases.c.id == bindparam("case_id"))
+    )
+
+
+_SEEN = Prepared(_of_case())
+_LOCKED = Prepared(_of_case().with_for_update(of=[tables.cases, tables.subjects]))
+
+
+async def lock_case(
+    connection: AsyncConnection, account_id: UUID, case_id: UUID, *, leave_open: bool = False
+) -> Locked | None:
+    """Lock the case with its subject, or *leave* both *open*, for who asks for the case's version as it writes."""
+    statement = _SEEN if leave_open else _LOCKED
+    record = await statement.first(connection, account_id=account_id, case_id=case_id)
+    return None if record is None else Locked(CaseRow(*record[:_SUBJECT_AT]), SubjectRow(*record[_SUBJECT_AT:]))
+
+
+def _for_decision(which: ColumnElement[bool]) -> Prepared:
+    # The override is locked too, after its case. Who had to wait for the case gets what is locked as it is by then, and
+    # what is not as it was before (PostgreSQL's manual, section 13.2.1), as the reviewers, who never change.
+    return Prepared(
+        _of_case(*_OVERRIDE, _LINK.reviewer_id)
+        .join(tables.overrides, tables.overrides.c.case_id == tables.cases.c.id)
+        .join(tables.override_reviewers, _LINK.override_id == tables.overrides.c.id)
+        .where(tables.overrides.c.account_id == ACCOUNT, which)
+        .order_by(_LINK.position)
+        .with_for_update(of=[tables.cases, tables.subjects, tables.overrides])
+    )
+
+
+_PENDING = _for_decision(tables.overrides.c.status == OverrideStatus.PENDING)
+_NAMED = _for_decision(tables.overrides.c.id == bindparam("override_id"))
+
+
+async def lock_for_decision(
+    connection: AsyncConnection, account_id: UUID, case_id: UUID, override_id: UUID | None
+) -> Locked | None:
+    """Lock the case with its named override, or with its pending one where none is named.
+
+    None says little: there may be a case without such an override, or an override that came while the lock was waited
+    for.
+    """
+    keys = {"account_id": account_id, "case_id": case_id}
+    found = await (
+        _PENDING.columns(connection, **keys)
+        if override_id is None
+        else _NAMED.columns(connection, **keys, override_id=override_id)
+    )
+    *state, reviewers = found
+    record = next(zip(*state, strict=True), None)
+    if record is None:
+        return None
+    return Locked(
+        CaseRow(*record[:_SUBJECT_AT]),
+        SubjectRow(*record[_SUBJECT_AT:_OVERRIDE_AT]),
+        OverrideRow(*record[_OVERRIDE_AT:]),
+        tuple(reviewers),
+    )
+
+
+async def lock_subject(
+    connection: AsyncConnection, account_id: UUID, type: str, external_ref: str
+) -> SubjectRow | None:
+    statement = (
+        select(*_SUBJECT)
+        .where(
+            tables.subjects.c.account_id == account_id,
+            tables.subjects.c.type == type,
+            tables.subjects.c.external_ref == external_ref,
+        )
+        .with_for_update()
+    )
+    return await first(connection, statement, SubjectRow)

@@ -1,0 +1,55 @@
+"""Transactions whose ends go to the driver at once, where SQLAlchemy takes a greenlet and a turn for each of them.
+
+SQLAlchemy's connection knows of them all the same. To roll back, which is rare, is left to it whole.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn
+
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.util.concurrency import greenlet_spawn
+
+from app.db import turns
+from app.db.turns import Sent
+
+
+@asynccontextmanager
+async def transaction(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Be in a transaction that is committed at the end, if it was not before, or rolled back by an exception."""
+    sync = connection.sync_connection
+    assert sync is not None
+    begun = sync.begin()  # waits for nothing: either driver begins with the first statement
+    try:
+        yield
+        await _commit(sync)
+        begun.commit()  # waits for nothing: it is done
+    except BaseException:
+        await greenlet_spawn(begun.rollback)
+        raise
+
+
+async def _commit(sync: Connection) -> None:
+    adapted: Any = sync.connection.dbapi_connection
+    try:
+        if isinstance(adapted, turns.Connection):
+            await adapted.turn_and_commit([])
+        elif adapted._transaction is not None:  # noqa: SLF001  # nothing else tells
+            await adapted._call_and_discard(adapted._transaction.commit)  # noqa: SLF001  # as its own `commit` does
+    except BaseException as error:
+        await greenlet_spawn(fail, sync, adapted, error)
+        raise
+
+
+def fail(
+    sync: Connection, adapted: Any, error: BaseException, sent: Sent | None = None, execution: Any = None
+) -> NoReturn:
+    """Do what SQLAlchemy does where its own execution fails: tell listeners, let go of what is lost, and raise."""
+    statement, parameters = sent or (None, None)
+    try:
+        if isinstance(error, Exception):
+            adapted._handle_exception(error)  # noqa: SLF001  # raises it as the interface of databases has it
+        raise error
+    except BaseException as known:
+        sync._handle_dbapi_exception(known, statement, parameters, None, execution)  # noqa: SLF001
