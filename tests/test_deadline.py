@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.db.engine import Database, within
+from app.api.loaders import Loader
+from app.db.engine import Database, in_time, within
 from tests.api import Api
 from tests.archive import contents
 from tests.world import World
@@ -31,7 +32,7 @@ async def test_a_read_that_takes_too_long_is_stopped_in_the_database(database: D
     started = time.monotonic()
 
     with within(0.3), pytest.raises(TimeoutError):
-        async with database.read() as connection:
+        async with in_time(), database.read() as connection:
             await connection.execute(text(ENDLESS[database.is_sqlite]))
 
     assert time.monotonic() - started < 3
@@ -63,15 +64,16 @@ async def one(database: Database) -> int | None:
 
 
 async def test_the_deadline_follows_into_tasks_that_nobody_can_cancel(database: Database) -> None:
-    async def detached() -> None:
+    async def load(keys: list[int]) -> list[None]:
         async with database.read() as connection:
             await connection.execute(text(ENDLESS[database.is_sqlite]))
+        return [None for _ in keys]
 
     with within(0.3):
-        task = asyncio.create_task(detached())
-    done, _ = await asyncio.wait([task], timeout=5)
+        loaded = asyncio.ensure_future(Loader(load).load(1))
+    done, _ = await asyncio.wait([loaded], timeout=5)
 
-    assert done and isinstance(task.exception(), TimeoutError)
+    assert done and isinstance(loaded.exception(), TimeoutError)
 
 
 async def test_an_operation_past_its_deadline_is_answered_with_503(fresh_url: str, world: World) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 from uuid import UUID
 
-from app.db.engine import Database
+from app.db.engine import Database, in_time
 from app.db.repository import cases, documents, log, log_parts, nodes, overrides, people, search
 from app.db.repository.log_parts import Along
 from app.db.rows import CaseRow
@@ -120,7 +120,8 @@ class Loader(Generic[K]):
         self._asked, self._next = {}, None
         fault = None
         try:
-            self._found.update(zip(keys, await self._load_fn(keys), strict=True))
+            async with in_time():
+                self._found.update(zip(keys, await self._load_fn(keys), strict=True))
         except Exception as raised:
             fault = raised
         if len(self._batches) == len(keys):

@@ -30,29 +30,11 @@ class Connections:
         self._patience = patience
         self._places = asyncio.Semaphore(size)
         self._idle: list[tuple[AsyncConnection, float]] = []
-        self._shift = 0
+        self.shift = 0
 
-    @asynccontextmanager
-    async def lent(self) -> AsyncIterator[AsyncConnection]:
-        """Lend a connection without a transaction, to be given back so. Raises: PoolExhausted."""
-        async with self._place():
-            connection = await self._idle_one() or await self.engine.connect()
-            shift, is_good = self._shift, False
-            try:
-                yield connection
-                is_good = True
-            except Exception as error:
-                is_good = not isinstance(error, DBAPIError)  # a refusal says nothing about the connection
-                raise
-            finally:
-                if connection.invalidated:  # with the server, as all others then are
-                    await self.close()
-                if shift != self._shift and not connection.invalidated:
-                    await connection.invalidate()  # its pool is gone, and would not close it
-                if is_good and shift == self._shift:
-                    self._idle.append((connection, time.monotonic()))
-                else:
-                    await _closed(connection)
+    def lent(self) -> "_Loan":
+        """Lend a connection without a transaction, to be given back so. Raises: PoolExhausted, when it is entered."""
+        return _Loan(self)
 
     @asynccontextmanager
     async def own(self) -> AsyncIterator[AsyncConnection]:
@@ -65,12 +47,20 @@ class Connections:
 
     async def close(self) -> None:
         """Give all connections back to the engine, those that are in use as soon as they are not."""
-        self._shift += 1
+        self.shift += 1
         while self._idle:
             await _closed(self._idle.pop()[0])
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
+        await self.take_place()
+        try:
+            yield
+        finally:
+            self.leave_place()
+
+    async def take_place(self) -> None:
+        """Wait for a place among those that use a connection. Raises: PoolExhausted."""
         if self._places.locked():
             try:
                 async with asyncio.timeout(self._patience):
@@ -80,28 +70,69 @@ class Connections:
         else:
             await self._places.acquire()  # at once
         self.lent_out += 1
-        try:
-            yield
-        finally:
-            self.lent_out -= 1
-            self._places.release()
 
-    async def _idle_one(self) -> AsyncConnection | None:
-        """Return a connection that was kept and is still good; None where there is none."""
+    def leave_place(self) -> None:
+        self.lent_out -= 1
+        self._places.release()
+
+    async def take(self) -> AsyncConnection:
+        """Return a connection that was kept and is still good, or a new one."""
         while self._idle:
             connection, used = self._idle.pop()
-            if time.monotonic() - used < PING_AFTER_S:
+            if time.monotonic() - used < PING_AFTER_S or await _answers(connection):
                 return connection
-            try:
-                await connection.execute(_PING)
-                await connection.rollback()
-            except BaseException as error:
-                await _closed(connection)
-                if not isinstance(error, DBAPIError):
-                    raise
-            else:
-                return connection
-        return None
+        return await self.engine.connect()
+
+    async def put_back(self, connection: AsyncConnection, shift: int, *, is_good: bool) -> None:
+        """Keep a connection that was taken in this *shift*, if it is good, and nothing else has come meanwhile."""
+        if connection.invalidated:  # with the server, as all others then are
+            await self.close()
+        elif shift != self.shift:
+            await connection.invalidate()  # its pool is gone, and would not close it
+        if is_good and shift == self.shift:
+            self._idle.append((connection, time.monotonic()))
+        else:
+            await _closed(connection)
+
+
+class _Loan:
+    """A connection that is taken as a block is entered, and given back as it is left."""
+
+    __slots__ = ("_connection", "_of", "_shift")
+
+    def __init__(self, of: Connections) -> None:
+        self._of = of
+
+    async def __aenter__(self) -> AsyncConnection:
+        await self._of.take_place()
+        try:
+            self._connection = await self._of.take()
+        except BaseException:
+            self._of.leave_place()
+            raise
+        self._shift = self._of.shift
+        return self._connection
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        # A refusal says nothing about the connection.
+        is_good = error is None or (isinstance(error, Exception) and not isinstance(error, DBAPIError))
+        try:
+            await self._of.put_back(self._connection, self._shift, is_good=is_good)
+        finally:
+            self._of.leave_place()
+
+
+async def _answers(connection: AsyncConnection) -> bool:
+    """Tell whether a connection is still good; otherwise it is closed."""
+    try:
+        await connection.execute(_PING)
+        await connection.rollback()
+    except BaseException as error:
+        await _closed(connection)
+        if not isinstance(error, DBAPIError):
+            raise
+        return False
+    return True
 
 
 async def _closed(connection: AsyncConnection) -> None:

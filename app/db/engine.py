@@ -6,7 +6,7 @@ It opens connections and transactions; it reads and writes nothing.
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -55,14 +55,9 @@ class Database:
     def is_sqlite(self) -> bool:
         return self.writer.engine.dialect.name == "sqlite"
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Yield a connection of one's own: GraphQL resolves siblings at once, and a connection serves one at a time.
-
-        Its statements are given up at the end of the time that `within` sets. Raises: TimeoutError.
-        """
-        async with asyncio.timeout_at(_end.get()), self.reader.lent() as connection:
-            yield connection
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Yield a connection of one's own: GraphQL resolves siblings at once, and a connection serves one at a time."""
+        return self.reader.lent()
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
@@ -110,8 +105,7 @@ class Database:
             await connections.engine.dispose()
 
 
-# The end of the time for reading, on the event loop's clock. It follows into tasks, as those of dataloaders, which
-# nobody could cancel with the operation that they work for.
+# The end of the time for reading, on the event loop's clock. It follows into tasks.
 _end: ContextVar[float | None] = ContextVar("end", default=None)
 
 
@@ -126,6 +120,14 @@ class within:  # noqa: N801  # it is used as a function is
 
     def __exit__(self, *_: object) -> None:
         _end.reset(self._token)
+
+
+def in_time() -> asyncio.Timeout:
+    """Return what gives up reads at the end of the time that `within` sets, by a TimeoutError.
+
+    It is for tasks, as those of dataloaders, that nobody could cancel with the operation that they work for.
+    """
+    return asyncio.timeout_at(_end.get())
 
 
 def database_url(url: str) -> URL:

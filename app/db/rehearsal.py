@@ -13,7 +13,7 @@ from sqlalchemy import CursorResult, Executable, ScalarResult, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.attempts import attempt
-from app.db.engine import Database
+from app.db.engine import Database, in_time
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ class _Shared:
         async with self.turn:
             if not self.over.is_set():
                 return await self.connection.execute(statement, values)
-        async with self.home.read() as connection:
+        async with in_time(), self.home.read() as connection:
             return await connection.execute(statement, values)
 
 
