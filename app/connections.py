@@ -17,6 +17,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._is_in_head = True
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
 
@@ -30,8 +31,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._head_timer is None:
+        if not self._is_in_head:  # as nearly always: a whole head has come, and no timer was needed
             return
+        if self._head_timer is None:
+            self._await_head()
         self._head_bytes += len(data)
         if self._head_bytes > HEAD_BYTES:
             self._stop_waiting()
@@ -39,8 +42,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self._head_timer is None:
-            self._await_head()
+        self._is_in_head = True
 
     def on_headers_complete(self) -> None:
         self._stop_waiting()
@@ -51,6 +53,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_timer = self.loop.call_later(HEAD_S, self.transport.close)
 
     def _stop_waiting(self) -> None:
+        self._is_in_head = False
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None

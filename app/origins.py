@@ -57,7 +57,9 @@ def varied(headers: Pairs, vary: bytes | None) -> Pairs:
         return [*headers, (b"vary", b"Origin")]
     if b"Origin" in vary:
         return headers
-    return [(name, value + b", Origin" if name == b"vary" else value) for name, value in headers]
+    varying = list(headers)
+    varying[varying.index((b"vary", vary))] = b"vary", vary + b", Origin"
+    return varying
 
 
 class WebSocketOrigins:

@@ -1,4 +1,4 @@
-"""Leads the requests of one address past the router: to match it anew each time costs a small read a twentieth.
+"""Leads the requests of one address past the router, which takes four times as long to find where they go.
 
 The router knows the address too, and finds it where the app is mounted below another path.
 """

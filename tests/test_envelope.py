@@ -88,7 +88,7 @@ async def test_a_policy_that_an_answer_has_of_its_own_is_kept(fresh_url: str) ->
     assert len(page.headers.get_list("content-security-policy")) == 1
 
 
-@pytest.mark.parametrize("root_path", ["", "/below"])
+@pytest.mark.parametrize("root_path", ["", "/below", "/graphql"])
 def test_an_address_that_is_led_past_the_router_is_found_where_the_app_is_mounted_too(root_path: str) -> None:
     async def respond(_request: Request) -> Response:
         return PlainTextResponse("found")
@@ -99,3 +99,4 @@ def test_an_address_that_is_led_past_the_router_is_found_where_the_app_is_mounte
 
     assert [client.get(f"{root_path}{path}").status_code for path in ("/graphql", "/graphql/x")] == [200, 404]
     assert client.get(f"{root_path}/graphql/", follow_redirects=False).status_code == 307
+    assert client.get(root_path or "/").status_code == 404
