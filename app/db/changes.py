@@ -6,7 +6,7 @@ Each has a twin for `prepared.write_if_unchanged`.
 from collections.abc import Iterable
 from dataclasses import fields
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import BindParameter, Column, Table, bindparam, insert, select, update
@@ -20,7 +20,7 @@ _ID = "row_id"
 
 def inserted(table: Table, row: Any, **more: Any) -> Write:
     """Return what inserts *row*, where there is one, and *more* of its columns."""
-    values = {} if row is None else {key: getattr(row, name) for key, name in _names(type(row))}
+    values = {} if row is None else {key: getattr(row, name) for key, name in _names(cast(Any, type(row)))}
     values |= {f"{_NEW}{name}": value for name, value in more.items()}
     return Write(*_insert(table, tuple(values)), values)
 
