@@ -40,6 +40,8 @@ _underway: set[asyncio.Task[Outcome]] = set()
 # How many act on a database's case here right now: whoever is not the first would lose without a lock.
 _acted_on: Counter[tuple[int, UUID | None]] = Counter()
 
+_OF_CASE = tuple(field.name for field in fields(CaseRow))
+
 
 async def perform(
     database: Database,
@@ -191,6 +193,5 @@ def _write_case(draft: Draft, case: CaseRow) -> None:
         draft.insert(tables.cases, case)
         return
     old = draft.before
-    names = (field.name for field in fields(CaseRow))
-    changes = {name: getattr(case, name) for name in names if getattr(case, name) != getattr(old, name)}
+    changes = {name: getattr(case, name) for name in _OF_CASE if getattr(case, name) != getattr(old, name)}
     draft.update(tables.cases, case.id, **changes)

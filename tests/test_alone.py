@@ -311,7 +311,7 @@ async def test_a_comment_whose_answer_is_lost_is_not_tried_again(fresh_url: str,
     case_id = (await world.open_case()).case.id
     document = "mutation($input: AddCommentInput!) { addComment(input: $input) { errors { code } } }"
     parts = urlsplit(fresh_url)
-    proxy = Proxy(parts.port or 5432, Fixed(0.1 if cut == "before" else 0.9), commit=b"Only once.")
+    proxy = Proxy(parts.port or 5432, Fixed(0.1 if cut == "before" else 0.9), commits=(b"Only once.",))
 
     async with proxy.serving() as port:
         through = urlunsplit(parts._replace(netloc=f"{parts.netloc.rpartition(':')[0]}:{port}"))

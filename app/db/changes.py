@@ -5,8 +5,8 @@ Each has a twin for `prepared.write_if_unchanged`.
 
 from collections.abc import Iterable
 from dataclasses import fields
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import BindParameter, Column, Table, bindparam, insert, select, update
@@ -20,7 +20,7 @@ _ID = "row_id"
 
 def inserted(table: Table, row: Any, **more: Any) -> Write:
     """Return what inserts *row*, where there is one, and *more* of its columns."""
-    values = {} if row is None else {f"{_NEW}{field.name}": getattr(row, field.name) for field in fields(row)}
+    values = {} if row is None else {key: getattr(row, name) for key, name in _names(cast(Any, type(row)))}
     values |= {f"{_NEW}{name}": value for name, value in more.items()}
     return Write(*_insert(table, tuple(values)), values)
 
@@ -29,6 +29,11 @@ def updated(table: Table, row_id: UUID, **changes: Any) -> Write:
     """Return what makes *changes* to the row with this id."""
     values = {f"{_NEW}{name}": value for name, value in changes.items()}
     return Write(*_update(table, tuple(values)), {**values, _ID: row_id})
+
+
+@cache
+def _names(row: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((f"{_NEW}{field.name}", field.name) for field in fields(row))
 
 
 @lru_cache

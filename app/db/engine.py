@@ -78,15 +78,13 @@ class Database:
         async with self.writer.lent() as connection, transaction(connection):
             yield connection
 
-    @asynccontextmanager
-    async def alone(self) -> AsyncIterator[AsyncConnection]:
-        """Yield a connection to PostgreSQL on which each prepared statement, also one that writes, stands alone.
+    def alone(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Lend a connection to PostgreSQL on which each prepared statement, also one that writes, stands alone.
 
         It is a transaction of its own, whose end is the statement's.
         """
         assert not self.is_sqlite
-        async with self.writer.lent() as connection:
-            yield connection
+        return self.writer.lent()
 
     def connections_in_use(self) -> dict[str, int]:
         """Return how many connections of each pool are in use."""

@@ -111,6 +111,11 @@ class Connection(AsyncAdapt_aiosqlite_connection):
         """Have the write lock taken before the next statement, in its turn."""
         self._is_due = True
 
+    def cursor(self, server_side: bool = False) -> Any:
+        """Return a cursor; one that streams, which is the driver's own, begins no transaction."""
+        assert not (server_side and self._is_due)
+        return super().cursor(server_side)
+
     async def turn(self, sent: Sequence[Sent]) -> Sequence[Any]:
         """Execute statements in one turn, and return the last one's rows as they are. Raises: what sqlite3 raises."""
         return await self.taken(_done, sent)

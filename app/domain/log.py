@@ -136,8 +136,11 @@ def canonical(entry: Entry) -> bytes:
     Only objects, arrays, strings, integers and null occur, so that `json` yields the canonical form. Times are UTC with
     six decimals of a second, ids are in lower case.
     """
-    document = {"format": FORMAT, **_plain(entry)}
-    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _json({"format": FORMAT, **_plain(entry)}).encode()
+
+
+# Made once: `json.dumps` makes one each time.
+_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def chain_hash(entry: Entry) -> str:
@@ -152,14 +155,12 @@ def _plain(record: object) -> dict[str, object]:
 
 def _encoded(value: object) -> object:
     match value:
-        case None | int():
+        case None | str() | int():  # `json` writes a member of a string enum as the string
             return value
-        case str():
-            return str(value)
         case UUID():
             return str(value)
         case datetime():
-            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
         case tuple():
             return [_encoded(item) for item in value]
         case _:

@@ -43,6 +43,7 @@ class Operation:
     action: str
     input: Mapping[str, Any]
     case: str | None = None
+    has_key: bool = True  # without one, nobody can ask again
 
     @property
     def key(self) -> str:
@@ -54,7 +55,8 @@ class Operation:
         kind = f"{mutation[0].upper()}{mutation[1:]}Input!"
         asks = "errors { code } case { id status } action { seq hash }"
         query = f"mutation($input: {kind}) {{ {mutation}(input: $input) {{ {asks} }} }}"
-        return {"query": query, "variables": {"input": {**self.input, "idempotencyKey": self.key}}}
+        key = {"idempotencyKey": self.key} if self.has_key else {}
+        return {"query": query, "variables": {"input": {**self.input, **key}}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ class Kind(StrEnum):
 class Event:
     """One line: a request that was sent for an operation, or what came of it.
 
-    All requests of an operation carry its key, and its id as `X-Request-ID`, which the log keeps. `at` is in seconds.
+    All requests of an operation carry its key, if it has one, and its id as `X-Request-ID`, which the log keeps. `at`
+    is in seconds.
     """
 
     kind: Kind

@@ -21,7 +21,7 @@ class Proxy:
     target: int
     chance: Random
     share: float = 0.0
-    commit: bytes = COMMIT
+    commits: tuple[bytes, ...] = (COMMIT,)
     cuts: Counter[str] = field(default_factory=Counter)
 
     @asynccontextmanager
@@ -54,7 +54,7 @@ class Proxy:
 
     async def _there(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, muted: asyncio.Event) -> None:
         while data := await reader.read(CHUNK):
-            if self.commit in data and self.chance.random() < self.share:
+            if any(commit in data for commit in self.commits) and self.chance.random() < self.share:
                 if self.chance.random() < 0.5:
                     self.cuts["before"] += 1
                     return

@@ -1,6 +1,7 @@
 """What the writers do: they open cases, comment, request overrides, decide on them and close, all on the same cases.
 
-They deliberately also do what will be refused, hang up before the answer, give up on an outcome, and ask twice.
+They deliberately also do what will be refused, hang up before the answer, give up on an outcome, ask twice, and comment
+without a key, which PostgreSQL may commit without a COMMIT.
 """
 
 import asyncio
@@ -18,7 +19,11 @@ PATIENCE_S = 60
 HANG_UP = 0.05  # the share of operations whose first answer is not waited for
 GIVE_UP = 0.1  # of unknown outcomes that nobody asks about again
 ASK_TWICE = 0.05  # of acknowledged operations that are asked for again
+WITHOUT_KEY = 0.5  # of comments
 AGAINST_THE_RULES = 0.15  # of operations that do not look at the case's status first
+
+KEYLESS = "without a key"
+"""What such a comment says."""
 
 SENSIBLE = {
     "OPEN": ("COMMENT", "REQUEST_OVERRIDE", "COMMENT", "CLOSE"),
@@ -73,7 +78,7 @@ class Writer:
             await asyncio.sleep(self.chance.uniform(0, 0.02))
 
     async def _do(self, operation: Operation) -> None:
-        gives_up = self.chance.random() < GIVE_UP
+        gives_up = self.chance.random() < GIVE_UP or not operation.has_key
         if self.chance.random() < self.hang_up:
             await self.client.ask_and_hang_up(operation, self.chance.uniform(0, 0.05))
             if gives_up:
@@ -83,7 +88,7 @@ class Writer:
         if event.kind is Kind.OK:
             assert event.case is not None
             self.board.note(event.case, self.client.statuses[event.case])
-            if self.chance.random() < ASK_TWICE:
+            if self.chance.random() < ASK_TWICE and operation.has_key:
                 await self.client.ask(operation)
         elif event.kind is Kind.UNKNOWN and not gives_up:
             self.client.unsettled.append(operation.id)
@@ -100,6 +105,10 @@ class Writer:
         case = self.chance.choice(known)
         is_wild = self.chance.random() < AGAINST_THE_RULES
         action = self.chance.choice(ANYTHING if is_wild else SENSIBLE[self.board.statuses[case]])
+        if action == "COMMENT" and self.chance.random() < WITHOUT_KEY:
+            return Operation(
+                id, action, {"caseId": case, "body": f"{id}, {KEYLESS}{self.padding}"}, case, has_key=False
+            )
         return Operation(id, action, {"caseId": case, **self._words(action, id)}, case)
 
     def _open(self, id: str) -> Operation:

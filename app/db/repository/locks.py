@@ -9,13 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import models as tables
 from app.db.prepared import ACCOUNT, Prepared
 from app.db.repository.window import first
-from app.db.rows import CaseRow, OverrideRow, SubjectRow, columns
+from app.db.rows import CaseRow, OverrideRow, SubjectRow, columns, maker
 from app.domain.model import OverrideStatus
 
 _CASE = columns(CaseRow, tables.cases)
 _SUBJECT = columns(SubjectRow, tables.subjects)
 _OVERRIDE = columns(OverrideRow, tables.overrides)
 _LINK = tables.override_reviewers.c
+_case, _subject, _override = maker(CaseRow), maker(SubjectRow), maker(OverrideRow)
 _SUBJECT_AT, _OVERRIDE_AT = len(_CASE), len(_CASE) + len(_SUBJECT)
 
 
@@ -23,7 +24,7 @@ _SUBJECT_AT, _OVERRIDE_AT = len(_CASE), len(_CASE) + len(_SUBJECT)
 class Locked:
     """A case and its subject, and the override that an action is about, if any, with who is asked to decide on it.
 
-    They are locked until the transaction ends.
+    They are locked until the transaction ends, if they were not left open.
     """
 
     case: CaseRow
@@ -50,7 +51,7 @@ async def lock_case(
     """Lock the case with its subject, or *leave* both *open*, for who asks for the case's version as it writes."""
     statement = _SEEN if leave_open else _LOCKED
     record = await statement.first(connection, account_id=account_id, case_id=case_id)
-    return None if record is None else Locked(CaseRow(*record[:_SUBJECT_AT]), SubjectRow(*record[_SUBJECT_AT:]))
+    return None if record is None else Locked(_case(*record[:_SUBJECT_AT]), _subject(*record[_SUBJECT_AT:]))
 
 
 def _for_decision(which: ColumnElement[bool]) -> Prepared:
@@ -89,9 +90,9 @@ async def lock_for_decision(
     if record is None:
         return None
     return Locked(
-        CaseRow(*record[:_SUBJECT_AT]),
-        SubjectRow(*record[_SUBJECT_AT:_OVERRIDE_AT]),
-        OverrideRow(*record[_OVERRIDE_AT:]),
+        _case(*record[:_SUBJECT_AT]),
+        _subject(*record[_SUBJECT_AT:_OVERRIDE_AT]),
+        _override(*record[_OVERRIDE_AT:]),
         tuple(reviewers),
     )
 
