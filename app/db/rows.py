@@ -6,7 +6,7 @@ They carry ids of other things, never the things themselves; whoever needs those
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
@@ -200,7 +200,7 @@ def maker(row: type[R], names: tuple[str, ...] = ()) -> Callable[..., R]:
     return cast(Callable[..., R], _made(cast(Any, row), names))
 
 
-@cache
+@lru_cache(maxsize=1000)
 def _made(row: Any, names: tuple[str, ...]) -> Any:
     names = names or tuple(field.name for field in fields(row))
     setters = {f"set_{name}": getattr(row, name).__set__ for name in names}  # of slots
@@ -213,4 +213,9 @@ def _made(row: Any, names: tuple[str, ...]) -> Any:
 
 def partial(row: type[R], names: frozenset[str]) -> Callable[..., R]:
     """Return `maker` of *names* in the alphabet's order."""
-    return maker(row, tuple(sorted(names)))
+    return cast(Callable[..., R], _partial(cast(Any, row), names))
+
+
+@lru_cache(maxsize=1000)
+def _partial(row: Any, names: frozenset[str]) -> Any:
+    return _made(row, tuple(sorted(names)))

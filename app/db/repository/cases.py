@@ -1,26 +1,22 @@
 """Cases and their subjects: by id, by the page, and by what the command line knows of them."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
-from app.db.among import among, of_account
-from app.db.prepared import ACCOUNT, IDS, Prepared
+from app.db.among import among
 from app.db.repository.placed import one_each, rows_by_id
-from app.db.repository.window import count, first, in_order
-from app.db.rows import CaseRow, SubjectRow, columns, every, maker, partial
+from app.db.repository.window import count, first
+from app.db.rows import CaseRow, SubjectRow, columns, every, partial
 
+EVERY_CASE_COLUMN = every(CaseRow)
 EVERY_SUBJECT_COLUMN = every(SubjectRow)
 
 _CASE = columns(CaseRow, tables.cases)
 _SUBJECT = columns(SubjectRow, tables.subjects)
-
-
-_CASES = Prepared(select(*_CASE).where(of_account(tables.cases.c.account_id, ACCOUNT), among(tables.cases.c.id, IDS)))
 
 
 async def subjects_by_id(
@@ -31,8 +27,7 @@ async def subjects_by_id(
 
 
 async def cases_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[CaseRow | None]:
-    found = await _CASES.columns(connection, account_id=account_id, ids=ids)
-    return in_order(ids, map(maker(CaseRow), *found))
+    return await cases_with(connection, account_id, ids, EVERY_CASE_COLUMN)
 
 
 async def cases_with(
@@ -40,12 +35,12 @@ async def cases_with(
 ) -> list[CaseRow | None]:
     """Return for each id or number its case, with the columns of *names* alone."""
     ids = [item for item in which if isinstance(item, UUID)]
+    if len(ids) == len(which):
+        places, *found = await rows_by_id(tables.cases, names).columns(connection, account_id=account_id, ids=ids)
+        return one_each(ids, places, map(partial(CaseRow, names), *found))
     numbers = [item for item in which if isinstance(item, int)]
-    names |= {"id", "number"} if numbers else {"id"}
+    names |= {"id", "number"}
     make = partial(CaseRow, names)
-    if not numbers:
-        found = await _cases_with(names).columns(connection, account_id=account_id, ids=ids)
-        return in_order(ids, map(make, *found))
     case = tables.cases.c
     statement = select(*(case[name] for name in sorted(names))).where(
         case.account_id == account_id, or_(among(case.id, ids), case.number.in_(numbers))
@@ -53,13 +48,6 @@ async def cases_with(
     rows = [make(*record) for record in await connection.execute(statement)]
     by_id, by_number = {row.id: row for row in rows}, {row.number: row for row in rows}
     return [by_id.get(item) if isinstance(item, UUID) else by_number.get(item) for item in which]
-
-
-@lru_cache(maxsize=200)
-def _cases_with(names: frozenset[str]) -> Prepared:
-    case = tables.cases.c
-    columns = (case[name] for name in sorted(names))
-    return Prepared(select(*columns).where(of_account(case.account_id, ACCOUNT), among(case.id, IDS)))
 
 
 async def active_case_of(connection: AsyncConnection, subject_id: UUID) -> CaseRow | None:
