@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import orjson
 import strawberry
@@ -58,11 +58,14 @@ class Connection(Generic[T]):
     total_count: int = described("How long the whole list is; counted only when asked for.", awaited=True)
 
 
-@dataclass(frozen=True, slots=True)
-class CursorKind:
-    """One list: cursors of another one are refused. `name` says which list, whose, in which order, how filtered."""
+class CursorKind(NamedTuple):
+    """One list: cursors of another one are refused. It is told which list, whose, in which order, how filtered.
 
-    name: str
+    `parts`: what belongs in the braces of `text`, put there where somebody asks for a cursor.
+    """
+
+    text: str
+    parts: tuple[Any, ...] = ()
 
     def encode(self, key: Sequence[Any]) -> str:
         """Return the cursor of the row with this sort key."""
@@ -82,7 +85,8 @@ class CursorKind:
         return tuple(orjson.loads(payload))
 
     def _seal(self, payload: bytes) -> bytes:
-        key = hashlib.sha256(self.name.encode()).digest()
+        name = self.text.format(*self.parts) if self.parts else self.text
+        key = hashlib.sha256(name.encode()).digest()
         return hashlib.blake2b(payload, key=key, digest_size=_SEAL).digest()
 
 

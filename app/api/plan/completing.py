@@ -135,8 +135,13 @@ def _flat(values: Column) -> Column:
 
 
 def _listed(values: Column, items: Column) -> Column:
-    done = iter(items)
-    return [None if value is None else [next(done) for _ in value] for value in values]
+    lists: Column = []
+    end = 0
+    for value in values:
+        start = end
+        end += 0 if value is None else len(value)
+        lists.append(None if value is None else items[start:end])
+    return lists
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ async def _actions_of(
     loaders = info.context.loaders
     of_each = [rows if (until := _until(parent)) is None else rows._replace(until=until) for parent in parents]
     names = {own: _name(own) for own in set(of_each)}
-    kinds = [CursorKind(f"actions of {parent.id}: {names[own]}") for parent, own in zip(parents, of_each, strict=True)]
+    kinds = [CursorKind("actions of {}: {}", (case.id, names[own])) for case, own in zip(parents, of_each, strict=True)]
     windows = arguments.windows(kinds, of_types([int]))
     wanted = known_of(info, "wanted", lambda: _wanted(loaders, selected_items(info)))
     groups: dict[tuple[Window, Rows], list[UUID]] = {}
@@ -170,7 +170,7 @@ async def documents_of_cases(
     """Return a page of the documents of each case."""
     loaders = info.context.loaders
     arguments = PageArguments(first, after, last, before)
-    kinds = [CursorKind(f"documents of {parent.id}: {_until(parent)}") for parent in parents]
+    kinds = [CursorKind("documents of {}: {}", (parent.id, _until(parent))) for parent in parents]
     windows = arguments.windows(kinds, lambda key: (UUID(key[0]),))
     groups: dict[tuple[Window, int | None], list[UUID]] = {}
     for parent, window in zip(parents, windows, strict=True):
