@@ -28,7 +28,7 @@ async def planned(api: Api, token: str, document: str, variables: dict[str, Any]
     return sent
 
 
-async def test_a_worklist_reads_what_it_shows_by_five_statements_whatever_its_length(world: World, api: Api) -> None:
+async def test_a_worklist_reads_what_it_shows_by_four_statements_whatever_its_length(world: World, api: Api) -> None:
     await make_worklist(world, api)
 
     costs = {}
@@ -40,11 +40,10 @@ async def test_a_worklist_reads_what_it_shows_by_five_statements_whatever_its_le
     assert costs[1] == costs[10] == costs[100]
     assert costs[1] == {
         "SELECT cases": {"cases.id", "cases.number", "cases.status", "cases.action_count"},
-        LOG: {
-            *("asked.place", "case_actions.seq", "case_actions.created_at", "case_actions.user_id"),
+        f"{LOG} users": {
+            *("asked.place", "case_actions.seq", "case_actions.created_at", "users.id", "users.display_name"),
             *("comments.id", "comments.body", "overrides.id", "overrides.status"),
         },
-        "SELECT users": {"asked.place", "users.id", "users.display_name"},
         "SELECT documents": {"asked.place", "documents.id", "documents.filename"},
         "SELECT override_reviewers users": {"asked.place", "users.id", "users.display_name"},
     }

@@ -131,7 +131,7 @@ async def test_random_queries_are_answered_as_graphql_core_does(world: World, bo
 FAULTS = ("users", "reviewers_by_override", "documents_by_comment", "overrides_by_case")
 EVERYTHING = """query($id: ID!) { case(id: $id) { reference createdBy { displayName }
     overrides { status assignedReviewers { displayName } }
-    actions(first: 5) { nodes { seq user { displayName } override { status createdBy { email } }
+    actions(first: 5) { nodes { seq user { displayName roles } override { status createdBy { email } }
         comment { body author { displayName } documents { filename uploader { displayName } } } } } } }"""
 
 

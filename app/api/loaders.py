@@ -286,10 +286,8 @@ class Loaders:
     def prime_along(self, found: Iterable[Along]) -> None:
         """Take over what came along with the rows of logs."""
         for along in {id(along): along for along in found}.values():
-            if along.comments:
-                self.part("comments").prime_many({row.id: row for row in along.comments})
-            if along.overrides:
-                self.part("overrides").prime_many({row.id: row for row in along.overrides})
+            for name, rows in along.items():
+                self.part(name).prime_many(rows)
 
     def prime(self, outcome: Outcome) -> None:
         """Take over what an action left behind."""

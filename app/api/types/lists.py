@@ -105,11 +105,12 @@ async def _actions_of(
 
 def _wanted(loaders: Loaders, nodes: Nodes) -> Wanted:
     """Return what is wanted of a log whose rows have these fields selected."""
-    comments, overrides = (loaders.columns(name) for name in ("comments", "overrides"))
+    comments, overrides, users = map(loaders.columns, ("comments", "overrides", "users"))
     return Wanted(
         (attributes(CaseAction, nodes) or EVERY_ACTION_COLUMN) | {"seq"},
         (comments or EVERY_COMMENT_COLUMN) if "comment" in nodes else None,
         (overrides or EVERY_OVERRIDE_COLUMN) if "override" in nodes else None,
+        users if "user" in nodes and users is not None and "roles" not in users else None,
     )
 
 

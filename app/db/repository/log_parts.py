@@ -1,6 +1,6 @@
 """Parts of the logs of many cases at once, with the words and the overrides that came with their rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.among import among, of_account
-from app.db.prepared import ACCOUNT, Prepared
+from app.db.prepared import ACCOUNT, Column, Prepared
 from app.db.repository.placed import ASKED, many_each
 from app.db.repository.window import Window, grouped
-from app.db.rows import ActionRow, CommentRow, OverrideRow, every, maker, partial
+from app.db.rows import ActionRow, CommentRow, OverrideRow, UserRow, every, maker, partial
 from app.domain.model import ActionType
 
 SEQ_MAX = 2**31 - 1
@@ -51,22 +51,20 @@ _ALL = Rows()
 
 
 class Wanted(NamedTuple):
-    """Which columns of a log's rows are wanted, and of the comments and overrides that they name; None: none of these.
+    """Which columns of a log's rows are wanted, and of what they name, comments, overrides, people; None: none of it.
 
-    Those are read by the rows' own statement, which costs less than one of their own. `actions` has `seq`, and the key
-    of what comes along.
+    These are read by the rows' own statement, which costs less than one of their own. `actions` has `seq`, and the key
+    of what comes along; people come without roles.
     """
 
     actions: frozenset[str] = EVERY_ACTION_COLUMN
     comments: frozenset[str] | None = None
     overrides: frozenset[str] | None = None
+    users: frozenset[str] | None = None
 
 
-class Along(NamedTuple):
-    """What was read along with the rows of a log."""
-
-    comments: Sequence[CommentRow] = ()
-    overrides: Sequence[OverrideRow] = ()
+Along = Mapping[str, Mapping[UUID, Any]]
+"""What was read along with the rows of a log: by the name that it has in `Wanted`, its rows by id."""
 
 
 class LogPart(NamedTuple):
@@ -77,21 +75,27 @@ class LogPart(NamedTuple):
 
 
 class _Kind(NamedTuple):
-    """What may come along: the column of a log's row that names it, its rows, and which of their columns are wanted."""
+    """What comes along: its name, the column of a log's row that has its id, and its other columns that are wanted."""
 
+    name: str
     key: str
     row: Any
     table: Table
-    names: tuple[str, ...]
+    columns: tuple[str, ...]
 
 
-def _kinds(wanted: Wanted) -> list[_Kind]:
-    """Return what comes along; the id is the key itself."""
+@lru_cache(maxsize=500)
+def _kinds(wanted: Wanted) -> Sequence[_Kind]:
     kinds = (
-        ("comment_id", CommentRow, tables.comments, wanted.comments),
-        ("override_id", OverrideRow, tables.overrides, wanted.overrides),
+        ("comments", "comment_id", CommentRow, tables.comments, wanted.comments),
+        ("overrides", "override_id", OverrideRow, tables.overrides, wanted.overrides),
+        ("users", "user_id", UserRow, tables.users, wanted.users),
     )
-    return [_Kind(key, row, table, tuple(sorted(names - {"id"}))) for key, row, table, names in kinds if names]
+    return [
+        _Kind(name, key, row, table, tuple(sorted(columns - {"id"})))
+        for name, key, row, table, columns in kinds
+        if columns
+    ]
 
 
 async def actions_by_case(
@@ -109,21 +113,26 @@ async def actions_by_case(
         statement = _sifted_log(account_id, case_ids, window, rows, wanted.actions)
         make = partial(ActionRow, wanted.actions | {"case_id"})
         groups = grouped(case_ids, (make(*record) for record in await connection.execute(statement)), "case_id")
-        return [LogPart(actions, Along()) for actions in groups]
+        return [LogPart(actions, {}) for actions in groups]
     bounds = _bounds(window)
     part = _part_of_log(wanted, frozenset(bounds))
     places, *found = await part.columns(connection, account_id=account_id, ids=case_ids, **bounds)
     names = sorted(wanted.actions)
     own, more = found[: len(names)], iter(found[len(names) :])
-    along: dict[str, list[Any]] = {}
+    along: dict[str, Mapping[UUID, Any]] = {}
     for kind in _kinds(wanted):
-        ids = own[names.index(kind.key)] = list(own[names.index(kind.key)])
-        make = maker(kind.row, ("id", *kind.names))
-        records = zip(ids, *islice(more, len(kind.names)), strict=True)
-        along[kind.key] = [make(*record) for record in records if record[0] is not None]
-    came = Along(along.get("comment_id", ()), along.get("override_id", ()))
+        at = names.index(kind.key)
+        own[at] = list(own[at])
+        along[kind.name] = _came(kind, own[at], islice(more, len(kind.columns)))
     logs = many_each(case_ids, places, map(partial(ActionRow, wanted.actions), *own))
-    return [LogPart(actions, came) for actions in logs]
+    return [LogPart(actions, along) for actions in logs]
+
+
+def _came(kind: _Kind, ids: Iterable[UUID | None], columns: Iterable[Column]) -> dict[UUID, Any]:
+    """Return the rows of a kind by their ids: not every action has one, and some have the same."""
+    make = maker(kind.row, ("id", *kind.columns))
+    records = {record[0]: record for record in zip(ids, *columns, strict=True)}
+    return {id: make(*record) for id, record in records.items() if id is not None}
 
 
 def _bounds(window: Window) -> dict[str, int]:
@@ -151,7 +160,7 @@ def _part_of_log(wanted: Wanted, bounds: frozenset[str]) -> Prepared:
         of_it = kind.table.c
         source = source.outerjoin(kind.table, and_(of_it.id == column[kind.key], of_account(of_it.account_id, ACCOUNT)))
         own[kind.key] = of_it.id
-        more += [of_it[name] for name in kind.names]
+        more += [of_it[name] for name in kind.columns]
     statement = (
         select(ASKED.c.place, *own.values(), *more)
         .select_from(source)
