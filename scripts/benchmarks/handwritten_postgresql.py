@@ -72,7 +72,7 @@ SELECT c.id, c.status, c.version, c.action_count, c.head_hash, c.updated_at, c.r
     ARRAY(SELECT reviewer_id FROM override_reviewers WHERE override_id = o.id ORDER BY position)
 FROM cases c JOIN subjects s ON s.id = c.subject_id JOIN overrides o ON o.case_id = c.id AND o.id = $3
 WHERE c.account_id = $1 AND c.id = $2
-FOR UPDATE OF c, s
+FOR UPDATE OF c, s, o
 """
 
 _POSITION = """
