@@ -70,9 +70,9 @@ class Context:
     def loaders(self) -> Loaders:
         """The loaders of what was not forgotten yet; the viewer is known to them."""
         if self._loaders is None:
-            self._loaders = Loaders(self.database, self.actor.account_id, self.reading)
-            if not self.identity.is_limited:
-                self._loaders.users.prime(self.identity.user.id, self.identity.user)
+            user = self.identity.user
+            known = {} if self.identity.is_limited else {"users": {user.id: user}}
+            self._loaders = Loaders(self.database, self.actor.account_id, self.reading, known)
         return self._loaders
 
     def renew_loaders(self) -> None:

@@ -184,7 +184,10 @@ class _Lazily:
 
     def made(self, loaders: "Loaders", *columns: frozenset[str]) -> Any:
         """Return the loader, or that of *columns* alone."""
-        return self._make(loaders.database, loaders.account_id, self._name in loaders.reading.alone, *columns)
+        made = self._make(loaders.database, loaders.account_id, self._name in loaders.reading.alone, *columns)
+        if self._name in loaders.known:
+            made.prime_many(loaders.known[self._name])
+        return made
 
 
 def by_id(function: BatchFunction, *, has_parts: bool = False) -> Any:
@@ -251,10 +254,18 @@ class Loaders:
     documents: Loader[UUID] = by_id(documents.documents_by_id)
     overrides: Loader[UUID] = by_id(overrides.overrides_by_id, has_parts=True)
 
-    def __init__(self, database: Database, account_id: UUID, reading: Reading = NOTHING_KNOWN) -> None:
+    def __init__(
+        self,
+        database: Database,
+        account_id: UUID,
+        reading: Reading = NOTHING_KNOWN,
+        known: Mapping[str, Mapping[UUID, Any]] | None = None,
+    ) -> None:
+        """*known*: by loader, what it need not load."""
         self.database = database
         self.account_id = account_id
         self.reading = reading
+        self.known = known or {}
         self._parts: dict[str, Loader[UUID]] = {}
 
     @classmethod

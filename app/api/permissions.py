@@ -119,6 +119,6 @@ class ReadPermission(FieldExtension):
         self.scope = scope
         self.feature = feature
 
-    async def resolve_async(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Any:
+    def resolve_async(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Awaitable[Any]:  # type: ignore[override]  # to be awaited all the same
         permit_reading(info.context.actor, self.scope, self.feature)
-        return await next_(source, info, **kwargs)
+        return next_(source, info, **kwargs)

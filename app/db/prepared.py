@@ -232,10 +232,20 @@ async def _done(sync: Connection, sent: list[Sent], *, last: bool = False) -> Se
     """Send statements, and return the last one's rows as the driver has them. Raises: as SQLAlchemy does."""
     adapted: Any = sync.connection.dbapi_connection
     execution = _Execution()
+    is_watched = sync._has_events or sync.engine._has_events  # noqa: SLF001  # as it asks itself
+    rows: Sequence[Any]
     try:
-        _tell(sync.dispatch.before_cursor_execute, sync, sent, execution)
-        rows = await _driven(sync, adapted, sent, last=last)
-        _tell(sync.dispatch.after_cursor_execute, sync, sent, execution)
+        if is_watched:
+            _tell(sync.dispatch.before_cursor_execute, sync, sent, execution)
+        if isinstance(adapted, turns.Connection):
+            rows = await (adapted.turn_and_commit(sent) if last else adapted.turn(sent)) or ()
+        else:
+            if adapted._transaction is None and sync.in_transaction():  # noqa: SLF001  # it begins one as late as this
+                await adapted._start_transaction()  # noqa: SLF001
+            ((sql, parameters),) = sent
+            rows = await adapted.driver_connection.fetch(sql, *parameters)
+        if is_watched:
+            _tell(sync.dispatch.after_cursor_execute, sync, sent, execution)
     except BaseException as error:
         await greenlet_spawn(fail, sync, adapted, error, sent[-1], execution)
         raise
@@ -244,18 +254,6 @@ async def _done(sync: Connection, sent: list[Sent], *, last: bool = False) -> Se
 
 def _tell(listeners: Any, sync: Connection, sent: list[Sent], execution: _Execution) -> None:
     """Let SQLAlchemy's listeners see it, as those that trace."""
-    if listeners:
-        for listen in listeners:
-            for sql, parameters in sent:
-                listen(sync, None, sql, tuple(parameters), execution, False)
-
-
-async def _driven(sync: Connection, adapted: Any, sent: list[Sent], *, last: bool) -> Sequence[Any]:
-    rows: Sequence[Any]
-    if isinstance(adapted, turns.Connection):
-        return await (adapted.turn_and_commit(sent) if last else adapted.turn(sent)) or ()
-    if adapted._transaction is None and sync.in_transaction():  # noqa: SLF001  # it begins one as late as this
-        await adapted._start_transaction()  # noqa: SLF001
-    ((sql, parameters),) = sent
-    rows = await adapted.driver_connection.fetch(sql, *parameters)
-    return rows
+    for listen in listeners:
+        for sql, parameters in sent:
+            listen(sync, None, sql, tuple(parameters), execution, False)

@@ -29,9 +29,10 @@ class Traced(_Waiting):
     def ready(self, sources: Column, run: Run) -> Column | None:
         return None if run.is_traced else self.step.ready(sources, run)
 
-    async def later(self, sources: Column, run: Run) -> Column:
-        if not run.is_traced:
-            return await self.step.later(sources, run)
+    def later(self, sources: Column, run: Run) -> Awaitable[Column]:
+        return self._traced(sources, run) if run.is_traced else self.step.later(sources, run)
+
+    async def _traced(self, sources: Column, run: Run) -> Column:
         with tracing.resolving(self.name):
             return await self.step.later(sources, run)
 
