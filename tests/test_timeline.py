@@ -201,7 +201,7 @@ async def test_every_part_of_a_log_is_the_part_that_was_asked_for(world: World) 
         for limit, after, before, backward in product((1, 3, 2**31 - 1), edges, edges, (False, True)):
             window = Window(limit, after and (after,), before and (before,), backward)
             found = await actions_by_case(connection, world.account_id, cases, window)
-            for case_id, part in zip(cases, found, strict=True):
+            for case_id, rows in zip(cases, found, strict=True):
                 inside = [seq for seq in logs[case_id] if (not after or seq < after) and (not before or seq > before)]
                 expected = inside[-limit:] if backward else inside[:limit]
-                assert [row.seq for row in part.actions] == expected, (window, case_id)
+                assert [row.seq for row in rows] == expected, (window, case_id)

@@ -50,19 +50,22 @@ def resolved(description: str, *extensions: FieldExtension, loads: tuple[str, ..
     return cast(Callable[[F], F], field)
 
 
-def related(loader: str, key: str, description: str, own: type[Any] | None = None) -> Any:
+def related(loader: str, key: str, description: str) -> Any:
     """Return a field that the *loader* of the operation loads by the row's attribute *key*; null where that is None."""
-    return Relation(loader, key, description, own)
+    return Relation(loader, key, description)
+
+
+WITHOUT = object()
+"""What stands for an attribute that a row does not have."""
 
 
 class Relation(StrawberryField):
-    """A field whose value a dataloader brings; rows of the class *own* have it with them as an attribute."""
+    """A field whose value a dataloader brings; a row that has it already has it as an attribute of the same name."""
 
-    def __init__(self, loader: str, key: str, description: str, own: type[Any] | None = None) -> None:
+    def __init__(self, loader: str, key: str, description: str) -> None:
         super().__init__(description=description)
         self.loader = loader
         self.key = key
-        self.own = own
 
     @property
     def is_basic_field(self) -> bool:
@@ -70,8 +73,9 @@ class Relation(StrawberryField):
         return False
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
-        if self.own is not None and isinstance(source, self.own):
-            return getattr(source, self.python_name)
+        value = getattr(source, self.python_name, WITHOUT)
+        if value is not WITHOUT:
+            return value
         key = getattr(source, self.key)
         return None if key is None else getattr(info.context.loaders, self.loader).load(key)
 

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from app.db.engine import Database, in_time
 from app.db.repository import cases, documents, log, log_parts, nodes, overrides, people, search
-from app.db.repository.log_parts import Along
 from app.db.rows import CaseRow
 from app.idempotency import Outcome
 from app.metrics import batches
@@ -103,6 +102,17 @@ class Loader(Generic[K]):
             if fault is not None:
                 raise fault
         return found
+
+    async def values(self, keys: Sequence[K | None]) -> list[Any]:
+        """Return what each of *keys* stands for, None for no key. Raises: as `collect`."""
+        found = await self.collect(keys)
+        return [None if key is None else found[key] for key in keys]
+
+    async def lists(self, keys: Sequence[K]) -> list[Any]:
+        """Do as `values` for keys that are all there, and hardly twice."""
+        if self._is_alone and not self._found:
+            return list(await self._load_fn(list(keys)))
+        return await self.values(keys)
 
     def _batch(self, key: K) -> asyncio.Task[Exception | None]:
         """Return the batch that brings *key*, or put it into the next one."""
@@ -293,12 +303,6 @@ class Loaders:
         if name in self.__dict__:
             part.prime_as(self.__dict__[name])
         return part
-
-    def prime_along(self, found: Iterable[Along]) -> None:
-        """Take over what came along with the rows of logs."""
-        for along in {id(along): along for along in found}.values():
-            for name, rows in along.items():
-                self.part(name).prime_many(rows)
 
     def prime(self, outcome: Outcome) -> None:
         """Take over what an action left behind."""

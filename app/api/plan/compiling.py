@@ -153,14 +153,17 @@ class _Compiler:
             return Computed(get, completion) if definition.metadata.get("awaited") else Attribute.of(get, completion)
         if isinstance(definition, Relation):
             self._asked.relation(definition.loader, self._columns(field.type, details))
-            return Traced(f"{type_.name}.{name}", self._related(definition, completion))
+            related = Related(
+                definition.python_name,
+                definition.loader,
+                attrgetter(definition.key),
+                _is_list(field.type),
+                completion,
+            )
+            return Traced(f"{type_.name}.{name}", related)
         self._asked.code(definition.metadata.get("loads"))
         resolved = Resolved(self._resolver(type_, field, definition, nodes), completion)
         return Traced(f"{type_.name}.{name}", resolved)
-
-    def _related(self, field: Relation, completion: Completion) -> Step:
-        own = None if field.own is None else (field.own, attrgetter(field.python_name))
-        return Related(field.loader, attrgetter(field.key), own, completion)
 
     def _columns(self, type_: Any, details: list[Any]) -> frozenset[str] | None:
         """Return the attributes of a row that are selected of it; None for all."""
@@ -211,6 +214,10 @@ class _Compiler:
         return Selections(
             {item.name: self._selection(item, details) for item in possible}, partial(_type_of, _classes(possible))
         )
+
+
+def _is_list(type_: Any) -> bool:
+    return isinstance(type_.of_type if isinstance(type_, GraphQLNonNull) else type_, GraphQLList)
 
 
 def _scalar(type_: GraphQLScalarType) -> Completion:

@@ -2,9 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from app import tracing
+from app.api.fields import WITHOUT
 from app.api.plan.completing import Column, Completion, Run, Step, settled
 
 
@@ -84,29 +86,36 @@ class Computed(_Waiting):
 
 @dataclass(frozen=True)
 class Related(_Waiting):
-    """What a loader has for a key of each object.
+    """What objects have with them, as the attribute *name*, or else what a loader has for a key of each.
 
-    `own`: the class of objects that have it with them, and how they are asked for it.
+    `is_list`: a list for each, so that hardly two ask for the same.
     """
 
+    name: str
     loader: str
     key: Callable[[Any], Any]
-    own: tuple[type[Any], Callable[[Any], Any]] | None
+    is_list: bool
     completion: Completion
 
     def ready(self, sources: Column, run: Run) -> Column | None:
-        if self.completion.waits or self.own is not None:
+        if self.completion.waits:
             return None
-        keys = list(map(self.key, sources))
-        values = run.context.loaders.part(self.loader).known(keys)
+        values = self._with_them(sources)
+        if values is None:
+            values = run.context.loaders.part(self.loader).known(list(map(self.key, sources)))
         return None if values is None else self.completion.now(values, run)
 
     async def later(self, sources: Column, run: Run) -> Column:
-        if self.own is not None and isinstance(sources[0], self.own[0]):  # of one query all are, or none
-            return await self.completion.later(list(map(self.own[1], sources)), run)
-        keys = list(map(self.key, sources))
-        found = await run.context.loaders.part(self.loader).collect(keys)
-        return await self.completion.later([None if key is None else found[key] for key in keys], run)
+        values = self._with_them(sources)
+        if values is None:
+            loader, keys = run.context.loaders.part(self.loader), list(map(self.key, sources))
+            values = await (loader.lists(keys) if self.is_list else loader.values(keys))
+        return await self.completion.later(values, run)
+
+    def _with_them(self, sources: Column) -> Column | None:
+        if getattr(sources[0], self.name, WITHOUT) is WITHOUT:  # of one query all have it, or none
+            return None
+        return list(map(attrgetter(self.name), sources))
 
 
 Resolver = Callable[[Column, Run], Awaitable[Column]]

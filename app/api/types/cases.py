@@ -15,7 +15,6 @@ from app.api.types.overrides import Override
 from app.api.types.people import User
 from app.api.types.reviewers import ReviewerConnection, eligible_reviewers
 from app.api.types.subjects import Subject
-from app.db.repository.history import PastCaseRow
 from app.db.rows import CaseRow
 
 
@@ -38,9 +37,9 @@ class Case(Node):
     action_count: int = described("How many rows its log has.")
     head_hash: str = described("The hash of its log's last row.")
     active_override: Override | None = related(
-        "pending_override_by_case", "id", "The override that waits for a decision.", PastCaseRow
+        "pending_override_by_case", "id", "The override that waits for a decision."
     )
-    overrides: list[Override] = related("overrides_by_case", "id", "All its overrides, newest first.", PastCaseRow)
+    overrides: list[Override] = related("overrides_by_case", "id", "All its overrides, newest first.")
     actions: Connection[CaseAction] = computed(
         case_actions,
         "Its log, newest first; the latest row comes with `first: 1`.",

@@ -1,6 +1,6 @@
 """The lists of what was done: a case's log and documents, and the account's whole log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, cast
 from uuid import UUID
@@ -17,7 +17,7 @@ from app.api.types.evidence import Document
 from app.api.types.log import CaseAction
 from app.db.repository.history import PastCaseRow
 from app.db.repository.log import EVERY_COMMENT_COLUMN, LogPlace, account_log_count, account_log_page
-from app.db.repository.log_parts import EVERY_ACTION_COLUMN, LogPart, Rows, Wanted
+from app.db.repository.log_parts import EVERY_ACTION_COLUMN, Rows, Wanted
 from app.db.repository.overrides import EVERY_OVERRIDE_COLUMN
 from app.db.repository.window import Window
 from app.db.rows import ActionRow, CaseRow, DocumentRow
@@ -85,10 +85,9 @@ async def _actions_of(
     groups: dict[tuple[Window, Rows], list[UUID]] = {}
     for parent, group in zip(parents, zip(windows, of_each, strict=True), strict=True):
         groups.setdefault(group, []).append(parent.id)
-    found: dict[tuple[Window, Rows], Mapping[UUID | None, LogPart]] = {}
+    found = {}
     for (window, own), ids in groups.items():
         found[window, own] = await loaders.actions_by_case.of(window, own, wanted).collect(ids)
-        loaders.prime_along(found[window, own][id].along for id in ids)
     are_all = rows._replace(until=None).are_all
 
     def page(parent: CaseRow, kind: CursorKind, window: Window, own: Rows) -> Page[ActionRow]:
@@ -98,7 +97,7 @@ async def _actions_of(
             counted: int = await loaders.action_counts.of(own).load(parent.id)
             return counted
 
-        return Page(found[window, own][parent.id].actions, arguments, kind, lambda row: (row.seq,), count)
+        return Page(found[window, own][parent.id], arguments, kind, lambda row: (row.seq,), count)
 
     return [page(*item) for item in zip(parents, kinds, windows, of_each, strict=True)]
 

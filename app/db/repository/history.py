@@ -38,7 +38,7 @@ async def case_as_of(
     if case is None or (seq is not None and seq > case.action_count):
         return None
     (logged,) = await actions_by_case(connection, account_id, [case_id], _WHOLE, Rows(until=seq))
-    actions = [row for row in reversed(logged.actions) if time is None or row.created_at <= time]
+    actions = [row for row in reversed(logged) if time is None or row.created_at <= time]
     if not actions:
         return None
     (subject,) = await subjects_by_id(connection, account_id, [case.subject_id])

@@ -1,6 +1,7 @@
 """Parts of the logs of many cases at once, with the words and the overrides that came with their rows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
@@ -63,19 +64,17 @@ class Wanted(NamedTuple):
     users: frozenset[str] | None = None
 
 
-Along = Mapping[str, Mapping[UUID, Any]]
-"""What was read along with the rows of a log: by the name that it has in `Wanted`, its rows by id."""
+@dataclass(frozen=True, slots=True)
+class LogRow(ActionRow):
+    """A row of a log with what was read along with it; it has no such attribute for what was not wanted."""
 
-
-class LogPart(NamedTuple):
-    """A part of one case's log; what came along is that of all cases of the same statement."""
-
-    actions: list[ActionRow]
-    along: Along
+    comment: CommentRow | None
+    override: OverrideRow | None
+    user: UserRow | None
 
 
 class _Kind(NamedTuple):
-    """What comes along: its name, the column of a log's row that has its id, and its other columns that are wanted."""
+    """What comes along: as which attribute, the column that has its id, and its other columns that are wanted."""
 
     name: str
     key: str
@@ -87,9 +86,9 @@ class _Kind(NamedTuple):
 @lru_cache(maxsize=500)
 def _kinds(wanted: Wanted) -> Sequence[_Kind]:
     kinds = (
-        ("comments", "comment_id", CommentRow, tables.comments, wanted.comments),
-        ("overrides", "override_id", OverrideRow, tables.overrides, wanted.overrides),
-        ("users", "user_id", UserRow, tables.users, wanted.users),
+        ("comment", "comment_id", CommentRow, tables.comments, wanted.comments),
+        ("override", "override_id", OverrideRow, tables.overrides, wanted.overrides),
+        ("user", "user_id", UserRow, tables.users, wanted.users),
     )
     return [
         _Kind(name, key, row, table, tuple(sorted(columns - {"id"})))
@@ -105,34 +104,37 @@ async def actions_by_case(
     window: Window,
     rows: Rows = _ALL,
     wanted: Wanted = Wanted(),  # noqa: B008  # it can't be changed
-) -> list[LogPart]:
-    """Return for each case the same *window* of its log, newest first; the key is seq. Of some *rows*, nothing comes
-    along.
+) -> list[list[ActionRow]]:
+    """Return for each case the same *window* of its log, newest first; the key is seq. With only some of the *rows*,
+    nothing comes along.
     """
     if not rows.are_all:
         statement = _sifted_log(account_id, case_ids, window, rows, wanted.actions)
         make = partial(ActionRow, wanted.actions | {"case_id"})
-        groups = grouped(case_ids, (make(*record) for record in await connection.execute(statement)), "case_id")
-        return [LogPart(actions, {}) for actions in groups]
+        return grouped(case_ids, (make(*record) for record in await connection.execute(statement)), "case_id")
     bounds = _bounds(window)
     part = _part_of_log(wanted, frozenset(bounds))
     places, *found = await part.columns(connection, account_id=account_id, ids=case_ids, **bounds)
-    names = sorted(wanted.actions)
+    names = tuple(sorted(wanted.actions))
     own, more = found[: len(names)], iter(found[len(names) :])
-    along: dict[str, Mapping[UUID, Any]] = {}
-    for kind in _kinds(wanted):
-        at = names.index(kind.key)
-        own[at] = list(own[at])
-        along[kind.name] = _came(kind, own[at], islice(more, len(kind.columns)))
-    logs = many_each(case_ids, places, map(partial(ActionRow, wanted.actions), *own))
-    return [LogPart(actions, along) for actions in logs]
+    kinds = _kinds(wanted)
+    for kind in kinds:
+        ids = own[names.index(kind.key)] = list(own[names.index(kind.key)])
+        own.append(_came(kind, ids, islice(more, len(kind.columns))))
+    make = maker(LogRow, (*names, *(kind.name for kind in kinds)))
+    return many_each(case_ids, places, map(make, *own))
 
 
-def _came(kind: _Kind, ids: Iterable[UUID | None], columns: Iterable[Column]) -> dict[UUID, Any]:
-    """Return the rows of a kind by their ids: not every action has one, and some have the same."""
+def _came(kind: _Kind, ids: Iterable[UUID | None], columns: Iterable[Column]) -> list[Any]:
+    """Return the rows of a kind with these ids: not every action has one, and a person did many of them."""
     make = maker(kind.row, ("id", *kind.columns))
-    records = {record[0]: record for record in zip(ids, *columns, strict=True)}
-    return {id: make(*record) for id, record in records.items() if id is not None}
+    records = zip(ids, *columns, strict=True)
+    if kind.row is not UserRow:
+        return [None if record[0] is None else make(*record) for record in records]
+    people: dict[UUID | None, UserRow | None] = {None: None}
+    return [
+        people[record[0]] if record[0] in people else people.setdefault(record[0], make(*record)) for record in records
+    ]
 
 
 def _bounds(window: Window) -> dict[str, int]:
