@@ -11,7 +11,7 @@ import strawberry
 from app import clock
 from app.actions import perform, rehearse
 from app.api.limits import Limits
-from app.api.loaders import NOTHING_KNOWN, Loaders, Reading
+from app.api.loaders import NOTHING_KNOWN, Loaders, Reading, left_by
 from app.auth import Identity
 from app.db.engine import Database
 from app.db.rehearsal import Rehearsal
@@ -56,6 +56,7 @@ class Context:
     ended: dict[str | int, Any] = field(default_factory=dict)
     reading: Reading = NOTHING_KNOWN
     _loaders: Loaders | None = None
+    _outcome: Outcome | None = None
     _home: Database = field(init=False)
     _rehearsal: Rehearsal[Outcome] | None = None
 
@@ -71,13 +72,15 @@ class Context:
         """The loaders of what was not forgotten yet; the viewer is known to them."""
         if self._loaders is None:
             user = self.identity.user
-            known = {} if self.identity.is_limited else {"users": {user.id: user}}
+            known = {} if self._outcome is None else left_by(self._outcome)
+            if not self.identity.is_limited:
+                known["users"] = {user.id: user}
             self._loaders = Loaders(self.database, self.actor.account_id, self.reading, known)
         return self._loaders
 
     def renew_loaders(self) -> None:
         """Forget what was loaded: an action has changed it, or was refused because somebody else's had."""
-        self._loaders = None
+        self._loaders = self._outcome = None
 
     def expect(self, reading: Reading) -> None:
         """Load from now on what *reading* says, and no more."""
@@ -134,7 +137,7 @@ class Context:
 
     def _known(self, outcome: Outcome) -> Outcome:
         self.renew_loaders()
-        self.loaders.prime(outcome)
+        self._outcome = outcome
         return outcome
 
 

@@ -52,10 +52,9 @@ class Loader(Generic[K]):
         self._asked: dict[K, None] = {}
         self._next: asyncio.Task[Exception | None] | None = None
 
-    def prime(self, key: K, value: Any, force: bool = False) -> None:
-        """Take over what is known already, or with *force* what is known better."""
-        if force or key not in self._found:
-            self._found[key] = value
+    def prime(self, key: K, value: Any) -> None:
+        """Take over what is known already."""
+        self._found.setdefault(key, value)
 
     def prime_many(self, data: Mapping[K, Any]) -> None:
         for key, value in data.items():
@@ -304,14 +303,18 @@ class Loaders:
             part.prime_as(self.__dict__[name])
         return part
 
-    def prime(self, outcome: Outcome) -> None:
-        """Take over what an action left behind."""
-        self.cases.prime(outcome.case.id, outcome.case, force=True)
-        self.actions.prime(outcome.action.id, outcome.action)
-        if outcome.comment is not None:
-            self.comments.prime(outcome.comment.id, outcome.comment)
-            self.documents_by_comment.prime(outcome.comment.id, list(outcome.documents))
-        if outcome.override is not None:
-            self.overrides.prime(outcome.override.id, outcome.override, force=True)
-        if outcome.subject is not None:
-            self.subjects.prime(outcome.subject.id, outcome.subject, force=True)
+
+def left_by(outcome: Outcome) -> dict[str, dict[UUID, Any]]:
+    """Return by loader what an action left behind, so that it need not be loaded."""
+    known: dict[str, dict[UUID, Any]] = {
+        "cases": {outcome.case.id: outcome.case},
+        "actions": {outcome.action.id: outcome.action},
+    }
+    if outcome.comment is not None:
+        known["comments"] = {outcome.comment.id: outcome.comment}
+        known["documents_by_comment"] = {outcome.comment.id: list(outcome.documents)}
+    if outcome.override is not None:
+        known["overrides"] = {outcome.override.id: outcome.override}
+    if outcome.subject is not None:
+        known["subjects"] = {outcome.subject.id: outcome.subject}
+    return known
