@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.api.loaders import Loader
+from app.api.batching import Loader
 from app.db.engine import Database, in_time, within
 from tests.api import Api
 from tests.archive import contents
