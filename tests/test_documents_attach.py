@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -378,4 +379,6 @@ async def test_a_page_of_documents_takes_as_many_statements_as_one(
 
     assert of_many == of_one
     assert [statement.split(" ", 1)[0] for statement in of_one] == ["SELECT"] * 7
-    assert sum("FROM documents" in statement for statement in of_one) == 3, "the page, its count, those of the comments"
+    assert sum(bool(re.search(r"(FROM|JOIN) documents", statement)) for statement in of_one) == 3, (
+        "the page, its count, those of the comments"
+    )
