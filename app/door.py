@@ -3,8 +3,7 @@
 What they may do is decided further inside. Checks 1 and 2 of DOMAIN.md's order.
 """
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from starlette.requests import Request
 
@@ -20,8 +19,7 @@ class Authenticator(Protocol):
     def recall(self, secret: str) -> Identity | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(NamedTuple):
     """Who came in, and how they stand with the rate limit. `is_recalled`: they were not looked up this time."""
 
     identity: Identity

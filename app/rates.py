@@ -7,7 +7,8 @@ on counting for itself: the limit is looser then, and never gone.
 import ipaddress
 import math
 import time
-from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -18,12 +19,12 @@ from app.domain.errors import RateLimited
 
 REDIS_S = 0.25
 SWEEP_S = 1
+KEYS_KEPT = 10_000
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """How a token stands: what is left of its limit, and in how many seconds there is more; `passed` if too much."""
 
     limit: int
@@ -66,6 +67,7 @@ class Rates:
     def __init__(self, *, requests: int, seconds: int, failures: int, redis_url: str = "") -> None:
         self._requests = RateLimitItemPerSecond(requests, seconds) if requests else None
         self._failures = RateLimitItemPerSecond(failures, 60) if failures else None
+        self._key = lru_cache(KEYS_KEPT)(partial(_key, self._requests))
         self._own = _Memory()
         self._shared: RedisStorage | None = None
         if redis_url:
@@ -79,13 +81,13 @@ class Rates:
 
     async def count_request(self, token_id: UUID) -> Standing | None:
         """Count a request of the token, and return how it stands; None where there is no limit."""
-        return None if self._requests is None else await self._hit(self._requests, "token", str(token_id))
+        return None if self._requests is None else await self._hit(self._requests, self._key(token_id))
 
     async def count_failure(self, address: str) -> None:
         """Count a failed authentication of the address. Raises: RateLimited."""
         if self._failures is None:
             return
-        standing = await self._hit(self._failures, "failures", network(address))
+        standing = await self._hit(self._failures, self._failures.key_for("failures", network(address)))
         if standing.passed:
             raise RateLimited(seconds=standing.reset_s)
 
@@ -94,24 +96,28 @@ class Rates:
         if self._shared is not None:
             await self._shared.bridge.storage.aclose()  # type: ignore[attr-defined]  # declared for another client
 
-    async def _hit(self, item: RateLimitItem, *keys: str) -> Standing:
+    async def _hit(self, item: RateLimitItem, key: str) -> Standing:
         if self._shared is not None:
             try:
-                return await self._hit_on(self._shared, item, *keys)
+                return await _hit_on(self._shared, item, key)
             except (
                 Exception
             ) as error:  # whatever it raises: a limit that can't be asked about must not stop the gateway
                 log.warning("rates_not_shared", reason=type(error).__name__)
-        return await self._hit_on(self._own, item, *keys)
+        return await _hit_on(self._own, item, key)
 
-    @staticmethod
-    async def _hit_on(storage: MovingWindowSupport, item: RateLimitItem, *names: str) -> Standing:
-        """Do what the library's `MovingWindowRateLimiter` does in two calls, each of which makes the key anew."""
-        key, limit, window_s = item.key_for(*names), item.amount, item.get_expiry()
-        allowed = await storage.acquire_entry(key, limit, window_s)
-        began, used = await storage.get_moving_window(key, limit, window_s)
-        wait_s = min(max(1, math.ceil(began + window_s - time.time())), window_s)
-        return Standing(limit, window_s, limit - used, wait_s, passed=not allowed)
+
+def _key(item: RateLimitItem | None, token_id: UUID) -> str:
+    return "" if item is None else item.key_for("token", str(token_id))
+
+
+async def _hit_on(storage: MovingWindowSupport, item: RateLimitItem, key: str) -> Standing:
+    """Do what the library's `MovingWindowRateLimiter` does in two calls, each of which makes the key anew."""
+    limit, window_s = item.amount, item.get_expiry()
+    allowed = await storage.acquire_entry(key, limit, window_s)
+    began, used = await storage.get_moving_window(key, limit, window_s)
+    wait_s = min(max(1, math.ceil(began + window_s - time.time())), window_s)
+    return Standing(limit, window_s, limit - used, wait_s, passed=not allowed)
 
 
 def network(address: str) -> str:

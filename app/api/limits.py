@@ -70,8 +70,11 @@ class Limiter:
     def scan(self, query: str, limits: Limits, document_hash: str) -> list[GraphQLError]:
         """Return what is wrong with a document's tokens and brackets, read no further than its limits."""
         # Where a limit only warns, the scan has to go on: to the end, as the bytes are bounded.
-        bounds = (None if what in limits.warn_only else getattr(limits, what) for what in ("tokens", "nesting"))
-        tokens, nesting = (_scanned if len(query) <= LENGTH_REMEMBERED else scan)(query, *bounds)
+        tokens_max = None if "tokens" in limits.warn_only else limits.tokens
+        nesting_max = None if "nesting" in limits.warn_only else limits.nesting
+        tokens, nesting = (_scanned if len(query) <= LENGTH_REMEMBERED else scan)(query, tokens_max, nesting_max)
+        if tokens <= limits.tokens and nesting <= limits.nesting:
+            return []
         return limits.check({"tokens": tokens, "nesting": nesting}, document_hash)
 
     def measure(

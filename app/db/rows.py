@@ -197,7 +197,8 @@ def maker(row: type[R], names: tuple[str, ...] = ()) -> Callable[..., R]:
     Asking it for another one is a fault. So a query that selects few fields reads few columns. The code is generated:
     the constructor of a frozen class takes three times as long.
     """
-    return cast(Callable[..., R], _made(cast(Any, row), names))
+    made: Callable[..., R] = _made(cast(Any, row), names)
+    return made
 
 
 @lru_cache(maxsize=1000)
@@ -213,7 +214,8 @@ def _made(row: Any, names: tuple[str, ...]) -> Any:
 
 def partial(row: type[R], names: frozenset[str]) -> Callable[..., R]:
     """Return `maker` of *names* in the alphabet's order."""
-    return cast(Callable[..., R], _partial(cast(Any, row), names))
+    made: Callable[..., R] = _partial(cast(Any, row), names)
+    return made
 
 
 @lru_cache(maxsize=1000)

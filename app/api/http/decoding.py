@@ -5,9 +5,8 @@ The body is counted while it arrives, and read no further than it may be long or
 
 import asyncio
 from collections.abc import Coroutine, Generator, Mapping
-from dataclasses import dataclass
 from types import coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from starlette.requests import Request
@@ -26,8 +25,7 @@ class BadRequest(Exception):
         self.headers = dict(headers or {})
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(NamedTuple):
     """What the client asks for, as the specification's request parameters."""
 
     query: str | None
