@@ -1,6 +1,7 @@
 """The server's side of a connection, with bounds that uvicorn has not: on a request's head, in time and bytes.
 
-Without them a client can hold a connection, or fill the memory, with a header that never ends.
+Without them a client can hold a connection, or fill the memory, with a header that never ends. And where uvicorn sends
+an answer's head before its body, each by a call of the system and as a packet, both go together.
 """
 
 import asyncio
@@ -46,7 +47,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._stop_waiting()
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:  # else it becomes a WebSocket
+            self.cycle.transport = Together(self.transport, self.loop)  # type: ignore[assignment]  # all that it uses
 
     def _await_head(self) -> None:
         self._head_bytes = 0
@@ -57,3 +61,38 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+
+class Together:
+    """What one answer is written to: its head waits for what is written next, for a turn of the event loop at most."""
+
+    __slots__ = ("_has_begun", "_head", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._has_begun = False
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        head, self._head = self._head, None
+        if head is not None:
+            self._transport.writelines((head, data))
+        elif self._has_begun:
+            self._transport.write(data)
+        else:
+            self._has_begun = True
+            self._head = data
+            self._loop.call_soon(self._wait_no_longer)
+
+    def close(self) -> None:
+        self._wait_no_longer()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def _wait_no_longer(self) -> None:
+        head, self._head = self._head, None
+        if head is not None and not self._transport.is_closing():
+            self._transport.write(head)

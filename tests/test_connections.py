@@ -1,0 +1,120 @@
+"""The server's side of a connection, on real sockets: how an answer is sent, whatever there is of a body."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from app.connections import BoundedProtocol
+from tests.live import serving
+
+HEAD = b"POST / HTTP/1.1\r\nHost: here\r\n"
+BODY = b"the answer"
+NOTHING = b""
+
+
+@asynccontextmanager
+async def connected(app: ASGIApp) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Serve *app* by our protocol, and yield a connection to it."""
+    config = uvicorn.Config(app, log_config=None)
+    config.load()
+    state, loop = ServerState(), asyncio.get_running_loop()
+    server = await loop.create_server(lambda: BoundedProtocol(config, state, {}), "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        server.close()
+
+
+async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with the path behind what was sent; without a body to HEAD, and where none is allowed."""
+    sent = (await receive())["body"]
+    body = b"" if scope["path"] == "/none" else sent + scope["path"].encode()
+    status = 204 if scope["path"] == "/none" else 200
+    headers = [] if status == 204 else [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def received(reader: asyncio.StreamReader) -> bytes:
+    """Return what has arrived, as soon as there is something."""
+    return await asyncio.wait_for(reader.read(65_536), 10)
+
+
+def test_an_answer_s_head_and_body_arrive_together(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        host, port = server.address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), 10) as client:
+            arrived = []
+            for _ in range(100):
+                client.sendall(b"GET /live HTTP/1.1\r\nHost: here\r\n\r\n")
+                arrived.append(client.recv(65_536))
+
+    assert {packet[:12] for packet in arrived} == {b"HTTP/1.1 200"}
+    assert NOTHING not in {packet.partition(b"\r\n\r\n")[2] for packet in arrived}
+
+
+async def test_a_head_is_not_kept_back_for_a_body_that_is_late() -> None:
+    is_wanted = asyncio.Event()
+
+    async def hesitate(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]})
+        await is_wanted.wait()
+        await send({"type": "http.response.body", "body": BODY})
+
+    async with connected(hesitate) as (reader, writer):
+        writer.write(HEAD + b"\r\n")
+        head = await received(reader)
+        is_wanted.set()
+        body = await received(reader)
+
+    assert (head[-4:], body) == (b"\r\n\r\n", BODY)
+
+
+async def test_an_answer_without_a_body_is_sent_all_the_same() -> None:
+    async with connected(answer) as (reader, writer):
+        arrived = []
+        for line in (b"HEAD / HTTP/1.1", b"GET /none HTTP/1.1"):
+            writer.write(line + b"\r\nHost: here\r\n\r\n")
+            arrived.append(await received(reader))
+
+    assert [packet[9:12] for packet in arrived] == [b"200", b"204"]
+    assert [packet[-4:] for packet in arrived] == [b"\r\n\r\n"] * 2
+
+
+async def test_who_asks_whether_to_go_on_is_told_before_the_answer() -> None:
+    async with connected(answer) as (reader, writer):
+        writer.write(HEAD + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        told = await received(reader)
+        writer.write(b"hi")
+        arrived = await received(reader)
+
+    assert told == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert arrived.endswith(b"\r\n\r\nhi/")
+
+
+async def test_requests_that_come_at_once_are_answered_in_their_order() -> None:
+    async with connected(answer) as (reader, writer):
+        asked = b"".join(b"GET /%d HTTP/1.1\r\nHost: here\r\n\r\n" % number for number in range(5))
+        writer.write(asked)
+        arrived = b""
+        while arrived.count(b"HTTP/1.1 200") < 5 or not arrived.endswith(b"/4"):
+            arrived += await received(reader)
+
+    assert [part[-2:] for part in arrived.split(b"HTTP/1.1 200")[1:]] == [b"/0", b"/1", b"/2", b"/3", b"/4"]
+
+
+async def test_an_answer_that_ends_the_connection_arrives_before_its_end() -> None:
+    async with connected(answer) as (reader, writer):
+        writer.write(b"HEAD / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+        arrived = await received(reader)
+        end = await received(reader)
+
+    assert (arrived[9:12], end) == (b"200", NOTHING)
