@@ -8,6 +8,7 @@ import hmac
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy import update
@@ -106,17 +107,27 @@ def identity_of(found: tokens.FoundToken) -> Identity:
 
 def _actor(found: tokens.FoundToken) -> Actor:
     account = found.account
-    features = {Feature.CASES: account.cases_enabled, Feature.OVERRIDES: account.overrides_enabled}
     return Actor(
         account_id=account.id,
         user_id=found.user.id,
         token_id=found.token.id,
         active=found.user.active,
         roles=frozenset(found.user.roles),
-        scopes=frozenset(Scope(scope) for scope in found.token.scopes.split()),
-        features=frozenset(feature for feature, enabled in features.items() if enabled),
+        scopes=_scopes(found.token.scopes),
+        features=_features(account.cases_enabled, account.overrides_enabled),
         restrict_to_assigned_reviewers=account.restrict_to_assigned_reviewers,
     )
+
+
+@lru_cache
+def _scopes(words: str) -> frozenset[Scope]:
+    return frozenset(map(Scope, words.split()))
+
+
+@lru_cache
+def _features(cases: bool, overrides: bool) -> frozenset[Feature]:
+    enabled = {Feature.CASES: cases, Feature.OVERRIDES: overrides}
+    return frozenset(feature for feature in Feature if enabled[feature])
 
 
 class TokenUse:

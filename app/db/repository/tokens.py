@@ -9,12 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.prepared import Prepared
-from app.db.rows import AccountRow, TokenRow, UserRow, columns
+from app.db.rows import AccountRow, TokenRow, UserRow, columns, maker
 from app.domain.model import Role
 
 _TOKEN = columns(TokenRow, tables.api_tokens)
 _USER = columns(UserRow, tables.users)
 _ACCOUNT = columns(AccountRow, tables.accounts)
+
+_token, _user, _account = maker(TokenRow), maker(UserRow), maker(AccountRow)
 
 
 class FoundToken(NamedTuple):
@@ -54,8 +56,8 @@ def _folded(records: Sequence[tuple[Any, ...]]) -> FoundToken | None:
         return None
     record, first, second = records[0], len(_TOKEN), len(_TOKEN) + len(_USER)
     roles: list[Role] = sorted(line[-1] for line in records if line[-1] is not None)
-    user = UserRow(*(*record[first:second], tuple(roles)))
-    return FoundToken(TokenRow(*record[:first]), user, AccountRow(*record[second:-1]))
+    user = _user(*record[first:second], tuple(roles))
+    return FoundToken(_token(*record[:first]), user, _account(*record[second:-1]))
 
 
 class FoundPerson(NamedTuple):
