@@ -4,6 +4,7 @@ Counted in memory, by each worker for itself, or in Redis for all of them. Where
 on counting for itself: the limit is looser then, and never gone.
 """
 
+import inspect
 import ipaddress
 import math
 import time
@@ -59,6 +60,11 @@ class _Memory(MemoryStorage):
         if time.monotonic() >= self._sweep_at:
             self._sweep_at = time.monotonic() + SWEEP_S
             await super()._MemoryStorage__schedule_expiry()  # type: ignore[misc]  # it is private there
+
+
+# The library wraps the methods of each storage, and again those of its heir, to give what they raise another type.
+for _name in ("acquire_entry", "get_moving_window"):
+    setattr(_Memory, _name, inspect.unwrap(getattr(MemoryStorage, _name)))
 
 
 class Rates:

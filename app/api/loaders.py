@@ -97,12 +97,14 @@ def _loader(
     return Loader(load, is_alone=is_alone)
 
 
+_batch_of_cases = batches.labels(cases.cases_with.__name__)
+
+
 def _cases_with(database: Database, account_id: UUID, is_alone: bool) -> Loader[CaseKey]:  # as above
     """Return a loader of cases with all columns that any of the keys asks for, so that they are one statement."""
-    observe = batches.labels(cases.cases_with.__name__).observe
 
     async def load(keys: list[CaseKey]) -> Sequence[CaseRow | None]:
-        observe(len(keys))
+        _batch_of_cases.observe(len(keys))
         names = keys[0].names if len(keys) == 1 else frozenset[str]().union(*(key.names for key in keys))
         async with database.read() as connection:
             return await cases.cases_with(connection, account_id, [key.which for key in keys], names)

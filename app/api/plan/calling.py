@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from graphql import (
     ArgumentNode,
@@ -29,7 +29,8 @@ from strawberry import Schema
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
-from app.api.plan.completing import Column, Declined, Run, settled
+from app.api.plan.completing import Column, Run, settled
+from app.api.plan.objects import Declined
 from app.api.plan.plain import converting
 
 NOTHING_GIVEN = VariableValues({}, {})
@@ -53,9 +54,8 @@ class Call:
     """A field's code for all objects. Raises: Declined, where strawberry would do more than is known here."""
 
     def __init__(self, site: Site) -> None:
-        node = site.nodes[0]
         self._site = site
-        self._path = Path(None, node.alias.value if node.alias else node.name.value, site.type.name)
+        self._before, self._after = _told(site)
         self._arguments = _Arguments(site)
         self._code = _code(site.definition)
         self._known: dict[str, Any] = {}
@@ -75,25 +75,19 @@ class Call:
 
     def _info(self, run: Run) -> Any:
         site = self._site
-        raw: GraphQLResolveInfo[Any] = GraphQLResolveInfo(
-            site.nodes[0].name.value,
-            site.nodes,
-            site.field.type,
-            site.type,
-            self._path,
-            site.core,
-            site.fragments,
-            None,
-            site.operation,
-            run.variables,
-            run.context,
-            cast(Any, inspect.isawaitable),
-            None,
-            cast(Any, None),
-        )
+        told = *self._before, run.variables, run.context, *self._after
+        raw: GraphQLResolveInfo[Any] = GraphQLResolveInfo(*told)
         info: Any = site.schema.config.info_class(_raw_info=raw, _field=site.definition)
         info.known = self._known
         return info
+
+
+def _told(site: Site) -> tuple[Any, Any]:
+    """Return what `GraphQLResolveInfo` tells that is known beforehand: before the variables, and after the context."""
+    node = site.nodes[0]
+    path = Path(None, node.alias.value if node.alias else node.name.value, site.type.name)
+    where = node.name.value, site.nodes, site.field.type, site.type, path
+    return (*where, site.core, site.fragments, None, site.operation), (inspect.isawaitable, None, None)
 
 
 def _code(field: StrawberryField) -> Callable[..., Any]:
@@ -101,6 +95,8 @@ def _code(field: StrawberryField) -> Callable[..., Any]:
     resolver = field.base_resolver
     if resolver is None or len(field.extensions) > 1:
         raise Declined
+    function: Any = resolver.wrapped_func  # to call the resolver is to look each time whether this can be called
+    takes_self = resolver.self_parameter is not None
     of_object = resolver.parent_parameter or resolver.root_parameter
     of_info = resolver.info_parameter
 
@@ -109,7 +105,7 @@ def _code(field: StrawberryField) -> Callable[..., Any]:
             arguments[of_object.name] = source
         if of_info is not None:
             arguments[of_info.name] = info
-        return resolver(source, **arguments) if resolver.self_parameter else resolver(**arguments)
+        return function(source, **arguments) if takes_self else function(**arguments)
 
     for extension in field.extensions:
         return partial(extension.resolve_async, call)

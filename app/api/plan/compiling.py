@@ -6,9 +6,10 @@ does not cover: introspection, and fields whose kind is not known here.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from operator import attrgetter
 from typing import Any, cast
+from uuid import UUID
 
 from graphql import (
     DirectiveNode,
@@ -40,16 +41,15 @@ from app.api.plan.asked import Asked
 from app.api.plan.calling import Call, Site
 from app.api.plan.completing import (
     Completion,
-    Declined,
-    Identifier,
     Leaf,
     Lists,
     Once,
-    Required,
     Selection,
     Selections,
     Step,
+    required,
 )
+from app.api.plan.objects import Declined
 from app.api.plan.running import Attribute, Computed, Related, Resolved, Resolver, Traced, TypeName
 from app.api.selection import attributes
 from app.db.rows import UserRow
@@ -149,8 +149,9 @@ class _Compiler:
             raise Declined
         completion = self._completion(field.type, details)
         if definition.is_basic_field:
-            get = attrgetter(definition.python_name)
-            return Computed(get, completion) if definition.metadata.get("awaited") else Attribute.of(get, completion)
+            attribute = definition.python_name
+            is_awaited = definition.metadata.get("awaited")
+            return Computed(attrgetter(attribute), completion) if is_awaited else Attribute.of(attribute, completion)
         if isinstance(definition, Relation):
             self._asked.relation(definition.loader, self._columns(field.type, details))
             related = Related(
@@ -190,7 +191,7 @@ class _Compiler:
     def _completion(self, type_: Any, details: list[Any]) -> Completion:
         match type_:
             case GraphQLNonNull():
-                return Required(self._completion(type_.of_type, details))
+                return required(self._completion(type_.of_type, details))
             case GraphQLList():
                 return Lists(self._completion(type_.of_type, details))
             case GraphQLEnumType():
@@ -222,12 +223,18 @@ def _is_list(type_: Any) -> bool:
 
 def _scalar(type_: GraphQLScalarType) -> Completion:
     if type_.name == "ID":
-        return Identifier()
+        return Leaf(_id)
     if type_.name not in AS_THEY_ARE:
         raise Declined
     return Leaf()
 
 
+def _id(value: Any) -> Any:
+    """Return an id as the writer of JSON writes it: Python's own UUIDs as they are, all others as texts."""
+    return value if type(value) is UUID else str(value)
+
+
+@cache
 def _names(type_: GraphQLEnumType) -> dict[Any, str]:
     """Return the name of each member of an enum, by the member, which is its value too."""
     return {value.value: name for name, value in type_.values.items()}

@@ -6,20 +6,15 @@ the schema; `compiling` reads those.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
-from uuid import UUID
 
 from graphql.execution.values import VariableValues
 
 from app.api.context import Context
-from app.api.plan.objects import Objects, objects_of
+from app.api.plan.objects import Declined, Objects, Plain, objects_of
 
 Column = list[Any]
-
-
-class Declined(Exception):
-    """The plan can't go on: graphql-core is to find the answer, or the error."""
 
 
 class Run(NamedTuple):
@@ -45,11 +40,14 @@ class Completion(Protocol):
 class Step(Protocol):
     """What brings one field of many objects of one type; otherwise as a Completion.
 
-    `ready` is None where it has to be waited for; if it does not `waits`, it never is.
+    `ready` is None where it has to be waited for; if it does not `waits`, it never is. What is `plain` is not asked at
+    all.
     """
 
     @property
     def waits(self) -> bool: ...
+    @property
+    def plain(self) -> Plain | None: ...
     def ready(self, sources: Column, run: Run) -> Column | None: ...
     def later(self, sources: Column, run: Run) -> Awaitable[Column]: ...
 
@@ -80,22 +78,18 @@ class Around:
 
 @dataclass(frozen=True)
 class Leaf(AtOnce):
-    """Values that JSON has as they are, or those that *written* makes of them."""
+    """Values that JSON has as they are, or those that *written* makes of them; null too, unless `is_required`."""
 
     written: Callable[[Any], Any] | None = None
+    is_required: bool = False
 
     def now(self, values: Column, run: Run) -> Column:
         written = self.written
+        if None not in values:
+            return values if written is None else list(map(written, values))
+        if self.is_required:
+            raise Declined
         return values if written is None else [None if value is None else written(value) for value in values]
-
-
-class Identifier(AtOnce):
-    """Ids: UUIDs, which the writer of JSON writes if they are Python's own, or texts."""
-
-    def now(self, values: Column, run: Run) -> Column:
-        if all(type(value) is UUID for value in values):
-            return values
-        return [None if value is None else str(value) for value in values]
 
 
 @dataclass(frozen=True)
@@ -115,6 +109,11 @@ def _demanded(found: Column) -> Column:
     if None in found:
         raise Declined
     return found
+
+
+def required(inner: Completion) -> Completion:
+    """Return what does as *inner*, and lets no null through."""
+    return replace(inner, is_required=True) if isinstance(inner, Leaf) else Required(inner)
 
 
 @dataclass(frozen=True)
@@ -166,7 +165,7 @@ def _repeated(values: Column, things: Iterable[int], completed: Column) -> Colum
 
 @dataclass(frozen=True)
 class Selection:
-    """What is selected of objects of one type."""
+    """What is selected of objects of one type; `steps` are those that are not plain."""
 
     steps: tuple[Step, ...]
     waits: bool
@@ -174,14 +173,16 @@ class Selection:
 
     @classmethod
     def of(cls, steps: Mapping[str, Step]) -> "Selection":
-        return cls(tuple(steps.values()), any(step.waits for step in steps.values()), objects_of(tuple(steps)))
+        made = objects_of(tuple((name, step.plain) for name, step in steps.items()))
+        others = tuple(step for step in steps.values() if step.plain is None)
+        return cls(others, any(step.waits for step in others), made)
 
     def now(self, values: Column, run: Run) -> Column:
         sources = _present(values)
         if not sources:
             return values
         columns: list[Any] = [step.ready(sources, run) for step in self.steps]
-        return _with_nulls(values, self.made(columns, len(sources)))
+        return _with_nulls(values, self.made(sources, columns))
 
     async def later(self, values: Column, run: Run) -> Column:
         sources = _present(values)
@@ -197,7 +198,7 @@ class Selection:
             found = await settled(self.steps[index].later(sources, run) for index in waiting)
             for index, column in zip(waiting, found, strict=True):
                 columns[index] = column
-        return self.made(columns, len(sources))
+        return self.made(sources, columns)
 
 
 def _present(values: Column) -> Column:

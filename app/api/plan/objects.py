@@ -1,21 +1,47 @@
-"""Code that makes the objects of an answer of columns, generated for the names that they have."""
+"""Code that makes the objects of an answer, generated for the fields that they have."""
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-Objects = Callable[[Iterable[list[Any]], int], list[Any]]
+Objects = Callable[[list[Any], Iterable[list[Any]]], list[Any]]
+
+
+class Declined(Exception):
+    """The plan can't go on: graphql-core is to find the answer, or the error."""
+
+
+class Plain(NamedTuple):
+    """A field that is an attribute of its object, as it is or as *written* makes it; null too, unless `is_required`."""
+
+    attribute: str
+    written: Callable[[Any], Any] | None
+    is_required: bool
 
 
 @lru_cache(maxsize=1000)
-def objects_of(names: tuple[str, ...]) -> Objects:
-    """Return what makes objects with these names: it takes as many columns, and how many objects there are.
+def objects_of(fields: tuple[tuple[str, Plain | None], ...]) -> Objects:
+    """Return what makes objects with these fields of what they stand for, and of columns for those that are not plain.
 
-    It is generated: a display of a dictionary takes a third of the time of `dict(zip(names, row))`.
+    It is generated: to read an attribute and to put it into a display of a dictionary takes a tenth of the time of
+    functions that do so for any. Raises: Declined, where there is null where something is required.
     """
-    if not names:  # all of it was skipped
-        return lambda _columns, number: [{} for _ in range(number)]
-    pairs = ", ".join(f"{name!r}: v{index}" for index, name in enumerate(names))
-    row = "".join(f"v{index}, " for index in range(len(names)))
-    made: Objects = eval(f"lambda columns, number: [{{{pairs}}} for {row}in zip(*columns, strict=True)]")  # noqa: S307  # names of GraphQL's grammar
+    plain = [(index, field) for index, (_, field) in enumerate(fields) if field is not None]
+    columns = "".join(f", v{index}" for index, (_, field) in enumerate(fields) if field is None)
+    lines = ["def make(sources, columns):", "    made = []"]
+    lines.append(f"    for source{columns} in {'zip(sources, *columns, strict=True)' if columns else 'sources'}:")
+    lines += [f"        v{index} = source.{field.attribute}" for index, field in plain]
+    nulls = " or ".join(f"v{index} is None" for index, field in plain if field.is_required)
+    lines += [f"        if {nulls}:", "            raise Declined"] if nulls else []
+    pairs = ", ".join(f"{name!r}: {_written(index, field)}" for index, (name, field) in enumerate(fields))
+    lines += [f"        made.append({{{pairs}}})", "    return made"]
+    space: dict[str, Any] = {"Declined": Declined} | {f"w{index}": field.written for index, field in plain}
+    exec("\n".join(lines), space)  # noqa: S102  # names of GraphQL's grammar and of our own attributes
+    made: Objects = space["make"]
     return made
+
+
+def _written(index: int, field: Plain | None) -> str:
+    if field is None or field.written is None:
+        return f"v{index}"
+    return f"w{index}(v{index})" if field.is_required else f"None if v{index} is None else w{index}(v{index})"

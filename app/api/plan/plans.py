@@ -19,7 +19,8 @@ from app.api.context import Context
 from app.api.limits import Limiter, as_limits
 from app.api.loaders import NOTHING_KNOWN
 from app.api.plan.compiling import Operation, Plan, compiled
-from app.api.plan.completing import Declined, Run
+from app.api.plan.completing import Run
+from app.api.plan.objects import Declined
 from app.api.plan.variables import Variables
 from app.db.faults import unavailable_of
 
@@ -40,7 +41,7 @@ class Known:
 
     def plan(self, variables: VariableValues) -> Plan | None:
         """Return the plan for these variables; None where there is none."""
-        values = tuple(variables.coerced.get(name) for name in self.operation.conditions)
+        values = tuple([variables.coerced.get(name) for name in self.operation.conditions])
         if values not in self.plans and len(self.plans) < VARIANTS:
             try:
                 self.plans[values] = compiled(self.operation, variables)
@@ -80,10 +81,11 @@ class Plans:
         allowed: Collection[OperationType],
     ) -> ExecutionResult | None:
         """Return what the operation gives; None where graphql-core is to execute it."""
-        known = self._known.get((query, asked, context.introspection))
+        key = query, asked, context.introspection
+        known = self._known.get(key)
         if known is None or known.type not in allowed:
             return None
-        self._known.move_to_end((query, asked, context.introspection))
+        self._known.move_to_end(key)
         inputs = variables or {}
         context.operation_type, context.operation_name = known.type.value, known.name
         measures = self._limiter.measure(query, known.operation.document, known.name, inputs)

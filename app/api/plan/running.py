@@ -7,7 +7,8 @@ from typing import Any
 
 from app import tracing
 from app.api.fields import WITHOUT
-from app.api.plan.completing import Column, Completion, Run, Step, settled
+from app.api.plan.completing import Column, Completion, Leaf, Run, Step, settled
+from app.api.plan.objects import Plain
 
 
 class _Waiting:
@@ -16,6 +17,10 @@ class _Waiting:
     @property
     def waits(self) -> bool:
         return True
+
+    @property
+    def plain(self) -> None:
+        return None
 
     def ready(self, sources: Column, run: Run) -> Column | None:
         return None
@@ -45,6 +50,7 @@ class TypeName:
 
     name: str
     waits: bool = False
+    plain: None = None
 
     def ready(self, sources: Column, run: Run) -> Column:
         return [self.name] * len(sources)
@@ -60,10 +66,12 @@ class Attribute:
     get: Callable[[Any], Any]
     completion: Completion
     waits: bool
+    plain: Plain | None
 
     @classmethod
-    def of(cls, get: Callable[[Any], Any], completion: Completion) -> "Attribute":
-        return cls(get, completion, completion.waits)
+    def of(cls, name: str, completion: Completion) -> "Attribute":
+        plain = Plain(name, completion.written, completion.is_required) if isinstance(completion, Leaf) else None
+        return cls(attrgetter(name), completion, completion.waits, plain)
 
     def ready(self, sources: Column, run: Run) -> Column | None:
         return None if self.waits else self.completion.now(list(map(self.get, sources)), run)
@@ -81,7 +89,7 @@ class Computed(_Waiting):
 
     async def later(self, sources: Column, run: Run) -> Column:
         values = await settled(map(self.get, sources))
-        return await self.completion.later(values, run)
+        return await self.completion.later(values, run) if self.completion.waits else self.completion.now(values, run)
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ class Related(_Waiting):
         if values is None:
             loader, keys = run.context.loaders.part(self.loader), list(map(self.key, sources))
             values = await (loader.lists(keys) if self.is_list else loader.values(keys))
-        return await self.completion.later(values, run)
+        return await self.completion.later(values, run) if self.completion.waits else self.completion.now(values, run)
 
     def _with_them(self, sources: Column) -> Column | None:
         if getattr(sources[0], self.name, WITHOUT) is WITHOUT:  # of one query all have it, or none
@@ -129,4 +137,5 @@ class Resolved(_Waiting):
     completion: Completion
 
     async def later(self, sources: Column, run: Run) -> Column:
-        return await self.completion.later(await self.resolve(sources, run), run)
+        values = await self.resolve(sources, run)
+        return await self.completion.later(values, run) if self.completion.waits else self.completion.now(values, run)

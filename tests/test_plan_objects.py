@@ -1,0 +1,51 @@
+"""The code that makes the objects of an answer: of attributes, of columns, and of both in the order of the selection."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from app.api.plan.objects import Declined, Plain, objects_of
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    name: str | None
+    size: int | None = 1
+
+
+def plain(attribute: str, written: Callable[[Any], Any] | None = None, *, is_required: bool = False) -> Plain:
+    return Plain(attribute, written, is_required)
+
+
+def test_fields_stand_in_the_order_in_which_they_are_selected() -> None:
+    make = objects_of((("class", None), ("name", plain("name")), ("__typename", None), ("None", plain("size"))))
+
+    made = make([Thing("a", 1), Thing("b", 2)], [[3, 4], ["T", "U"]])
+
+    assert [list(item.items()) for item in made] == [
+        [("class", 3), ("name", "a"), ("__typename", "T"), ("None", 1)],
+        [("class", 4), ("name", "b"), ("__typename", "U"), ("None", 2)],
+    ]
+
+
+@pytest.mark.parametrize("written", [None, {"a": "A", 1: 1}.__getitem__])
+def test_null_stays_null_where_it_may(written: Callable[[Any], Any] | None) -> None:
+    make = objects_of((("name", plain("name", written)),))
+
+    assert make([Thing("a"), Thing(None)], []) == [{"name": "A" if written else "a"}, {"name": None}]
+
+
+@pytest.mark.parametrize("written", [None, str.upper])
+def test_null_where_something_is_required_declines_the_plan(written: Callable[[Any], Any] | None) -> None:
+    make = objects_of((("name", plain("name", written, is_required=True)), ("size", plain("size", is_required=True))))
+
+    assert make([Thing("A", 0)], []) == [{"name": "A", "size": 0}]
+    for lacking in (Thing(None), Thing("A", None)):
+        with pytest.raises(Declined):
+            make([Thing("A"), lacking], [])
+
+
+def test_without_fields_there_is_an_empty_object_for_each() -> None:
+    assert objects_of(())([None, None], []) == [{}, {}]
