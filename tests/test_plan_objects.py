@@ -1,4 +1,4 @@
-"""The code that makes the objects of an answer: of attributes, of columns, and of both in the order of the selection."""
+"""The code that makes the objects of an answer: of attributes, of columns, of both in the order of the selection."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
