@@ -115,7 +115,7 @@ class Context:
                 self._home, self.actor, command, request_id=self.request_id, key_lifetime=self.key_lifetime
             )
 
-        return self._known(await perform_with(self.store, self.actor, files, act))
+        return self._known(await (perform_with(self.store, self.actor, files, act) if files else act()))
 
     async def rehearse(self, command: Command) -> Outcome:
         """Do what *command* asks for until `settle` undoes it; files that came along are not stored."""

@@ -24,8 +24,8 @@ BatchFunction = Callable[..., Awaitable[Sequence[Any]]]
 class Reading:
     """What is known beforehand of what an operation loads.
 
-    `columns`: by loader, the only attributes of its rows that will be looked at; of others, all. `alone`: the loaders
-    that are asked from one place, so that nobody else could share a batch.
+    `columns`: by loader that has parts, the only attributes of its rows that will be looked at; of others, all.
+    `alone`: the loaders that are asked from one place, so that nobody else could share a batch.
     """
 
     columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -158,7 +158,7 @@ class Loaders:
 
     def columns(self, name: str) -> frozenset[str] | None:
         """Return what will be looked at of what the loader *name* brings; None for all."""
-        return self.reading.columns.get(name) if self.has_parts(name) else None
+        return self.reading.columns.get(name)
 
     def part(self, name: str) -> Loader[UUID]:
         """Return the loader *name* as far as the operation looks at what it brings."""

@@ -4,6 +4,7 @@ Who may do them is in `domain.workflow`, checked by `permissions`; what they do 
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Annotated, Any, Self
 
 import strawberry
@@ -40,9 +41,15 @@ class ActionPayload:
     @classmethod
     def of(cls, outcome: Outcome) -> Self:
         """Return the payload that shows *outcome*."""
-        fields = cls.__strawberry_definition__.fields  # type: ignore[attr-defined]  # strawberry has put it there
-        made = {field.python_name: getattr(outcome, field.python_name, None) for field in fields}
-        return cls(**{**made, "errors": []})
+        shown = {name: getattr(outcome, name) for name in _shown(cls)}  # type: ignore[arg-type]  # a class can be hashed
+        return cls(errors=[], **shown)  # type: ignore[call-arg]  # of those that inherit it
+
+
+@cache
+def _shown(payload: Any) -> list[str]:
+    """Return the names of what a payload shows of an outcome."""
+    names = (field.python_name for field in payload.__strawberry_definition__.fields)
+    return [name for name in names if name != "errors"]
 
 
 def _made(description: str) -> Any:
