@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from app.api.batching import Loader
+from app.api.deadline import Deadline
 from app.db.engine import Database, in_time, within
+from app.domain.errors import DeadlineExceeded
 from tests.api import Api
 from tests.archive import contents
 from tests.world import World
@@ -102,3 +104,52 @@ async def test_an_action_whose_answer_nobody_waits_for_is_done_as_a_whole(fresh_
 
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (503, "DEADLINE_EXCEEDED")
     assert len(comments) == 1
+
+
+async def test_who_is_cancelled_by_another_at_the_deadline_stays_cancelled() -> None:
+    async def work() -> None:
+        with Deadline(0.05):
+            await asyncio.sleep(10)
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_later(0.05, task.cancel)
+
+    time.sleep(0.1)  # noqa: ASYNC251  # so that both come in one turn of the event loop
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_what_is_cancelled_before_its_deadline_or_fails_is_left_as_it_is() -> None:
+    async def work() -> None:
+        with Deadline(10):
+            raise KeyError
+
+    async def wait() -> None:
+        with Deadline(10):
+            await asyncio.sleep(10)
+
+    waiting = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    waiting.cancel()
+
+    with pytest.raises(KeyError):
+        await work()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_after_a_deadline_a_task_goes_on() -> None:
+    with pytest.raises(DeadlineExceeded), Deadline(0.01):
+        await asyncio.sleep(10)
+    await asyncio.sleep(0.01)
+
+    task = asyncio.current_task()
+    assert task is not None and task.cancelling() == 0
+
+
+async def test_what_is_done_in_time_is_not_given_up_later() -> None:
+    with Deadline(0.01):
+        pass
+
+    await asyncio.sleep(0.05)

@@ -4,7 +4,6 @@ After https://graphql.github.io/graphql-over-http/draft/. How requests are read 
 what is refused before execution is a GraphQL body too.
 """
 
-import asyncio
 import hashlib
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from strawberry.types.graphql import OperationType
 
 from app import tracing
 from app.api.context import Context
+from app.api.deadline import Deadline
 from app.api.http.decoding import BadRequest, Parameters, read_parameters
 from app.api.http.exchange import Exchange
 from app.api.http.incoming import Incoming
@@ -29,18 +29,16 @@ from app.api.limits import Limits
 from app.api.masking import cause_of, format_errors
 from app.api.multipart import is_form, read_multipart
 from app.api.schema import LIMITER, PLANS, SCHEMA
-from app.db.engine import Database, within
+from app.db.engine import Database
 from app.db.faults import unavailable_of
 from app.documents.links import Links
 from app.documents.store import DocumentStore
-from app.domain.errors import DeadlineExceeded
 from app.door import Admission, Door, demand_rate
-from app.gate import RETRY_S, Gate
+from app.gate import Gate
 from app.idempotency import KEY_LIFETIME
 from app.trusted_documents import TrustedDocuments
 
 COST_HEADER = "X-GraphQL-Cost"
-READS_LATER_S = 0.1  # the other way round, a read that is given up would be a fault of its field
 
 _QUERIES = {OperationType.QUERY}
 _ALL = {OperationType.QUERY, OperationType.MUTATION}
@@ -101,7 +99,7 @@ class GraphQLView:
         self._gate.look()
         admission = await self._door.recall(request)
         if admission is None:
-            async with _Deadline(terms.deadline_s):
+            with Deadline(terms.deadline_s):
                 admission = await self._door.admit(request)
         exchange.admitted(admission)
         demand_rate(admission.standing)
@@ -118,7 +116,7 @@ class GraphQLView:
         if query is None:
             raise BadRequest(400, "The request has no query.")
         if "mutation" in query:  # nothing is written without this word: the specification, section 2.3
-            async with _Deadline(self._terms.deadline_s):
+            with Deadline(self._terms.deadline_s):
                 admission = await self._door.affirm(request, admission)
         with self._gate:
             response = await self._execute(exchange, record, admission, sent, query)
@@ -148,7 +146,7 @@ class GraphQLView:
         if errors:
             return self._result(exchange, context, ExecutionResult(data=None, errors=list(errors)))
         try:
-            async with _Deadline(terms.deadline_s):
+            with Deadline(terms.deadline_s):
                 result = await _run(exchange, context, parameters, query, plans=terms.plans)
         finally:
             await context.settle()
@@ -177,26 +175,6 @@ def _demand_database(result: ExecutionResult, request_id: str) -> None:
         cause = cause_of(error)
         if unavailable_of(cause, request_id) is not None:
             raise cause
-
-
-class _Deadline:
-    """Gives up what is inside, and a moment later the reads that nobody waits for. Raises: DeadlineExceeded."""
-
-    def __init__(self, seconds: float) -> None:
-        self._reads = within(seconds + READS_LATER_S)
-        self._timeout = asyncio.timeout(seconds)
-
-    async def __aenter__(self) -> None:
-        self._reads.__enter__()
-        await self._timeout.__aenter__()
-
-    async def __aexit__(self, *raised: Any) -> None:
-        try:
-            await self._timeout.__aexit__(*raised)
-        except TimeoutError:
-            raise DeadlineExceeded(seconds=RETRY_S) from None
-        finally:
-            self._reads.__exit__(*raised)
 
 
 async def _run(
