@@ -123,10 +123,12 @@ class Lists(Around):
     inner: Completion
 
     def now(self, values: Column, run: Run) -> Column:
-        return _listed(values, self.inner.now(_flat(values), run))
+        items = _flat(values)
+        return _listed(values, self.inner.now(items, run) if items else items)
 
     async def later(self, values: Column, run: Run) -> Column:
-        return _listed(values, await self.inner.later(_flat(values), run))
+        items = _flat(values)
+        return _listed(values, await self.inner.later(items, run) if items else items)
 
 
 def _flat(values: Column) -> Column:
