@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from app.api.batching import Loader
-from app.db.engine import Database, in_time, within
+from app.db.deadlines import in_time, within
+from app.db.engine import Database
 from tests.api import Api
 from tests.archive import contents
 from tests.world import World

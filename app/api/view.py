@@ -29,7 +29,8 @@ from app.api.limits import Limits
 from app.api.masking import cause_of, format_errors
 from app.api.multipart import is_form, read_multipart
 from app.api.schema import LIMITER, PLANS, SCHEMA
-from app.db.engine import Database, within
+from app.db.deadlines import within
+from app.db.engine import Database
 from app.db.faults import unavailable_of
 from app.documents.links import Links
 from app.documents.store import DocumentStore

@@ -13,7 +13,8 @@ from sqlalchemy import CursorResult, Executable, ScalarResult, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.attempts import attempt
-from app.db.engine import Database, in_time
+from app.db.deadlines import in_time
+from app.db.engine import Database
 
 T = TypeVar("T")
 
