@@ -5,10 +5,10 @@ It opens connections and transactions; it reads and writes nothing.
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, ExceptionContext, event
 from sqlalchemy.engine import URL, make_url
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from app.db.connections import PING_AFTER_S, Connections
+from app.db.lanes import Lanes
 from app.db.transactions import transaction
 from app.db.turns import DRIVER
 
@@ -48,6 +49,7 @@ class Database:
     reader: Connections
     writer: Connections
     single: AsyncEngine | None
+    lanes: Lanes | None
 
     @property
     def is_sqlite(self) -> bool:
@@ -56,6 +58,13 @@ class Database:
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Yield a connection of one's own: GraphQL resolves siblings at once, and a connection serves one at a time."""
         return self.reader.lent()
+
+    def look_up(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Do as `read`, for prepared statements that take next to no time, as those that find rows by their ids.
+
+        On SQLite those that come at the same moment share a turn through its thread.
+        """
+        return self.read() if self.lanes is None else cast(Any, nullcontext(self.lanes))
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
@@ -77,12 +86,11 @@ class Database:
             yield connection
 
     def alone(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Lend a connection to PostgreSQL on which each prepared statement, also one that writes, stands alone.
+        """Lend a connection on which each prepared statement is a transaction of its own, whose end is the statement's.
 
-        It is a transaction of its own, whose end is the statement's.
+        It writes by `prepared.write_if_unchanged`.
         """
-        assert not self.is_sqlite
-        return self.writer.lent()
+        return self.writer.lent() if self.lanes is None else self.look_up()
 
     def connections_in_use(self) -> dict[str, int]:
         """Return how many connections of each pool are in use."""
@@ -168,7 +176,8 @@ def _sqlite(url: URL, pool_size: int, patience: Patience) -> Database:
         if dbapi_connection.driver_connection.in_transaction:
             dbapi_connection.rollback()
 
-    return Database(Connections(reader, pool_size, patience.pool), Connections(writer, 1, patience.pool), None)
+    readers, writers = Connections(reader, pool_size, patience.pool), Connections(writer, 1, patience.pool)
+    return Database(readers, writers, None, Lanes.between(readers, writers))
 
 
 def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool) -> None:
@@ -209,6 +218,7 @@ def _postgresql(url: URL, pool_size: int, patience: Patience, *, behind_pooler: 
         Connections(reader, pool_size, patience.pool),
         Connections(writer, pool_size, patience.pool),
         None if behind_pooler else _postgresql_engine(url, settle(read_only=True), apart),
+        None,
     )
 
 
