@@ -213,6 +213,8 @@ def _postgresql(url: URL, pool_size: int, patience: Patience, *, behind_pooler: 
     reader = _postgresql_engine(url, settle(read_only=True), pool | {"isolation_level": "AUTOCOMMIT"})
     for engine in (writer, reader):
         _ping_after_a_pause(engine)
+    if not behind_pooler:
+        _commit_durably(writer)
     apart = {"poolclass": NullPool, "hide_parameters": True, "isolation_level": "AUTOCOMMIT"}
     return Database(
         Connections(reader, pool_size, patience.pool),
@@ -220,6 +222,19 @@ def _postgresql(url: URL, pool_size: int, patience: Patience, *, behind_pooler: 
         None if behind_pooler else _postgresql_engine(url, settle(read_only=True), apart),
         None,
     )
+
+
+def _commit_durably(engine: AsyncEngine) -> None:
+    """Wait for the disk with each commit, also where a server or a role is set not to; what waits for more is left."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(dbapi_connection: Any, _record: object) -> None:
+        cursor = dbapi_connection.cursor()
+        cursor.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        cursor.close()
+        dbapi_connection.commit()
 
 
 def _own(patience: Patience, *, read_only: bool) -> dict[str, Any]:
