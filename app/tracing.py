@@ -6,22 +6,24 @@ is nothing beneath. No span has a variable, a document's literals, or a statemen
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event
 from strawberry.extensions import SchemaExtension
 
 from app.db.engine import Database
+from app.db.turns import Sent
+from app.db.watching import WATCH, let_watch
 
 if TYPE_CHECKING:
     from graphql import GraphQLResolveInfo
-    from opentelemetry.sdk.trace import SpanProcessor
-    from opentelemetry.trace import Span, Tracer
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+    from opentelemetry.sdk.trace.sampling import Sampler
+    from opentelemetry.trace import Span
 
-SCOPE = "casegate"
+OPERATION = "GraphQL Operation"
 
 _tracing: Tracing | None = None
 _operation: ContextVar[Span | None] = ContextVar("operation", default=None)
@@ -33,8 +35,11 @@ class TracingMissing(Exception):
     """OpenTelemetry is not installed."""
 
 
-def start(database: Database, processor: SpanProcessor | None = None) -> None:
-    """Trace this process from now on, to where the OTEL_* variables say, or to *processor*. Raises: TracingMissing."""
+def start(database: Database, processor: SpanProcessor | None = None, sampler: Sampler | None = None) -> None:
+    """Trace this process from now on, as the OTEL_* variables say, or to *processor* and what *sampler* wants.
+
+    Raises: TracingMissing.
+    """
     global _tracing  # noqa: PLW0603  # one for the process, as the schema is, whose extensions use it
     try:
         from opentelemetry.sdk.resources import Resource
@@ -42,14 +47,15 @@ def start(database: Database, processor: SpanProcessor | None = None) -> None:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
         raise TracingMissing("install casegate[otel]") from error
-    provider = TracerProvider(resource=Resource.create({"service.name": "casegate"}))
+    provider = TracerProvider(sampler, Resource.create({"service.name": "casegate"}))
     if processor is None:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         processor = BatchSpanProcessor(OTLPSpanExporter())
     provider.add_span_processor(processor)
-    _tracing = Tracing(provider.get_tracer(SCOPE))
-    _tracing.listen(database)
+    for engine in (database.reader.engine, database.writer.engine):
+        let_watch(engine)
+    _tracing = Tracing(provider, "sqlite" if database.is_sqlite else "postgresql")
 
 
 def stop() -> None:
@@ -83,13 +89,13 @@ def phase(name: str) -> AbstractContextManager[Any]:
     """Return a span for a phase of the operation under way, where somebody will look at it."""
     if _tracing is None or not is_sampled():
         return _NO_SPAN
-    return _tracing.span(f"graphql.{name}")
+    return _tracing.part(f"graphql.{name}")
 
 
 def resolving(field: str) -> AbstractContextManager[Any]:
     """Return a span for a field that does more than hand out an attribute."""
     assert _tracing is not None
-    return _tracing.span("graphql.resolve", {"graphql.field.name": field})
+    return _tracing.part("graphql.resolve", {"graphql.field.name": field})
 
 
 def spans() -> SchemaExtension:
@@ -98,65 +104,64 @@ def spans() -> SchemaExtension:
 
 
 class Tracing:
-    """How spans are made; it has what OpenTelemetry's modules bring, which are loaded only where they are used."""
+    """How spans are made, by what is loaded only where it is used."""
 
-    def __init__(self, tracer: Tracer) -> None:
+    def __init__(self, provider: TracerProvider, database: str) -> None:
+        from opentelemetry.context import get_current
         from opentelemetry.trace import SpanKind, use_span
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        self._tracer = tracer
+        from app.sampling import Foresight
+
+        self._foresight = Foresight(provider)
+        self._tracer = provider.get_tracer("casegate")
         self._propagator = TraceContextTextMapPropagator()
-        self._use = use_span
+        self._present, self._use = get_current, use_span
         self._server, self._client, self._internal = SpanKind.SERVER, SpanKind.CLIENT, SpanKind.INTERNAL
+        self._database = database
 
     def operation(self, headers: Mapping[str, str]) -> AbstractContextManager[Any]:
         """Return a span for one operation, where its trace is sampled."""
-        parent = None
+        parent = self._present()
         if "traceparent" in headers:
             given = {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
-            parent = self._propagator.extract(given)
-        span = self._tracer.start_span("GraphQL Operation", parent, self._server, record_exception=False)
-        return self._under(span) if span.is_recording() else _NO_SPAN
+            parent = self._propagator.extract(given, parent)
+        if not self._foresight.is_recorded(parent, OPERATION, self._server):
+            return _NO_SPAN
+        return self._under(self._tracer.start_span(OPERATION, parent, self._server, record_exception=False))
 
     @contextmanager
     def _under(self, span: Span) -> Iterator[None]:
-        token = _operation.set(span)
+        operation, watch = _operation.set(span), WATCH.set(self._watch)
         try:
             with self._use(span, end_on_exit=True, record_exception=False):
                 yield
         finally:
-            _operation.reset(token)
+            WATCH.reset(watch)
+            _operation.reset(operation)
 
-    def span(self, name: str, attributes: Mapping[str, str] | None = None) -> AbstractContextManager[Any]:
+    def part(self, name: str, attributes: Mapping[str, str] | None = None) -> AbstractContextManager[Any]:
         """Return a span for a part of the operation under way."""
         span = self._tracer.start_span(name, None, self._internal, attributes, record_exception=False)
         return self._use(span, end_on_exit=True, record_exception=False)
 
-    def listen(self, database: Database) -> None:
-        """Trace each statement of a sampled operation: its text has parameters, never values."""
-        system = "sqlite" if database.is_sqlite else "postgresql"
-
-        def before(_conn: Any, _cursor: Any, statement: str, _params: Any, context: Any, _many: bool) -> None:
-            if is_sampled():  # housekeeping is nobody's trace
-                context.casegate_spans = [*getattr(context, "casegate_spans", ()), self._statement(statement, system)]
-
-        def after(_conn: Any, _cursor: Any, _statement: str, _params: Any, context: Any, _many: bool) -> None:
-            if _operation.get() is not None and getattr(context, "casegate_spans", ()):
-                context.casegate_spans.pop(0).end()
-
-        def failed(error: Any) -> None:
-            for span in getattr(error.execution_context, "casegate_spans", ()):
-                span.set_attribute("error.type", type(error.original_exception).__name__)
+    @contextmanager
+    def _watch(self, sent: Sequence[Sent]) -> Iterator[None]:
+        """Have a span for each statement: its text has parameters, never values."""
+        spans = [self._statement(sql) for sql, _parameters in sent] if is_sampled() else []
+        try:
+            yield
+        except BaseException as error:
+            for span in spans:
+                span.set_attribute("error.type", type(error).__name__)
+            raise
+        finally:
+            for span in spans:
                 span.end()
 
-        for engine in (database.reader.engine.sync_engine, database.writer.engine.sync_engine):
-            event.listen(engine, "before_cursor_execute", before)
-            event.listen(engine, "after_cursor_execute", after)
-            event.listen(engine, "handle_error", failed)
-
-    def _statement(self, statement: str, system: str) -> Span:
-        verb = statement.split(None, 1)[0].upper()
-        attributes = {"db.system.name": system, "db.operation.name": verb, "db.query.text": statement}
+    def _statement(self, sql: str) -> Span:
+        verb = sql.split(None, 1)[0].upper()
+        attributes = {"db.system.name": self._database, "db.operation.name": verb, "db.query.text": sql}
         return self._tracer.start_span(verb, None, self._client, attributes, record_exception=False)
 
 
@@ -167,15 +172,15 @@ class Spans(SchemaExtension):
         self._tracing = tracing
 
     def on_parse(self) -> Iterator[None]:
-        with self._tracing.span("graphql.parse"):
+        with self._tracing.part("graphql.parse"):
             yield
 
     def on_validate(self) -> Iterator[None]:
-        with self._tracing.span("graphql.validate"):
+        with self._tracing.part("graphql.validate"):
             yield
 
     def on_execute(self) -> Iterator[None]:
-        with self._tracing.span("graphql.execute"):
+        with self._tracing.part("graphql.execute"):
             yield
 
     def resolve(self, _next: Any, root: Any, info: GraphQLResolveInfo[Any], *args: Any, **kwargs: Any) -> Any:

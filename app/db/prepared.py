@@ -22,6 +22,7 @@ from app.db.among import Ids
 from app.db.columns import Quick
 from app.db.transactions import fail
 from app.db.turns import Sent
+from app.db.watching import watched
 
 Processor = Callable[[Any], Any]
 Column = Iterable[Any]
@@ -237,13 +238,15 @@ async def _done(sync: Connection, sent: list[Sent], *, last: bool = False) -> Se
     try:
         if is_watched:
             _tell(sync.dispatch.before_cursor_execute, sync, sent, execution)
-        if isinstance(adapted, turns.Connection):
-            rows = await (adapted.turn_and_commit(sent) if last else adapted.turn(sent)) or ()
-        else:
-            if adapted._transaction is None and sync.in_transaction():  # noqa: SLF001  # it begins one as late as this
-                await adapted._start_transaction()  # noqa: SLF001
-            ((sql, parameters),) = sent
-            rows = await adapted.driver_connection.fetch(sql, *parameters)
+        with watched(sent):
+            if isinstance(adapted, turns.Connection):
+                rows = await (adapted.turn_and_commit(sent) if last else adapted.turn(sent)) or ()
+            else:
+                # It begins a transaction as late as this.
+                if adapted._transaction is None and sync.in_transaction():  # noqa: SLF001
+                    await adapted._start_transaction()  # noqa: SLF001
+                ((sql, parameters),) = sent
+                rows = await adapted.driver_connection.fetch(sql, *parameters)
         if is_watched:
             _tell(sync.dispatch.after_cursor_execute, sync, sent, execution)
     except BaseException as error:
