@@ -18,6 +18,7 @@ from app.db.connections import Connections
 from app.db.listeners import Execution, tell_after, tell_before
 from app.db.transactions import fail
 from app.db.turns import Rows, Sent, Work, committed, looked_up
+from app.db.watching import watched
 
 MOST = 64
 """How many share a turn: a commit of so many is still a matter of milliseconds."""
@@ -86,6 +87,10 @@ class _Lane:
         self._task: asyncio.Task[None] | None = None  # the event loop itself keeps only weak references
 
     async def turn(self, sent: Sequence[Sent]) -> Rows:
+        with watched(sent):
+            return await self._turn(sent)
+
+    async def _turn(self, sent: Sequence[Sent]) -> Rows:
         parcel = _Parcel(sent, asyncio.get_running_loop().create_future(), copy_context())
         if self._is_taken:
             self._waiting.append(parcel)

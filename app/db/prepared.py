@@ -24,6 +24,7 @@ from app.db.lanes import Lanes
 from app.db.listeners import Execution, tell_after, tell_before
 from app.db.transactions import fail
 from app.db.turns import Rows, Sent
+from app.db.watching import watched
 
 Processor = Callable[[Any], Any]
 Column = Iterable[Any]
@@ -245,13 +246,15 @@ async def _done(sync: Connection, sent: list[Sent], *, last: bool = False) -> Se
     rows: Sequence[Any]
     try:
         tell_before(sync, sent, execution)
-        if isinstance(adapted, turns.Connection):
-            rows = await (adapted.turn_and_commit(sent) if last else adapted.turn(sent)) or ()
-        else:
-            if adapted._transaction is None and sync.in_transaction():  # noqa: SLF001  # it begins one as late as this
-                await adapted._start_transaction()  # noqa: SLF001
-            ((sql, parameters),) = sent
-            rows = await adapted.driver_connection.fetch(sql, *parameters)
+        with watched(sent):
+            if isinstance(adapted, turns.Connection):
+                rows = await (adapted.turn_and_commit(sent) if last else adapted.turn(sent)) or ()
+            else:
+                # It begins a transaction as late as this.
+                if adapted._transaction is None and sync.in_transaction():  # noqa: SLF001
+                    await adapted._start_transaction()  # noqa: SLF001
+                ((sql, parameters),) = sent
+                rows = await adapted.driver_connection.fetch(sql, *parameters)
         tell_after(sync, sent, execution)
     except BaseException as error:
         await greenlet_spawn(fail, sync, adapted, error, sent[-1], execution)
