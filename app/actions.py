@@ -3,9 +3,9 @@
 Nothing else commits case data. `rehearse` goes the same way, and leaves it to be looked at and undone. What is checked
 under the lock is in `drafting`, what an action writes beside its log row and the case's status in `effects`.
 
-On PostgreSQL, an action that rests on its case alone, as a comment, first tries to do without a lock: it reads, checks,
-and writes all by one statement that asks whether the case has still the version that was read. Each action makes a new
-version of its case, so that this tells of any other; then nothing is done, and it goes the way of all others.
+An action that rests on its case alone, as a comment, first tries to do without a lock: it reads, checks, and writes if
+the case has still the version that was read. Each action makes a new version of its case, so that this tells of any
+other; then nothing is done, and it goes the way of all others.
 """
 
 import asyncio
@@ -93,7 +93,7 @@ class _Asked:
         is_first = not _acted_on[what]
         _acted_on[what] += 1
         try:
-            if is_first and not database.is_sqlite and rests_on_its_case(self.command):
+            if is_first and rests_on_its_case(self.command):
                 outcome = await attempt_alone(database, self._alone)
                 if outcome is not None:
                     return outcome

@@ -48,19 +48,21 @@ def info(event: str, **fields: Any) -> None:
     """
     if _threshold <= logging.INFO:
         fields["event"], fields["level"] = event, "info"
-        _standard_error().info(_line(None, "info", fields))
+        output = sys.stderr.buffer
+        output.write(_line(None, "info", fields) + b"\n")
+        output.flush()
 
 
-def _line(_logger: object, _level: str, event: EventDict) -> str:
-    event["timestamp"] = clock.now().isoformat().replace("+00:00", "Z")
+def _line(_logger: object, _level: str, event: EventDict) -> bytes:
+    event["timestamp"] = clock.now()
     cause = event.pop("exc_info", None)
     if isinstance(cause, BaseException):
         event["exception"] = told(cause)
-    return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
+    return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z)
 
 
-def _standard_error(*_names: str) -> structlog.WriteLogger:
-    return structlog.WriteLogger(sys.stderr)
+def _standard_error(*_names: str) -> structlog.BytesLogger:
+    return structlog.BytesLogger(sys.stderr.buffer)
 
 
 class Forward(logging.Handler):

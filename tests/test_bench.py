@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from app.auth import secret_hash
@@ -24,6 +26,7 @@ from scripts.benchmarks.handwritten_sqlite import connect
 from scripts.benchmarks.measuring import Round, figures, percentile
 from scripts.benchmarks.operations import OPERATIONS, Operation
 from scripts.benchmarks.servers import Server, gateway, yardstick
+from scripts.benchmarks.shares import LEAST, NoShares, shared
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -90,6 +93,25 @@ def test_one_worker_is_compared_with_two_beside_who_had_the_cores() -> None:
         assert name == "2 workers" or cores["busiest"] == cores["server"]
         assert min(cores["postgresql"], cores["driver"]) > 0
         assert sum(cores.values()) - cores["busiest"] < report["machine"]["cores"] + 0.5
+
+
+def test_a_process_has_its_share_of_a_core_for_a_while_and_then_all_of_it() -> None:
+    def rate(of: psutil.Process) -> float:
+        before, start = of.cpu_times().user, time.perf_counter()
+        time.sleep(0.5)
+        return float(of.cpu_times().user - before) / (time.perf_counter() - start)
+
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+        try:
+            with shared([process.pid], LEAST):
+                limited = rate(psutil.Process(process.pid))
+            unlimited = rate(psutil.Process(process.pid))
+        except NoShares as error:
+            pytest.skip(str(error))
+        finally:
+            process.kill()
+
+    assert limited < 0.1 < unlimited
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from app.api.batching import Loader
 from app.api.deadline import Deadline
-from app.db.engine import Database, in_time, within
+from app.db.deadlines import in_time, within
+from app.db.engine import Database
 from app.domain.errors import DeadlineExceeded
 from tests.api import Api
 from tests.archive import contents

@@ -5,6 +5,7 @@ import traceback
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -155,6 +156,24 @@ async def test_each_connection_is_set_up_for_durability_and_bounded_waits(databa
     found = {name: await setting_of(database, name, writing=writing) for name in expected}
 
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "found"), [("off", "on"), ("on", "on"), ("remote_apply", "remote_apply"), ("local", "local")]
+)
+async def test_a_commit_waits_for_the_disk_whatever_postgresql_is_told(fresh_url: str, told: str, found: str) -> None:
+    if fresh_url.startswith("sqlite"):
+        pytest.skip("SQLite's writer is seen above")
+    before, database = open_database(fresh_url), open_database(fresh_url)
+    name = urlsplit(fresh_url).path.removeprefix("/")
+    async with before.write() as connection:
+        await connection.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = {told}'))
+    await before.close()
+
+    seen = [await setting_of(database, "synchronous_commit", writing=True) for _ in range(2)]
+    await database.close()
+
+    assert seen == [found] * 2
 
 
 async def test_a_snapshot_on_postgresql_gives_its_connection_back_as_it_was(database: Database) -> None:

@@ -159,14 +159,15 @@ def test_the_line_of_a_request_is_the_one_that_structlog_would_write(
 
 def test_a_line_goes_to_what_standard_error_is_at_that_time(monkeypatch: pytest.MonkeyPatch) -> None:
     logs.configure("info")
-    first, second = io.StringIO(), io.StringIO()
+    written = io.BytesIO()
+    first, second = io.TextIOWrapper(io.BytesIO()), io.TextIOWrapper(written)
 
     for place in (first, second):
         monkeypatch.setattr(sys, "stderr", place)
         logs.info("request")
         first.close()
 
-    assert second.getvalue().count("\n") == 1
+    assert written.getvalue().count(b"\n") == 1
 
 
 def test_an_exceptions_causes_are_told_each_with_its_place() -> None:

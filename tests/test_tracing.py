@@ -1,20 +1,36 @@
 """Traces: one span an operation and one for each phase and statement, named by the conventions, without any value."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
+import httpx2
 import pytest
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import (
+    Decision,
+    ParentBased,
+    Sampler,
+    SamplingResult,
+    StaticSampler,
+    TraceIdRatioBased,
+)
+from opentelemetry.trace import SpanKind, StatusCode
+from sqlalchemy.exc import DBAPIError
 
 from app import tracing
 from app.db.engine import Database
 from app.main import create_app
 from app.settings import Settings
 from tests.api import Api
+from tests.statements import sql
 from tests.world import World
 
 QUERY = "query Case($reference: String!) { case(reference: $reference) { title createdBy { displayName } } }"
+ADD_COMMENT = "mutation Add($input: AddCommentInput!) { addComment(input: $input) { errors { code } case { status } } }"
 
 
 @pytest.fixture
@@ -29,16 +45,45 @@ def named(spans: tuple[ReadableSpan, ...], name: str) -> list[ReadableSpan]:
     return [span for span in spans if span.name == name]
 
 
-async def traced(url: str, exporter: InMemorySpanExporter, world: World, **headers: str) -> tuple[ReadableSpan, ...]:
-    import httpx2
+class Asked(StaticSampler):
+    """A sampler that notes what it is asked about."""
 
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision)
+        self.names: list[str] = []
+
+    def should_sample(
+        self, parent_context: Context | None, trace_id: int, name: str, *more: Any, **rest: Any
+    ) -> SamplingResult:
+        self.names.append(name)
+        return super().should_sample(parent_context, trace_id, name, *more, **rest)
+
+
+async def connect(database: Database) -> None:
+    """Have an engine's first connections behind, which ask for the server's version in the trace of who comes first."""
+    for connections in (database.read, database.write):
+        async with connections() as connection:
+            await connection.exec_driver_sql("SELECT 1")
+
+
+@asynccontextmanager
+async def tracing_into(exporter: InMemorySpanExporter, url: str, sampler: Sampler | None = None) -> AsyncIterator[Api]:
+    """Serve an app that is traced."""
     app = create_app(Settings(database_url=url, rate_limit=0))
     async with app.router.lifespan_context(app):
-        tracing.start(app.state.database, SimpleSpanProcessor(exporter))
+        await connect(app.state.database)
+        tracing.start(app.state.database, SimpleSpanProcessor(exporter), sampler)
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-            data = await Api(client).run(world.carl.token, QUERY, {"reference": "CASE-000001"}, **headers)
-            assert data["case"]["createdBy"]["displayName"] == "Ada"
+            yield Api(client)
+
+
+async def traced(
+    url: str, exporter: InMemorySpanExporter, world: World, sampler: Sampler | None = None, **headers: str
+) -> tuple[ReadableSpan, ...]:
+    async with tracing_into(exporter, url, sampler) as api:
+        data = await api.run(world.carl.token, QUERY, {"reference": "CASE-000001"}, **headers)
+        assert data["case"]["createdBy"]["displayName"] == "Ada"
     return exporter.get_finished_spans()
 
 
@@ -91,14 +136,105 @@ async def test_the_clients_trace_goes_on_and_where_it_is_not_sampled_nothing_is_
     assert unsampled == ()
 
 
+async def test_the_sampler_is_asked_once_about_an_operation_that_it_does_not_want(
+    fresh_url: str, world: World, spans: InMemorySpanExporter
+) -> None:
+    await world.open_case()
+    sampler = Asked(Decision.DROP)
+
+    found = await traced(fresh_url, spans, world, sampler)
+
+    assert sampler.names == ["GraphQL Operation"]
+    assert found == ()
+
+
+async def test_the_sampler_is_asked_once_about_each_span_that_it_wants_and_of_each_trace_by_its_id(
+    fresh_url: str, world: World, spans: InMemorySpanExporter
+) -> None:
+    await world.open_case()
+    sampler = Asked(Decision.RECORD_AND_SAMPLE)
+    trace = "0af7651916cd43dd8448eb211c80319c"
+
+    own = await traced(fresh_url, spans, world, sampler)
+    asked = len(sampler.names)
+    spans.clear()
+    given = await traced(fresh_url, spans, world, sampler, traceparent=f"00-{trace}-b7ad6b7169203331-01")
+    spans.clear()
+    own_again = await traced(fresh_url, spans, world, sampler)
+
+    assert asked == len(own)
+    assert sampler.names.count("GraphQL Operation") == 3
+    assert [len({span.context.trace_id for span in found}) for found in (own, given, own_again)] == [1, 1, 1]
+    assert len({found[0].context.trace_id for found in (own, given, own_again)}) == 3
+
+
+async def test_a_share_of_the_operations_is_sampled_and_each_of_them_is_whole(
+    fresh_url: str, world: World, spans: InMemorySpanExporter
+) -> None:
+    await world.open_case()
+    async with tracing_into(spans, fresh_url, ParentBased(TraceIdRatioBased(0.5))) as api:
+        for _ in range(40):
+            await api.run(world.carl.token, QUERY, {"reference": "CASE-000001"})
+
+    found = spans.get_finished_spans()
+
+    operations = named(found, "query")
+    assert 5 < len(operations) < 35  # 1 in 500 000 would not be
+    assert len(named(found, "graphql.execute")) == len(operations)
+    assert {span.context.trace_id for span in found} == {span.context.trace_id for span in operations}
+
+
+async def test_a_mutation_has_a_span_for_each_statement_with_an_end(
+    fresh_url: str, world: World, spans: InMemorySpanExporter, caplog: pytest.LogCaptureFixture
+) -> None:
+    case = (await world.open_case()).case
+    async with tracing_into(spans, fresh_url) as api:
+        with sql() as sent:
+            await api.run(world.ada.token, ADD_COMMENT, {"input": {"caseId": str(case.id), "body": "Noted"}})
+
+    found = spans.get_finished_spans()
+
+    statements = [str((span.attributes or {})["db.query.text"]) for span in found if span.kind is SpanKind.CLIENT]
+    assert statements == [statement for statement in sent if not statement.startswith(("BEGIN", "ROLLBACK"))]
+    assert any(statement.startswith(("INSERT", "WITH")) for statement in statements)
+    assert "ended span" not in caplog.text
+
+
+async def test_what_fails_is_told_by_its_type_and_not_by_what_it_says(
+    database: Database, spans: InMemorySpanExporter
+) -> None:
+    tracing.start(database, SimpleSpanProcessor(spans))
+
+    with pytest.raises(ValueError), tracing.operation({}), tracing.phase("execute"):
+        raise ValueError("Ada said so")
+
+    for span in spans.get_finished_spans():
+        assert (span.attributes or {})["error.type"] == "ValueError"
+        assert span.status.status_code is StatusCode.ERROR
+        assert "Ada" not in span.to_json()
+
+
+async def test_a_statement_that_fails_says_in_its_span_how(database: Database, spans: InMemorySpanExporter) -> None:
+    await connect(database)
+    tracing.start(database, SimpleSpanProcessor(spans))
+
+    with tracing.operation({}):
+        async with database.read() as connection:
+            with pytest.raises(DBAPIError):
+                await connection.exec_driver_sql("SELECT nothing FROM nowhere")
+
+    (statement,) = named(spans.get_finished_spans(), "SELECT")
+    assert (statement.attributes or {})["error.type"] in ("OperationalError", "ProgrammingError")
+
+
 async def test_fields_are_hooked_into_only_where_the_trace_is_sampled(world: World) -> None:
-    assert type(tracing.spans()).__name__ == "SchemaExtension"
+    assert type(tracing.extension()).__name__ == "SchemaExtension"
     tracing.start(world.database, SimpleSpanProcessor(InMemorySpanExporter()))
     try:
         with tracing.operation({}):
-            assert type(tracing.spans()).__name__ == "ResolverSpans"
+            assert type(tracing.extension()).__name__ == "Hooks"
         unsampled = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"}
         with tracing.operation(unsampled):
-            assert type(tracing.spans()).__name__ == "PhaseSpans"
+            assert type(tracing.extension()).__name__ == "SchemaExtension"
     finally:
         tracing.stop()

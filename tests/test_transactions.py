@@ -53,18 +53,18 @@ def unkept_promise(world: World) -> Any:
     return inserted(tables.idempotency_records, None, **record, created_at=clock.now())
 
 
-async def test_an_action_on_sqlite_is_two_turns(world: World) -> None:
+async def test_an_action_on_sqlite_begins_with_its_first_turn_and_commits_with_its_last(world: World) -> None:
     if not world.database.is_sqlite:
         pytest.skip("PostgreSQL has no turns")
     case_id = (await world.open_case()).case.id
     decided = (await world.case_in(CaseStatus.PENDING_REVIEW)).case.id
 
     with turns_counted() as comment:
-        await world.do(world.ada, AddComment(case_id=case_id, comment="x"))
+        await world.do(world.ada, AddComment(case_id=case_id, comment="x", idempotency_key="key"))
     with turns_counted() as acceptance:
         await world.do(world.rosa, AcceptOverride(case_id=decided))
 
-    assert comment == ["begin-work", "work-commit"]
+    assert comment[0] == "begin-work" and comment[-1] == "work-commit"
     assert acceptance[0] == "begin-work" and acceptance[-1] == "work-commit"
 
 

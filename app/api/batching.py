@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Se
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from app.db.engine import in_time
+from app.db.deadlines import in_time
 
 K = TypeVar("K", bound=Hashable)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.db.engine import within
+from app.db.deadlines import within
 from app.domain.errors import DeadlineExceeded
 from app.gate import RETRY_S
 

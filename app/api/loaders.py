@@ -91,7 +91,7 @@ def _loader(
 ) -> Loader[UUID]:
     async def load(ids: list[UUID]) -> Sequence[Any]:
         observe(len(ids))
-        async with database.read() as connection:
+        async with database.look_up() as connection:
             return await function(connection, account_id, ids, *arguments)
 
     return Loader(load, is_alone=is_alone)
@@ -106,7 +106,7 @@ def _cases_with(database: Database, account_id: UUID, is_alone: bool) -> Loader[
     async def load(keys: list[CaseKey]) -> Sequence[CaseRow | None]:
         _batch_of_cases.observe(len(keys))
         names = keys[0].names if len(keys) == 1 else frozenset[str]().union(*(key.names for key in keys))
-        async with database.read() as connection:
+        async with database.look_up() as connection:
             return await cases.cases_with(connection, account_id, [key.which for key in keys], names)
 
     return Loader(load, is_alone=is_alone)

@@ -177,7 +177,7 @@ SCHEMA = _without_null_defaults(
         query=Query,
         mutation=Mutation,
         types=ERROR_TYPES,
-        extensions=[tracing.spans, BoundedParsing, BoundedValidation, OperationRules, Learning],
+        extensions=[tracing.extension, BoundedParsing, BoundedValidation, OperationRules, Learning],
         config=StrawberryConfig(scalar_map={Upload: UPLOAD}),
     )
 )

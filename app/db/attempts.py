@@ -44,7 +44,7 @@ async def attempt(database: Database, work: Callable[[AsyncConnection], Awaitabl
 
 
 async def attempt_alone(database: Database, work: Callable[[AsyncConnection], Awaitable[T | None]]) -> T | None:
-    """Do *work*, which writes by a single statement, without a transaction around it; on PostgreSQL alone.
+    """Do *work*, which writes by `prepared.write_if_unchanged`, without a transaction around it.
 
     Return None where it lost against another one, or a constraint did not let it: then nothing is done, and a
     transaction with its locks will tell.

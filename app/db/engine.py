@@ -3,14 +3,12 @@
 It opens connections and transactions; it reads and writes nothing.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from contextvars import ContextVar
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, ExceptionContext, event
 from sqlalchemy.engine import URL, make_url
@@ -19,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from app.db.connections import PING_AFTER_S, Connections
+from app.db.lanes import Lanes
 from app.db.transactions import transaction
 from app.db.turns import DRIVER
 
@@ -50,6 +49,7 @@ class Database:
     reader: Connections
     writer: Connections
     single: AsyncEngine | None
+    lanes: Lanes | None
 
     @property
     def is_sqlite(self) -> bool:
@@ -58,6 +58,13 @@ class Database:
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Yield a connection of one's own: GraphQL resolves siblings at once, and a connection serves one at a time."""
         return self.reader.lent()
+
+    def look_up(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Do as `read`, for prepared statements that take next to no time, as those that find rows by their ids.
+
+        On SQLite those that come at the same moment share a turn through its thread.
+        """
+        return self.read() if self.lanes is None else cast(Any, nullcontext(self.lanes))
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
@@ -79,12 +86,11 @@ class Database:
             yield connection
 
     def alone(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Lend a connection to PostgreSQL on which each prepared statement, also one that writes, stands alone.
+        """Lend a connection on which each prepared statement is a transaction of its own, whose end is the statement's.
 
-        It is a transaction of its own, whose end is the statement's.
+        It writes by `prepared.write_if_unchanged`.
         """
-        assert not self.is_sqlite
-        return self.writer.lent()
+        return self.writer.lent() if self.lanes is None else self.look_up()
 
     def connections_in_use(self) -> dict[str, int]:
         """Return how many connections of each pool are in use."""
@@ -101,31 +107,6 @@ class Database:
         for connections in (self.reader, self.writer):
             await connections.close()
             await connections.engine.dispose()
-
-
-# The end of the time for reading, on the event loop's clock. It follows into tasks.
-_end: ContextVar[float | None] = ContextVar("end", default=None)
-
-
-class within:  # noqa: N801  # it is used as a function is
-    """Give up reads that are not done in so many *seconds*; an action that has begun comes to its end."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = asyncio.get_running_loop().time() + seconds
-
-    def __enter__(self) -> None:
-        self._token = _end.set(self._end)
-
-    def __exit__(self, *_: object) -> None:
-        _end.reset(self._token)
-
-
-def in_time() -> asyncio.Timeout:
-    """Return what gives up reads at the end of the time that `within` sets, by a TimeoutError.
-
-    It is for tasks, as those of dataloaders, that nobody could cancel with the operation that they work for.
-    """
-    return asyncio.timeout_at(_end.get())
 
 
 def database_url(url: str) -> URL:
@@ -195,7 +176,8 @@ def _sqlite(url: URL, pool_size: int, patience: Patience) -> Database:
         if dbapi_connection.driver_connection.in_transaction:
             dbapi_connection.rollback()
 
-    return Database(Connections(reader, pool_size, patience.pool), Connections(writer, 1, patience.pool), None)
+    readers, writers = Connections(reader, pool_size, patience.pool), Connections(writer, 1, patience.pool)
+    return Database(readers, writers, None, Lanes.between(readers, writers))
 
 
 def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool) -> None:
@@ -231,12 +213,28 @@ def _postgresql(url: URL, pool_size: int, patience: Patience, *, behind_pooler: 
     reader = _postgresql_engine(url, settle(read_only=True), pool | {"isolation_level": "AUTOCOMMIT"})
     for engine in (writer, reader):
         _ping_after_a_pause(engine)
+    if not behind_pooler:
+        _commit_durably(writer)
     apart = {"poolclass": NullPool, "hide_parameters": True, "isolation_level": "AUTOCOMMIT"}
     return Database(
         Connections(reader, pool_size, patience.pool),
         Connections(writer, pool_size, patience.pool),
         None if behind_pooler else _postgresql_engine(url, settle(read_only=True), apart),
+        None,
     )
+
+
+def _commit_durably(engine: AsyncEngine) -> None:
+    """Wait for the disk with each commit, also where a server or a role is set not to; what waits for more is left."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(dbapi_connection: Any, _record: object) -> None:
+        cursor = dbapi_connection.cursor()
+        cursor.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        cursor.close()
+        dbapi_connection.commit()
 
 
 def _own(patience: Patience, *, read_only: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ what was asked for, as a filter's, is left to SQLAlchemy whole.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
@@ -20,8 +20,11 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 from app.db import turns
 from app.db.among import Ids
 from app.db.columns import Quick
+from app.db.lanes import Lanes
+from app.db.listeners import Execution, tell_after, tell_before
 from app.db.transactions import fail
-from app.db.turns import Sent
+from app.db.turns import Rows, Sent
+from app.db.watching import watched
 
 Processor = Callable[[Any], Any]
 Column = Iterable[Any]
@@ -57,15 +60,6 @@ class Text(NamedTuple):
         ]
 
 
-class _Execution:
-    """What SQLAlchemy's listeners get to know one execution by."""
-
-    executemany = False
-
-    def handle_dbapi_exception(self, _error: BaseException) -> None:
-        """Do nothing: there is no cursor."""
-
-
 class Prepared:
     """A statement whose parameters are named by `bindparam`. None of them may change its text, as an IN list does."""
 
@@ -73,17 +67,22 @@ class Prepared:
         self.statement = statement
         self._texts: dict[str, Text] = {}
 
-    async def columns(self, connection: AsyncConnection, **values: Any) -> Sequence[Column]:
+    async def columns(self, connection: AsyncConnection | Lanes, **values: Any) -> Sequence[Column]:
         """Execute it, and return what it gives by columns: `map(Row, *columns)` makes rows of them.
 
         Raises: what SQLAlchemy raises.
         """
         sync = getattr(connection, "sync_connection", None)
-        if sync is None:  # a dry run's, which has turns of its own
+        records: Rows
+        if sync is not None:
+            text = self.text(sync.dialect)
+            records = await _done(sync, [(text.sql, text.parameters(values))])
+        elif isinstance(connection, Lanes):
+            text = self.text(connection.dialect)
+            records = await connection.turn([(text.sql, text.parameters(values))])
+        else:  # a dry run's, which has turns of its own
             found: list[Column] = list(zip(*(await connection.execute(self.statement, values)).all(), strict=True))
             return found or [()] * self._width
-        text = self.text(sync.dialect)
-        records = await _done(sync, [(text.sql, text.parameters(values))])
         if not records:
             return [()] * text.width
         found = list(zip(*records, strict=True))
@@ -187,17 +186,20 @@ async def write(connection: AsyncConnection, writes: Sequence[Write], *, last: b
     await _done(sync, [(text.sql, values) for text, values in zip(texts, parameters, strict=True)], last=last)
 
 
-async def write_if_unchanged(connection: AsyncConnection, version: int, writes: Sequence[Write]) -> bool:
+async def write_if_unchanged(connection: AsyncConnection | Lanes, version: int, writes: Sequence[Write]) -> bool:
     """Do *writes* if the first one, a row's change, still finds its row with this *version*, else nothing.
 
-    It is one statement, of PostgreSQL alone, and needs no transaction around it: all of it is done, or nothing is.
-    After PostgreSQL's manual, section 13.2.1, an UPDATE that has to wait for a row's lock looks at the row again once
-    it has it: one that has another version by then is no longer found. And after section 7.8.4, the other writes know
-    what the first one did by what it returns alone: they insert a row for each row that it returns, hence nothing where
-    it found nothing, and never anything before it has the lock.
+    It needs no transaction around it: all of it is done, or nothing is. On SQLite it gets one, whose lock keeps all
+    others away (`Lanes.write`). On PostgreSQL it is one statement. After PostgreSQL's manual, section 13.2.1, an UPDATE
+    that has to wait for a row's lock looks at the row again once it has it: one that has another version by then is no
+    longer found. And after section 7.8.4, the other writes know what the first one did by what it returns alone: they
+    insert a row for each row that it returns, hence nothing where it found nothing, and never anything before it has
+    the lock.
 
     Raises: what SQLAlchemy raises.
     """
+    if isinstance(connection, Lanes):
+        return await connection.write(list(_unchanged(connection.dialect, version, writes)))
     sync = connection.sync_connection
     assert sync is not None and sync.dialect.name == "postgresql"
     texts, parameters = [], []
@@ -207,6 +209,15 @@ async def write_if_unchanged(connection: AsyncConnection, version: int, writes: 
         texts.append(text.sql)
         parameters += text.parameters({**item.values, VERSION: version})
     return bool(await _done(sync, [(_together(tuple(texts)), parameters)]))
+
+
+def _unchanged(dialect: Dialect, version: int, writes: Sequence[Write]) -> Iterator[Sent]:
+    """Yield the statements for SQLite, of which the first one returns its row if it has this version."""
+    for place, item in enumerate(writes):
+        statement = item.statement if place else item.dependent
+        assert statement is not None
+        text = statement.text(dialect)
+        yield text.sql, text.parameters({**item.values, VERSION: version})
 
 
 @lru_cache(maxsize=500)
@@ -231,29 +242,21 @@ def _together(statements: tuple[str, ...]) -> str:
 async def _done(sync: Connection, sent: list[Sent], *, last: bool = False) -> Sequence[Any]:
     """Send statements, and return the last one's rows as the driver has them. Raises: as SQLAlchemy does."""
     adapted: Any = sync.connection.dbapi_connection
-    execution = _Execution()
-    is_watched = sync._has_events or sync.engine._has_events  # noqa: SLF001  # as it asks itself
+    execution = Execution()
     rows: Sequence[Any]
     try:
-        if is_watched:
-            _tell(sync.dispatch.before_cursor_execute, sync, sent, execution)
-        if isinstance(adapted, turns.Connection):
-            rows = await (adapted.turn_and_commit(sent) if last else adapted.turn(sent)) or ()
-        else:
-            if adapted._transaction is None and sync.in_transaction():  # noqa: SLF001  # it begins one as late as this
-                await adapted._start_transaction()  # noqa: SLF001
-            ((sql, parameters),) = sent
-            rows = await adapted.driver_connection.fetch(sql, *parameters)
-        if is_watched:
-            _tell(sync.dispatch.after_cursor_execute, sync, sent, execution)
+        tell_before(sync, sent, execution)
+        with watched(sent):
+            if isinstance(adapted, turns.Connection):
+                rows = await (adapted.turn_and_commit(sent) if last else adapted.turn(sent)) or ()
+            else:
+                # It begins a transaction as late as this.
+                if adapted._transaction is None and sync.in_transaction():  # noqa: SLF001
+                    await adapted._start_transaction()  # noqa: SLF001
+                ((sql, parameters),) = sent
+                rows = await adapted.driver_connection.fetch(sql, *parameters)
+        tell_after(sync, sent, execution)
     except BaseException as error:
         await greenlet_spawn(fail, sync, adapted, error, sent[-1], execution)
         raise
     return rows
-
-
-def _tell(listeners: Any, sync: Connection, sent: list[Sent], execution: _Execution) -> None:
-    """Let SQLAlchemy's listeners see it, as those that trace."""
-    for listen in listeners:
-        for sql, parameters in sent:
-            listen(sync, None, sql, tuple(parameters), execution, False)

@@ -5,7 +5,7 @@ It holds its locks for as long as it is looked at; who begins one has to end it.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
@@ -13,7 +13,8 @@ from sqlalchemy import CursorResult, Executable, ScalarResult, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.attempts import attempt
-from app.db.engine import Database, in_time
+from app.db.deadlines import in_time
+from app.db.engine import Database
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ class Rehearsal(Generic[T]):
             await connection.execute(_NO_NUMBERS)
         outcome = await self._work(connection)
         shared = _Shared(self._home, connection, self._over, self._turn)
-        self._done.set_result((outcome, _Would(self._home.reader, self._home.writer, None, shared)))
+        self._done.set_result((outcome, _Would(self._home.reader, self._home.writer, None, None, shared)))
         await self._over.wait()
         async with self._turn:
             raise _Undo
@@ -119,6 +120,9 @@ class _Would(Database):
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         yield cast(AsyncConnection, self.shared)
+
+    def look_up(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return self.read()
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:

@@ -25,6 +25,8 @@ DRIVER = "sqlite+turns"
 Sent = tuple[str, Sequence[Any]]
 """A statement and its parameters."""
 
+Rows = Sequence[Any]
+
 T = TypeVar("T")
 
 
@@ -34,7 +36,7 @@ class _Done(NamedTuple):
     description: Any = None
     rowcount: int = -1
     lastrowid: int | None = None
-    rows: Sequence[Any] = ()
+    rows: Rows = ()
 
 
 def _executed(connection: sqlite3.Connection, execute: Callable[[sqlite3.Cursor], sqlite3.Cursor]) -> _Done:
@@ -48,14 +50,66 @@ def _executed(connection: sqlite3.Connection, execute: Callable[[sqlite3.Cursor]
         cursor.close()
 
 
-def _done(connection: sqlite3.Connection, sent: Sequence[Sent]) -> Sequence[Any]:
-    rows: Sequence[Any] = ()
+def _done(connection: sqlite3.Connection, sent: Sequence[Sent]) -> Rows:
+    rows: Rows = ()
     cursor = connection.cursor()
     try:
         for sql, parameters in sent:
             rows = cursor.execute(sql, parameters).fetchall()
     finally:
         cursor.close()
+    return rows
+
+
+# --- What several callers ask for, in one turn -----------------------------------------------------------------------
+
+Work = Callable[[sqlite3.Connection, Sequence[Sequence[Sent]]], Sequence[Rows | BaseException]]
+"""What is done in a connection's thread with what each of several callers sends, and returned to each of them."""
+
+
+def looked_up(connection: sqlite3.Connection, parcels: Sequence[Sequence[Sent]]) -> Sequence[Rows | BaseException]:
+    """Return the rows that each caller's last statement gives."""
+    results: list[Rows | BaseException] = []
+    for sent in parcels:
+        try:
+            results.append(_done(connection, sent))
+        except Exception as error:
+            results.append(error)
+    return results
+
+
+def committed(connection: sqlite3.Connection, parcels: Sequence[Sequence[Sent]]) -> Sequence[Rows | BaseException]:
+    """Commit what callers write in one transaction, where all goes well, hence with one wait for the disk.
+
+    Each caller's first statement tells by its row whether the others are executed; it is returned. Where anything
+    fails, each caller gets a transaction of their own.
+    """
+    try:
+        return _committed(connection, parcels)
+    except Exception as error:
+        # The lock was waited for long enough.
+        is_locked = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        if is_locked or len(parcels) == 1:
+            return [error] * len(parcels)
+    return [committed(connection, [sent])[0] for sent in parcels]
+
+
+def _committed(connection: sqlite3.Connection, parcels: Sequence[Sequence[Sent]]) -> Sequence[Rows]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        results = [_written(connection, sent) for sent in parcels]
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return results
+
+
+def _written(connection: sqlite3.Connection, sent: Sequence[Sent]) -> Rows:
+    rows = _done(connection, sent[:1])
+    if rows:
+        _done(connection, sent[1:])
     return rows
 
 
@@ -116,7 +170,7 @@ class Connection(AsyncAdapt_aiosqlite_connection):
         assert not (server_side and self._is_due)
         return super().cursor(server_side)
 
-    async def turn(self, sent: Sequence[Sent]) -> Sequence[Any]:
+    async def turn(self, sent: Sequence[Sent]) -> Rows:
         """Execute statements in one turn, and return the last one's rows as they are. Raises: what sqlite3 raises."""
         return await self.taken(_done, sent)
 

@@ -13,6 +13,7 @@ from scripts.benchmarks.data import Size
 from scripts.benchmarks.measuring import Plan
 from scripts.benchmarks.operations import OPERATIONS
 from scripts.benchmarks.report import Report
+from scripts.benchmarks.shares import LEAST, NoShares
 from scripts.benchmarks.workers import workers
 
 FULL = Plan(rounds=7, seconds=2.0, warmup_s=1.0, limit=400)
@@ -24,9 +25,14 @@ def main() -> None:
     given = parser.parse_args()
     if given.workers and "sqlite" in (given.engine or ()):
         parser.error("--workers is for PostgreSQL: on SQLite one process writes at a time, however many there are")
+    if given.share is not None and not (given.workers and LEAST <= given.share <= 1):
+        parser.error(f"--share goes with --workers, and is at least {LEAST} and at most 1")
     say = _progress()
     for engine in given.engine or (["postgresql"] if given.workers else ["sqlite", "postgresql"]):
-        report = _measure(given, _wanted(given, engine), say)
+        try:
+            report = _measure(given, _wanted(given, engine), say)
+        except NoShares as error:
+            sys.exit(f"scripts/bench: {error}")
         say("")
         print(json.dumps(report.as_json()) if given.json else report.as_text(), flush=True)
 
@@ -37,7 +43,7 @@ def _measure(given: argparse.Namespace, wanted: Wanted, say: Say) -> Report:
     if given.soak:
         return soak(wanted, given.soak, say)
     if given.workers:
-        return workers(wanted, given.workers, say)
+        return workers(wanted, given.workers, given.share, say)
     if given.observability:
         return observability(wanted, say)
     return run(wanted, say)
@@ -74,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="one and N processes (2) instead",
     )
+    share = "with --workers: what each process may have of a core, so that no core is full"
+    parser.add_argument("--share", type=float, metavar="S", help=share)
     only.add_argument("--observability", action="store_true", help="what being observed costs instead")
     parser.add_argument("--json", action="store_true", help="print JSON, a line for each engine")
     return parser

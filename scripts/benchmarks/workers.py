@@ -17,13 +17,17 @@ from scripts.benchmarks.data import make_data
 from scripts.benchmarks.measuring import UnderLoad
 from scripts.benchmarks.report import Line, Report
 from scripts.benchmarks.servers import gateway
+from scripts.benchmarks.shares import shared
 
 COMMENTED = 1_000  # cases, commented on in turn, so that nobody waits for the lock of a case
 SIDES = ("workers", "busiest", "postgresql", "driver", "others", "idle")
 
 
-def workers(wanted: Wanted, most: int, say: Say) -> Report:
-    """Compare the gateway with one process and with *most*. Raises: WrongAnswer."""
+def workers(wanted: Wanted, most: int, share: float | None, say: Say) -> Report:
+    """Compare the gateway with one process and with *most*, each with all of a core or with a *share* of one.
+
+    Raises: WrongAnswer, NoShares.
+    """
     with open_bench(wanted) as bench, ExitStack() as stack, driver.process() as loader:
         assert bench.admin_url is not None
         say("making the data")
@@ -32,6 +36,8 @@ def workers(wanted: Wanted, most: int, say: Say) -> Report:
             stack.enter_context(gateway(bench.folder, bench.url, workers=number, name=_named(number)))
             for number in (1, most)
         ]
+        if share is not None:
+            stack.enter_context(shared([pid for server in servers for pid in server.cpu_seconds_each()], share))
         chosen = [operation for operation in (Q1, Q2, M1) if operation.key in wanted.operations]
         loads = prepare(chosen, data, servers, say)
         watch = watch_of(bench.admin_url)
@@ -42,15 +48,17 @@ def workers(wanted: Wanted, most: int, say: Say) -> Report:
             contestants = [UnderLoad(one, load.supplies[one.name], loader, watch=watch) for one in servers]
             lines += lines_of(wanted, load.operation, contestants, say)
         peak = {server.name: server.peak_mib() for server in servers}
-        return Report(wanted.engine, lines, peak, list(_notes(lines, beforehand)))
+        return Report(wanted.engine, lines, peak, list(_notes(lines, beforehand, share)))
 
 
 def _named(number: int) -> str:
     return "1 worker" if number == 1 else f"{number} workers"
 
 
-def _notes(lines: Sequence[Line], beforehand: float) -> Iterator[str]:
+def _notes(lines: Sequence[Line], beforehand: float, share: float | None) -> Iterator[str]:
     yield ""
+    if share is not None:
+        yield f"Each process of the gateway had at most {share:g} of a core."
     yield f"{beforehand:.2f} of {CORES} cores were free beforehand. Who had them, and answers a core-second of workers:"
     yield _row(("", *SIDES, "answers"))
     for line in lines:
