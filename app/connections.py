@@ -24,6 +24,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
+        self._together = Together(transport, self.loop)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -50,7 +51,11 @@ class BoundedProtocol(HttpToolsProtocol):
         before = self.cycle
         super().on_headers_complete()
         if self.cycle is not before:  # else it becomes a WebSocket
-            self.cycle.transport = Together(self.transport, self.loop)  # type: ignore[assignment]  # all that it uses
+            self.cycle.transport = self._together  # type: ignore[assignment]  # it has all that is used
+
+    def on_response_complete(self) -> None:
+        self._together.end()  # before anything closes the connection
+        super().on_response_complete()
 
     def _await_head(self) -> None:
         self._head_bytes = 0
@@ -64,7 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class Together:
-    """What one answer is written to: its head waits for what is written next, for a turn of the event loop at most."""
+    """What answers are written to: the head of each waits for what is written next, for a turn of the loop at most."""
 
     __slots__ = ("_has_begun", "_head", "_loop", "_transport")
 
@@ -83,16 +88,22 @@ class Together:
         else:
             self._has_begun = True
             self._head = data
-            self._loop.call_soon(self._wait_no_longer)
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Write the head, if it still waits."""
+        head, self._head = self._head, None
+        if head is not None and not self._transport.is_closing():
+            self._transport.write(head)
+
+    def end(self) -> None:
+        """Write what there is of an answer; what is written next is another one's head."""
+        self.flush()
+        self._has_begun = False
 
     def close(self) -> None:
-        self._wait_no_longer()
+        self.flush()
         self._transport.close()
 
     def is_closing(self) -> bool:
         return self._transport.is_closing()
-
-    def _wait_no_longer(self) -> None:
-        head, self._head = self._head, None
-        if head is not None and not self._transport.is_closing():
-            self._transport.write(head)

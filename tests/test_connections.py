@@ -18,13 +18,24 @@ BODY = b"the answer"
 NOTHING = b""
 
 
+class Brief(BoundedProtocol):
+    """Is told to shut down in the moment in which an answer is complete."""
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self.shutdown()
+
+
 @asynccontextmanager
-async def connected(app: ASGIApp) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Serve *app* by our protocol, and yield a connection to it."""
+async def connected(
+    app: ASGIApp, *, shuts_down: bool = False
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Serve *app* by our protocol, and yield a connection to it, which the server may close after an answer."""
     config = uvicorn.Config(app, log_config=None)
     config.load()
     state, loop = ServerState(), asyncio.get_running_loop()
-    server = await loop.create_server(lambda: BoundedProtocol(config, state, {}), "127.0.0.1", 0)
+    protocol = Brief if shuts_down else BoundedProtocol
+    server = await loop.create_server(lambda: protocol(config, state, {}), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     try:
         yield reader, writer
@@ -109,6 +120,15 @@ async def test_requests_that_come_at_once_are_answered_in_their_order() -> None:
             arrived += await received(reader)
 
     assert [part[-2:] for part in arrived.split(b"HTTP/1.1 200")[1:]] == [b"/0", b"/1", b"/2", b"/3", b"/4"]
+
+
+async def test_a_head_without_a_body_is_sent_before_a_shutdown_closes_the_connection() -> None:
+    async with connected(answer, shuts_down=True) as (reader, writer):
+        writer.write(b"HEAD / HTTP/1.1\r\nHost: here\r\n\r\n")
+        arrived = await received(reader)
+        end = await received(reader)
+
+    assert (arrived[9:12], end) == (b"200", NOTHING)
 
 
 async def test_an_answer_that_ends_the_connection_arrives_before_its_end() -> None:
