@@ -1,7 +1,7 @@
 """The dataloaders of one operation: each relation is one statement, however many rows ask for it.
 
-Each batch opens a short connection of its own, since GraphQL resolves siblings at the same time. Every loader names a
-batch function of `app.db.repository` and nothing else.
+Each batch opens a short connection of its own, since GraphQL resolves siblings at the same time; small ones share a
+statement with those of other operations. Every loader names a batch function of `app.db.repository` and nothing else.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -72,27 +72,33 @@ class _Lazily:
 
 def by_id(function: BatchFunction, *, has_parts: bool = False) -> Any:
     """Return a loader of what *function* brings by ids."""
-    return _Lazily(partial(_loader, function, batches.labels(function.__name__).observe), has_parts=has_parts)
+    return _Lazily(partial(_loader, function, batches.labels(function.__name__).observe, True), has_parts=has_parts)
 
 
 def by_group(function: BatchFunction) -> Any:
     """Return the loaders of what *function* brings by ids and further arguments."""
-    make = partial(_loader, function, batches.labels(function.__name__).observe)
+    make = partial(_loader, function, batches.labels(function.__name__).observe, False)
     return _Lazily(lambda *known: Grouped(partial(make, *known)))
 
 
 def _loader(
     function: BatchFunction,
     observe: Callable[[float], None],
+    meets_others: bool,  # these are handed on as they come
     database: Database,
     account_id: UUID,
-    is_alone: bool,  # the lazy ones hand it on as it comes
+    is_alone: bool,
     *arguments: Any,
 ) -> Loader[UUID]:
-    async def load(ids: list[UUID]) -> Sequence[Any]:
-        observe(len(ids))
+    async def send(ids: list[UUID]) -> Sequence[Any]:
         async with database.look_up() as connection:
             return await function(connection, account_id, ids, *arguments)
+
+    async def load(ids: list[UUID]) -> Sequence[Any]:
+        observe(len(ids))
+        if not meets_others:
+            return await send(ids)
+        return await database.coalescer.ask((function, account_id, arguments), ids, send)
 
     return Loader(load, is_alone=is_alone)
 
@@ -106,8 +112,15 @@ def _cases_with(database: Database, account_id: UUID, is_alone: bool) -> Loader[
     async def load(keys: list[CaseKey]) -> Sequence[CaseRow | None]:
         _batch_of_cases.observe(len(keys))
         names = keys[0].names if len(keys) == 1 else frozenset[str]().union(*(key.names for key in keys))
-        async with database.look_up() as connection:
-            return await cases.cases_with(connection, account_id, [key.which for key in keys], names)
+
+        async def send(which: list[UUID | int]) -> Sequence[CaseRow | None]:
+            async with database.look_up() as connection:
+                return await cases.cases_with(connection, account_id, which, names)
+
+        which = [key.which for key in keys]
+        if not all(isinstance(one, UUID) for one in which):  # numbers are another statement
+            return await send(which)
+        return await database.coalescer.ask((cases.cases_with, account_id, names), which, send)
 
     return Loader(load, is_alone=is_alone)
 

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
+from app.db.coalescing import Coalescer
 from app.db.connections import PING_AFTER_S, Connections
 from app.db.lanes import Lanes
 from app.db.transactions import transaction
@@ -50,6 +51,7 @@ class Database:
     writer: Connections
     single: AsyncEngine | None
     lanes: Lanes | None
+    coalescer: Coalescer
 
     @property
     def is_sqlite(self) -> bool:
@@ -177,7 +179,7 @@ def _sqlite(url: URL, pool_size: int, patience: Patience) -> Database:
             dbapi_connection.rollback()
 
     readers, writers = Connections(reader, pool_size, patience.pool), Connections(writer, 1, patience.pool)
-    return Database(readers, writers, None, Lanes.between(readers, writers))
+    return Database(readers, writers, None, Lanes.between(readers, writers), Coalescer())
 
 
 def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool) -> None:
@@ -221,6 +223,7 @@ def _postgresql(url: URL, pool_size: int, patience: Patience, *, behind_pooler: 
         Connections(writer, pool_size, patience.pool),
         None if behind_pooler else _postgresql_engine(url, settle(read_only=True), apart),
         None,
+        Coalescer(),
     )
 
 

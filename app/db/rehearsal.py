@@ -13,6 +13,7 @@ from sqlalchemy import CursorResult, Executable, ScalarResult, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.attempts import attempt
+from app.db.coalescing import Coalescer
 from app.db.deadlines import in_time
 from app.db.engine import Database
 
@@ -71,7 +72,7 @@ class Rehearsal(Generic[T]):
             await connection.execute(_NO_NUMBERS)
         outcome = await self._work(connection)
         shared = _Shared(self._home, connection, self._over, self._turn)
-        self._done.set_result((outcome, _Would(self._home.reader, self._home.writer, None, None, shared)))
+        self._done.set_result((outcome, _Would(self._home.reader, self._home.writer, None, None, Coalescer(), shared)))
         await self._over.wait()
         async with self._turn:
             raise _Undo
