@@ -5,8 +5,11 @@ It finds no syntax errors. Where it meets what is no token it stops, and the par
 
 import re
 
-# GraphQL specification, section 2.1. Every repetition is possessive, so that nothing is tried twice. A string without
-# an end matches nothing, which ends the scan: to go on behind its quote would read the rest again for each quote in it.
+# GraphQL specification, section 2.1. Every repetition is possessive or in an atomic group, so that nothing is tried
+# twice. Where one has a negative look-ahead, Python before 3.11.5 matches too much if it is possessive
+# (https://github.com/python/cpython/issues/100061).
+# A string without an end matches nothing, which ends the scan: to go on behind its quote would read the rest again for
+# each quote in it.
 _TOKEN = re.compile(
     r"""
     [\s,\ufeff]*+
@@ -18,8 +21,8 @@ _TOKEN = re.compile(
       | [!$&:=@|]
       | [_A-Za-z][_0-9A-Za-z]*+
       | -?[0-9][0-9.eE+-]*+
-      | \"\"\"(?:[^"\\]|\\(?:\"\"\")?|"(?!""))*+\"\"\"
-      | "(?!"")(?:[^"\\\n\r]|\\.)*+"
+      | \"\"\"(?>(?:[^"\\]|\\(?:\"\"\")?|"(?!""))*)\"\"\"
+      | "(?!"")(?>(?:[^"\\\n\r]|\\.)*)"
     )
     """,
     re.VERBOSE,
