@@ -153,4 +153,6 @@ async def test_what_is_done_in_time_is_not_given_up_later() -> None:
     with Deadline(0.01):
         pass
 
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.05)  # nobody cancels it
+    task = asyncio.current_task()
+    assert task is not None and task.cancelling() == 0
