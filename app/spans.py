@@ -46,6 +46,7 @@ class Spans:
     """What makes spans by *provider*, which must not have given out a tracer yet, for operations on a *database*."""
 
     def __init__(self, provider: TracerProvider, database: str) -> None:
+        self.flush = provider.force_flush
         self._foresight = Foresight(provider)
         self._tracer = provider.get_tracer("casegate")
         self._database = database

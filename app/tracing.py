@@ -65,6 +65,12 @@ def stop() -> None:
     _spans = None
 
 
+def flush() -> None:
+    """Send what is left to be sent."""
+    if _spans is not None:
+        _spans.flush()
+
+
 def operation(headers: Mapping[str, str]) -> AbstractContextManager[Any]:
     """Return a span for one operation, in the trace that the client is in (W3C's traceparent)."""
     if _spans is None:

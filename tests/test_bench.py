@@ -82,6 +82,15 @@ def test_soak_tells_memory_all_along() -> None:
 
 
 @pytest.mark.soak
+def test_one_process_is_compared_with_itself_while_it_tells_nothing() -> None:
+    report = bench("--engine", "sqlite", "--observability", "--operation", "Q1", "--concurrency", "2", "--rounds", "1")
+
+    assert [line["server"] for line in report["lines"]] == ["silent", "as usual", "5% traced"]
+    assert all(line["figures"]["answers"] > 0 for line in report["lines"])
+    assert report["peak_mib"].keys() == {"casegate"}
+
+
+@pytest.mark.soak
 def test_one_worker_is_compared_with_two_beside_who_had_the_cores() -> None:
     report = bench("--workers", "--rounds", "1")
 

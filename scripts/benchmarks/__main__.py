@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from scripts.benchmarks.alone import observability, sizes, soak
+from scripts.benchmarks.alone import sizes, soak
 from scripts.benchmarks.compare import Say, Wanted, decisions_needed, run
 from scripts.benchmarks.data import Size
 from scripts.benchmarks.measuring import Plan
+from scripts.benchmarks.observed import observability
 from scripts.benchmarks.operations import OPERATIONS
 from scripts.benchmarks.report import Report
 from scripts.benchmarks.shares import LEAST, NoShares

@@ -1,4 +1,4 @@
-"""What the gateway is measured for beside itself: larger archives and pages, many requests, and being observed.
+"""What the gateway is measured for beside itself: larger archives and pages, and many requests.
 
 Ratios are to the first line of each comparison.
 """
@@ -16,10 +16,10 @@ from scripts.benchmarks import driver
 from scripts.benchmarks.compare import Say, Wanted, database
 from scripts.benchmarks.data import Data, Size, make_data
 from scripts.benchmarks.driver import Load, Shot, shoot
-from scripts.benchmarks.measuring import Figures, Supply, UnderLoad, compare
+from scripts.benchmarks.measuring import Contestant, Figures, Supply, UnderLoad, compare
 from scripts.benchmarks.operations import OPERATIONS, Operation
 from scripts.benchmarks.report import Line, Report
-from scripts.benchmarks.servers import Server, gateway, yardstick
+from scripts.benchmarks.servers import Server, gateway
 from tests.postgresql import create_database
 
 Q1, Q2, M1, _ = OPERATIONS
@@ -53,12 +53,12 @@ def open_bench(wanted: Wanted) -> Iterator[Bench]:
             yield Bench(wanted, folder, url, admin_url)
 
 
-def _reading(server: Server, operation: Operation, data: Data, size: int | None = None) -> list[Shot]:
+def reading(server: Server, operation: Operation, data: Data, size: int | None = None) -> list[Shot]:
     calls = making.pages(data, server, size) if size else making.calls_of(operation, data, server)
     return making.shots_of(server, operation, data, calls, making.reference_of(server, operation, data, calls))
 
 
-def lines_of(wanted: Wanted, operation: Operation, contestants: Sequence[UnderLoad], say: Say) -> Iterator[Line]:
+def lines_of(wanted: Wanted, operation: Operation, contestants: Sequence[Contestant], say: Say) -> Iterator[Line]:
     """Yield a line for each of *contestants* and concurrency, compared to the first."""
     for connections in wanted.concurrencies:
         found = compare(contestants, connections, wanted.plan, lambda words: say(f"{operation.key}: {words}"))
@@ -79,12 +79,12 @@ def sizes(wanted: Wanted, say: Say, large: Size = LARGE) -> Report:
         names = [f"{size.actions} rows" for size in (SMALL, large)]
         for operation in (Q1, Q2):
             contestants = [
-                UnderLoad(server, Supply(_reading(server, operation, data), False), loader, name)
+                UnderLoad(server, Supply(reading(server, operation, data), False), loader, name)
                 for server, data, name in zip(servers, found, names, strict=True)
             ]
             lines += lines_of(wanted, operation, contestants, say)
         by_page = [
-            UnderLoad(servers[0], Supply(_reading(servers[0], Q2, found[0], size), False), loader, f"{size} cases")
+            UnderLoad(servers[0], Supply(reading(servers[0], Q2, found[0], size), False), loader, f"{size} cases")
             for size in PAGES
         ]
         paged = list(lines_of(wanted, replace(Q2, words="worklist by the size of its page"), by_page, say))
@@ -102,7 +102,7 @@ def soak(wanted: Wanted, requests: int, say: Say) -> Report:
         say("making the data")
         data = asyncio.run(make_data(bench.url, replace(SMALL, commented=1_000)))
         with gateway(bench.folder, bench.url) as server:
-            one, pages = _reading(server, Q1, data), _reading(server, Q2, data)
+            one, pages = reading(server, Q1, data), reading(server, Q2, data)
             comments = making.shots_of(server, M1, data, making.calls_of(M1, data, server), {})
             mixed = [shot for part in zip(one, comments, strict=False) for shot in part]
             shots = [shot for at in range(0, len(mixed), 20) for shot in (*mixed[at : at + 20], pages[0])]
@@ -120,29 +120,3 @@ def _samples(
         load = Load(server.port, shots, connections, seconds=3600, limit=share)
         loader.submit(shoot, load).result()
         yield f"after {number * share} requests: {server.present_mib():.0f} MiB"
-
-
-def observability(wanted: Wanted, say: Say) -> Report:
-    """Compare a gateway that tells nothing with one that counts and logs, and one that is traced as well."""
-    with open_bench(wanted) as bench, ExitStack() as stack, driver.process() as loader:
-        say("making the data")
-        data = asyncio.run(make_data(bench.url, replace(SMALL, commented=1_000)))
-        sink = stack.enter_context(yardstick(bench.folder, bench.url, "sink"))
-        traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{sink.port}", "OTEL_TRACES_SAMPLER_ARG": "0.05"}
-        traced["OTEL_TRACES_SAMPLER"] = "parentbased_traceidratio"
-        quiet = {"metrics": "false", "log_level": "error"}
-        servers = {
-            "silent": stack.enter_context(gateway(bench.folder, bench.url, settings=quiet)),
-            "as usual": stack.enter_context(gateway(bench.folder, bench.url)),
-            "traced, 5 %": stack.enter_context(
-                gateway(bench.folder, bench.url, settings={"tracing": "true"}, environment=traced)
-            ),
-        }
-        lines: list[Line] = []
-        for operation in (Q1, Q2, M1):
-            contestants = [
-                UnderLoad(server, Supply(_reading(server, operation, data), False), loader, name)
-                for name, server in servers.items()
-            ]
-            lines += lines_of(wanted, operation, contestants, say)
-        return Report(wanted.engine, lines, {name: one.peak_mib() for name, one in servers.items()}, [])

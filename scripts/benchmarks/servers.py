@@ -96,10 +96,15 @@ def gateway(
     traces: Path | None = None,
     settings: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
+    switch: int | None = None,
 ) -> Iterator[Server]:
-    """Serve the gateway on the database at *url*; what it sends to SQLite is written into *traces*."""
+    """Serve the gateway on the database at *url*; what it sends to SQLite is written into *traces*.
+
+    Where *switch* is a port, it listens there for how much it is to tell.
+    """
     port = free_port()
-    command = _command(traces, "app", "serve", "--port", str(port), "--workers", str(workers))
+    module = ["app"] if switch is None else ["scripts.benchmarks.switched", str(switch)]
+    command = _command(traces, *module, "serve", "--port", str(port), "--workers", str(workers))
     whole = casegate_environment(url, folder, settings or {}) | dict(environment or {})
     with _serving(name, "graphql", port, command, folder, whole) as server:
         yield server
