@@ -17,6 +17,7 @@ from app import logs, metrics, parts, tracing
 from app.anchoring import keep_anchored
 from app.api.view import GraphQLView
 from app.auth import TokenUse
+from app.backlog import clear_all
 from app.db.engine import Database
 from app.documents.download import DownloadEndpoint
 from app.documents.links import Links
@@ -33,6 +34,7 @@ from app.identity.memory import Memory
 from app.origins import Origins
 from app.pages import graphiql_routes
 from app.probes import looking, metrics_route, probe_routes
+from app.rates import Rates
 from app.settings import Settings, load_settings
 from app.shortcut import Shortcut
 
@@ -100,9 +102,7 @@ def create_app(settings: Settings) -> Starlette:
         )
         async with _beside(*works):
             yield
-        await token_use.flush(database)
-        await rates.close()
-        await database.close()
+        await _end(token_use, rates, database)
 
     routes: list[Route | Mount] = [
         Route("/graphql", view),
@@ -132,6 +132,14 @@ async def _beside(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _end(token_use: TokenUse, rates: Rates, database: Database) -> None:
+    """Write down what is left, and close what is open."""
+    clear_all()
+    await token_use.flush(database)
+    await rates.close()
+    await database.close()
 
 
 async def _keep_house(database: Database, store: DocumentStore, token_use: TokenUse, key_hours: int) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from app.backlog import clear_all
+
 OTHER = "other"
 OPERATIONS_MAX = 200
 CLIENTS_MAX = 20
@@ -104,7 +106,8 @@ client_names = Names(CLIENTS_MAX)
 
 
 def exposition() -> bytes:
-    """Return all metrics in Prometheus' text format, of all workers."""
+    """Return all metrics in Prometheus' text format, of all workers; of others what they have counted by now."""
+    clear_all()
     if MULTIPROCESS not in os.environ:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Engine, event
 
+from app.backlog import clear_all
 from app.db.engine import Database, Patience, open_database
 from app.db.migrate import migrate
 from app.documents.store import DocumentStore, open_store
@@ -33,6 +34,13 @@ from tests.world import World, make_world
 # Hypothesis fails an example that takes 0.2 s, and this may be a busy machine.
 settings.register_profile("casegate", deadline=None)
 settings.load_profile("casegate")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """Have what is put off done in the test that it is of."""
+    yield
+    clear_all()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from pathlib import Path
 
 import httpx2
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from app import metrics
+from app.backlog import DELAY_S
 from app.metrics import Names
 from tests.api import Api
 from tests.live import Server, casegate_json, serving
@@ -148,6 +150,7 @@ def test_whichever_worker_is_asked_answers_for_all(fresh_url: str, tmp_path: Pat
     with serving(tmp_path, "--workers", "2", database_url=fresh_url, demo="false", metrics="true") as server:
         for _ in range(20):  # each by a connection of its own, so that both workers get some
             server.run(token, "{ viewer { language } }")
+        time.sleep(2 * DELAY_S)  # so late may the others be
         counted = {
             value(httpx2.get(f"{server.address}/metrics").text, "casegate_requests_total", status="200")
             for _ in range(10)
