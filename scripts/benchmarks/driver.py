@@ -8,8 +8,9 @@ import asyncio
 import itertools
 import multiprocessing
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -65,27 +66,42 @@ def process() -> ProcessPoolExecutor:
 
 
 async def _shoot(load: Load) -> Taken:
+    async with connected(load) as clients:
+        return await turn(clients, load.seconds)
+
+
+@asynccontextmanager
+async def connected(load: Load) -> "AsyncIterator[Sequence[Client]]":
+    """Yield what is connected and has *load* to send."""
     shots = iter(load.shots) if load.once else itertools.cycle(load.shots)
     if load.limit is not None:
         shots = itertools.islice(shots, load.limit)
     loop = asyncio.get_running_loop()
-    clients = [_Client(shots, loop.create_future()) for _ in range(load.connections)]
+    clients = [Client(shots) for _ in range(load.connections)]
     for client in clients:
         await loop.create_connection(lambda client=client: client, "127.0.0.1", load.port)  # type: ignore[misc]
+    try:
+        yield clients
+    finally:
+        for client in clients:
+            client.close()
+
+
+async def turn(clients: "Sequence[Client]", seconds: float) -> Taken:
+    """Let all send for so many seconds, and return when all is answered. Raises: WrongAnswer."""
     start = time.perf_counter()
-    for client in clients:
-        client.begin(start + load.seconds)
-    async with asyncio.timeout(load.seconds + GIVE_UP_S):
-        ends = await asyncio.gather(*(client.done for client in clients))
+    turns = [client.begin(start + seconds) for client in clients]
+    async with asyncio.timeout(seconds + GIVE_UP_S):
+        ends = await asyncio.gather(*turns)
     latencies = [latency for client in clients for latency in client.latencies]
     return Taken(latencies, max(ends) - start)
 
 
-class _Client(asyncio.Protocol):
+class Client(asyncio.Protocol):
     """One connection that is kept alive."""
 
-    def __init__(self, shots: Iterator[Shot], done: "asyncio.Future[float]") -> None:
-        self.done = done
+    def __init__(self, shots: Iterator[Shot]) -> None:
+        self._done: asyncio.Future[float] | None = None
         self.latencies: list[float] = []
         self._shots = shots
         self._received = bytearray()
@@ -96,18 +112,25 @@ class _Client(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
 
     def connection_lost(self, error: Exception | None) -> None:
-        if not self.done.done():
-            self.done.set_exception(WrongAnswer(f"the connection was closed: {error}"))
+        self._end_with(WrongAnswer(f"the connection was closed: {error}"))
 
-    def begin(self, end: float) -> None:
-        self._end = end
-        self._next(time.perf_counter())
+    def begin(self, end: float) -> "asyncio.Future[float]":
+        """Send one request after the other until *end*; the future has when the last was answered."""
+        self._end, self.latencies = end, []
+        done = self._done = asyncio.get_running_loop().create_future()
+        if self._transport.is_closing():
+            self.connection_lost(None)
+        else:
+            self._next(time.perf_counter())
+        return done
+
+    def close(self) -> None:
+        self._transport.close()
 
     def _next(self, now: float) -> None:
         shot = next(self._shots, None) if now < self._end else None
         if shot is None:
-            self.done.set_result(now)
-            self._transport.close()
+            self._end_with(now)
             return
         self._shot, self._sent = shot, now
         self._transport.write(shot.request)
@@ -122,7 +145,7 @@ class _Client(asyncio.Protocol):
             self._check(bytes(self._received[self._body :]))
             self._received.clear()
             self._wanted = 0
-            if not self.done.done():
+            if self._done is not None:
                 self._next(now)
 
     def _read_head(self) -> None:
@@ -144,6 +167,14 @@ class _Client(asyncio.Protocol):
             self._fail(body[:600])
 
     def _fail(self, answer: bytes) -> None:
-        if not self.done.done():
-            self.done.set_exception(WrongAnswer(answer.decode(errors="replace")))
+        self._end_with(WrongAnswer(answer.decode(errors="replace")))
         self._transport.abort()
+
+    def _end_with(self, end: float | WrongAnswer) -> None:
+        done, self._done = self._done, None
+        if done is None:
+            return
+        if isinstance(end, WrongAnswer):
+            done.set_exception(end)
+        else:
+            done.set_result(end)

@@ -6,19 +6,24 @@ Two processes of the same code differ by a tenth in what they answer; what being
 shows only where one process does both.
 """
 
+import asyncio
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from enum import IntEnum
 from multiprocessing.connection import Listener
 from typing import Any
 
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
 from starlette.responses import Response
 
 from app import tracing
 from app.api.http.record import Record
+from app.backlog import clear_all
 from app.cli import main
 
 
@@ -30,45 +35,57 @@ class Level(IntEnum):
     TRACED = 2
 
 
-SETTLE_S = 0.2
-"""How long the gateway takes at most to hand on what it has to tell of the last request."""
-
-
 class Switch:
     """Stands between the gateway and what it tells: nothing passes above the level that is set."""
 
     def __init__(self) -> None:
         self.level = Level.TOLD
-        self._finish, self._operation = Record.finish, tracing.operation
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sending = threading.Event()
+        self._finish, self._operation, self._export = Record.finish, tracing.operation, OTLPSpanExporter.export
         self._untraced: AbstractContextManager[Any] = nullcontext()
 
     def put_in(self) -> None:
         """Have what the gateway tells come by here."""
 
         def finish(record: Record, response: Response) -> None:
+            self._loop = asyncio.get_running_loop()
             if self.level >= Level.TOLD:
                 self._finish(record, response)
 
         def operation(headers: Mapping[str, str]) -> AbstractContextManager[Any]:
             return self._operation(headers) if self.level >= Level.TRACED else self._untraced
 
+        def export(exporter: OTLPSpanExporter, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            self._sending.wait()  # what is sent late is sent in a turn of the same level
+            return self._export(exporter, spans)
+
         Record.finish = finish  # type: ignore[method-assign]
         tracing.operation = operation
+        OTLPSpanExporter.export = export  # type: ignore[method-assign]
 
     def listen(self, port: int) -> None:
         """Set the levels that come by a connection to *port*.
 
-        Each is answered by how long it took to send those spans that were left, in seconds.
+        Each is answered by how long it took to write down what was left to be told, in seconds.
         """
-        with Listener(("127.0.0.1", port)) as listener, listener.accept() as connection:
+        with Listener(("127.0.0.1", port)) as listener:
             while True:
-                level = connection.recv()
-                time.sleep(SETTLE_S)
-                start = time.perf_counter()
-                tracing.flush()
-                taken = time.perf_counter() - start
-                self.level = level
-                connection.send(taken)
+                with listener.accept() as connection, suppress(EOFError):
+                    while True:
+                        level = connection.recv()
+                        assert self._loop is not None  # nobody switches before there was a request
+                        connection.send(asyncio.run_coroutine_threadsafe(self._set(level), self._loop).result())
+
+    async def _set(self, level: Level) -> float:
+        start = time.perf_counter()
+        clear_all()
+        self.level = level
+        if level >= Level.TRACED:
+            self._sending.set()
+        else:
+            self._sending.clear()
+        return time.perf_counter() - start
 
 
 if __name__ == "__main__":
