@@ -1,32 +1,29 @@
 """OpenTelemetry, where it is installed and switched on: a span an operation, for its phases, and for its SQL.
 
-The sampler is asked once an operation, and where it says no, there is nothing beneath. No span has a variable, a
-document's literals, or a statement's values.
+The sampler is asked about each operation, not about its parts, and where it says no, nothing is noted. No span has a
+variable, a document's literals, or a statement's values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from strawberry.extensions import SchemaExtension
 
 from app.db.engine import Database
-from app.db.watching import WATCH, let_watch
+from app.db.watching import let_watch
+from app.traces import part, under_way
 
 if TYPE_CHECKING:
     from graphql import GraphQLResolveInfo
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.sampling import Sampler
-    from opentelemetry.trace import Span
 
     from app.spans import Spans
 
 _spans: Spans | None = None
-_operation: ContextVar[Span | None] = ContextVar("operation", default=None)
-"""The span of the operation under way, where somebody will look at it."""
 _NO_SPAN = nullcontext()
 
 
@@ -44,19 +41,21 @@ def start(database: Database, processor: SpanProcessor | None = None, sampler: S
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.trace import NoOpTracer
 
         from app.spans import Spans
     except ImportError as error:
         raise TracingMissing("install casegate[otel]") from error
     provider = TracerProvider(sampler, Resource.create({"service.name": "casegate"}))
+    if isinstance(provider.get_tracer("casegate"), NoOpTracer):  # as OTEL_SDK_DISABLED says
+        return
     if processor is None:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         processor = BatchSpanProcessor(OTLPSpanExporter())
-    provider.add_span_processor(processor)
     for engine in (database.reader.engine, database.writer.engine):
         let_watch(engine)
-    _spans = Spans(provider, "sqlite" if database.is_sqlite else "postgresql")
+    _spans = Spans(provider, processor, "sqlite" if database.is_sqlite else "postgresql")
 
 
 def stop() -> None:
@@ -65,58 +64,34 @@ def stop() -> None:
     _spans = None
 
 
-def flush() -> None:
-    """Send what is left to be sent."""
-    if _spans is not None:
-        _spans.flush()
-
-
-def operation(headers: Mapping[str, str]) -> AbstractContextManager[Any]:
-    """Return a span for one operation, in the trace that the client is in (W3C's traceparent)."""
-    if _spans is None:
-        return _NO_SPAN
-    span = _spans.operation(headers)
-    return _NO_SPAN if span is None else _under(span, _spans)
-
-
-@contextmanager
-def _under(span: Span, spans: Spans) -> Iterator[None]:
-    operation, watch = _operation.set(span), WATCH.set(spans.statements)
-    try:
-        with spans.within(span):
-            yield
-    finally:
-        WATCH.reset(watch)
-        _operation.reset(operation)
+def operation(headers: Mapping[str, str]) -> AbstractContextManager[None]:
+    """Return what notes one operation, in the trace that the client is in (W3C's traceparent)."""
+    return (None if _spans is None else _spans.operation(headers)) or _NO_SPAN
 
 
 def describe(type_: str, name: str | None, document_hash: str) -> None:
     """Name the operation's span, once it is known which it is."""
-    span = _operation.get()
-    if span is None:
+    part = under_way()
+    if part is None:
         return
-    span.update_name(type_)  # names are the client's, and too many to be one of a span
+    part.operation.name = type_  # names are the client's, and too many to be one of a span
     attributes = {"graphql.operation.type": type_, "graphql.document.hash": document_hash}
-    span.set_attributes(attributes if name is None else attributes | {"graphql.operation.name": name})
+    part.operation.attributes = attributes if name is None else attributes | {"graphql.operation.name": name}
 
 
 def is_sampled() -> bool:
     """Tell whether the operation under way has a trace that somebody will look at."""
-    span = _operation.get()
-    return span is not None and span.is_recording()  # it has ended for what goes on behind an operation's back
+    return under_way() is not None
 
 
-def phase(name: str) -> AbstractContextManager[Any]:
+def phase(name: str) -> AbstractContextManager[None]:
     """Return a span for a phase of the operation under way, where somebody will look at it."""
-    if _spans is None or not is_sampled():
-        return _NO_SPAN
-    return _spans.part(f"graphql.{name}")
+    return part(f"graphql.{name}", {}) or _NO_SPAN
 
 
-def resolving(field: str) -> AbstractContextManager[Any]:
+def resolving(field: str) -> AbstractContextManager[None]:
     """Return a span for a field that does more than hand out an attribute."""
-    assert _spans is not None
-    return _spans.part("graphql.resolve", {"graphql.field.name": field})
+    return part("graphql.resolve", {"graphql.field.name": field}) or _NO_SPAN
 
 
 def extension() -> SchemaExtension:

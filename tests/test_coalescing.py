@@ -5,14 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
-
 from app.actions import rehearse
 from app.api.loaders import NOTHING_KNOWN, CaseKey, Loaders
 from app.db.coalescing import FEW, MOST, UNDER_WAY, Coalescer
 from app.db.repository.cases import EVERY_CASE_COLUMN
 from app.db.rows import CaseRow
-from app.db.watching import WATCH
 from app.domain.commands import CloseCase
 from app.domain.model import CaseStatus
 from tests.statements import recorded
@@ -157,14 +154,3 @@ async def test_kinds_do_not_meet_and_none_is_kept() -> None:
 
     assert sorted(send.sent) == sorted([[id] for id in range(6)] + [[6, 9], [7, 10], [8, 11]])
     assert coalescer._kinds == {}
-
-
-async def test_who_is_watched_asks_alone() -> None:
-    coalescer, send = Coalescer(), Sending()
-    token = WATCH.set(lambda _sent: pytest.fail("no statement is sent here"))
-    watched = await asked(coalescer, send, [1], [2], [3], [4])
-    WATCH.reset(token)
-    send.may_go.set()
-    await asyncio.gather(*watched)
-
-    assert send.sent == [[1], [2], [3], [4]]

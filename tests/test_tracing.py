@@ -1,5 +1,6 @@
 """Traces: one span an operation and one for each phase and statement, named by the conventions, without any value."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,8 +23,10 @@ from opentelemetry.trace import SpanKind, StatusCode
 from sqlalchemy.exc import DBAPIError
 
 from app import tracing
+from app.db.coalescing import Coalescer
 from app.db.engine import Database
 from app.main import create_app
+from app.sampling import DRAWN
 from app.settings import Settings
 from tests.api import Api
 from tests.statements import sql
@@ -136,36 +139,30 @@ async def test_the_clients_trace_goes_on_and_where_it_is_not_sampled_nothing_is_
     assert unsampled == ()
 
 
-async def test_the_sampler_is_asked_once_about_an_operation_that_it_does_not_want(
-    fresh_url: str, world: World, spans: InMemorySpanExporter
+@pytest.mark.parametrize("decision", [Decision.DROP, Decision.RECORD_AND_SAMPLE])
+async def test_the_sampler_is_asked_about_new_traces_ahead_and_about_those_of_clients_once(
+    decision: Decision, fresh_url: str, world: World, spans: InMemorySpanExporter
 ) -> None:
     await world.open_case()
-    sampler = Asked(Decision.DROP)
-
-    found = await traced(fresh_url, spans, world, sampler)
-
-    assert sampler.names == ["GraphQL Operation"]
-    assert found == ()
-
-
-async def test_the_sampler_is_asked_once_about_each_span_that_it_wants_and_of_each_trace_by_its_id(
-    fresh_url: str, world: World, spans: InMemorySpanExporter
-) -> None:
-    await world.open_case()
-    sampler = Asked(Decision.RECORD_AND_SAMPLE)
+    sampler = Asked(decision)
     trace = "0af7651916cd43dd8448eb211c80319c"
+    found, asked = [], []
 
-    own = await traced(fresh_url, spans, world, sampler)
-    asked = len(sampler.names)
-    spans.clear()
-    given = await traced(fresh_url, spans, world, sampler, traceparent=f"00-{trace}-b7ad6b7169203331-01")
-    spans.clear()
-    own_again = await traced(fresh_url, spans, world, sampler)
+    async with tracing_into(spans, fresh_url, sampler) as api:
+        for given in ({}, {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}, {}):
+            spans.clear()
+            await api.run(world.carl.token, QUERY, {"reference": "CASE-000001"}, **given)
+            found.append({span.context.trace_id for span in spans.get_finished_spans()})
+            asked.append(len(sampler.names))
 
-    assert asked == len(own)
-    assert sampler.names.count("GraphQL Operation") == 3
-    assert [len({span.context.trace_id for span in found}) for found in (own, given, own_again)] == [1, 1, 1]
-    assert len({found[0].context.trace_id for found in (own, given, own_again)}) == 3
+    assert set(sampler.names) == {"GraphQL Operation"}
+    assert asked == [DRAWN, DRAWN + 1, DRAWN + 1]
+    if decision is Decision.DROP:
+        assert found == [set(), set(), set()]
+    else:
+        assert [len(traces) for traces in found] == [1, 1, 1]
+        assert found[1] == {int(trace, 16)}
+        assert len(set.union(*found)) == 3
 
 
 async def test_a_share_of_the_operations_is_sampled_and_each_of_them_is_whole(
@@ -198,6 +195,88 @@ async def test_a_mutation_has_a_span_for_each_statement_with_an_end(
     assert statements == [statement for statement in sent if not statement.startswith(("BEGIN", "ROLLBACK"))]
     assert any(statement.startswith(("INSERT", "WITH")) for statement in statements)
     assert "ended span" not in caplog.text
+
+
+async def test_a_statement_that_is_shared_is_in_the_trace_of_each_who_is_traced(
+    database: Database, world: World, spans: InMemorySpanExporter
+) -> None:
+    tracing.start(database, SimpleSpanProcessor(spans))
+    coalescer, may_go = Coalescer(), asyncio.Event()
+    sampled = "00-{}-b7ad6b7169203331-01"
+    traces = [f"{number:032x}" for number in range(1, 6)]
+
+    async def send(ids: list[int]) -> list[int]:
+        await may_go.wait()
+        async with database.read() as connection:
+            await connection.exec_driver_sql(f"SELECT {sum(ids)}")
+        return ids
+
+    async def ask(number: int, headers: dict[str, str]) -> None:
+        with tracing.operation(headers):
+            await coalescer.ask("kind", [number], send)
+
+    await connect(database)
+    with_trace = [ask(10**number, {"traceparent": sampled.format(trace)}) for number, trace in enumerate(traces)]
+    without = ask(10**5, {"traceparent": f"00-{traces[0]}-b7ad6b7169203331-00"})
+    first, second, *others = with_trace
+    asking = [asyncio.create_task(one) for one in (first, second, without, *others)]
+    await asyncio.sleep(0)
+    may_go.set()
+    await asyncio.gather(*asking)
+
+    found = spans.get_finished_spans()
+    statements = {f"{span.context.trace_id:032x}": span for span in found if span.kind is SpanKind.CLIENT}
+    texts = {trace: str((span.attributes or {})["db.query.text"]) for trace, span in statements.items()}
+    assert texts == {traces[0]: "SELECT 1", traces[1]: "SELECT 10"} | dict.fromkeys(traces[2:], "SELECT 111100")
+    operations = {span.context.span_id for span in named(found, "GraphQL Operation")}
+    assert len(operations) == len(traces)
+    assert {span.parent.span_id for span in statements.values() if span.parent} == operations
+
+
+async def test_what_goes_on_when_an_operation_is_over_is_in_no_trace(
+    database: Database, spans: InMemorySpanExporter
+) -> None:
+    await connect(database)
+    tracing.start(database, SimpleSpanProcessor(spans))
+    may_go = asyncio.Event()
+
+    async def behind_its_back() -> None:
+        await may_go.wait()
+        async with database.read() as connection:
+            await connection.exec_driver_sql("SELECT 1")
+        with tracing.phase("execute"):
+            pass
+
+    with tracing.operation({}):
+        task = asyncio.create_task(behind_its_back())
+    may_go.set()
+    await task
+
+    assert [span.name for span in spans.get_finished_spans()] == ["GraphQL Operation"]
+
+
+async def test_a_trace_takes_what_the_variables_of_opentelemetry_say(
+    database: Database, spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "8")
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
+    await connect(database)
+    tracing.start(database, SimpleSpanProcessor(spans))
+    with tracing.operation({}):
+        async with database.read() as connection:
+            await connection.exec_driver_sql("SELECT 1 + 1")
+
+    (statement,) = named(spans.get_finished_spans(), "SELECT")
+    assert (statement.attributes or {})["db.query.text"] == "SELECT 1"
+    assert statement.resource.attributes["deployment.environment.name"] == "test"
+
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    tracing.stop()
+    spans.clear()
+    tracing.start(database, SimpleSpanProcessor(spans))
+    with tracing.operation({}):
+        assert not tracing.is_sampled()
+    assert spans.get_finished_spans() == ()
 
 
 async def test_what_fails_is_told_by_its_type_and_not_by_what_it_says(

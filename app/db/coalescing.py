@@ -11,7 +11,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.db.watching import WATCH
+from app.traces import share
 
 UNDER_WAY = 2
 """How many statements of a kind are sent without waiting for each other."""
@@ -49,9 +49,9 @@ class Coalescer:
     async def ask(self, kind: Hashable, ids: list[Any], send: Send) -> Sequence[Any]:
         """Return what *send* brings for *ids*, alone or together with others of this *kind*; the account is part of it.
 
-        Who is watched asks alone, so that all that is done for them is seen. Raises: what *send* raises.
+        Raises: what *send* raises.
         """
-        if len(ids) > FEW or WATCH.get() is not None:
+        if len(ids) > FEW:
             return await send(ids)
         known = self._kinds.get(kind)
         if known is None:
@@ -80,6 +80,7 @@ class Coalescer:
             del self._kinds[kind]
 
     async def _shared(self, kind: Hashable, known: _Kind, send: Send, questions: Sequence[_Question]) -> None:
+        share(question.context for question in questions)
         try:
             found = await send([id for question in questions for id in question.ids])
         except Exception as error:

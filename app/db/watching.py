@@ -1,29 +1,25 @@
-"""Lets the statements of one operation be watched, which costs those that nobody watches a look at a variable.
+"""Has the statements of one operation noted where it is traced, which costs the others a look at a variable.
 
 SQLAlchemy's events of cursors would be an engine's: to tell them, it makes objects for each connection, whoever it is.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.turns import Sent
+from app.traces import AROUND
 
-Watch = Callable[[Sequence[Sent]], AbstractContextManager[Any]]
-"""What is entered while statements are executed, and sees what they raise."""
-
-WATCH: ContextVar[Watch | None] = ContextVar("watch", default=None)
 _UNWATCHED = nullcontext()
 
 
 def watched(sent: Sequence[Sent]) -> AbstractContextManager[Any]:
     """Return what is to be entered while these statements are executed."""
-    watch = WATCH.get()
-    return _UNWATCHED if watch is None else watch(sent)
+    around = AROUND.get()
+    return _UNWATCHED if around is None else around.statements([sql for sql, _parameters in sent])
 
 
 def let_watch(engine: AsyncEngine) -> None:
@@ -35,11 +31,11 @@ def let_watch(engine: AsyncEngine) -> None:
 def _done_by(name: str) -> Callable[..., bool]:
     def execute(cursor: Any, statement: str, *rest: Any) -> bool:
         """Do it in place of the dialect, if it is watched, and tell whether it was."""
-        watch = WATCH.get()
-        if watch is None:
+        around = AROUND.get()
+        if around is None:
             return False
         context = rest[-1]
-        with watch([(statement, ())]):  # its parameters are nobody's business
+        with around.statements([statement]):  # its parameters are nobody's business
             getattr(context.dialect, name)(cursor, statement, *rest)
         return True
 

@@ -1,0 +1,136 @@
+"""Notes of an operation that is traced: what was done in it, within what, from when to when, and whether it failed.
+
+They know nothing of OpenTelemetry, whose spans are made of them once the operation is over: to make those meanwhile
+would take the operation longer than to be looked at is worth.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import Context, ContextVar, Token
+from types import TracebackType
+from typing import Any
+
+
+class Part:
+    """Something that is done within something else, while it is entered. Times are nanoseconds since the epoch.
+
+    `error` is the type of what it failed by: what that says may be somebody's words.
+    """
+
+    __slots__ = ("_token", "attributes", "end", "error", "name", "operation", "start", "within")
+
+    def __init__(self, name: str, attributes: Mapping[str, str], within: "Part | None", operation: "Operation") -> None:
+        self.name = name
+        self.attributes = attributes
+        self.within = within
+        self.operation = operation
+        self.start = time.time_ns()
+        self.end = 0
+        self.error: str | None = None
+
+    def __enter__(self) -> None:
+        self._token: Token[Around | None] = AROUND.set(self)
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        AROUND.reset(self._token)
+        self.ended(error)
+
+    def ended(self, error: BaseException | None) -> None:
+        """Note that it is done; it is nobody's fault what was cancelled."""
+        self.end = time.time_ns()
+        if isinstance(error, Exception):
+            self.error = type(error).__name__
+        self.operation.parts.append(self)
+
+    def statements(self, texts: Sequence[str]) -> "Statements":
+        """Return what is to be entered while these statements are executed."""
+        return Statements([self], texts)
+
+
+class Operation(Part):
+    """All that is done for one operation. What still goes on when it is over, is noted of nobody.
+
+    `origin` is the maker's own: what trace it belongs to.
+    """
+
+    __slots__ = ("_tell", "is_over", "origin", "parts")
+
+    def __init__(self, name: str, origin: Any, tell: Callable[["Operation"], None]) -> None:
+        super().__init__(name, {}, None, self)
+        self.origin = origin
+        self.parts: list[Part] = []
+        self.is_over = False
+        self._tell = tell
+
+    def __exit__(self, *raised: Any) -> None:
+        super().__exit__(*raised)
+        self.is_over = True
+        self._tell(self)
+
+
+class Statement(Part):
+    """A statement that is sent to the database: its name is the verb, and its text has parameters, never values."""
+
+    __slots__ = ()
+
+
+class Statements:
+    """Statements that are executed at once, for one or several operations."""
+
+    __slots__ = ("_notes", "_texts", "_within")
+
+    def __init__(self, within: Sequence[Part], texts: Sequence[str]) -> None:
+        self._within = within
+        self._texts = texts
+
+    def __enter__(self) -> None:
+        self._notes = [
+            Statement(text.split(None, 1)[0].upper(), {"db.query.text": text}, part, part.operation)
+            for part in self._within
+            for text in self._texts
+            if not part.operation.is_over
+        ]
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        for note in self._notes:
+            note.ended(error)
+
+
+class Shared:
+    """What is done for several operations at once."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._parts = parts
+
+    def statements(self, texts: Sequence[str]) -> Statements:
+        """Return what is to be entered while these statements are executed."""
+        return Statements(self._parts, texts)
+
+
+Around = Part | Shared
+AROUND: ContextVar[Around | None] = ContextVar("around", default=None)
+"""What is done just now for an operation that is traced."""
+
+
+def under_way() -> Part | None:
+    """Return what is done just now, if it is of one operation, traced, and not over."""
+    around = AROUND.get()
+    return around if isinstance(around, Part) and not around.operation.is_over else None
+
+
+def part(name: str, attributes: Mapping[str, str]) -> Part | None:
+    """Return a new part of what is done just now; None where nobody looks."""
+    within = under_way()
+    return None if within is None else Part(name, attributes, within, within.operation)
+
+
+def share(contexts: Iterable[Context]) -> None:
+    """Have what follows be noted for each of those that are traced in *contexts*."""
+    parts = [around for context in contexts if isinstance(around := context.get(AROUND), Part)]
+    AROUND.set(Shared(parts) if parts else None)
