@@ -30,8 +30,9 @@ class Backlog(Generic[Item]):
 
     def add(self, item: Item) -> None:
         """Have *item* handled."""
-        self._waiting.append(item)
-        if len(self._waiting) >= self._most or not self._is_timed():
+        waiting = self._waiting
+        waiting.append(item)
+        if (self._timer is None and not self._is_timed()) or len(waiting) >= self._most:
             self.clear()
 
     def clear(self) -> None:
@@ -44,12 +45,11 @@ class Backlog(Generic[Item]):
             self._handle(waiting)
 
     def _is_timed(self) -> bool:
-        if self._timer is None:
-            try:
-                loop = asyncio.get_running_loop()
-            except RuntimeError:
-                return False
-            self._timer = loop.call_later(DELAY_S, self.clear)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        self._timer = loop.call_later(DELAY_S, self.clear)
         return True
 
 

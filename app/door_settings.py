@@ -111,6 +111,11 @@ class DoorSettings(BaseSettings):
     metrics: bool | None = Field(default=None, description="Serve /metrics; by default as demo.")
     metrics_token: str = Field(default="", repr=False, description="The bearer token that /metrics asks for.")
     tracing: bool = Field(default=False, description="Send OpenTelemetry spans, as the OTEL_* variables say.")
+    traces_per_second: Annotated[float, Field(ge=0)] = Field(
+        default=50,
+        description="How many operations a second each process traces at most, where OTEL_TRACES_SAMPLER does not say;"
+        " 0 bounds nothing.",
+    )
     drain: Annotated[float, Field(ge=0, le=300)] = Field(
         default=0, description="Seconds for which /ready says no before the server stops to listen."
     )

@@ -1,54 +1,56 @@
-"""Asks OpenTelemetry's sampler about traces before they begin, many at a time: most are not wanted, and need nothing.
+"""Decides which operations are traced where OpenTelemetry's own variables leave it open: all, up to so many a second.
 
-It decides nothing itself.
+A trace takes as long as a small read. While few come each is traced, and under load no more than can be spared.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+import time
+from collections.abc import Callable, Sequence
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import Decision, SamplingResult
-from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, SpanKind, TraceFlags, get_current_span
+from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult
+from opentelemetry.trace import Link, SpanKind, get_current_span
+from opentelemetry.trace.span import TraceState
+from opentelemetry.util.types import Attributes
 
-DRAWN = 64
-_SAMPLED, _DEFAULT = TraceFlags(TraceFlags.SAMPLED), TraceFlags(TraceFlags.DEFAULT)
-
-
-class Wanted(NamedTuple):
-    """A trace that somebody will look at: what its first span is to have, and within what, if the client has one."""
-
-    trace_id: int
-    parent: SpanContext | None
-    flags: TraceFlags
-    result: SamplingResult
+_NO = SamplingResult(Decision.DROP)
 
 
-class Foresight:
-    """What *provider*'s sampler says of spans of this name and kind."""
+def at_most(per_second: float, clock: Callable[[], float] = time.monotonic) -> Sampler:
+    """Return what samples so many operations a second: new traces, and those of clients who have theirs sampled."""
+    bound = AtMost(per_second, clock)
+    return ParentBased(bound, remote_parent_sampled=bound)
 
-    def __init__(self, provider: TracerProvider, name: str, kind: SpanKind) -> None:
-        self._sampler = provider.sampler
-        self._new_trace_id = provider.id_generator.generate_trace_id
-        self._name = name
-        self._kind = kind
-        self._drawn = self._draw()
 
-    def look(self, parent: Context) -> Wanted | None:
-        """Return the trace that comes next; None where nobody wants it. It is a new one where *parent* is empty."""
-        if not parent:
-            return next(self._drawn)
-        outside = get_current_span(parent).get_span_context()
-        return self._asked(parent, outside if outside.is_valid else INVALID_SPAN_CONTEXT)
+class AtMost(Sampler):
+    """Samples all that comes, up to *per_second*; those of one second may come at once.
 
-    def _draw(self) -> Iterator[Wanted | None]:
-        while True:
-            yield from [self._asked(Context(), INVALID_SPAN_CONTEXT) for _ in range(DRAWN)]
+    After the generic cell rate algorithm (ITU-T I.371, annex A): `_due` is when the last one sampled would have come,
+    had they come evenly.
+    """
 
-    def _asked(self, parent: Context, outside: SpanContext) -> Wanted | None:
-        trace_id = outside.trace_id if outside.is_valid else self._new_trace_id()
-        result = self._sampler.should_sample(parent, trace_id, self._name, self._kind)
-        if result.decision is Decision.DROP:
-            return None
-        flags = _SAMPLED if result.decision is Decision.RECORD_AND_SAMPLE else _DEFAULT
-        return Wanted(trace_id, outside if outside.is_valid else None, flags, result)
+    def __init__(self, per_second: float, clock: Callable[[], float]) -> None:
+        self._interval = 1 / per_second
+        self._ahead = max(0.0, 1 - self._interval)
+        self._per_second = per_second
+        self._clock = clock
+        self._due = -1.0
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        now = self._clock()
+        if self._due > now + self._ahead:
+            return _NO
+        self._due = max(self._due, now) + self._interval
+        given = get_current_span(parent_context).get_span_context().trace_state
+        return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, given)
+
+    def get_description(self) -> str:
+        return f"AtMost{{{self._per_second:g}/s}}"

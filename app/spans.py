@@ -5,22 +5,41 @@ does, takes five times as long.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.sampling import Decision, SamplingResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.trace import (
+    INVALID_SPAN_CONTEXT,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    get_current_span,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
-from app.sampling import Foresight, Wanted
 from app.traces import Operation, Part, Statement
 
 OPERATION = "GraphQL Operation"
 TRACE_HEADERS = ("traceparent", "tracestate")
 _SCOPE = InstrumentationScope("casegate")
+_SAMPLED, _DEFAULT = TraceFlags(TraceFlags.SAMPLED), TraceFlags(TraceFlags.DEFAULT)
 _UNSET, _ERROR = Status(StatusCode.UNSET), Status(StatusCode.ERROR)
 _PROPAGATOR = TraceContextTextMapPropagator()
+
+
+class Wanted(NamedTuple):
+    """A trace that somebody will look at, and within what of the client's, if there is such."""
+
+    trace_id: int
+    parent: SpanContext | None
+    flags: TraceFlags
+    result: SamplingResult
 
 
 class Spans:
@@ -28,7 +47,8 @@ class Spans:
 
     def __init__(self, provider: TracerProvider, processor: SpanProcessor, database: str) -> None:
         provider.add_span_processor(processor)  # which ends with it
-        self._foresight = Foresight(provider, OPERATION, SpanKind.SERVER)
+        self._sampler = provider.sampler
+        self._new_trace_id = provider.id_generator.generate_trace_id
         self._new_span_id = provider.id_generator.generate_span_id
         self._resource = provider.resource
         self._longest = SpanLimits().max_span_attribute_length
@@ -41,8 +61,13 @@ class Spans:
         if "traceparent" in headers:
             given = {name: headers[name] for name in TRACE_HEADERS if name in headers}
             parent = _PROPAGATOR.extract(given, parent)
-        wanted = self._foresight.look(parent)
-        return None if wanted is None else Operation(OPERATION, wanted, self._make)
+        outside = get_current_span(parent).get_span_context() if parent else INVALID_SPAN_CONTEXT
+        trace_id = outside.trace_id if outside.is_valid else self._new_trace_id()
+        result = self._sampler.should_sample(parent, trace_id, OPERATION, SpanKind.SERVER)
+        if result.decision is Decision.DROP:
+            return None
+        flags = _SAMPLED if result.decision is Decision.RECORD_AND_SAMPLE else _DEFAULT
+        return Operation(OPERATION, Wanted(trace_id, outside if outside.is_valid else None, flags, result), self._make)
 
     def _make(self, operation: Operation) -> None:
         wanted: Wanted = operation.origin

@@ -6,6 +6,7 @@ variable, a document's literals, or a statement's values.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -31,8 +32,16 @@ class TracingMissing(Exception):
     """OpenTelemetry is not installed."""
 
 
-def start(database: Database, processor: SpanProcessor | None = None, sampler: Sampler | None = None) -> None:
+def start(
+    database: Database,
+    processor: SpanProcessor | None = None,
+    sampler: Sampler | None = None,
+    *,
+    per_second: float = 0,
+) -> None:
     """Trace this process from now on, as the OTEL_* variables say, or to *processor* and what *sampler* wants.
+
+    Where nothing says what is wanted, that is all, up to so many operations *per_second*; 0 bounds nothing.
 
     Raises: TracingMissing.
     """
@@ -43,9 +52,12 @@ def start(database: Database, processor: SpanProcessor | None = None, sampler: S
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
         from opentelemetry.trace import NoOpTracer
 
+        from app.sampling import at_most
         from app.spans import Spans
     except ImportError as error:
         raise TracingMissing("install casegate[otel]") from error
+    if sampler is None and per_second and not os.environ.get("OTEL_TRACES_SAMPLER"):
+        sampler = at_most(per_second)
     provider = TracerProvider(sampler, Resource.create({"service.name": "casegate"}))
     if isinstance(provider.get_tracer("casegate"), NoOpTracer):  # as OTEL_SDK_DISABLED says
         return

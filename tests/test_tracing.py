@@ -26,7 +26,7 @@ from app import tracing
 from app.db.coalescing import Coalescer
 from app.db.engine import Database
 from app.main import create_app
-from app.sampling import DRAWN
+from app.sampling import AtMost
 from app.settings import Settings
 from tests.api import Api
 from tests.statements import sql
@@ -140,29 +140,64 @@ async def test_the_clients_trace_goes_on_and_where_it_is_not_sampled_nothing_is_
 
 
 @pytest.mark.parametrize("decision", [Decision.DROP, Decision.RECORD_AND_SAMPLE])
-async def test_the_sampler_is_asked_about_new_traces_ahead_and_about_those_of_clients_once(
+async def test_the_sampler_is_asked_once_about_an_operation_and_what_it_says_holds_for_all_that_is_in_it(
     decision: Decision, fresh_url: str, world: World, spans: InMemorySpanExporter
 ) -> None:
     await world.open_case()
     sampler = Asked(decision)
     trace = "0af7651916cd43dd8448eb211c80319c"
-    found, asked = [], []
+    found = []
 
     async with tracing_into(spans, fresh_url, sampler) as api:
         for given in ({}, {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}, {}):
             spans.clear()
             await api.run(world.carl.token, QUERY, {"reference": "CASE-000001"}, **given)
             found.append({span.context.trace_id for span in spans.get_finished_spans()})
-            asked.append(len(sampler.names))
 
-    assert set(sampler.names) == {"GraphQL Operation"}
-    assert asked == [DRAWN, DRAWN + 1, DRAWN + 1]
+    assert sampler.names == ["GraphQL Operation"] * 3
     if decision is Decision.DROP:
         assert found == [set(), set(), set()]
     else:
         assert [len(traces) for traces in found] == [1, 1, 1]
         assert found[1] == {int(trace, 16)}
         assert len(set.union(*found)) == 3
+
+
+@pytest.mark.parametrize(("per_second", "sampled"), [(50, [50, 1, 25, 50]), (1, [1, 0, 0, 1]), (0.1, [1, 0, 0, 1])])
+def test_so_many_are_sampled_a_second_and_what_was_not_used_is_not_saved_up(
+    per_second: float, sampled: list[int]
+) -> None:
+    times = iter([time for time in (1000.0, 1000.021, 1000.53, 1100.0) for _ in range(200)])
+    sampler = AtMost(per_second, lambda: next(times))
+
+    answers = [sampler.should_sample(None, number, "x").decision for number in range(800)]
+
+    found = [answers[start : start + 200].count(Decision.RECORD_AND_SAMPLE) for start in range(0, 800, 200)]
+    assert found == sampled
+
+
+async def test_how_many_a_second_are_traced_is_bounded_unless_the_variables_of_opentelemetry_say_what_is_wanted(
+    database: Database, spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "theirs=1"}
+
+    def traced(per_second: float) -> list[ReadableSpan]:
+        tracing.start(database, SimpleSpanProcessor(spans), per_second=per_second)
+        for headers in (client, {}, client, {}, {}):
+            with tracing.operation(headers):
+                pass
+        found = list(spans.get_finished_spans())
+        spans.clear()
+        return found
+
+    bounded, unbounded = traced(2), traced(0)
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_on")
+    as_said = traced(2)
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
+    as_said_again = traced(2)
+
+    assert [dict(span.context.trace_state) for span in bounded] == [{"theirs": "1"}, {}]
+    assert [len(found) for found in (unbounded, as_said, as_said_again)] == [5, 5, 0]
 
 
 async def test_a_share_of_the_operations_is_sampled_and_each_of_them_is_whole(

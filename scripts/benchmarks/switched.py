@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from enum import IntEnum
+from functools import partial
 from multiprocessing.connection import Listener
 from typing import Any
 
@@ -21,7 +22,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 from starlette.responses import Response
 
-from app import tracing
+from app import sampling, tracing
 from app.api.http.record import Record
 from app.backlog import clear_all
 from app.cli import main
@@ -42,6 +43,7 @@ class Switch:
         self.level = Level.TOLD
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sending = threading.Event()
+        self._traced_s, self._since = 0.0, time.monotonic()
         self._finish, self._operation, self._export = Record.finish, tracing.operation, OTLPSpanExporter.export
         self._untraced: AbstractContextManager[Any] = nullcontext()
 
@@ -60,14 +62,18 @@ class Switch:
             self._sending.wait()  # what is sent late is sent in a turn of the same level
             return self._export(exporter, spans)
 
-        Record.finish = finish  # type: ignore[method-assign]
+        told: Any = Record
+        told.finish = finish
         tracing.operation = operation
-        OTLPSpanExporter.export = export  # type: ignore[method-assign]
+        sampling.at_most = partial(sampling.at_most, clock=self._clock)
+        sent: Any = OTLPSpanExporter
+        sent.export = export
 
     def listen(self, port: int) -> None:
         """Set the levels that come by a connection to *port*.
 
-        Each is answered by how long it took to write down what was left to be told, in seconds.
+        Each is answered by how long it took to write down what was left to be told, and by the time of a core that the
+        process has used so far; in seconds.
         """
         with Listener(("127.0.0.1", port)) as listener:
             while True:
@@ -77,15 +83,20 @@ class Switch:
                         assert self._loop is not None  # nobody switches before there was a request
                         connection.send(asyncio.run_coroutine_threadsafe(self._set(level), self._loop).result())
 
-    async def _set(self, level: Level) -> float:
+    def _clock(self) -> float:
+        """Tell the time that runs while operations are traced: so many a second are sampled, not saved up meanwhile."""
+        return self._traced_s + (time.monotonic() - self._since if self.level >= Level.TRACED else 0.0)
+
+    async def _set(self, level: Level) -> tuple[float, float]:
         start = time.perf_counter()
         clear_all()
+        self._traced_s, self._since = self._clock(), time.monotonic()
         self.level = level
         if level >= Level.TRACED:
             self._sending.set()
         else:
             self._sending.clear()
-        return time.perf_counter() - start
+        return time.perf_counter() - start, time.process_time()
 
 
 if __name__ == "__main__":
