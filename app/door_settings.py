@@ -113,8 +113,7 @@ class DoorSettings(BaseSettings):
     tracing: bool = Field(default=False, description="Send OpenTelemetry spans, as the OTEL_* variables say.")
     traces_per_second: Annotated[float, Field(ge=0)] = Field(
         default=50,
-        description="How many operations a second each process traces at most, where OTEL_TRACES_SAMPLER does not say;"
-        " 0 bounds nothing.",
+        description="How many operations a second each process traces at most; 0 leaves it to OTEL_TRACES_SAMPLER.",
     )
     drain: Annotated[float, Field(ge=0, le=300)] = Field(
         default=0, description="Seconds for which /ready says no before the server stops to listen."

@@ -80,7 +80,7 @@ def create_app(settings: Settings) -> Starlette:
     logs.configure(settings.log_level)
     database = parts.database(settings)
     if settings.tracing:
-        tracing.start(database, per_second=settings.traces_per_second)
+        tracing.start(database, allowance=parts.allowance(settings))
     token_use = TokenUse()
     store, links = open_store(settings.documents_url, settings.data_dir), Links(database, settings.public_url)
     rates = parts.rates(settings)

@@ -8,6 +8,7 @@ from app.identity.keys import KeySet
 from app.identity.provider import Provider
 from app.identity.provider import Terms as ProviderTerms
 from app.rates import Rates
+from app.sampling import Allowance
 from app.settings import Settings
 from app.trusted_documents import Mode, TrustedDocuments, read_manifest
 
@@ -30,6 +31,11 @@ def rates(settings: Settings) -> Rates:
         failures=settings.failed_auth_limit,
         redis_url=settings.redis_url,
     )
+
+
+def allowance(settings: Settings) -> Allowance | None:
+    """Return how much may be traced; None where there is no bound."""
+    return Allowance(settings.traces_per_second) if settings.traces_per_second else None
 
 
 def terms(settings: Settings) -> Terms:

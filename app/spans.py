@@ -23,6 +23,7 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
+from app.sampling import Allowance
 from app.traces import Operation, Part, Statement
 
 OPERATION = "GraphQL Operation"
@@ -43,9 +44,14 @@ class Wanted(NamedTuple):
 
 
 class Spans:
-    """What makes spans for *processor* as *provider* is set up, for operations on a *database*."""
+    """What makes spans for *processor* as *provider* is set up, for operations on a *database*.
 
-    def __init__(self, provider: TracerProvider, processor: SpanProcessor, database: str) -> None:
+    No more are traced than are in the *allowance*, if there is one, whatever the sampler says.
+    """
+
+    def __init__(
+        self, provider: TracerProvider, processor: SpanProcessor, database: str, allowance: Allowance | None
+    ) -> None:
         provider.add_span_processor(processor)  # which ends with it
         self._sampler = provider.sampler
         self._new_trace_id = provider.id_generator.generate_trace_id
@@ -54,9 +60,12 @@ class Spans:
         self._longest = SpanLimits().max_span_attribute_length
         self._end = processor.on_end
         self._database = database
+        self._allowance = allowance
 
     def operation(self, headers: Mapping[str, str]) -> Operation | None:
         """Return what is noted of one operation, in the trace that the client is in, where that is sampled."""
+        if self._allowance is not None and self._allowance.is_spent():
+            return None
         parent = get_current()
         if "traceparent" in headers:
             given = {name: headers[name] for name in TRACE_HEADERS if name in headers}
@@ -66,6 +75,8 @@ class Spans:
         result = self._sampler.should_sample(parent, trace_id, OPERATION, SpanKind.SERVER)
         if result.decision is Decision.DROP:
             return None
+        if self._allowance is not None:
+            self._allowance.take()
         flags = _SAMPLED if result.decision is Decision.RECORD_AND_SAMPLE else _DEFAULT
         return Operation(OPERATION, Wanted(trace_id, outside if outside.is_valid else None, flags, result), self._make)
 

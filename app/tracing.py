@@ -6,7 +6,6 @@ variable, a document's literals, or a statement's values.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.sampling import Sampler
 
+    from app.sampling import Allowance
     from app.spans import Spans
 
 _spans: Spans | None = None
@@ -36,12 +36,11 @@ def start(
     database: Database,
     processor: SpanProcessor | None = None,
     sampler: Sampler | None = None,
-    *,
-    per_second: float = 0,
+    allowance: Allowance | None = None,
 ) -> None:
     """Trace this process from now on, as the OTEL_* variables say, or to *processor* and what *sampler* wants.
 
-    Where nothing says what is wanted, that is all, up to so many operations *per_second*; 0 bounds nothing.
+    No more operations are traced than are in the *allowance*, if there is one.
 
     Raises: TracingMissing.
     """
@@ -52,12 +51,9 @@ def start(
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
         from opentelemetry.trace import NoOpTracer
 
-        from app.sampling import at_most
         from app.spans import Spans
     except ImportError as error:
         raise TracingMissing("install casegate[otel]") from error
-    if sampler is None and per_second and not os.environ.get("OTEL_TRACES_SAMPLER"):
-        sampler = at_most(per_second)
     provider = TracerProvider(sampler, Resource.create({"service.name": "casegate"}))
     if isinstance(provider.get_tracer("casegate"), NoOpTracer):  # as OTEL_SDK_DISABLED says
         return
@@ -67,7 +63,7 @@ def start(
         processor = BatchSpanProcessor(OTLPSpanExporter())
     for engine in (database.reader.engine, database.writer.engine):
         let_watch(engine)
-    _spans = Spans(provider, processor, "sqlite" if database.is_sqlite else "postgresql")
+    _spans = Spans(provider, processor, "sqlite" if database.is_sqlite else "postgresql", allowance)
 
 
 def stop() -> None:

@@ -150,7 +150,7 @@ def test_the_line_of_a_request_is_the_one_that_structlog_would_write(
     logs.configure(level)
     fields: dict[str, Any] = {"request_id": "é-1", "codes": ["A"], "operation": None, "document": "ab", "other": Path()}
 
-    logs.write([{**fields, "event": "request", "timestamp": clock.now()}])
+    logs.write([{**fields, "event": "request", "level": "info", "timestamp": clock.now()}])
     structlog.get_logger().info("request", **fields)
 
     written = [

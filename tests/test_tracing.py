@@ -22,11 +22,11 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import SpanKind, StatusCode
 from sqlalchemy.exc import DBAPIError
 
-from app import tracing
+from app import parts, tracing
 from app.db.coalescing import Coalescer
 from app.db.engine import Database
 from app.main import create_app
-from app.sampling import AtMost
+from app.sampling import Allowance
 from app.settings import Settings
 from tests.api import Api
 from tests.statements import sql
@@ -163,41 +163,56 @@ async def test_the_sampler_is_asked_once_about_an_operation_and_what_it_says_hol
         assert len(set.union(*found)) == 3
 
 
-@pytest.mark.parametrize(("per_second", "sampled"), [(50, [50, 1, 25, 50]), (1, [1, 0, 0, 1]), (0.1, [1, 0, 0, 1])])
-def test_so_many_are_sampled_a_second_and_what_was_not_used_is_not_saved_up(
-    per_second: float, sampled: list[int]
+@pytest.mark.parametrize(("per_second", "taken"), [(50, [50, 1, 25, 50]), (1, [1, 0, 0, 1]), (0.1, [1, 0, 0, 1])])
+def test_so_much_may_be_taken_a_second_and_what_was_not_taken_is_not_saved_up(
+    per_second: float, taken: list[int]
 ) -> None:
-    times = iter([time for time in (1000.0, 1000.021, 1000.53, 1100.0) for _ in range(200)])
-    sampler = AtMost(per_second, lambda: next(times))
+    now = [0.0]
+    allowance = Allowance(per_second, lambda: now[0])
 
-    answers = [sampler.should_sample(None, number, "x").decision for number in range(800)]
+    def take_all() -> int:
+        count = 0
+        while not allowance.is_spent():
+            allowance.take()
+            count += 1
+        return count
 
-    found = [answers[start : start + 200].count(Decision.RECORD_AND_SAMPLE) for start in range(0, 800, 200)]
-    assert found == sampled
+    found = []
+    for now[0] in (1000.0, 1000.021, 1000.53, 1100.0):
+        found.append(take_all())
+
+    assert found == taken
 
 
-async def test_how_many_a_second_are_traced_is_bounded_unless_the_variables_of_opentelemetry_say_what_is_wanted(
-    database: Database, spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+async def test_no_more_operations_are_traced_than_are_allowed_whoever_asks_for_it(
+    database: Database, spans: InMemorySpanExporter
 ) -> None:
-    client = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "theirs=1"}
+    unsampled = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"}
+    sampled = {"traceparent": "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "theirs=1"}
 
-    def traced(per_second: float) -> list[ReadableSpan]:
-        tracing.start(database, SimpleSpanProcessor(spans), per_second=per_second)
-        for headers in (client, {}, client, {}, {}):
+    def traced(allowance: Allowance | None) -> list[ReadableSpan]:
+        tracing.start(database, SimpleSpanProcessor(spans), allowance=allowance)
+        for headers in (unsampled, sampled, unsampled, {}, {}, sampled):
             with tracing.operation(headers):
                 pass
         found = list(spans.get_finished_spans())
         spans.clear()
         return found
 
-    bounded, unbounded = traced(2), traced(0)
-    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_on")
-    as_said = traced(2)
-    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
-    as_said_again = traced(2)
+    bounded, unbounded = traced(Allowance(2)), traced(None)
 
     assert [dict(span.context.trace_state) for span in bounded] == [{"theirs": "1"}, {}]
-    assert [len(found) for found in (unbounded, as_said, as_said_again)] == [5, 5, 0]
+    assert len(unbounded) == 4
+
+
+def test_how_many_are_allowed_is_a_setting() -> None:
+    assert parts.allowance(Settings(traces_per_second=0)) is None
+    allowance = parts.allowance(Settings(traces_per_second=3))
+    assert allowance is not None
+    for _ in range(3):
+        assert not allowance.is_spent()
+        allowance.take()
+    assert allowance.is_spent()
 
 
 async def test_a_share_of_the_operations_is_sampled_and_each_of_them_is_whole(

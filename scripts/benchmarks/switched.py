@@ -22,10 +22,11 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 from starlette.responses import Response
 
-from app import sampling, tracing
+from app import parts, tracing
 from app.api.http.record import Record
 from app.backlog import clear_all
 from app.cli import main
+from app.sampling import Allowance
 
 
 class Level(IntEnum):
@@ -65,7 +66,8 @@ class Switch:
         told: Any = Record
         told.finish = finish
         tracing.operation = operation
-        sampling.at_most = partial(sampling.at_most, clock=self._clock)
+        whole: Any = parts
+        whole.Allowance = partial(Allowance, clock=self._clock)
         sent: Any = OTLPSpanExporter
         sent.export = export
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.http.answers import Body, answer
 from app.api.http.decoding import BadRequest
+from app.api.http.incoming import Incoming
 from app.api.http.negotiation import JSON, media_type
 from app.api.masking import Formatted, fault_error, log_unavailable, refusal_error, request_error
 from app.db.faults import unavailable_of
@@ -20,7 +20,7 @@ METHODS = ("GET", "HEAD", "POST")
 class Exchange:
     """What is known of a request so far."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Incoming) -> None:
         self.request = request
         self.request_id: str = request.scope["request_id"]
         self._accept_language = request.headers.get("accept-language")

@@ -1,5 +1,6 @@
 """A request whose headers are found by their names: Starlette's looks through all of them for each."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -7,19 +8,9 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope
 
 
-class Incoming(Request):
-    """Starlette's request, with such headers."""
+class ByName(Headers):
+    """Headers that are found by their names."""
 
-    __slots__ = ("headers",)  # in place of a property, which takes a call each time
-
-    headers: Headers
-
-    def __init__(self, scope: Scope, receive: Receive) -> None:
-        super().__init__(scope, receive)
-        self.headers = _ByName(scope)
-
-
-class _ByName(Headers):
     def __init__(self, scope: Scope) -> None:
         super().__init__(raw=scope["headers"])
         pairs = reversed(self.raw)  # where a name comes twice, the first counts
@@ -33,3 +24,23 @@ class _ByName(Headers):
 
     def get(self, key: str, default: Any = None) -> Any:
         return self._by_name.get(key.lower(), default)
+
+    def first(self, names: Sequence[str]) -> str | None:
+        """Return what is given under the first of these names, in lower case, that is there."""
+        known = self._by_name
+        for name in names:
+            if name in known:
+                return known[name]
+        return None
+
+
+class Incoming(Request):
+    """Starlette's request, with such headers."""
+
+    __slots__ = ("headers",)  # in place of a property, which takes a call each time
+
+    headers: ByName
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self.headers = ByName(scope)
