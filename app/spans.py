@@ -24,7 +24,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import AttributeValue
 
 from app.sampling import Allowance
-from app.traces import Operation, Part, Statement
+from app.traces import Operation, Part, Statement, Trace
 
 OPERATION = "GraphQL Operation"
 TRACE_HEADERS = ("traceparent", "tracestate")
@@ -80,10 +80,10 @@ class Spans:
         flags = _SAMPLED if result.decision is Decision.RECORD_AND_SAMPLE else _DEFAULT
         return Operation(OPERATION, Wanted(trace_id, outside if outside.is_valid else None, flags, result), self._make)
 
-    def _make(self, operation: Operation) -> None:
-        wanted: Wanted = operation.origin
-        contexts = {part: self._context(wanted) for part in operation.parts}
-        for part in operation.parts:
+    def _make(self, trace: Trace) -> None:
+        wanted: Wanted = trace.origin
+        contexts = {part: self._context(wanted) for part in trace.parts}
+        for part in trace.parts:
             self._end(self._span(part, contexts, wanted))
 
     def _context(self, wanted: Wanted) -> SpanContext:
@@ -91,10 +91,8 @@ class Spans:
 
     def _span(self, part: Part, contexts: Mapping[Part, SpanContext], wanted: Wanted) -> ReadableSpan:
         attributes: dict[str, AttributeValue] = {**part.attributes}
-        kind, parent = SpanKind.INTERNAL, wanted.parent
-        if part.within is not None:
-            parent = contexts.get(part.within, contexts[part.operation])  # what it was in may be going on still
-        else:
+        kind, parent = SpanKind.INTERNAL, _parent(part, contexts) or wanted.parent
+        if part.within is None:
             attributes |= wanted.result.attributes or {}
             kind = SpanKind.SERVER
         if isinstance(part, Statement):
@@ -119,3 +117,11 @@ class Spans:
 
     def _cut(self, value: AttributeValue) -> AttributeValue:
         return value[: self._longest] if isinstance(value, str) else value
+
+
+def _parent(part: Part, contexts: Mapping[Part, SpanContext]) -> SpanContext | None:
+    """Return what *part* was done in, or what that was done in, where it goes on still."""
+    within = part.within
+    while within is not None and within not in contexts:
+        within = within.within
+    return None if within is None else contexts[within]

@@ -11,19 +11,33 @@ from types import TracebackType
 from typing import Any
 
 
+class Trace:
+    """What was done for one operation: all parts that have ended by the time it is over, itself the last of them.
+
+    `origin` is the maker's own: what trace it belongs to. What still goes on when it is over is noted of nobody.
+    """
+
+    __slots__ = ("is_over", "origin", "parts")
+
+    def __init__(self, origin: Any) -> None:
+        self.origin = origin
+        self.parts: list[Part] = []
+        self.is_over = False
+
+
 class Part:
     """Something that is done within something else, while it is entered. Times are nanoseconds since the epoch.
 
     `error` is the type of what it failed by: what that says may be somebody's words.
     """
 
-    __slots__ = ("_token", "attributes", "end", "error", "name", "operation", "start", "within")
+    __slots__ = ("_token", "attributes", "end", "error", "name", "start", "trace", "within")
 
-    def __init__(self, name: str, attributes: Mapping[str, str], within: "Part | None", operation: "Operation") -> None:
+    def __init__(self, name: str, attributes: Mapping[str, str], within: "Part | None", trace: Trace) -> None:
         self.name = name
         self.attributes = attributes
         self.within = within
-        self.operation = operation
+        self.trace = trace
         self.start = time.time_ns()
         self.end = 0
         self.error: str | None = None
@@ -42,7 +56,8 @@ class Part:
         self.end = time.time_ns()
         if isinstance(error, Exception):
             self.error = type(error).__name__
-        self.operation.parts.append(self)
+        if not self.trace.is_over:
+            self.trace.parts.append(self)
 
     def statements(self, texts: Sequence[str]) -> "Statements":
         """Return what is to be entered while these statements are executed."""
@@ -50,24 +65,19 @@ class Part:
 
 
 class Operation(Part):
-    """All that is done for one operation. What still goes on when it is over, is noted of nobody.
+    """An operation, and all that is done for it. When it is over, *tell* is told."""
 
-    `origin` is the maker's own: what trace it belongs to.
-    """
+    __slots__ = ("_tell",)
 
-    __slots__ = ("_tell", "is_over", "origin", "parts")
-
-    def __init__(self, name: str, origin: Any, tell: Callable[["Operation"], None]) -> None:
-        super().__init__(name, {}, None, self)
-        self.origin = origin
-        self.parts: list[Part] = []
-        self.is_over = False
+    def __init__(self, name: str, origin: Any, tell: Callable[[Trace], None]) -> None:
+        super().__init__(name, {}, None, Trace(origin))
         self._tell = tell
 
     def __exit__(self, *raised: Any) -> None:
         super().__exit__(*raised)
-        self.is_over = True
-        self._tell(self)
+        self.trace.is_over = True
+        self._tell(self.trace)
+        self.trace.parts.clear()  # they know their trace: nothing would go before the collector finds them
 
 
 class Statement(Part):
@@ -87,10 +97,10 @@ class Statements:
 
     def __enter__(self) -> None:
         self._notes = [
-            Statement(text.split(None, 1)[0].upper(), {"db.query.text": text}, part, part.operation)
+            Statement(text.split(None, 1)[0].upper(), {"db.query.text": text}, part, part.trace)
             for part in self._within
             for text in self._texts
-            if not part.operation.is_over
+            if not part.trace.is_over
         ]
 
     def __exit__(
@@ -119,15 +129,15 @@ AROUND: ContextVar[Around | None] = ContextVar("around", default=None)
 
 
 def under_way() -> Part | None:
-    """Return what is done just now, if it is of one operation, traced, and not over."""
+    """Return what is done just now, if it is for one operation, which is traced and not over."""
     around = AROUND.get()
-    return around if isinstance(around, Part) and not around.operation.is_over else None
+    return around if isinstance(around, Part) and not around.trace.is_over else None
 
 
 def part(name: str, attributes: Mapping[str, str]) -> Part | None:
     """Return a new part of what is done just now; None where nobody looks."""
     within = under_way()
-    return None if within is None else Part(name, attributes, within, within.operation)
+    return None if within is None else Part(name, attributes, within, within.trace)
 
 
 def share(contexts: Iterable[Context]) -> None:

@@ -79,12 +79,12 @@ def operation(headers: Mapping[str, str]) -> AbstractContextManager[None]:
 
 def describe(type_: str, name: str | None, document_hash: str) -> None:
     """Name the operation's span, once it is known which it is."""
-    part = under_way()
-    if part is None:
+    operation = under_way()  # all that was done in it has ended
+    if operation is None:
         return
-    part.operation.name = type_  # names are the client's, and too many to be one of a span
+    operation.name = type_  # names are the client's, and too many to be one of a span
     attributes = {"graphql.operation.type": type_, "graphql.document.hash": document_hash}
-    part.operation.attributes = attributes if name is None else attributes | {"graphql.operation.name": name}
+    operation.attributes = attributes if name is None else attributes | {"graphql.operation.name": name}
 
 
 def is_sampled() -> bool:

@@ -1,6 +1,7 @@
 """Traces: one span an operation and one for each phase and statement, named by the conventions, without any value."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -28,6 +29,7 @@ from app.db.engine import Database
 from app.main import create_app
 from app.sampling import Allowance
 from app.settings import Settings
+from app.traces import Part, Trace
 from tests.api import Api
 from tests.statements import sql
 from tests.world import World
@@ -303,6 +305,23 @@ async def test_what_goes_on_when_an_operation_is_over_is_in_no_trace(
     await task
 
     assert [span.name for span in spans.get_finished_spans()] == ["GraphQL Operation"]
+
+
+async def test_a_trace_is_gone_once_its_spans_are_made(database: Database, spans: InMemorySpanExporter) -> None:
+    await connect(database)
+    tracing.start(database, SimpleSpanProcessor(spans))
+    gc.collect()
+    gc.disable()
+    try:
+        with tracing.operation({}), tracing.phase("execute"):
+            async with database.read() as connection:
+                await connection.exec_driver_sql("SELECT 1")
+        left = [thing for thing in gc.get_objects() if isinstance(thing, Part | Trace)]
+    finally:
+        gc.enable()
+
+    assert len(spans.get_finished_spans()) == 3
+    assert left == []
 
 
 async def test_a_trace_takes_what_the_variables_of_opentelemetry_say(
