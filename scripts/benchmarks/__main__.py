@@ -28,6 +28,8 @@ def main() -> None:
         parser.error("--workers is for PostgreSQL: on SQLite one process writes at a time, however many there are")
     if given.share is not None and not (given.workers and LEAST <= given.share <= 1):
         parser.error(f"--share goes with --workers, and is at least {LEAST} and at most 1")
+    if given.traces is not None and not (given.observability and given.traces >= 0):
+        parser.error("--traces goes with --observability, and is at least 0")
     say = _progress()
     for engine in given.engine or (["postgresql"] if given.workers else ["sqlite", "postgresql"]):
         try:
@@ -46,7 +48,7 @@ def _measure(given: argparse.Namespace, wanted: Wanted, say: Say) -> Report:
     if given.workers:
         return workers(wanted, given.workers, given.share, say)
     if given.observability:
-        return observability(wanted, say)
+        return observability(wanted, given.traces, say)
     return run(wanted, say)
 
 
@@ -84,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     share = "with --workers: what each process may have of a core, so that no core is full"
     parser.add_argument("--share", type=float, metavar="S", help=share)
     only.add_argument("--observability", action="store_true", help="what being observed costs instead")
+    traces = "with --observability: CASEGATE_TRACES_PER_SECOND, so that 0 leaves it to OTEL_TRACES_SAMPLER"
+    parser.add_argument("--traces", type=float, metavar="N", help=traces)
     parser.add_argument("--json", action="store_true", help="print JSON, a line for each engine")
     return parser
 

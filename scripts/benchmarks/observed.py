@@ -33,17 +33,21 @@ NAMES = {Level.SILENT: "silent", Level.TOLD: "as usual", Level.TRACED: "traced"}
 Rounds = Mapping[Level, list[Round]]
 
 
-def observability(wanted: Wanted, say: Say) -> Report:
-    """Compare the levels: each has as much time under load as a server has in other comparisons."""
+def observability(wanted: Wanted, traces: float | None, say: Say) -> Report:
+    """Compare the levels: each has as much time under load as a server has in other comparisons.
+
+    So many *traces* are allowed a second; None leaves that as it is by default.
+    """
     with open_bench(wanted) as bench, ExitStack() as stack, driver.process() as loader:
         say("making the data")
         data = asyncio.run(make_data(bench.url, replace(SMALL, commented=1_000)))
         sink = stack.enter_context(yardstick(bench.folder, bench.url, "sink"))
-        # Which operations are traced is up to the gateway, or to the OTEL_* variables of whoever measures.
+        settings = {"tracing": "true"} | ({} if traces is None else {"traces_per_second": f"{traces:g}"})
+        # Which of the operations are traced is up to the OTEL_* variables of whoever measures.
         environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{sink.port}"}
         switch = free_port()
         server = stack.enter_context(
-            gateway(bench.folder, bench.url, settings={"tracing": "true"}, environment=environment, switch=switch)
+            gateway(bench.folder, bench.url, settings=settings, environment=environment, switch=switch)
         )
         lines: list[Line] = []
         notes = [""]
