@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from starlette.responses import Response
@@ -102,7 +101,6 @@ def _client(name: str | None) -> str:
     return "unknown" if name is None or not _CLIENT.fullmatch(name) else name
 
 
-@lru_cache(maxsize=1_000)
 def _name(name: str | None) -> str | None:
     """Return an operation's name where it is one: it is the client's word, and not yet looked at."""
     return name if name is not None and _NAME.fullmatch(name) else None
