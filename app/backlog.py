@@ -18,22 +18,26 @@ _all: "list[Backlog[object]]" = []
 class Backlog(Generic[Item]):
     """What waits for *handle*: for `DELAY_S` at most, until *most* have come together, or until the process ends.
 
-    Where no event loop runs, nothing waits. It is for one thread. What *handle* raises, the loop logs.
+    It is handled in a turn of the event loop of its own, which logs what *handle* raises: nobody who added fails by it.
+    Where no loop runs, nothing waits. It is for one thread.
     """
 
     def __init__(self, handle: Callable[[Sequence[Item]], None], most: int) -> None:
         self._handle = handle
         self._most = most
         self._waiting: list[Item] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         _all.append(self)  # type: ignore[arg-type]  # they are only cleared
 
     def add(self, item: Item) -> None:
         """Have *item* handled."""
         waiting = self._waiting
         waiting.append(item)
-        if (self._timer is None and not self._is_timed()) or len(waiting) >= self._most:
-            self.clear()
+        if self._timer is None:
+            self._begin()
+        elif len(waiting) == self._most:
+            self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_soon(self.clear)
 
     def clear(self) -> None:
         """Handle what waits."""
@@ -44,13 +48,13 @@ class Backlog(Generic[Item]):
         if waiting:
             self._handle(waiting)
 
-    def _is_timed(self) -> bool:
+    def _begin(self) -> None:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            return False
-        self._timer = loop.call_later(DELAY_S, self.clear)
-        return True
+            self.clear()
+        else:
+            self._timer = loop.call_later(DELAY_S, self.clear)
 
 
 @atexit.register

@@ -35,18 +35,22 @@ async def test_items_of_a_moment_are_handled_together_a_little_later() -> None:
     assert handled.times == [[1, 2], [3]]
 
 
-async def test_so_many_wait_and_no_more() -> None:
+async def test_where_many_come_they_do_not_wait_for_the_time_to_pass() -> None:
     handled = Handled()
     backlog = Backlog(handled, MOST)
 
     for item in range(MOST + 1):
         backlog.add(item)
     at_once = list(handled.times)
+    await asyncio.sleep(0)
+    soon = list(handled.times)
+    backlog.add(9)
     clear_all()
     clear_all()
 
-    assert at_once == [[0, 1, 2]]
-    assert handled.times == [[0, 1, 2], [3]]
+    assert at_once == []
+    assert soon == [[0, 1, 2, 3]]
+    assert handled.times == [[0, 1, 2, 3], [9]]
 
 
 def test_without_an_event_loop_nothing_waits() -> None:
@@ -67,12 +71,13 @@ async def test_a_fault_in_handling_is_the_loop_s_to_log_and_the_next_are_handled
         handled(items)
 
     backlog = Backlog(handle, MOST)
-    for item in (1, 2):
-        backlog.add(item)
+    for items in ([1], [2], [1] * MOST, [3]):
+        for item in items:
+            backlog.add(item)
         await asyncio.sleep(2 * DELAY_S)
 
-    assert [type(fault) for fault in faults] == [OSError]
-    assert handled.times == [[2]]
+    assert [type(fault) for fault in faults] == [OSError, OSError]
+    assert handled.times == [[2], [3]]
 
 
 def test_a_process_that_ends_handles_what_waits(tmp_path: Path) -> None:
