@@ -14,8 +14,9 @@ from tests.world import World, make_world
 
 SHOWN = """{ id reference title description status statusLabel resolution resolutionLabel createdAt updatedAt closedAt
     createdBy { displayName } closedBy { displayName } version actionCount headHash
-    activeOverride { id status } overrides { id status requestedStatus version decidedAt decidedBy { displayName }
-        createdBy { displayName } assignedReviewers { displayName } }
+    activeOverride { id status } overrides(first: 10) { totalCount nodes {
+        id status requestedStatus version decidedAt decidedBy { displayName }
+        createdBy { displayName } assignedReviewers { displayName } } }
     documents(first: 10) { totalCount nodes { filename } }
     actions(first: 3) { totalCount nodes { seq type hash comment { body } } pageInfo { hasNextPage } } }"""
 NOW = f"query($id: ID!) {{ case(id: $id) {SHOWN} }}"

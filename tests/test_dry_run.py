@@ -31,7 +31,7 @@ ROW = f"""id seq type user {PERSON} comment {{ id body createdAt documents {{ id
 SHOWN = f"""replayed errors {{ __typename code message path }} action {{ {ROW} }}
     case {{ id reference title status resolution createdAt updatedAt closedAt version actionCount headHash
         subject {{ id label evaluationStatus version }} activeOverride {{ id status }}
-        overrides {{ id status decidedBy {PERSON} decidedAt assignedReviewers {PERSON} }}
+        overrides {{ totalCount nodes {{ id status decidedBy {PERSON} decidedAt assignedReviewers {PERSON} }} }}
         actions {{ totalCount nodes {{ {ROW} }} }} documents {{ totalCount nodes {{ id filename }} }}
         availableActions {{ action allowed code statusAfter }} eligibleReviewers {{ totalCount }} }}"""
 SUBJECT = {"type": "COMPANY_ACCOUNT_CHECK", "externalRef": "check-1", "label": "Moulins", "evaluationStatus": "ANOMALY"}

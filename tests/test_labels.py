@@ -44,7 +44,8 @@ async def test_a_label_is_in_the_language_that_is_asked_for_or_else_the_answer_s
         await story.play(name)
     query = """query($id: ID!) { case(id: $id) {
         statusLabel(language: EN) fr: statusLabel(language: FR) own: statusLabel
-        resolutionLabel subject { typeLabel evaluationStatusLabel } overrides { statusLabel requestedStatusLabel }
+        resolutionLabel subject { typeLabel evaluationStatusLabel }
+        overrides { nodes { statusLabel requestedStatusLabel } }
         actions(first: 2) { nodes { typeLabel } } availableActions { actionLabel } } }"""
 
     case = (await api.run(world.ada.token, query, {"id": str(story.case_id)}, accept_language="fr"))["case"]
@@ -55,9 +56,12 @@ async def test_a_label_is_in_the_language_that_is_asked_for_or_else_the_answer_s
         "own": "Clos",
         "resolutionLabel": "Dérogation appliquée",
         "subject": {"typeLabel": "Contrôle de compte", "evaluationStatusLabel": "Favorable"},
-        "overrides": [
-            {"statusLabel": label, "requestedStatusLabel": "Favorable"} for label in ("Acceptée", "Annulée", "Refusée")
-        ],
+        "overrides": {
+            "nodes": [
+                {"statusLabel": label, "requestedStatusLabel": "Favorable"}
+                for label in ("Acceptée", "Annulée", "Refusée")
+            ]
+        },
         "actions": {"nodes": [{"typeLabel": "Clore"}, {"typeLabel": "Accepter"}]},
         "availableActions": [
             {"actionLabel": label}

@@ -111,7 +111,7 @@ def test_each_thing_is_counted_with_its_fragments_expanded() -> None:
         ("{ cases(first: -1) { nodes { id } } }", {}, 1 + 1 * 2),
         ('{ nodes(ids: ["1", "2"]) { id } }', {}, 1 + 2),
         ("query($i: [ID!]!) { nodes(ids: $i) { id } }", {"i": ["1", "2", "3"]}, 1 + 3),
-        ('{ case(id: "1") { overrides { id } } }', {}, 1 + 1 + 5),
+        ('{ case(id: "1") { overrides { nodes { id } } } }', {}, 1 + 1 + 25 * 2),
         ("{ nothing { at { all } } }", {}, 3),
     ],
 )
@@ -150,7 +150,7 @@ COMMENT = 'addComment(input: {caseId: "x", body: "y"}) { errors { code } }'
 SKIP = "@skip(if: false)"
 AT_AND_BEYOND = {
     "tokens": ("{__typename}", "{__typename,__typename}"),
-    "nesting": ("{viewer{user{id}}}", "{cases(first:1){nodes{a:overrides{id}}}}"),
+    "nesting": ("{viewer{user{id}}}", "{cases(first:1){nodes{a:documents{__typename}}}}"),
     "depth": ("{ viewer { user { id } } }", "{ cases { nodes { subject { id } } } }"),
     "aliases": (
         "{ a: __typename b: __typename c: __typename }",

@@ -20,7 +20,7 @@ SUBJECT = {
 }
 CASE = """case { reference title description status resolution version actionCount createdBy { displayName }
     closedBy { displayName } subject { externalRef label countryCode evaluationStatus version }
-    activeOverride { status } overrides { status } actions(first: 1) { nodes { seq } } }"""
+    activeOverride { status } overrides { nodes { status } } actions(first: 1) { nodes { seq } } }"""
 ACTION = """action { seq type statusBefore statusAfter resolution user { displayName } comment { body }
     override { requestedStatus } case { version } }"""
 COMMENT = "comment { body author { displayName } }"
@@ -49,7 +49,7 @@ def case_of(status: str, version: int, *overrides: str, **changes: Any) -> dict[
         "closedBy": None,
         "subject": subject,
         "activeOverride": pending[0] if pending else None,
-        "overrides": [{"status": override} for override in overrides],
+        "overrides": {"nodes": [{"status": override} for override in overrides]},
         "actions": {"nodes": [{"seq": version}]},
     } | changes
 

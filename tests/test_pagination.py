@@ -1,4 +1,4 @@
-"""The three lists, page by page, forward and backward; and the cursors and page sizes that are refused."""
+"""The four lists, page by page, forward and backward; and the cursors and page sizes that are refused."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +13,14 @@ from tests.world import World, make_person, make_world
 
 PAGE = """edges { cursor node { id } } nodes { id } totalCount
     pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"""
+CASE = "case(id: $case)"
 VARIABLES = "$first: Int, $last: Int, $after: String, $before: String"
 ARGUMENTS = "first: $first, last: $last, after: $after, before: $before"
 DOCUMENTS = {
     "cases": f"query({VARIABLES}) {{ page: cases({ARGUMENTS}) {{ {PAGE} }} }}",
     "users": f"query({VARIABLES}) {{ page: users({ARGUMENTS}) {{ {PAGE} }} }}",
-    "actions": f"query($case: ID!, {VARIABLES}) {{ case(id: $case) {{ page: actions({ARGUMENTS}) {{ {PAGE} }} }} }}",
+    "overrides": f"query($case: ID!, {VARIABLES}) {{ {CASE} {{ page: overrides({ARGUMENTS}) {{ {PAGE} }} }} }}",
+    "actions": f"query($case: ID!, {VARIABLES}) {{ {CASE} {{ page: actions({ARGUMENTS}) {{ {PAGE} }} }} }}",
 }
 
 
@@ -63,11 +65,15 @@ class List:
 
 @pytest.fixture
 async def lists(world: World, api: Api) -> list[List]:
-    """Three lists of seven, beside another account's."""
+    """Four lists of seven, beside another account's."""
     elsewhere = await make_world(world.database)
     await elsewhere.open_case()
     cases = [(await world.open_case()).case.id for _ in range(7)]
     newest = await make_person(world.database, world.account_id, "Nina", Role.REVIEWER)
+    asked = [(await world.request_override(cases[1])).override]
+    for _ in range(6):
+        await world.refuse(cases[1])
+        asked.append((await world.request_override(cases[1])).override)
     comments = [AddComment(case_id=cases[0], comment=f"{n}") for n in range(6)]
     actions = [(await world.do(world.carl, comment)).action.id for comment in comments]
     (opening,) = (await api.run(world.ada.token, OPENING, {"id": str(cases[0])}))["case"]["actions"]["nodes"]
@@ -75,9 +81,11 @@ async def lists(world: World, api: Api) -> list[List]:
     found = {
         "cases": [str(id) for id in cases],
         "users": [str(person.id) for person in people],
+        "overrides": [str(override.id) for override in asked if override is not None],
         "actions": [opening["id"], *(str(id) for id in actions)],
     }
-    return [List(world, api, kind, cases[0], listed[::-1]) for kind, listed in found.items()]
+    of_case = {"overrides": cases[1]}
+    return [List(world, api, kind, of_case.get(kind, cases[0]), listed[::-1]) for kind, listed in found.items()]
 
 
 OPENING = "query($id: ID!) { case(id: $id) { actions(types: [OPEN]) { nodes { id } } } }"
@@ -136,6 +144,9 @@ async def test_what_comes_in_at_the_top_moves_nothing_in_the_pages_below(lists: 
 
     await world.open_case()
     await make_person(world.database, world.account_id, "Nora")
+    (overridden,) = (listed.case_id for listed in lists if listed.kind == "overrides")
+    await world.refuse(overridden)
+    await world.request_override(overridden)
     await world.do(world.carl, AddComment(case_id=lists[0].case_id, comment="Late."))
 
     for listed in lists:
@@ -181,7 +192,9 @@ async def test_a_page_is_25_where_nothing_is_asked(world: World, api: Api) -> No
 async def test_a_cursor_opens_no_other_list(world: World, api: Api) -> None:
     elsewhere = await make_world(world.database)
     await elsewhere.open_case()
-    one, other = [(await world.case_in(status)).case.id for status in [CaseStatus.IN_PROGRESS] * 2]
+    one, other = [(await world.case_in(status)).case.id for status in [CaseStatus.PENDING_REVIEW] * 2]
+    for case_id in (one, other):
+        await world.do(world.carl, AddComment(case_id=case_id, comment="See."))
     lists = {
         "cases": ("cases(CURSOR)", world.ada.token),
         "another account's cases": ("cases(CURSOR)", elsewhere.ada.token),
@@ -193,6 +206,8 @@ async def test_a_cursor_opens_no_other_list(world: World, api: Api) -> None:
         "another case's actions": (f'case(id: "{other}") {{ actions(CURSOR)', world.ada.token),
         "some actions": (f'case(id: "{one}") {{ actions(types: [OPEN, COMMENT], CURSOR)', world.ada.token),
         "other actions": (f'case(id: "{one}") {{ actions(types: [OPEN], CURSOR)', world.ada.token),
+        "overrides": (f'case(id: "{one}") {{ overrides(CURSOR)', world.ada.token),
+        "another case's overrides": (f'case(id: "{other}") {{ overrides(CURSOR)', world.ada.token),
     }
 
     async def body_of(name: str, arguments: str) -> dict[str, Any]:
@@ -203,7 +218,7 @@ async def test_a_cursor_opens_no_other_list(world: World, api: Api) -> None:
 
     def cursor_in(body: dict[str, Any]) -> str:
         (found,) = body["data"].values()
-        cursor: str = (found.get("actions") or found)["edges"][0]["cursor"]
+        cursor: str = (found.get("actions") or found.get("overrides") or found)["edges"][0]["cursor"]
         return cursor
 
     cursors = {name: cursor_in(await body_of(name, "first: 1")) for name in lists}

@@ -46,7 +46,8 @@ QUERIES = {
     "a search": '{ cases(search: "societe gen") { totalCount nodes { title } edges { match { field } } } }',
     "a case and what hangs on it": """{ case(id: "ID") { subject { label } actions(first: 5) { totalCount nodes {
         user { displayName } comment { body documents { filename } } override { status } } }
-        overrides { assignedReviewers { displayName } } documents { totalCount } availableActions { allowed } } }""",
+        overrides { nodes { assignedReviewers { displayName } } } documents { totalCount }
+        availableActions { allowed } } }""",
     "a part of its log": '{ case(id: "ID") { actions(types: [COMMENT], user: "USER") { totalCount nodes { seq } } } }',
     "a case as it stood": '{ case(id: "ID", asOf: {seq: 1}) { status } }',
     "a case by its reference": '{ case(reference: "CASE-000042") { title } }',

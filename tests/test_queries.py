@@ -173,11 +173,11 @@ async def test_overrides_come_newest_first_and_the_active_one_is_the_pending_one
     await world.request_override(case_id, world.bea, (world.rolf, world.rosa))
     fields = f"""{{ status requestedStatus subjectStatusAtRequest version createdBy {NAME} assignedReviewers {NAME}
         decidedBy {NAME} decidedAt case {{ reference }} subject {{ label }} }}"""
-    query = f"query($id: ID!) {{ case(id: $id) {{ activeOverride {fields} overrides {fields} }} }}"
+    query = f"query($id: ID!) {{ case(id: $id) {{ activeOverride {fields} overrides {{ nodes {fields} }} }} }}"
 
     case = (await api.run(world.carl.token, query, {"id": str(case_id)}))["case"]
 
-    pending, refused = case["overrides"]
+    pending, refused = case["overrides"]["nodes"]
     assert case["activeOverride"] == pending
     common = {
         "requestedStatus": "FAVORABLE",
@@ -204,7 +204,7 @@ async def test_overrides_come_newest_first_and_the_active_one_is_the_pending_one
     await world.do(world.rosa, AcceptOverride(case_id=case_id))
     again = (await api.run(world.carl.token, query, {"id": str(case_id)}))["case"]
     assert again["activeOverride"] is None
-    assert [override["status"] for override in again["overrides"]] == ["ACCEPTED", "REFUSED"]
+    assert [override["status"] for override in again["overrides"]["nodes"]] == ["ACCEPTED", "REFUSED"]
 
 
 async def test_a_case_is_found_by_its_id_or_its_reference(world: World, api: Api) -> None:

@@ -145,7 +145,8 @@ def test_only_these_fields_of_things_are_code_and_the_others_are_attributes_or_r
     }
 
     assert {name for name in code if not name.endswith("Label")} == {
-        *("Case.actions", "Case.documents", "Case.availableActions", "Case.eligibleReviewers", "Document.url"),
+        *("Case.actions", "Case.overrides", "Case.documents", "Case.availableActions", "Case.eligibleReviewers"),
+        "Document.url",
     }
 
 

@@ -16,13 +16,16 @@ from app.domain.errors import AccessRefused, InputRefused, NotFound, Refusal, St
 from app.domain.workflow import allowed_from
 
 ACTIONS_SINCE_MAX = 100
+ERRORS_MAX = 50
 
 
 @strawberry.interface(description="Why something was not done. Nothing of the request was written.")
 class UserError:
     code: ErrorCode = described("Stable and language-free.")
     message: str = described("For people, in the language of the request.")
-    path: list[str] = described("The argument it is about, as in `input`, `reviewerIds`, `0`; empty for none.")
+    path: list[str] = described(
+        "The argument it is about, as in `input`, `reviewerIds`, `0`: a part for each level; empty for none."
+    )
 
 
 @strawberry.type(description="Something about the input is wrong: its shape, or what it refers to.")
@@ -37,7 +40,7 @@ class NotFoundError(UserError):
 
 @strawberry.type(description="The account, the token or the person may not do this, whatever the state of the case.")
 class AccessError(UserError):
-    required_roles: list[Role] = described("Any of these roles would do.")
+    required_roles: list[Role] = described("Any of these roles would do; each once at most.")
     required_scope: Scope | None = described("The scope that the token lacks.")
     disabled_feature: Feature | None = described("The feature that the account lacks.")
 
@@ -46,7 +49,9 @@ class AccessError(UserError):
 class StateError(UserError):
     case: Case | None = described("The case as it is now; for ACTIVE_CASE_EXISTS the one that stands in the way.")
     case_status: CaseStatus | None = described("Where that case stands.")
-    allowed_actions: list[ActionType] = described("What the workflow allows from there, to people with the right role.")
+    allowed_actions: list[ActionType] = described(
+        "What the workflow allows from there, to people with the right role; each once at most."
+    )
 
 
 async def actions_since(parent: strawberry.Parent[Any], info: Info) -> list[CaseAction]:
@@ -77,7 +82,7 @@ async def user_errors(
 ) -> Sequence[UserError]:
     """Return *refused* as the payload shows it; *case_id* is the case that the action was about."""
     if isinstance(refused, InputRefused):
-        return [_user_error(refusal, context) for refusal in refused.refusals]
+        return [_user_error(refusal, context) for refusal in refused.refusals[:ERRORS_MAX]]
     if isinstance(refused, StateRefused):
         return [await _state_error(refused, context)]
     if isinstance(refused, VersionConflict):

@@ -21,7 +21,7 @@ from app.domain.reading import permit_reading
 class InboxEdge:
     node: Case = described("The case.")
     cursor: str = described("Its place in the list, for `after` and `before`.")
-    reasons: list[InboxReason] = described("Why it is here: all that hold, whatever was asked for.")
+    reasons: list[InboxReason] = described("Why it is here: all that hold, whatever was asked for; each once at most.")
 
 
 @strawberry.type(description="How many cases are in the inbox for one reason; a case can be there for several.")
@@ -36,7 +36,9 @@ class InboxConnection:
     nodes: list[Case] = described("The cases.")
     page_info: PageInfo = described("Where this page lies in the list.")
     total_count: int = described("How many cases there are in all; counted only when asked for.", awaited=True)
-    counts: list[InboxCount] = described("How many for each reason; counted only when asked for.", awaited=True)
+    counts: list[InboxCount] = described(
+        "How many for each reason, every reason once; counted only when asked for.", awaited=True
+    )
 
 
 class InboxPage(Page[InboxPlace]):

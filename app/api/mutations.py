@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 import strawberry
 
 from app.api.context import Info
-from app.api.errors import UserError
+from app.api.errors import ERRORS_MAX, UserError
 from app.api.fields import described
 from app.api.inputs import (
     AcceptOverrideInput,
@@ -32,7 +32,7 @@ ACTION = "The new row of the case's log; null when refused."
 COMMENT = "The comment that came with it."
 OVERRIDE = "The override as it is now; null when refused."
 REPLAYED = "Whether this key had done it before: the action is the first one, the case is as it is now."
-ERRORS = "Why nothing was done; empty when it was."
+ERRORS = f"Why nothing was done, {ERRORS_MAX} reasons at most; empty when it was done."
 
 
 class ActionPayload:

@@ -170,7 +170,7 @@ class Query:
     async def workflow(self) -> Workflow:
         return workflow()
 
-    @resolved("What to call the members of the enums that people see.")
+    @resolved("What to call the members of the enums that people see, every member once.")
     async def labels(self, info: Info, language: In = None) -> list[Label]:
         return all_labels(info.context, language)
 
@@ -178,7 +178,10 @@ class Query:
     async def node(self, info: Info, id: Annotated[ID, strawberry.argument(description="Its UUID.")]) -> Node | None:
         return cast(Node | None, await _load_node(info.context, _id(id, "id")))
 
-    @resolved("Several things by their ids, in that order; null for each that there is not.")
+    @resolved(
+        f"Several things by their ids, in that order, as many as `ids`, {NODES_MAX} at most; null for each that is"
+        " not there."
+    )
     async def nodes(
         self,
         info: Info,

@@ -67,7 +67,9 @@ class TextPiece:
 @strawberry.type(description="Where a search found a case, at its weightiest.")
 class SearchMatch:
     field: SearchField = described("What kind of text it is.")
-    snippet: list[TextPiece] = described("The text around the words that were found, in its order.")
+    snippet: list[TextPiece] = described(
+        "The text around the words that were found, in its order: 200 characters at most in all."
+    )
 
 
 async def edge_match(parent: strawberry.Parent[Any], info: Info) -> SearchMatch | None:

@@ -24,7 +24,7 @@ class AvailableAction:
     code: ErrorCode | None = described("Why not.")
     message: str | None = described("Why not, in the language of the request.")
     status_after: CaseStatus | None = described("The case's status after it; null where it is not allowed.")
-    required_input: list[str] = described("The fields of the mutation's input that must be given.")
+    required_input: list[str] = described("The fields of the mutation's input that must be given, each once.")
     action_label: str = labelled("action")
 
 

@@ -8,7 +8,14 @@ from app.api.labels import labelled
 from app.api.pagination import Connection
 from app.api.types.available import AvailableAction, actions_available_on, case_available_actions
 from app.api.types.evidence import Document
-from app.api.types.lists import actions_of_cases, case_actions, case_documents, documents_of_cases
+from app.api.types.lists import (
+    actions_of_cases,
+    case_actions,
+    case_documents,
+    case_overrides,
+    documents_of_cases,
+    overrides_of_cases,
+)
 from app.api.types.log import CaseAction
 from app.api.types.nodes import Node
 from app.api.types.overrides import Override
@@ -39,7 +46,13 @@ class Case(Node):
     active_override: Override | None = related(
         "pending_override_by_case", "id", "The override that waits for a decision."
     )
-    overrides: list[Override] = related("overrides_by_case", "id", "All its overrides, newest first.")
+    overrides: Connection[Override] = computed(
+        case_overrides,
+        "Its overrides, newest first.",
+        ("id",),
+        overrides_of_cases,
+        loads=("overrides_by_case",),
+    )
     actions: Connection[CaseAction] = computed(
         case_actions,
         "Its log, newest first; the latest row comes with `first: 1`.",
@@ -56,7 +69,8 @@ class Case(Node):
     )
     available_actions: list[AvailableAction] = computed(
         case_available_actions,
-        "What the viewer may do now, and if not, why: what the mutations would answer. Of a case as it stood: none.",
+        "What the viewer may do now, every action once, and if not, why: what the mutations would answer. Of a case as"
+        " it stood: none.",
         ("id", "subject_id", "status"),
         actions_available_on,
     )

@@ -1,4 +1,4 @@
-"""The lists of what was done: a case's log and documents, and the account's whole log."""
+"""The lists of what was done: a case's log, overrides and documents, and the account's whole log."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,12 +15,13 @@ from app.api.pagination import After, Before, Connection, CursorKind, First, Las
 from app.api.selection import Nodes, attributes, known_of, selected_items
 from app.api.types.evidence import Document
 from app.api.types.log import CaseAction
+from app.api.types.overrides import Override
 from app.db.repository.history import PastCaseRow
 from app.db.repository.log import EVERY_COMMENT_COLUMN, LogPlace, account_log_count, account_log_page
 from app.db.repository.log_parts import EVERY_ACTION_COLUMN, Rows, Wanted
 from app.db.repository.overrides import EVERY_OVERRIDE_COLUMN
-from app.db.repository.window import Window
-from app.db.rows import ActionRow, CaseRow, DocumentRow
+from app.db.repository.window import Window, part_of
+from app.db.rows import ActionRow, CaseRow, DocumentRow, OverrideRow
 from app.domain.errors import InvalidId, InvalidInput
 from app.domain.shape import parse_id
 
@@ -189,3 +190,53 @@ async def documents_of_cases(
         return Page(found[window, until][parent.id], arguments, kind, lambda row: (str(row.id),), count)
 
     return [page(*item) for item in zip(parents, kinds, windows, strict=True)]
+
+
+async def case_overrides(
+    parent: strawberry.Parent[CaseRow],
+    info: Info,
+    first: First = None,
+    last: Last = None,
+    after: After = None,
+    before: Before = None,
+) -> Connection[Override]:
+    """Return a page of the case's overrides."""
+    (page,) = await overrides_of_cases([parent], info, first, last, after, before)
+    return cast(Connection[Override], page)
+
+
+async def overrides_of_cases(
+    parents: Sequence[CaseRow],
+    info: Info,
+    first: int | None = None,
+    last: int | None = None,
+    after: str | None = None,
+    before: str | None = None,
+) -> list[Page[OverrideRow]]:
+    """Return a page of the overrides of each case."""
+    loaders = info.context.loaders
+    arguments = PageArguments(first, after, last, before)
+    kinds = [CursorKind("overrides of {}: {}", (parent.id, _until(parent))) for parent in parents]
+    windows = arguments.windows(kinds, of_types([datetime, UUID]))
+    groups: dict[Window, list[UUID]] = {}
+    for parent, window in zip(parents, windows, strict=True):
+        if not isinstance(parent, PastCaseRow):
+            groups.setdefault(window, []).append(parent.id)
+    found = {}
+    for window, ids in groups.items():
+        found[window] = await loaders.overrides_by_case.of(window).collect(ids)
+
+    def page(parent: CaseRow, kind: CursorKind, window: Window) -> Page[OverrideRow]:
+        then = parent.overrides if isinstance(parent, PastCaseRow) else None
+        rows = found[window][parent.id] if then is None else part_of(then, window, _place)
+
+        async def count() -> int:
+            return len(then) if then is not None else cast(int, await loaders.override_counts.load(parent.id))
+
+        return Page(rows, arguments, kind, _place, count)
+
+    return [page(*item) for item in zip(parents, kinds, windows, strict=True)]
+
+
+def _place(override: OverrideRow) -> tuple[datetime, UUID]:
+    return override.created_at, override.id

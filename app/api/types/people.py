@@ -12,7 +12,7 @@ from app.db.rows import UserRow
 class User(Node):
     email: str = described("Their e-mail address, in lower case.")
     display_name: str = described("The name to show.")
-    roles: list[Role] = described("What they may do.")
+    roles: list[Role] = described("What they may do; each role once at most.")
     active: bool = described("Whether they may act at all.")
     language: Language | None = described("The language they prefer, null for the account's.")
     created_at: datetime = described("When they were added.")

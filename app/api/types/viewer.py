@@ -18,7 +18,7 @@ class Account:
     id: ID = described(ID_DESCRIPTION)
     name: str = described("What it is called.")
     default_language: Language = described("The language where neither the request nor the person asks for one.")
-    features: list[Feature] = described("What is switched on.")
+    features: list[Feature] = described("What is switched on; each once at most.")
     restrict_to_assigned_reviewers: bool = described("Whether only the reviewers who were asked may decide.")
 
 
@@ -34,7 +34,7 @@ class RateLimit:
 class Viewer:
     user: User = described("The person.")
     account: Account = described("Their account.")
-    scopes: list[Scope] = described("What the token may do.")
+    scopes: list[Scope] = described("What the token may do; each scope once at most.")
     language: Language = described("The language of this answer's messages.")
     rate_limit: RateLimit | None = described("How the token stands with its rate limit; null where there is none.")
     inbox: InboxConnection | None = strawberry.field(

@@ -29,18 +29,20 @@ class WorkflowOutcome:
 @strawberry.type(description="An action: who may do it, and what it does from where.")
 class WorkflowAction:
     action: ActionType = described("The action.")
-    roles: list[Role] = described("Any of these is needed; none means that only the relation counts.")
+    roles: list[Role] = described(
+        "Any of these is needed, each once at most; none means that only the relation counts."
+    )
     relation: str = described("What the actor must be to the override.")
-    features: list[Feature] = described("What the account must have switched on.")
-    required_input: list[str] = described("The fields of the mutation's input that must be given.")
+    features: list[Feature] = described("What the account must have switched on; each once at most.")
+    required_input: list[str] = described("The fields of the mutation's input that must be given, each once.")
     decision: OverrideStatus | None = described("What the pending override becomes; null where it is left alone.")
-    outcomes: list[WorkflowOutcome] = described("What it does, from each status.")
+    outcomes: list[WorkflowOutcome] = described("What it does from each status, every status once.")
 
 
 @strawberry.type(description="Who may do what when: the table that every action is checked against.")
 class Workflow:
-    states: list[WorkflowState] = described("The statuses.")
-    actions: list[WorkflowAction] = described("The actions.")
+    states: list[WorkflowState] = described("The statuses, every status once.")
+    actions: list[WorkflowAction] = described("The actions, every action once.")
     mermaid: str = described("The same as a state diagram, in Mermaid's language.")
 
 

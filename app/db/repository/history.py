@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.chain import entry_of
 from app.db.repository.cases import cases_by_id, subjects_by_id
 from app.db.repository.log_parts import Rows, actions_by_case
-from app.db.repository.overrides import overrides_by_case
+from app.db.repository.overrides import overrides_of_case
 from app.db.repository.window import Window
 from app.db.rows import ActionRow, CaseRow, OverrideRow
 from app.domain.log import fold
@@ -42,7 +42,7 @@ async def case_as_of(
     if not actions:
         return None
     (subject,) = await subjects_by_id(connection, account_id, [case.subject_id])
-    (overrides,) = await overrides_by_case(connection, account_id, [case_id])
+    overrides = await overrides_of_case(connection, account_id, case_id)
     assert subject is not None
     known = {row.id: row for row in overrides}
     status, statuses = fold(

@@ -1,16 +1,17 @@
 """Overrides: by id, by case, and the pending one."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.among import among, of_account
-from app.db.prepared import ACCOUNT, IDS, Prepared
+from app.db.prepared import ACCOUNT, IDS, LIMIT, Prepared
 from app.db.repository.placed import one_each, rows_by_id
-from app.db.repository.window import grouped
+from app.db.repository.window import Shape, Window, between, grouped
 from app.db.rows import OverrideRow, columns, every, maker, partial
 from app.domain.model import OverrideStatus
 
@@ -20,10 +21,16 @@ _OVERRIDE = columns(OverrideRow, tables.overrides)
 
 
 _COLUMN = tables.overrides.c
+_KEY = (_COLUMN.created_at, _COLUMN.id)
 _BY_CASE = Prepared(
     select(*_OVERRIDE)
     .where(of_account(_COLUMN.account_id, ACCOUNT), among(_COLUMN.case_id, IDS))
-    .order_by(_COLUMN.created_at.desc(), _COLUMN.id.desc())
+    .order_by(*(column.desc() for column in _KEY))
+)
+_COUNTS = Prepared(
+    select(_COLUMN.case_id, func.count())
+    .where(of_account(_COLUMN.account_id, ACCOUNT), among(_COLUMN.case_id, IDS))
+    .group_by(_COLUMN.case_id)
 )
 _PENDING = Prepared(
     select(*_OVERRIDE).where(
@@ -41,12 +48,39 @@ async def overrides_by_id(
     return one_each(ids, places, map(partial(OverrideRow, names), *found))
 
 
+async def overrides_of_case(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> list[OverrideRow]:
+    """Return all overrides of a case, newest first."""
+    found = await _BY_CASE.columns(connection, account_id=account_id, ids=[case_id])
+    return list(map(maker(OverrideRow), *found))
+
+
 async def overrides_by_case(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID]
+    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], window: Window
 ) -> list[list[OverrideRow]]:
-    """Return for each case its overrides, newest first."""
-    found = await _BY_CASE.columns(connection, account_id=account_id, ids=case_ids)
+    """Return for each case the same *window* of its overrides, newest first; the key is their time and id."""
+    statement = _part_by_case(window.shape)
+    found = await statement.columns(connection, account_id=account_id, ids=case_ids, **window.values)
     return grouped(case_ids, map(maker(OverrideRow), *found), "case_id")
+
+
+@lru_cache(maxsize=100)
+def _part_by_case(shape: Shape) -> Prepared:
+    order = [column.asc() if shape.backward else column.desc() for column in _KEY]
+    rank = func.row_number().over(partition_by=_COLUMN.case_id, order_by=order)
+    part = (
+        select(*_OVERRIDE, rank.label("rank"))
+        .where(of_account(_COLUMN.account_id, ACCOUNT), among(_COLUMN.case_id, IDS))
+        .where(*between(_KEY, shape.window))
+        .subquery()
+    )
+    statement = select(*columns(OverrideRow, part)).where(part.c.rank <= LIMIT)
+    return Prepared(statement.order_by(part.c.case_id, part.c.created_at.desc(), part.c.id.desc()))
+
+
+async def override_counts(connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID]) -> list[int]:
+    """Return for each case how many overrides it has."""
+    counts = dict(await _COUNTS.records(connection, account_id=account_id, ids=case_ids))
+    return [counts.get(case_id, 0) for case_id in case_ids]
 
 
 async def override_statuses_by_case(

@@ -148,6 +148,18 @@ def windowed(statement: Select[Any], columns: Sequence[ColumnElement[Any] | Key]
     return _one_after_another(statement, keys, _stretches(keys[0]), window.limit)
 
 
+def between(columns: Sequence[ColumnElement[Any]], window: Window) -> list[ColumnElement[bool]]:
+    """Return the conditions that a row of a list sorted by *columns*, all descending, lies between the window's edges.
+
+    They are for lists that are ranked, many at once: `windowed` reads one.
+    """
+    keys = [Key(column) for column in columns]
+    conditions = [] if window.after is None else [_row_after(keys, window.after)]
+    if window.before is not None:
+        conditions.append(_row_after([key.reversed() for key in keys], window.before))
+    return conditions
+
+
 def _stretches(key: Key) -> list[ColumnElement[bool]]:
     """Return the conditions of the parts that a whole list has in an index, where a null is the least."""
     if not key.nullable or key.ends_in_nulls == key.descending:
@@ -207,6 +219,13 @@ def _one_after_another(
     found = list(parts.c)
     outer = [replace(key, column=column) for key, column in zip(keys, found[-len(keys) :], strict=True)]
     return select(*found[: -len(keys)]).order_by(*(key.order for key in outer)).limit(limit)
+
+
+def part_of(rows: Sequence[T], window: Window, key: Callable[[T], tuple[Any, ...]]) -> list[T]:
+    """Return of *rows*, sorted by *key* descending, those of *window*."""
+    after, before = window.after, window.before
+    part = [row for row in rows if (after is None or key(row) < after) and (before is None or key(row) > before)]
+    return part[-window.limit :] if window.backward else part[: window.limit]
 
 
 def in_list_order(rows: list[T], window: Window) -> list[T]:
