@@ -19,7 +19,11 @@ from app.db.engine import Database
 from app.db.faults import violated_constraint
 from app.db.repository import people
 from app.db.rows import AccountRow, TokenRow, UserRow
+from app.domain.errors import Refusal
 from app.domain.model import Language, Role, Scope
+from app.domain.shape import read_text
+from app.domain.text import Kind
+from app.locale import message
 
 
 class AdminError(Exception):
@@ -174,10 +178,11 @@ async def _revoke_tokens(connection: AsyncConnection, which: ColumnElement[bool]
 
 
 def _line(name: str, value: str, maximum: int) -> str:
-    line = value.strip()
-    if not 1 <= len(line) <= maximum or not line.isprintable():
-        raise AdminError(f"the {name} must be 1 to {maximum} printable characters")
-    return line
+    """Return *value* as a line. Raises: AdminError, which says what is wrong with it."""
+    try:
+        return read_text(value, Kind.LINE, maximum=maximum)
+    except Refusal as refusal:
+        raise AdminError(f"the {name} must be 1 to {maximum} characters: {message(refusal, Language.EN)}") from refusal
 
 
 def _email(value: str) -> str:

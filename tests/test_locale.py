@@ -7,8 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import ErrorCode, NotFound, Refusal, RoleRequired, VersionConflict
+from app.domain.errors import (
+    Detail,
+    ErrorCode,
+    InvalidId,
+    InvalidInput,
+    NotFound,
+    Refusal,
+    RoleRequired,
+    VersionConflict,
+)
 from app.domain.model import EvaluationStatus, Feature, Language, OverrideStatus, Role
+from app.domain.text import Kind
 from app.locale import WORDS, message, negotiate, text
 
 
@@ -60,6 +70,27 @@ def test_the_languages_know_the_same_words() -> None:
     told = {*Role, *OverrideStatus, *Feature, EvaluationStatus.UNEVALUATED, "case", "override"}
     assert told - english.keys() == set()
     assert {word for word in told if not french[word].strip() or french[word] == word} == set()
+
+
+def test_the_languages_know_the_same_details_with_the_same_values() -> None:
+    named = {
+        language: {name: placeholders(sentence) for name, sentence in WORDS[language]["details"].items()}
+        for language in Language
+    }
+
+    assert named[Language.EN] == named[Language.FR]
+    assert {kind.value for kind in Kind} <= named[Language.EN].keys()
+
+
+def test_a_value_that_is_refused_is_told_with_what_was_found_and_what_would_do() -> None:
+    size = InvalidInput("first", detail=Detail.of_range(1, 100))
+    reference = InvalidId("reference", expected="reference_form")
+
+    assert message(size, Language.EN) == "This value can't be accepted: it must be from 1 to 100."
+    assert message(size, Language.FR) == (
+        "Cette valeur ne peut pas être acceptée : elle doit être comprise entre 1 et 100."
+    )
+    assert message(reference, Language.EN) == "This is not a valid id: it must be a reference, as in CASE-000123."
 
 
 @pytest.mark.parametrize("code", ErrorCode)

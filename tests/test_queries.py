@@ -224,7 +224,9 @@ async def test_a_case_is_found_by_its_id_or_its_reference(world: World, api: Api
     assert await refusals(api, token, "{ case { id } }") == [("REQUIRED", ["id"])]
     both = f'{{ case(id: "{first.id}", reference: "CASE-000001") {{ id }} }}'
     assert await refusals(api, token, both) == [("INVALID_INPUT", ["reference"])]
-    for wrong in ("1", "CASE-1", "case-000001", "CASE-000001 ", "CASE-0000000001", "CASE-٠٠٠٠٠١", ""):
+    for written in ("case-000002", " Case-000002\u200b", "ＣＡＳＥ－０００００２", "CASE\u2011000002"):
+        assert await found(f'reference: "{written}"') == str(second.id), ascii(written)
+    for wrong in ("1", "CASE-1", "CASE-0000000001", "CASE-٠٠٠٠٠١", "", "CASE-000002" + "\u0301" * 50_000):
         assert await refusals(api, token, f'{{ case(reference: "{wrong}") {{ id }} }}') == [
             ("INVALID_ID", ["reference"])
         ]

@@ -113,7 +113,8 @@ def _user_error(refusal: Refusal, context: Context) -> UserError:
             required_scope=params.get("scope"),
             disabled_feature=params.get("feature"),
         )
-    return InputError(**common, maximum=params.get("max"))
+    detail = params.get("detail")
+    return InputError(**common, maximum=params.get("max") if detail is None else detail.params.get("maximum"))
 
 
 async def _state_error(refusal: StateRefused, context: Context) -> UserError:

@@ -221,7 +221,7 @@ def _value(field: Field, value: Any, path: tuple[str, ...]) -> Any:
     if field is Field.NUMBER:
         number = parse_reference(value)
         if number is None:
-            raise InvalidId(*_names(path))
+            raise InvalidId(*_names(path), expected="reference_form")
         return number
     if isinstance(value, datetime):
         return in_utc(value, *_names(path))

@@ -98,8 +98,8 @@ class SubjectInput:
         """Return the subject as a command has it; faults are noted in *shape*."""
         return SubjectDetails(
             type=self.type,
-            external_ref=shape.text(self.external_ref, "subject", "externalRef", maximum=TITLE_MAX),
-            label=shape.text(self.label, "subject", "label", maximum=TITLE_MAX),
+            external_ref=shape.identifier(self.external_ref, "subject", "externalRef", maximum=TITLE_MAX),
+            label=shape.line(self.label, "subject", "label", maximum=TITLE_MAX),
             country_code=shape.country_code(self.country_code, "subject", "countryCode"),
             evaluation_status=self.evaluation_status,
         )
@@ -117,7 +117,7 @@ class OpenCaseInput(ActionInput):
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return OpenCase(
             subject=self.subject.details(shape),
-            title=shape.text(self.title, "title", maximum=TITLE_MAX),
+            title=shape.line(self.title, "title", maximum=TITLE_MAX),
             description=shape.optional_text(self.description, "description", maximum=DESCRIPTION_MAX),
             **common,
         )

@@ -22,7 +22,7 @@ from app.api.types.receipts import Receipt, receipt
 from app.api.types.workflow import Workflow, workflow
 from app.api.worklist import CaseConnection, Filter, OrderBy, Search, case_page, worklist_of
 from app.db.repository import people
-from app.domain.errors import InputRefused, InvalidId, InvalidInput, Refusal, Required
+from app.domain.errors import Detail, InputRefused, InvalidId, InvalidInput, Refusal, Required
 from app.domain.model import Feature, Scope
 from app.domain.reading import permit_reading
 from app.domain.shape import parse_id, parse_reference
@@ -79,10 +79,10 @@ class Query:
         ] = None,
     ) -> Case | None:
         if (id is None) == (reference is None):
-            raise Required("id") if id is None else InvalidInput("reference")
+            raise Required("id") if id is None else InvalidInput("reference", detail=Detail("one_of_both"))
         which = _id(id, "id") if id is not None else parse_reference(reference or "")
         if which is None:
-            raise InvalidId("reference")
+            raise InvalidId("reference", expected="reference_form")
         return cast(Case | None, await one_case(info, which, as_of))
 
     @resolved("The account's cases: by default all, the newest first.", _READ_CASES, loads=())
@@ -188,7 +188,7 @@ class Query:
         ids: Annotated[list[ID], strawberry.argument(description=f"Their UUIDs, {NODES_MAX} at most.")],
     ) -> list[Node | None]:
         if len(ids) > NODES_MAX:
-            raise InvalidInput("ids")
+            raise InvalidInput("ids", detail=Detail.of_length(len(ids), NODES_MAX))
         refusals: Sequence[Refusal] = [
             InvalidId("ids", str(index)) for index, id in enumerate(ids) if parse_id(id) is None
         ]

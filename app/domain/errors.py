@@ -3,7 +3,8 @@
 A refusal is a code, the input field it is about, and the values that its message names. The words are in `app.locale`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
@@ -210,11 +211,39 @@ class Required(Refusal):
 
 
 class InvalidId(Refusal):
+    """`expected` names the form that would do: that of a UUID, or of a case's reference."""
+
     code = ErrorCode.INVALID_ID
+    names = frozenset({"expected"})
+
+    def __init__(self, *path: str, expected: str = "uuid_form") -> None:
+        super().__init__(*path, expected=expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What was found and what would be accepted: the name of a sentence, and the values that it names."""
+
+    name: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+    @classmethod
+    def of_range(cls, minimum: int, maximum: int) -> "Detail":
+        return cls("range", {"minimum": minimum, "maximum": maximum})
+
+    @classmethod
+    def of_length(cls, actual: int, maximum: int) -> "Detail":
+        return cls("length", {"actual": actual, "maximum": maximum})
 
 
 class InvalidInput(Refusal):
+    """`detail` says what is wrong; without it the argument's description has to."""
+
     code = ErrorCode.INVALID_INPUT
+    names = frozenset({"detail"})
+
+    def __init__(self, *path: str, detail: Detail | None = None) -> None:
+        super().__init__(*path, detail=detail or Detail("description"))
 
 
 class TooLong(Refusal):

@@ -7,7 +7,9 @@ import re
 from collections.abc import Sequence
 from uuid import UUID
 
+from app.domain import text
 from app.domain.errors import (
+    Detail,
     InputRefused,
     InvalidId,
     InvalidInput,
@@ -18,6 +20,7 @@ from app.domain.errors import (
     TooManyDocuments,
     TooManyReviewers,
 )
+from app.domain.text import Kind
 
 COMMENT_MAX = 10_000
 TITLE_MAX = 200
@@ -25,13 +28,15 @@ DESCRIPTION_MAX = 10_000
 REVIEWERS_MAX = 10
 DOCUMENTS_MAX = 10
 VERSION_MAX = 2**31 - 1
+REFERENCE_MAX = 100  # with what is not seen in it
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _COUNTRY_CODE = re.compile(r"[A-Z]{2}")
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _REFERENCE = re.compile(r"CASE-([0-9]{6,9})")
 _NOBODY = UUID(int=0)
+
+_READERS = {Kind.LINE: text.line, Kind.TEXT: text.text, Kind.IDENTIFIER: text.identifier}
 
 
 def parse_id(value: str) -> UUID | None:
@@ -40,9 +45,32 @@ def parse_id(value: str) -> UUID | None:
 
 
 def parse_reference(value: str) -> int | None:
-    """Return the number of a case's reference, as in CASE-000123, or None."""
-    match = _REFERENCE.fullmatch(value)
+    """Return the number of a case's reference, as in CASE-000123 and in whatever case and width, or None."""
+    match = _REFERENCE.fullmatch(text.plain(value).upper()) if len(value) <= REFERENCE_MAX else None
     return int(match[1]) if match else None
+
+
+def read_text(value: str, kind: Kind, *path: str, maximum: int) -> str:
+    """Return *value*, 1 to *maximum* characters, as it is stored. Raises: Required, TooLong, InvalidInput."""
+    if text.is_empty(value):
+        raise Required(*path)
+    # What is far too long is not looked at: to normalise it could take long too.
+    if len(text.trimmed(value)) > maximum * text.LONGER_BY:
+        raise TooLong(*path, max=maximum)
+    try:
+        read = _READERS[kind](value)
+    except text.Unacceptable as found:
+        raise InvalidInput(*path, detail=_detail(found)) from None
+    if len(read) > maximum:
+        raise TooLong(*path, max=maximum)
+    return read
+
+
+def _detail(found: text.Unacceptable) -> Detail:
+    params = {"character": text.shown(found.character), "position": found.position}
+    if found.is_mark:
+        return Detail("marks", params | {"maximum": text.MARKS_MAX})
+    return Detail(found.kind, params)
 
 
 class Shape:
@@ -67,22 +95,30 @@ class Shape:
             self._note(InvalidId(*self._root, *path))
         return parsed or _NOBODY
 
+    def line(self, value: str | None, *path: str, maximum: int) -> str:
+        """Return *value* as a line, as a title is: 1 to *maximum* characters."""
+        return self._read(value, Kind.LINE, path, maximum)
+
     def text(self, value: str | None, *path: str, maximum: int) -> str:
-        """Return *value* trimmed: 1 to *maximum* characters, without NUL or lone surrogates."""
-        trimmed = (value or "").strip()
-        if not trimmed:
-            self._note(Required(*self._root, *path))
-        elif len(trimmed) > maximum:
-            self._note(TooLong(*self._root, *path, max=maximum))
-        elif _UNSTORABLE.search(trimmed):
-            self._note(InvalidInput(*self._root, *path))
-        return trimmed
+        """Return *value* as a text, as a comment is: 1 to *maximum* characters."""
+        return self._read(value, Kind.TEXT, path, maximum)
 
     def optional_text(self, value: str | None, *path: str, maximum: int) -> str | None:
-        """Return *value* as `text` does, or None where it is null or blank."""
-        if value is None or not value.strip():
+        """Return *value* as `text` does, or None where it is null or empty."""
+        if value is None or (text.is_empty(value) and text.unacceptable(value, Kind.TEXT) is None):
             return None
         return self.text(value, *path, maximum=maximum)
+
+    def identifier(self, value: str | None, *path: str, maximum: int) -> str:
+        """Return *value* as an identifier of another system: 1 to *maximum* characters."""
+        return self._read(value, Kind.IDENTIFIER, path, maximum)
+
+    def _read(self, value: str | None, kind: Kind, path: Sequence[str], maximum: int) -> str:
+        try:
+            return read_text(value or "", kind, *self._root, *path, maximum=maximum)
+        except Refusal as refusal:
+            self._note(refusal)
+            return text.trimmed(value or "")
 
     def reviewers(self, values: Sequence[str], *path: str) -> tuple[UUID, ...]:
         """Return 1 to 10 distinct ids."""
@@ -95,7 +131,7 @@ class Shape:
         for index, value in enumerate(values):
             reviewer_id = self.id(value, *path, str(index))
             if reviewer_id in ids and reviewer_id is not _NOBODY:
-                self._note(InvalidInput(*self._root, *path, str(index)))
+                self._note(InvalidInput(*self._root, *path, str(index), detail=Detail("twice")))
             ids.append(reviewer_id)
         return tuple(ids)
 
@@ -108,7 +144,7 @@ class Shape:
         for index, value in enumerate(ids):
             document_id = self.id(value, path, str(index))
             if document_id in found and document_id is not _NOBODY:
-                self._note(InvalidInput(*self._root, path, str(index)))
+                self._note(InvalidInput(*self._root, path, str(index), detail=Detail("twice")))
             found.append(document_id)
         return tuple(found)
 
@@ -119,21 +155,21 @@ class Shape:
 
     def country_code(self, value: str | None, *path: str) -> str | None:
         """Return *value* as two capital letters (the form of ISO 3166-1 alpha-2), or None."""
-        return self._matching(_COUNTRY_CODE, value, *path)
+        return self._matching(_COUNTRY_CODE, value, "country_code", path)
 
     def idempotency_key(self, value: str | None, *path: str) -> str | None:
         """Return *value*, 1 to 128 of `[A-Za-z0-9_-]`, or None."""
-        return self._matching(_IDEMPOTENCY_KEY, value, *path)
+        return self._matching(_IDEMPOTENCY_KEY, value, "idempotency_key", path)
 
     def version(self, value: int | None, *path: str) -> int | None:
         """Return *value*, a version that a row can have, or None."""
         if value is not None and not 0 <= value <= VERSION_MAX:
-            self._note(InvalidInput(*self._root, *path))
+            self._note(InvalidInput(*self._root, *path, detail=Detail.of_range(0, VERSION_MAX)))
         return value
 
-    def _matching(self, pattern: re.Pattern[str], value: str | None, *path: str) -> str | None:
+    def _matching(self, pattern: re.Pattern[str], value: str | None, detail: str, path: Sequence[str]) -> str | None:
         if value is not None and not pattern.fullmatch(value):
-            self._note(InvalidInput(*self._root, *path))
+            self._note(InvalidInput(*self._root, *path, detail=Detail(detail)))
         return value
 
     def _note(self, refusal: Refusal) -> None:

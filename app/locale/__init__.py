@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from app.domain.errors import ErrorCode, Refusal
+from app.domain.errors import Detail, ErrorCode, Refusal
 from app.domain.model import Language
 
 Words = Mapping[str, Mapping[str, str]]
@@ -37,6 +37,8 @@ def text(code: ErrorCode, language: Language, **params: object) -> str:
 def _said(value: object, words: Words) -> str:
     if isinstance(value, tuple):
         return words["words"]["or"].join(_said(item, words) for item in value)
+    if isinstance(value, Detail):
+        return words["details"][value.name].format_map(value.params)
     return words["words"].get(str(value), str(value))
 
 
