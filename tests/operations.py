@@ -10,6 +10,7 @@ from typing import Any
 
 from graphql import (
     GraphQLArgument,
+    GraphQLBoolean,
     GraphQLEnumType,
     GraphQLField,
     GraphQLInputObjectType,
@@ -42,12 +43,18 @@ class Operation:
 
 @dataclass
 class Author:
-    """Writes operations by throwing *dice*; *values* are what arguments of a name may be, good ones among them."""
+    """Writes operations by throwing *dice*; *values* are what arguments of a name may be, good ones among them.
+
+    *coerced*: variables are often written as coercion lets them be: as defaults, numbers with a point, one value for a
+    list.
+    """
 
     dice: random.Random
     values: Mapping[str, Sequence[Any]]
+    coerced: bool = False
     fragments: list[str] = field(default_factory=list)
     declared: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    defaults: dict[str, str] = field(default_factory=dict)
 
     def query(self) -> Operation:
         """Return a query."""
@@ -64,10 +71,13 @@ class Author:
         return self._operation("mutation", f"{{ {self._alias()}{name}(input: $input) {inside} }}")
 
     def _operation(self, kind: str, selections: str) -> Operation:
-        variables = ", ".join(f"${name}: {type_}" for name, (type_, _) in self.declared.items())
+        variables = ", ".join(
+            f"${name}: {type_}{self.defaults.get(name, '')}" for name, (type_, _) in self.declared.items()
+        )
         head = f"{kind} Random({variables})" if variables else f"{kind} Random"
         document = "\n".join([f"{head} {selections}", *self.fragments])
-        return Operation(document, {name: value for name, (_, value) in self.declared.items()})
+        given = {name: value for name, (_, value) in self.declared.items() if name not in self.defaults}
+        return Operation(document, given)
 
     def _chance(self, share: float) -> bool:
         return self.dice.random() < share
@@ -75,16 +85,22 @@ class Author:
     def _alias(self) -> str:
         return f"a{self.dice.randint(0, 9999)}: " if self._chance(0.15) else ""
 
-    def _variable(self, type_: str, value: Any) -> str:
+    def _variable(self, type_: Any, value: Any) -> str:
         name = f"v{len(self.declared)}"
-        self.declared[name] = (type_, value)
+        if self.coerced and isinstance(value, list) and len(value) == 1 and self._chance(0.5):
+            value = value[0]
+        elif self.coerced and type(value) is int and self._chance(0.4):
+            value = float(value)
+        elif self.coerced and self._chance(0.4):
+            self.defaults[name] = f" = {literal(type_, value)}"
+        self.declared[name] = (str(type_), value)
         return f"${name}"
 
     def _directive(self) -> str:
         if not self._chance(0.12):
             return ""
         value = self._chance(0.5)
-        condition = self._variable("Boolean!", value) if self._chance(0.7) else str(value).lower()
+        condition = self._variable(GraphQLNonNull(GraphQLBoolean), value) if self._chance(0.7) else str(value).lower()
         return f" @{self.dice.choice(['skip', 'include'])}(if: {condition})"
 
     def _selections(self, type_: Any, depth: int, number: int) -> str:
@@ -151,7 +167,7 @@ class Author:
             return None
         value = self.dice.choice(self.values[name])
         if self._chance(0.6):
-            return self._variable(str(argument.type), value)
+            return self._variable(argument.type, value)
         return literal(argument.type, value)
 
 

@@ -5,12 +5,20 @@ import time
 from typing import Any
 
 import pytest
-from graphql import get_introspection_query, parse
+from graphql import (
+    GraphQLObjectType,
+    get_introspection_query,
+    get_named_type,
+    get_nullable_type,
+    is_composite_type,
+    is_list_type,
+    parse,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.api.limits import Limits, as_limits
-from app.api.measuring import Measures, measure
+from app.api.measuring import INTROSPECTED_SIZES, LIST_SIZES, Measures, coerced, measure
 from app.api.scanning import scan
 from app.api.schema import SCHEMA, _core
 from app.door_settings import DoorSettings
@@ -21,7 +29,8 @@ CORE = _core(SCHEMA)
 
 
 def measured(query: str, operation: str | None = None, **variables: Any) -> Measures:
-    found = measure(CORE, parse(query), operation, variables)
+    document = parse(query)
+    found = measure(CORE, document, operation, coerced(CORE, document, operation, variables))
     assert found is not None
     return found[0]
 
@@ -104,7 +113,24 @@ def test_each_thing_is_counted_with_its_fragments_expanded() -> None:
         ("{ cases(first: 3) { pageInfo { hasNextPage } totalCount nodes { id } } }", {}, 1 + 3 + 3 * 2),
         ("query($n: Int) { cases(first: $n) { nodes { id } } }", {"n": 7}, 1 + 7 * 2),
         ("query($n: Int) { cases(first: $n) { nodes { id } } }", {}, 1 + 25 * 2),
-        ("query($n: Int) { cases(first: $n) { nodes { id } } }", {"n": "7"}, 1 + 25 * 2),
+        ("query($n: Int) { cases(first: $n) { nodes { id } } }", {"n": "7"}, 1 + 25 * 2),  # refused
+        ("query($n: Int = 100) { cases(first: $n) { nodes { id } } }", {}, 1 + 100 * 2),
+        ("query($n: Int = 100) { cases(first: $n) { nodes { id } } }", {"n": None}, 1 + 25 * 2),
+        ("query($n: Int = 100) { cases(first: $n) { nodes { id } } }", {"n": 3}, 1 + 3 * 2),
+        ("query($n: Int) { cases(first: $n) { nodes { id } } }", {"n": 100.0}, 1 + 100 * 2),
+        ("query($n: Int, $m: Int = 90) { cases(first: $n, last: $m) { nodes { id } } }", {}, 1 + 90 * 2),
+        ("query($n: Int, $m: Int = 90) { cases(last: $m, first: $n) { nodes { id } } }", {"n": 2}, 1 + 2 * 2),
+        ('query($i: [ID!]! = ["1", "2", "3"]) { nodes(ids: $i) { id } }', {}, 1 + 3),
+        ('query($i: [ID!]! = "1") { nodes(ids: $i) { id } }', {}, 1 + 1),
+        ("query($i: [ID!]!) { nodes(ids: $i) { id } }", {"i": "1"}, 1 + 1),
+        ('query($i: ID! = "1") { nodes(ids: [$i, $i, $i]) { id } }', {}, 1 + 3),
+        ('{ nodes(ids: "1") { id } }', {}, 1 + 1),
+        ("query($n: Int = 40) { ...P } fragment P on Query { cases(first: $n) { nodes { id } } }", {}, 1 + 40 * 2),
+        ("query($a: Boolean = false) { cases @include(if: $a) { nodes { id } } a: __typename }", {}, 1),
+        ("query($a: Boolean!) { cases @skip(if: $a) { nodes { id } } a: __typename }", {"a": True}, 1),
+        ("query($a: Boolean!) { ...P @skip(if: $a) } fragment P on Query { cases { nodes { id } } }", {"a": True}, 0),
+        ("query($a: Boolean!) { ... @include(if: $a) { cases { nodes { id } } } }", {"a": False}, 0),
+        ("{ cases @skip(if: false) @include(if: true) { nodes { id } } }", {}, 1 + 25 * 2),
         ("{ cases(first: 3) { ...P } } fragment P on CaseConnection { nodes { id } }", {}, 1 + 3 * 2),
         ("{ cases(first: 3) { nodes { actions(first: 4) { nodes { id } } } } }", {}, 1 + 3 * (1 + 1 + 4 * 2)),
         ("{ cases(first: 1000000) { nodes { id } } }", {}, 1 + 100 * 2),
@@ -112,11 +138,28 @@ def test_each_thing_is_counted_with_its_fragments_expanded() -> None:
         ('{ nodes(ids: ["1", "2"]) { id } }', {}, 1 + 2),
         ("query($i: [ID!]!) { nodes(ids: $i) { id } }", {"i": ["1", "2", "3"]}, 1 + 3),
         ('{ case(id: "1") { overrides { nodes { id } } } }', {}, 1 + 1 + 25 * 2),
+        ('{ node(id: "1") { ... on Override { assignedReviewers { id } } } }', {}, 1 + 1 + 10),
         ("{ nothing { at { all } } }", {}, 3),
     ],
 )
 def test_the_cost_is_how_many_fields_the_answer_can_have(query: str, variables: dict[str, Any], cost: int) -> None:
     assert measured(query, **variables).cost == cost
+
+
+def test_every_list_that_has_no_page_has_a_bound() -> None:
+    """A list that is not known here counts as a page, which has to be thought about."""
+    lists = set()
+    for name, type_ in CORE.type_map.items():
+        for field_name, field in (type_.fields if isinstance(type_, GraphQLObjectType) else {}).items():
+            inner = get_named_type(field.type)
+            is_items = name.endswith("Connection") and field_name in ("nodes", "edges")
+            if is_list_type(get_nullable_type(field.type)) and is_composite_type(inner) and not is_items:
+                lists.add(f"{name}.{field_name}")
+
+    known = {*LIST_SIZES, *INTROSPECTED_SIZES, "Query.nodes", "__Schema.types", "__Schema.directives"}
+    known |= {name for name in lists if name.endswith("Payload.errors")}
+    assert lists <= known
+    assert set(LIST_SIZES) <= lists
 
 
 def test_what_graphiql_asks_about_the_schema_is_within_the_limits() -> None:

@@ -1,10 +1,10 @@
 """A plan gives the answer that graphql-core gives, byte for byte, errors with their paths too, and is really used."""
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx2
 import orjson
@@ -18,6 +18,7 @@ from app.db import models as tables
 from app.domain.commands import AddComment
 from app.domain.model import CaseStatus, Scope
 from tests.api import Api
+from tests.arguments import values_of
 from tests.bulk import archive, filled
 from tests.documents import uploaded
 from tests.operations import Author, Operation
@@ -59,37 +60,6 @@ def seen(response: httpx2.Response) -> tuple[int, Any]:
     return response.status_code, orjson.dumps(body)
 
 
-async def values_of(world: World, api: Api) -> dict[str, Sequence[Any]]:
-    """Return what arguments may be, by their names."""
-    kept = await archive(world.database, world.account_id)
-    cases = [str(case["id"]) for case in kept.cases[:8]]
-    people = [str(person.id) for person in (world.ada, world.rosa)]
-    things = [*cases, *people, *(str(row["id"]) for rows in list(kept.actions.values())[:3] for row in rows[:2])]
-    missing = [str(uuid4()), "not-an-id"]
-    page = (await api.run(world.ada.token, "{ cases(first: 3) { edges { cursor } } }"))["cases"]["edges"]
-    return {
-        "id": [*things, *things, *missing],
-        "ids": [things[:3], [things[0], missing[0]], [missing[1]], []],
-        "user": [*people * 5, *missing],
-        "reference": ["CASE-000001", "CASE-000002", "CASE-999999", "nonsense"],
-        "first": [1, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 0],
-        "last": [1, 2, 2, 2, 2, 2, 0],
-        "after": [*[None] * 9, page[0]["cursor"], "nonsense"],
-        "before": [*[None] * 9, page[2]["cursor"], "nonsense"],
-        "types": [["OPEN", "COMMENT"], [], None],
-        "since": ["2025-01-10T00:00:00+00:00"],
-        "language": ["FR", "EN", None],
-        "role": ["REVIEWER", "ADMIN", None],
-        "active": [True, False],
-        "reasons": [["DECIDE"], [], None],
-        "onlyEligible": [True, False],
-        "search": ["societe", "lyon b", ""],
-        "asOf": [*[{"seq": 1}, {"seq": 2}, {"time": "2027-01-01T00:00:00Z"}] * 3, {}],
-        "filter": [{"status": {"in": ["OPEN", "IN_PROGRESS"]}}, {"waitingForViewer": True}, {"not": {}}, {}],
-        "orderBy": [[{"field": "UPDATED_AT"}], [{"field": "STATUS", "direction": "ASC"}, {"field": "REFERENCE"}], []],
-    }
-
-
 async def viewers(world: World) -> list[Person]:
     database = world.database
     return [
@@ -112,7 +82,7 @@ async def compare_queries(world: World, both: Both, seed: int, number: int) -> N
     whole = 0
 
     for _ in range(number):
-        operation = Author(dice, values).query()
+        operation = Author(dice, values, coerced=dice.random() < 0.3).query()
         planned, plain = await both.ask(dice.choice(people).token, operation)
         assert seen(planned) == seen(plain), operation
         whole += "errors" not in plain.json()

@@ -80,7 +80,10 @@ class Limiter:
     def measure(
         self, query: str, document: DocumentNode, operation: str | None, variables: Mapping[str, Any]
     ) -> Measures | None:
-        """Return the measures of an operation; None where its fragments go round in circles, which is invalid."""
+        """Return the measures of an operation; None where its fragments go round in circles, which is invalid.
+
+        *variables* are coerced.
+        """
         key = (query, operation)
         if key in self._known:
             self._known.move_to_end(key)

@@ -1,6 +1,8 @@
 """Measures one operation of a parsed document: depth, aliases, directives, selections, and the fields it can bring.
 
 It runs before validation, so it takes nothing for granted: an unknown field counts as one and holds what it holds.
+Sizes that are variables are those that are executed, which are the coerced ones: with defaults, `100.0` as 100, and one
+value as a list of one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from graphql import (
+    BooleanValueNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -27,17 +30,36 @@ from graphql import (
     SelectionSetNode,
     VariableNode,
     get_named_type,
+    get_variable_values,
     is_composite_type,
 )
+from graphql.execution.values import VariableValues
 from graphql.type import SchemaMetaFieldDef, TypeMetaFieldDef
 
 from app.api.pagination import PAGE_DEFAULT, PAGE_MAX
+from app.domain.model import ActionType, CaseStatus, EvaluationStatus, InboxReason
+from app.domain.shape import DOCUMENTS_MAX, REVIEWERS_MAX
+from app.domain.words import PIECES_MAX
+from app.locale.labels import LABELLED
 
-# Lists that have no page: how long they usually are.
-LIST_SIZE = 5
+# How long lists are that have no page, at most; of what is not here, as a page.
+LIST_SIZE = PAGE_MAX
 LIST_SIZES = {
-    "Query.nodes": PAGE_MAX,
+    "Case.availableActions": len(ActionType),
+    "CaseFacets.statuses": len(CaseStatus),
+    "CaseFacets.subjectStatuses": len(EvaluationStatus),
+    "Comment.documents": DOCUMENTS_MAX,
+    "InboxConnection.counts": len(InboxReason),
+    "Override.assignedReviewers": REVIEWERS_MAX,
+    "Query.labels": sum(map(len, LABELLED)),
+    "SearchMatch.snippet": PIECES_MAX,
     "VersionConflictError.actionsSince": PAGE_MAX,
+    "Workflow.actions": len(ActionType),
+    "Workflow.states": len(CaseStatus),
+    "WorkflowAction.outcomes": len(CaseStatus),
+}
+# In the schema itself they are as long as they are usually: its whole is bounded, and there is no list of lists in it.
+INTROSPECTED_SIZES = {
     "__Type.fields": 10,
     "__Type.inputFields": 6,
     "__Type.enumValues": 6,
@@ -46,6 +68,9 @@ LIST_SIZES = {
     "__Field.args": 2,
     "__Directive.args": 2,
 }
+ERRORS_SIZE = 50
+"""Of a payload's errors: hardly more than one for each field of an input, its reviewers and its documents."""
+
 ITEMS = ("nodes", "edges")
 INTROSPECTION = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
 
@@ -94,10 +119,25 @@ class Sum:
         self.introspection += other.introspection
 
 
+def coerced(
+    schema: GraphQLSchema, document: DocumentNode, operation: str | None, inputs: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Return the variables' values as they are executed; none where they are refused, as the operation then is."""
+    definitions = _operation(document, operation).variable_definitions or ()
+    try:
+        values = get_variable_values(schema, definitions, dict(inputs), max_errors=1)
+    except Exception:  # a default that its scalar can't read raises what it likes, and again when it is executed
+        return {}
+    return values.coerced if isinstance(values, VariableValues) else {}
+
+
 def measure(
     schema: GraphQLSchema, document: DocumentNode, operation: str | None, variables: Mapping[str, Any]
 ) -> tuple[Measures, tuple[str, ...]] | None:
-    """Return the measures, and the names of the variables that they depend on; None where fragments are circular."""
+    """Return the measures, and the names of the variables that they depend on; None where fragments are circular.
+
+    *variables* are coerced.
+    """
     chosen = _operation(document, operation)
     definitions = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
     spreads = {name: set(_spreads(node.selection_set)) & definitions.keys() for name, node in definitions.items()}
@@ -157,6 +197,7 @@ class _Tape:
         for node in selection_set.selections:
             total.directives += len(node.directives or ())
             total.selections += 1
+            once, items, introspection = total.once, total.items, total.introspection
             if isinstance(node, FieldNode):
                 self._add_field(total, node, parent)
             elif isinstance(node, InlineFragmentNode):
@@ -164,7 +205,18 @@ class _Tape:
                 total.add(self.sum(node.selection_set, self._schema.get_type(on.name.value) if on else parent))
             elif isinstance(node, FragmentSpreadNode):
                 total.add(self._fragments.get(node.name.value, Sum()))
+            if node.directives and self._is_left_out(node):
+                total.once, total.items, total.introspection = once, items, introspection
         return total
+
+    def _is_left_out(self, node: SelectionNode) -> bool:
+        """Tell whether the selection is not executed, by its @skip or @include."""
+        return any(
+            argument.name.value == "if" and self._value(argument.value) is (directive.name.value == "skip")
+            for directive in node.directives or ()
+            if directive.name.value in ("skip", "include")
+            for argument in directive.arguments or ()
+        )
 
     def _add_field(self, total: Sum, node: FieldNode, parent: GraphQLNamedType | None) -> None:
         name = node.name.value
@@ -194,7 +246,7 @@ class _Tape:
         """Return what is *inside* as often as the field can bring it."""
         if field is None or parent is None:
             return inside.once + inside.items
-        if "first" in field.args:
+        if get_named_type(field.type).name.endswith("Connection"):
             return inside.once + self._page(node) * inside.items
         if _is_list(field) and not (node.name.value in ITEMS and parent.name.endswith("Connection")):
             return self._length(node, field, parent) * (inside.once + inside.items)
@@ -202,28 +254,36 @@ class _Tape:
 
     def _page(self, node: FieldNode) -> int:
         """Return the size of a connection's page; what is out of range is refused when it is executed."""
-        sizes = [self._value(a.value) for a in node.arguments or () if a.name.value in ("first", "last")]
-        given = [size for size in sizes if isinstance(size, int)]
-        return min(max(given[0], 1), PAGE_MAX) if given else PAGE_DEFAULT
+        sizes = {a.name.value: self._value(a.value) for a in node.arguments or () if a.name.value in ("first", "last")}
+        given = sizes.get("first") or sizes.get("last") or PAGE_DEFAULT
+        return min(max(given, 1), PAGE_MAX) if isinstance(given, int) else PAGE_MAX
 
     def _length(self, node: FieldNode, field: GraphQLField, parent: GraphQLNamedType) -> int:
         if not is_composite_type(get_named_type(field.type)):
             return 1
-        if parent.name == "__Schema" and node.name.value == "types":
+        name = f"{parent.name}.{node.name.value}"
+        if name == "__Schema.types":
             return len(self._schema.type_map)
-        for argument in node.arguments or ():
-            if argument.name.value == "ids":
-                ids = self._value(argument.value)
-                return len(ids) if isinstance(ids, list | tuple) else 1
-        return LIST_SIZES.get(f"{parent.name}.{node.name.value}", LIST_SIZE)
+        if name == "Query.nodes":
+            return self._ids(node)
+        if name in INTROSPECTED_SIZES:
+            return INTROSPECTED_SIZES[name]
+        return ERRORS_SIZE if node.name.value == "errors" else LIST_SIZES.get(name, LIST_SIZE)
+
+    def _ids(self, node: FieldNode) -> int:
+        """Return how many ids are asked for: a value that is no list is one of them."""
+        ids = next((self._value(a.value) for a in node.arguments or () if a.name.value == "ids"), None)
+        return len(ids) if isinstance(ids, list | tuple) else 1
 
     def _value(self, node: Any) -> Any:
-        """Return a number or a list that is written there, or the variable of that name."""
+        """Return a number, a list or a truth that is written there, or the value of the variable of that name."""
         if isinstance(node, VariableNode):
             self.sized_by.add(node.name.value)
             return self._variables.get(node.name.value)
         if isinstance(node, IntValueNode):
             return min(int(node.value), PAGE_MAX) if len(node.value) < 10 else PAGE_MAX
+        if isinstance(node, BooleanValueNode):
+            return node.value
         return node.values if isinstance(node, ListValueNode) else None
 
 

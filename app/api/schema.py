@@ -30,6 +30,7 @@ from strawberry.types import ExecutionContext
 from app import tracing
 from app.api.errors import ERROR_TYPES
 from app.api.limits import Limiter, as_limits
+from app.api.measuring import coerced
 from app.api.mutations import Mutation
 from app.api.plan.plans import Plans
 from app.api.queries import Query
@@ -94,7 +95,9 @@ class BoundedValidation(SchemaExtension):
         assert document is not None and execution.query is not None
         context.operation_type = execution.operation_type.value
         context.operation_name = execution.operation_name
-        measures = LIMITER.measure(execution.query, document, execution.operation_name, execution.variables or {})
+        core, name = execution.schema._schema, execution.operation_name  # noqa: SLF001  # strawberry shows it in no other way
+        variables = coerced(core, document, name, execution.variables or {})
+        measures = LIMITER.measure(execution.query, document, name, variables)
         if measures is None:
             execution.pre_execution_errors = [GraphQLError("The document's fragments go round in circles.", document)]
             yield

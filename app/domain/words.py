@@ -7,12 +7,19 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 TERMS_MAX = 8
 """How many different words a search can have."""
 
 WORD_MAX = 64
 """Characters of a word that are looked at; one that is longer is found by these."""
+
+HIGHLIGHTS_MAX = 10
+"""How many words of a snippet are shown as found; others in it are left as they are."""
+
+PIECES_MAX = 2 * HIGHLIGHTS_MAX + 2
+"""How many pieces a snippet has at most: each word that was found, what is around them, and an ellipsis."""
 
 _WORD = re.compile("(?:[^\\W_]|[\u0300-\u036f])+")
 _MARKS = re.compile("([A-Za-z\u0370-\u03ff])[\u0300-\u036f]+")
@@ -83,7 +90,7 @@ def terms(search: str) -> tuple[Term, ...]:
 
 def snippet(text: str, wanted: Sequence[Term], around: int = 60) -> list[Piece]:
     """Return *text* in pieces, shortened to what lies *around* the first word that is wanted."""
-    spans = list(_hits(text, wanted))
+    spans = list(islice(_hits(text, wanted), HIGHLIGHTS_MAX))  # as lazily as it goes: a comment has thousands of words
     start, end = 0, len(text)
     if len(text) > 2 * around:
         first = spans[0][0] if spans else 0

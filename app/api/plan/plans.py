@@ -86,18 +86,17 @@ class Plans:
         if known is None or known.type not in allowed:
             return None
         self._known.move_to_end(key)
-        inputs = variables or {}
+        values = known.variables.values(variables or {})
+        if values is None:
+            return None
         context.operation_type, context.operation_name = known.type.value, known.name
-        measures = self._limiter.measure(query, known.operation.document, known.name, inputs)
+        measures = self._limiter.measure(query, known.operation.document, known.name, values.coerced)
         if measures is None:
             return None
         context.cost = measures.cost
         errors = context.limits.check(as_limits(measures), context.document_hash)
         if errors:
             return ExecutionResult(data=None, errors=errors)
-        values = known.variables.values(inputs)
-        if values is None:
-            return None
         plan = known.plan(values)
         return None if plan is None else await self._executed(known, plan, Run(context, values, tracing.is_sampled()))
 
