@@ -1,37 +1,8 @@
 """Rules that hold for the whole schema: a walk over all its types finds whatever breaks one."""
 
-from collections.abc import Iterator
+from graphql import GraphQLNonNull
 
-from graphql import (
-    GraphQLField,
-    GraphQLInterfaceType,
-    GraphQLNamedType,
-    GraphQLNonNull,
-    GraphQLObjectType,
-    build_schema,
-    is_introspection_type,
-    is_list_type,
-)
-
-from app.api.schema import sdl
-
-SCHEMA = build_schema(sdl())
-
-
-def types() -> list[GraphQLNamedType]:
-    return [type_ for type_ in SCHEMA.type_map.values() if not is_introspection_type(type_)]
-
-
-def fields() -> Iterator[tuple[str, GraphQLField]]:
-    """Yield every field of every type that is read, as `Type.field`."""
-    for type_ in types():
-        if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
-            yield from ((f"{type_.name}.{name}", field) for name, field in type_.fields.items())
-
-
-def is_list(type_: object) -> bool:
-    return is_list_type(type_.of_type if isinstance(type_, GraphQLNonNull) else type_)
-
+from tests.schema import fields, is_list, values
 
 # --- No list without a bound -----------------------------------------------------------------------------------------
 
@@ -88,3 +59,13 @@ def test_every_connection_takes_the_arguments_of_a_page() -> None:
         name for name, field in connections.items() if not {"first", "last", "after", "before"} <= field.args.keys()
     } == set()
     assert {"Case.overrides", "Case.actions", "Query.cases"} <= connections.keys()
+
+
+# --- Null is the default ---------------------------------------------------------------------------------------------
+
+
+def test_whatever_has_a_default_can_be_null() -> None:
+    defaults = {name: value for name, value in values() if value.default is not None}
+
+    assert {name for name, value in defaults.items() if isinstance(value.type, GraphQLNonNull)} == set()
+    assert {"CaseOrder.direction", "Case.eligibleReviewers(onlyEligible)", "CloseCaseInput.dryRun"} <= defaults.keys()

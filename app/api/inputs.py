@@ -34,6 +34,10 @@ def _given(description: str) -> Any:
     return strawberry.field(description=description)
 
 
+def _dry_run() -> Any:
+    return strawberry.field(default=False, description=DRY_RUN)
+
+
 CASE_ID = "The case."
 COMMENT = "A comment to go with it, 1 to 10 000 characters."
 OVERRIDE_ID = (
@@ -60,7 +64,7 @@ class ActionInput:
 
     expected_version: int | None
     idempotency_key: str | None
-    dry_run: bool
+    dry_run: bool | None
 
     @property
     def files(self) -> Sequence[Received]:
@@ -112,7 +116,7 @@ class OpenCaseInput(ActionInput):
     description: str | None = _optional("What it is about, at length: up to 10 000 characters.")
     expected_version: int | None = _optional("Refuse unless the subject has this version; 0 for one that must be new.")
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
-    dry_run: bool = strawberry.field(default=False, description=DRY_RUN)
+    dry_run: bool | None = _dry_run()
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return OpenCase(
@@ -152,7 +156,7 @@ class AddCommentInput(DocumentedInput):
     documents: list[Upload] | None = _optional(DOCUMENTS)
     expected_version: int | None = _optional(EXPECTED_VERSION)
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
-    dry_run: bool = strawberry.field(default=False, description=DRY_RUN)
+    dry_run: bool | None = _dry_run()
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return AddComment(
@@ -173,7 +177,7 @@ class RequestOverrideInput(DocumentedInput):
     documents: list[Upload] | None = _optional(DOCUMENTS)
     expected_version: int | None = _optional(EXPECTED_VERSION)
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
-    dry_run: bool = strawberry.field(default=False, description=DRY_RUN)
+    dry_run: bool | None = _dry_run()
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return RequestOverride(
@@ -208,7 +212,7 @@ class AcceptOverrideInput(DecisionInput):
     comment: str | None = _optional(COMMENT)
     expected_version: int | None = _optional(EXPECTED_VERSION)
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
-    dry_run: bool = strawberry.field(default=False, description=DRY_RUN)
+    dry_run: bool | None = _dry_run()
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return AcceptOverride(**self._decision(shape, common))
@@ -221,7 +225,7 @@ class RefuseOverrideInput(DecisionInput):
     comment: str | None = _optional(COMMENT)
     expected_version: int | None = _optional(EXPECTED_VERSION)
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
-    dry_run: bool = strawberry.field(default=False, description=DRY_RUN)
+    dry_run: bool | None = _dry_run()
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return RefuseOverride(**self._decision(shape, common))
@@ -234,7 +238,7 @@ class CancelOverrideInput(DecisionInput):
     comment: str | None = _optional(COMMENT)
     expected_version: int | None = _optional(EXPECTED_VERSION)
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
-    dry_run: bool = strawberry.field(default=False, description=DRY_RUN)
+    dry_run: bool | None = _dry_run()
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return CancelOverride(**self._decision(shape, common))
@@ -249,7 +253,7 @@ class CloseCaseInput(ActionInput):
     comment: str | None = _optional(COMMENT)
     expected_version: int | None = _optional(EXPECTED_VERSION)
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
-    dry_run: bool = strawberry.field(default=False, description=DRY_RUN)
+    dry_run: bool | None = _dry_run()
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return CloseCase(

@@ -36,7 +36,7 @@ SEARCH_MAX = 200
 @strawberry.input(description="One key of the order of cases.")
 class CaseOrder:
     field: OrderField = strawberry.field(description="What to sort by.")
-    direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="Which way.")
+    direction: OrderDirection | None = strawberry.field(default=OrderDirection.ASC, description="Which way.")
     nulls: NullsOrder | None = strawberry.field(
         default=None, description="Where cases without a value go; without it, none is less than any."
     )

@@ -57,7 +57,8 @@ async def eligible_reviewers(
     parent: strawberry.Parent[CaseRow],
     info: Info,
     only_eligible: Annotated[
-        bool, strawberry.argument(description="Only people who may be asked; by default everybody, with why not.")
+        bool | None,
+        strawberry.argument(description="Only people who may be asked; by default everybody, with why not."),
     ] = False,
     first: First = None,
     last: Last = None,
@@ -68,7 +69,7 @@ async def eligible_reviewers(
     context = info.context
     permit_reading(context.actor, Scope.USERS_READ, Feature.CASES)
     viewer_id = context.actor.user_id
-    kind = CursorKind(f"candidates for {viewer_id}: {only_eligible}")
+    kind = CursorKind(f"candidates for {viewer_id}: {bool(only_eligible)}")
     arguments = PageArguments(first, after, last, before)
     window = arguments.window(kind, of_types([datetime, UUID]))
     asking = viewer_id if only_eligible else None
