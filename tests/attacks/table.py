@@ -1,0 +1,46 @@
+"""Goes through attacks one after the other, and says of each what it got, how long others waited, and the memory."""
+
+import time
+from collections.abc import Mapping
+
+from tests.attacks.catalogue import Attack
+from tests.attacks.target import Got, Heartbeat, Target
+
+WAIT_S = 0.5
+MEMORY_MIB = 300
+INTERNAL = (b"Traceback", b".py", b"sqlalchemy", b"asyncpg", b"sqlite", b"strawberry", b"graphql-core", b"uvicorn")
+HEAD = f"{'attack':52} {'got':>3} {'code':24} {'took':>9} {'others waited':>14} {'memory':>8}"
+
+
+def attacked(target: Target, attacks: Mapping[str, Attack]) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the lines of the table, and what is wrong with the outcome of each attack that went wrong."""
+    lines, wrong = [HEAD], {}
+    for name, attack in attacks.items():
+        target.forget_largest()
+        with Heartbeat(target) as other:
+            time.sleep(0.05)
+            started = time.monotonic()
+            got = attack.send(target)
+            taken = time.monotonic() - started
+            time.sleep(0.05)
+        memory = target.largest_mib
+        lines.append(f"{name:52} {got.status:3} {got.code:24} {taken:7.2f} s {other.longest:12.3f} s {memory:4} MiB")
+        if problems := _faults(attack, got, other, memory):
+            wrong[name] = problems
+    return lines, wrong
+
+
+def _faults(attack: Attack, got: Got, other: Heartbeat, memory: int) -> list[str]:
+    found = []
+    if got.status not in attack.statuses:
+        found.append(f"status {got.status}, not {sorted(attack.statuses)}")
+    if attack.codes and got.code not in attack.codes and got.status:
+        found.append(f"code {got.code}, not {sorted(attack.codes)}")
+    if got.status >= 500 and got.status != 503:
+        found.append("a fault")
+    found.extend(f"shows {name.decode()}" for name in INTERNAL if name in got.body)
+    if other.longest >= WAIT_S or other.failures or not other.beats:
+        found.append(f"another client waited {other.longest:.3f} s, {other.beats} answers, bad: {other.failures}")
+    if memory >= MEMORY_MIB:
+        found.append(f"the server had {memory} MiB")
+    return found
