@@ -247,8 +247,13 @@ class InvalidInput(Refusal):
 
 
 class TooLong(Refusal):
+    """`max` is in `unit`."""
+
     code = ErrorCode.TOO_LONG
-    names = frozenset({"max"})
+    names = frozenset({"max", "unit"})
+
+    def __init__(self, *path: str, max: int, unit: Detail = Detail("characters")) -> None:
+        super().__init__(*path, max=max, unit=unit)
 
 
 class ReviewerRequired(Refusal):
@@ -284,8 +289,16 @@ class DocumentUnavailable(Refusal):
 
 
 class TooManyDocuments(Refusal):
+    """`which` says of which documents there may be `max`; `seconds` when there may be another one, if time does it."""
+
     code = ErrorCode.TOO_MANY_DOCUMENTS
-    names = frozenset({"max"})
+    names = frozenset({"max", "which"})
+
+    def __init__(
+        self, *path: str, max: int, which: Detail = Detail("documents_of_action"), seconds: int | None = None
+    ) -> None:
+        super().__init__(*path, max=max, which=which)
+        self.seconds = seconds
 
 
 class DocumentTooLarge(Refusal):
@@ -300,8 +313,13 @@ class DocumentEmpty(Refusal):
 
 
 class DocumentTypeUnsupported(Refusal):
+    """`type` is the media type that was found, `problem` why it can't be accepted and what would be."""
+
     code = ErrorCode.DOCUMENT_TYPE_UNSUPPORTED
-    names = frozenset({"type"})
+    names = frozenset({"type", "problem"})
+
+    def __init__(self, *path: str, type: str, problem: Detail = Detail("type_not_accepted")) -> None:
+        super().__init__(*path, type=type, problem=problem)
 
 
 # --- Too much --------------------------------------------------------------------------------------------------------

@@ -38,7 +38,8 @@ def _said(value: object, words: Words) -> str:
     if isinstance(value, tuple):
         return words["words"]["or"].join(_said(item, words) for item in value)
     if isinstance(value, Detail):
-        return words["details"][value.name].format_map(value.params)
+        said = {name: _said(part, words) for name, part in value.params.items()}
+        return words["details"][value.name].format_map(said)
     return words["words"].get(str(value), str(value))
 
 
