@@ -125,8 +125,10 @@ async def drafted_opening(connection: AsyncConnection, actor: Actor, command: Op
         .values(case_count=tables.accounts.c.case_count + 1)
         .returning(tables.accounts.c.case_count)
     )
-    known = await locks.lock_subject(connection, actor.account_id, command.subject.type, command.subject.external_ref)
-    active = known and await cases.active_case_of(connection, known.id)
+    details = command.subject
+    alike = await locks.lock_subjects(connection, actor.account_id, details.type, details.external_ref)
+    active = await cases.active_case_of(connection, [subject.id for subject in alike]) if alike else None
+    known = alike[0] if alike else None
     try:
         status = advance(command.action, active.status if active else None)
     except StateRefused as refusal:
@@ -134,7 +136,7 @@ async def drafted_opening(connection: AsyncConnection, actor: Actor, command: Op
         raise
     _check_version(command, known.version if known else 0)
     writes: list[Write] = []
-    subject = find_or_make_subject(writes, actor, command.subject, known)
+    subject = find_or_make_subject(writes, actor, details, known)
     moment = now()
     case = CaseRow(
         id=clock.new_id(),

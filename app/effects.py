@@ -21,6 +21,7 @@ from app.db.rows import CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRo
 from app.domain.commands import CloseCase, Command, RequestOverride, SubjectDetails
 from app.domain.errors import SubjectChanged
 from app.domain.model import ActionType, Actor, EvaluationStatus, OverrideStatus, Resolution
+from app.domain.text import identity
 from app.domain.workflow import TRANSITIONS
 
 
@@ -153,7 +154,8 @@ def find_or_make_subject(
             evaluation_status=status or EvaluationStatus.UNEVALUATED,
             version=1,
         )
-        writes.append(inserted(tables.subjects, subject, account_id=actor.account_id))
+        key = identity(details.external_ref)
+        writes.append(inserted(tables.subjects, subject, account_id=actor.account_id, external_key=key))
         return subject
     if status is None or status is known.evaluation_status:
         return known

@@ -231,7 +231,7 @@ async def scene(world: World, api: Api) -> Scene:
     await world.request_override(reopened.id, world.bea)
     await world.do(world.ada, AddComment(case_id=pending.id, comment="Once.", idempotency_key="used"))
     for subject_id, values in (
-        (opened.case.subject_id, {"external_ref": "check-1"}),
+        (opened.case.subject_id, {"external_ref": "check-1", "external_key": "check-1"}),
         (changed.subject_id, {"evaluation_status": EvaluationStatus.ANOMALY}),
     ):
         await set_by_hand(world.database, tables.subjects, subject_id, **values)

@@ -320,6 +320,26 @@ REFUSED = {
         "INVALID_INPUT",
         ["filter", "subject", "externalRef", "in"],
     ),
+    "filter: { status: { eq: null } }": ("INVALID_INPUT", ["filter", "status", "eq"]),
+    "filter: { status: { in: null } }": ("INVALID_INPUT", ["filter", "status", "in"]),
+    "filter: { status: null }": ("INVALID_INPUT", ["filter", "status"]),
+    "filter: { resolution: { ne: null } }": ("INVALID_INPUT", ["filter", "resolution", "ne"]),
+    "filter: { resolution: { isNull: null } }": ("INVALID_INPUT", ["filter", "resolution", "isNull"]),
+    "filter: { subject: null }": ("INVALID_INPUT", ["filter", "subject"]),
+    "filter: { subject: { type: { eq: null } } }": ("INVALID_INPUT", ["filter", "subject", "type", "eq"]),
+    "filter: { or: [{}, { not: null }] }": ("INVALID_INPUT", ["filter", "or", "1", "not"]),
+    "filter: { and: null }": ("INVALID_INPUT", ["filter", "and"]),
+    "filter: { waitingFor: null }": ("INVALID_INPUT", ["filter", "waitingFor"]),
+    "filter: { waitingForViewer: null }": ("INVALID_INPUT", ["filter", "waitingForViewer"]),
+    "filter: { hasPendingOverride: null }": ("INVALID_INPUT", ["filter", "hasPendingOverride"]),
+    "filter: { createdAt: { gt: null } }": ("INVALID_INPUT", ["filter", "createdAt", "gt"]),
+    'filter: { createdAt: { lt: "9999-12-31T23:59:59-05:00" } }': ("INVALID_INPUT", ["filter", "createdAt", "lt"]),
+    'filter: { updatedAt: { gte: "0001-01-01T00:00:00+00:01" } }': ("INVALID_INPUT", ["filter", "updatedAt", "gte"]),
+    'filter: { subject: { externalRef: { eq: "" } } }': ("REQUIRED", ["filter", "subject", "externalRef", "eq"]),
+    'filter: { subject: { countryCode: { in: ["FR", "f"] } } }': (
+        "INVALID_INPUT",
+        ["filter", "subject", "countryCode", "in", "1"],
+    ),
     "filter: DEEP": ("INVALID_INPUT", ["filter"]),
     "filter: WIDE": ("INVALID_INPUT", ["filter"]),
     "orderBy: [{ field: STATUS }, { field: STATUS }]": ("INVALID_INPUT", ["orderBy", "1", "field"]),
@@ -329,6 +349,24 @@ SHORT = {
     "DEEP": "{ not: " * 8 + "{}" + " }" * 8,
     "WIDE": "{ or: [" + "{ hasPendingOverride: true } " * 51 + "] }",
 }
+
+
+async def test_a_null_of_a_variable_widens_no_filter_and_the_whole_filter_may_be_null(world: World, api: Api) -> None:
+    await world.open_case()
+    query = "query($filter: CaseFilter) { cases(filter: $filter) { totalCount } }"
+
+    told = (await api.send(world.ada.token, query, {"filter": {"resolution": {"eq": None}}})).json()
+
+    (error,) = told["errors"]
+    assert (error["extensions"]["code"], error["path"]) == ("INVALID_INPUT", ["cases"])
+    assert error["extensions"]["argument"] == ["filter", "resolution", "eq"]
+    assert "isNull" in error["message"]
+    none: list[dict[str, Any]] = [{"filter": None}, {}, {"filter": {}}]
+    for whole in none:
+        assert (await api.run(world.ada.token, query, whole))["cases"]["totalCount"] == 1
+    absent = "query($status: CaseStatus) { cases(filter: {status: {eq: $status}}) { totalCount } }"
+    assert (await api.run(world.ada.token, absent, {}))["cases"]["totalCount"] == 1
+    assert (await api.send(world.ada.token, absent, {"status": None})).json()["errors"]
 
 
 async def test_a_filter_or_an_order_that_can_not_be_is_refused_by_its_place(world: World, api: Api) -> None:

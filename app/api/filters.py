@@ -1,17 +1,18 @@
 """Filters of cases: typed comparators, `and`, `or` and `not`, turned into conditions. SQL is the repository's."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import strawberry
-from strawberry import ID
+from strawberry import ID, UNSET
 
 from app.api.enums import CaseStatus, EvaluationStatus, RequestedStatus, Resolution, SubjectType
 from app.db.repository.conditions import Comparison, Condition, Conjunction, Disjunction, Field, Negation, Operator
-from app.domain.errors import InvalidId, InvalidInput
-from app.domain.shape import parse_id, parse_reference
+from app.domain.errors import Detail, InvalidId, InvalidInput
+from app.domain.shape import TITLE_MAX, in_utc, parse_id, parse_reference, read_country_code, read_text
+from app.domain.text import Kind
 
 COMPARISONS_MAX = 50
 DEPTH_MAX = 8
@@ -25,7 +26,7 @@ IS_NULL = "Whether there is none."
 
 
 def _compare(description: str, name: str | None = None) -> Any:
-    return strawberry.field(default=None, description=description, name=name)
+    return strawberry.field(default=UNSET, description=description, name=name)
 
 
 @strawberry.input(description="A comparison of a case's status. All that is given must hold.")
@@ -65,7 +66,7 @@ class SubjectTypeFilter:
     in_: list[SubjectType] | None = _compare(IN, "in")
 
 
-@strawberry.input(description="A comparison of a text, letter by letter. All that is given must hold.")
+@strawberry.input(description="A comparison of a text, letter by letter, capital or not. All that is given must hold.")
 class TextFilter:
     eq: str | None = _compare(EQ)
     ne: str | None = _compare(NE)
@@ -98,8 +99,10 @@ class TimeFilter:
 @strawberry.input(description="What a case's subject must be. All that is given must hold.")
 class SubjectFilter:
     type: SubjectTypeFilter | None = _compare("Its kind.")
-    external_ref: TextFilter | None = _compare("Its reference in the system that made the check.")
-    country_code: TextFilter | None = _compare("Its country.")
+    external_ref: TextFilter | None = _compare(
+        "Its reference in the system that made the check; what can't be seen of one does not count."
+    )
+    country_code: TextFilter | None = _compare("Its country, by ISO 3166-1 alpha-2, as in FR.")
     evaluation_status: EvaluationStatusFilter | None = _compare("Its result as it is now.")
 
 
@@ -153,49 +156,59 @@ _OPERATORS: Mapping[str, tuple[Operator, bool]] = {
 
 
 class FilterReader:
-    """Reads one filter; refuses one that is too large or names what can't be."""
+    """Reads one filter; refuses one that is too large or names what can't be.
+
+    A null is refused wherever it stands: it compares with nothing, and to pass over it would find more than was asked.
+    """
 
     def __init__(self, viewer_id: UUID) -> None:
         self._viewer_id = viewer_id
         self._comparisons = 0
 
     def read(self, asked: CaseFilter, *path: str, depth: int = 1) -> Condition:
-        """Return *asked* as a condition. Raises: InvalidInput, InvalidId."""
+        """Return *asked* as a condition. Raises: InvalidInput, InvalidId, Required, TooLong."""
         if depth > DEPTH_MAX:
-            raise InvalidInput("filter")
+            raise InvalidInput("filter", detail=Detail("nested", {"maximum": DEPTH_MAX}))
         parts = list(self._combined(asked, path, depth))
         for name, field in _FIELDS.items():
-            parts += self._compared(field, getattr(asked, name), (*path, name))
-        if asked.subject is not None:
+            parts += self._compared(field, _given(asked, name, path), (*path, name))
+        subject = _given(asked, "subject", path)
+        if subject is not None:
+            inside = (*path, "subject")
             for name, field in _SUBJECT_FIELDS.items():
-                parts += self._compared(field, getattr(asked.subject, name), (*path, "subject", name))
-        if asked.has_pending_override is not None:
-            parts.append(self._one(Field.HAS_PENDING_OVERRIDE, Operator.EQ, asked.has_pending_override))
-        if asked.waiting_for is not None:
-            waiting_for = _id(asked.waiting_for, (*path, "waiting_for"))
-            parts.append(self._one(Field.WAITING_FOR, Operator.EQ, waiting_for))
-        if asked.waiting_for_viewer is not None:
-            mine = self._one(Field.WAITING_FOR, Operator.EQ, self._viewer_id)
-            parts.append(mine if asked.waiting_for_viewer else Negation(mine))
+                parts += self._compared(field, _given(subject, name, inside), (*inside, name))
+        has_pending = _given(asked, "has_pending_override", path)
+        if has_pending is not None:
+            parts.append(self._one(Field.HAS_PENDING_OVERRIDE, Operator.EQ, has_pending))
+        parts += self._waiting(asked, path)
         return Conjunction(tuple(parts))
+
+    def _waiting(self, asked: CaseFilter, path: tuple[str, ...]) -> Iterator[Condition]:
+        somebody, viewer = _given(asked, "waiting_for", path), _given(asked, "waiting_for_viewer", path)
+        if somebody is not None:
+            yield self._one(Field.WAITING_FOR, Operator.EQ, _id(somebody, (*path, "waiting_for")))
+        if viewer is not None:
+            mine = self._one(Field.WAITING_FOR, Operator.EQ, self._viewer_id)
+            yield mine if viewer else Negation(mine)
 
     def _combined(self, asked: CaseFilter, path: tuple[str, ...], depth: int) -> Iterator[Condition]:
         for name, combination in (("and_", Conjunction), ("or_", Disjunction)):
-            filters = getattr(asked, name)
+            filters = _given(asked, name, path)
             if filters is not None:
                 yield combination(
                     tuple(
                         self.read(item, *path, name, str(index), depth=depth + 1) for index, item in enumerate(filters)
                     )
                 )
-        if asked.not_ is not None:
-            yield Negation(self.read(asked.not_, *path, "not_", depth=depth + 1))
+        opposite = _given(asked, "not_", path)
+        if opposite is not None:
+            yield Negation(self.read(opposite, *path, "not_", depth=depth + 1))
 
     def _compared(self, field: Field, comparison: Any, path: tuple[str, ...]) -> Iterator[Condition]:
         if comparison is None:
             return
         for name, (operator, is_opposite) in _OPERATORS.items():
-            value = getattr(comparison, name, None)
+            value = _given(comparison, name, path)
             if value is None:
                 continue
             compared = self._one(field, operator, _value(field, value, (*path, name)))
@@ -204,35 +217,29 @@ class FilterReader:
     def _one(self, field: Field, operator: Operator, value: Any) -> Comparison:
         self._comparisons += 1
         if self._comparisons > COMPARISONS_MAX:
-            raise InvalidInput("filter")
+            raise InvalidInput("filter", detail=Detail.of_length(self._comparisons, COMPARISONS_MAX))
         return Comparison(field, operator, value)
+
+
+def _given(asked: Any, name: str, path: tuple[str, ...]) -> Any:
+    """Return what the input *asked* has by this name, None where it is not given. Raises: InvalidInput, for a null."""
+    value = getattr(asked, name, UNSET)
+    if value is None:
+        detail = "null_asked" if hasattr(asked, "is_null") and name != "is_null" else "null"
+        raise InvalidInput(*_names((*path, name)), detail=Detail(detail))
+    return None if value is UNSET else value
 
 
 def _value(field: Field, value: Any, path: tuple[str, ...]) -> Any:
     """Return *value* as the database compares with it."""
     if isinstance(value, list):
         if len(value) > VALUES_MAX:
-            raise InvalidInput(*_names(path))
+            raise InvalidInput(*_names(path), detail=Detail.of_length(len(value), VALUES_MAX))
         return tuple(_value(field, item, (*path, str(index))) for index, item in enumerate(value))
-    if isinstance(value, bool):
-        return value
-    if field in (Field.CREATED_BY, Field.ASSIGNED_REVIEWER):
-        return _id(value, path)
-    if field is Field.NUMBER:
-        number = parse_reference(value)
-        if number is None:
-            raise InvalidId(*_names(path), expected="reference_form")
-        return number
     if isinstance(value, datetime):
         return in_utc(value, *_names(path))
-    return value
-
-
-def in_utc(value: datetime, *path: str) -> datetime:
-    """Return *value*. Raises: InvalidInput for a time without its offset from UTC, which could be any."""
-    if value.tzinfo is None:
-        raise InvalidInput(*path)
-    return value
+    read = _READERS.get(field)
+    return value if read is None or isinstance(value, bool) else read(value, path)
 
 
 def _id(value: str, path: tuple[str, ...]) -> UUID:
@@ -240,6 +247,23 @@ def _id(value: str, path: tuple[str, ...]) -> UUID:
     if parsed is None:
         raise InvalidId(*_names(path))
     return parsed
+
+
+def _number(value: str, path: tuple[str, ...]) -> int:
+    number = parse_reference(value)
+    if number is None:
+        raise InvalidId(*_names(path), expected="reference_form")
+    return number
+
+
+# Of the fields that are compared with texts and ids, what reads these.
+_READERS: Mapping[Field, Callable[[str, tuple[str, ...]], Any]] = {
+    Field.CREATED_BY: _id,
+    Field.ASSIGNED_REVIEWER: _id,
+    Field.NUMBER: _number,
+    Field.SUBJECT_REF: lambda value, path: read_text(value, Kind.IDENTIFIER, *_names(path), maximum=TITLE_MAX),
+    Field.SUBJECT_COUNTRY: lambda value, path: read_country_code(value, *_names(path)),
+}
 
 
 def _names(path: tuple[str, ...]) -> Iterator[str]:

@@ -99,7 +99,12 @@ subjects = Table(
     Column("country_code", String(2)),
     Column("evaluation_status", EnumString(EvaluationStatus), nullable=False),
     Column("version", Integer(), nullable=False),
+    # What the reference is compared by (`app.domain.text.identity`); the log's hashes cover it as it was written.
+    Column("external_key", Text(), nullable=False, server_default=text("''")),
+    # 0 for whom openings meet; more for others of the same key, which are from before there were keys.
+    Column("twin", Integer(), nullable=False, server_default=text("0")),
     UniqueConstraint("account_id", "type", "external_ref"),
+    Index("uq_subjects_external_key", "account_id", "type", "external_key", "twin", unique=True),
 )
 
 cases = Table(

@@ -5,6 +5,7 @@ No database and no state: whether a thing exists is asked later.
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from uuid import UUID
 
 from app.domain import text
@@ -64,6 +65,26 @@ def read_text(value: str, kind: Kind, *path: str, maximum: int) -> str:
     if len(read) > maximum:
         raise TooLong(*path, max=maximum)
     return read
+
+
+def in_utc(value: datetime, *path: str) -> datetime:
+    """Return *value* in UTC.
+
+    Raises: InvalidInput for a time without its offset from UTC, which could be any, or one that UTC has no year for.
+    """
+    if value.tzinfo is None:
+        raise InvalidInput(*path, detail=Detail("offset"))
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput(*path, detail=Detail("years")) from None
+
+
+def read_country_code(value: str, *path: str) -> str:
+    """Return *value*, two capital letters (the form of ISO 3166-1 alpha-2). Raises: InvalidInput."""
+    if not _COUNTRY_CODE.fullmatch(value):
+        raise InvalidInput(*path, detail=Detail("country_code"))
+    return value
 
 
 def _detail(found: text.Unacceptable) -> Detail:

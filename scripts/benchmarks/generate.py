@@ -21,6 +21,7 @@ from app.db.engine import Database, open_database
 from app.db.migrate import migrate
 from app.db.position import catch_up
 from app.domain.model import Role
+from app.domain.text import identity
 from scripts.benchmarks.histories import History, People, histories
 
 BATCH = 1000
@@ -106,7 +107,8 @@ def _rows(batch: Sequence[History], written: int) -> Mapping[Table, list[dict[st
     }
     for history in batch:
         account = {"account_id": history.account_id}
-        rows[tables.subjects].append(asdict(history.subject) | account)
+        key = {"external_key": identity(history.subject.external_ref)}
+        rows[tables.subjects].append(asdict(history.subject) | key | account)
         rows[tables.cases].append(asdict(history.case) | account)
         rows[tables.comments] += [asdict(row) | account for row in history.comments]
         rows[tables.documents] += [asdict(row) | account for row in history.documents]

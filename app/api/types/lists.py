@@ -22,8 +22,8 @@ from app.db.repository.log_parts import EVERY_ACTION_COLUMN, Rows, Wanted
 from app.db.repository.overrides import EVERY_OVERRIDE_COLUMN
 from app.db.repository.window import Window, part_of
 from app.db.rows import ActionRow, CaseRow, DocumentRow, OverrideRow
-from app.domain.errors import InvalidId, InvalidInput
-from app.domain.shape import parse_id
+from app.domain.errors import InvalidId
+from app.domain.shape import in_utc, parse_id
 
 Types = Annotated[list[ActionType] | None, strawberry.argument(description="Only rows of these types; null for all.")]
 Since = Annotated[
@@ -37,9 +37,7 @@ def rows_of(types: list[ActionType] | None, since: datetime | None, user: str | 
     user_id = None if user is None else parse_id(user)
     if user is not None and user_id is None:
         raise InvalidId("user")
-    if since is not None and since.tzinfo is None:
-        raise InvalidInput("since")
-    return Rows(None if types is None else frozenset(types), since, user_id)
+    return Rows(None if types is None else frozenset(types), None if since is None else in_utc(since, "since"), user_id)
 
 
 async def case_actions(

@@ -50,9 +50,11 @@ async def cases_with(
     return [by_id.get(item) if isinstance(item, UUID) else by_number.get(item) for item in which]
 
 
-async def active_case_of(connection: AsyncConnection, subject_id: UUID) -> CaseRow | None:
-    statement = select(*_CASE).where(tables.cases.c.subject_id == subject_id, tables.cases.c.status != "CLOSED")
-    return await first(connection, statement, CaseRow)
+async def active_case_of(connection: AsyncConnection, subject_ids: Sequence[UUID]) -> CaseRow | None:
+    """Return the first case that is not closed on any of these subjects."""
+    case = tables.cases.c
+    statement = select(*_CASE).where(case.subject_id.in_(subject_ids), case.status != "CLOSED").order_by(case.number)
+    return await first(connection, statement.limit(1), CaseRow)
 
 
 async def first_case_by_ref(

@@ -27,7 +27,7 @@ class Field(StrEnum):
     CREATED_AT = "created_at"
     UPDATED_AT = "updated_at"
     SUBJECT_TYPE = "type"
-    SUBJECT_REF = "external_ref"
+    SUBJECT_REF = "external_key"
     SUBJECT_COUNTRY = "country_code"
     SUBJECT_STATUS = "evaluation_status"
     REQUESTED_STATUS = "requested_status"

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.prepared import ACCOUNT, Prepared
-from app.db.repository.window import first
 from app.db.rows import CaseRow, OverrideRow, SubjectRow, columns, maker
 from app.domain.model import OverrideStatus
+from app.domain.text import identity
 
 _CASE = columns(CaseRow, tables.cases)
 _SUBJECT = columns(SubjectRow, tables.subjects)
@@ -97,16 +97,17 @@ async def lock_for_decision(
     )
 
 
-async def lock_subject(
+async def lock_subjects(
     connection: AsyncConnection, account_id: UUID, type: str, external_ref: str
-) -> SubjectRow | None:
+) -> list[SubjectRow]:
+    """Lock the subject that *external_ref* names, and those from before there were keys that it names too."""
+    subject = tables.subjects.c
+    # A row whose reference was changed by hand has another's key.
+    named = or_(subject.external_key == identity(external_ref), subject.external_ref == external_ref)
     statement = (
         select(*_SUBJECT)
-        .where(
-            tables.subjects.c.account_id == account_id,
-            tables.subjects.c.type == type,
-            tables.subjects.c.external_ref == external_ref,
-        )
+        .where(subject.account_id == account_id, subject.type == type, named)
+        .order_by(subject.twin)
         .with_for_update()
     )
-    return await first(connection, statement, SubjectRow)
+    return [_subject(*record) for record in await connection.execute(statement)]
