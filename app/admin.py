@@ -19,6 +19,7 @@ from app.db.engine import Database
 from app.db.faults import violated_constraint
 from app.db.repository import people
 from app.db.rows import AccountRow, TokenRow, UserRow
+from app.domain.addresses import Address, parse_address
 from app.domain.errors import Refusal
 from app.domain.model import Language, Role, Scope
 from app.domain.shape import read_text
@@ -80,7 +81,7 @@ async def create_user(
     """Make a person in an account. Raises: AdminError for no such account, a bad or taken e-mail address."""
     row = UserRow(
         id=clock.new_id(),
-        email=_email(email),
+        email=_address(email).written,
         display_name=_line("name", name, 200),
         active=True,
         language=language,
@@ -97,12 +98,33 @@ async def create_user(
                     insert(tables.user_roles), [{"user_id": row.id, "role": role} for role in row.roles]
                 )
     except IntegrityError as error:
-        # SQLite names the columns of a unique constraint, and nothing of a foreign key.
-        constraint = violated_constraint(error) or ""
-        if constraint in ("uq_users_account_id_email", "users.account_id, users.email"):
+        if _is_taken(error):
             raise AdminError(f"{row.email} is in this account already") from error
         raise AdminError(f"there is no account {account_id}") from error
     return row
+
+
+def _is_taken(error: IntegrityError) -> bool:
+    """Tell whether it is an address that somebody has; SQLite names the columns, and nothing of a foreign key."""
+    named = (violated_constraint(error) or "").replace("users.account_id, users.", "uq_users_account_id_")
+    return named in ("uq_users_account_id_email", "uq_users_account_id_email_key")
+
+
+async def change_email(database: Database, user_id: UUID, email: str) -> str:
+    """Give a person another address, and return it. Raises: AdminError for no such person, a bad or taken address."""
+    address = _address(email)
+    try:
+        async with database.write() as connection:
+            changed = await connection.execute(
+                update(tables.users)
+                .where(tables.users.c.id == user_id)
+                .values(email=address.written, email_key=address.key)
+            )
+    except IntegrityError as error:
+        raise AdminError(f"{address.written} is in this account already") from error
+    if changed.rowcount == 0:
+        raise AdminError(f"there is no user {user_id}")
+    return address.written
 
 
 async def create_token(
@@ -185,9 +207,8 @@ def _line(name: str, value: str, maximum: int) -> str:
         raise AdminError(f"the {name} must be 1 to {maximum} characters: {message(refusal, Language.EN)}") from refusal
 
 
-def _email(value: str) -> str:
-    email = _line("e-mail address", value, 320).lower()
-    local, at, domain = email.rpartition("@")
-    if not (local and at and domain) or " " in email:
+def _address(value: str) -> Address:
+    address = parse_address(value)
+    if address is None:
         raise AdminError(f"{value} is not an e-mail address")
-    return email
+    return address

@@ -101,7 +101,10 @@ class DoorSettings(BaseSettings):
     )
     jwt_account: UUID | None = Field(default=None, description="The account of everybody that the provider knows.")
     jwt_account_claim: str = Field(default="", description="Or the claim that names the account's id.")
-    jwt_email_claim: str = Field(default="email", description="The claim that names the person.")
+    jwt_email_claim: str = Field(default="email", description="The claim with the person's address.")
+    jwt_emails_are_verified: bool = Field(
+        default=False, description="The provider verifies every address, and its tokens do not say so."
+    )
     jwt_name_claim: str = Field(default="name", description="The claim with the name to show.")
     jwt_roles_claim: str = Field(default="", description="The claim with the roles; without it those that we know.")
     jwt_scopes: Annotated[tuple[Scope, ...], NoDecode, BeforeValidator(_words)] = Field(

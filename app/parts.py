@@ -66,6 +66,7 @@ def identity_provider(database: Database, settings: Settings) -> Provider | None
         roles_claim=settings.jwt_roles_claim,
         scopes=settings.jwt_scopes,
         create_users=settings.jwt_create_users,
+        addresses_are_verified=settings.jwt_emails_are_verified,
     )
     return Provider(database, KeySet(settings.jwt_jwks_url), demanded)
 

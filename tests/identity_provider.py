@@ -57,9 +57,14 @@ class IdentityProvider:
         return json.dumps({"keys": listed}).encode()
 
     def token(self, key_id: str = "rsa-1", header: dict[str, Any] | None = None, **claims: Any) -> str:
-        """Return a token for Ada that is good for a minute, but for what *claims* say; None leaves a claim out."""
+        """Return a token for Ada that is good for a minute, but for what *claims* say; None leaves a claim out.
+
+        Each address is another subject's, and verified.
+        """
         now = int(time.time())
-        standard = {"iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 60, "email": "ada@acme.example"}
+        email = claims.get("email", "ada@acme.example")
+        standard = {"iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 60, "email": email}
+        standard |= {"sub": f"subject of {email}", "email_verified": True}
         algorithm, key = self.keys[key_id]
         payload = {name: value for name, value in (standard | claims).items() if value is not None}
         return jwt.encode(payload, key, algorithm, headers={"kid": key_id} | (header or {}))

@@ -19,6 +19,10 @@ COMMANDS = [
     ("account", "revoke"),
     ("user", "create"),
     ("user", "list"),
+    ("user", "show"),
+    ("user", "link"),
+    ("user", "unlink"),
+    ("user", "email"),
     ("user", "revoke"),
     ("token", "create"),
     ("token", "list"),
@@ -116,6 +120,9 @@ def test_a_tokens_secret_is_stored_nowhere(tmp_path: Path) -> None:
         (("account", "create", "--name", "  "), "the name must be"),
         (("account", "revoke", str(uuid4())), "there is no account"),
         (("user", "revoke", str(uuid4())), "there is no user"),
+        (("user", "show", str(uuid4())), "there is no user"),
+        (("user", "email", str(uuid4()), "a@b.c"), "there is no user"),
+        (("user", "unlink", str(uuid4()), "--issuer", "x"), "no subject of x"),
         (("token", "revoke", str(uuid4())), "there is no token"),
         (("token", "create", "--user", str(uuid4()), "--scope", "cases_read"), "there is no user"),
         (
@@ -164,6 +171,35 @@ def test_an_email_address_is_taken_once_in_an_account(fresh_url: str) -> None:
 
     assert again.returncode == 1
     assert "ada@example.com is in this account already" in again.stderr
+
+
+def test_an_administrator_sees_links_and_addresses_that_look_alike(tmp_path: Path) -> None:
+    place = {"data_dir": str(tmp_path)}
+    account = casegate_json("account", "create", "--name", "Acme", **place)["id"]
+    create = ("user", "create", "--account", account, "--role", "REVIEWER", "--name", "Rosa")
+    rosa, other = (
+        casegate_json(*create, "--email", email, **place)["id"] for email in ("rosa@a.example", "r\u043esa@a.example")
+    )
+    of_issuer = ("--issuer", "https://login.example")
+
+    listed = casegate_json("user", "list", "--account", account, **place)
+    linked = casegate_json("user", "link", rosa, *of_issuer, "--subject", "r|1", **place)
+    taken = casegate("user", "link", other, *of_issuer, "--subject", "r|1", **place)
+    unlinked = casegate("user", "unlink", rosa, *of_issuer, **place)
+    shown = casegate_json("user", "show", rosa, **place)
+    renamed = casegate("user", "email", other, "ROLF@a.example", **place)
+    seen = casegate("user", "show", rosa, **place).stdout
+
+    assert [row["notice"] for row in listed] == [
+        ["looks like r\\u043esa@a.example"],
+        ["not ASCII: r\\u043esa@a.example", "letters of CYRILLIC and LATIN in one word", "looks like rosa@a.example"],
+    ]
+    assert (linked["user_id"], linked["origin"], linked["unlinked_at"]) == (rosa, "ADMINISTRATOR", None)
+    assert (taken.returncode, f"stands for the user {rosa}" in taken.stderr) == (1, True)
+    assert unlinked.stdout == "unlinked, r|1 stands for nobody\n"
+    assert [(row["subject"], row["unlinked_at"] is None) for row in shown["identities"]] == [("r|1", False)]
+    assert renamed.stdout == "rolf@a.example\n"
+    assert "identities:" in seen and "r|1" in seen and "notice: -" in seen
 
 
 def test_the_demo_fills_an_empty_database_once_and_makes_new_tokens_each_time(tmp_path: Path) -> None:

@@ -85,8 +85,18 @@ def forged(provider: IdentityProvider) -> dict[str, str]:
         "unknown kid": provider.token("stranger"),
         "an algorithm of another key": jwt.encode(claims, provider.keys["rsa-1"][1], "PS256", {"kid": "rsa-1"}),
         "critical header": provider.token(header={"crit": ["x"], "x": 1}),
-        "no person": provider.token(email=None),
-        "a person that is a list": provider.token(email=["a@b.example"]),
+        "no address": provider.token(email=None),
+        "an address that is a list": provider.token(email=["a@b.example"]),
+        "an address that is none": provider.token(email="ada"),
+        "an address that nobody verified": provider.token(email_verified=False),
+        "no subject": provider.token(sub=None),
+        "a subject that is a number": provider.token(sub=7),
+        "an empty subject": provider.token(sub=""),
+        "a blank subject": provider.token(sub=" \u3000"),
+        "a subject with a NUL": provider.token(sub="a\0b"),
+        "a subject in two lines": provider.token(sub="a\nb"),
+        "half a letter": provider.token(sub="a\ud800"),
+        "a long subject": provider.token(sub="x" * 256),
         "no JWT": "a.b.c",
         "too long": provider.token(filler="x" * 20_000),
     }
@@ -140,7 +150,7 @@ async def test_somebody_new_is_made_only_where_the_setting_says_so_and_once(
         closed = told(await api.send(provider.token(), WHO))
     async with opened(fresh_url, world, provider) as api:
         ids = {
-            (await api.run(provider.token(email=email), WHO))["viewer"]["user"]["id"]
+            (await api.run(provider.token(email=email, sub="ada"), WHO))["viewer"]["user"]["id"]
             for email in ("ada@acme.example", " ADA@acme.example ")
         }
     async with world.database.read() as connection:

@@ -128,6 +128,7 @@ async def test_every_constraint_bears_the_name_that_the_models_gave_it(database:
         "uq_cases_active_subject",
         "uq_overrides_pending_case",
         "uq_overrides_pending_subject",
+        "uq_user_identities_linked",
     }
 
 

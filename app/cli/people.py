@@ -1,5 +1,6 @@
 """The commands for accounts, people and tokens."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
@@ -8,11 +9,13 @@ from uuid import UUID
 import typer
 
 from app import admin, clock
-from app.cli.terminal import AsJson, print_one, print_rows, run
+from app.cli.terminal import AsJson, fail, print_one, print_rows, run
 from app.db.engine import Database
-from app.db.repository import people, tokens
-from app.db.rows import TokenRow
+from app.db.repository import identities, people, tokens
+from app.db.rows import IdentityRow, TokenRow, UserRow
+from app.domain.addresses import in_ascii, look_alikes, mixed_scripts
 from app.domain.model import Language, Role, Scope
+from app.identity import links
 
 account = typer.Typer(help="Accounts: the customers, each with its own data.", no_args_is_help=True)
 user = typer.Typer(help="The people of an account.", no_args_is_help=True)
@@ -80,13 +83,85 @@ def user_create(
 
 @user.command("list")
 def user_list(account: Annotated[UUID, typer.Option(help="The account's id.")], as_json: AsJson = False) -> None:
-    """List the people of an account."""
+    """List the people of an account, and whose addresses look like another's."""
 
-    async def read(database: Database) -> list[dict[str, Any]]:
+    async def read(database: Database) -> list[UserRow]:
         async with database.read() as connection:
-            return [asdict(row) for row in await people.users(connection, account)]
+            return await people.users(connection, account)
 
-    print_rows(run(read), as_json)
+    rows = run(read)
+    notices = notices_of([row.email for row in rows])
+    print_rows([{**asdict(row), "notice": notices[row.email]} for row in rows], as_json)
+
+
+@user.command("show")
+def user_show(id: UUID, as_json: AsJson = False) -> None:
+    """Show a person, and the identity provider's subjects that stand for them, or did."""
+
+    async def read(database: Database) -> tuple[UserRow | None, list[str], list[IdentityRow]]:
+        async with database.read() as connection:
+            account_id = await people.account_of(connection, id)
+            others = [] if account_id is None else await people.users(connection, account_id)
+            found = await people.user(connection, id)
+            return found, [row.email for row in others], await identities.identities_of_user(connection, id)
+
+    row, emails, linked = run(read)
+    if row is None:
+        fail(f"there is no user {id}")
+    shown = {**asdict(row), "notice": notices_of(emails)[row.email]}
+    identity_list = [_identity(item) for item in linked]
+    if as_json:
+        print_one({**shown, "identities": identity_list}, as_json)
+        return
+    print_one(shown, as_json)
+    typer.echo("identities:")
+    print_rows(identity_list, as_json)
+
+
+@user.command("link")
+def user_link(
+    id: UUID,
+    issuer: Annotated[str, typer.Option(help="The identity provider, as in the tokens' `iss`.")],
+    subject: Annotated[str, typer.Option(help="The person's subject there, as in the tokens' `sub`.")],
+    as_json: AsJson = False,
+) -> None:
+    """Have a subject of the identity provider stand for a person, whatever address its tokens have."""
+    print_one(_identity(run(lambda database: links.link_subject(database, id, issuer, subject))), as_json)
+
+
+@user.command("unlink")
+def user_unlink(id: UUID, issuer: Annotated[str, typer.Option(help="The identity provider.")]) -> None:
+    """Have the person's subject stand for nobody, until it is linked again by `casegate user link`."""
+    ended = run(lambda database: links.unlink_subject(database, id, issuer))
+    typer.echo(f"unlinked, {ended.subject} stands for nobody")
+
+
+@user.command("email")
+def user_email(id: UUID, address: Annotated[str, typer.Argument(help="Unique in the account.")]) -> None:
+    """Give a person another e-mail address."""
+    typer.echo(run(lambda database: admin.change_email(database, id, address)))
+
+
+def notices_of(emails: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return for each address what somebody should know who reads it: what it looks like, and is not."""
+    alike = look_alikes(emails)
+    return {email: tuple(_notices(email, alike.get(email, ()))) for email in emails}
+
+
+def _notices(email: str, alike: Sequence[str]) -> Iterator[str]:
+    if not email.isascii():
+        yield f"not ASCII: {in_ascii(email)}"
+    scripts = mixed_scripts(email)
+    if scripts:
+        yield f"letters of {' and '.join(scripts)} in one word"
+    if alike:
+        yield f"looks like {', '.join(map(in_ascii, alike))}"
+
+
+def _identity(row: IdentityRow) -> dict[str, Any]:
+    shown = asdict(row)
+    del shown["account_id"]
+    return shown
 
 
 @user.command("revoke")

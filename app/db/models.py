@@ -4,6 +4,8 @@ What a table cannot say (rows that never change) the triggers of the migrations 
 a list of members, so that a new member needs no migration.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -25,10 +27,12 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 from app.db.columns import EnumString, account_column, id_column, reference, time
 from app.db.columns import metadata as metadata  # which the migrations read whole from here
 from app.db.position import NextPosition
+from app.domain.addresses import parse_address
 from app.domain.model import (
     ActionType,
     CaseStatus,
     EvaluationStatus,
+    IdentityOrigin,
     Language,
     OverrideStatus,
     RequestedStatus,
@@ -51,17 +55,27 @@ accounts = Table(
     time("created_at"),
 )
 
+
+def _key_of_email(context: Any) -> str | None:
+    address = parse_address(context.get_current_parameters()["email"])
+    return None if address is None else address.key
+
+
 users = Table(
     "users",
     metadata,
     id_column(),
     account_column(),
     Column("email", String(320), nullable=False),
+    # What addresses are compared by, made of the address here, so that nobody who adds a person can forget it. The
+    # server's default is for the migration alone: SQLite adds no other column that must not be null.
+    Column("email_key", String(320), nullable=False, default=_key_of_email, server_default=text("''")),
     Column("display_name", String(200), nullable=False),
     Column("active", Boolean(), nullable=False),
     Column("language", EnumString(Language)),
     time("created_at"),
     UniqueConstraint("account_id", "email"),
+    Index("uq_users_account_id_email_key", "account_id", "email_key", unique=True),
     Index(None, "account_id", "created_at", "id"),
 )
 
@@ -86,6 +100,32 @@ api_tokens = Table(
     time("expires_at", nullable=True),
     time("revoked_at", nullable=True),
     time("last_used_at", nullable=True),
+)
+
+_LINKED = text("unlinked_at IS NULL")
+
+# Whom a subject of an identity provider stands for. A row stays when it is unlinked: then it stands for nobody.
+user_identities = Table(
+    "user_identities",
+    metadata,
+    Column("account_id", Uuid(), ForeignKey("accounts.id"), primary_key=True),
+    Column("issuer", String(500), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    reference("user_id", "users.id"),
+    reference("token_id", "api_tokens.id"),  # the row that stands for all tokens of this subject
+    Column("origin", EnumString(IdentityOrigin), nullable=False),
+    Column("email", String(320)),  # the address that linked it
+    time("created_at"),
+    time("unlinked_at", nullable=True),
+    Index(
+        "uq_user_identities_linked",
+        "user_id",
+        "issuer",
+        unique=True,
+        sqlite_where=_LINKED,
+        postgresql_where=_LINKED,
+    ),
+    Index(None, "user_id"),
 )
 
 subjects = Table(

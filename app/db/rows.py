@@ -12,10 +12,12 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, FromClause
 
+from app.domain.addresses import in_ascii
 from app.domain.model import (
     ActionType,
     CaseStatus,
     EvaluationStatus,
+    IdentityOrigin,
     Language,
     OverrideFacts,
     OverrideStatus,
@@ -70,6 +72,25 @@ class UserRow:
     language: Language | None
     created_at: datetime
     roles: tuple[Role, ...] = ()
+
+    @property
+    def email_ascii(self) -> str:
+        return in_ascii(self.email)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRow:
+    """A subject of an identity provider, and the person that it stands for, or stood for until `unlinked_at`."""
+
+    account_id: UUID
+    issuer: str
+    subject: str
+    user_id: UUID
+    token_id: UUID
+    origin: IdentityOrigin
+    email: str | None
+    created_at: datetime
+    unlinked_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,17 @@ class Role(StrEnum):
     ADMIN = "ADMIN"
 
 
+class IdentityOrigin(StrEnum):
+    """Why a subject of an identity provider stands for a person."""
+
+    ADDRESS = "ADDRESS"
+    """It came with the person's verified address."""
+    CREATED = "CREATED"
+    """It came with a verified address that nobody had, and the person was made."""
+    ADMINISTRATOR = "ADMINISTRATOR"
+    """An administrator said so."""
+
+
 class Scope(StrEnum):
     """What a token may do, whoever holds it."""
 

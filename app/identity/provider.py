@@ -7,7 +7,7 @@ that others see them too, and only a newer token can change what an older one ha
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 import jwt
 import structlog
@@ -15,13 +15,19 @@ import structlog
 from app import clock
 from app.auth import Identity, identity_of
 from app.db.engine import Database
-from app.db.repository.tokens import FoundToken, provider_token
+from app.db.repository.identities import identity_of as known_identity
+from app.db.repository.tokens import FoundToken
+from app.domain.addresses import Address, parse_address
 from app.domain.errors import TokenExpired, Unauthenticated
 from app.domain.model import Role, Scope
+from app.domain.text import LONGER_BY, Unacceptable, line
 from app.identity.keys import KeySet
-from app.identity.people import Claimed, write_person
+from app.identity.people import Claimed, NotLinked, write_person
 
 LEEWAY_S = 30
+SUBJECT_MAX = 255
+"""Characters of a subject (OpenID Connect Core 1.0, section 2)."""
+NAME_MAX = 200
 LENGTH_MAX = 16 * 1024
 
 log = structlog.get_logger()
@@ -41,6 +47,7 @@ class Terms:
     roles_claim: str
     scopes: tuple[Scope, ...]
     create_users: bool
+    addresses_are_verified: bool
 
 
 class Provider:
@@ -54,23 +61,36 @@ class Provider:
     async def identify(self, token: str) -> Identity:
         """Return who *token* is about. Raises: Unauthenticated, TokenExpired, IdentityUnavailable."""
         claimed = self._claimed(await self._verified(token))
-        token_id = uuid5(NAMESPACE_URL, f"{self._terms.issuer} {claimed.account_id} {claimed.email}")
-        async with self._database.read() as connection:
-            found = await provider_token(connection, claimed.account_id, claimed.email, token_id)
-        if found is None or found.token is None or self._has_news(claimed, found):
-            found = await write_person(self._database, claimed, token_id, create=self._terms.create_users)
-        if found is None or found.token is None or found.token.revoked_at is not None:
-            raise _refused("unknown or revoked")
-        identity = identity_of(FoundToken(found.token, found.user, found.account))
+        found = await self._known(claimed)
+        if found is None or self._has_news(claimed, found):
+            try:
+                found = await write_person(self._database, claimed, create=self._terms.create_users)
+            except NotLinked as reason:
+                raise _refused(str(reason)) from None
+        if found.token.revoked_at is not None:
+            raise _refused("revoked")
+        identity = identity_of(found)
         return identity if claimed.roles is None else identity.limited_to(claimed.roles)
 
-    def _has_news(self, claimed: Claimed, found: Any) -> bool:
+    async def _known(self, claimed: Claimed) -> FoundToken | None:
+        """Return whom the subject stands for, None where it was never seen. Raises: Unauthenticated."""
+        async with self._database.read() as connection:
+            known = await known_identity(connection, claimed.account_id, claimed.issuer, claimed.subject)
+        if known is not None and not known.is_linked:
+            raise _refused("the subject was unlinked")
+        if known is None and claimed.address is None:
+            raise _refused("an unknown subject without a verified address")
+        return None if known is None else known.found
+
+    def _has_news(self, claimed: Claimed, found: FoundToken) -> bool:
         """Tell whether the scopes differ, or the roles do and the token is no older than the one that said them."""
+        if found.token.revoked_at is not None:
+            return False
         if found.token.scopes != claimed.scope_words:
             return True
         if claimed.roles is None or claimed.roles == frozenset(found.user.roles):
             return False
-        return bool(claimed.issued_at >= found.token.created_at)
+        return claimed.issued_at >= found.token.created_at
 
     async def _verified(self, token: str) -> dict[str, Any]:
         """Return the claims of a token whose signature and terms are good."""
@@ -97,7 +117,7 @@ class Provider:
                 audience=self._terms.audience,
                 issuer=self._terms.issuer,
                 leeway=LEEWAY_S,
-                options={"require": ["exp", "iat", "iss", "aud"]},
+                options={"require": ["exp", "iat", "iss", "aud", "sub"]},
             )
         except jwt.ExpiredSignatureError:
             raise TokenExpired() from None
@@ -107,9 +127,9 @@ class Provider:
     def _claimed(self, claims: dict[str, Any]) -> Claimed:
         """Return what the claims say, or refuse: they are another system's words."""
         terms = self._terms
-        email, name = claims.get(terms.email_claim), claims.get(terms.name_claim)
-        if not isinstance(email, str) or not 3 <= len(email) <= 320 or not email.isprintable():
-            raise _refused("no person")
+        subject = claims.get("sub")
+        if not isinstance(subject, str) or not is_subject(subject):
+            raise _refused("no subject")
         account_id = terms.account_id
         if account_id is None:
             try:
@@ -118,12 +138,27 @@ class Provider:
                 raise _refused("no account") from None
         return Claimed(
             account_id=account_id,
-            email=email.strip().lower(),
-            name=_name(name, email),
+            issuer=terms.issuer,
+            subject=subject,
+            address=self._verified_address(claims),
+            name=_name(claims.get(terms.name_claim)),
             roles=_roles(claims.get(terms.roles_claim)) if terms.roles_claim else None,
             scopes=terms.scopes,
             issued_at=datetime.fromtimestamp(min(claims["iat"], clock.now().timestamp()), UTC),
         )
+
+    def _verified_address(self, claims: dict[str, Any]) -> Address | None:
+        """Return the person's address, if the provider says that it has verified it.
+
+        `email_verified` is about the claim `email` alone (OpenID Connect Core 1.0, section 5.1): it says nothing of
+        another address in another claim. It must be true itself, not a word or a number for it.
+        """
+        address, email = _address(claims.get(self._terms.email_claim)), _address(claims.get("email"))
+        if address is None:
+            return None
+        if "email_verified" in claims and email is not None and email.key == address.key:
+            return address if claims["email_verified"] is True else None
+        return address if self._terms.addresses_are_verified else None
 
 
 def _refused(reason: str) -> Unauthenticated:
@@ -139,9 +174,21 @@ def _fits(algorithm: str, key: jwt.PyJWK) -> bool:
     return bool(declared == algorithm if declared is not None else key.key_type == kind)
 
 
-def _name(value: object, email: str) -> str:
-    name = value.strip() if isinstance(value, str) else ""
-    return name[:200] if name and name.isprintable() else email
+def is_subject(subject: str) -> bool:
+    """Tell whether it can be stored and shown as it is: subjects are compared to the letter."""
+    return bool(subject.strip()) and len(subject) <= SUBJECT_MAX and subject.isprintable()
+
+
+def _address(value: object) -> Address | None:
+    return parse_address(value) if isinstance(value, str) else None
+
+
+def _name(value: object) -> str:
+    """Return the name to show, or nothing where the claim is none."""
+    try:
+        return line(value)[:NAME_MAX] if isinstance(value, str) and len(value) <= NAME_MAX * LONGER_BY else ""
+    except Unacceptable:
+        return ""
 
 
 def _roles(value: object) -> frozenset[Role]:

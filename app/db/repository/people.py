@@ -178,3 +178,13 @@ async def users(connection: AsyncConnection, account_id: UUID) -> list[UserRow]:
         .order_by(tables.users.c.created_at, tables.users.c.id)
     )
     return _with_roles(await connection.execute(statement))
+
+
+async def user(connection: AsyncConnection, user_id: UUID) -> UserRow | None:
+    """Return one person, whatever their account: for the command line."""
+    statement = (
+        select(*_USER, tables.user_roles.c.role)
+        .outerjoin(tables.user_roles, tables.user_roles.c.user_id == tables.users.c.id)
+        .where(tables.users.c.id == user_id)
+    )
+    return next(iter(_with_roles(await connection.execute(statement))), None)

@@ -43,54 +43,27 @@ _BY_ID = _joined(tables.api_tokens.c.id == bindparam("token_id"))
 
 async def token_by_hash(connection: AsyncConnection, secret_hash: str) -> FoundToken | None:
     """Return the token with its user and its account, whatever account that is, by one statement."""
-    return _folded(await _BY_HASH.records(connection, secret_hash=secret_hash))
+    return folded(await _BY_HASH.records(connection, secret_hash=secret_hash))
 
 
 async def token_by_id(connection: AsyncConnection, token_id: UUID) -> FoundToken | None:
     """Do as `token_by_hash`, by the token's id."""
-    return _folded(await _BY_ID.records(connection, token_id=token_id))
+    return folded(await _BY_ID.records(connection, token_id=token_id))
 
 
-def _folded(records: Sequence[tuple[Any, ...]]) -> FoundToken | None:
+def token_columns() -> list[ColumnElement[Any]]:
+    """Return the columns of a token with its user and account, which `folded` makes rows of."""
+    return [*_TOKEN, *_USER, *_ACCOUNT]
+
+
+def folded(records: Sequence[tuple[Any, ...]]) -> FoundToken | None:
+    """Return what records of `token_columns`, one for each of the user's roles, are of: the role comes last."""
     if not records:
         return None
     record, first, second = records[0], len(_TOKEN), len(_TOKEN) + len(_USER)
     roles: list[Role] = sorted(line[-1] for line in records if line[-1] is not None)
     user = _user(*record[first:second], tuple(roles))
     return FoundToken(_token(*record[:first]), user, _account(*record[second:-1]))
-
-
-class FoundPerson(NamedTuple):
-    """A person of an account, with the token that stands for the identity provider's; None where there is none yet."""
-
-    token: TokenRow | None
-    user: UserRow
-    account: AccountRow
-
-
-async def provider_token(
-    connection: AsyncConnection, account_id: UUID, email: str, token_id: UUID
-) -> FoundPerson | None:
-    """Return the person of this e-mail address with the token of this id, by one statement."""
-    token = tables.api_tokens
-    statement = (
-        select(*_USER, *_ACCOUNT, *_TOKEN, tables.user_roles.c.role)
-        .select_from(tables.users)
-        .join(tables.accounts, tables.accounts.c.id == tables.users.c.account_id)
-        .outerjoin(token, (token.c.id == token_id) & (token.c.user_id == tables.users.c.id))
-        .outerjoin(tables.user_roles, tables.user_roles.c.user_id == tables.users.c.id)
-        .where(tables.users.c.account_id == account_id, tables.users.c.email == email)
-    )
-    records = (await connection.execute(statement)).all()
-    if not records:
-        return None
-    record = list(records[0])
-    user, record = record[: len(_USER)], record[len(_USER) :]
-    account, found = record[: len(_ACCOUNT)], record[len(_ACCOUNT) : -1]
-    roles: list[Role] = sorted(line[-1] for line in records if line[-1] is not None)
-    return FoundPerson(
-        None if found[0] is None else TokenRow(*found), UserRow(*(*user, tuple(roles))), AccountRow(*account)
-    )
 
 
 async def tokens_of(
