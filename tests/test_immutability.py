@@ -278,7 +278,7 @@ CHECKED: list[tuple[Table, dict[str, Any], str]] = [
     (tables.overrides, {"status": "ACCEPTED"}, "ck_overrides_decided_whole"),
     (tables.overrides, {"status": "CANCELLED", "decided_at": EARLIER}, "ck_overrides_decided_whole"),
     (tables.cases, {"status": "CLOSED", "number": 50}, "ck_cases_closed_whole"),
-    (tables.cases, {"resolution": "DUPLICATE", "number": 50}, "ck_cases_closed_whole"),
+    (tables.cases, {"resolution": "DUPLICATE", "number": 50, "subject_id": uuid4()}, "ck_cases_closed_whole"),
 ]
 
 
