@@ -1,7 +1,7 @@
 """The one write path: `perform` locks, authorizes, advances, writes the effects and the log row, and commits.
 
-Nothing else commits case data. `rehearse` goes the same way, and leaves it to be looked at and undone. What is checked
-under the lock is in `drafting`, what an action writes beside its log row and the case's status in `effects`.
+Nothing else commits case data. `rehearse` goes the same way, and undoes it. What is checked under the lock is in
+`drafting`, what an action writes beside its log row and the case's status in `effects`.
 
 An action that rests on its case alone, as a comment, first tries to do without a lock: it reads, checks, and writes if
 the case has still the version that was read. Each action makes a new version of its case, so that this tells of any
@@ -23,8 +23,9 @@ from app.db.attempts import attempt, attempt_alone
 from app.db.chain import entry_of
 from app.db.engine import Database
 from app.db.prepared import write, write_if_unchanged
-from app.db.rehearsal import Rehearsal
-from app.db.rows import ActionRow, CaseRow
+from app.db.rehearsal import rehearsed
+from app.db.repository import overrides
+from app.db.rows import ActionRow, CaseRow, OverrideRow
 from app.domain.commands import CaseCommand, Command, OpenCase
 from app.domain.errors import StateRefused
 from app.domain.log import chain_hash
@@ -66,15 +67,30 @@ async def perform(
     return await asyncio.shield(task)
 
 
-def rehearse(
-    database: Database, actor: Actor, command: Command, *, request_id: str, now: clock.Clock = clock.now
-) -> Rehearsal[Outcome]:
-    """Begin what *command* asks for, to be looked at and then undone; its key is not used.
+@dataclass(frozen=True, slots=True)
+class Supposed:
+    """What an action would make; nothing of it is there.
 
-    Raises: Refusal or InputRefused, here or where it is shown.
+    `subject_is_new`: the subject is not there either. `reviewer_ids` are of the action's override. `pending` is the
+    override that would wait for a decision then, and `pending_reviewer_ids` are of it.
+    """
+
+    outcome: Outcome
+    subject_is_new: bool
+    reviewer_ids: tuple[UUID, ...]
+    pending: OverrideRow | None
+    pending_reviewer_ids: tuple[UUID, ...]
+
+
+async def rehearse(
+    database: Database, actor: Actor, command: Command, *, request_id: str, now: clock.Clock = clock.now
+) -> Supposed:
+    """Do what *command* asks for, undo it, and return what it would make; its key is not used.
+
+    Raises: Refusal or InputRefused.
     """
     admit(command.action, actor, brings_documents=command.brings_documents)
-    return Rehearsal(database, _Asked(actor, command, request_id, now).show)
+    return await rehearsed(database, _Asked(actor, command, request_id, now).suppose)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +119,13 @@ class _Asked:
             if not _acted_on[what]:
                 del _acted_on[what]
 
-    async def show(self, connection: AsyncConnection) -> Outcome:
-        """Do it in a transaction that goes on; until its end, nobody else sees it."""
+    async def suppose(self, connection: AsyncConnection) -> Supposed:
+        """Do it in a transaction that is going to be undone."""
         outcome, draft = await self._decided(connection, clock.new_id())
         await write(connection, draft.writes)
-        return outcome
+        pending = await overrides.override_of_case(connection, self.actor.account_id, outcome.case.id, None)
+        asked = () if pending is None else await overrides.reviewer_ids(connection, pending.id)
+        return Supposed(outcome, draft.subject_is_new, draft.reviewer_ids, pending, asked)
 
     async def _locked(self, connection: AsyncConnection) -> Outcome:
         """Do it in a transaction that ends with it, if its key did not do it before."""

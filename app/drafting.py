@@ -156,4 +156,14 @@ async def drafted_opening(connection: AsyncConnection, actor: Actor, command: Op
         action_count=0,
         head_hash=GENESIS,
     )
-    return Draft(connection, actor, command, moment, before=None, case=case, subject=subject, writes=writes)
+    return Draft(
+        connection,
+        actor,
+        command,
+        moment,
+        before=None,
+        case=case,
+        subject=subject,
+        subject_is_new=known is None,
+        writes=writes,
+    )

@@ -39,6 +39,7 @@ class Draft:
     before: CaseRow | None
     case: CaseRow
     subject: SubjectRow
+    subject_is_new: bool = False
     override: OverrideRow | None = None
     reviewer_ids: tuple[UUID, ...] = ()
     documents: tuple[DocumentRow, ...] = ()

@@ -34,7 +34,7 @@ async def values_of(world: World, api: Api) -> dict[str, Sequence[Any]]:
         "reasons": [["DECIDE"], [], None],
         "onlyEligible": [True, False],
         "search": ["societe", "lyon b", ""],
-        "asOf": [*[{"seq": 1}, {"seq": 2}, {"time": "2027-01-01T00:00:00Z"}] * 3, {}],
+        "asOf": [*[{"seq": 1}, {"seq": 2}, {"time": "2027-01-01T00:00:00Z"}] * 3, {"seq": 0}],
         "filter": [{"status": {"in": ["OPEN", "IN_PROGRESS"]}}, {"waitingForViewer": True}, {"not": {}}, {}],
         "orderBy": [[{"field": "UPDATED_AT"}], [{"field": "STATUS", "direction": "ASC"}, {"field": "REFERENCE"}], []],
     }

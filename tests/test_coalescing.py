@@ -5,13 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from app.actions import rehearse
 from app.api.loaders import NOTHING_KNOWN, CaseKey, Loaders
 from app.db.coalescing import FEW, MOST, UNDER_WAY, Coalescer
 from app.db.repository.cases import EVERY_CASE_COLUMN
 from app.db.rows import CaseRow
-from app.domain.commands import CloseCase
-from app.domain.model import CaseStatus
 from tests.statements import recorded
 from tests.world import World, make_world
 
@@ -49,21 +46,6 @@ async def test_accounts_never_share(world: World) -> None:
         assert (row is not None) == ((id in ids) == (asking == "a"))
         assert row is None or row.id == id
     assert sent == ["SELECT cases"] * 2 * (UNDER_WAY + 1)
-
-
-async def test_what_a_dry_run_would_do_is_nobody_else_s(world: World) -> None:
-    case_id = (await world.open_case()).case.id
-    rehearsal = rehearse(world.database, world.rosa.actor, CloseCase(case_id=case_id), request_id="r")
-    try:
-        _, would = await rehearsal.shown()
-        dry = Loaders(would, world.account_id, NOTHING_KNOWN, {})
-        key = CaseKey(case_id, EVERY_CASE_COLUMN)
-        *real, closed = await asyncio.gather(*(load_case(world, case_id) for _ in range(8)), dry.cases_with.load(key))
-    finally:
-        await rehearsal.end()
-
-    assert closed.status is CaseStatus.CLOSED
-    assert {row.status for row in real if row} == {CaseStatus.OPEN}
 
 
 # --- By itself -------------------------------------------------------------------------------------------------------

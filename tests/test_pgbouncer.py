@@ -85,9 +85,11 @@ async def test_many_read_and_write_at_once_over_few_connections(world: World, po
             page = (await pooled.run(world.ada.token, WORKLIST))["cases"]
             assert page["totalCount"] == len(page["nodes"]) == 1
             past = await pooled.run(
-                world.ada.token, "query($id: ID!) { case(id: $id, asOf: {seq: 1}) { version } }", {"id": str(case.id)}
+                world.ada.token,
+                "query($id: ID!) { caseSnapshot(id: $id, asOf: {seq: 1}) { version } }",
+                {"id": str(case.id)},
             )
-            assert past == {"case": {"version": 1}}
+            assert past == {"caseSnapshot": {"version": 1}}
             bodies.append(body)
 
     await asyncio.gather(*(work(client) for client in range(CLIENTS)))

@@ -49,7 +49,8 @@ QUERIES = {
         overrides { nodes { assignedReviewers { displayName } } } documents { totalCount }
         availableActions { allowed } } }""",
     "a part of its log": '{ case(id: "ID") { actions(types: [COMMENT], user: "USER") { totalCount nodes { seq } } } }',
-    "a case as it stood": '{ case(id: "ID", asOf: {seq: 1}) { status } }',
+    "a case as it stood": """{ caseSnapshot(id: "ID", asOf: {seq: 1}) {
+        status overrides { totalCount nodes { status } } } }""",
     "a case by its reference": '{ case(reference: "CASE-000042") { title } }',
     "the whole log": "{ actions { nodes { type } } }",
     "the end of the whole log": "{ actions(last: 100) { nodes { type } } }",

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from app.actions import rehearse
+from app.actions import Supposed, rehearse
 from app.audit import verify_log
 from app.db import models as tables
 from app.db.engine import Database, open_database
@@ -222,11 +222,7 @@ class Casebook(RuleBasedStateMachine):
         }
 
     async def rehearsed(self, actor: Any, command: Command) -> str:
-        rehearsal = rehearse(self.database, actor, command, request_id="dry")
-        try:
-            told, _ = await self.told(rehearsal.shown())
-        finally:
-            await rehearsal.end()
+        told, _ = await self.told(rehearse(self.database, actor, command, request_id="dry"))
         return told
 
     async def told(self, asked: Any) -> tuple[str, Outcome | None]:
@@ -236,7 +232,7 @@ class Casebook(RuleBasedStateMachine):
             return refusal.code.value, None
         except InputRefused as refused:
             return refused.refusals[0].code.value, None
-        outcome: Outcome = answer[0] if isinstance(answer, tuple) else answer
+        outcome: Outcome = answer.outcome if isinstance(answer, Supposed) else answer
         return ("replayed" if outcome.replayed else "done"), outcome
 
     def note(self, request: Request, outcome: Outcome) -> None:

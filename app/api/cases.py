@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 import strawberry
+from strawberry import UNSET
 
 from app.api.context import Info
 from app.api.loaders import CaseKey
@@ -11,16 +12,29 @@ from app.api.selection import Nodes, attributes, known_of, mentioned, selected
 from app.api.types import Case
 from app.db.repository.cases import cases_with
 from app.db.repository.history import case_as_of
+from app.db.repository.log_parts import SEQ_MAX
 from app.db.rows import CaseRow, every
-from app.domain.errors import InvalidInput, Required
+from app.db.snapshots import CaseSnapshotRow
+from app.domain.errors import Detail, InvalidId, InvalidInput, Required
+from app.domain.shape import in_utc, parse_id, parse_reference
 
 EVERY_COLUMN = every(CaseRow)
 
 
-@strawberry.input(description="A moment in the life of a case: one of the two.")
+@strawberry.input(description="A moment in the life of a case: one of the two.", one_of=True)
 class AsOf:
-    seq: int | None = strawberry.field(default=None, description="After this row of its log, from 1.")
-    time: datetime | None = strawberry.field(default=None, description="At this time, with its offset from UTC.")
+    seq: int | None = strawberry.field(default=UNSET, description="After this row of its log, from 1.")
+    time: datetime | None = strawberry.field(default=UNSET, description="At this time, with its offset from UTC.")
+
+
+def which_case(id: str | None, reference: str | None) -> UUID | int:
+    """Return the one of the two that is given. Raises: Required, InvalidInput, InvalidId."""
+    if (id is None) == (reference is None):
+        raise Required("id") if id is None else InvalidInput("reference", detail=Detail("one_of_both"))
+    which = parse_id(id) if id is not None else parse_reference(reference or "")
+    if which is None:
+        raise InvalidId("id") if id is not None else InvalidId("reference", expected="reference_form")
+    return which
 
 
 def case_columns(nodes: Nodes, info: Info) -> frozenset[str]:
@@ -30,11 +44,9 @@ def case_columns(nodes: Nodes, info: Info) -> frozenset[str]:
     return (attributes(Case, nodes) or EVERY_COLUMN) | {"id"}
 
 
-async def one_case(info: Info, which: UUID | int, as_of: AsOf | None) -> CaseRow | None:
-    """Return the case with this id or number. Raises: InvalidInput, Required, about *as_of*."""
+async def one_case(info: Info, which: UUID | int) -> CaseRow | None:
+    """Return the case with this id or number."""
     context = info.context
-    if as_of is not None:
-        return await _past(info, which, as_of)
     names = known_of(info, "columns", lambda: case_columns(selected(info), info))
     key = CaseKey(which, names)
     row: CaseRow | None = (await context.loaders.cases_with.collect([key]))[key]
@@ -43,14 +55,14 @@ async def one_case(info: Info, which: UUID | int, as_of: AsOf | None) -> CaseRow
     return row
 
 
-async def _past(info: Info, which: UUID | int, as_of: AsOf) -> CaseRow | None:
-    if (as_of.seq is None) == (as_of.time is None):
-        raise Required("asOf") if as_of.seq is None else InvalidInput("asOf")
-    if as_of.seq is not None and as_of.seq < 1:
-        raise InvalidInput("asOf", "seq")
-    if as_of.time is not None and as_of.time.tzinfo is None:
-        raise InvalidInput("asOf", "time")
+async def one_snapshot(info: Info, which: UUID | int, as_of: AsOf) -> CaseSnapshotRow | None:
+    """Return the case with this id or number as it stood then. Raises: InvalidInput, about *as_of*."""
+    seq, time = as_of.seq or None, as_of.time or None
+    if time is not None:
+        time = in_utc(time, "asOf", "time")
+    elif seq is None or seq < 1:
+        raise InvalidInput("asOf", "seq", detail=Detail.of_range(1, SEQ_MAX))
     account_id = info.context.actor.account_id
     async with info.context.database.snapshot() as connection:
         (row,) = await cases_with(connection, account_id, [which], frozenset({"id"}))
-        return None if row is None else await case_as_of(connection, account_id, row.id, as_of.seq, as_of.time)
+        return None if row is None else await case_as_of(connection, account_id, row.id, seq, time)

@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
+from app.actions import Supposed
 from app.api.batching import Grouped, Loader
 from app.db.engine import Database
-from app.db.repository import cases, documents, log, log_parts, nodes, overrides, people, search
+from app.db.repository import cases, documents, history, log, log_parts, nodes, overrides, people, search
 from app.db.rows import CaseRow
 from app.idempotency import Outcome
 from app.metrics import batches
@@ -141,6 +142,8 @@ class Loaders:
     documents_by_case: Grouped = by_group(documents.documents_by_case)
     overrides_by_case: Grouped = by_group(overrides.overrides_by_case)
     override_counts: Loader[UUID] = by_id(overrides.override_counts)
+    overrides_until: Grouped = by_group(history.overrides_until)
+    override_counts_until: Grouped = by_group(history.override_counts_until)
     candidates_by_case: Grouped = by_group(people.candidates_by_case)
     matches_by_case: Grouped = by_group(search.matches_by_case)
     document_counts: Grouped = by_group(documents.document_counts)
@@ -205,3 +208,9 @@ def left_by(outcome: Outcome) -> dict[str, dict[UUID, Any]]:
     if outcome.subject is not None:
         known["subjects"] = {outcome.subject.id: outcome.subject}
     return known
+
+
+def supposed_by(supposed: Supposed) -> dict[str, dict[UUID, Any]]:
+    """Return by loader what an action would leave behind that is nowhere else to be found: a comment's documents."""
+    outcome = supposed.outcome
+    return {} if outcome.comment is None else {"documents_by_comment": {outcome.comment.id: list(outcome.documents)}}

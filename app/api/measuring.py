@@ -46,13 +46,16 @@ from app.locale.labels import LABELLED
 LIST_SIZE = PAGE_MAX
 LIST_SIZES = {
     "Case.availableActions": len(ActionType),
+    "CaseSnapshot.availableActions": len(ActionType),
     "CaseFacets.statuses": len(CaseStatus),
     "CaseFacets.subjectStatuses": len(EvaluationStatus),
     "Comment.documents": DOCUMENTS_MAX,
     "InboxConnection.counts": len(InboxReason),
     "Override.assignedReviewers": REVIEWERS_MAX,
+    "OverrideSnapshot.assignedReviewers": REVIEWERS_MAX,
     "Query.labels": sum(map(len, LABELLED)),
     "SearchMatch.snippet": PIECES_MAX,
+    "SupposedComment.documents": DOCUMENTS_MAX,
     "VersionConflictError.actionsSince": PAGE_MAX,
     "Workflow.actions": len(ActionType),
     "Workflow.states": len(CaseStatus),

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 
 import strawberry
 
+from app.actions import Supposed
 from app.api.context import Info
 from app.api.errors import ERRORS_MAX, UserError
 from app.api.fields import described
@@ -24,19 +25,21 @@ from app.api.inputs import (
 )
 from app.api.permissions import ActionPermission
 from app.api.types import Case, CaseAction, Comment, Override
+from app.api.types.supposed import SupposedOutcome, supposed_outcome
 from app.domain.model import ActionType
 from app.idempotency import Outcome
 
-CASE = "The case as it is now; null when refused."
-ACTION = "The new row of the case's log; null when refused."
-COMMENT = "The comment that came with it."
-OVERRIDE = "The override as it is now; null when refused."
+CASE = "The case as it is now; null when refused, and in a dry run."
+ACTION = "The new row of the case's log; null when refused, and in a dry run."
+COMMENT = "The comment that came with it; null in a dry run."
+OVERRIDE = "The override as it is now; null when refused, and in a dry run."
+SUPPOSED = "What a dry run would have made; null when refused, and for what was really done."
 REPLAYED = "Whether this key had done it before: the action is the first one, the case is as it is now."
 ERRORS = f"Why nothing was done, {ERRORS_MAX} reasons at most; empty when it was done."
 
 
 class ActionPayload:
-    """What the payloads share: they are made from an outcome, and from errors alone when refused."""
+    """What the payloads share: they are made from an outcome, of a dry run from what it supposes, else from errors."""
 
     @classmethod
     def of(cls, outcome: Outcome) -> Self:
@@ -44,12 +47,17 @@ class ActionPayload:
         shown = {name: getattr(outcome, name) for name in _shown(cls)}  # type: ignore[arg-type]  # a class can be hashed
         return cls(errors=[], **shown)  # type: ignore[call-arg]  # of those that inherit it
 
+    @classmethod
+    def supposing(cls, supposed: Supposed) -> Self:
+        """Return the payload that shows what is supposed, and nothing that is."""
+        return cls(errors=[], supposed=supposed_outcome(supposed))  # type: ignore[call-arg]  # as above
+
 
 @cache
 def _shown(payload: Any) -> list[str]:
     """Return the names of what a payload shows of an outcome."""
     names = (field.python_name for field in payload.__strawberry_definition__.fields)
-    return [name for name in names if name != "errors"]
+    return [name for name in names if name not in ("errors", "supposed")]
 
 
 def _made(description: str) -> Any:
@@ -62,6 +70,7 @@ class OpenCasePayload(ActionPayload):
     replayed: bool = strawberry.field(default=False, description=REPLAYED)
     case: Case | None = _made(CASE)
     action: CaseAction | None = _made(ACTION)
+    supposed: SupposedOutcome | None = _made(SUPPOSED)
 
 
 @strawberry.type(description="What commenting gave.")
@@ -70,6 +79,7 @@ class AddCommentPayload(ActionPayload):
     replayed: bool = strawberry.field(default=False, description=REPLAYED)
     case: Case | None = _made(CASE)
     action: CaseAction | None = _made(ACTION)
+    supposed: SupposedOutcome | None = _made(SUPPOSED)
     comment: Comment | None = _made(COMMENT)
 
 
@@ -79,7 +89,8 @@ class RequestOverridePayload(ActionPayload):
     replayed: bool = strawberry.field(default=False, description=REPLAYED)
     case: Case | None = _made(CASE)
     action: CaseAction | None = _made(ACTION)
-    comment: Comment | None = _made("The reason that came with it.")
+    supposed: SupposedOutcome | None = _made(SUPPOSED)
+    comment: Comment | None = _made("The reason that came with it; null in a dry run.")
     override: Override | None = _made(OVERRIDE)
 
 
@@ -89,6 +100,7 @@ class AcceptOverridePayload(ActionPayload):
     replayed: bool = strawberry.field(default=False, description=REPLAYED)
     case: Case | None = _made(CASE)
     action: CaseAction | None = _made(ACTION)
+    supposed: SupposedOutcome | None = _made(SUPPOSED)
     comment: Comment | None = _made(COMMENT)
     override: Override | None = _made(OVERRIDE)
 
@@ -99,6 +111,7 @@ class RefuseOverridePayload(ActionPayload):
     replayed: bool = strawberry.field(default=False, description=REPLAYED)
     case: Case | None = _made(CASE)
     action: CaseAction | None = _made(ACTION)
+    supposed: SupposedOutcome | None = _made(SUPPOSED)
     comment: Comment | None = _made(COMMENT)
     override: Override | None = _made(OVERRIDE)
 
@@ -109,6 +122,7 @@ class CancelOverridePayload(ActionPayload):
     replayed: bool = strawberry.field(default=False, description=REPLAYED)
     case: Case | None = _made(CASE)
     action: CaseAction | None = _made(ACTION)
+    supposed: SupposedOutcome | None = _made(SUPPOSED)
     comment: Comment | None = _made(COMMENT)
     override: Override | None = _made(OVERRIDE)
 
@@ -119,6 +133,7 @@ class CloseCasePayload(ActionPayload):
     replayed: bool = strawberry.field(default=False, description=REPLAYED)
     case: Case | None = _made(CASE)
     action: CaseAction | None = _made(ACTION)
+    supposed: SupposedOutcome | None = _made(SUPPOSED)
     comment: Comment | None = _made(COMMENT)
 
 
@@ -127,8 +142,9 @@ def action_mutation(action: ActionType, takes: type[ActionInput], gives: type[Ac
 
     async def resolve(info: Info, input: Any) -> Any:
         context = info.context
-        act = context.rehearse(input.command) if input.dry_run else context.perform(input.command, input.files)
-        return gives.of(await act)
+        if input.dry_run:
+            return gives.supposing(await context.rehearse(input.command))
+        return gives.of(await context.perform(input.command, input.files))
 
     argument = Annotated[takes, strawberry.argument(description="What to do.")]  # type: ignore[valid-type]  # made here
     resolve.__annotations__ = {"info": Info, "input": argument, "return": gives}

@@ -53,7 +53,7 @@ class ActionPermission(FieldExtension):
 
     async def _resolve(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Any:
         context, case_id = info.context, None
-        await context.settle()
+        context.renew_loaders()
         try:
             asked: ActionInput = kwargs["input"]
             admit(self.action, context.actor, brings_documents=bool(asked.files))

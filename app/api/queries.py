@@ -9,7 +9,7 @@ from uuid import UUID
 import strawberry
 from strawberry import ID
 
-from app.api.cases import AsOf, one_case
+from app.api.cases import AsOf, one_case, one_snapshot, which_case
 from app.api.context import Context, Info
 from app.api.enums import Role
 from app.api.fields import resolved
@@ -19,13 +19,14 @@ from app.api.permissions import ReadPermission
 from app.api.types import Case, CaseAction, Node, User, Viewer, viewer
 from app.api.types.lists import By, Since, Types, account_actions, rows_of
 from app.api.types.receipts import Receipt, receipt
+from app.api.types.snapshots import CaseSnapshot
 from app.api.types.workflow import Workflow, workflow
 from app.api.worklist import CaseConnection, Filter, OrderBy, Search, case_page, worklist_of
 from app.db.repository import people
-from app.domain.errors import Detail, InputRefused, InvalidId, InvalidInput, Refusal, Required
+from app.domain.errors import Detail, InputRefused, InvalidId, InvalidInput, Refusal
 from app.domain.model import Feature, Scope
 from app.domain.reading import permit_reading
-from app.domain.shape import parse_id, parse_reference
+from app.domain.shape import parse_id
 
 NODES_MAX = 100
 
@@ -51,6 +52,10 @@ def _id(value: str, *path: str) -> UUID:
     return parsed
 
 
+CaseId = Annotated[ID | None, strawberry.argument(description="Its UUID.")]
+Reference = Annotated[str | None, strawberry.argument(description="As in CASE-000123.")]
+
+
 async def _load_node(context: Context, id: UUID) -> Any:
     kind = await context.loaders.kinds.load(id)
     if kind is None:
@@ -69,21 +74,22 @@ class Query:
     @resolved(
         "One case, by its id or by its reference; null where the account has none.", _READ_CASES, loads=("cases_with",)
     )
-    async def case(
+    async def case(self, info: Info, id: CaseId = None, reference: Reference = None) -> Case | None:
+        return cast(Case | None, await one_case(info, which_case(id, reference)))
+
+    @resolved(
+        "One case as it stood at a moment, by its id or by its reference; null where the account has none, or had none"
+        " then. What hangs on it is as it was too, but for people.",
+        _READ_CASES,
+    )
+    async def case_snapshot(
         self,
         info: Info,
-        id: Annotated[ID | None, strawberry.argument(description="Its UUID.")] = None,
-        reference: Annotated[str | None, strawberry.argument(description="As in CASE-000123.")] = None,
-        as_of: Annotated[
-            AsOf | None, strawberry.argument(description="As it stood then; null where there was no case yet.")
-        ] = None,
-    ) -> Case | None:
-        if (id is None) == (reference is None):
-            raise Required("id") if id is None else InvalidInput("reference", detail=Detail("one_of_both"))
-        which = _id(id, "id") if id is not None else parse_reference(reference or "")
-        if which is None:
-            raise InvalidId("reference", expected="reference_form")
-        return cast(Case | None, await one_case(info, which, as_of))
+        as_of: Annotated[AsOf, strawberry.argument(description="When.")],
+        id: CaseId = None,
+        reference: Reference = None,
+    ) -> CaseSnapshot | None:
+        return cast(CaseSnapshot | None, await one_snapshot(info, which_case(id, reference), as_of))
 
     @resolved("The account's cases: by default all, the newest first.", _READ_CASES, loads=())
     async def cases(

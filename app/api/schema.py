@@ -24,7 +24,6 @@ from graphql.validation.rules import overlapping_fields_can_be_merged
 from strawberry.extensions import ParserCache, SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types import ExecutionContext
 
 from app import tracing
@@ -32,6 +31,7 @@ from app.api.errors import ERROR_TYPES
 from app.api.limits import Limiter, as_limits
 from app.api.measuring import coerced
 from app.api.mutations import Mutation
+from app.api.one_of import OneOfVariables
 from app.api.plan.plans import Plans
 from app.api.queries import Query
 from app.api.uploads import UPLOAD, Upload
@@ -77,7 +77,7 @@ def _validated(
     schema: GraphQLSchema, document: DocumentNode, rules: tuple[type[ASTValidationRule], ...]
 ) -> list[GraphQLError]:
     """Return what is wrong with *document*, the first few things: each may show a long part of it."""
-    return validate(schema, document, (*rules, MaybeNullValidationRule, OneOfInputValidationRule), ERRORS_MAX)
+    return validate(schema, document, (*rules, MaybeNullValidationRule, OneOfVariables), ERRORS_MAX)
 
 
 class _Invalid(Exception):
@@ -161,12 +161,15 @@ def _core(schema: Schema) -> GraphQLSchema:
     return schema._schema  # noqa: SLF001  # strawberry shows it in no other way
 
 
-def _without_null_defaults(schema: Schema) -> Schema:
-    """Drop the defaults of null, which Python's `= None` puts into the schema and which say nothing there."""
+def _corrected(schema: Schema) -> Schema:
+    """Drop the defaults of null, which Python's `= None` puts into the schema and which say nothing there, and let
+    graphql-core know which inputs take one field alone: strawberry checks that by itself, and does not print it.
+    """
     for type_ in _core(schema).type_map.values():
         values: list[GraphQLArgument | GraphQLInputField] = []
         if isinstance(type_, GraphQLInputObjectType):
             values.extend(type_.fields.values())
+            type_.is_one_of = type_.extensions["strawberry-definition"].is_one_of
         elif isinstance(type_, GraphQLObjectType):
             values.extend(argument for field in type_.fields.values() for argument in field.args.values())
         for value in values:
@@ -175,7 +178,7 @@ def _without_null_defaults(schema: Schema) -> Schema:
     return schema
 
 
-SCHEMA = _without_null_defaults(
+SCHEMA = _corrected(
     Schema(
         query=Query,
         mutation=Mutation,

@@ -145,11 +145,8 @@ class GraphQLView:
         errors = LIMITER.scan(query, terms.limits, context.document_hash)
         if errors:
             return self._result(exchange, context, ExecutionResult(data=None, errors=list(errors)))
-        try:
-            with Deadline(terms.deadline_s):
-                result = await _run(exchange, context, parameters, query, plans=terms.plans)
-        finally:
-            await context.settle()
+        with Deadline(terms.deadline_s):
+            result = await _run(exchange, context, parameters, query, plans=terms.plans)
         _demand_database(result, exchange.request_id)
         return self._result(exchange, context, result)
 

@@ -111,7 +111,7 @@ class Plans:
                 raise  # graphql-core would wait for it once more
             metrics.child(metrics.plans, "declined").inc()
             run.context.reading = NOTHING_KNOWN
-            await run.context.settle()
+            run.context.renew_loaders()
             return None
         metrics.child(metrics.plans, "followed").inc()
         run.context.ended.clear()

@@ -11,7 +11,6 @@ from app.api.enums import ActionType, CaseStatus, ErrorCode
 from app.api.fields import described
 from app.api.inputs import required_input
 from app.api.labels import labelled
-from app.db.repository.history import PastCaseRow
 from app.db.rows import CaseRow, OverrideRow, UserRow
 from app.domain.model import CaseFacts
 from app.domain.workflow import available
@@ -51,7 +50,7 @@ async def facts_of(cases: Sequence[CaseRow], context: Context) -> list[CaseFacts
 
 
 async def case_available_actions(parent: strawberry.Parent[CaseRow], info: Info) -> list[AvailableAction]:
-    """Return each of the six actions with what the mutation would answer; none on a case as it stood."""
+    """Return each of the six actions with what the mutation would answer."""
     (found,) = await actions_available_on([parent], info)
     return found
 
@@ -59,17 +58,16 @@ async def case_available_actions(parent: strawberry.Parent[CaseRow], info: Info)
 async def actions_available_on(parents: Sequence[CaseRow], info: Info) -> list[list[AvailableAction]]:
     """Return the same for each of several cases; those of which the same is true share it."""
     context = info.context
-    if isinstance(parents[0], PastCaseRow):
-        return [[] for _ in parents]
     known: dict[CaseFacts, list[AvailableAction]] = {}
     facts = await facts_of(parents, context)
     for item in facts:
         if item not in known:
-            known[item] = _shown(context, item)
+            known[item] = available_for(context, item)
     return [known[item] for item in facts]
 
 
-def _shown(context: Context, facts: CaseFacts) -> list[AvailableAction]:
+def available_for(context: Context, facts: CaseFacts) -> list[AvailableAction]:
+    """Return each of the actions with what the mutation would answer to the viewer on a case of these facts."""
     return [
         AvailableAction(
             action=item.action,

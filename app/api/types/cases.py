@@ -1,4 +1,4 @@
-"""Cases, as they are now or as they stood."""
+"""Cases, as they are now."""
 
 from datetime import datetime
 
@@ -69,8 +69,7 @@ class Case(Node):
     )
     available_actions: list[AvailableAction] = computed(
         case_available_actions,
-        "What the viewer may do now, every action once, and if not, why: what the mutations would answer. Of a case as"
-        " it stood: none.",
+        "What the viewer may do now, every action once, and if not, why: what the mutations would answer.",
         ("id", "subject_id", "status"),
         actions_available_on,
     )

@@ -29,8 +29,8 @@ class Document(Node):
     created_at: datetime = described("When it was uploaded.")
     url: str | None = strawberry.field(
         resolver=document_url,
-        description="A link for the viewer alone that downloads it, for five minutes; null in a dry run. It needs the"
-        " scope documents_read.",
+        description="A link for the viewer alone that downloads it, for five minutes. It needs the scope"
+        " documents_read.",
     )
 
 

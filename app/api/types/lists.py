@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, cast
+from typing import Annotated, NamedTuple, cast
 from uuid import UUID
 
 import strawberry
@@ -16,16 +16,17 @@ from app.api.selection import Nodes, attributes, known_of, selected_items
 from app.api.types.evidence import Document
 from app.api.types.log import CaseAction
 from app.api.types.overrides import Override
-from app.db.repository.history import PastCaseRow
 from app.db.repository.log import EVERY_COMMENT_COLUMN, LogPlace, account_log_count, account_log_page
 from app.db.repository.log_parts import EVERY_ACTION_COLUMN, Rows, Wanted
 from app.db.repository.overrides import EVERY_OVERRIDE_COLUMN
-from app.db.repository.window import Window, part_of
+from app.db.repository.window import Window
 from app.db.rows import ActionRow, CaseRow, DocumentRow, OverrideRow
+from app.db.snapshots import CaseSnapshotRow
 from app.domain.errors import InvalidId
 from app.domain.shape import in_utc, parse_id
 
 Types = Annotated[list[ActionType] | None, strawberry.argument(description="Only rows of these types; null for all.")]
+Parent = CaseRow | CaseSnapshotRow
 Since = Annotated[
     datetime | None, strawberry.argument(description="Only rows of this time or later, with its offset from UTC.")
 ]
@@ -40,8 +41,21 @@ def rows_of(types: list[ActionType] | None, since: datetime | None, user: str | 
     return Rows(None if types is None else frozenset(types), None if since is None else in_utc(since, "since"), user_id)
 
 
+class _Log(NamedTuple):
+    """The log that a case or a snapshot shows: of which case, and up to which row, None for all."""
+
+    id: UUID
+    until: int | None
+
+    @classmethod
+    def of(cls, parent: Parent) -> "_Log":
+        if isinstance(parent, CaseSnapshotRow):
+            return cls(parent.row_id, parent.until)
+        return cls(parent.id, None)
+
+
 async def case_actions(
-    parent: strawberry.Parent[CaseRow],
+    parent: strawberry.Parent[Parent],
     info: Info,
     first: First = None,
     last: Last = None,
@@ -58,7 +72,7 @@ async def case_actions(
 
 
 async def actions_of_cases(
-    parents: Sequence[CaseRow],
+    parents: Sequence[Parent],
     info: Info,
     first: int | None = None,
     last: int | None = None,
@@ -73,32 +87,33 @@ async def actions_of_cases(
 
 
 async def _actions_of(
-    parents: Sequence[CaseRow], info: Info, arguments: PageArguments, rows: Rows
+    parents: Sequence[Parent], info: Info, arguments: PageArguments, rows: Rows
 ) -> list[Page[ActionRow]]:
     loaders = info.context.loaders
-    of_each = [rows if (until := _until(parent)) is None else rows._replace(until=until) for parent in parents]
+    logs = list(map(_Log.of, parents))
+    of_each = [rows if log.until is None else rows._replace(until=log.until) for log in logs]
     names = {own: _name(own) for own in set(of_each)}
-    kinds = [CursorKind("actions of {}: {}", (case.id, names[own])) for case, own in zip(parents, of_each, strict=True)]
+    kinds = [CursorKind("actions of {}: {}", (log.id, names[own])) for log, own in zip(logs, of_each, strict=True)]
     windows = arguments.windows(kinds, of_types([int]))
     wanted = known_of(info, "wanted", lambda: _wanted(loaders, selected_items(info)))
     groups: dict[tuple[Window, Rows], list[UUID]] = {}
-    for parent, group in zip(parents, zip(windows, of_each, strict=True), strict=True):
-        groups.setdefault(group, []).append(parent.id)
+    for log, group in zip(logs, zip(windows, of_each, strict=True), strict=True):
+        groups.setdefault(group, []).append(log.id)
     found = {}
     for (window, own), ids in groups.items():
         found[window, own] = await loaders.actions_by_case.of(window, own, wanted).collect(ids)
     are_all = rows._replace(until=None).are_all
 
-    def page(parent: CaseRow, kind: CursorKind, window: Window, own: Rows) -> Page[ActionRow]:
+    def page(parent: Parent, log: _Log, kind: CursorKind, window: Window, own: Rows) -> Page[ActionRow]:
         async def count() -> int:
             if are_all:
-                return parent.action_count
-            counted: int = await loaders.action_counts.of(own).load(parent.id)
+                return parent.until if isinstance(parent, CaseSnapshotRow) else parent.action_count
+            counted: int = await loaders.action_counts.of(own).load(log.id)
             return counted
 
-        return Page(found[window, own][parent.id], arguments, kind, lambda row: (row.seq,), count)
+        return Page(found[window, own][log.id], arguments, kind, lambda row: (row.seq,), count)
 
-    return [page(*item) for item in zip(parents, kinds, windows, of_each, strict=True)]
+    return [page(*item) for item in zip(parents, logs, kinds, windows, of_each, strict=True)]
 
 
 def _wanted(loaders: Loaders, nodes: Nodes) -> Wanted:
@@ -110,11 +125,6 @@ def _wanted(loaders: Loaders, nodes: Nodes) -> Wanted:
         (overrides or EVERY_OVERRIDE_COLUMN) if "override" in nodes else None,
         users if "user" in nodes and users is not None and "roles" not in users else None,
     )
-
-
-def _until(case: CaseRow) -> int | None:
-    """Return the last row that there was of a case as it stood, None for a case as it stands."""
-    return case.action_count if isinstance(case, PastCaseRow) else None
 
 
 def _name(rows: Rows) -> str:
@@ -146,7 +156,7 @@ class LogPage(Page[LogPlace]):
 
 
 async def case_documents(
-    parent: strawberry.Parent[CaseRow],
+    parent: strawberry.Parent[Parent],
     info: Info,
     first: First = None,
     last: Last = None,
@@ -159,7 +169,7 @@ async def case_documents(
 
 
 async def documents_of_cases(
-    parents: Sequence[CaseRow],
+    parents: Sequence[Parent],
     info: Info,
     first: int | None = None,
     last: int | None = None,
@@ -169,25 +179,24 @@ async def documents_of_cases(
     """Return a page of the documents of each case."""
     loaders = info.context.loaders
     arguments = PageArguments(first, after, last, before)
-    kinds = [CursorKind("documents of {}: {}", (parent.id, _until(parent))) for parent in parents]
+    logs = list(map(_Log.of, parents))
+    kinds = [CursorKind("documents of {}: {}", (log.id, log.until)) for log in logs]
     windows = arguments.windows(kinds, lambda key: (UUID(key[0]),))
     groups: dict[tuple[Window, int | None], list[UUID]] = {}
-    for parent, window in zip(parents, windows, strict=True):
-        groups.setdefault((window, _until(parent)), []).append(parent.id)
+    for log, window in zip(logs, windows, strict=True):
+        groups.setdefault((window, log.until), []).append(log.id)
     found = {}
     for group, ids in groups.items():
         found[group] = await loaders.documents_by_case.of(*group).collect(ids)
 
-    def page(parent: CaseRow, kind: CursorKind, window: Window) -> Page[DocumentRow]:
-        until = _until(parent)
-
+    def page(log: _Log, kind: CursorKind, window: Window) -> Page[DocumentRow]:
         async def count() -> int:
-            counted: int = await loaders.document_counts.of(until).load(parent.id)
+            counted: int = await loaders.document_counts.of(log.until).load(log.id)
             return counted
 
-        return Page(found[window, until][parent.id], arguments, kind, lambda row: (str(row.id),), count)
+        return Page(found[window, log.until][log.id], arguments, kind, lambda row: (str(row.id),), count)
 
-    return [page(*item) for item in zip(parents, kinds, windows, strict=True)]
+    return [page(*item) for item in zip(logs, kinds, windows, strict=True)]
 
 
 async def case_overrides(
@@ -214,27 +223,20 @@ async def overrides_of_cases(
     """Return a page of the overrides of each case."""
     loaders = info.context.loaders
     arguments = PageArguments(first, after, last, before)
-    kinds = [CursorKind("overrides of {}: {}", (parent.id, _until(parent))) for parent in parents]
+    kinds = [CursorKind("overrides of {}", (parent.id,)) for parent in parents]
     windows = arguments.windows(kinds, of_types([datetime, UUID]))
     groups: dict[Window, list[UUID]] = {}
     for parent, window in zip(parents, windows, strict=True):
-        if not isinstance(parent, PastCaseRow):
-            groups.setdefault(window, []).append(parent.id)
+        groups.setdefault(window, []).append(parent.id)
     found = {}
     for window, ids in groups.items():
         found[window] = await loaders.overrides_by_case.of(window).collect(ids)
 
     def page(parent: CaseRow, kind: CursorKind, window: Window) -> Page[OverrideRow]:
-        then = parent.overrides if isinstance(parent, PastCaseRow) else None
-        rows = found[window][parent.id] if then is None else part_of(then, window, _place)
-
         async def count() -> int:
-            return len(then) if then is not None else cast(int, await loaders.override_counts.load(parent.id))
+            counted: int = await loaders.override_counts.load(parent.id)
+            return counted
 
-        return Page(rows, arguments, kind, _place, count)
+        return Page(found[window][parent.id], arguments, kind, lambda row: (row.created_at, row.id), count)
 
     return [page(*item) for item in zip(parents, kinds, windows, strict=True)]
-
-
-def _place(override: OverrideRow) -> tuple[datetime, UUID]:
-    return override.created_at, override.id

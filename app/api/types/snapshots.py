@@ -1,0 +1,164 @@
+"""Snapshots: a case as it was or would be, and what hangs on it with another state. None of them is a Node.
+
+What is permanent, as the rows of the log and their comments, is what it is; people are shown as they are now.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+
+import strawberry
+from strawberry import ID
+
+from app.api.context import Info
+from app.api.enums import CaseStatus, EvaluationStatus, OverrideStatus, RequestedStatus, Resolution, SubjectType
+from app.api.fields import computed, described, object_type, related
+from app.api.labels import labelled
+from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments, of_types
+from app.api.types.available import AvailableAction, available_for
+from app.api.types.evidence import Document
+from app.api.types.lists import actions_of_cases, case_actions, case_documents, documents_of_cases
+from app.api.types.log import CaseAction
+from app.api.types.people import User
+from app.db.repository.window import part_of
+from app.db.rows import UserRow
+from app.db.snapshots import CaseSnapshotRow, Moment, OverrideSnapshotRow, SubjectSnapshotRow
+
+
+@object_type(Moment, "A moment in the life of a case.")
+class SnapshotMoment:
+    seq: int = described("The last row of its log then.")
+    time: datetime = described("When that row was written.")
+
+
+@object_type(SubjectSnapshotRow, "The subject of a case as it was or would be.")
+class SubjectSnapshot:
+    subject_id: ID | None = described("The subject's id; null where it would be a new one.")
+    type: SubjectType = described("What kind of check it is.")
+    external_ref: str = described("Its reference in the system that made the check.")
+    label: str = described("What to call it, as the supplier's name.")
+    country_code: str | None = described("The country, by ISO 3166-1 alpha-2.")
+    evaluation_status: EvaluationStatus = described("The result of the check, as the case's log had left it then.")
+    type_label: str = labelled("type")
+    evaluation_status_label: str = labelled("evaluation_status")
+    version: int | None = described("The version it would have; null of the past, which no log tells.")
+
+
+async def assigned_reviewers(parent: strawberry.Parent[OverrideSnapshotRow], info: Info) -> list[User]:
+    """Return who is asked to decide."""
+    (found,) = await reviewers_of([parent], info)
+    return cast(list[User], found)
+
+
+async def reviewers_of(parents: Sequence[OverrideSnapshotRow], info: Info) -> list[list[UserRow]]:
+    """Return the same for several overrides."""
+    loaders = info.context.loaders
+    named = await loaders.users.collect(id for parent in parents for id in parent.reviewer_ids or ())
+    known = await loaders.reviewers_by_override.collect(row.row_id for row in parents if row.reviewer_ids is None)
+    return [
+        known[row.row_id] if row.reviewer_ids is None else [named[id] for id in row.reviewer_ids] for row in parents
+    ]
+
+
+@object_type(OverrideSnapshotRow, "An override as it was or would be.")
+class OverrideSnapshot:
+    override_id: ID | None = described("The override's id; null where it would be a new one.")
+    created_by: User | None = related("users", "created_by_id", "Who asks. Never one of its reviewers.")
+    requested_status: RequestedStatus = described("The result that is asked for.")
+    status: OverrideStatus = described("Where it stood, or would.")
+    status_label: str = labelled("status")
+    requested_status_label: str = labelled("requested_status")
+    subject_status_at_request: EvaluationStatus = described("The subject's result when it was asked.")
+    assigned_reviewers: list[User] = computed(
+        assigned_reviewers,
+        "Who is asked to decide, 1 to 10 people.",
+        ("row_id", "reviewer_ids"),
+        reviewers_of,
+        loads=("users", "reviewers_by_override"),
+    )
+    decided_by: User | None = related("users", "decided_by_id", "Who had accepted or refused it, or would.")
+    decided_at: datetime | None = described("When it was accepted or refused.")
+    version: int = described("Counts its changes, from 1.")
+    created_at: datetime = described("When it was asked.")
+
+
+async def snapshot_overrides(
+    parent: strawberry.Parent[CaseSnapshotRow],
+    info: Info,
+    first: First = None,
+    last: Last = None,
+    after: After = None,
+    before: Before = None,
+) -> Connection[OverrideSnapshot]:
+    """Return a page of the overrides as they were, or would be."""
+    loaders, changed = info.context.loaders, parent.changed
+    arguments = PageArguments(first, after, last, before)
+    kind = CursorKind("overrides of {}: {}, {}", (parent.row_id, parent.until, parent.supposed))
+    window = arguments.window(kind, of_types([datetime, UUID]))
+    rows: list[OverrideSnapshotRow] = await loaders.overrides_until.of(window, parent.until).load(parent.row_id)
+    if changed is not None:
+        others = [row for row in rows if row.row_id != changed.row_id]
+        merged = sorted([*others, changed], key=lambda row: row.key, reverse=True)
+        rows = part_of(merged, window, lambda row: row.key)
+
+    async def count() -> int:
+        written: int = await loaders.override_counts_until.of(parent.until).load(parent.row_id)
+        return written + (changed is not None and changed.override_id is None)
+
+    return cast(Connection[OverrideSnapshot], Page(rows, arguments, kind, lambda row: row.key, count))
+
+
+def snapshot_available_actions(parent: strawberry.Parent[CaseSnapshotRow], info: Info) -> list[AvailableAction] | None:
+    """Return what the mutations would answer then; None of the past."""
+    return None if parent.facts is None else available_for(info.context, parent.facts)
+
+
+@object_type(
+    CaseSnapshotRow,
+    "A case as it was, or would be. It is not the case itself: no `node` finds it, and no cache may keep it as that.",
+)
+class CaseSnapshot:
+    case_id: ID | None = described("The case's id; null where it would be a new one.")
+    as_of: SnapshotMoment | None = described("When it was like this; null where it only would be.")
+    supposed: bool = described("Whether it only would be like this, after an action that was not done.", ("as_of",))
+    reference: str = described("A short name for people, unique in the account, as in CASE-000123.", ("number",))
+    subject: SubjectSnapshot = described("The check it is about.")
+    title: str = described("What it is about, in a line.")
+    description: str | None = described("What it is about, at length.")
+    status: CaseStatus = described("Where it stood, or would.")
+    resolution: Resolution | None = described("How it had ended, or would; null until it is closed.")
+    status_label: str = labelled("status")
+    resolution_label: str | None = labelled("resolution", nullable=True)
+    created_by: User | None = related("users", "created_by_id", "Who opened it.")
+    created_at: datetime = described("When it was opened.")
+    updated_at: datetime = described("When the last action was.")
+    closed_by: User | None = related("users", "closed_by_id", "Who had closed it, or would.")
+    closed_at: datetime | None = described("When it was closed.")
+    version: int = described("Counts its changes, from 1.")
+    action_count: int = described("How many rows its log had, or would have.")
+    head_hash: str | None = described("The hash of its log's last row; null of what is supposed, which has none.")
+    active_override: OverrideSnapshot | None = described("The override that waited for a decision, or would.")
+    overrides: Connection[OverrideSnapshot] = computed(
+        snapshot_overrides, "Its overrides as they were or would be, newest first.", ("row_id", "until")
+    )
+    actions: Connection[CaseAction] = computed(
+        case_actions,
+        "The rows of its log, newest first, up to then; the row of a supposed action is none of them.",
+        ("row_id", "until"),
+        actions_of_cases,
+        loads=("actions_by_case",),
+    )
+    documents: Connection[Document] = computed(
+        case_documents,
+        "The files of the comments that there were then, newest first.",
+        ("row_id", "until"),
+        documents_of_cases,
+        loads=("documents_by_case",),
+    )
+    available_actions: list[AvailableAction] | None = computed(
+        snapshot_available_actions,
+        "What the viewer could do then, every action once, and if not, why; null of the past.",
+        ("facts",),
+        loads=(),
+    )

@@ -1,0 +1,116 @@
+"""What an action would make, as the payload of a dry run shows it: without ids, hashes or links."""
+
+from datetime import datetime
+from typing import cast
+
+import strawberry
+
+from app.actions import Supposed
+from app.api.enums import ActionType, CaseStatus, Resolution
+from app.api.fields import described, object_type, related
+from app.api.labels import labelled
+from app.api.types.people import User
+from app.api.types.snapshots import CaseSnapshot, OverrideSnapshot
+from app.db.rows import ActionRow, CommentRow, DocumentRow
+from app.db.snapshots import (
+    CaseSnapshotRow,
+    OverrideSnapshotRow,
+    SubjectSnapshotRow,
+    case_snapshot,
+    override_snapshot,
+    subject_snapshot,
+)
+from app.domain.model import ActionType as Action
+from app.domain.model import CaseFacts
+
+
+@object_type(DocumentRow, "A file that would come with a supposed comment.")
+class SupposedDocument:
+    filename: str = described("What its uploader called it; up to 255 bytes of UTF-8, without a path.")
+    content_type: str = described("What it is by its content, as a media type.")
+    size_bytes: int = described("How long it is, up to 10 MiB.")
+    sha256: str = described("The SHA-256 of its bytes, 64 hexadecimal digits.")
+
+
+@object_type(CommentRow, "Words that would come with a supposed action.")
+class SupposedComment:
+    body: str = described("The text, 1 to 10 000 characters.")
+    author: User | None = related("users", "author_id", "Who would have written it.")
+    documents: list[SupposedDocument] = related(
+        "documents_by_comment", "id", "The files that would come with it, 10 at most."
+    )
+    created_at: datetime = described("When.")
+
+
+@object_type(ActionRow, "The row that a case's log would get.")
+class SupposedAction:
+    seq: int = described("Its place in the case's log.")
+    type: ActionType = described("What would be done.")
+    type_label: str = labelled("type")
+    user: User | None = related("users", "user_id", "Who would do it.")
+    status_before: CaseStatus | None = described("The case's status before; null for the first row.")
+    status_after: CaseStatus = described("The case's status after.")
+    resolution: Resolution | None = described("How the case would end, where this row closes it.")
+    created_at: datetime = described("When, never earlier than the row before.")
+
+
+@strawberry.type(
+    description="What an action would make. Nothing of it is there, so that nothing of it has an id of its own; when it"
+    " is done, times will be others, and where somebody is faster, places and references too."
+)
+class SupposedOutcome:
+    case: CaseSnapshot = described("The case as it would be.")
+    action: SupposedAction = described("The row that its log would get.")
+    comment: SupposedComment | None = described("The comment that would come with it.")
+    override: OverrideSnapshot | None = described("The override that would be made or decided, as it would be.")
+
+
+def supposed_outcome(supposed: Supposed) -> SupposedOutcome:
+    """Return *supposed* as the API shows it."""
+    outcome = supposed.outcome
+    override = _override(supposed)
+    return SupposedOutcome(
+        case=cast(CaseSnapshot, _case(supposed, override)),
+        action=cast(SupposedAction, outcome.action),
+        comment=cast(SupposedComment | None, outcome.comment),
+        override=cast(OverrideSnapshot | None, override),
+    )
+
+
+def _override(supposed: Supposed) -> OverrideSnapshotRow | None:
+    outcome = supposed.outcome
+    if outcome.override is None:
+        return None
+    is_new = outcome.action.type is Action.REQUEST_OVERRIDE
+    return override_snapshot(
+        outcome.override,
+        override_id=None if is_new else outcome.override.id,
+        reviewer_ids=supposed.reviewer_ids,
+    )
+
+
+def _case(supposed: Supposed, override: OverrideSnapshotRow | None) -> CaseSnapshotRow:
+    case, pending = supposed.outcome.case, supposed.pending
+    subject = _subject(supposed)
+    active = override
+    if pending is None:
+        active = None
+    elif override is None or pending.id != override.row_id:
+        active = override_snapshot(pending, reviewer_ids=supposed.pending_reviewer_ids)
+    facts = None if pending is None else pending.facts(frozenset(supposed.pending_reviewer_ids))
+    return case_snapshot(
+        case,
+        case_id=None if supposed.outcome.action.type is Action.OPEN else case.id,
+        subject=subject,
+        head_hash=None,
+        active_override=active,
+        until=case.action_count - 1,
+        changed=override,
+        facts=CaseFacts(case.status, subject.evaluation_status, facts),
+    )
+
+
+def _subject(supposed: Supposed) -> SubjectSnapshotRow:
+    subject = supposed.outcome.subject
+    assert subject is not None  # only a replay does without
+    return subject_snapshot(subject, subject_id=None if supposed.subject_is_new else subject.id)
