@@ -22,6 +22,7 @@ from app.db.engine import Database
 from app.documents.download import DownloadEndpoint
 from app.documents.links import Links
 from app.documents.store import DocumentStore, open_store
+from app.documents.transfers import Transfers
 from app.documents.upkeep import sweep
 from app.documents.upload import UploadEndpoint
 from app.door import Door
@@ -83,12 +84,14 @@ def create_app(settings: Settings) -> Starlette:
         tracing.start(database, allowance=parts.allowance(settings))
     token_use = TokenUse()
     store, links = open_store(settings.documents_url, settings.data_dir), Links(database, settings.public_url)
-    rates = parts.rates(settings)
+    transfers, rates = Transfers(), parts.rates(settings)
     memory = Memory(settings.identity_cache)
     door = Door(Authenticator(database, parts.identity_provider(database, settings), memory), rates, token_use)
     gate = Gate(settings.max_concurrency)
     draining = Draining(settings.drain)
-    view = GraphQLView(database, door, gate, parts.trusted_documents(settings), parts.terms(settings), store, links)
+    trusted, terms = parts.trusted_documents(settings), parts.terms(settings)
+    view = GraphQLView(database, door, gate, trusted, terms, store, links, transfers)
+    upload = UploadEndpoint(database, store, door, transfers, settings.receive_timeout)
     look = looking(gate, database)
 
     @asynccontextmanager
@@ -106,7 +109,7 @@ def create_app(settings: Settings) -> Starlette:
 
     routes: list[Route | Mount] = [
         Route("/graphql", view),
-        Route("/documents", UploadEndpoint(database, store, door).respond, methods=["POST"]),
+        Route("/documents", upload.respond, methods=["POST"]),
         Route("/documents/{id}", DownloadEndpoint(database, store, links).respond, methods=["GET"]),
         *probe_routes(database, draining),
     ]

@@ -59,6 +59,27 @@ async def comment_with(
     return payload
 
 
+def refusal(answer: Any) -> tuple[int, str, list[str]]:
+    """Return the status, the code and the path of an answer that refuses."""
+    (error,) = answer.json()["errors"]
+    return answer.status_code, error["code"], error["path"]
+
+
+def form_of(case_id: Any, content: bytes, headers: str = "") -> bytes:
+    """Return a form with a comment and one file, with *headers* of its part."""
+    input = {"caseId": str(case_id), "body": "See the file.", "documents": [None]}
+    query = "mutation($i: AddCommentInput!) { addComment(input: $i) { errors { code path message } comment { id } } }"
+    fields = {
+        "operations": json.dumps({"query": query, "variables": {"i": input}}),
+        "map": json.dumps({"0": ["variables.i.documents.0"]}),
+    }
+    start = "".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields.items()
+    )
+    file = f'--x\r\nContent-Disposition: form-data; name="0"; filename="a.txt"\r\n{headers}\r\n'
+    return (start + file).encode() + content + b"\r\n--x--\r\n"
+
+
 async def document_rows(database: Database) -> int:
     async with database.read() as connection:
         return await connection.scalar(select(func.count()).select_from(tables.documents)) or 0

@@ -20,7 +20,7 @@ from app.auth import TokenUse, authenticate
 from app.db import models as tables
 from app.db.engine import Database, open_database
 from app.demo import Demo, load_demo
-from app.documents.kinds import EXTENSIONS
+from app.documents.extensions import EXTENSIONS
 from app.documents.store import open_store
 from app.documents.upkeep import verify
 from app.domain.commands import CloseCase

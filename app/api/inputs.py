@@ -23,7 +23,8 @@ from app.domain.commands import (
     RequestOverride,
     SubjectDetails,
 )
-from app.domain.shape import COMMENT_MAX, DESCRIPTION_MAX, TITLE_MAX, Shape
+from app.domain.errors import TooManyDocuments
+from app.domain.shape import COMMENT_MAX, DESCRIPTION_MAX, DOCUMENTS_MAX, TITLE_MAX, Shape
 
 
 def _optional(description: str) -> Any:
@@ -139,6 +140,9 @@ class DocumentedInput(ActionInput):
 
     def _documents(self, shape: Shape) -> dict[str, Any]:
         """Return the documents as a command has them; faults are noted in *shape*."""
+        if len(self.files) > DOCUMENTS_MAX:
+            shape.note(TooManyDocuments(max=DOCUMENTS_MAX), "documents")
+            return {}
         for index, file in enumerate(self.files):
             if file.refusal is not None:
                 shape.note(file.refusal, "documents", str(index))

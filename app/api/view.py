@@ -27,12 +27,13 @@ from app.api.http.record import Record
 from app.api.http.revalidation import revalidated
 from app.api.limits import Limits
 from app.api.masking import cause_of, format_errors
-from app.api.multipart import is_form, read_multipart
+from app.api.multipart import Forms, is_form
 from app.api.schema import LIMITER, PLANS, SCHEMA
 from app.db.engine import Database
 from app.db.faults import unavailable_of
 from app.documents.links import Links
 from app.documents.store import DocumentStore
+from app.documents.transfers import Transfers
 from app.door import Admission, Door, demand_rate
 from app.gate import Gate
 from app.idempotency import KEY_LIFETIME
@@ -72,6 +73,7 @@ class GraphQLView:
         terms: Terms,
         store: DocumentStore,
         links: Links,
+        transfers: Transfers,
     ) -> None:
         self._database = database
         self._door = door
@@ -80,6 +82,8 @@ class GraphQLView:
         self._terms = terms
         self._store = store
         self._links = links
+        receive_s, operations_max = terms.receive_s, terms.max_body_bytes
+        self._forms = Forms(store.incoming, transfers, receive_s=receive_s, operations_max=operations_max)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(Incoming(scope, receive))
@@ -107,7 +111,7 @@ class GraphQLView:
             sent = await read_parameters(request, max_bytes=terms.max_body_bytes, receive_s=terms.receive_s)
             return await self._respond_to(exchange, record, admission, sent)
         async with AsyncExitStack() as files:
-            sent = await read_multipart(request, files, self._store.incoming, terms.max_body_bytes)
+            sent = await self._forms.read(request, admission.identity.actor, files)
             return await self._respond_to(exchange, record, admission, sent)
 
     async def _respond_to(self, exchange: Exchange, record: Record, admission: Admission, sent: Parameters) -> Response:

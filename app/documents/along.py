@@ -1,6 +1,8 @@
 """Files that come along with an action: stored before its transaction, and removed again where it was refused."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
 
 from app.documents.receive import Received
 from app.documents.store import DocumentStore
@@ -16,11 +18,16 @@ async def perform_with(
 
     After a fault the action may have been done all the same, so the blobs stay; the sweep removes those without a row.
     """
-    stored = []
-    for file in files:
-        assert file.document is not None
-        await store.put(actor.account_id, file.document.id, file.path)
-        stored.append(file.document.id)
+    stored: list[UUID] = []
+    try:
+        for file in files:
+            assert file.document is not None and file.path is not None
+            stored.append(file.document.id)
+            await store.put(actor.account_id, file.document.id, file.path)
+    except BaseException:
+        # None of them can have a row yet.
+        await asyncio.shield(store.delete(actor.account_id, stored))
+        raise
     try:
         outcome = await act()
     except (Refusal, InputRefused):

@@ -6,12 +6,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.db.faults import unavailable_of
+from app.documents.transfers import RATE_MIN
 from app.domain.errors import (
     AccessRefused,
     ComeBackLater,
+    Detail,
     DocumentTooLarge,
     DocumentTypeUnsupported,
     ErrorCode,
+    InvalidInput,
     NotFound,
     RateLimited,
     Refusal,
@@ -42,10 +45,19 @@ def refused(refusal: Refusal, language: Language) -> Response:
     headers = {"Connection": "close"}
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="casegate"'
-    if isinstance(refusal, ComeBackLater):
-        headers["Retry-After"] = str(refusal.seconds)
-    error = {"code": refusal.code, "message": message(refusal, language), "path": list(refusal.path)}
+    error: dict[str, object] = {"code": refusal.code, "message": message(refusal, language), "path": list(refusal.path)}
+    seconds = refusal.seconds if isinstance(refusal, ComeBackLater | TooManyDocuments) else None
+    if seconds is not None:
+        headers["Retry-After"] = str(seconds)
+        error["retryAfterMs"] = seconds * 1000
     return answered({"errors": [error]}, status, language, headers)
+
+
+def late(language: Language) -> Response:
+    """Return the answer to a body that did not arrive in time."""
+    refusal = InvalidInput("file", detail=Detail("body_is_late", {"rate": RATE_MIN // 1024}))
+    error = {"code": refusal.code, "message": message(refusal, language), "path": list(refusal.path)}
+    return answered({"errors": [error]}, 408, language, {"Connection": "close"})
 
 
 def fault(error: Exception, request: Request, language: Language) -> Response:

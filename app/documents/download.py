@@ -18,6 +18,7 @@ from app.db.engine import Database
 from app.db.repository import documents
 from app.db.rows import DocumentRow
 from app.documents.answers import fault, refused
+from app.documents.extensions import saved_as
 from app.documents.links import Links
 from app.documents.names import attachment
 from app.documents.store import DocumentStore
@@ -31,7 +32,8 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 HEADERS = {
     "Accept-Ranges": "bytes",
-    "Cache-Control": "private, max-age=300",
+    # A copy that is kept would outlive the right to it.
+    "Cache-Control": "private, no-store",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Referrer-Policy": "no-referrer",
@@ -78,7 +80,7 @@ class DownloadEndpoint:
         etag = f'"{document.sha256}"'
         headers = {
             **HEADERS,
-            "Content-Disposition": attachment(document.filename),
+            "Content-Disposition": attachment(saved_as(document.filename, document.content_type)),
             "ETag": etag,
             "Last-Modified": document.created_at.strftime("%a, %d %b %Y %H:%M:%S GMT"),
         }

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.datastructures import Headers
+
+from app.documents.dispositions import as_text, named_by, parameters
+from app.domain.errors import Detail, InvalidInput
 
 
 class FormError(Exception):
@@ -13,10 +17,16 @@ class FormError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PartStart:
-    """A part begins; `filename` is None for a field that is no file."""
+    """A part begins; `filename` is empty for a file without a name.
+
+    `refusal`: why nothing that comes can be accepted, as for a name that can't be read.
+    """
 
     name: str
-    filename: str | None
+    is_file: bool
+    filename: str
+    headers: Headers
+    refusal: InvalidInput | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,7 @@ class _Reader:
         self.events: list[Event] = []
         self.is_whole = False
         self._parts_left = parts_max
-        self._headers: dict[bytes, bytes] = {}
+        self._headers: list[tuple[bytes, bytes]] = []
         self._name, self._value = bytearray(), bytearray()
         self.parser = MultipartParser(
             boundary,
@@ -54,23 +64,27 @@ class _Reader:
         self._parts_left -= 1
         if self._parts_left < 0:
             raise FormError("The form has too many parts.")
-        self._headers.clear()
+        self._headers = []
 
     def _header(self) -> None:
-        self._headers[bytes(self._name).lower()] = bytes(self._value)
+        self._headers.append((bytes(self._name).lower(), bytes(self._value)))
         self._name.clear()
         self._value.clear()
 
     def _start(self) -> None:
-        _, options = parse_options_header(self._headers.get(b"content-disposition"))
-        if b"name" not in options:
+        headers = Headers(raw=self._headers)
+        disposition = headers.get("content-disposition", "")
+        found = parameters(as_text(disposition))
+        if "name" not in found:
             raise FormError("A part of the form has no name.")
-        filename = options.get(b"filename")
+        is_file = any(name.startswith("filename") for name in found)
         try:
-            name = options[b"name"].decode()
-            self.events.append(PartStart(name, None if filename is None else filename.decode()))
-        except UnicodeDecodeError:
-            raise FormError("A name in the form is not UTF-8.") from None
+            filename, refusal = named_by(disposition), None
+            if not disposition.isascii() and as_text(disposition) == disposition:
+                raise InvalidInput(detail=Detail("name_is_not_unicode"))
+        except InvalidInput as unreadable:
+            filename, refusal = None, unreadable
+        self.events.append(PartStart(found["name"], is_file, filename or "", headers, refusal))
 
     def _end(self) -> None:
         self.is_whole = True

@@ -3,11 +3,14 @@
 The bytes are streamed to disk, looked at, and stored before the row is written.
 """
 
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -16,25 +19,32 @@ from app.db import models as tables
 from app.db.engine import Database
 from app.db.repository import documents
 from app.db.rows import DocumentRow
-from app.documents.answers import answered, fault, refused
+from app.documents.answers import answered, fault, late, refused
 from app.documents.digests import BodyDigest
-from app.documents.forms import FormError, PartStart, read_form
+from app.documents.forms import Event, FormError, PartStart, read_form
 from app.documents.names import named_by
-from app.documents.receive import SIZE_MAX, Arrival, Received, arriving, steady
+from app.documents.receive import SIZE_MAX, Arrival, FormFile, Received, arriving
 from app.documents.store import DocumentStore
+from app.documents.transfers import Transfers, in_time
 from app.domain.commands import NewDocument
 from app.domain.errors import (
+    Detail,
     DocumentTooLarge,
     InputRefused,
     InvalidInput,
     Refusal,
     Required,
     TooManyDocuments,
+    Unauthenticated,
+    UserInactive,
 )
 from app.domain.model import Actor, Feature, Scope
 from app.domain.reading import permit_reading
 from app.door import Door, demand_rate
 from app.locale import negotiate
+
+R = TypeVar("R")
+T = TypeVar("T")
 
 UNATTACHED_MAX = 100
 """How many documents one person may have that are not attached: 1 GiB at the most."""
@@ -43,14 +53,20 @@ FORM = "multipart/form-data"
 FORM_EXTRA = 65_536
 """How many bytes a form may have beside its file."""
 
+_NAME = "filename"
+
 
 class UploadEndpoint:
     """The route for uploads."""
 
-    def __init__(self, database: Database, store: DocumentStore, door: Door) -> None:
+    def __init__(
+        self, database: Database, store: DocumentStore, door: Door, transfers: Transfers, receive_s: float
+    ) -> None:
         self._database = database
         self._store = store
         self._door = door
+        self._transfers = transfers
+        self._receive_s = receive_s
 
     async def respond(self, request: Request) -> Response:
         accepted = request.headers.get("accept-language")
@@ -67,8 +83,10 @@ class UploadEndpoint:
             return refused(refusal, language)
         except InputRefused as refusals:
             return refused(refusals.refusals[0], language)
-        except (ClientDisconnect, TimeoutError):
-            return Response(status_code=408, headers={"Connection": "close"})
+        except ClientDisconnect:
+            return Response(status_code=400, headers={"Connection": "close"})
+        except TimeoutError:
+            return late(language)
         except Exception as error:
             return fault(error, request, language)
 
@@ -76,14 +94,16 @@ class UploadEndpoint:
         is_form = request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
         _check_headers(request, SIZE_MAX + (FORM_EXTRA if is_form else 0))
         digest = BodyDigest(request.headers)
-        async with arriving(self._store.incoming) as arrival:
-            body = _counted(request, digest)
-            filename = await (_file_of_form(request, body, arrival) if is_form else _raw(request, body, arrival))
-            broken = digest.broken_promise()
-            if broken is not None:
-                raise InvalidInput(broken)
-            received = await arrival.finish(filename, "file")
-            return await keep(self._database, self._store, actor, received)
+        name = _name_of_address(request)
+        with self._transfers.begun(actor) as transfer:
+            async with arriving(self._store.incoming, transfer) as arrival:
+                body = _digested(in_time(request.stream(), self._receive_s), digest)
+                filename = await (_file_of_form(request, body, arrival) if is_form else _raw(request, body, arrival))
+                broken = digest.broken_promise()
+                if broken is not None:
+                    raise broken
+                received = await arrival.finish(name or filename, "file")
+                return await keep(self._database, self._store, actor, received)
 
 
 async def keep(database: Database, store: DocumentStore, actor: Actor, received: Received) -> DocumentRow:
@@ -92,6 +112,7 @@ async def keep(database: Database, store: DocumentStore, actor: Actor, received:
     if document is None:
         assert received.refusal is not None
         raise received.refusal
+    assert received.path is not None
     await store.put(actor.account_id, document.id, received.path)
     try:
         return await _write(database, actor, document)
@@ -102,12 +123,35 @@ async def keep(database: Database, store: DocumentStore, actor: Actor, received:
 
 
 async def _write(database: Database, actor: Actor, document: NewDocument) -> DocumentRow:
-    row = DocumentRow(**asdict(document), uploader_id=actor.user_id, created_at=clock.now())
+    """Write the row, if the actor still may, and has not too many of them. Raises: Refusal."""
     async with database.write() as connection:
-        if await documents.unattached_count(connection, actor.user_id) >= UNATTACHED_MAX:
-            raise TooManyDocuments("file", max=UNATTACHED_MAX)
+        await demand_uploader(connection, actor)
+        now = clock.now()
+        count, oldest = await documents.unattached(connection, actor.user_id, now)
+        if count >= UNATTACHED_MAX:
+            assert oldest is not None
+            seconds = max(1, math.ceil((oldest + documents.UNATTACHED_LIFETIME - now).total_seconds()))
+            which = Detail("documents_unattached", {"seconds": seconds})
+            raise TooManyDocuments("file", max=UNATTACHED_MAX, which=which, seconds=seconds)
+        row = DocumentRow(**asdict(document), uploader_id=actor.user_id, created_at=now)
         await connection.execute(insert(tables.documents), {**asdict(row), "account_id": actor.account_id})
     return row
+
+
+async def demand_uploader(connection: AsyncConnection, actor: Actor) -> None:
+    """Lock the actor's person until the transaction's end, so that their uploads are counted one after the other.
+
+    Who was deactivated, or whose token was revoked, while the bytes came, uploads nothing any more. Raises: Refusal.
+    """
+    person, token = tables.users.c, tables.api_tokens.c
+    active = await connection.scalar(
+        select(person.active).where(person.id == actor.user_id).with_for_update(key_share=True)
+    )
+    if not active:
+        raise UserInactive()
+    revoked = await connection.scalar(select(token.id).where(token.id == actor.token_id, token.revoked_at.is_not(None)))
+    if revoked is not None:
+        raise Unauthenticated()
 
 
 def _check_headers(request: Request, size_max: int) -> None:
@@ -115,41 +159,82 @@ def _check_headers(request: Request, size_max: int) -> None:
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and (len(length) > 18 or int(length) > size_max):
         raise DocumentTooLarge("file", max=SIZE_MAX)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise InvalidInput("content-encoding")
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        raise InvalidInput("content-encoding", detail=Detail("body_is_encoded", {"encoding": encoding[:40]}))
 
 
-async def _counted(request: Request, digest: BodyDigest) -> AsyncIterator[bytes]:
-    async for piece in steady(request.stream()):
+def _name_of_address(request: Request) -> str | None:
+    """Return the name that the address gives. Raises: InvalidInput, for one whose bytes are no UTF-8."""
+    query: bytes = request.scope["query_string"]
+    try:
+        found = parse_qsl(query.decode("ascii", "surrogateescape"), errors="strict", max_num_fields=100)
+    except ValueError:
+        raise InvalidInput("file", detail=Detail("name_is_not_unicode")) from None
+    return next((value for name, value in found if name == _NAME), None)
+
+
+async def _digested(body: AsyncIterator[bytes], digest: BodyDigest) -> AsyncIterator[bytes]:
+    async for piece in body:
         digest.update(piece)
         yield piece
 
 
 async def _raw(request: Request, body: AsyncIterator[bytes], arrival: Arrival) -> str | None:
+    filename = _of_file(named_by, request.headers.get("content-disposition"))
     async for piece in body:
         await arrival.write(piece)
-    return request.query_params.get("filename") or named_by(request.headers.get("content-disposition"))
+    return filename
+
+
+def _of_file(read: Callable[[T], R], value: T) -> R:
+    """Return what *read* makes of *value*; what it refuses is about the file."""
+    try:
+        return read(value)
+    except InvalidInput as refusal:
+        refusal.path = refusal.path or ("file",)
+        raise
 
 
 async def _file_of_form(request: Request, body: AsyncIterator[bytes], arrival: Arrival) -> str | None:
     """Take the one file of a form, whatever its field is called; return its name."""
-    filename, part, files, beside = None, None, 0, 0
+    form = _Form(arrival)
     try:
         async for event in read_form(body, request.headers["content-type"], parts_max=10):
-            if isinstance(event, PartStart):
-                part, files = event, files + (event.filename is not None)
-                filename = event.filename or filename
-            elif isinstance(event, bytes) and part is not None and part.filename is not None:
-                await arrival.write(event)
-            elif isinstance(event, bytes):
-                beside += len(event)
-            if files > 1 or beside > FORM_EXTRA:
-                raise InvalidInput("file")
+            await form.take(event)
     except FormError:
-        raise InvalidInput("file") from None
-    if files == 0:
+        raise InvalidInput("file", detail=Detail("form_is_broken", {"max": FORM_EXTRA})) from None
+    if form.file is None:
         raise Required("file")
-    return request.query_params.get("filename") or filename
+    refusal = form.file.broken()
+    if refusal is not None:
+        refusal.path = ("file",)
+        raise refusal
+    return form.file.filename
+
+
+class _Form:
+    """A form that should have one file; what stands beside it is counted and passed over."""
+
+    def __init__(self, arrival: Arrival) -> None:
+        self.file: FormFile | None = None
+        self._arrival = arrival
+        self._is_in_file = False
+        self._beside = 0
+
+    async def take(self, event: Event) -> None:
+        """Take what comes next. Raises: FormError, InvalidInput; as an arrival does."""
+        if isinstance(event, PartStart):
+            if event.is_file and self.file is not None:
+                raise InvalidInput("file", detail=Detail("form_has_files"))
+            self._is_in_file = event.is_file
+            self.file = FormFile(event, self._arrival) if event.is_file else self.file
+        elif isinstance(event, bytes) and self._is_in_file and self.file is not None:
+            await self.file.write(event)
+        elif isinstance(event, bytes):
+            self._beside += len(event)
+            if self._beside > FORM_EXTRA:
+                raise FormError
 
 
 def _shown(document: DocumentRow) -> dict[str, Any]:

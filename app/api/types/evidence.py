@@ -29,7 +29,8 @@ class Document(Node):
     created_at: datetime = described("When it was uploaded.")
     url: str | None = strawberry.field(
         resolver=document_url,
-        description="A link for the viewer alone that downloads it, for five minutes. It needs the scope"
+        description="A link that downloads it for five minutes, for whoever has it: keep it as you would a password. It"
+        " ends with the viewer's token, and with their right to read documents. It needs the scope"
         " documents_read.",
     )
 

@@ -129,8 +129,15 @@ async def lock_unattached(
     return in_order(ids, (DocumentRow(*record) for record in await connection.execute(statement)))
 
 
-async def unattached_count(connection: AsyncConnection, uploader_id: UUID) -> int:
-    return await count(connection, tables.documents, [_COLUMN.uploader_id == uploader_id, _COLUMN.comment_id.is_(None)])
+async def unattached(connection: AsyncConnection, uploader_id: UUID, now: datetime) -> tuple[int, datetime | None]:
+    """Return how many documents the person still may attach, and since when there is the oldest of them."""
+    statement = select(func.count(), func.min(_COLUMN.created_at)).where(
+        _COLUMN.uploader_id == uploader_id,
+        _COLUMN.comment_id.is_(None),
+        _COLUMN.created_at >= now - UNATTACHED_LIFETIME,
+    )
+    found = (await connection.execute(statement)).one()
+    return found[0], found[1]
 
 
 class StoredDocument(NamedTuple):
