@@ -1,14 +1,18 @@
 """The commands of the gateway itself: serve, migrate, demo, schema."""
 
 import json
+import shlex
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from app.cli.terminal import AsJson, fail, open_configured, print_rows, reporting, run, settings_or_fail
 from app.db import migrate as migrations
-from app.db.engine import Database
+from app.db.engine import Database, database_url
+from app.db.migrate import RowsWouldGo
+from app.db.others import is_open_elsewhere, sessions_elsewhere
 from app.demo import Demo, load_demo
 from app.documents.store import open_store
 from app.settings import Settings
@@ -43,19 +47,53 @@ async def _nothing(_database: Database) -> None:
 
 def migrate(
     to: Annotated[str, typer.Option(help="head, base, or a revision; up or down as needed.")] = "head",
+    drop_rows: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATABASE",
+            help="Let a downgrade delete what it has no place for, the log included. DATABASE is the name of the one"
+            " that is meant: of PostgreSQL's database, or of SQLite's file.",
+        ),
+    ] = None,
 ) -> None:
-    """Bring the database to a revision; several nodes may do so at once."""
+    """Bring the database to a revision, whole or not at all; several nodes may do so at once.
+
+    A downgrade is refused while a gateway serves, and where rows would go that nothing brings back.
+    """
     settings = settings_or_fail()
+    url = database_url(settings.url)
+    file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+    if to == "base" and file is not None and not file.exists():
+        fail(f"there is no database {file}")
+    is_in_use = to != "head" and file is not None and is_open_elsewhere(file)
 
     async def run() -> str | None:
         database = await open_configured(settings)
         try:
-            await migrations.migrate(database, to)
+            if await migrations.goes_down(database, to):
+                others = is_in_use or (not database.is_sqlite and await sessions_elsewhere(database) > 0)
+                await _go_down(database, to, drop_rows, others=others)
+            elif drop_rows is not None:
+                fail(f"going to {to} deletes nothing: leave --drop-rows out", 2)
+            else:
+                await migrations.migrate(database, to)
             return await migrations.revision(database)
         finally:
             await database.close()
 
     typer.echo(f"the database is at {reporting(run) or 'base'}")
+
+
+async def _go_down(database: Database, to: str, drop_rows: str | None, *, others: bool) -> None:
+    name = Path(database.name).name
+    if drop_rows not in (None, name):
+        fail(f"--drop-rows {drop_rows} is not the name of this database, which is {name}", 2)
+    if others:
+        fail(f"{name} is in use: end all gateways and commands that have it open, then go down")
+    try:
+        await migrations.migrate(database, to, drop_rows=drop_rows is not None)
+    except RowsWouldGo as refused:
+        fail(f"{refused}\n  Make a backup. Then `casegate migrate --to {to} --drop-rows {shlex.quote(name)}` does it.")
 
 
 def demo(as_json: AsJson = False) -> None:

@@ -15,6 +15,7 @@ from app import admin, logs
 from app.anchors.checkpoint import AnchorError
 from app.db import migrate as migrations
 from app.db.engine import Database, open_database
+from app.db.migrate import MigrationRefused
 from app.evidence import EvidenceError
 from app.identity.links import LinkError
 from app.settings import Settings, SettingsError, load_settings, unknown_settings
@@ -64,7 +65,7 @@ async def open_configured(settings: Settings) -> Database:
 def reporting(run: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         return asyncio.run(run())
-    except (admin.AdminError, LinkError, AnchorError, EvidenceError, CommandError) as error:
+    except (admin.AdminError, LinkError, AnchorError, EvidenceError, MigrationRefused, CommandError) as error:
         fail(str(error))
     except (DBAPIError, OSError) as error:
         fail(f"the database can't be used: {getattr(error, 'orig', None) or error}")

@@ -57,6 +57,11 @@ class Database:
     def is_sqlite(self) -> bool:
         return self.writer.engine.dialect.name == "sqlite"
 
+    @property
+    def name(self) -> str:
+        """The name of PostgreSQL's database, or the path of SQLite's file."""
+        return self.writer.engine.url.database or ""
+
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Yield a connection of one's own: GraphQL resolves siblings at once, and a connection serves one at a time."""
         return self.reader.lent()

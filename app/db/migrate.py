@@ -9,12 +9,25 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
+from app.db.census import Loss, census, lost
 from app.db.engine import Database
 from app.db.position import catch_up
 
 _LOCK = 0x_CA5E_6A7E  # any number, as long as every node uses the same
+
+
+class MigrationRefused(Exception):
+    """The database can't be brought there; the message says why."""
+
+
+class RowsWouldGo(MigrationRefused):
+    """A downgrade has no place for rows that are kept for good."""
+
+    def __init__(self, target: str, losses: list[Loss]) -> None:
+        what = ", ".join(map(str, losses))
+        super().__init__(f"going down to {target} would delete or change what nothing brings back: {what}")
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -38,31 +51,71 @@ async def revision(database: Database) -> str | None:
         return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
 
 
-async def migrate(database: Database, target: str = "head") -> None:
-    """Bring the database to *target*: `head`, `base` or a revision, up or down as needed.
+async def migrate(database: Database, target: str = "head", *, drop_rows: bool = False) -> None:
+    """Bring the database to *target*: `head`, `base` or a revision, up or down as needed, whole or not at all.
 
     Several nodes may start at once: on PostgreSQL the others wait on an advisory lock, on SQLite on the write lock.
+
+    Raises: MigrationRefused, also where rows would go that nothing brings back, unless *drop_rows*.
     """
     async with database.write() as connection:
         if not database.is_sqlite:
             await connection.execute(text("SET LOCAL statement_timeout = 0"))
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        await connection.run_sync(_move, target)
+        await connection.run_sync(_move, target, drop_rows)
         if target == "head":
             await catch_up(connection)
 
 
-def _move(connection: Connection, target: str) -> None:
+async def goes_down(database: Database, target: str) -> bool:
+    """Tell whether *target* is behind where the database is. Raises: MigrationRefused."""
+    async with database.read() as connection:
+        return await connection.run_sync(_goes_down, target)
+
+
+def _move(connection: Connection, target: str, drop_rows: bool) -> None:
     bound = config(connection)
-    if target == "base" or (target != "head" and _is_behind(bound, connection, target)):
+    if not _goes_down(connection, target):
+        if target != "base":  # where it is already
+            command.upgrade(bound, target)
+    elif drop_rows:
         command.downgrade(bound, target)
     else:
-        command.upgrade(bound, target)
+        before = census(connection)
+        command.downgrade(bound, target)
+        losses = lost(before, census(connection, [name for name, found in before.items() if found.columns]))
+        if losses:
+            raise RowsWouldGo(target, losses)
 
 
-def _is_behind(bound: Config, connection: Connection, target: str) -> bool:
-    current = MigrationContext.configure(connection).get_current_revision()
-    if current is None:
+def _goes_down(connection: Connection, target: str) -> bool:
+    """Tell whether *target* is behind where the database is. Raises: MigrationRefused, where either is not known."""
+    current = _current(connection)
+    known = _known()
+    if target not in ("head", "base", *known):
+        raise MigrationRefused(f"there is no revision {target}: there are base, {known[0]} to {known[-1]}, and head")
+    if current is None or target == "head":
         return False
-    script = ScriptDirectory.from_config(bound)
-    return any(step.revision == target for step in script.walk_revisions("base", current))
+    return target == "base" or known.index(target) < known.index(current)
+
+
+def _current(connection: Connection) -> str | None:
+    """Return the database's revision, None where it is empty. Raises: MigrationRefused."""
+    heads = MigrationContext.configure(connection).get_current_heads()
+    unknown = [head for head in heads if head not in _known()]
+    if unknown:
+        raise MigrationRefused(
+            f"the database is at revision {unknown[0]}, and this version of Casegate knows none after {_known()[-1]}:"
+            " use the version that has migrated it"
+        )
+    if len(heads) > 1:
+        raise MigrationRefused(f"the database says that it is at several revisions: {', '.join(sorted(heads))}")
+    if not heads and inspect(connection).has_table("accounts"):
+        raise MigrationRefused("the database has tables, but does not say at which revision: alembic_version is empty")
+    return heads[0] if heads else None
+
+
+def _known() -> list[str]:
+    """Return all revisions, the first one first."""
+    steps = ScriptDirectory.from_config(config()).walk_revisions()
+    return [step.revision for step in steps][::-1]
