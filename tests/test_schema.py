@@ -162,7 +162,8 @@ def test_each_mutation_takes_one_input_and_gives_its_own_payload(mutation: str) 
     assert isinstance(payload, GraphQLObjectType) and isinstance(input, GraphQLInputObjectType)
     gives = {field_name: str(it.type) for field_name, it in payload.fields.items()}
     expected = {"errors": "[UserError!]!", "replayed": "Boolean!", "case": "Case", "action": "CaseAction"}
-    expected |= {"supposed": "SupposedOutcome"}
+    expected |= {"supposed": "SupposedOutcome", "actionEdge": "CaseActionEdge"}
+    expected |= {"caseEdge": "CaseEdge"} if mutation == "openCase" else {}
     assert gives == gives | expected
     assert gives.keys() - expected.keys() <= {"comment", "override"}
     takes = {field_name: str(it.type) for field_name, it in input.fields.items()}

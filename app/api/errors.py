@@ -54,7 +54,12 @@ class StateError(UserError):
     )
 
 
-async def actions_since(parent: strawberry.Parent[Any], info: Info) -> list[CaseAction]:
+async def case_now(parent: strawberry.Parent[Any], info: Info) -> Case | None:
+    """Return the case that somebody else has changed; None where it is the subject of one that is not open yet."""
+    return None if parent.case_id is None else cast(Case, await info.context.loaders.cases.load(parent.case_id))
+
+
+async def actions_since(parent: strawberry.Parent[Any], info: Info) -> list[CaseAction] | None:
     """Return what others did since the expected version; each action makes one version."""
     if parent.case_id is None:
         return []
@@ -71,9 +76,14 @@ class VersionConflictError(UserError):
     case_id: strawberry.Private[UUID | None]
     expected_version: int = described("The version that the input expected.")
     actual_version: int = described("The version that there is.")
-    actions_since: list[CaseAction] = strawberry.field(
+    case: Case | None = strawberry.field(
+        resolver=case_now,
+        description="The case as it is now; null for openCase, which expects a version of the subject.",
+    )
+    actions_since: list[CaseAction] | None = strawberry.field(
         resolver=actions_since,
-        description=f"What was done to the case since then, oldest first, {ACTIONS_SINCE_MAX} at most.",
+        description=f"What was done to the case since then, oldest first, {ACTIONS_SINCE_MAX} at most. It is null where"
+        " the token may not read cases.",
     )
 
 

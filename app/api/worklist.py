@@ -216,10 +216,20 @@ def _terms(search: str | None) -> tuple[Term, ...] | None:
     return found
 
 
+def _kind(worklist: Worklist) -> CursorKind:
+    return CursorKind(f"cases of {worklist}")
+
+
+def case_edge(context: Context, case: CaseRow) -> CaseEdge:
+    """Return a case as an edge of the account's whole list, which is sorted by number."""
+    cursor = _kind(worklist_of(context, None, None, None)).encode((case.number,))
+    return CaseEdge(node=cast(Case, case), cursor=cursor, terms=None)
+
+
 async def case_page(info: Info, worklist: Worklist, arguments: PageArguments) -> CasePage:
     """Return a page of *worklist*, reading what is selected."""
     context = info.context
-    kind = CursorKind(f"cases of {worklist}")
+    kind = _kind(worklist)
     window = arguments.window(kind, of_types(key_types(worklist)))
     names = known_of(info, "columns", lambda: case_columns(selected_items(info), info))
     faceted = known_of(info, "faceted", lambda: "facets" in selected(info))

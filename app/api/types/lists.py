@@ -11,7 +11,18 @@ from strawberry import ID
 from app.api.context import Context, Info
 from app.api.enums import ActionType
 from app.api.loaders import Loaders
-from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments, of_types
+from app.api.pagination import (
+    After,
+    Before,
+    Connection,
+    CursorKind,
+    Edge,
+    First,
+    Last,
+    Page,
+    PageArguments,
+    of_types,
+)
 from app.api.selection import Nodes, attributes, known_of, selected_items
 from app.api.types.evidence import Document
 from app.api.types.log import CaseAction
@@ -114,6 +125,12 @@ async def _actions_of(
         return Page(found[window, own][log.id], arguments, kind, lambda row: (row.seq,), count)
 
     return [page(*item) for item in zip(parents, logs, kinds, windows, of_each, strict=True)]
+
+
+def action_edge(action: ActionRow) -> Edge[CaseAction]:
+    """Return a row of a case's log as an edge of the whole log."""
+    kind = CursorKind("actions of {}: {}", (action.case_id, _name(Rows())))
+    return Edge(node=cast(CaseAction, action), cursor=kind.encode((action.seq,)))
 
 
 def _wanted(loaders: Loaders, nodes: Nodes) -> Wanted:

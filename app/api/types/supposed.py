@@ -59,7 +59,7 @@ class SupposedAction:
     " is done, times will be others, and where somebody is faster, places and references too."
 )
 class SupposedOutcome:
-    case: CaseSnapshot = described("The case as it would be.")
+    case: CaseSnapshot | None = described("The case as it would be.")
     action: SupposedAction = described("The row that its log would get.")
     comment: SupposedComment | None = described("The comment that would come with it.")
     override: OverrideSnapshot | None = described("The override that would be made or decided, as it would be.")
