@@ -93,18 +93,6 @@ async def test_scopes_features_and_activity_decide_what_is_answered(database: Da
     assert told == expected
 
 
-async def test_who_may_act_but_not_read_is_shown_what_they_did(world: World, api: Api) -> None:
-    case_id = (await world.open_case()).case.id
-    writer = await person_of(world.database, world.carl.id, Scope.CASES_WRITE)
-    selection = "case { title actions { nodes { seq user { displayName } } } } comment { body author { displayName } }"
-
-    payload = await api.act(writer.token, "addComment", {"caseId": str(case_id), "body": "x"}, selection)
-
-    assert payload["errors"] == []
-    assert payload["comment"] == {"body": "x", "author": {"displayName": "Carl"}}
-    assert [node["seq"] for node in payload["case"]["actions"]["nodes"]] == [2, 1]
-
-
 async def test_a_missing_scope_or_feature_is_named(world: World, api: Api) -> None:
     reader = await person_of(world.database, world.ada.id, Scope.CASES_READ)
     featureless = await make_world(world.database, cases=False)

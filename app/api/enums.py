@@ -121,7 +121,7 @@ described_enum(
     "What a token may do, whoever holds it.",
     {
         Scope.CASES_READ: "Read cases, their log, comments and overrides.",
-        Scope.CASES_WRITE: "Perform actions, and read what they return.",
+        Scope.CASES_WRITE: "Perform actions, and be shown what they made; all else of a payload needs cases_read.",
         Scope.DOCUMENTS_READ: "Read documents.",
         Scope.DOCUMENTS_WRITE: "Upload documents.",
         Scope.USERS_READ: "List the people of the account.",

@@ -27,6 +27,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.types import ExecutionContext
 
 from app import tracing
+from app.api import write_only
 from app.api.errors import ERROR_TYPES
 from app.api.limits import Limiter, as_limits
 from app.api.measuring import coerced
@@ -187,6 +188,7 @@ SCHEMA = _corrected(
         config=StrawberryConfig(scalar_map={Upload: UPLOAD}),
     )
 )
+write_only.close(_core(SCHEMA))
 LIMITER = Limiter(_core(SCHEMA))
 PLANS = Plans(SCHEMA, LIMITER)
 

@@ -35,6 +35,7 @@ from graphql.execution.values import VariableValues
 from strawberry import Schema
 from strawberry.types.field import StrawberryField
 
+from app.api import write_only
 from app.api.fields import Relation
 from app.api.loaders import Reading
 from app.api.plan.asked import Asked
@@ -103,11 +104,15 @@ def _variables(directive: DirectiveNode) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An operation as steps, by their names in the answer, and what is known of what they load."""
+    """An operation as steps, by their names in the answer, and what is known of what they load.
+
+    `needs_reading`: some of it is refused to who may act and not read.
+    """
 
     steps: Mapping[str, Step]
     root: Selection
     reading: Reading
+    needs_reading: bool
 
 
 def compiled(operation: Operation, variables: VariableValues) -> Plan:
@@ -125,6 +130,7 @@ class _Compiler:
         self._definitions = operation.fragments
         self._fragments = {name: FragmentDetails(node) for name, node in self._definitions.items()}
         self._asked = Asked()
+        self._needs_reading = False
 
     def plan(self) -> Plan:
         node = self._operation.node
@@ -133,7 +139,7 @@ class _Compiler:
             raise Declined
         collected = collect_fields(self._schema, self._fragments, self._variables, type_, node)
         steps = self._steps(type_, collected.grouped_field_set)
-        return Plan(steps, Selection.of(steps), self._asked.reading())
+        return Plan(steps, Selection.of(steps), self._asked.reading(), self._needs_reading)
 
     def _steps(self, type_: GraphQLObjectType, grouped: Mapping[str, list[Any]]) -> Mapping[str, Step]:
         return {name: self._step(type_, details) for name, details in grouped.items()}
@@ -147,6 +153,7 @@ class _Compiler:
         definition = field.extensions.get("strawberry-definition") if field is not None else None
         if field is None or not isinstance(definition, StrawberryField):
             raise Declined
+        self._needs_reading |= write_only.needs_reading(field)
         completion = self._completion(field.type, details)
         if definition.is_basic_field:
             attribute = definition.python_name

@@ -22,6 +22,7 @@ from app.api.plan.compiling import Operation, Plan, compiled
 from app.api.plan.completing import Run
 from app.api.plan.objects import Declined
 from app.api.plan.variables import Variables
+from app.api.write_only import may_read
 from app.db.faults import unavailable_of
 
 DOCUMENTS_PLANNED = 250
@@ -98,7 +99,9 @@ class Plans:
         if errors:
             return ExecutionResult(data=None, errors=errors)
         plan = known.plan(values)
-        return None if plan is None else await self._executed(known, plan, Run(context, values, tracing.is_sampled()))
+        if plan is None or (plan.needs_reading and not may_read(context.actor)):
+            return None
+        return await self._executed(known, plan, Run(context, values, tracing.is_sampled()))
 
     async def _executed(self, known: Known, plan: Plan, run: Run) -> ExecutionResult | None:
         execute = _in_turn if known.operation.is_mutation else _side_by_side
