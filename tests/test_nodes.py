@@ -8,12 +8,12 @@ from graphql import GraphQLInterfaceType, build_schema
 
 from app.api.schema import sdl
 from app.domain.commands import AddComment
-from app.domain.model import CaseStatus
+from app.domain.model import CaseStatus, Scope
 from tests.api import Api
 from tests.archive import contents
 from tests.documents import uploaded
 from tests.test_queries import refusals
-from tests.world import World
+from tests.world import World, person_of
 
 
 async def things(world: World, api: Api) -> Mapping[str, str]:
@@ -59,6 +59,35 @@ async def test_nodes_come_in_the_order_of_their_ids_with_null_for_what_there_is_
     expected = [ids[3], None, *ids, ids[3], None, None]
     assert [node and node["id"] for node in nodes] == expected
     assert (await api.run(world.ada.token, "{ nodes(ids: []) { id } }")) == {"nodes": []}
+
+
+async def test_an_id_that_is_none_is_null_with_an_error_at_its_place_and_takes_nothing_with_it(
+    world: World, api: Api
+) -> None:
+    good = (await things(world, api))["Case"]
+    query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } viewer { user { id } } labels(language: EN) { value } }"
+
+    for _ in range(2):  # the second time by a plan
+        answer = (await api.send(world.ada.token, query, {"ids": ["x", good, "", str(uuid4())]})).json()
+
+        assert answer["data"]["nodes"] == [None, {"id": good}, None, None]
+        assert answer["data"]["viewer"] == {"user": {"id": str(world.ada.id)}} and answer["data"]["labels"]
+        told = [(it["path"], it["extensions"]["code"], it["extensions"]["argument"]) for it in answer["errors"]]
+        assert told == [(["nodes", n], "INVALID_ID", ["ids", str(n)]) for n in (0, 2)]
+    many = (await api.send(world.ada.token, query, {"ids": [good] * 101})).json()
+    assert many["data"]["nodes"] is None and many["data"]["viewer"]
+    assert [error["path"] for error in many["errors"]] == [["nodes"]]
+
+
+async def test_a_node_that_may_not_be_read_takes_no_other_with_it(world: World, api: Api) -> None:
+    ids = await things(world, api)
+    limited = await person_of(world.database, world.ada.id, Scope.CASES_READ)
+    query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+
+    answer = (await api.send(limited.token, query, {"ids": [ids["User"], ids["Case"]]})).json()
+
+    assert answer["data"] == {"nodes": [None, {"id": ids["Case"]}]}
+    assert [(it["path"], it["extensions"]["code"]) for it in answer["errors"]] == [(["nodes", 0], "INSUFFICIENT_SCOPE")]
 
 
 async def test_ids_that_are_none_are_all_named_and_more_than_100_are_refused(world: World, api: Api) -> None:

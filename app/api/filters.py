@@ -15,6 +15,7 @@ from app.domain.shape import TITLE_MAX, in_utc, parse_id, parse_reference, read_
 from app.domain.text import Kind
 
 COMPARISONS_MAX = 50
+FILTERS_MAX = 200
 DEPTH_MAX = 8
 VALUES_MAX = 100
 
@@ -164,11 +165,15 @@ class FilterReader:
     def __init__(self, viewer_id: UUID) -> None:
         self._viewer_id = viewer_id
         self._comparisons = 0
+        self._filters = 0
 
     def read(self, asked: CaseFilter, *path: str, depth: int = 1) -> Condition:
         """Return *asked* as a condition. Raises: InvalidInput, InvalidId, Required, TooLong."""
         if depth > DEPTH_MAX:
             raise InvalidInput("filter", detail=Detail("nested", {"maximum": DEPTH_MAX}))
+        self._filters += 1
+        if self._filters > FILTERS_MAX:
+            raise InvalidInput("filter", detail=Detail.of_length(self._filters, FILTERS_MAX))
         parts = list(self._combined(asked, path, depth))
         for name, field in _FIELDS.items():
             parts += self._compared(field, _given(asked, name, path), (*path, name))

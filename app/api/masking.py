@@ -21,6 +21,10 @@ Formatted = dict[str, Any]
 
 WORDS_MAX = 500
 
+_QUOTED = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
+_JSON = {"None": "null", "True": "true", "False": "false"}
+_PYTHON = re.compile(rf"\b(?:{'|'.join(_JSON)})\b")
+
 # graphql-core guesses at what was meant, from names that the asker may not know of.
 _SUGGESTION = re.compile(r" Did you mean .*\?\Z", re.DOTALL)
 
@@ -61,7 +65,7 @@ def _format(error: GraphQLError, language: Language, request_id: str) -> Sequenc
     if _is_the_clients(error, cause):
         is_value = isinstance(cause, GraphQLError) and not cause.locations
         code = "BAD_USER_INPUT" if error.path or is_value else "GRAPHQL_INVALID"
-        return [request_error(code, _clipped(error.message)) | place]
+        return [request_error(code, _clipped(in_json_words(error.message, cause))) | place]
     return [fault_error(cause, language, request_id, error.path) | place]
 
 
@@ -71,6 +75,15 @@ def cause_of(error: GraphQLError) -> BaseException:
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
     return cause
+
+
+def in_json_words(words: str, cause: BaseException) -> str:
+    """Return *words* of graphql-core with JSON's names of values for Python's, and without what a scalar has raised."""
+    words = words.replace(f", but encountered error '{cause}'; found", ", found")
+    told = _QUOTED.split(words)
+    for index in range(0, len(told), 2):  # what lies between is quoted: it is the client's own
+        told[index] = _PYTHON.sub(lambda found: _JSON[found[0]], told[index])
+    return "".join(told)
 
 
 def _clipped(words: str) -> str:

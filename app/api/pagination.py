@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import UnionType
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import orjson
@@ -17,10 +18,12 @@ import strawberry
 
 from app.api.fields import described
 from app.db.repository.window import Window
-from app.domain.errors import InvalidCursor, InvalidInput
+from app.domain.errors import Detail, InvalidCursor, InvalidInput
+from app.domain.shape import in_utc
 
 PAGE_DEFAULT = 25
 PAGE_MAX = 100
+CURSOR_MAX = 1000  # in characters; ours have three hundred at most
 _SEAL = 8
 
 T = TypeVar("T")
@@ -74,15 +77,17 @@ class CursorKind(NamedTuple):
 
     def decode(self, cursor: str, argument: str) -> tuple[Any, ...]:
         """Return the sort key of *cursor*. Raises: InvalidCursor, about *argument*."""
+        if len(cursor) > CURSOR_MAX:
+            raise InvalidCursor(argument)
         try:
             raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
+            seal, payload = raw[:_SEAL], raw[_SEAL:]
+            # Several spellings decode to the same bytes; only ours is accepted.
+            if seal != self._seal(payload) or base64.urlsafe_b64encode(raw).decode().rstrip("=") != cursor:
+                raise InvalidCursor(argument)
+            return tuple(orjson.loads(payload))
+        except (binascii.Error, ValueError, TypeError):
             raise InvalidCursor(argument) from None
-        seal, payload = raw[:_SEAL], raw[_SEAL:]
-        # Several spellings decode to the same bytes; only ours is accepted.
-        if seal != self._seal(payload) or base64.urlsafe_b64encode(raw).decode().rstrip("=") != cursor:
-            raise InvalidCursor(argument)
-        return tuple(orjson.loads(payload))
 
     def _seal(self, payload: bytes) -> bytes:
         name = self.text.format(*self.parts) if self.parts else self.text
@@ -108,7 +113,7 @@ class PageArguments:
         """
         for name, size in (("first", self.first), ("last", self.last)):
             if size is not None and not 1 <= size <= PAGE_MAX:
-                raise InvalidInput(name)
+                raise InvalidInput(name, detail=Detail.of_range(1, PAGE_MAX))
         return Window(
             limit=self.size + 1,
             after=_edge(kind, self.after, "after", key),
@@ -141,15 +146,20 @@ def _edge(
 ) -> tuple[Any, ...] | None:
     if cursor is None:
         return None
-    values = kind.decode(cursor, argument)
     try:
-        return key(values)
-    except (ValueError, TypeError, IndexError):  # sealed as ours are, and yet none of ours
+        return key(kind.decode(cursor, argument))
+    except InvalidInput:
+        raise InvalidCursor(argument) from None
+    except (ValueError, TypeError, AttributeError, OverflowError):  # sealed as ours are, and yet none of ours
         raise InvalidCursor(argument) from None
 
 
-def of_types(types: Sequence[type[Any]]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """Return what makes a cursor's JSON values a key of these *types* again."""
+class Position(int):
+    """A place in an account's whole log: a number of 64 bits, where others have 32."""
+
+
+def of_types(types: Sequence[type[Any] | UnionType]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """Return what makes a cursor's JSON values a key of these *types* again; `X | None` may be null, others not."""
 
     def restore(values: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(_restored(value, type_) for value, type_ in zip(values, types, strict=True))
@@ -157,10 +167,21 @@ def of_types(types: Sequence[type[Any]]) -> Callable[[tuple[Any, ...]], tuple[An
     return restore
 
 
-def _restored(value: Any, type_: type[Any]) -> Any:
-    if value is None:
-        return None
-    return datetime.fromisoformat(value) if type_ is datetime else type_(value)
+def _restored(value: Any, type_: type[Any] | UnionType) -> Any:
+    if isinstance(type_, UnionType):
+        return None if value is None else _restored(value, type_.__args__[0])
+    if type_ is datetime:
+        return in_utc(datetime.fromisoformat(value))
+    if issubclass(type_, int):
+        return _whole(value, 2**63 if type_ is Position else 2**31)
+    return type_(value)
+
+
+def _whole(value: Any, bound: int) -> int:
+    """Return *value*, a number as a column of the database can have. Raises: ValueError."""
+    if type(value) is not int or not -bound <= value < bound:
+        raise ValueError(value)
+    return value
 
 
 class Page(Generic[T]):

@@ -1,7 +1,6 @@
 """The queries: who am I, one case, the cases, the people, and anything by its id."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -14,7 +13,7 @@ from app.api.context import Context, Info
 from app.api.enums import Role
 from app.api.fields import resolved
 from app.api.labels import In, Label, all_labels
-from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments
+from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments, of_types
 from app.api.permissions import ReadPermission
 from app.api.types import Case, CaseAction, Node, User, Viewer, viewer
 from app.api.types.lists import By, Since, Types, account_actions, rows_of
@@ -23,7 +22,7 @@ from app.api.types.snapshots import CaseSnapshot
 from app.api.types.workflow import Workflow, workflow
 from app.api.worklist import CaseConnection, Filter, OrderBy, Search, case_page, worklist_of
 from app.db.repository import people
-from app.domain.errors import Detail, InputRefused, InvalidId, InvalidInput, Refusal
+from app.domain.errors import Detail, InvalidId, InvalidInput, Refusal
 from app.domain.model import Feature, Scope
 from app.domain.reading import permit_reading
 from app.domain.shape import parse_id
@@ -63,6 +62,14 @@ async def _load_node(context: Context, id: UUID) -> Any:
     scope, feature, loader = _NODE_LOADERS[kind]
     permit_reading(context.actor, scope, feature)
     return await getattr(context.loaders, loader).load(id)
+
+
+async def _node_or_refusal(context: Context, value: str, index: int) -> Any:
+    """Return the node, or the refusal that is to be shown at its place among others."""
+    try:
+        return await _load_node(context, _id(value, "ids", str(index)))
+    except Refusal as refusal:
+        return refusal
 
 
 @strawberry.type(description="What can be read.")
@@ -158,7 +165,7 @@ class Query:
         account_id = context.actor.account_id
         kind = CursorKind(f"users of {account_id}: {role}, {active}")
         arguments = PageArguments(first, after, last, before)
-        window = arguments.window(kind, lambda key: (datetime.fromisoformat(key[0]), UUID(key[1])))
+        window = arguments.window(kind, of_types([datetime, UUID]))
         async with context.database.read() as connection:
             rows = await people.users_page(connection, account_id, window, role, active)
 
@@ -186,19 +193,14 @@ class Query:
 
     @resolved(
         f"Several things by their ids, in that order, as many as `ids`, {NODES_MAX} at most; null for each that is"
-        " not there."
+        " not there, and, with an error at its place, for each that can't be read."
     )
     async def nodes(
         self,
         info: Info,
         ids: Annotated[list[ID], strawberry.argument(description=f"Their UUIDs, {NODES_MAX} at most.")],
-    ) -> list[Node | None]:
+    ) -> list[Node | None] | None:
         if len(ids) > NODES_MAX:
             raise InvalidInput("ids", detail=Detail.of_length(len(ids), NODES_MAX))
-        refusals: Sequence[Refusal] = [
-            InvalidId("ids", str(index)) for index, id in enumerate(ids) if parse_id(id) is None
-        ]
-        if refusals:
-            raise InputRefused(refusals)
-        found = await asyncio.gather(*(_load_node(info.context, _id(id, "ids")) for id in ids))
+        found = await asyncio.gather(*(_node_or_refusal(info.context, id, index) for index, id in enumerate(ids)))
         return cast(list[Node | None], found)

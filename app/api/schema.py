@@ -1,6 +1,7 @@
 """The schema, built once for the process, and the caches that parse and validate a document once."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from functools import lru_cache
 
 import strawberry
@@ -35,6 +36,7 @@ from app.api.mutations import Mutation
 from app.api.one_of import OneOfVariables
 from app.api.plan.plans import Plans
 from app.api.queries import Query
+from app.api.times import DATE_TIME
 from app.api.uploads import UPLOAD, Upload
 
 DOCUMENTS_CACHED = 250
@@ -185,7 +187,7 @@ SCHEMA = _corrected(
         mutation=Mutation,
         types=ERROR_TYPES,
         extensions=[tracing.extension, BoundedParsing, BoundedValidation, OperationRules, Learning],
-        config=StrawberryConfig(scalar_map={Upload: UPLOAD}),
+        config=StrawberryConfig(scalar_map={Upload: UPLOAD, datetime: DATE_TIME}),
     )
 )
 write_only.close(_core(SCHEMA))

@@ -21,6 +21,7 @@ from app.api.pagination import (
     Last,
     Page,
     PageArguments,
+    Position,
     of_types,
 )
 from app.api.selection import Nodes, attributes, known_of, selected_items
@@ -154,7 +155,7 @@ async def account_actions(context: Context, arguments: PageArguments, rows: Rows
     """Return a page of the account's whole log."""
     account_id = context.actor.account_id
     kind = CursorKind(f"actions of {account_id}: {_name(rows)}")
-    window = arguments.window(kind, of_types([int, UUID]))
+    window = arguments.window(kind, of_types([Position, UUID]))
     async with context.database.read() as connection:
         places = await account_log_page(connection, account_id, window, rows)
 
@@ -198,7 +199,7 @@ async def documents_of_cases(
     arguments = PageArguments(first, after, last, before)
     logs = list(map(_Log.of, parents))
     kinds = [CursorKind("documents of {}: {}", (log.id, log.until)) for log in logs]
-    windows = arguments.windows(kinds, lambda key: (UUID(key[0]),))
+    windows = arguments.windows(kinds, of_types([UUID]))
     groups: dict[tuple[Window, int | None], list[UUID]] = {}
     for log, window in zip(logs, windows, strict=True):
         groups.setdefault((window, log.until), []).append(log.id)

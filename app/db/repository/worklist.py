@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from types import UnionType
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, Subquery, false, func, select
+from sqlalchemy import BindParameter, Column, ColumnElement, FromClause, Select, Subquery, false, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
@@ -103,7 +104,7 @@ def _is_total(worklist: Worklist) -> bool:
     return any(order.field is OrderField.REFERENCE for order in _order(worklist))
 
 
-def key_types(worklist: Worklist) -> list[type[Any]]:
+def key_types(worklist: Worklist) -> list[type[Any] | UnionType]:
     """Return of each part of a place's key the type that it must have again when it comes back in a cursor."""
     if worklist.ranked:
         return [int, int]
@@ -111,14 +112,14 @@ def key_types(worklist: Worklist) -> list[type[Any]]:
     return types if _is_total(worklist) else [*types, UUID]
 
 
-def _type(column: ColumnElement[Any]) -> type[Any]:
-    match column.type:
-        case EnumString() as type_:
-            return type_.enum
-        case UtcDateTime():
-            return datetime
-        case type_:
-            return type_.python_type
+def _type(column: Column[Any]) -> type[Any] | UnionType:
+    type_: Any = column.type.python_type
+    if isinstance(column.type, EnumString):
+        type_ = column.type.enum
+    elif isinstance(column.type, UtcDateTime):
+        type_ = datetime
+    nullable: UnionType = type_ | None
+    return nullable if column.nullable else cast(type[Any], type_)
 
 
 async def worklist_page(
