@@ -21,9 +21,9 @@ from app.backlog import clear_all
 from app.db.engine import Database
 from app.documents.download import DownloadEndpoint
 from app.documents.links import Links
-from app.documents.store import DocumentStore, open_store
+from app.documents.store import open_store
 from app.documents.transfers import Transfers
-from app.documents.upkeep import sweep
+from app.documents.upkeep import keep_swept
 from app.documents.upload import UploadEndpoint
 from app.door import Door
 from app.draining import Draining
@@ -98,7 +98,8 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         draining.watch()
         works = (
-            _keep_house(database, store, token_use, settings.idempotency_hours),
+            keep_swept(database, store),
+            _keep_house(database, token_use, settings.idempotency_hours),
             keep_anchored(database, settings),
             memory.stay_told(database),
             metrics.tell_others(look),
@@ -145,14 +146,8 @@ async def _end(token_use: TokenUse, rates: Rates, database: Database) -> None:
     await database.close()
 
 
-async def _keep_house(database: Database, store: DocumentStore, token_use: TokenUse, key_hours: int) -> None:
-    """Sweep the documents, then now and then, out of every request's way, write down the use of tokens and forget old
-    idempotency keys.
-    """
-    try:
-        await sweep(database, store)
-    except Exception as error:  # the store is another system: no fault of it is worth not serving
-        log.warning("sweep_failed", reason=type(error).__name__)
+async def _keep_house(database: Database, token_use: TokenUse, key_hours: int) -> None:
+    """Now and then, out of every request's way, write down the use of tokens and forget old idempotency keys."""
     while True:
         await asyncio.sleep(HOUSEKEEPING_S)
         try:

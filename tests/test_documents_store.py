@@ -11,7 +11,7 @@ from obstore.store import S3Store
 from app import clock
 from app.db.engine import Database
 from app.documents.store import BlobMissing, DocumentStore, check_url, open_store
-from app.documents.upkeep import orphaned, sweep, verify
+from app.documents.upkeep import keep_swept, orphaned, sweep, verify
 from app.settings import SettingsError, load_settings
 from tests.api import Api
 from tests.documents import TEXT, comment_with, document_rows, files_in, uploaded
@@ -103,6 +103,48 @@ async def test_a_sweep_removes_what_nobody_attached_in_time(
     assert await document_rows(database) == 1
     assert forgotten not in {path.name for path in files_in(tmp_path)}
     assert len(files_in(tmp_path)) == 1
+
+
+async def test_what_has_expired_is_swept_while_the_gateway_runs(
+    api: Api, world: World, database: Database, store: DocumentStore, tmp_path: Path
+) -> None:
+    await uploaded(api, world.ada.token)
+    rows, pauses = [], []
+
+    async def pause(seconds: float) -> None:
+        rows.append(await document_rows(database))
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            raise StoreGone
+
+    with pytest.raises(StoreGone):
+        await keep_swept(database, store, now=lambda: clock.now() + len(pauses) * DAY, pause=pause)
+
+    assert (rows, pauses) == ([1, 0, 0], [600, 600, 600])
+    assert files_in(tmp_path) == []
+
+
+async def test_a_store_that_is_away_ends_no_sweeping(
+    api: Api, world: World, database: Database, store: DocumentStore, tmp_path: Path
+) -> None:
+    await uploaded(api, world.ada.token)
+    store.incoming.rmdir()
+    pauses = 0
+
+    async def pause(_seconds: float) -> None:
+        nonlocal pauses
+        pauses += 1
+        if pauses == 2:
+            raise StoreGone
+
+    with pytest.raises(StoreGone):
+        await keep_swept(database, store, now=lambda: clock.now() + DAY, pause=pause)
+
+    assert (pauses, await document_rows(database)) == (2, 0)
+
+
+class StoreGone(Exception):
+    """What ends a loop that would go on for ever."""
 
 
 async def test_a_sweep_removes_bytes_without_a_row_once_they_are_old(

@@ -2,12 +2,15 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from uuid import UUID
 
+import structlog
 from sqlalchemy import delete
 
 from app import clock
@@ -17,10 +20,16 @@ from app.db.repository import documents
 from app.db.repository.documents import UNATTACHED_LIFETIME, StoredDocument
 from app.documents.store import Blob, BlobMissing, DocumentStore
 
+SWEPT_EVERY_S = 600
+WHOLE_EVERY = 144
+"""After so many sweeps of what has expired, the store is looked through too: once a day."""
+
 GRACE = timedelta(hours=1)
 """How old a blob without a row must be: a younger one may be on its way to a row."""
 
 BATCH = 200
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +41,46 @@ class Swept:
     arrivals: int
 
 
+async def keep_swept(
+    database: Database,
+    store: DocumentStore,
+    now: clock.Clock = clock.now,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Sweep for as long as the gateway runs: all at its start and once a day, what has expired in between."""
+    for number in count():
+        try:
+            if number % WHOLE_EVERY:
+                await sweep_expired(database, store, now=now)
+            else:
+                await sweep(database, store, now=now)
+        except Exception as error:  # the store is another system: no fault of it is worth not serving
+            log.warning("sweep_failed", reason=type(error).__name__)
+        await pause(SWEPT_EVERY_S)
+
+
 async def sweep(
     database: Database, store: DocumentStore, grace: timedelta = GRACE, now: clock.Clock = clock.now
 ) -> Swept:
     """Remove what nobody can reach or attach any more. Rows go first, so that a row always has its blob."""
-    forgotten = await _forget(database, now())
-    for account_id, document_id in forgotten:
-        await store.delete(account_id, [document_id])
+    expired = await sweep_expired(database, store, grace, now)
     blobs = 0
     async for orphans in orphaned(database, store):
         keys = [blob.key for blob in orphans if blob.modified_at <= now() - grace]
         await store.delete_keys(keys)
         blobs += len(keys)
+    return Swept(expired.documents, blobs, expired.arrivals)
+
+
+async def sweep_expired(
+    database: Database, store: DocumentStore, grace: timedelta = GRACE, now: clock.Clock = clock.now
+) -> Swept:
+    """Remove documents that nobody has attached in time, and arrivals that were cut off; the store is not listed."""
+    forgotten = await _forget(database, now())
+    for account_id, document_id in forgotten:
+        await store.delete(account_id, [document_id])
     arrivals = await asyncio.to_thread(_remove_arrivals, store.incoming, (now() - grace).timestamp())
-    return Swept(len(forgotten), blobs, arrivals)
+    return Swept(len(forgotten), 0, arrivals)
 
 
 async def _forget(database: Database, now: datetime) -> list[tuple[UUID, UUID]]:
@@ -63,9 +98,10 @@ def _remove_arrivals(folder: Path, before: float) -> int:
     """Remove what a process left that was killed while it received."""
     removed = 0
     for path in folder.iterdir():
-        if path.stat().st_mtime <= before:
-            path.unlink(missing_ok=True)
-            removed += 1
+        with suppress(FileNotFoundError):  # it has come to its end meanwhile
+            if path.stat().st_mtime <= before:
+                path.unlink()
+                removed += 1
     return removed
 
 
