@@ -35,6 +35,7 @@ async def find_documents(
             content_type=document.content_type,
             size_bytes=document.size_bytes,
             sha256=document.sha256,
+            warnings=document.warnings,
             created_at=now,
         )
         for document in command.new_documents

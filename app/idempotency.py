@@ -45,7 +45,7 @@ def fingerprint(command: Command) -> str:
     """Return the SHA-256 of what *command* asks for, so that a key can't come back with another request."""
     asked = asdict(command) | {"action": command.action, "idempotency_key": None}
     for document in asked.get("new_documents", ()):
-        del document["id"]  # new each time, unlike what the document is
+        del document["id"], document["warnings"]  # new each time, or with each version, unlike what the document is
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -15,6 +15,7 @@ from app.documents.office import DOCX, MACROS, XLSX
 from app.domain.errors import DocumentTypeUnsupported, InvalidInput
 from app.domain.model import Language
 from app.locale import message
+from tests.office import related_to, with_part
 
 ACCEPTED = [
     ("a.pdf", made.pdf("Hello"), "application/pdf"),
@@ -89,14 +90,6 @@ def archive(files: dict[str, bytes], *, before: bytes = b"") -> bytes:
     return packed.getvalue()
 
 
-def with_part(document: bytes, name: str, content: bytes = b"x") -> bytes:
-    """Return an office document with one more part."""
-    packed = io.BytesIO(document)
-    with zipfile.ZipFile(packed, "a") as opened:
-        opened.writestr(name, content, zipfile.ZIP_DEFLATED)
-    return packed.getvalue()
-
-
 def with_types(document: bytes, old: bytes, new: bytes) -> bytes:
     """Return an office document, *old* in the part that says what the others are replaced by *new*."""
     packed = io.BytesIO()
@@ -111,11 +104,6 @@ def with_types(document: bytes, old: bytes, new: bytes) -> bytes:
                 content = content.replace(old, new)
             made_zip.writestr(part.filename, content)
     return packed.getvalue()
-
-
-def related_to(kind: str, target: str) -> bytes:
-    """Return a part of relationships that has one."""
-    return f'<Relationships><Relationship Id="x" Type="http://x/{kind}" Target="{target}"/></Relationships>'.encode()
 
 
 def compound(*names: str) -> bytes:

@@ -1,5 +1,6 @@
 """The store and its upkeep: blobs in a local folder and in S3, what is swept, what is found to be wrong."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -7,11 +8,13 @@ from uuid import UUID, uuid4
 import obstore
 import pytest
 from obstore.store import S3Store
+from sqlalchemy import text
 
-from app import clock
+from app import clock, demo_documents
 from app.db.engine import Database
 from app.documents.store import BlobMissing, DocumentStore, check_url, open_store
-from app.documents.upkeep import keep_swept, orphaned, sweep, verify
+from app.documents.upkeep import examine, keep_swept, orphaned, sweep, verify
+from app.domain.model import DocumentWarning
 from app.settings import SettingsError, load_settings
 from tests.api import Api
 from tests.documents import TEXT, comment_with, document_rows, files_in, uploaded
@@ -210,7 +213,32 @@ def test_the_commands_tell_what_they_found_and_did(fresh_url: str, tmp_path: Pat
     assert swept == {"documents": 0, "blobs": 1, "arrivals": 0}
 
 
-@pytest.mark.parametrize("command", ["verify", "sweep"])
+async def test_what_came_before_can_be_examined_without_a_change(
+    api: Api, world: World, database: Database, store: DocumentStore, fresh_url: str, tmp_path: Path
+) -> None:
+    script = demo_documents.pdf("Hello").replace(b"xref", b"9 0 obj << /S /JavaScript >> endobj\nxref", 1)
+    before = await uploaded(api, world.ada.token, script, "a.pdf")
+    harmless = await uploaded(api, world.ada.token)
+    on = "" if database.is_sqlite else " ON documents"
+    async with database.write() as connection:
+        await connection.execute(text(f"DROP TRIGGER documents_warnings_refused{on}"))
+        await connection.execute(text("UPDATE documents SET warnings = NULL"))
+    later = await uploaded(api, world.ada.token, script, "b.pdf")
+
+    found = {str(it.stored.document.id): it.warnings async for it in examine(database, store)}
+    every = {str(it.stored.document.id): it.warnings async for it in examine(database, store, every=True)}
+    place = {"database_url": fresh_url, "data_dir": str(tmp_path)}
+    told = await asyncio.to_thread(casegate_json, "documents", "examine", **place)
+
+    scripts = (DocumentWarning.PDF_JAVASCRIPT,)
+    assert found == {before: scripts, harmless: ()}
+    assert every == {before: scripts, harmless: (), later: scripts}
+    assert told["documents"] == 2
+    assert [(it["documentId"], it["warnings"]) for it in told["warnings"]] == [(before, ["PDF_JAVASCRIPT"])]
+    assert files_in(tmp_path, "documents/incoming") == []
+
+
+@pytest.mark.parametrize("command", ["verify", "sweep", "examine"])
 def test_the_commands_explain_themselves(command: str) -> None:
     done = casegate("documents", command, "--help")
 

@@ -33,6 +33,7 @@ async def test_a_raw_body_becomes_a_document(api: Api, world: World, database: D
         "contentType": "application/pdf",
         "sizeBytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
+        "warnings": [],
     }
     (blob,) = files_in(tmp_path)
     assert (blob.name, blob.read_bytes()) == (shown["id"], content)

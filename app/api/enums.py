@@ -8,6 +8,7 @@ from app.domain.errors import ErrorCode
 from app.domain.model import (
     ActionType,
     CaseStatus,
+    DocumentWarning,
     EvaluationStatus,
     Feature,
     InboxReason,
@@ -25,6 +26,7 @@ from app.locale import WORDS
 __all__ = [
     "ActionType",
     "CaseStatus",
+    "DocumentWarning",
     "ErrorCode",
     "EvaluationStatus",
     "Feature",
@@ -125,6 +127,26 @@ described_enum(
         Scope.DOCUMENTS_READ: "Read documents.",
         Scope.DOCUMENTS_WRITE: "Upload documents.",
         Scope.USERS_READ: "List the people of the account.",
+    },
+)
+described_enum(
+    DocumentWarning,
+    "What a document could do to whoever opens it.",
+    {
+        DocumentWarning.PDF_JAVASCRIPT: "A PDF that has scripts.",
+        DocumentWarning.PDF_LAUNCH_ACTION: "A PDF that can start a program or open a file.",
+        DocumentWarning.PDF_EMBEDDED_FILE: "A PDF with files in it, which were not looked at.",
+        DocumentWarning.PDF_FORM_SUBMIT: "A PDF whose form sends what is filled in, or fetches it.",
+        DocumentWarning.PDF_MULTIMEDIA: "A PDF with films, sounds or other players' content.",
+        DocumentWarning.EXTERNAL_TEMPLATE: "It fetches its template from elsewhere when it is opened.",
+        DocumentWarning.EXTERNAL_LINK: "It fetches something from elsewhere, or leads to another file.",
+        DocumentWarning.EMBEDDED_OBJECT: "It has another document in it, which was not looked at.",
+        DocumentWarning.DDE: "It asks another program for data (DDE), and can start programs so.",
+        DocumentWarning.CSV_FORMULA: "A CSV with a cell that a spreadsheet takes for a formula.",
+        DocumentWarning.MAIL_ATTACHMENT: "A message with files attached, which were not looked at.",
+        DocumentWarning.ENCRYPTED: "It is encrypted, and a part of it could not be looked at.",
+        DocumentWarning.NOT_FULLY_EXAMINED: "A part was too large, or could not be read: there may be more.",
+        DocumentWarning.NOT_EXAMINED: "It came before warnings were looked for.",
     },
 )
 described_enum(

@@ -11,7 +11,7 @@ from app.db.engine import Database
 from app.db.repository.documents import document_count
 from app.documents import upkeep
 from app.documents.store import Blob, DocumentStore, open_store
-from app.documents.upkeep import GRACE, Checked, Swept
+from app.documents.upkeep import GRACE, Checked, Examined, Swept
 
 documents = typer.Typer(help="The documents' bytes.", no_args_is_help=True)
 
@@ -48,6 +48,27 @@ def verify(as_json: AsJson = False) -> None:
 
 
 @documents.command()
+def examine(
+    every: Annotated[bool, typer.Option("--all", help="Also those that were examined when they came.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what documents could do to whoever opens them that came before warnings were looked for; change nothing."""
+
+    async def work(database: Database) -> list[Examined]:
+        return [examined async for examined in upkeep.examine(database, _store(), every=every)]
+
+    found = run(work)
+    if as_json:
+        told = [_examined(examined) for examined in found]
+        typer.echo(json.dumps({"documents": len(found), "warnings": [item for item in told if item["warnings"]]}))
+        return
+    for examined in found:
+        if examined.warnings:
+            typer.echo(f"{examined.stored.document.id}: {', '.join(examined.warnings)}")
+    typer.echo(f"{len(found)} documents examined")
+
+
+@documents.command()
 def sweep(
     grace: Annotated[
         int, typer.Option(min=0, help="Seconds that a blob without a row is left: it may be on its way to one.")
@@ -69,6 +90,12 @@ def sweep(
 def _store() -> DocumentStore:
     settings = settings_or_fail()
     return open_store(settings.documents_url, settings.data_dir)
+
+
+def _examined(examined: Examined) -> dict[str, Any]:
+    stored = examined.stored
+    warnings = [warning.value for warning in examined.warnings]
+    return {"accountId": str(stored.account_id), "documentId": str(stored.document.id), "warnings": warnings}
 
 
 def _fault(checked: Checked) -> dict[str, Any]:

@@ -3,12 +3,15 @@
 The types are those that the engines do not have, the same on SQLite and PostgreSQL.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Column, DateTime, Dialect, ForeignKey, MetaData, String, TypeDecorator, Uuid
+
+from app.domain.model import DocumentWarning
 
 metadata = MetaData(
     naming_convention={
@@ -72,6 +75,27 @@ class EnumString(Quick):
 
     def reader(self, dialect: Dialect) -> Reader | None:
         return self._members.__getitem__
+
+
+class Warnings(Quick):
+    """A document's warnings, stored as words; null where it was not examined."""
+
+    impl = String(400)
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[DocumentWarning] | None, dialect: Dialect) -> str | None:
+        return None if value is None or DocumentWarning.NOT_EXAMINED in value else " ".join(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[DocumentWarning, ...]:
+        return _warnings(value)
+
+    def reader(self, dialect: Dialect) -> Reader | None:
+        return _warnings
+
+
+@lru_cache(maxsize=100)
+def _warnings(words: str | None) -> tuple[DocumentWarning, ...]:
+    return (DocumentWarning.NOT_EXAMINED,) if words is None else tuple(map(DocumentWarning, words.split()))
 
 
 def id_column() -> Column[Any]:

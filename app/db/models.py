@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
-from app.db.columns import EnumString, account_column, id_column, reference, time
+from app.db.columns import EnumString, Warnings, account_column, id_column, reference, time
 from app.db.columns import metadata as metadata  # which the migrations read whole from here
 from app.db.position import NextPosition
 from app.domain.addresses import parse_address
@@ -219,6 +219,7 @@ documents = Table(
     # The comment's case stands here too, so that a case's documents are read without its comments.
     reference("case_id", "cases.id", nullable=True),
     Column("position", Integer()),
+    Column("warnings", Warnings()),
     UniqueConstraint("comment_id", "position"),
     CheckConstraint("size_bytes > 0", name="size_is_positive"),
     CheckConstraint(

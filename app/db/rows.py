@@ -16,6 +16,7 @@ from app.domain.addresses import in_ascii
 from app.domain.model import (
     ActionType,
     CaseStatus,
+    DocumentWarning,
     EvaluationStatus,
     IdentityOrigin,
     Language,
@@ -161,7 +162,7 @@ class CommentRow:
 
 @dataclass(frozen=True, slots=True)
 class DocumentRow:
-    """A document; the last three are None until it is attached. Its bytes are in the store, under its id."""
+    """A document; its comment, case and position are None until it is attached. Its bytes are in the store."""
 
     id: UUID
     uploader_id: UUID
@@ -173,6 +174,7 @@ class DocumentRow:
     comment_id: UUID | None = None
     case_id: UUID | None = None
     position: int | None = None
+    warnings: tuple[DocumentWarning, ...] = (DocumentWarning.NOT_EXAMINED,)
 
 
 @dataclass(frozen=True, slots=True)

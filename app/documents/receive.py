@@ -18,6 +18,7 @@ from starlette.datastructures import Headers
 
 from app import clock
 from app.documents.digests import BodyDigest
+from app.documents.examination import examined
 from app.documents.extensions import EXTENSIONS
 from app.documents.forms import PartStart
 from app.documents.kinds import content_type
@@ -25,6 +26,7 @@ from app.documents.names import normalised
 from app.documents.transfers import Transfer
 from app.domain.commands import NewDocument
 from app.domain.errors import DocumentEmpty, DocumentTooLarge, InvalidInput, Refusal
+from app.domain.model import DocumentWarning
 
 SIZE_MAX = 10 * 1024 * 1024
 PIECE = 65_536
@@ -76,6 +78,10 @@ class Arrival:
         """Return what has arrived; what is wrong with it is told in the result, about *path*."""
         return await asyncio.to_thread(self._finish, filename, path)
 
+    async def examine(self, content_type: str) -> tuple[DocumentWarning, ...]:
+        """Return the warnings of what has arrived."""
+        return await asyncio.to_thread(self._examine, content_type)
+
     async def discard(self) -> None:
         """Leave nothing behind; a file that was stored meanwhile lies elsewhere."""
         await asyncio.to_thread(self._discard)
@@ -93,9 +99,19 @@ class Arrival:
             refusal.path = path
             return Received(self.path, None, refusal)
         name = name or f"document{EXTENSIONS[found][0]}"
-        sha256 = self._digest.hexdigest()
-        document = NewDocument(id=self.id, filename=name, content_type=found, size_bytes=self.size, sha256=sha256)
+        document = NewDocument(
+            id=self.id,
+            filename=name,
+            content_type=found,
+            size_bytes=self.size,
+            sha256=self._digest.hexdigest(),
+            warnings=examined(self.path, found),
+        )
         return Received(self.path, document)
+
+    def _examine(self, content_type: str) -> tuple[DocumentWarning, ...]:
+        self._flush()
+        return examined(self.path, content_type)
 
     def _flush(self) -> None:
         self._append(self._waiting)

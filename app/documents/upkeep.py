@@ -18,7 +18,9 @@ from app.db import models as tables
 from app.db.engine import Database
 from app.db.repository import documents
 from app.db.repository.documents import UNATTACHED_LIFETIME, StoredDocument
+from app.documents.receive import arriving
 from app.documents.store import Blob, BlobMissing, DocumentStore
+from app.domain.model import DocumentWarning
 
 SWEPT_EVERY_S = 600
 WHOLE_EVERY = 144
@@ -132,6 +134,38 @@ async def verify(database: Database, store: DocumentStore) -> AsyncIterator[Chec
         if len(batch) < BATCH:
             return
         after = batch[-1].document.id
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One document, and the warnings that its bytes give today."""
+
+    stored: StoredDocument
+    warnings: tuple[DocumentWarning, ...]
+
+
+async def examine(database: Database, store: DocumentStore, *, every: bool = False) -> AsyncIterator[Examined]:
+    """Yield the documents that have not been examined, or *every* one, with their warnings; nothing is changed."""
+    after = None
+    while True:
+        async with database.read() as connection:
+            batch = await documents.stored_documents(connection, after, BATCH)
+        for stored in batch:
+            if every or DocumentWarning.NOT_EXAMINED in stored.document.warnings:
+                yield Examined(stored, await _warnings(store, stored))
+        if len(batch) < BATCH:
+            return
+        after = batch[-1].document.id
+
+
+async def _warnings(store: DocumentStore, stored: StoredDocument) -> tuple[DocumentWarning, ...]:
+    async with arriving(store.incoming) as arrival:
+        try:
+            async for piece in await store.read(stored.account_id, stored.document.id):
+                await arrival.write(piece)
+        except BlobMissing:
+            return (DocumentWarning.NOT_EXAMINED,)
+        return await arrival.examine(stored.document.content_type)
 
 
 async def _fault(store: DocumentStore, stored: StoredDocument) -> str | None:

@@ -244,4 +244,5 @@ def _shown(document: DocumentRow) -> dict[str, Any]:
         "contentType": document.content_type,
         "sizeBytes": document.size_bytes,
         "sha256": document.sha256,
+        "warnings": list(document.warnings),
     }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from app.domain.model import ActionType, EvaluationStatus, RequestedStatus, Resolution, SubjectType
+from app.domain.model import ActionType, DocumentWarning, EvaluationStatus, RequestedStatus, Resolution, SubjectType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,7 @@ class NewDocument:
     content_type: str
     size_bytes: int
     sha256: str
+    warnings: tuple[DocumentWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

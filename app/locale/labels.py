@@ -8,6 +8,7 @@ from pathlib import Path
 from app.domain.model import (
     ActionType,
     CaseStatus,
+    DocumentWarning,
     EvaluationStatus,
     Language,
     OverrideStatus,
@@ -26,6 +27,7 @@ LABELLED: tuple[type[StrEnum], ...] = (
     SubjectType,
     ActionType,
     Role,
+    DocumentWarning,
 )
 
 LABELS: Mapping[str, Mapping[str, Mapping[str, str]]] = tomllib.loads(

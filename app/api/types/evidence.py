@@ -5,12 +5,17 @@ from datetime import datetime
 import strawberry
 
 from app.api.context import Info
-from app.api.enums import Feature, Scope
+from app.api.enums import DocumentWarning, Feature, Scope
 from app.api.fields import described, object_type, related
 from app.api.types.nodes import Node
 from app.api.types.people import User
 from app.db.rows import CommentRow, DocumentRow
 from app.domain.reading import permit_reading
+
+WARNINGS = (
+    "What it could do to whoever opens it, as it was found when it came; empty where nothing was found. No virus is"
+    " looked for."
+)
 
 
 async def document_url(parent: strawberry.Parent[DocumentRow], info: Info) -> str | None:
@@ -25,6 +30,7 @@ class Document(Node):
     content_type: str = described("What it is by its content, as a media type.")
     size_bytes: int = described("How long it is, up to 10 MiB.")
     sha256: str = described("The SHA-256 of its bytes, 64 hexadecimal digits; the log's hash covers it.")
+    warnings: list[DocumentWarning] = described(WARNINGS)
     uploader: User | None = related("users", "uploader_id", "Who brought it.")
     created_at: datetime = described("When it was uploaded.")
     url: str | None = strawberry.field(

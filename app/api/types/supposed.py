@@ -6,9 +6,10 @@ from typing import cast
 import strawberry
 
 from app.actions import Supposed
-from app.api.enums import ActionType, CaseStatus, Resolution
+from app.api.enums import ActionType, CaseStatus, DocumentWarning, Resolution
 from app.api.fields import described, object_type, related
 from app.api.labels import labelled
+from app.api.types.evidence import WARNINGS
 from app.api.types.people import User
 from app.api.types.snapshots import CaseSnapshot, OverrideSnapshot
 from app.db.rows import ActionRow, CommentRow, DocumentRow
@@ -30,6 +31,7 @@ class SupposedDocument:
     content_type: str = described("What it is by its content, as a media type.")
     size_bytes: int = described("How long it is, up to 10 MiB.")
     sha256: str = described("The SHA-256 of its bytes, 64 hexadecimal digits.")
+    warnings: list[DocumentWarning] = described(WARNINGS)
 
 
 @object_type(CommentRow, "Words that would come with a supposed action.")

@@ -1,0 +1,41 @@
+"""What a document could do to whoever opens it: warnings for people, found at reception and within bounds.
+
+An accepted document is not refused for these: a reviewer should see the evidence, and know. What is looked for stands
+in the manual, app/docs/documents.md. No virus is looked for.
+"""
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from app.documents.office import BROKEN, DOCX, XLSX
+from app.documents.office_warnings import warnings_of_office
+from app.documents.pdf_warnings import warnings_of_pdf
+from app.documents.text_warnings import warnings_of_csv, warnings_of_mail
+from app.domain.model import DocumentWarning
+
+Examiner = Callable[[Path], set[DocumentWarning]]
+
+
+def _office(path: Path) -> set[DocumentWarning]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return warnings_of_office(archive)
+    except BROKEN:
+        return {DocumentWarning.NOT_FULLY_EXAMINED}
+
+
+_EXAMINERS: dict[str, Examiner] = {
+    "application/pdf": warnings_of_pdf,
+    "text/csv": warnings_of_csv,
+    "message/rfc822": warnings_of_mail,
+    DOCX: _office,
+    XLSX: _office,
+}
+
+
+def examined(path: Path, content_type: str) -> tuple[DocumentWarning, ...]:
+    """Return the warnings of the file, in the order of the enum."""
+    examiner = _EXAMINERS.get(content_type)
+    found = set() if examiner is None else examiner(path)
+    return tuple(warning for warning in DocumentWarning if warning in found)

@@ -1,0 +1,192 @@
+"""Warnings of an Office document (ECMA-376): what it would fetch from elsewhere, and what is embedded in it.
+
+Its parts are read as XML, in pieces and within a bound. What could run a program by itself was refused before.
+"""
+
+import re
+import zipfile
+from collections.abc import Callable
+from xml.parsers import expat
+
+from app.domain.model import DocumentWarning as Found
+
+UNPACKED_MAX = 32 * 1024 * 1024
+PIECE = 65_536
+TEXT_MAX = 1024 * 1024
+
+_FIELDS_PART = re.compile(r"word/[^/]+\.xml")
+_FORMULAS_PART = re.compile(r"xl/(?:worksheets|externallinks|charts)/[^/]+\.xml|xl/workbook\.xml")
+_PART_WARNINGS = (
+    (re.compile(r"/embeddings/"), Found.EMBEDDED_OBJECT),
+    (re.compile(r"^xl/(?:externallinks/[^/]+\.xml|connections\.xml|querytables/)"), Found.EXTERNAL_LINK),
+    (re.compile(r"^(?:word|xl)/afchunk|/afchunk"), Found.EMBEDDED_OBJECT),
+)
+_HARMLESS = ("/hyperlink",)
+"""What is fetched only when somebody clicks."""
+
+_DDE_FIELD = re.compile(r"(?:^|[\s{\x00])DDE(?:AUTO)?(?=[\s\x00\"]|$)", re.IGNORECASE)
+_FETCHING_FIELD = re.compile(r"\bINCLUDE(?:TEXT|PICTURE)\b[^\x00]*?(?:https?:|ftp:|file:|\\\\)", re.IGNORECASE)
+_QUOTED = re.compile(r"\bQUOTE((?:\s+\d{1,7}){2,})", re.IGNORECASE)
+_STRING = re.compile(r'"[^"]*"')
+_DDE_FORMULA = re.compile(r"[\w.]+\s*\|\s*'?[^!]{0,2000}!")
+_FETCHING_FORMULA = re.compile(r"\b(?:WEBSERVICE|IMAGE|RTD|CALL|REGISTER(?:\.ID)?|IMPORTDATA)\s*\(", re.IGNORECASE)
+
+
+class _Undeclared(Exception):
+    """The part has a document type, which may give its words another meaning."""
+
+
+def warnings_of_office(archive: zipfile.ZipFile) -> set[Found]:
+    """Return what the document could do."""
+    found: set[Found] = set()
+    left = UNPACKED_MAX
+    for part in archive.infolist():
+        name = part.filename.replace("\\", "/").lstrip("/").lower()
+        found |= {warning for pattern, warning in _PART_WARNINGS if pattern.search(name)}
+        reader = _reader_of(name)
+        if reader is None:
+            continue
+        left -= part.file_size
+        if left < 0:
+            found.add(Found.NOT_FULLY_EXAMINED)
+            break
+        found |= _read(archive, part, reader)
+    return found
+
+
+class Reader:
+    """Looks at the elements of a part; `found` is what there is to warn of."""
+
+    def __init__(self) -> None:
+        self.found: set[Found] = set()
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Look at the start of an element; *name* and the attributes' names are without their prefixes."""
+
+    def text(self, data: str) -> None:
+        """Look at text."""
+
+    def end(self, name: str) -> None:
+        """Look at the end of an element."""
+
+    def finish(self) -> None:
+        """Look at what was gathered, once all is read."""
+
+
+class Relationships(Reader):
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        kind = attributes.get("type", "").strip().lower()
+        if attributes.get("targetmode", "").strip().lower() != "external" or kind.endswith(_HARMLESS):
+            return
+        is_template = kind.endswith("/attachedtemplate")
+        self.found.add(Found.EXTERNAL_TEMPLATE if is_template else Found.EXTERNAL_LINK)
+
+
+class Fields(Reader):
+    """The instructions of a text document's fields, which may be spread over many elements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: list[str] = []
+        self._length = 0
+        self._is_instruction = False
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        self._is_instruction = name == "instrtext"
+        if name == "fldchar" and attributes.get("fldchartype") == "begin":
+            self._say("\0")
+        if name == "fldsimple":
+            self._say("\0" + attributes.get("instr", "") + "\0")
+
+    def text(self, data: str) -> None:
+        if self._is_instruction:
+            self._say(data)
+
+    def end(self, name: str) -> None:
+        self._is_instruction = False
+
+    def _say(self, words: str) -> None:
+        self._length += len(words)
+        if self._length <= TEXT_MAX:
+            self._said.append(words)
+        else:
+            self.found.add(Found.NOT_FULLY_EXAMINED)
+
+    def finish(self) -> None:
+        said = "".join(self._said)
+        said += "".join(f"\0{_spelled(match[1])}" for match in _QUOTED.finditer(said))
+        together = said.replace("\0", "")
+        if _DDE_FIELD.search(said) or _DDE_FIELD.search(together):
+            self.found.add(Found.DDE)
+        if _FETCHING_FIELD.search(said):
+            self.found.add(Found.EXTERNAL_LINK)
+
+
+class Formulas(Reader):
+    """The formulas of a workbook's cells and names, and its links to other programs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._formula: list[str] | None = None
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name in ("f", "definedname", "formula", "formula1", "formula2"):
+            self._formula = []
+        if name in ("ddelink", "ddeitem"):
+            self.found.add(Found.DDE)
+
+    def text(self, data: str) -> None:
+        if self._formula is not None and len(self._formula) < 1000:
+            self._formula.append(data)
+
+    def end(self, name: str) -> None:
+        if self._formula is None:
+            return
+        formula = _STRING.sub('""', "".join(self._formula))
+        if _DDE_FORMULA.search(formula):
+            self.found.add(Found.DDE)
+        if _FETCHING_FORMULA.search(formula):
+            self.found.add(Found.EXTERNAL_LINK)
+        self._formula = None
+
+
+def _reader_of(name: str) -> Callable[[], Reader] | None:
+    if name.endswith(".rels"):
+        return Relationships
+    if _FIELDS_PART.fullmatch(name):
+        return Fields
+    return Formulas if _FORMULAS_PART.fullmatch(name) else None
+
+
+def _read(archive: zipfile.ZipFile, part: zipfile.ZipInfo, of: Callable[[], Reader]) -> set[Found]:
+    reader = of()
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = lambda name, attributes: reader.start(
+        _local(name), {_local(key): value for key, value in attributes.items()}
+    )
+    parser.EndElementHandler = lambda name: reader.end(_local(name))
+    parser.CharacterDataHandler = reader.text
+    parser.StartDoctypeDeclHandler = _refuse
+    try:
+        with archive.open(part) as opened:
+            while piece := opened.read(PIECE):
+                parser.Parse(piece)
+        parser.Parse(b"", True)
+        reader.finish()
+    except (expat.ExpatError, _Undeclared):
+        reader.found.add(Found.NOT_FULLY_EXAMINED)
+    return reader.found
+
+
+def _refuse(*_: object) -> None:
+    raise _Undeclared
+
+
+def _local(name: str) -> str:
+    return name.rpartition(":")[2].lower()
+
+
+def _spelled(numbers: str) -> str:
+    """Return the text that a QUOTE field spells by the numbers of its characters."""
+    return "".join(chr(number) for number in map(int, numbers.split()) if number < 0x110000)
