@@ -43,6 +43,9 @@ class DoorSettings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
         default=262_144, description="The largest request body, in bytes."
     )
+    max_answer_bytes: Annotated[int, Field(ge=1024)] = Field(
+        default=16_777_216, description="The largest answer to an operation, in bytes."
+    )
     max_tokens: Positive = Field(default=4_000, description="Lexical tokens of a document.")
     max_nesting: Positive = Field(default=32, description="Brackets within brackets, of all three kinds.")
     max_depth: Positive = Field(default=12, description="Fields within fields.")
@@ -52,7 +55,7 @@ class DoorSettings(BaseSettings):
     max_directives: Count = Field(default=50, description="Directives of an operation.")
     max_fragments: Count = Field(default=50, description="Fragments that a document defines.")
     max_selections: Positive = Field(default=1_000, description="Selections, fragments expanded.")
-    max_cost: Positive = Field(default=50_000, description="Fields that an answer can have at most; pages multiply.")
+    max_cost: Positive = Field(default=75_000, description="Fields that an answer can have at most; pages multiply.")
     max_introspection: Positive = Field(default=200_000, description="The same for what is asked about the schema.")
     warn_only: Annotated[tuple[LimitName, ...], NoDecode, BeforeValidator(_words)] = Field(
         default=(), description="Limits, as in `depth,cost`, that are logged where they are passed, and not enforced."

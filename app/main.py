@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import gc
+import warnings
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -49,6 +50,8 @@ log = structlog.get_logger()
 def application() -> Starlette:
     """Return the app as the environment describes it: what a worker process imports."""
     _bound_allocation()
+    # An operation that is given up in the middle leaves behind what it had not begun.
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     app = create_app(load_settings())
     _spare_what_stays()
     return app

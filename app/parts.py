@@ -45,6 +45,7 @@ def terms(settings: Settings) -> Terms:
         development=bool(settings.introspection),
         plans=settings.plans,
         max_body_bytes=settings.max_body_bytes,
+        max_answer_bytes=settings.max_answer_bytes,
         receive_s=settings.receive_timeout,
         deadline_s=settings.deadline,
         key_lifetime=timedelta(hours=settings.idempotency_hours),

@@ -183,7 +183,7 @@ async def test_the_cost_is_told_to_who_asks_for_it(api: Api, world: World) -> No
     untold = await api.send(world.ada.token, query, {"n": 10})
 
     # cases, pageInfo, hasNextPage, and for each of the page nodes, id, subject, label
-    assert told.json()["extensions"] == {"cost": {"requested": 3 + 10 * 4, "limit": 50_000}}
+    assert told.json()["extensions"] == {"cost": {"requested": 3 + 10 * 4, "limit": 75_000}}
     assert more.json()["extensions"]["cost"]["requested"] == 3 + 100 * 4
     assert "extensions" not in untold.json()
 

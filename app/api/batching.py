@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from app.api.budget import Budget
 from app.db.deadlines import in_time
 
 K = TypeVar("K", bound=Hashable)
@@ -25,6 +27,7 @@ class Loader(Generic[K]):
         self._batches: dict[K, asyncio.Task[Exception | None]] = {}
         self._asked: dict[K, None] = {}
         self._next: asyncio.Task[Exception | None] | None = None
+        self.budget: Budget | None = None  # of the operation that asks
 
     def prime(self, key: K, value: Any) -> None:
         """Take over what is known already."""
@@ -99,6 +102,10 @@ class Loader(Generic[K]):
     async def _load(self) -> Exception | None:
         """Load what was asked for, and return what went wrong, which whoever asked is told."""
         await asyncio.sleep(0)  # until all who can ask now have asked
+        if self.budget is not None and self.budget.is_behind:
+            with suppress(TimeoutError):  # what is loaded is given up then, too
+                async with in_time():
+                    await self.budget.settle()
         keys = list(self._asked)
         self._asked, self._next = {}, None
         fault = None
@@ -127,6 +134,7 @@ class Grouped:
     """Loaders by id of what one batch function brings, one for each set of further arguments: each is one statement."""
 
     def __init__(self, make: Callable[..., Loader[UUID]]) -> None:
+        self.budget: Budget | None = None
         self._make = make
         self._known: dict[tuple[Any, ...], Loader[UUID]] = {}
 
@@ -135,4 +143,5 @@ class Grouped:
         loader = self._known.get(arguments)
         if loader is None:
             loader = self._known[arguments] = self._make(*arguments)
+            loader.budget = self.budget
         return loader

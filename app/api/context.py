@@ -10,6 +10,7 @@ import strawberry
 
 from app import clock
 from app.actions import Supposed, perform, rehearse
+from app.api.budget import Budget
 from app.api.limits import Limits
 from app.api.loaders import NOTHING_KNOWN, Loaders, Reading, left_by, supposed_by
 from app.auth import Identity
@@ -41,6 +42,7 @@ class Context:
     store: DocumentStore
     links: Links
     base_url: Callable[[], str]
+    budget: Budget
     introspection: bool = False
     limits: Limits = field(default_factory=Limits)
     key_lifetime: timedelta = KEY_LIFETIME
@@ -68,7 +70,7 @@ class Context:
             known = dict(self._left)
             if not self.identity.is_limited:
                 known["users"] = {user.id: user}
-            self._loaders = Loaders(self.database, self.actor.account_id, self.reading, known)
+            self._loaders = Loaders(self.database, self.actor.account_id, self.reading, known, self.budget)
         return self._loaders
 
     def renew_loaders(self) -> None:

@@ -38,7 +38,7 @@ class Limits:
     directives: int = 50
     fragments: int = 50
     selections: int = 1_000
-    cost: int = 50_000
+    cost: int = 75_000
     introspection: int = 200_000
     warn_only: frozenset[str] = frozenset()
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from app.actions import Supposed
 from app.api.batching import Grouped, Loader
+from app.api.budget import Budget
 from app.db.engine import Database
 from app.db.repository import cases, documents, history, log, log_parts, nodes, overrides, people, search
 from app.db.rows import CaseRow
@@ -66,6 +67,7 @@ class _Lazily:
     def made(self, loaders: "Loaders", *columns: frozenset[str]) -> Any:
         """Return the loader, or that of *columns* alone."""
         made = self._make(loaders.database, loaders.account_id, self._name in loaders.reading.alone, *columns)
+        made.budget = loaders.budget
         if self._name in loaders.known:
             made.prime_many(loaders.known[self._name])
         return made
@@ -159,12 +161,14 @@ class Loaders:
         account_id: UUID,
         reading: Reading = NOTHING_KNOWN,
         known: Mapping[str, Mapping[UUID, Any]] | None = None,
+        budget: Budget | None = None,
     ) -> None:
         """*known*: by loader, what it need not load."""
         self.database = database
         self.account_id = account_id
         self.reading = reading
         self.known = known or {}
+        self.budget = budget
         self._parts: dict[str, Loader[UUID]] = {}
 
     @classmethod

@@ -30,6 +30,7 @@ from strawberry.types import ExecutionContext
 from app import tracing
 from app.api import write_only
 from app.api.errors import ERROR_TYPES
+from app.api.executor import BoundedExecutor
 from app.api.limits import Limiter, as_limits
 from app.api.measuring import coerced
 from app.api.mutations import Mutation
@@ -187,6 +188,7 @@ SCHEMA = _corrected(
         mutation=Mutation,
         types=ERROR_TYPES,
         extensions=[tracing.extension, BoundedParsing, BoundedValidation, OperationRules, Learning],
+        execution_context_class=BoundedExecutor,
         config=StrawberryConfig(scalar_map={Upload: UPLOAD, datetime: DATE_TIME}),
     )
 )

@@ -18,6 +18,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from app import tracing
+from app.api.budget import ANSWER_MAX, Budget
 from app.api.context import Context
 from app.api.deadline import Deadline
 from app.api.http.decoding import BadRequest, Parameters, read_parameters
@@ -25,10 +26,12 @@ from app.api.http.exchange import Exchange
 from app.api.http.incoming import Incoming
 from app.api.http.record import Record
 from app.api.http.revalidation import revalidated
+from app.api.http.writing import written
 from app.api.limits import Limits
 from app.api.masking import cause_of, format_errors
 from app.api.multipart import Forms, is_form
 from app.api.schema import LIMITER, PLANS, SCHEMA
+from app.api.slices import Slices
 from app.db.engine import Database
 from app.db.faults import unavailable_of
 from app.documents.links import Links
@@ -56,6 +59,7 @@ class Terms:
     development: bool = False
     plans: bool = True
     max_body_bytes: int = 262_144
+    max_answer_bytes: int = ANSWER_MAX
     receive_s: float = 10
     deadline_s: float = 10
     key_lifetime: timedelta = KEY_LIFETIME
@@ -84,6 +88,7 @@ class GraphQLView:
         self._links = links
         receive_s, operations_max = terms.receive_s, terms.max_body_bytes
         self._forms = Forms(store.incoming, transfers, receive_s=receive_s, operations_max=operations_max)
+        self._slices = Slices()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(Incoming(scope, receive))
@@ -131,6 +136,7 @@ class GraphQLView:
         self, exchange: Exchange, record: Record, admission: Admission, parameters: Parameters, query: str
     ) -> Response:
         terms = self._terms
+        budget = Budget(self._slices, terms.max_answer_bytes)
         context = Context(
             self._database,
             admission.identity,
@@ -139,6 +145,7 @@ class GraphQLView:
             self._store,
             self._links,
             lambda: str(exchange.request.base_url).rstrip("/"),
+            budget,
             introspection=terms.development,
             limits=terms.limits,
             key_lifetime=terms.key_lifetime,
@@ -148,13 +155,14 @@ class GraphQLView:
         record.context = context
         errors = LIMITER.scan(query, terms.limits, context.document_hash)
         if errors:
-            return self._result(exchange, context, ExecutionResult(data=None, errors=list(errors)))
-        with Deadline(terms.deadline_s):
+            return await self._result(exchange, context, ExecutionResult(data=None, errors=list(errors)))
+        with Deadline(terms.deadline_s) as deadline:
+            budget.stop = deadline.stop
             result = await _run(exchange, context, parameters, query, plans=terms.plans)
-        _demand_database(result, exchange.request_id)
-        return self._result(exchange, context, result)
+            _demand_database(result, exchange.request_id)
+            return await self._result(exchange, context, result)
 
-    def _result(self, exchange: Exchange, context: Context, result: ExecutionResult) -> Response:
+    async def _result(self, exchange: Exchange, context: Context, result: ExecutionResult) -> Response:
         body: dict[str, Any] = {}
         if result.errors:
             body["errors"] = format_errors(
@@ -167,7 +175,8 @@ class GraphQLView:
         if context.cost is not None and exchange.request.headers.get(COST_HEADER):
             body["extensions"] = {"cost": {"requested": context.cost, "limit": self._terms.limits.cost}}
         tracing.describe(context.operation_type, context.operation_name, context.document_hash)
-        return exchange.answer(200 if context.has_begun else exchange.request_error_status(), body)
+        status = 200 if context.has_begun else exchange.request_error_status()
+        return exchange.answer(status, body, content=await written(body, context.budget))
 
 
 def _demand_database(result: ExecutionResult, request_id: str) -> None:
@@ -188,6 +197,7 @@ async def _run(
         planned = await PLANS.execute(query, parameters.variables, parameters.operation, context, allowed)
         if planned is not None:
             return planned
+    await context.budget.pause()  # to parse and to validate may take long, and nobody else is answered meanwhile
     try:
         result = await SCHEMA.execute(
             query,

@@ -16,14 +16,14 @@ Pairs = tuple[tuple[bytes, bytes], ...]
 
 def answer(
     status: int,
-    body: Body,
+    body: Body | bytes,
     language: Language,
     *,
     media_type: str = JSON,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return *body* as an answer that nobody keeps, with *headers* besides those that each has."""
-    answered = Response(orjson.dumps(body), status, headers or None)
+    """Return *body*, written already or not, as an answer that nobody keeps, with *headers* besides the usual ones."""
+    answered = Response(body if isinstance(body, bytes) else orjson.dumps(body), status, headers or None)
     answered.raw_headers += _usual(language, media_type)
     return answered
 

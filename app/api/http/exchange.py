@@ -44,11 +44,20 @@ class Exchange:
         if admission.standing is not None:
             self.headers |= admission.standing.headers()
 
-    def answer(self, status: int, body: Body, headers: dict[str, str] | None = None) -> Response:
+    def answer(
+        self, status: int, body: Body, headers: dict[str, str] | None = None, content: bytes | None = None
+    ) -> Response:
+        """Return the answer; *content* is its body as it is written, where it is."""
         kind = self._media_type or JSON
         if "errors" in body:
             self.codes.extend(error["extensions"]["code"] for error in body["errors"])
-        return answer(status, body, self.language, media_type=kind, headers=self.headers | (headers or {}))
+        return answer(
+            status,
+            body if content is None else content,
+            self.language,
+            media_type=kind,
+            headers=self.headers | (headers or {}),
+        )
 
     def request_error_status(self) -> int:
         """Return the status of an answer without data: the older media type has none of its own for it."""

@@ -233,7 +233,7 @@ def _scalar(type_: GraphQLScalarType) -> Completion:
         return Leaf(_id)
     if type_.name not in AS_THEY_ARE:
         raise Declined
-    return Leaf()
+    return Leaf(is_text=type_.name == "String")
 
 
 def _id(value: Any) -> Any:

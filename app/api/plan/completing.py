@@ -16,6 +16,9 @@ from app.api.plan.objects import Declined, Objects, Plain, objects_of
 
 Column = list[Any]
 
+OBJECTS = 500
+"""How many objects are made in one go: a millisecond or two."""
+
 
 class Run(NamedTuple):
     """One execution of a plan. `is_traced`: somebody will look at how long each step took."""
@@ -78,13 +81,23 @@ class Around:
 
 @dataclass(frozen=True)
 class Leaf(AtOnce):
-    """Values that JSON has as they are, or those that *written* makes of them; null too, unless `is_required`."""
+    """Values that JSON has as they are, or those that *written* makes of them; null too, unless `is_required`.
+
+    `is_text`: they may be long.
+    """
 
     written: Callable[[Any], Any] | None = None
     is_required: bool = False
+    is_text: bool = False
+
+    def plain(self, attribute: str) -> Plain:
+        """Return the field that *attribute* is, if it is completed so."""
+        return Plain(attribute, self.written, self.is_required, self.is_text)
 
     def now(self, values: Column, run: Run) -> Column:
         written = self.written
+        if self.is_text:
+            run.context.budget.count(0, sum([len(value) for value in values if value is not None]))
         if None not in values:
             return values if written is None else list(map(written, values))
         if self.is_required:
@@ -118,9 +131,13 @@ def required(inner: Completion) -> Completion:
 
 @dataclass(frozen=True)
 class Lists(Around):
-    """Lists, whose items are completed all at once."""
+    """Lists, whose items are completed all at once. Those of objects wait in any case: there may be many."""
 
     inner: Completion
+
+    @property
+    def waits(self) -> bool:
+        return not isinstance(self.inner, Leaf)
 
     def now(self, values: Column, run: Run) -> Column:
         items = _flat(values)
@@ -149,15 +166,20 @@ def _listed(values: Column, items: Column) -> Column:
 class Once(Around):
     """Values of which many may be one and the same thing, as the people of a page are: it is completed but once."""
 
-    inner: Completion
+    inner: "Selection"
 
     def now(self, values: Column, run: Run) -> Column:
-        things = {id(value): value for value in values}
+        things = self._things(values, run)
         return _repeated(values, things, self.inner.now(list(things.values()), run))
 
     async def later(self, values: Column, run: Run) -> Column:
-        things = {id(value): value for value in values}
+        things = self._things(values, run)
         return _repeated(values, things, await self.inner.later(list(things.values()), run))
+
+    def _things(self, values: Column, run: Run) -> dict[int, Any]:
+        things = {id(value): value for value in values}
+        run.context.budget.count((len(values) - len(things)) * self.inner.fields, 0)
+        return things
 
 
 def _repeated(values: Column, things: Iterable[int], completed: Column) -> Column:
@@ -171,20 +193,22 @@ class Selection:
 
     steps: tuple[Step, ...]
     waits: bool
-    made: Objects
+    make: Objects
+    fields: int
+    names: int
 
     @classmethod
     def of(cls, steps: Mapping[str, Step]) -> "Selection":
-        made = objects_of(tuple((name, step.plain) for name, step in steps.items()))
+        make = objects_of(tuple((name, step.plain) for name, step in steps.items()))
         others = tuple(step for step in steps.values() if step.plain is None)
-        return cls(others, any(step.waits for step in others), made)
+        return cls(others, any(step.waits for step in others), make, len(steps), sum(map(len, steps)))
 
     def now(self, values: Column, run: Run) -> Column:
         sources = _present(values)
         if not sources:
             return values
         columns: list[Any] = [step.ready(sources, run) for step in self.steps]
-        return _with_nulls(values, self.made(sources, columns))
+        return _with_nulls(values, self._made(sources, columns, run))
 
     async def later(self, values: Column, run: Run) -> Column:
         sources = _present(values)
@@ -200,7 +224,23 @@ class Selection:
             found = await settled(self.steps[index].later(sources, run) for index in waiting)
             for index, column in zip(waiting, found, strict=True):
                 columns[index] = column
-        return self.made(sources, columns)
+        if len(sources) <= OBJECTS:
+            return self._made(sources, columns, run)
+        made: Column = []
+        for start in range(0, len(sources), OBJECTS):
+            if run.context.budget.is_due:
+                await run.context.budget.pause()
+            part = slice(start, start + OBJECTS)
+            made += self._made(sources[part], [column[part] for column in columns], run)
+        return made
+
+    def _made(self, sources: Column, columns: list[Column], run: Run) -> Column:
+        """Return objects of what they stand for, once they are counted."""
+        run.context.budget.count(len(sources) * self.fields, len(sources) * self.names)
+        made, size = self.make(sources, columns)
+        if size:
+            run.context.budget.count(0, size)
+        return made
 
 
 def _present(values: Column) -> Column:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-Objects = Callable[[list[Any], Iterable[list[Any]]], list[Any]]
+Objects = Callable[[list[Any], Iterable[list[Any]]], tuple[list[Any], int]]
+"""Makes objects, and says how many characters their texts have: those of them that can be long."""
 
 
 class Declined(Exception):
@@ -12,11 +13,15 @@ class Declined(Exception):
 
 
 class Plain(NamedTuple):
-    """A field that is an attribute of its object, as it is or as *written* makes it; null too, unless `is_required`."""
+    """A field that is an attribute of its object, as it is or as *written* makes it; null too, unless `is_required`.
+
+    `is_text`: it may be long.
+    """
 
     attribute: str
     written: Callable[[Any], Any] | None
     is_required: bool
+    is_text: bool
 
 
 @lru_cache(maxsize=1000)
@@ -28,17 +33,23 @@ def objects_of(fields: tuple[tuple[str, Plain | None], ...]) -> Objects:
     """
     plain = [(index, field) for index, (_, field) in enumerate(fields) if field is not None]
     columns = "".join(f", v{index}" for index, (_, field) in enumerate(fields) if field is None)
-    lines = ["def make(sources, columns):", "    made = []"]
+    lines = ["def make(sources, columns):", "    made = []", "    size = 0"]
     lines.append(f"    for source{columns} in {'zip(sources, *columns, strict=True)' if columns else 'sources'}:")
     lines += [f"        v{index} = source.{field.attribute}" for index, field in plain]
     nulls = " or ".join(f"v{index} is None" for index, field in plain if field.is_required)
     lines += [f"        if {nulls}:", "            raise Declined"] if nulls else []
+    texts = " + ".join(_length(index, field) for index, field in plain if field.is_text)
+    lines += [f"        size += {texts}"] if texts else []
     pairs = ", ".join(f"{name!r}: {_written(index, field)}" for index, (name, field) in enumerate(fields))
-    lines += [f"        made.append({{{pairs}}})", "    return made"]
+    lines += [f"        made.append({{{pairs}}})", "    return made, size"]
     space: dict[str, Any] = {"Declined": Declined} | {f"w{index}": field.written for index, field in plain}
     exec("\n".join(lines), space)  # noqa: S102  # names of GraphQL's grammar and of our own attributes
     made: Objects = space["make"]
     return made
+
+
+def _length(index: int, field: Plain) -> str:
+    return f"len(v{index})" if field.is_required else f"(0 if v{index} is None else len(v{index}))"
 
 
 def _written(index: int, field: Plain | None) -> str:

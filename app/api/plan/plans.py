@@ -24,6 +24,7 @@ from app.api.plan.objects import Declined
 from app.api.plan.variables import Variables
 from app.api.write_only import may_read
 from app.db.faults import unavailable_of
+from app.domain.errors import QueryTooComplex
 
 DOCUMENTS_PLANNED = 250
 LENGTH_PLANNED = 8_192  # in characters
@@ -109,11 +110,14 @@ class Plans:
         try:
             with tracing.phase("execute"):
                 data = await execute(plan, run)
+        except QueryTooComplex:
+            raise
         except Exception as fault:
             if unavailable_of(fault, run.context.request_id) is not None:
                 raise  # graphql-core would wait for it once more
             metrics.child(metrics.plans, "declined").inc()
             run.context.reading = NOTHING_KNOWN
+            run.context.budget.begin_again()
             run.context.renew_loaders()
             return None
         metrics.child(metrics.plans, "followed").inc()
