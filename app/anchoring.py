@@ -15,7 +15,7 @@ def anchors(settings: Settings) -> Place:
 def anchorer(database: Database, settings: Settings) -> Anchorer:
     """Return what anchors the logs."""
     assert settings.anchors_key is not None  # its default is filled in
-    return Anchorer(database, anchors(settings), settings.anchors_key)
+    return Anchorer(database, anchors(settings), settings.anchors_key, settings.data_dir / "anchors.heads")
 
 
 async def keep_anchored(database: Database, settings: Settings) -> None:

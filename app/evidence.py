@@ -1,9 +1,11 @@
 """Evidence: one case's log, comments and document digests, with its chain and the anchors' proof, as one document.
 
-It is told as it is found, good or bad: whoever has it verifies it by `scripts/verify_evidence.py`, without us.
+It is told as it is found, good or bad: whoever has it verifies it by `scripts/verify_evidence.py`, without us. What no
+hash and no signature covers stands under `notCovered`.
 """
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,9 +17,10 @@ from app.audit import UNREADABLE, entries_of
 from app.db.engine import Database
 from app.db.repository import cases, documents
 from app.db.repository.window import Window
-from app.domain.log import Link, canonical
+from app.db.rows import DocumentRow
+from app.domain.log import Link, as_hashed, canonical
 
-FORMAT = 1
+FORMAT = 2
 _WHOLE = Window(limit=2**31 - 1)
 
 
@@ -35,26 +38,21 @@ async def evidence_of(
             raise EvidenceError(f"the own row of case {case_id} is missing: `casegate log verify --case` tells more")
         rows = await _rows(connection, account_id, case_id)
         (attached,) = await documents.documents_by_case(connection, account_id, [case_id], _WHOLE)
+    covered = [document for row in rows for document in _documents(row["entry"]["comment"])]
+    known = {document.get("id") for document in covered}
     return {
         "format": FORMAT,
-        "exportedAt": now.isoformat(),
         "accountId": str(account_id),
         "caseId": str(case_id),
         "reference": case.reference,
         "head": {"seq": case.action_count, "hash": case.head_hash},
         "rows": rows,
-        "documents": [
-            {
-                "id": str(document.id),
-                "commentId": str(document.comment_id),
-                "filename": document.filename,
-                "contentType": document.content_type,
-                "sizeBytes": document.size_bytes,
-                "sha256": document.sha256,
-            }
-            for document in reversed(attached)
-        ],
+        "documents": covered,
         "anchor": None if proof is None else _plain(proof),
+        "notCovered": {
+            "exportedAt": now.isoformat(),
+            "documents": [_uncovered(document) for document in reversed(attached) if str(document.id) not in known],
+        },
     }
 
 
@@ -65,7 +63,37 @@ async def _rows(connection: AsyncConnection, account_id: UUID, case_id: UUID) ->
     except UNREADABLE:
         said = f"a row of case {case_id} holds a value that is none of its kind: `casegate log verify --case` names it"
         raise EvidenceError(said) from None
-    return [{"entry": json.loads(canonical(link.entry)), "hash": link.hash} for link in rows]
+    return [{"entry": json.loads(canonical(as_hashed(link) or link.entry)), "hash": link.hash} for link in rows]
+
+
+def _documents(comment: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    """Yield the documents of a row's comment, with all that the row's hash covers of them."""
+    for place, digest in enumerate(comment["documents"] if comment else ()):
+        file = comment["files"][place] if comment and "files" in comment else {}
+        yield {"commentId": comment and comment["id"], "sha256": digest} | {
+            _NAMES[name]: value for name, value in file.items()
+        }
+
+
+_NAMES = {
+    "id": "id",
+    "uploader_id": "uploaderId",
+    "filename": "filename",
+    "content_type": "contentType",
+    "size_bytes": "sizeBytes",
+    "created_at": "createdAt",
+}
+
+
+def _uncovered(document: DocumentRow) -> dict[str, Any]:
+    return {
+        "id": str(document.id),
+        "commentId": str(document.comment_id),
+        "filename": document.filename,
+        "contentType": document.content_type,
+        "sizeBytes": document.size_bytes,
+        "sha256": document.sha256,
+    }
 
 
 def _plain(proof: Proof) -> dict[str, Any]:
@@ -81,4 +109,11 @@ def _plain(proof: Proof) -> dict[str, Any]:
             }
             for proven in proof.leaves
         ],
+        "head": proof.head
+        and {
+            "seq": proof.head.seq,
+            "hash": proof.head.hash,
+            "index": proof.head.place,
+            "path": [hashed.hex() for hashed in proof.head.path],
+        },
     }

@@ -3,11 +3,13 @@
 The anchors are read from the first to the last, a few hundred leaves at a time. What the rows say is `audit`'s affair.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from app.anchors.checkpoint import FORMAT, NOTHING, Anchor, Leaf
+from app.anchors.checkpoint import FORMAT, NOTHING, WITHOUT_HEADS, Anchor, Checkpoint, Leaf
+from app.anchors.heads import Heads, heads_fault, temporary_heads
 from app.anchors.places import Place
 from app.db.engine import Database
 from app.db.repository import anchored
@@ -50,13 +52,33 @@ async def check_anchors(
 
     Raises: AnchorError, where they can't be read.
     """
-    findings, tree, before = Findings(), Tree(), None
+    findings = Findings()
+    with temporary_heads() as heads:
+        last = await _check_each(database, place, key, concerns, advance, heads, findings)
+        reason = await asyncio.to_thread(heads_fault, heads, last.checkpoint) if last is not None else None
+    if reason is not None:
+        findings.fault = findings.fault or f"anchor {findings.anchors}: {reason}"
+    return findings
+
+
+async def _check_each(
+    database: Database,
+    place: Place,
+    key: str,
+    concerns: Callable[[Leaf], bool],
+    advance: Callable[[int], None],
+    heads: Heads,
+    findings: Findings,
+) -> Anchor | None:
+    """Note what each anchor says, as far as they are to be believed; return the last one that is."""
+    tree, before = Tree(), None
     async for anchor in place.anchors():
         grow(tree, anchor)
         reason = fault_of(anchor, before, tree, key)
         if reason is not None:
             findings.fault = f"anchor {findings.anchors + 1}: {reason}"
             break
+        await asyncio.to_thread(heads.apply, anchor.leaves)
         concerned = [leaf for leaf in anchor.leaves if concerns(leaf)]
         for start in range(0, len(concerned), BATCH):
             await _compare(database, concerned[start : start + BATCH], findings)
@@ -64,7 +86,7 @@ async def check_anchors(
         findings.anchors, findings.rows = findings.anchors + 1, tree.size
         findings.time = anchor.checkpoint.time
         advance(len(anchor.leaves))
-    return findings
+    return before
 
 
 def grow(tree: Tree, anchor: Anchor, concerns: Callable[[Leaf], bool] = lambda _leaf: False) -> None:
@@ -81,13 +103,20 @@ def fault_of(anchor: Anchor, before: Anchor | None, tree: Tree, key: str) -> str
     is_whole = (checkpoint.size, checkpoint.root) == (tree.size, tree.root.hex()) and anchor.peaks == list(tree.peaks)
     checks = {
         f"it is signed by another key, {checkpoint.key}": checkpoint.key == key,
-        "its signature is not right": checkpoint.format == FORMAT and anchor.is_signed_by(key),
+        "its signature is not right": anchor.is_signed_by(key),
+        f"its format is {checkpoint.format}": _is_of_its_format(checkpoint, before),
         f"it has number {checkpoint.number}": checkpoint.number == (before.checkpoint.number if before else 0) + 1,
         "it does not follow the anchor before it": is_in_line,
         "its leaves do not give its root": is_whole,
         "its leaves do not give its count of cases": checkpoint.cases == cases,
     }
     return next((reason for reason, holds in checks.items() if not holds), None)
+
+
+def _is_of_its_format(checkpoint: Checkpoint, before: Anchor | None) -> bool:
+    has_heads = checkpoint.head_root is not None and checkpoint.head_count is not None
+    oldest = before.checkpoint.format if before else WITHOUT_HEADS
+    return oldest <= checkpoint.format == (FORMAT if has_heads else WITHOUT_HEADS)
 
 
 async def _compare(database: Database, leaves: Sequence[Leaf], findings: Findings) -> None:

@@ -1,14 +1,15 @@
 """What an anchor is: a signed checkpoint of all log rows under one Merkle root, and the leaves that it adds.
 
-Each row of each case's log is a leaf: account, case, seq, hash. So every case's head is among them, and so is every row
-before it, which lets a verifier name the first row that was rewritten. An anchor holds only the leaves that came since
-the one before it. It deliberately does not know where anchors are kept.
+Each row of each case's log is a leaf: account, case, seq, hash, which lets a verifier name the first row that was
+rewritten. A second tree has one leaf for each case, its last row, so that a row which is missing at the end shows too:
+see `heads`. An anchor holds only the leaves that came since the one before it. It deliberately does not know where
+anchors are kept.
 """
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,7 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from app.domain.merkle import leaf_hash
 
-FORMAT = 1
+FORMAT = 2
+WITHOUT_HEADS = 1
+"""The format of checkpoints that say nothing of the cases' ends."""
+
 NOTHING = "0" * 64
 """What the first checkpoint names as the one before it."""
 
@@ -46,7 +50,7 @@ class Leaf(NamedTuple):
         return [str(self.account_id), str(self.case_id), self.seq, self.hash]
 
     def hashed(self) -> bytes:
-        return leaf_hash(_canonical(self.plain()))
+        return leaf_hash(canonical(self.plain()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class Checkpoint:
     """What is signed. `key` is the public key, `previous` the SHA-256 of the checkpoint before.
 
     `size` counts the leaves, which are all rows of all logs so far, and `cases` the cases. `position` and `action_id`
-    are the place of the last leaf in the whole log, where the next anchor goes on.
+    are the place of the last leaf in the whole log, where the next anchor goes on. `head_count` and `head_root` are the
+    size and the root of the tree of the cases' last rows; a checkpoint of format 1 has none.
     """
 
     format: int
@@ -67,12 +72,14 @@ class Checkpoint:
     position: int
     action_id: str
     key: str
+    head_count: int | None = None
+    head_root: str | None = None
 
     def plain(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     def canonical(self) -> bytes:
-        return _canonical(self.plain())
+        return canonical(self.plain())
 
     def digest(self) -> str:
         return hashlib.sha256(self.canonical()).hexdigest()
@@ -89,7 +96,7 @@ class Anchor:
 
     def line(self) -> bytes:
         """Return the anchor as a line of JSON, without its end."""
-        return _canonical(
+        return canonical(
             {
                 "checkpoint": self.checkpoint.plain(),
                 "signature": self.signature,
@@ -103,7 +110,13 @@ class Anchor:
         """Return the anchor of a line, None where the line is none, as one that was cut off."""
         try:
             found = json.loads(line)
-            checkpoint = Checkpoint(**{field.name: found["checkpoint"][field.name] for field in fields(Checkpoint)})
+            checkpoint = Checkpoint(
+                **{
+                    field.name: found["checkpoint"][field.name]
+                    for field in fields(Checkpoint)
+                    if field.default is MISSING or field.name in found["checkpoint"]
+                }
+            )
             leaves = [Leaf(UUID(account), UUID(case), seq, digest) for account, case, seq, digest in found["leaves"]]
             return cls(checkpoint, found["signature"], leaves, [bytes.fromhex(peak) for peak in found["peaks"]])
         except (ValueError, TypeError, KeyError, AttributeError):
@@ -130,6 +143,6 @@ def public_key(key: Ed25519PrivateKey) -> str:
     return key.public_key().public_bytes_raw().hex()
 
 
-def _canonical(document: Any) -> bytes:
+def canonical(document: Any) -> bytes:
     """Return canonical JSON, as `domain.log.canonical` has it."""
     return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()

@@ -1,9 +1,12 @@
 """Anchoring: what the logs have grown by since the last anchor is read from one snapshot, hashed, signed and written.
 
-It costs what is new, whatever is there already. It deliberately verifies no log: it only refuses to go on where the
-last row that it anchored is gone or is another, so that a rewritten log is told within a minute.
+It costs what is new, whatever is there already: see `heads` for what is kept for that beside the anchors. It
+deliberately verifies no log: it only refuses to go on where the last row that it anchored is gone or is another, so
+that a rewritten log is told within a minute.
 """
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
@@ -14,7 +17,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
-from app.anchors.checkpoint import FORMAT, NOTHING, Anchor, AnchorError, AnchorTaken, Checkpoint, Leaf, public_key, sign
+from app.anchors.checkpoint import (
+    FORMAT,
+    NOTHING,
+    Anchor,
+    AnchorError,
+    AnchorsUnusable,
+    AnchorTaken,
+    Checkpoint,
+    Leaf,
+    public_key,
+    sign,
+)
+from app.anchors.heads import Heads
+from app.anchors.keeping_heads import HeadsTaken, current_heads, reached_by
 from app.anchors.keys import read_key, read_or_make_key
 from app.anchors.places import Place
 from app.db.engine import Database
@@ -32,10 +48,13 @@ log = structlog.get_logger()
 class Anchorer:
     """Anchors one database's logs in one place."""
 
-    def __init__(self, database: Database, place: Place, key_path: Path) -> None:
+    def __init__(self, database: Database, place: Place, key_path: Path, heads_path: Path | None = None) -> None:
+        """*heads_path*: where the heads of all cases are kept; without, they are made anew by each process."""
         self.database = database
         self.place = place
         self._key_path = key_path
+        self._heads_path = heads_path
+        self._heads: Heads | None = None
 
     async def anchor(self, now: clock.Clock = clock.now) -> list[Checkpoint] | None:
         """Anchor what is new, in as many anchors as it takes; None where somebody else is at it.
@@ -54,7 +73,7 @@ class Anchorer:
                     return None
                 try:
                     return await self._write(connection, last, now)
-                except AnchorTaken:  # by another process, in a bucket, which nobody can hold
+                except (AnchorTaken, HeadsTaken):  # by another process, in a bucket, which nobody can hold
                     return None
 
     async def _number_of_last(self) -> int:
@@ -67,13 +86,27 @@ class Anchorer:
         if last is not None:
             key = read_key(self._key_path)
             await _check(connection, last, public_key(key))
-        async with aclosing(_batches(connection, last)) as batches:
+        async with (
+            current_heads(self._opened_heads(), connection, self.place, last) as heads,
+            aclosing(_batches(connection, last)) as batches,
+        ):
             async for rows in batches:
                 key = key or self.key()
-                last = grown(last, rows, key, now)
+                last = await asyncio.to_thread(grown, last, rows, heads, key, now)
                 await self.place.append(last)
+                await asyncio.to_thread(heads.commit, reached_by(last))
+                heads.begin()
                 written.append(last.checkpoint)
         return written
+
+    def _opened_heads(self) -> Heads:
+        try:
+            self._heads = self._heads or Heads(self._heads_path)
+        except (OSError, sqlite3.Error) as error:
+            raise AnchorsUnusable(
+                f"the file of the cases' last rows {self._heads_path} can't be made: {error}"
+            ) from None
+        return self._heads
 
     def key(self) -> Ed25519PrivateKey:
         """Return the key, which is made where there is none yet. Raises: AnchorError."""
@@ -109,12 +142,13 @@ async def _batches(connection: AsyncConnection, last: Anchor | None) -> AsyncGen
         yield rows
 
 
-def grown(last: Anchor | None, rows: list[LoggedRow], key: Ed25519PrivateKey, now: clock.Clock) -> Anchor:
-    """Return the anchor that comes after *last* and adds *rows*."""
+def grown(last: Anchor | None, rows: list[LoggedRow], heads: Heads, key: Ed25519PrivateKey, now: clock.Clock) -> Anchor:
+    """Return the anchor that comes after *last* and adds *rows*, also to *heads*."""
     leaves = [Leaf(row.account_id, row.case_id, row.seq, row.hash) for row in rows]
     tree = Tree(last.checkpoint.size, last.peaks) if last else Tree()
     for leaf in leaves:
         tree.add(leaf.hashed())
+    heads.apply(leaves)
     checkpoint = Checkpoint(
         format=FORMAT,
         number=last.checkpoint.number + 1 if last else 1,
@@ -126,5 +160,7 @@ def grown(last: Anchor | None, rows: list[LoggedRow], key: Ed25519PrivateKey, no
         position=rows[-1].position,
         action_id=str(rows[-1].id),
         key=public_key(key),
+        head_count=heads.count,
+        head_root=heads.root().hex(),
     )
     return Anchor(checkpoint, sign(checkpoint, key), leaves, tree.peaks)

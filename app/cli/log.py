@@ -1,7 +1,6 @@
 """The commands for the action log."""
 
 import json
-from dataclasses import asdict
 
 import typer
 
@@ -28,7 +27,7 @@ def anchor(as_json: AsJson = False) -> None:
 
     written = run(work)
     if as_json:
-        typer.echo(json.dumps([asdict(checkpoint) for checkpoint in written or ()]))
+        typer.echo(json.dumps([checkpoint.plain() for checkpoint in written or ()]))
     elif written is None:
         typer.echo("somebody else is anchoring")
     else:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
-from app.domain.log import CommentContent, Entry, Opening, OverrideContent
+from app.domain.log import CommentContent, Entry, FileContent, Opening, OverrideContent
 from app.domain.model import ActionType, OverrideStatus
 from app.domain.workflow import TRANSITIONS
 
@@ -52,7 +52,18 @@ def _opening(case: CaseRow, subject: SubjectRow) -> Opening:
 
 def _comment(comment: CommentRow, documents: Sequence[DocumentRow]) -> CommentContent:
     digests = tuple(document.sha256 for document in documents)
-    return CommentContent(comment.id, comment.author_id, comment.body, comment.created_at, digests)
+    files = tuple(
+        FileContent(
+            id=document.id,
+            uploader_id=document.uploader_id,
+            filename=document.filename,
+            content_type=document.content_type,
+            size_bytes=document.size_bytes,
+            created_at=document.created_at,
+        )
+        for document in documents
+    )
+    return CommentContent(comment.id, comment.author_id, comment.body, comment.created_at, digests, files)
 
 
 def _override(action: ActionRow, override: OverrideRow, reviewer_ids: Sequence[UUID]) -> OverrideContent:

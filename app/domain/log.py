@@ -7,7 +7,7 @@ does not read rows: the database layer hands them over as `Entry`.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
@@ -24,6 +24,9 @@ from app.domain.model import (
 
 FORMAT = 1
 """The number of the encoding, itself encoded, so that a later one can stand beside it."""
+
+FILES_FORMAT = 2
+"""The encoding of a row with documents: it has `files` too. Rows from before it committed to their digests alone."""
 
 GENESIS = "0" * 64
 """The `prev_hash` of a case's first row."""
@@ -43,14 +46,30 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class FileContent:
+    """What the log commits to of a document beside the digest of its bytes."""
+
+    id: UUID
+    uploader_id: UUID
+    filename: str
+    content_type: str
+    size_bytes: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CommentContent:
-    """A comment as the log commits to it; `documents` are the SHA-256 of what came with it, in order."""
+    """A comment as the log commits to it.
+
+    `documents` are the SHA-256 of what came with it, in order, `files` what else is known of each.
+    """
 
     id: UUID
     author_id: UUID
     body: str
     created_at: datetime
     documents: tuple[str, ...] = ()
+    files: tuple[FileContent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +155,8 @@ def canonical(entry: Entry) -> bytes:
     Only objects, arrays, strings, integers and null occur, so that `json` yields the canonical form. Times are UTC with
     six decimals of a second, ids are in lower case.
     """
-    return _json({"format": FORMAT, **_plain(entry)}).encode()
+    has_files = entry.comment is not None and entry.comment.files
+    return _json({"format": FILES_FORMAT if has_files else FORMAT, **_plain(entry)}).encode()
 
 
 # Made once: `json.dumps` makes one each time.
@@ -148,9 +168,23 @@ def chain_hash(entry: Entry) -> str:
     return hashlib.sha256(canonical(entry)).hexdigest()
 
 
+def as_hashed(link: Link) -> Entry | None:
+    """Return the link's entry in the format that gives its hash, None where none does."""
+    entry = link.entry
+    if chain_hash(entry) == link.hash:
+        return entry
+    if entry.comment is None or not entry.comment.files:
+        return None
+    older = replace(entry, comment=replace(entry.comment, files=()))
+    return older if chain_hash(older) == link.hash else None
+
+
 def _plain(record: object) -> dict[str, object]:
     slots: tuple[str, ...] = type(record).__slots__  # type: ignore[attr-defined]  # all records here are slotted
-    return {name: _encoded(getattr(record, name)) for name in slots}
+    plain = {name: _encoded(getattr(record, name)) for name in slots}
+    if plain.get("files") == []:  # as format 1 has it
+        del plain["files"]
+    return plain
 
 
 def _encoded(value: object) -> object:
@@ -214,7 +248,7 @@ class Chain:
             return Fault(self.count, FaultKind.LINK, "it does not follow the row before it")
         if entry.status_before is not self._status:
             return Fault(self.count, FaultKind.LINK, "it does not start from the status before it")
-        if chain_hash(entry) != link.hash:
+        if as_hashed(link) is None:
             return Fault(self.count, FaultKind.CONTENT, "its content does not give its hash")
         return None
 

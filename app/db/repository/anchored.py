@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import literal, select, text, tuple_
+from sqlalchemy import Tuple, literal, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
@@ -42,20 +42,31 @@ async def is_first_to_anchor(connection: AsyncConnection) -> bool:
     return bool((await connection.execute(statement, {"lock": ANCHORING})).one()[1])
 
 
-async def rows_after(connection: AsyncConnection, place: tuple[int, UUID] | None) -> AsyncGenerator[LoggedRow, None]:
-    """Yield the rows that come after *place*, as far as nothing can come in between any more."""
+Place = tuple[int, UUID]
+"""A row's place in the whole log, and its id, which orders rows of one place."""
+
+
+async def rows_after(
+    connection: AsyncConnection, place: Place | None, until: Place | None = None
+) -> AsyncGenerator[LoggedRow, None]:
+    """Yield the rows that come after *place*, as far as nothing can come in between any more, or to *until*."""
     # The accounts are named so that each one's part of the index is sought; there is none on places alone.
     statement = select(*(_COLUMN[name] for name in LoggedRow._fields)).where(
         _COLUMN.account_id.in_(select(tables.accounts.c.id)), _COLUMN.position < SafePosition()
     )
     key = tuple_(_COLUMN.position, _COLUMN.id)
     if place is not None:
-        after = tuple_(literal(place[0], _COLUMN.position.type), literal(place[1], _COLUMN.id.type))
-        statement = statement.where(_COLUMN.position >= place[0], key > after)
+        statement = statement.where(_COLUMN.position >= place[0], key > _literal(place))
+    if until is not None:
+        statement = statement.where(_COLUMN.position <= until[0], key <= _literal(until))
     ordered = statement.order_by(_COLUMN.position, _COLUMN.id)
     result = await connection.stream(ordered.execution_options(yield_per=BATCH))
     async for record in result:
         yield LoggedRow(*record)
+
+
+def _literal(place: Place) -> Tuple:
+    return tuple_(literal(place[0], _COLUMN.position.type), literal(place[1], _COLUMN.id.type))
 
 
 async def hashes(
