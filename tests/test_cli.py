@@ -134,6 +134,8 @@ def test_a_tokens_secret_is_stored_nowhere(tmp_path: Path) -> None:
     ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else "",
 )
 def test_what_cannot_be_done_is_told_in_a_line(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+    casegate("migrate", data_dir=str(tmp_path))
+
     done = casegate(*arguments, data_dir=str(tmp_path))
 
     assert done.returncode == 1

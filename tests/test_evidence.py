@@ -528,7 +528,7 @@ async def test_what_cannot_be_exported_is_told_in_a_line(scene: Scene, fresh_url
     gone = await exported(scene, fresh_url, case=scene.other_id)
     unknown = await exported(scene, fresh_url, case=uuid4())
 
-    assert [done.returncode for done in (unreadable, gone, unknown)] == [1, 1, 1]
+    assert [done.returncode for done in (unreadable, gone, unknown)] == [1, 2, 2]
     assert [done.stdout for done in (unreadable, gone, unknown)] == ["", "", ""]
     assert "a value that is none of its kind" in unreadable.stderr
     assert "there is no case" in gone.stderr

@@ -224,7 +224,7 @@ async def test_the_command_tells_of_a_case_that_only_the_anchors_know(scene: Sce
     nonsense = await verified(scene, fresh_url, "--case", "CASE")
 
     assert f"{scene.case_id}: row 1 is bad (truncated): seq 1 was anchored and is missing\n" in told.stdout
-    assert (told.returncode, unknown.returncode, nonsense.returncode) == (1, 1, 1)
+    assert (told.returncode, unknown.returncode, nonsense.returncode) == (1, 2, 2)
     assert "there is no case" in unknown.stderr
     assert "neither a case's id nor a reference" in nonsense.stderr
 
@@ -234,5 +234,5 @@ async def test_a_reference_that_several_accounts_have_must_say_whose(scene: Scen
 
     done = await verified(scene, fresh_url, "--case", "CASE-000001")
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "several accounts have a CASE-000001" in done.stderr

@@ -124,10 +124,13 @@ class AnchorFile:
             raise AnchorsUnusable(f"the anchors {self.path} can't be written: {error.strerror}") from None
 
     def _last(self) -> Anchor | None:
-        if not self.path.exists():
+        try:
+            with self.path.open("rb") as file:
+                return next((anchor for line in _lines_backward(file) if (anchor := Anchor.parsed(line))), None)
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        with self.path.open("rb") as file:
-            return next((anchor for line in _lines_backward(file) if (anchor := Anchor.parsed(line))), None)
+        except OSError as error:
+            raise AnchorsUnusable(f"the anchors {self.path} can't be read: {error.strerror}") from None
 
 
 def _lock(file: BinaryIO) -> bool:

@@ -2,38 +2,31 @@
 
 import json
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
+from app.cli.reading import Unreadable, read
 from app.cli.terminal import AsJson, progress, run, settings_or_fail
 from app.db.engine import Database
 from app.db.repository.documents import document_count
 from app.documents import upkeep
 from app.documents.store import Blob, DocumentStore, open_store
 from app.documents.upkeep import GRACE, Checked, Examined, Swept
+from app.settings import Settings
 
 documents = typer.Typer(help="The documents' bytes.", no_args_is_help=True)
 
 
 @documents.command()
 def verify(as_json: AsJson = False) -> None:
-    """Read every document and compare it with its row; list blobs without one. Exits with 1 where one is not whole."""
+    """Read every document and compare it with its row; list blobs without one. Nothing is made or changed.
 
-    async def check(database: Database) -> tuple[int, list[Checked], list[Blob]]:
-        store, bad, count = _store(), [], 0
-        async with database.read() as connection:
-            total = await document_count(connection)
-        with progress("documents", total) as advance:
-            async for checked in upkeep.verify(database, store):
-                count += 1
-                advance(1)
-                if checked.fault is not None:
-                    bad.append(checked)
-        orphans = [blob async for batch in upkeep.orphaned(database, store) for blob in batch]
-        return count, bad, orphans
-
-    count, bad, orphans = run(check)
+    Exits with 0 where all are whole, 1 where one is not, 2 where it can't be told.
+    """
+    settings = settings_or_fail()
+    count, bad, orphans = read(settings, partial(_verified, settings))
     if as_json:
         faults = [_fault(checked) for checked in bad]
         typer.echo(json.dumps({"documents": count, "faults": faults, "orphans": [blob.key for blob in orphans]}))
@@ -85,6 +78,37 @@ def sweep(
         typer.echo(json.dumps({"documents": swept.documents, "blobs": swept.blobs, "arrivals": swept.arrivals}))
     else:
         typer.echo(f"removed {swept.documents} documents, {swept.blobs} blobs, {swept.arrivals} unfinished arrivals")
+
+
+async def _verified(settings: Settings, database: Database) -> tuple[int, list[Checked], list[Blob]]:
+    bad, count = list[Checked](), 0
+    async with database.read() as connection:
+        total = await document_count(connection)
+    store = await _there(settings, total)
+    if store is None:
+        return 0, [], []
+    with progress("documents", total) as advance:
+        async for checked in upkeep.verify(database, store):
+            count += 1
+            advance(1)
+            if checked.fault is not None:
+                bad.append(checked)
+    orphans = [blob async for batch in upkeep.orphaned(database, store) for blob in batch]
+    return count, bad, orphans
+
+
+async def _there(settings: Settings, documents: int) -> DocumentStore | None:
+    """Return the store, once it answers; None where there is none yet, and no document. Raises: Unreadable."""
+    try:
+        store = open_store(settings.documents_url, settings.data_dir, make=False)
+        async for _ in store.blobs():
+            break
+    except FileNotFoundError:
+        if documents:
+            where = settings.documents_url or settings.data_dir / "documents"
+            raise Unreadable(f"there are no documents in {where}, and the database has {documents}") from None
+        return None
+    return store
 
 
 def _store() -> DocumentStore:

@@ -11,7 +11,8 @@ import typer
 from app import clock
 from app.anchors.proving import prove
 from app.cli.named import Account, Anchors, Key, anchors_of, find_case, no_case
-from app.cli.terminal import fail, run, settings_or_fail
+from app.cli.reading import read
+from app.cli.terminal import fail, settings_or_fail
 from app.db.engine import Database
 from app.evidence import evidence_of
 from app.settings import Settings
@@ -30,8 +31,9 @@ def export(
 
     `scripts/verify_evidence.py` verifies it anywhere, with nothing of Casegate but the public key of `log key`.
     """
-    named = partial(_evidence, settings=settings_or_fail(), case=case, account=account, anchors=anchors, key=key)
-    evidence = run(named)
+    settings = settings_or_fail()
+    work = partial(_evidence, settings=settings, case=case, account=account, anchors=anchors, key=key)
+    evidence = read(settings, work)
     text = json.dumps(evidence, ensure_ascii=False, indent=1) + "\n"
     if file is None:
         typer.echo(text, nl=False)

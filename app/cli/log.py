@@ -40,9 +40,14 @@ def anchor(as_json: AsJson = False) -> None:
 
 @log.command()
 def key(as_json: AsJson = False) -> None:
-    """Print the public key of the anchors, for those who verify them; the key is made where there is none yet."""
+    """Print the public key of the anchors, for those who verify them; the key is made where there is none yet.
+
+    Its folder must be there: a key in a mistyped one would be another than the server's.
+    """
     path = settings_or_fail().anchors_key
     assert path is not None  # its default is filled in
+    if not path.parent.is_dir():
+        fail(f"there is no folder {path.parent}: `casegate migrate` makes the data folder", 2)
     try:
         found, is_new = read_or_make_key(path)
     except AnchorError as error:

@@ -54,7 +54,8 @@ async def anchors_of(settings: Settings, named: str | None, key: str | None) -> 
     place = anchors_set(settings) if named is None else open_place(named, settings.data_dir)
     try:
         if await place.last() is None:
-            if named is None:
+            named = named or settings.anchors_url
+            if not named:
                 return None
             raise AnchorError(f"there are no anchors in {named}")
         assert settings.anchors_key is not None  # its default is filled in

@@ -9,7 +9,8 @@ from uuid import UUID
 import typer
 
 from app import admin, clock
-from app.cli.terminal import AsJson, fail, print_one, print_rows, run
+from app.cli.reading import read
+from app.cli.terminal import AsJson, fail, print_one, print_rows, run, settings_or_fail
 from app.db.engine import Database
 from app.db.repository import identities, people, tokens
 from app.db.rows import IdentityRow, TokenRow, UserRow
@@ -49,11 +50,11 @@ def account_create(
 def account_list(as_json: AsJson = False) -> None:
     """List the accounts."""
 
-    async def read(database: Database) -> list[dict[str, Any]]:
+    async def work(database: Database) -> list[dict[str, Any]]:
         async with database.read() as connection:
             return [asdict(row) for row in await people.accounts(connection)]
 
-    print_rows(run(read), as_json)
+    print_rows(read(settings_or_fail(), work), as_json)
 
 
 @account.command("revoke")
@@ -85,11 +86,11 @@ def user_create(
 def user_list(account: Annotated[UUID, typer.Option(help="The account's id.")], as_json: AsJson = False) -> None:
     """List the people of an account, and whose addresses look like another's."""
 
-    async def read(database: Database) -> list[UserRow]:
+    async def work(database: Database) -> list[UserRow]:
         async with database.read() as connection:
             return await people.users(connection, account)
 
-    rows = run(read)
+    rows = read(settings_or_fail(), work)
     notices = notices_of([row.email for row in rows])
     print_rows([{**asdict(row), "notice": notices[row.email]} for row in rows], as_json)
 
@@ -98,14 +99,14 @@ def user_list(account: Annotated[UUID, typer.Option(help="The account's id.")], 
 def user_show(id: UUID, as_json: AsJson = False) -> None:
     """Show a person, and the identity provider's subjects that stand for them, or did."""
 
-    async def read(database: Database) -> tuple[UserRow | None, list[str], list[IdentityRow]]:
+    async def work(database: Database) -> tuple[UserRow | None, list[str], list[IdentityRow]]:
         async with database.read() as connection:
             account_id = await people.account_of(connection, id)
             others = [] if account_id is None else await people.users(connection, account_id)
             found = await people.user(connection, id)
             return found, [row.email for row in others], await identities.identities_of_user(connection, id)
 
-    row, emails, linked = run(read)
+    row, emails, linked = read(settings_or_fail(), work)
     if row is None:
         fail(f"there is no user {id}")
     shown = {**asdict(row), "notice": notices_of(emails)[row.email]}
@@ -195,11 +196,11 @@ def token_list(
 ) -> None:
     """List tokens, without their secrets."""
 
-    async def read(database: Database) -> list[dict[str, Any]]:
+    async def work(database: Database) -> list[dict[str, Any]]:
         async with database.read() as connection:
             return [{"id": row.id, **_token(row)} for row in await tokens.tokens_of(connection, account, user)]
 
-    print_rows(run(read), as_json)
+    print_rows(read(settings_or_fail(), work), as_json)
 
 
 @token.command("revoke")

@@ -12,7 +12,8 @@ from app.anchors.checking import Findings, check_anchors
 from app.anchors.checkpoint import Leaf
 from app.audit import Verdict, verify_log
 from app.cli.named import Account, Anchors, Key, anchors_of, find_case, no_case
-from app.cli.terminal import AsJson, progress, run, settings_or_fail
+from app.cli.reading import read
+from app.cli.terminal import AsJson, progress, settings_or_fail
 from app.db.engine import Database
 from app.db.repository.cases import case_count
 from app.settings import Settings
@@ -56,10 +57,12 @@ def verify(
     A row's kind is content (it is not what its hash says), link (it does not follow the row before it), gap (it is
     missing), truncated (it and all later ones are), or rewritten (it is whole, but another one was anchored).
 
-    Exits with 0 where all is whole, 1 where a log or an anchor is bad, 2 where it can't be told.
+    Nothing is made or changed anywhere. Exits with 0 where all is whole, 1 where a log or an anchor is bad, 2 where it
+    can't be told.
     """
     settings = settings_or_fail()
-    report = run(partial(_verify, settings=settings, case=case, account_id=account, anchors=anchors, key=key))
+    work = partial(_verify, settings=settings, case=case, account_id=account, anchors=anchors, key=key)
+    report = read(settings, work)
     if as_json:
         typer.echo(json.dumps(_as_json(report), default=str))
     else:

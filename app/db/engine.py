@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 
 from sqlalchemy import Connection, ExceptionContext, event
 from sqlalchemy.engine import URL, make_url
@@ -23,6 +25,7 @@ from app.db.transactions import transaction
 from app.db.turns import DRIVER
 
 CONNECT_S = 5
+READERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +160,36 @@ def open_database(
     return _postgresql(parsed, pool_size, patience, behind_pooler=behind_pooler)
 
 
+def open_to_read(url: str, *, patience: Patience | None = None, behind_pooler: bool = False) -> Database:
+    """Return the database at *url*, to be read and left as it is: on SQLite no file is made or changed.
+
+    One that nobody has in use is read without locks; who reads it so must see afterwards that nobody came meanwhile.
+    """
+    parsed, patience = database_url(url), patience or Patience()
+    if parsed.get_backend_name() != "sqlite":
+        return _postgresql(parsed, READERS, patience, behind_pooler=behind_pooler)
+    path = Path(parsed.database or "").absolute()
+    options = {"mode": "ro", "uri": "true"} | ({} if is_in_use(path) else {"immutable": "1"})
+    engine = create_async_engine(
+        parsed.set(database=f"file:{quote(str(path))}", query=options),
+        **_pool(READERS, patience),
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        pool_reset_on_return=None,
+    )
+    _prepare_sqlite(engine, patience, query_only=True, leave_alone=True)
+    connections = Connections(engine, READERS, patience.pool)
+    return Database(connections, connections, None, Lanes.between(connections, connections), Coalescer())
+
+
+def is_in_use(path: Path) -> bool:
+    """Say whether something stands in the SQLite file's journals, as while somebody writes, or after a crash."""
+    return any(
+        journal.exists() and journal.stat().st_size
+        for journal in (path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-journal"))
+    )
+
+
 def _pool(size: int, patience: Patience) -> dict[str, Any]:
     return {"pool_size": size, "max_overflow": 0, "pool_timeout": patience.pool, "hide_parameters": True}
 
@@ -187,8 +220,12 @@ def _sqlite(url: URL, pool_size: int, patience: Patience) -> Database:
     return Database(readers, writers, None, Lanes.between(readers, writers), Coalescer())
 
 
-def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool) -> None:
-    """Take the transaction's start into our own hands: the driver's own start loses updates."""
+def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool, leave_alone: bool = False) -> None:
+    """Take the transaction's start into our own hands: the driver's own start loses updates.
+
+    *leave_alone*: say nothing of how the file is to be written.
+    """
+    writing = () if leave_alone else ("journal_mode = WAL", "synchronous = FULL")
 
     @event.listens_for(engine.sync_engine, "connect")
     def connect(dbapi_connection: Any, _record: object) -> None:
@@ -196,8 +233,7 @@ def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool
         cursor = dbapi_connection.cursor()
         for pragma in (
             f"busy_timeout = {round(patience.lock * 1000)}",
-            "journal_mode = WAL",
-            "synchronous = FULL",
+            *writing,
             "foreign_keys = ON",
             f"query_only = {'ON' if query_only else 'OFF'}",
         ):

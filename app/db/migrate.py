@@ -51,6 +51,19 @@ async def revision(database: Database) -> str | None:
         return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
 
 
+async def readable(database: Database) -> str | None:
+    """Return why this program can't read the database, None where it can."""
+    found = await revision(database)
+    if found is None:
+        return "it holds no data of Casegate's"
+    if found == head():
+        return None
+    known = {step.revision for step in ScriptDirectory.from_config(config()).walk_revisions()}
+    if found in known:
+        return f"it is at revision {found}, and this program reads {head()}: `casegate migrate` brings it there"
+    return f"it is at revision {found}, which this program does not know: a later one has migrated it"
+
+
 async def migrate(database: Database, target: str = "head", *, drop_rows: bool = False) -> None:
     """Bring the database to *target*: `head`, `base` or a revision, up or down as needed, whole or not at all.
 

@@ -5,6 +5,7 @@ usual AWS variables.
 """
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
@@ -89,14 +90,17 @@ async def _pieces(found: "GetResult") -> AsyncIterator[bytes]:
         yield bytes(piece)
 
 
-def open_store(url: str, data_dir: Path) -> DocumentStore:
+def open_store(url: str, data_dir: Path, *, make: bool = True) -> DocumentStore:
     """Return the store at *url*: `s3://bucket/prefix`, `file:///path`, or empty for a folder in *data_dir*.
 
-    Raises: OSError, when a folder can't be made.
+    *make*: its folders are made where they are missing; without, it can be read alone.
+
+    Raises: OSError, when a folder can't be made, or is missing.
     """
     if url.startswith("s3://"):
         incoming = data_dir / "incoming"
-        _make(incoming)
+        if make:
+            _make(incoming)
         place = urlsplit(url)
         # Whoever names an endpoint without TLS means it; S3 itself is spoken to by TLS alone.
         plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
@@ -105,8 +109,11 @@ def open_store(url: str, data_dir: Path) -> DocumentStore:
         return DocumentStore(bucket, incoming, None)
     root = Path(unquote(urlsplit(url).path)) if url else data_dir / "documents"
     folder, incoming = root / "blobs", root / "incoming"
-    _make(folder)
-    _make(incoming)
+    if make:
+        _make(folder)
+        _make(incoming)
+    elif not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no folder of documents", str(folder))
     return DocumentStore(LocalStore(folder), incoming, folder)
 
 

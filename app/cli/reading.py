@@ -1,0 +1,86 @@
+"""Commands that only read: they make, migrate and change nothing, and exit with 2 where something can't be read."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from obstore.exceptions import BaseError
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import admin
+from app.anchors.checkpoint import AnchorError, AnchorsUnusable
+from app.cli.terminal import fail
+from app.db.engine import Database, database_url, is_in_use, open_to_read
+from app.db.migrate import readable
+from app.evidence import EvidenceError
+from app.settings import Settings
+
+T = TypeVar("T")
+Work = Callable[[Database], Coroutine[Any, Any, T]]
+
+
+class Unreadable(Exception):
+    """The database can't be read; the message says why."""
+
+
+def read(settings: Settings, work: Work[T]) -> T:
+    """Do *work* on the database of the settings, which stays as it is; end with a clear line where that can't be.
+
+    With 1 where something is bad, else with 2: that nothing can be told says nothing of the data.
+    """
+    try:
+        return asyncio.run(_read(settings, work))
+    except (EvidenceError, AnchorError) as error:
+        fail(str(error), 2 if isinstance(error, AnchorsUnusable) else 1)
+    except (admin.AdminError, Unreadable) as error:
+        fail(str(error), 2)
+    except BaseError as error:
+        fail(f"the bucket does not answer: {type(error).__name__}", 2)
+    except (SQLAlchemyError, OSError) as error:
+        fail(f"the database can't be read: {_in_a_line(error)}", 2)
+
+
+async def _read(settings: Settings, work: Work[T]) -> T:
+    url = database_url(settings.url)
+    if url.get_backend_name() != "sqlite":
+        return await _done(settings, work)
+    path = Path(url.database or "")
+    if not await asyncio.to_thread(path.is_file):
+        raise Unreadable(f"there is no database {path}")
+    if is_in_use(path):
+        return await _done(settings, work)
+    before = _state(path)
+    try:
+        result = await _done(settings, work)
+    except Exception:
+        if before == _state(path):
+            raise
+    else:
+        if before == _state(path):
+            return result
+    return await _done(settings, work)  # somebody has come meanwhile, and what was read without locks is worth nothing
+
+
+async def _done(settings: Settings, work: Work[T]) -> T:
+    database = open_to_read(settings.url, patience=settings.patience, behind_pooler=settings.database_pooler)
+    try:
+        reason = await readable(database)
+        if reason is not None:
+            raise Unreadable(f"the database can't be read: {reason}")
+        return await work(database)
+    finally:
+        await database.close()
+
+
+def _state(path: Path) -> list[tuple[int, int]]:
+    """Return what is another after somebody has written: sizes and times of the file and its write-ahead log."""
+    files = path, path.with_name(f"{path.name}-wal")
+    return [
+        (found.st_size, found.st_mtime_ns) if file.exists() and (found := file.stat()) else (0, 0) for file in files
+    ]
+
+
+def _in_a_line(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    return " ".join(str(getattr(cause, "strerror", None) or cause).split())
