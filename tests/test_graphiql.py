@@ -5,6 +5,7 @@ It deliberately leaves the API to other tests: here an answer only shows that th
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -154,7 +155,7 @@ class Visit:
     def execute(self) -> Mapping[str, Any]:
         """Press the button and return the answer that the page then shows."""
         self.write("response", "")
-        self.page.get_by_role("button", name="Execute query").click()
+        self.page.locator(".graphiql-execute-button").click()
         self.page.wait_for_function(f"name => {MODEL}.getValue()", arg="response")
         answer: dict[str, Any] = json.loads(self.editor("response"))
         return answer
@@ -166,8 +167,26 @@ class Visit:
 
 @pytest.fixture
 def visit(chromium: Browser) -> Iterator[Visit]:
-    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
     yield Visit(context.new_page())
+    context.close()
+
+
+@pytest.fixture
+def on_a_phone(chromium: Browser, demo: str) -> Iterator[Visit]:
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, locale="en-GB")
+    visit = Visit(context.new_page())
+    visit.open(demo)
+    yield visit
+    context.close()
+
+
+@pytest.fixture
+def in_french(chromium: Browser, demo: str) -> Iterator[Visit]:
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="fr-CA")
+    visit = Visit(context.new_page())
+    visit.open(demo)
+    yield visit
     context.close()
 
 
@@ -269,6 +288,94 @@ def test_a_reload_brings_the_demo_tokens_of_this_start_and_none_out_of_the_brows
     assert in_demo.editor("request-headers") == used
     assert any(token in used for token in tokens)
     assert not any(token in stored for token in tokens)
+
+
+def test_a_new_tab_acts_as_the_person_of_the_tab_before(in_demo: Visit) -> None:
+    last = in_demo.people[-1]
+    in_demo.page.get_by_label("Act as").select_option(index=len(in_demo.people) - 1)
+
+    in_demo.page.get_by_label("New tab").click()
+    in_demo.page.wait_for_function(f"name => {MODEL}.getValue() === ''", arg="operation")
+    in_demo.write("operation", "{ viewer { user { id } } }")
+
+    assert in_demo.execute()["data"]["viewer"]["user"]["id"] == last["id"]
+    assert json.loads(in_demo.editor("request-headers")) == {"Authorization": f"Bearer {last['token']}"}
+    in_demo.turn_to("AcceptAsReviewer")
+    assert last["token"] not in in_demo.editor("request-headers")
+
+
+def test_a_reload_goes_on_with_the_same_case(in_demo: Visit) -> None:
+    opened = in_demo.run("OpenCase")["data"]["openCase"]["case"]
+
+    in_demo.page.reload()
+
+    in_demo.page.get_by_text(f"$case {opened['reference']}").wait_for()
+    assert in_demo.run("AddEvidence")["data"]["addComment"]["case"]["id"] == opened["id"]
+
+
+def test_all_tabs_are_in_sight_in_the_window_of_a_laptop(in_demo: Visit) -> None:
+    tabs = in_demo.page.get_by_role("tab")
+
+    assert [tabs.nth(index).inner_text() for index in range(tabs.count())] == TABS
+    last = tabs.last.bounding_box()
+    bar = in_demo.page.locator(".graphiql-tabs").bounding_box()
+    assert last is not None
+    assert bar is not None
+    assert last["x"] + last["width"] <= bar["x"] + bar["width"]
+
+
+@pytest.mark.parametrize("part", [".graphiql-query-editor", ".graphiql-response", ".casegate-strip select"])
+def test_on_a_phone_nothing_is_cut_off(on_a_phone: Visit, part: str) -> None:
+    answer = on_a_phone.run("WhoAmI")
+
+    assert answer["data"]["viewer"]["user"]["displayName"]
+    found = on_a_phone.page.locator(part)
+    found.scroll_into_view_if_needed()
+    box = found.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    assert box["width"] > 200
+    assert on_a_phone.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_on_a_phone_the_documentation_can_be_read(on_a_phone: Visit) -> None:
+    on_a_phone.page.get_by_label("Show Documentation Explorer").click()
+
+    box = on_a_phone.page.locator(".graphiql-doc-explorer").bounding_box()
+    assert box is not None
+    assert box["width"] > 300
+    assert on_a_phone.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_in_a_french_browser_the_page_is_french(in_french: Visit) -> None:
+    page = in_french.page
+
+    assert page.evaluate("document.documentElement.lang") == "fr"
+    assert in_french.editor("operation").startswith("# 1 sur 10 · De qui est le jeton")
+    page.get_by_role("button", name="Exécuter la requête").wait_for()
+    page.get_by_role("button", name="En-têtes", exact=True).wait_for()
+    page.get_by_label("Agir en tant que").wait_for()
+    page.get_by_label("Nouvel onglet").wait_for()
+    assert in_french.run("AddEvidence")["errors"][0]["message"].startswith(
+        "Pas envoyé. « $case » n’est pas encore connu"
+    )
+    in_french.run("OpenCase")
+    in_french.run("RequestOverride")
+    refused = in_french.run("AcceptMyOwn")["data"]["acceptOverride"]["errors"][0]
+    assert (refused["code"], "dérogation" in refused["message"]) == ("SELF_REVIEW_FORBIDDEN", True)
+    assert in_french.complaints == []
+
+
+def test_each_text_of_the_page_has_its_french() -> None:
+    source = ROOT / "app/graphiql/src"
+    known = json.loads((source / "words/fr.json").read_text())
+    written = "".join(file.read_text() for file in sorted(source.glob("*.js*")))
+    stories = json.loads((source / "words/fr.story.json").read_text())
+
+    used = set(re.findall(r"""\bword\(\s*(?:'((?:[^'\\]|\\.)*)')""", written))
+    assert used == set(known) - {"contributor", "reviewer", "admin"}  # the roles, whose names the server sends
+    assert list(stories) == [file.stem for file in STORY]
 
 
 def test_outside_demo_mode_the_page_holds_no_token(visit: Visit, demo: str, production: str) -> None:

@@ -3,9 +3,12 @@
 
 import { defineConfig } from 'vite'
 
+import { translateInterface } from './translate.js'
+
 export default defineConfig({
   // Where app/pages.py serves the page; relative addresses would miss, since the page has no trailing slash.
   base: '/graphiql/',
+  plugins: [translateInterface()],
   esbuild: { jsx: 'automatic' },
   worker: { format: 'es' },
   build: {

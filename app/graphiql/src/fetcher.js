@@ -1,6 +1,7 @@
 // Sends an operation as one POST and returns the answer; subscriptions and incremental delivery are not handled.
 
 import { endpoint, headersOf, isDemo, opener } from './config.js'
+import { word } from './language.js'
 import { fill, learn } from './memory.js'
 
 const TAB_THAT_TELLS = { $case: 'OpenCase', $override: 'RequestOverride', $reviewer: 'WhoCanReview' }
@@ -36,10 +37,15 @@ function introspectionHeaders() {
 }
 
 function notSent(missing) {
-  const message = [...new Set(missing)]
-    .map((name) => `"${name}" is not known yet: run the tab ${TAB_THAT_TELLS[name]} first, or write the id yourself.`)
+  const reasons = [...new Set(missing)]
+    .map((name) =>
+      word('"{name}" is not known yet: run the tab {tab} first, or write the id yourself.', {
+        name,
+        tab: TAB_THAT_TELLS[name],
+      }),
+    )
     .join(' ')
-  return { errors: [{ message: `Not sent. ${message}` }] }
+  return { errors: [{ message: word('Not sent. {reasons}', { reasons }) }] }
 }
 
 async function read(response) {
@@ -47,6 +53,7 @@ async function read(response) {
   try {
     return JSON.parse(text)
   } catch {
-    return { errors: [{ message: `The server answered ${response.status} ${response.statusText}, not with JSON.` }] }
+    const { status, statusText } = response
+    return { errors: [{ message: word('The server answered {status} {text}, not with JSON.', { status, text: statusText }) }] }
   }
 }

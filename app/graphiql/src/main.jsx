@@ -34,7 +34,7 @@ createRoot(document.getElementById('root')).render(
   >
     <GraphiQL.Logo>
       <span className="casegate-logo">
-        <img src={icon} alt="" /> Casegate
+        <img src={icon} alt="" /> <span>Casegate</span>
       </span>
     </GraphiQL.Logo>
     <GraphiQL.Footer>

@@ -1,10 +1,14 @@
 // Remembers the ids in the last answers, and puts them where variables say "$case", "$override" or "$reviewer".
 //
-// It lives as long as the page and is not stored: after a reload the story starts again with a case of its own.
+// It lasts as long as the browser's tab, so that a reload goes on with the same case. It holds ids and references, never
+// a token, and is dropped where the page's people are others: then it is another database.
 
-import { isDemo, reviewer } from './config.js'
+import { isDemo, opener, reviewer } from './config.js'
 
-let known = isDemo && reviewer ? { reviewer: { id: reviewer.id, label: reviewer.display_name } } : {}
+const KEY = 'casegate:ids'
+const owner = opener?.id ?? null
+
+let known = { ...(isDemo && reviewer ? { reviewer: { id: reviewer.id, label: reviewer.display_name } } : {}), ...stored() }
 const listeners = new Set()
 
 export function snapshot() {
@@ -21,7 +25,17 @@ export function learn(data) {
   seen.answered = true
   visit(data, seen)
   known = seen
+  sessionStorage.setItem(KEY, JSON.stringify({ owner, known }))
   listeners.forEach((listener) => listener())
+}
+
+function stored() {
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(KEY))
+    return kept?.owner === owner ? kept.known : {}
+  } catch {
+    return {}
+  }
 }
 
 function visit(value, seen) {

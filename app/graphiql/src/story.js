@@ -1,6 +1,8 @@
 // The tabs that the page opens with: one supplier's case from opening to the log, each tab as the right person.
 
 import { headersOf, opener, reviewer } from './config.js'
+import { language, word } from './language.js'
+import frenchStory from './words/fr.story.json'
 
 const texts = import.meta.glob('./story/*.graphql', { query: '?raw', import: 'default', eager: true })
 
@@ -15,34 +17,44 @@ const variables = {
         countryCode: 'FR',
         evaluationStatus: 'ANOMALY',
       },
-      title: 'New bank account announced by e-mail',
-      description: 'The holder of the new account does not match the name on file.',
+      title: word('New bank account announced by e-mail'),
+      description: word('The holder of the new account does not match the name on file.'),
     },
   },
   '04-add-evidence': {
-    input: { caseId: '$case', body: 'Called back on the number of the contract: the treasurer confirms the change.' },
+    input: { caseId: '$case', body: word('Called back on the number of the contract: the treasurer confirms the change.') },
   },
   '05-request-override': {
     input: {
       caseId: '$case',
       requestedStatus: 'FAVORABLE',
       reviewerIds: ['$reviewer'],
-      reason: 'The account holder is the parent company, see the call above.',
+      reason: word('The account holder is the parent company, see the call above.'),
     },
   },
-  '06-accept-my-own': { input: { caseId: '$case', overrideId: '$override', comment: 'Fine by me.' } },
+  '06-accept-my-own': { input: { caseId: '$case', overrideId: '$override', comment: word('Fine by me.') } },
   '07-accept-as-reviewer': {
-    input: { caseId: '$case', overrideId: '$override', comment: 'Checked against the register: same group.' },
+    input: { caseId: '$case', overrideId: '$override', comment: word('Checked against the register: same group.') },
   },
-  '08-close-case': { input: { caseId: '$case', comment: 'Nothing left to do.' } },
+  '08-close-case': { input: { caseId: '$case', comment: word('Nothing left to do.') } },
   '09-read-the-log': { id: '$case' },
 }
 const actors = { '07-accept-as-reviewer': reviewer }
 
+// The comment that a tab begins with, in the language of the page; what is sent is the same.
+function commented(name, query) {
+  if (language !== 'fr') return query
+  const lines = query.split('\n')
+  const rest = lines.slice(lines.findIndex((line) => !line.startsWith('#')))
+  const [number, , count] = /\d+ of \d+/.exec(lines[0])[0].split(' ')
+  const [first, ...others] = frenchStory[name]
+  return [`# ${number} sur ${count} · ${first}`, ...others.map((line) => `# ${line}`), ...rest].join('\n')
+}
+
 export const tabs = Object.entries(texts).map(([path, query]) => {
   const name = path.slice('./story/'.length, -'.graphql'.length)
   return {
-    query,
+    query: commented(name, query),
     variables: variables[name] ? JSON.stringify(variables[name], null, 2) : null,
     headers: headersOf(actors[name] ?? opener),
   }

@@ -1,23 +1,25 @@
 // The line below an answer: as whom the tab acts (to choose from, in demo mode), and what each placeholder stands for.
 
 import { useGraphiQL, useGraphiQLActions } from '@graphiql/react'
-import { useEffect, useSyncExternalStore } from 'react'
+import { useEffect, useRef, useSyncExternalStore } from 'react'
 
 import { headersOf, isDemo, people, personIn } from './config.js'
+import { word } from './language.js'
 import { snapshot, subscribe } from './memory.js'
 
-const inWords = (roles) => roles.join(', ').toLowerCase()
+const inWords = (roles) => roles.map((role) => word(role.toLowerCase())).join(', ')
 
 export function Strip() {
   const known = useSyncExternalStore(subscribe, snapshot)
   useSchemaOnceAllowed(known)
+  useSameHeadersInNewTabs()
   return (
     <div className="casegate-strip">
-      {isDemo ? <ActAs /> : <span>Write your token into the Headers pane.</span>}
+      {isDemo ? <ActAs /> : <span>{word('Write your token into the Headers pane.')}</span>}
       <span className="casegate-known">
         {['case', 'override', 'reviewer'].map((name) => (
           <span key={name} title={known[name]?.id}>
-            <code>${name}</code> {known[name]?.label ?? 'not known yet'}
+            <code>${name}</code> {known[name]?.label ?? word('not known yet')}
           </span>
         ))}
       </span>
@@ -38,9 +40,9 @@ function ActAs() {
   }
   return (
     <label>
-      Act as{' '}
+      {word('Act as')}{' '}
       <select value={actor ? people.indexOf(actor) : ''} onChange={choose}>
-        {!actor && <option value="">somebody else</option>}
+        {!actor && <option value="">{word('somebody else')}</option>}
         {people.map((person, index) => (
           <option key={person.id} value={index}>
             {person.display_name} ({inWords(person.roles)})
@@ -59,4 +61,25 @@ function useSchemaOnceAllowed(known) {
     if (isMissing && known.answered) introspect()
     // Only a new answer is a reason to ask again: a schema that stays refused must not be asked for in a loop.
   }, [known])
+}
+
+// A tab that was just added acts as the one that it was added from: GraphiQL gives it the headers of the page's start.
+function useSameHeadersInNewTabs() {
+  const headerEditor = useGraphiQL((state) => state.headerEditor)
+  const tabs = useGraphiQL((state) => state.tabs)
+  const active = useGraphiQL((state) => state.tabs[state.activeTabIndex])
+  const { updateActiveTabValues } = useGraphiQLActions()
+  const before = useRef({ ids: new Set(tabs.map(({ id }) => id)), headers: active?.headers })
+  useEffect(() => {
+    const { ids, headers } = before.current
+    const isNew = active && !ids.has(active.id)
+    if (isNew && headers && headers !== active.headers) {
+      headerEditor?.setValue(headers)
+      updateActiveTabValues({ headers })
+    }
+    before.current = {
+      ids: new Set(tabs.map(({ id }) => id)),
+      headers: isNew ? (headers ?? active.headers) : active?.headers,
+    }
+  }, [tabs, active?.id, active?.headers])
 }
