@@ -36,5 +36,6 @@ async def values_of(world: World, api: Api) -> dict[str, Sequence[Any]]:
         "search": ["societe", "lyon b", ""],
         "asOf": [*[{"seq": 1}, {"seq": 2}, {"time": "2027-01-01T00:00:00Z"}] * 3, {"seq": 0}],
         "filter": [{"status": {"in": ["OPEN", "IN_PROGRESS"]}}, {"waitingForViewer": True}, {"not": {}}, {}],
+        "orderBy: UserOrder": [{"field": "NAME"}, {"field": "CREATED_AT", "direction": None}, None],
         "orderBy": [[{"field": "UPDATED_AT"}], [{"field": "STATUS", "direction": "ASC"}, {"field": "REFERENCE"}], []],
     }

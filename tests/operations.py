@@ -154,8 +154,10 @@ class Author:
         return f"{alias}{name}{arguments}{self._directive()}{inside}"
 
     def _arguments(self, item: GraphQLField) -> str:
-        written = []
+        written: list[str] = []
         for name, argument in item.args.items():
+            if name == "reference" and written and self._chance(0.9):
+                continue  # an id is given, and both together are refused
             if is_required_argument(argument) or self._chance(0.35) or name in ("first", "id"):
                 value = self._value(name, argument)
                 if value is not None:
@@ -163,9 +165,10 @@ class Author:
         return f"({', '.join(written)})" if written else ""
 
     def _value(self, name: str, argument: GraphQLArgument) -> str | None:
-        if name not in self.values:
+        values = self.values.get(f"{name}: {get_named_type(argument.type)}", self.values.get(name))
+        if values is None:
             return None
-        value = self.dice.choice(self.values[name])
+        value = self.dice.choice(values)
         if self._chance(0.6):
             return self._variable(argument.type, value)
         return literal(argument.type, value)

@@ -14,19 +14,20 @@ SUBJECT = {"type": "COMPANY_ACCOUNT_CHECK", "externalRef": "check-1", "label": "
 # A list, and the argument that is null in it.
 LISTS = {
     "cases": ["filter", "orderBy", "search", "first", "last", "after", "before"],
-    "users": ["role", "active", "first", "last", "after", "before"],
+    "users": ["role", "active", "search", "orderBy", "first", "last", "after", "before"],
     "actions": ["types", "since", "user", "first", "last", "after", "before"],
     "viewer { inbox": ["reasons", "first", "last", "after", "before"],
     'case(id: "ID") { actions': ["types", "since", "user", "first", "last", "after", "before"],
     'case(id: "ID") { overrides': ["first", "last", "after", "before"],
     'case(id: "ID") { documents': ["first", "last", "after", "before"],
-    'case(id: "ID") { eligibleReviewers': ["onlyEligible", "first", "last", "after", "before"],
+    'case(id: "ID") { eligibleReviewers': ["onlyEligible", "search", "orderBy", "first", "last", "after", "before"],
 }
 
 
-def type_of(argument: str) -> str:
-    """Return the type of the first argument of this name that there is in the schema."""
-    return next(str(value.type) for name, value in values() if name.endswith(f"({argument})"))
+def type_of(listed: str, argument: str) -> str:
+    """Return the type of *argument* of the field that is asked for last."""
+    field = listed.split()[-1]
+    return next(str(value.type) for name, value in values() if name.endswith(f".{field}({argument})"))
 
 
 @pytest.mark.parametrize("listed", LISTS)
@@ -39,7 +40,7 @@ async def test_a_null_argument_of_a_list_is_as_none(world: World, api: Api, list
 
     for argument in LISTS[listed]:
         literal = f"{{ {start}({argument}: null) {page} {end} }}"
-        variable = f"query($it: {type_of(argument)}) {{ {start}({argument}: $it) {page} {end} }}"
+        variable = f"query($it: {type_of(listed, argument)}) {{ {start}({argument}: $it) {page} {end} }}"
         for _ in range(2):  # the second time by a plan
             assert await api.run(world.rosa.token, literal) == plain, argument
             assert await api.run(world.rosa.token, variable, {"it": None}) == plain, argument

@@ -110,10 +110,18 @@ class Stranger:
 
 
 # What a field must be given besides.
-ALONG = {"Query.verifyReceipt": {"seq": "1", "hash": f'"{"0" * 64}"'}}
+ALONG = {
+    "Query.verifyReceipt": {"seq": "1", "hash": f'"{"0" * 64}"'},
+    "Query.caseSnapshot": {"asOf": "{seq: 1}"},
+}
 
 # How a field of a type is reached.
-WAYS = {"Query": "%s", "Mutation": "%s", "Case": "cases(first: 100) { nodes { %s } }"}
+WAYS = {
+    "Query": "%s",
+    "Mutation": "%s",
+    "Case": "cases(first: 100) { nodes { %s } }",
+    "CaseSnapshot": 'caseSnapshot(reference: "CASE-000001", asOf: {seq: 1}) { %s }',
+}
 
 
 def put(variable: Any, path: Sequence[str], value: Any) -> Any:

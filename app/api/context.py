@@ -15,14 +15,14 @@ from app.api.limits import Limits
 from app.api.loaders import NOTHING_KNOWN, Loaders, Reading, left_by, supposed_by
 from app.auth import Identity
 from app.db.engine import Database
-from app.db.repository import people
+from app.db.repository.people import People, users_count
 from app.documents.along import perform_with
 from app.documents.links import Links
 from app.documents.receive import Received
 from app.documents.store import DocumentStore
 from app.domain.commands import Command
 from app.domain.errors import Refusal
-from app.domain.model import Actor, Language, Role
+from app.domain.model import Actor, Language
 from app.idempotency import KEY_LIFETIME, Outcome, replay
 from app.locale import message
 from app.rates import Standing
@@ -94,11 +94,10 @@ class Context:
         """Return a link that lets the viewer download the document for a while."""
         return await self.links.url(self.base_url(), document_id, self.actor.token_id, clock.now())
 
-    async def count_candidates(self, asking: UUID | None) -> int:
-        """Return how many people there are whom *asking* may ask to review, or in all."""
-        role, active = (None, None) if asking is None else (Role.REVIEWER, True)
+    async def count_people(self, people: People) -> int:
+        """Return how many of these people the account has."""
         async with self.database.read() as connection:
-            return await people.users_count(connection, self.actor.account_id, role, active, without=asking)
+            return await users_count(connection, self.actor.account_id, people)
 
     async def perform(self, command: Command, files: Sequence[Received] = ()) -> Outcome:
         """Do what *command* asks for, with the *files* that came along, and know its result without another look."""

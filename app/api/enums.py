@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from app.api.fields import described_enum
+from app.db.repository.people import PeopleOrder
 from app.db.repository.worklist import OrderField
 from app.domain.errors import ErrorCode
 from app.domain.model import (
@@ -36,6 +37,7 @@ __all__ = [
     "OrderDirection",
     "OrderField",
     "OverrideStatus",
+    "PeopleOrder",
     "RequestedStatus",
     "Resolution",
     "Role",
@@ -78,6 +80,15 @@ described_enum(
         OrderField.ACTION_COUNT: "How many rows its log has.",
     },
     name="CaseOrderField",
+)
+described_enum(
+    PeopleOrder,
+    "What people can be sorted by.",
+    {
+        PeopleOrder.CREATED_AT: "When they were added.",
+        PeopleOrder.NAME: "The name, without case and accents, letter by letter by Unicode's numbers in any language.",
+    },
+    name="UserOrderField",
 )
 described_enum(
     InboxReason,

@@ -146,7 +146,7 @@ class Loaders:
     override_counts: Loader[UUID] = by_id(overrides.override_counts)
     overrides_until: Grouped = by_group(history.overrides_until)
     override_counts_until: Grouped = by_group(history.override_counts_until)
-    candidates_by_case: Grouped = by_group(people.candidates_by_case)
+    people_by_case: Grouped = by_group(people.people_by_case)
     matches_by_case: Grouped = by_group(search.matches_by_case)
     document_counts: Grouped = by_group(documents.document_counts)
     action_counts: Grouped = by_group(log_parts.action_counts)

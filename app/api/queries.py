@@ -1,7 +1,6 @@
 """The queries: who am I, one case, the cases, the people, and anything by its id."""
 
 import asyncio
-from datetime import datetime
 from typing import Annotated, Any, cast
 from uuid import UUID
 
@@ -13,7 +12,8 @@ from app.api.context import Context, Info
 from app.api.enums import Role
 from app.api.fields import resolved
 from app.api.labels import In, Label, all_labels
-from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments, of_types
+from app.api.pagination import After, Before, Connection, First, Last, PageArguments
+from app.api.people import OrderPeopleBy, PeopleSearch, people_of, people_page
 from app.api.permissions import ReadPermission
 from app.api.types import Case, CaseAction, Node, User, Viewer, viewer
 from app.api.types.lists import By, Since, Types, account_actions, rows_of
@@ -21,7 +21,7 @@ from app.api.types.receipts import Receipt, receipt
 from app.api.types.snapshots import CaseSnapshot
 from app.api.types.workflow import Workflow, workflow
 from app.api.worklist import CaseConnection, Filter, OrderBy, Search, case_page, worklist_of
-from app.db.repository import people
+from app.db.repository.people import People
 from app.domain.errors import Detail, InvalidId, InvalidInput, Refusal
 from app.domain.model import Feature, Scope
 from app.domain.reading import permit_reading
@@ -148,7 +148,7 @@ class Query:
     ) -> Receipt | None:
         return await receipt(info.context, case_id, seq, hash)
 
-    @resolved("The account's people, newest first.", _READ_USERS)
+    @resolved("The account's people: by default all, the newest first.", _READ_USERS)
     async def users(
         self,
         info: Info,
@@ -156,28 +156,16 @@ class Query:
         active: Annotated[
             bool | None, strawberry.argument(description="Only people who may act, or who may not.")
         ] = None,
+        search: PeopleSearch = None,
+        order_by: OrderPeopleBy = None,
         first: First = None,
         last: Last = None,
         after: After = None,
         before: Before = None,
     ) -> Connection[User] | None:
-        context = info.context
-        account_id = context.actor.account_id
-        kind = CursorKind(f"users of {account_id}: {role}, {active}")
-        arguments = PageArguments(first, after, last, before)
-        window = arguments.window(kind, of_types([datetime, UUID]))
-        async with context.database.read() as connection:
-            rows = await people.users_page(connection, account_id, window, role, active)
-
-        async def count() -> int:
-            async with context.database.read() as connection:
-                return await people.users_count(connection, account_id, role, active)
-
-        context.loaders.users.prime_many({row.id: row for row in rows})
-        return cast(
-            Connection[User],
-            Page(rows, arguments, kind, lambda row: (row.created_at.isoformat(), str(row.id)), count),
-        )
+        people = people_of(People(role, active), search, order_by)
+        page = await people_page(info.context, people, PageArguments(first, after, last, before))
+        return cast(Connection[User], page)
 
     @resolved("Who may do what when, as data: the table that every action is checked against.")
     async def workflow(self) -> Workflow:

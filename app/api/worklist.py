@@ -12,6 +12,7 @@ from app.api.enums import CaseStatus, EvaluationStatus, NullsOrder, OrderDirecti
 from app.api.fields import described
 from app.api.filters import CaseFilter, FilterReader
 from app.api.pagination import CursorKind, Page, PageArguments, PageInfo, of_types
+from app.api.searching import search_terms
 from app.api.selection import known_of, selected, selected_items
 from app.api.types import Case
 from app.db.repository.search import Match
@@ -26,11 +27,10 @@ from app.db.repository.worklist import (
     worklist_page,
 )
 from app.db.rows import CaseRow
-from app.domain.errors import InvalidInput, TooLong
-from app.domain.words import TERMS_MAX, Piece, Term, snippet, terms
+from app.domain.errors import InvalidInput
+from app.domain.words import TERMS_MAX, Piece, Term, snippet
 
 ORDER_MAX = 5
-SEARCH_MAX = 200
 
 
 @strawberry.input(description="One key of the order of cases.")
@@ -185,7 +185,7 @@ def worklist_of(
         account_id=actor.account_id,
         condition=None if asked is None else FilterReader(actor.user_id).read(asked),
         order=_order(order or []),
-        terms=_terms(search),
+        terms=search_terms(search),
     )
 
 
@@ -203,17 +203,6 @@ def _order(asked: list[CaseOrder]) -> tuple[Order, ...]:
         )
         for item in asked
     )
-
-
-def _terms(search: str | None) -> tuple[Term, ...] | None:
-    if search is None or not search.strip():
-        return None
-    if len(search) > SEARCH_MAX:
-        raise TooLong("search", max=SEARCH_MAX)
-    found = terms(search)
-    if len(found) > TERMS_MAX:
-        raise InvalidInput("search")
-    return found
 
 
 def _kind(worklist: Worklist) -> CursorKind:

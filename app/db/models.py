@@ -41,6 +41,7 @@ from app.domain.model import (
     SearchField,
     SubjectType,
 )
+from app.domain.words import fold
 
 accounts = Table(
     "accounts",
@@ -56,9 +57,16 @@ accounts = Table(
 )
 
 
+NAME_KEY = Text().with_variant(Text(collation="C"), "postgresql")
+
+
 def _key_of_email(context: Any) -> str | None:
     address = parse_address(context.get_current_parameters()["email"])
     return None if address is None else address.key
+
+
+def _key_of_name(context: Any) -> str:
+    return fold(context.get_current_parameters()["display_name"])
 
 
 users = Table(
@@ -71,11 +79,15 @@ users = Table(
     # server's default is for the migration alone: SQLite adds no other column that must not be null.
     Column("email_key", String(320), nullable=False, default=_key_of_email, server_default=text("''")),
     Column("display_name", String(200), nullable=False),
+    # What names are sorted and searched by, made of the name in the same way; who changes a name has to change it too.
+    # Its order is that of code points, on both engines.
+    Column("name_key", NAME_KEY, nullable=False, default=_key_of_name, server_default=text("''")),
     Column("active", Boolean(), nullable=False),
     Column("language", EnumString(Language)),
     time("created_at"),
     UniqueConstraint("account_id", "email"),
     Index("uq_users_account_id_email_key", "account_id", "email_key", unique=True),
+    Index(None, "account_id", "name_key", "id"),
     Index(None, "account_id", "created_at", "id"),
 )
 

@@ -1,18 +1,19 @@
 """Who may be asked to review, and for others why not: what the mutation would answer."""
 
-from datetime import datetime
+from collections.abc import Awaitable
 from typing import Annotated, Any, cast
-from uuid import UUID
 
 import strawberry
 
 from app.api.context import Info
 from app.api.enums import ErrorCode, Feature, Scope
 from app.api.fields import described
-from app.api.pagination import After, Before, CursorKind, First, Last, Page, PageArguments, PageInfo, of_types
+from app.api.pagination import After, Before, CursorKind, First, Last, PageArguments, PageInfo
+from app.api.people import OrderPeopleBy, PeoplePage, PeopleSearch, people_of, people_window
 from app.api.types.people import User
-from app.db.rows import CaseRow, UserRow
-from app.domain.model import Candidate
+from app.db.repository.people import People, PersonPlace
+from app.db.rows import CaseRow
+from app.domain.model import Candidate, Role
 from app.domain.reading import permit_reading
 from app.domain.workflow import check_reviewers
 
@@ -34,18 +35,19 @@ class ReviewerConnection:
     total_count: int = described("How many people there are in all; counted only when asked for.", awaited=True)
 
 
-class ReviewerPage(Page[UserRow]):
+class ReviewerPage(PeoplePage):
     """A page of people as reviewers; stands for a `ReviewerConnection`."""
 
     def __init__(self, *arguments: Any, info: Info) -> None:
         super().__init__(*arguments)
         self._context = info.context
 
-    def edge(self, item: UserRow) -> Any:
-        candidate = Candidate(item.id, item.active, frozenset(item.roles))
-        refusals = check_reviewers(self._context.actor, [item.id], {item.id: candidate})
+    def edge(self, item: PersonPlace) -> Any:
+        user = item.user
+        candidate = Candidate(user.id, user.active, frozenset(user.roles))
+        refusals = check_reviewers(self._context.actor, [user.id], {user.id: candidate})
         return ReviewerEdge(
-            node=cast(User, item),
+            node=cast(User, user),
             cursor=self.cursor(item),
             eligible=not refusals,
             code=refusals[0].code if refusals else None,
@@ -60,6 +62,8 @@ async def eligible_reviewers(
         bool | None,
         strawberry.argument(description="Only people who may be asked; by default everybody, with why not."),
     ] = False,
+    search: PeopleSearch = None,
+    order_by: OrderPeopleBy = None,
     first: First = None,
     last: Last = None,
     after: After = None,
@@ -69,14 +73,15 @@ async def eligible_reviewers(
     context = info.context
     permit_reading(context.actor, Scope.USERS_READ, Feature.CASES)
     viewer_id = context.actor.user_id
-    kind = CursorKind(f"candidates for {viewer_id}: {bool(only_eligible)}")
+    asked = People(Role.REVIEWER, active=True, without=viewer_id) if only_eligible else People()
+    people = people_of(asked, search, order_by)
+    kind = CursorKind(f"candidates for {viewer_id}: {people}")
     arguments = PageArguments(first, after, last, before)
-    window = arguments.window(kind, of_types([datetime, UUID]))
-    asking = viewer_id if only_eligible else None
-    people = await context.loaders.candidates_by_case.of(window, asking).load(parent.id)
+    window = people_window(people, arguments, kind)
+    places = await context.loaders.people_by_case.of(window, people).load(parent.id)
 
-    async def count() -> int:
-        return await context.count_candidates(asking)
+    def count() -> Awaitable[int]:
+        return context.count_people(people)
 
-    page = ReviewerPage(people, arguments, kind, lambda row: (row.created_at, row.id), count, info=info)
+    page = ReviewerPage(places, arguments, kind, lambda place: place.key, count, info=info)
     return cast(ReviewerConnection, page)

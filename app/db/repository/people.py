@@ -1,20 +1,22 @@
 """Users with their roles: by id, by the page, and as the reviewers of overrides."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, false, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.among import among, of_account
 from app.db.prepared import ACCOUNT, IDS, Prepared
 from app.db.repository.placed import ASKED, many_each, one_each, rows_by_id
-from app.db.repository.window import Window, count, in_order, windowed
+from app.db.repository.window import Key, Window, count, in_order, windowed
 from app.db.rows import AccountRow, UserRow, columns, every, partial
 from app.domain.model import Candidate, Role
+from app.domain.words import Term
 
 EVERY_USER_COLUMN = every(UserRow)
 
@@ -55,65 +57,86 @@ async def candidates(connection: AsyncConnection, account_id: UUID, ids: Sequenc
     return {user.id: Candidate(user.id, user.active, frozenset(user.roles)) for user in found if user is not None}
 
 
-def _people(
-    account_id: UUID, role: Role | None, active: bool | None, without: UUID | None = None
-) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [tables.users.c.account_id == account_id]
-    if role is not None:
-        conditions.append(
-            select(tables.user_roles.c.role)
-            .where(tables.user_roles.c.user_id == tables.users.c.id, tables.user_roles.c.role == role)
-            .exists()
+class PeopleOrder(StrEnum):
+    """What people can be sorted by."""
+
+    CREATED_AT = "created_at"
+    NAME = "name_key"
+
+
+class People(NamedTuple):
+    """Which people of an account, in which order: by default all, the newest first.
+
+    `terms` are words that are all in somebody's name or address; None: no search.
+    """
+
+    role: Role | None = None
+    active: bool | None = None
+    without: UUID | None = None
+    terms: tuple[Term, ...] | None = None
+    order: PeopleOrder = PeopleOrder.CREATED_AT
+    descending: bool = True
+
+    @property
+    def keys(self) -> tuple[Key, Key]:
+        column = tables.users.c
+        return Key(column[self.order], self.descending), Key(column.id, self.descending)
+
+
+class PersonPlace(NamedTuple):
+    """A person and the key of their place in a list."""
+
+    user: UserRow
+    key: tuple[Any, ...]
+
+
+def _conditions(account_id: UUID, people: People) -> Iterator[ColumnElement[bool]]:
+    column = tables.users.c
+    yield column.account_id == account_id
+    if people.role is not None:
+        held = tables.user_roles.c
+        yield select(held.role).where(held.user_id == column.id, held.role == people.role).exists()
+    if people.active is not None:
+        yield column.active == people.active
+    if people.without is not None:
+        yield column.id != people.without
+    if people.terms is not None and not people.terms:
+        yield false()  # a search for nothing but punctuation
+    for term in people.terms or ():
+        yield column.name_key.contains(term.text, autoescape=True) | column.email_key.contains(
+            term.text, autoescape=True
         )
-    if active is not None:
-        conditions.append(tables.users.c.active == active)
-    if without is not None:
-        conditions.append(tables.users.c.id != without)
-    return conditions
 
 
 async def users_page(
-    connection: AsyncConnection,
-    account_id: UUID,
-    window: Window,
-    role: Role | None,
-    active: bool | None,
-    *,
-    without: UUID | None = None,
-) -> list[UserRow]:
-    page = windowed(
-        select(*_USER).where(*_people(account_id, role, active, without)),
-        (tables.users.c.created_at, tables.users.c.id),
-        window,
-    ).subquery()
+    connection: AsyncConnection, account_id: UUID, window: Window, people: People
+) -> list[PersonPlace]:
+    """Return a part of the list of these people; the key is what it is sorted by, and the id."""
+    first, second = people.keys
+    listed = select(*_USER, first.column.label("place")).where(*_conditions(account_id, people))
+    page = windowed(listed, (first, second), window).subquery()
+    by = [page.c.place, page.c.id]
     statement = (
-        select(page, tables.user_roles.c.role)
+        select(*columns(UserRow, page), tables.user_roles.c.role, page.c.place)
         .outerjoin(tables.user_roles, tables.user_roles.c.user_id == page.c.id)
-        .order_by(page.c.created_at.desc(), page.c.id.desc())
+        .order_by(*(column.desc() if people.descending else column.asc() for column in by))
     )
-    return _with_roles(await connection.execute(statement))
+    records = (await connection.execute(statement)).all()
+    places = {record[0]: record[-1] for record in records}
+    users = _with_roles(record[:-1] for record in records)
+    return [PersonPlace(user, (places[user.id], user.id)) for user in users]
 
 
-async def candidates_by_case(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], window: Window, asking: UUID | None
-) -> list[list[UserRow]]:
-    """Return for each case the same page of people: everybody, or those alone whom the person *asking* may ask."""
-    if asking is None:
-        found = await users_page(connection, account_id, window, None, None)
-    else:
-        found = await users_page(connection, account_id, window, Role.REVIEWER, True, without=asking)
+async def people_by_case(
+    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], window: Window, people: People
+) -> list[list[PersonPlace]]:
+    """Return for each case the same page of people."""
+    found = await users_page(connection, account_id, window, people)
     return [found] * len(case_ids)
 
 
-async def users_count(
-    connection: AsyncConnection,
-    account_id: UUID,
-    role: Role | None,
-    active: bool | None,
-    *,
-    without: UUID | None = None,
-) -> int:
-    return await count(connection, tables.users, _people(account_id, role, active, without))
+async def users_count(connection: AsyncConnection, account_id: UUID, people: People) -> int:
+    return await count(connection, tables.users, list(_conditions(account_id, people)))
 
 
 _REVIEWER = tables.override_reviewers.c
