@@ -1,6 +1,10 @@
 """Writing a file whole or not at all: beside its place first, then durably under its name."""
 
+import errno
 import os
+import secrets
+import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,16 +15,18 @@ class WrittenAlready(Exception):
     """There is a file of that name."""
 
 
+class HeldElsewhere(Exception):
+    """Another process has the file locked."""
+
+
 @contextmanager
 def written_whole(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     """Yield a file to write to, which is *path* at the end; after an exception, nothing of it is left.
 
     It is its owner's alone. Raises: WrittenAlready, at once, and at the end if somebody else was faster; OSError.
     """
-    if not overwrite and path.exists():
-        raise WrittenAlready(path)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    draft.unlink(missing_ok=True)
+    _look_at(path, overwrite=overwrite)
+    draft = path.parent / f".{secrets.token_hex(8)}.part"
     handle = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "w+b") as file:
@@ -31,6 +37,17 @@ def written_whole(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     finally:
         draft.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def _look_at(path: Path, *, overwrite: bool) -> None:
+    """See what is at *path*: no folder, device or pipe is written over, not even where files may be."""
+    if path.exists():
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not overwrite:
+            raise WrittenAlready(path)
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), str(path))
 
 
 def _put(draft: Path, path: Path, *, overwrite: bool) -> None:
@@ -52,3 +69,33 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Have *path* as a new file that nobody else holds; in the end it is gone. Raises: HeldElsewhere, OSError.
+
+    A file that is there was left by a process that was killed: a lock ends with its process.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        _lock(handle, path)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, path: Path) -> None:
+    if sys.platform == "win32":  # it has no such locks; there, one process has to be enough
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise HeldElsewhere(path) from None
+    if not path.exists() or not os.path.samestat(os.fstat(handle), path.stat()):
+        raise HeldElsewhere(path)  # until a moment ago, by one who has taken it away

@@ -3,12 +3,15 @@
 import asyncio
 import json
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from obstore.exceptions import BaseError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.backup import Advance, BackupError, back_up
 from app.cli.terminal import AsJson, fail, progress, settings_or_fail
@@ -35,16 +38,9 @@ def backup(
     """
     settings = settings_or_fail()
     database = _sqlite_file(settings)
-    try:
-        store = open_store(settings.documents_url, settings.data_dir)
-        with written_whole(file, overwrite=force) as output, _bars() as advance:
-            done = asyncio.run(back_up(database, store, output, advance))
-    except WrittenAlready:
-        fail(f"{file} is there already: choose another name, or --force")
-    except BackupError as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"there is no backup: {os.strerror(error.errno or 0)}")
+    _look_at(file, database)
+    with _told("there is no backup", settings), written_whole(file, overwrite=force) as output, _bars() as advance:
+        done = asyncio.run(back_up(database, open_store(settings.documents_url, settings.data_dir), output, advance))
     if as_json:
         told = {"file": str(file), "bytes": done.size, "documents": done.documents, "faults": done.faults}
         typer.echo(json.dumps(told))
@@ -57,18 +53,64 @@ def backup(
 
 
 def restore(file: Annotated[Path, typer.Argument(help="A backup, as `casegate backup` writes it.")]) -> None:
-    """Restore a backup into the place of the settings, where there must be no database yet."""
+    """Restore a backup into the place of the settings, where there must be no database and no documents yet."""
     settings = settings_or_fail()
     database = _sqlite_file(settings)
-    try:
+    with _told(f"{file} can't be restored", settings):
+        _refuse_shared_folder(settings, database)
         documents = asyncio.run(restored(file, database, open_store(settings.documents_url, settings.data_dir)))
-    except BackupError as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"{file} can't be restored: {os.strerror(error.errno or 0)}")
     typer.echo(
         f"{database}: restored, with {documents} documents; `casegate log verify` and `documents verify` check it"
     )
+
+
+def _refuse_shared_folder(settings: Settings, database: Path) -> None:
+    """Refuse a data folder in which another database has its documents, its anchors or its key."""
+    if (settings.documents_url and settings.anchors_url) or not settings.data_dir.is_dir():
+        return
+    for path in sorted(settings.data_dir.iterdir()):
+        if path.suffix != ".restoring" and path.resolve() != database.resolve() and _is_sqlite(path):
+            fail(
+                f"{path} is another database, whose documents and anchors are in this folder too:"
+                " restore into a CASEGATE_DATA_DIR of its own"
+            )
+
+
+def _is_sqlite(path: Path) -> bool:
+    """Tell whether it is a database, by the first bytes of SQLite's file format."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
+
+
+def _look_at(file: Path, database: Path) -> None:
+    """Refuse what can't be the place of a backup, before anything is made."""
+    if str(file) == "-":
+        fail("a backup is a file that is there whole or not at all: name one, as in casegate.tar", 2)
+    with suppress(OSError):  # which is told when it is written to
+        if file.exists() and not file.is_file():
+            fail(f"{file} is a folder, a pipe or a device: a backup is written to a file of its own")
+    if not database.exists():
+        fail(f"there is no database {database}")
+
+
+@contextmanager
+def _told(what: str, settings: Settings) -> Iterator[None]:
+    """End with a line that says why *what* is so."""
+    try:
+        yield
+    except WrittenAlready as error:
+        fail(f"{error} is there already: choose another name, or --force")
+    except BackupError as error:
+        fail(str(error))
+    except (sqlite3.Error, SQLAlchemyError) as error:
+        fail(f"{what}: {getattr(error, 'orig', None) or error}")
+    except BaseError as error:
+        fail(f"{what}: {settings.documents_url or 'the documents'} can't be used: {type(error).__name__}")
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+        fail(f"{what}: {reason}" if error.filename is None else f"{what}: {error.filename}: {reason}")
 
 
 def _sqlite_file(settings: Settings) -> Path:

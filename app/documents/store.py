@@ -11,12 +11,14 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import obstore
+from obstore.exceptions import AlreadyExistsError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from app.domain.shape import parse_id
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from obstore import GetResult  # it is a type alone, of which there is nothing when the program runs
 
 PIECE = 65_536
+
+_MARK = "restoring"
 
 
 class BlobMissing(Exception):
@@ -40,10 +44,19 @@ class Blob:
     modified_at: datetime
 
 
-class DocumentStore:
-    """Blobs by account and document; `incoming` is the folder where they arrive."""
+class Mark(Enum):
+    """What came of marking a store as one that a backup is being restored to."""
 
-    def __init__(self, objects: ObjectStore, incoming: Path, folder: Path | None) -> None:
+    MADE = "made"
+    FOUND = "found"
+    REFUSED = "refused"
+
+
+class DocumentStore:
+    """Blobs by account and document; `incoming` is the folder where they arrive, `name` what people know it by."""
+
+    def __init__(self, objects: ObjectStore, incoming: Path, folder: Path | None, name: str) -> None:
+        self.name = name
         self._objects = objects
         self._folder = folder
         self.incoming = incoming
@@ -55,6 +68,37 @@ class DocumentStore:
             await asyncio.to_thread(_move_durably, path, self._folder / key)
             return
         await obstore.put_async(self._objects, key, path)
+
+    async def put_new(self, account_id: UUID, document_id: UUID, path: Path) -> bool:
+        """Store the file at *path*, durably, unless there is a blob of that name; tell whether it was stored."""
+        key = _key(account_id, document_id)
+        if self._folder is not None:
+            return await asyncio.to_thread(_link_durably, path, self._folder / key)
+        return await self._create(key, path)
+
+    async def _create(self, key: str, content: Path | bytes) -> bool:
+        try:
+            await obstore.put_async(self._objects, key, content, mode="create")
+        except AlreadyExistsError:
+            return False
+        return True
+
+    async def mark_restoring(self, mark: str) -> Mark:
+        """Note that a backup is being restored to here, if nothing is here that it did not bring.
+
+        *mark* tells one restore from all others. One that was cut off finds its own.
+        """
+        if not await self._create(_MARK, mark.encode()):
+            found = await obstore.get_async(self._objects, _MARK)
+            return Mark.FOUND if bytes(await found.bytes_async()) == mark.encode() else Mark.REFUSED
+        async for batch in self.blobs():
+            if any(blob.key != _MARK for blob in batch):
+                await self.unmark_restoring()
+                return Mark.REFUSED
+        return Mark.MADE
+
+    async def unmark_restoring(self) -> None:
+        await self.delete_keys([_MARK])
 
     async def read(
         self, account_id: UUID, document_id: UUID, part: tuple[int, int] | None = None
@@ -106,7 +150,7 @@ def open_store(url: str, data_dir: Path, *, make: bool = True) -> DocumentStore:
         plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
         prefix = unquote(place.path).strip("/") or None
         bucket = S3Store(place.netloc, prefix=prefix, client_options={"allow_http": plain})
-        return DocumentStore(bucket, incoming, None)
+        return DocumentStore(bucket, incoming, None, url)
     root = Path(unquote(urlsplit(url).path)) if url else data_dir / "documents"
     folder, incoming = root / "blobs", root / "incoming"
     if make:
@@ -114,7 +158,7 @@ def open_store(url: str, data_dir: Path, *, make: bool = True) -> DocumentStore:
         _make(incoming)
     elif not folder.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no folder of documents", str(folder))
-    return DocumentStore(LocalStore(folder), incoming, folder)
+    return DocumentStore(LocalStore(folder), incoming, folder, str(root))
 
 
 def check_url(url: str) -> str:
@@ -136,11 +180,27 @@ def _make(folder: Path) -> None:
 def _move_durably(path: Path, target: Path) -> None:
     """Rename *path* once its bytes are on the disk, and have the new name there too before anything relies on it."""
     _sync(path)
-    if not target.parent.is_dir():
-        _make(target.parent)
-        _sync(target.parent.parent)
+    _make_durably(target.parent)
     path.replace(target)
     _sync(target.parent)
+
+
+def _link_durably(path: Path, target: Path) -> bool:
+    """Do as `_move_durably`, but leave what is there, and tell whether nothing was."""
+    _sync(path)
+    _make_durably(target.parent)
+    try:
+        os.link(path, target)
+    except FileExistsError:
+        return False
+    _sync(target.parent)
+    return True
+
+
+def _make_durably(folder: Path) -> None:
+    if not folder.is_dir():
+        _make(folder)
+        _sync(folder.parent)
 
 
 def _sync(path: Path) -> None:
