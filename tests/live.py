@@ -32,7 +32,7 @@ def environment(**settings: str) -> dict[str, str]:
 
 # Importing the gateway takes two seconds of a slow core. The commands' processes are forked from one that has done it.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["app.cli", "app.api.schema"])
+FORKS.set_forkserver_preload(["app.cli.program", "app.api.schema"])
 
 
 def casegate(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":

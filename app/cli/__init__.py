@@ -1,31 +1,21 @@
 """The command line: it parses, calls, prints and sets the exit code.
 
-0: done. 1: refused, or found wanting. 2: wrong usage or settings.
+0: done. 1: refused, or found wanting. 2: wrong usage or settings, or nothing can be told. 3: what was to be printed
+could not be written. 70: a fault of Casegate itself. 128 and a signal's number: ended by that signal.
 """
 
-import typer
+import sys
+from typing import NoReturn
 
-from app.cli import backup, documents, gateway, log, people
-
-program = typer.Typer(
-    name="casegate",
-    help="A GraphQL gateway over the cases of payment-fraud teams. Settings come from CASEGATE_* variables.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-for command in (gateway.serve, gateway.migrate, gateway.demo, gateway.schema, backup.backup, backup.restore):
-    program.command()(command)
-for name, group in {
-    "account": people.account,
-    "user": people.user,
-    "token": people.token,
-    "documents": documents.documents,
-    "log": log.log,
-}.items():
-    program.add_typer(group, name=name)
+from app.cli import ending
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line and exit."""
+    sys.exit(ending.run(_program))
+
+
+def _program() -> None:
+    from app.cli.program import program  # all that it stands on takes a second, in which it may be interrupted already
+
     program()

@@ -9,7 +9,9 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from alembic.util import CommandError
-from sqlalchemy.exc import DBAPIError
+from asyncpg import InterfaceError, PostgresError
+from obstore.exceptions import BaseError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import admin, logs
 from app.anchors.checkpoint import AnchorError
@@ -58,7 +60,7 @@ def run(work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
 
 async def open_configured(settings: Settings) -> Database:
     if not settings.database_url:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     return open_database(settings.url, patience=settings.patience, behind_pooler=settings.database_pooler)
 
 
@@ -67,8 +69,20 @@ def reporting(run: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return asyncio.run(run())
     except (admin.AdminError, LinkError, AnchorError, EvidenceError, MigrationRefused, CommandError) as error:
         fail(str(error))
-    except (DBAPIError, OSError) as error:
-        fail(f"the database can't be used: {getattr(error, 'orig', None) or error}")
+    except BaseError as error:
+        fail(f"the documents' bucket can't be used: {type(error).__name__}")
+    except (SQLAlchemyError, PostgresError, InterfaceError, OSError) as error:
+        fail(f"the database can't be used: {reason_of(error)}")
+
+
+def reason_of(error: Exception) -> str:
+    """Return in one line why the database, or a file, can't be used."""
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, TimeoutError) and not str(cause):
+        return "it does not answer"
+    if isinstance(cause, OSError) and cause.errno and cause.filename:
+        return f"{cause.filename}: {cause.strerror}"
+    return " ".join(str(cause).split()) or type(cause).__name__
 
 
 def print_rows(rows: Iterable[Mapping[str, object]], as_json: bool) -> None:

@@ -1,0 +1,148 @@
+"""How a command ends: in an exit code and at most a line on standard error, whatever happens to it.
+
+Output is UTF-8 whatever the locale, as JSON has to be, with the bytes of file names as they are.
+"""
+
+import io
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import FrameType
+
+WRONG_USAGE, UNWRITTEN, FAULT = 2, 3, 70
+SIGNALLED = 128
+INTERRUPTED = SIGNALLED + signal.SIGINT
+
+ENDED_BY = {"SIGHUP", "SIGINT", "SIGTERM"}
+"""The signals that end a command in order: what it has begun is taken back."""
+
+
+class OutputLost(Exception):
+    """Standard output takes nothing more. It is no OSError, which a command would take for one of its own files."""
+
+
+class _Output(io.TextIOWrapper):
+    """Standard output, which tells what can't be written by `OutputLost`."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            raise OutputLost(error.strerror) from error
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            raise OutputLost(error.strerror) from error
+
+
+class _Errors(io.TextIOWrapper):
+    """Standard error, to which what can't be written is lost: there is nobody else to tell."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
+
+
+def run(program: Callable[[], None]) -> int:
+    """Run *program*, which may end by SystemExit, and return the exit code."""
+    ended_by = [signal.SIGINT]
+    _listen(ended_by)
+    try:
+        if not _open_streams(sys.argv[1:]):
+            return _told("there is no standard output to print to", UNWRITTEN)
+        code = _code_of(program)
+        sys.stdout.flush()
+    except OutputLost as lost:
+        _give_up_output()
+        return _told(f"what was to be printed can't be written: {lost}", UNWRITTEN)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except UnicodeError:
+        return _told("an argument or a setting is not UTF-8", WRONG_USAGE)
+    except Exception as fault:  # nobody is left who could make a line of it
+        return _told_fault(fault)
+    if code != INTERRUPTED:
+        return code
+    return _told(f"ended by {ended_by[-1].name}, with what it had begun undone", SIGNALLED + ended_by[-1])
+
+
+def _code_of(program: Callable[[], None]) -> int:
+    try:
+        program()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    return 0
+
+
+def _told(message: str, code: int) -> int:
+    sys.stderr.write(f"casegate: {message}\n")
+    sys.stderr.flush()
+    return code
+
+
+def _told_fault(fault: Exception) -> int:
+    if os.environ.get("CASEGATE_LOG_LEVEL", "").lower() == "debug":
+        traceback.print_exception(fault)
+    words = " ".join(str(fault).split())[:300]
+    return _told(f"a fault ({type(fault).__name__}: {words}); CASEGATE_LOG_LEVEL=debug tells where", FAULT)
+
+
+def _listen(ended_by: list[signal.Signals]) -> None:
+    """Have other signals end the program as Ctrl-C does, which asyncio makes a cancellation of."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        ended_by.append(signal.Signals(number))
+        signal.raise_signal(signal.SIGINT)
+
+    for name in ENDED_BY - {"SIGINT"}:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)
+
+
+def _open_streams(arguments: Sequence[str]) -> bool:
+    """Put the standard streams in order; return False where there is none to print to, and something to be printed.
+
+    What is closed gets a number of its own before a file does, which would be printed into.
+    """
+    is_closed = sys.stdout is None
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115  # for as long as the process lasts
+    _replace_output()
+    return not is_closed or list(arguments[:1]) == ["serve"]
+
+
+def _replace_output() -> None:
+    for name, kind, number, errors in (
+        ("stdout", _Output, 1, "surrogateescape"),
+        ("stderr", _Errors, 2, "backslashreplace"),
+    ):
+        stream = getattr(sys, name)
+        binary = open(number, "wb", closefd=False) if stream is None else stream.detach()  # noqa: SIM115
+        is_interactive = binary.isatty()
+        made = kind(binary, encoding="utf-8", errors=errors, line_buffering=is_interactive or name == "stderr")
+        setattr(sys, name, made)
+        setattr(sys, f"__{name}__", made)
+
+
+def _give_up_output() -> None:
+    """Let what is still in the buffers go nowhere, as Python writes them out at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    with suppress(OutputLost):
+        sys.stdout.flush()

@@ -1,0 +1,23 @@
+"""The program: all commands by their names."""
+
+import typer
+
+from app.cli import backup, documents, gateway, log, people
+
+program = typer.Typer(
+    name="casegate",
+    help="A GraphQL gateway over the cases of payment-fraud teams. Settings come from CASEGATE_* variables.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (gateway.serve, gateway.migrate, gateway.demo, gateway.schema, backup.backup, backup.restore):
+    program.command()(command)
+for name, group in {
+    "account": people.account,
+    "user": people.user,
+    "token": people.token,
+    "documents": documents.documents,
+    "log": log.log,
+}.items():
+    program.add_typer(group, name=name)
