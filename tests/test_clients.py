@@ -1,0 +1,95 @@
+"""Clients with a cache, as their makers ship them, against a real gateway: what is past or supposed never gets in."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live import Server, casegate_json, serving
+from tests.node import Package, installed
+
+ROOT = Path(__file__).resolve().parent.parent
+CLIENTS = ["apollo", "urql", "relay"]
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    package = installed(ROOT / "tests/clients", tmp_path_factory.mktemp("clients"))
+    shutil.copyfile(ROOT / "schema.graphql", package.folder / "schema.graphql")
+    (package.folder / "artifacts").mkdir()
+    compiled = package.run("relay-compiler")
+    assert compiled.returncode == 0, compiled.stdout + compiled.stderr
+    return package
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("gateway")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def people(server: Server) -> dict[str, str]:
+    """The tokens of somebody who contributes, and of somebody who reviews and does not."""
+    listed = casegate_json("demo", data_dir=str(server.log.parent))["people"]
+    roles = {tuple(person["roles"]): person["token"] for person in listed}
+    return {"contributor": roles["CONTRIBUTOR",], "reviewer": roles["REVIEWER",]}
+
+
+def run(package: Package, *arguments: str) -> Any:
+    done = package.run("node", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def act(server: Server, token: str, mutation: str, input: dict[str, Any], selection: str) -> dict[str, Any]:
+    kind = f"{mutation[0].upper()}{mutation[1:]}Input!"
+    document = f"mutation($input: {kind}) {{ {mutation}(input: $input) {{ errors {{ code }} {selection} }} }}"
+    payload: dict[str, Any] = server.run(token, document, {"input": input})[mutation]
+    assert payload["errors"] == []
+    return payload
+
+
+def case_with_a_past(server: Server, people: dict[str, str], name: str) -> str:
+    """Open a case and let an override of it be requested and taken back; it is IN_PROGRESS, and was OPEN at first."""
+    subject = {
+        "type": "COMPANY_ACCOUNT_CHECK",
+        "externalRef": f"check of {name}",
+        "label": "Moulins",
+        "evaluationStatus": "ANOMALY",
+    }
+    opening = {"subject": subject, "title": "A changed IBAN"}
+    case_id: str = act(server, people["contributor"], "openCase", opening, "case { id }")["case"]["id"]
+    reviewer = server.run(people["reviewer"], "{ viewer { user { id } } }")["viewer"]["user"]["id"]
+    request = {"caseId": case_id, "requestedStatus": "FAVORABLE", "reviewerIds": [reviewer], "reason": "Confirmed."}
+    act(server, people["contributor"], "requestOverride", request, "case { id }")
+    act(server, people["contributor"], "cancelOverride", {"caseId": case_id}, "case { id }")
+    return case_id
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_what_is_past_or_supposed_leaves_the_live_case_as_it_is(
+    package: Package, server: Server, people: dict[str, str], name: str
+) -> None:
+    case_id = case_with_a_past(server, people, name)
+    settings = {"address": server.address, "token": people["contributor"], "id": case_id}
+
+    steps = run(package, "src/snapshots.js", name, json.dumps(settings))
+
+    assert steps["past"]["answer"]["status"] == "OPEN"
+    assert steps["supposed"]["answer"]["errors"] == []
+    assert steps["supposed"]["answer"]["case"] is None
+    assert steps["supposed"]["answer"]["supposed"]["case"]["status"] == "CLOSED"
+    shown = steps["shown"]["kept"]
+    assert (shown["status"], shown["version"]) == ("IN_PROGRESS", 3)
+    assert [edge["node"]["status"] for edge in shown["overrides"]["edges"]] == ["CANCELLED"]
+    for step in ("past", "supposed"):
+        assert steps[step]["kept"] == shown
+        assert set(steps[step]["seen"]) == {"IN_PROGRESS"}
+    assert steps["closed"]["answer"]["errors"] == []
+    assert (steps["closed"]["kept"]["status"], steps["closed"]["kept"]["version"]) == ("CLOSED", 4)
+    assert steps["closed"]["seen"][-1] == "CLOSED"
