@@ -243,6 +243,19 @@ def test_the_schema_is_printed_for_programs() -> None:
     assert "type Mutation {" in done.stdout
 
 
+def test_what_clients_caches_have_to_be_told_is_printed_as_json() -> None:
+    possible, without_id = casegate("schema", "--possible-types"), casegate("schema", "--without-id")
+
+    types = json.loads(possible.stdout)
+    assert types.keys() == {"Node", "UserError"}
+    assert set(types["UserError"]) >= {"InputError", "NotFoundError", "AccessError", "StateError"}
+    assert {"Case", "Viewer", "Account"} <= set(types["Node"])
+    keyless = json.loads(without_id.stdout)
+    assert {"CaseSnapshot", "SupposedAction", "PageInfo", "CaseEdge", "AddCommentPayload", "InputError"} <= set(keyless)
+    assert set(types["Node"]).isdisjoint(keyless) and "Query" not in keyless
+    assert casegate("schema", "--possible-types", "--without-id").returncode != 0
+
+
 def test_a_whole_log_is_told_as_json(tmp_path: Path) -> None:
     casegate_json("demo", data_dir=str(tmp_path))
 

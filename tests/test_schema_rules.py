@@ -1,8 +1,8 @@
 """Rules that hold for the whole schema: a walk over all its types finds whatever breaks one."""
 
-from graphql import GraphQLNonNull
+from graphql import GraphQLNonNull, GraphQLObjectType
 
-from tests.schema import fields, is_list, values
+from tests.schema import SCHEMA, fields, is_list, types, values
 
 # --- No list without a bound -----------------------------------------------------------------------------------------
 
@@ -19,6 +19,7 @@ BOUNDED = {
     "CaseFacets.subjectStatuses": ONCE,
     "CaseSnapshot.availableActions": ONCE,
     "Comment.documents": "10 at most",
+    "Document.warnings": ONCE,
     "InboxConnection.counts": ONCE,
     "InboxEdge.reasons": ONCE,
     "Override.assignedReviewers": "1 to 10",
@@ -28,6 +29,7 @@ BOUNDED = {
     "SearchMatch.snippet": "200 characters at most",
     "StateError.allowedActions": ONCE,
     "SupposedComment.documents": "10 at most",
+    "SupposedDocument.warnings": ONCE,
     "User.roles": ONCE,
     "VersionConflictError.actionsSince": "100 at most",
     "Viewer.scopes": ONCE,
@@ -72,3 +74,25 @@ def test_whatever_has_a_default_can_be_null() -> None:
 
     assert {name for name, value in defaults.items() if isinstance(value.type, GraphQLNonNull)} == set()
     assert {"CaseOrder.direction", "Case.eligibleReviewers(onlyEligible)", "CloseCaseInput.dryRun"} <= defaults.keys()
+
+
+# --- What has an id is a Node ----------------------------------------------------------------------------------------
+
+
+def test_every_type_with_an_id_is_a_node_and_no_other() -> None:
+    """That `node` finds one of each is in test_nodes, which takes them from the schema."""
+    objects = [type_ for type_ in types() if isinstance(type_, GraphQLObjectType)]
+    with_id = {type_.name for type_ in objects if "id" in type_.fields}
+
+    assert with_id == {type_.name for type_ in objects if "Node" in {item.name for item in type_.interfaces}}
+    assert all(str(type_.fields["id"].type) == "ID!" for type_ in objects if "id" in type_.fields)
+    assert with_id >= {"Case", "Override", "Subject", "Viewer", "Account"}
+
+
+def test_every_mutation_and_every_key_says_what_a_retry_without_a_key_does() -> None:
+    assert SCHEMA.mutation_type is not None
+    keys = {name: value.description or "" for name, value in values() if name.endswith(".idempotencyKey")}
+    said = {name: field.description or "" for name, field in SCHEMA.mutation_type.fields.items()} | keys
+
+    assert {name: text for name, text in said.items() if "retry" not in text} == {}
+    assert len(keys) == len(SCHEMA.mutation_type.fields)

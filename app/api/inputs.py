@@ -51,7 +51,8 @@ DOCUMENTS = "Files that come along in a multipart form, 10 MiB each."
 EXPECTED_VERSION = "Refuse with VERSION_CONFLICT unless the case has this version."
 IDEMPOTENCY_KEY = (
     "1 to 128 of A-Z a-z 0-9 _ -. For 24 hours, or as it is set, the same key with the same input does nothing again"
-    " and answers with what was made, `replayed`; with another input it is refused."
+    " and answers with what was made, `replayed`; with another input it is refused. Without a key a retry is another"
+    " action, so that a comment whose answer was lost is written twice."
 )
 
 DRY_RUN = (

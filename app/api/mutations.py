@@ -31,6 +31,8 @@ from app.api.payloads import (
 from app.api.permissions import ActionPermission
 from app.domain.model import ActionType
 
+RETRIES = "Give an `idempotencyKey`, so that a retry writes no second row."
+
 
 def action_mutation(action: ActionType, takes: type[ActionInput], gives: type[ActionPayload], description: str) -> Any:
     """Return the mutation of one type of action, with the permission extension that each of them carries."""
@@ -43,6 +45,7 @@ def action_mutation(action: ActionType, takes: type[ActionInput], gives: type[Ac
 
     argument = Annotated[takes, strawberry.argument(description="What to do.")]  # type: ignore[valid-type]  # made here
     resolve.__annotations__ = {"info": Info, "input": argument, "return": gives}
+    description = f"{description} {RETRIES}"
     return strawberry.field(resolver=resolve, description=description, extensions=[ActionPermission(action)])
 
 

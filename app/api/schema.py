@@ -192,11 +192,12 @@ SCHEMA = _corrected(
         config=StrawberryConfig(scalar_map={Upload: UPLOAD, datetime: DATE_TIME}),
     )
 )
-write_only.close(_core(SCHEMA))
-LIMITER = Limiter(_core(SCHEMA))
+CORE = _core(SCHEMA)
+write_only.close(CORE)
+LIMITER = Limiter(CORE)
 PLANS = Plans(SCHEMA, LIMITER)
 
 
 def sdl() -> str:
     """Return the schema in the definition language, as it stands in `schema.graphql`."""
-    return print_schema(_core(SCHEMA)) + "\n"
+    return print_schema(CORE) + "\n"

@@ -38,7 +38,7 @@ SHOWN: Mapping[str, set[str]] = {
     "CaseEdge": {"node", "cursor"},
     "CaseSnapshot": {"caseId", "asOf", "supposed", "reference", "status", "statusLabel", "version"},
     "Comment": {"id", "body", "author", "documents", "createdAt"},
-    "Document": {"id", "filename", "contentType", "sizeBytes", "sha256", "createdAt"},
+    "Document": {"id", "filename", "contentType", "sizeBytes", "sha256", "warnings", "createdAt"},
     "InputError": _ERROR | {"maximum"},
     "NotFoundError": _ERROR | {"resource"},
     "Override": {"id", "status", "statusLabel", "decidedAt", "version"},
@@ -49,7 +49,7 @@ SHOWN: Mapping[str, set[str]] = {
         *("seq", "type", "typeLabel", "user", "statusBefore", "statusAfter", "resolution", "createdAt"),
     },
     "SupposedComment": {"body", "author", "documents", "createdAt"},
-    "SupposedDocument": {"filename", "contentType", "sizeBytes", "sha256"},
+    "SupposedDocument": {"filename", "contentType", "sizeBytes", "sha256", "warnings"},
     "SupposedOutcome": {"case", "action", "comment", "override"},
     "VersionConflictError": _ERROR | {"expectedVersion", "actualVersion"},
 }

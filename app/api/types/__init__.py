@@ -10,7 +10,7 @@ from app.api.types.nodes import Node
 from app.api.types.overrides import Override
 from app.api.types.people import User
 from app.api.types.subjects import Subject
-from app.api.types.viewer import Account, Viewer, viewer
+from app.api.types.viewer import Account, Viewer, own_node, viewer
 
 __all__ = [
     "Account",
@@ -23,5 +23,6 @@ __all__ = [
     "Subject",
     "User",
     "Viewer",
+    "own_node",
     "viewer",
 ]

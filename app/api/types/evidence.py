@@ -13,8 +13,8 @@ from app.db.rows import CommentRow, DocumentRow
 from app.domain.reading import permit_reading
 
 WARNINGS = (
-    "What it could do to whoever opens it, as it was found when it came; empty where nothing was found. No virus is"
-    " looked for."
+    "What it could do to whoever opens it, as it was found when it came, each once at most; empty where nothing was"
+    " found. No virus is looked for."
 )
 
 

@@ -5,9 +5,7 @@ from strawberry import ID
 
 from app.api.fields import described
 
-ID_DESCRIPTION = "Its UUID, unique among all things."
-
 
 @strawberry.interface(description="A thing that can be fetched again by its id.")
 class Node:
-    id: ID = described(ID_DESCRIPTION)
+    id: ID = described("Its UUID, unique among all things.")

@@ -1,6 +1,7 @@
 """Who is asking, and in which account."""
 
-from typing import Any, cast
+from typing import cast
+from uuid import UUID
 
 import strawberry
 from strawberry import ID
@@ -9,13 +10,12 @@ from app.api.context import Context
 from app.api.enums import Feature, Language, Scope
 from app.api.fields import described
 from app.api.inbox import InboxConnection, inbox
-from app.api.types.nodes import ID_DESCRIPTION
+from app.api.types.nodes import Node
 from app.api.types.people import User
 
 
 @strawberry.type(description="The customer whose data this is. Nobody sees another account's.")
-class Account:
-    id: ID = described(ID_DESCRIPTION)
+class Account(Node):
     name: str = described("What it is called.")
     default_language: Language = described("The language where neither the request nor the person asks for one.")
     features: list[Feature] = described("What is switched on; each once at most.")
@@ -30,8 +30,8 @@ class RateLimit:
     reset_seconds: int = described("In how many seconds the next one comes back.")
 
 
-@strawberry.type(description="Who is asking.")
-class Viewer:
+@strawberry.type(description="Who is asking, through one token, by whose id it is known.")
+class Viewer(Node):
     user: User = described("The person.")
     account: Account = described("Their account.")
     scopes: list[Scope] = described("What the token may do; each scope once at most.")
@@ -42,19 +42,32 @@ class Viewer:
     )
 
 
-def viewer(context: Context) -> Any:
+def account_of(context: Context) -> Account:
+    """Return the viewer's account, from what authentication read."""
+    account = context.identity.account
+    return Account(
+        id=ID(str(account.id)),
+        name=account.name,
+        default_language=account.default_language,
+        features=sorted(context.actor.features),
+        restrict_to_assigned_reviewers=account.restrict_to_assigned_reviewers,
+    )
+
+
+def own_node(context: Context, id: UUID) -> Viewer | Account | None:
+    """Return the viewer or their account, if that has this id: nobody else's is to be seen."""
+    if id == context.actor.token_id:
+        return viewer(context)
+    return account_of(context) if id == context.actor.account_id else None
+
+
+def viewer(context: Context) -> Viewer:
     """Return the viewer of an operation, from what authentication read."""
     identity = context.identity
-    account = identity.account
     return Viewer(
+        id=ID(str(identity.actor.token_id)),
         user=cast(User, identity.user),
-        account=Account(
-            id=ID(str(account.id)),
-            name=account.name,
-            default_language=account.default_language,
-            features=sorted(identity.actor.features),
-            restrict_to_assigned_reviewers=account.restrict_to_assigned_reviewers,
-        ),
+        account=account_of(context),
         scopes=[scope for scope in Scope if scope in identity.actor.scopes],
         language=context.language,
         rate_limit=None if context.standing is None else RateLimit(**context.standing.shown()),
