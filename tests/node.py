@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PATH = os.pathsep.join((os.environ.get("PATH", ""), str(Path(sys.executable).parent)))
-LEFT_OUT = shutil.ignore_patterns("node_modules", "artifacts", "schema.graphql")
+LEFT_OUT = shutil.ignore_patterns("node_modules", "artifacts", "dist", "schema.graphql")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ const parser = {
   parserOptions: { graphQLConfig: { schema: 'schema.graphql', documents: 'src/**/*.jsx' } },
 }
 
-// These have no identity of their own: they are parts of an answer, counts, words, or the law.
+// These have no identity of their own: they are parts of an answer, counts, words, the law, or what is past or supposed.
 const withoutId = {
-  suffixes: ['Connection', 'Count', 'Edge', 'Error', 'Payload'],
+  suffixes: ['Connection', 'Count', 'Edge', 'Error', 'Payload', 'Snapshot'],
   types: [
     'AvailableAction',
     'CaseFacets',
@@ -18,6 +18,11 @@ const withoutId = {
     'RateLimit',
     'Receipt',
     'SearchMatch',
+    'SnapshotMoment',
+    'SupposedAction',
+    'SupposedComment',
+    'SupposedDocument',
+    'SupposedOutcome',
     'TextPiece',
     'Viewer',
     'Workflow',
@@ -31,10 +36,11 @@ const schema = {
   ...graphql.configs['flat/schema-recommended'].rules,
   ...graphql.configs['flat/schema-relay'].rules,
   '@graphql-eslint/strict-id-in-types': ['error', { exceptions: withoutId }],
-  // Connections have `nodes` beside `edges`, and short lists, as of errors or reviewers, have no pages.
+  // Connections have `nodes` beside `edges`, short lists, as of errors or reviewers, have no pages, and an edge of what is
+  // past leads to a snapshot, which is no Node.
   '@graphql-eslint/relay-edge-types': [
     'error',
-    { withEdgeSuffix: true, shouldImplementNode: true, listTypeCanWrapOnlyEdgeType: false },
+    { withEdgeSuffix: true, shouldImplementNode: false, listTypeCanWrapOnlyEdgeType: false },
   ],
 }
 

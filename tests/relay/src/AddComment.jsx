@@ -1,4 +1,7 @@
 // A comment on a case: its row comes to the top of the log that is shown, and a refusal says what is wrong.
+//
+// Where somebody else was faster, the payload brings the case as it is now: what is written stays, and is sent again with
+// the new version. Where no answer came, the same key is sent again, so that nothing is written twice.
 
 import { useRef, useState } from 'react'
 import { ConnectionHandler, graphql, useMutation } from 'react-relay'
@@ -14,34 +17,50 @@ export function AddComment({ caseId, version }) {
           version
           ...CaseRow_case
         }
-        action @prependNode(connections: $connections, edgeTypeName: "CaseActionEdge") {
-          id
-          typeLabel
-          createdAt
-          user {
+        actionEdge @prependEdge(connections: $connections) {
+          cursor
+          node {
             id
-            displayName
-          }
-          comment {
-            id
-            body
+            typeLabel
+            createdAt
+            user {
+              id
+              displayName
+            }
+            comment {
+              id
+              body
+              documents {
+                id
+                filename
+                url
+              }
+            }
           }
         }
         errors {
           code
           message
           path
+          ... on VersionConflictError {
+            case {
+              id
+              version
+              ...CaseRow_case
+            }
+          }
         }
       }
     }
   `)
   const send = event => {
     event.preventDefault()
+    const form = event.target
     commit({
       variables: {
         input: {
           caseId,
-          body: new FormData(event.target).get('body'),
+          body: new FormData(form).get('body'),
           expectedVersion: version,
           idempotencyKey: idempotencyKey.current,
         },
@@ -49,8 +68,11 @@ export function AddComment({ caseId, version }) {
       },
       onCompleted: ({ addComment }) => {
         setErrors(addComment.errors)
-        if (addComment.errors.length === 0) idempotencyKey.current = crypto.randomUUID()
+        if (addComment.errors.length > 0) return
+        idempotencyKey.current = crypto.randomUUID()
+        form.reset()
       },
+      onError: ({ message }) => setErrors([{ code: 'NO_ANSWER', message: `${message} Send it again: it is done once.` }]),
     })
   }
   return (

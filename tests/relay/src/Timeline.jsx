@@ -1,6 +1,8 @@
 // A case's log, newest first: earlier rows on demand, all of it anew when somebody else has acted.
 
 import { graphql, useLazyLoadQuery, usePaginationFragment } from 'react-relay'
+import { AddComment } from './AddComment.jsx'
+import { CaseRow } from './CaseRow.jsx'
 
 export function Timeline({ caseId }) {
   const data = useLazyLoadQuery(
@@ -8,6 +10,7 @@ export function Timeline({ caseId }) {
       query TimelineQuery($id: ID!) {
         case(id: $id) {
           id
+          version
           ...CaseRow_case
           ...Timeline_case
         }
@@ -15,7 +18,14 @@ export function Timeline({ caseId }) {
     `,
     { id: caseId },
   )
-  return data.case && <Rows of={data.case} />
+  if (!data.case) return <p>There is no such case.</p>
+  return (
+    <>
+      <CaseRow of={data.case} />
+      <AddComment caseId={data.case.id} version={data.case.version} />
+      <Rows of={data.case} />
+    </>
+  )
 }
 
 function Rows({ of }) {
@@ -65,6 +75,11 @@ function Rows({ of }) {
       {data.actions.edges.map(({ node }) => (
         <p key={node.id}>
           {node.createdAt} {node.user?.displayName}: {node.typeLabel} {node.comment?.body}
+          {node.comment?.documents.map(({ id, filename, url }) => (
+            <a key={id} href={url}>
+              {filename}
+            </a>
+          ))}
         </p>
       ))}
       {hasNext && <button onClick={() => loadNext(10)}>Earlier</button>}

@@ -3,7 +3,7 @@
 import { graphql, useLazyLoadQuery, usePaginationFragment } from 'react-relay'
 import { CaseRow } from './CaseRow.jsx'
 
-export function Worklist({ filter }) {
+export function Worklist({ filter, onOpen }) {
   const query = useLazyLoadQuery(
     graphql`
       query WorklistQuery($filter: CaseFilter) {
@@ -44,7 +44,12 @@ export function Worklist({ filter }) {
   return (
     <>
       <input type="search" onChange={event => refetch({ search: event.target.value })} />
-      {data.cases?.edges.map(({ node }) => <CaseRow key={node.id} of={node} />)}
+      {data.cases?.edges.map(({ node }) => (
+        <div key={node.id}>
+          <CaseRow of={node} />
+          <button onClick={() => onOpen(node.id)}>Open</button>
+        </div>
+      ))}
       {hasNext && <button onClick={() => loadNext(25)}>More</button>}
     </>
   )
