@@ -79,6 +79,9 @@ class DoorSettings(BaseSettings):
     idempotency_hours: Annotated[int, Field(ge=1, le=8760)] = Field(
         default=24, description="Hours for which an idempotency key tells what it has done."
     )
+    max_connections: Annotated[int, Field(ge=16)] = Field(
+        default=1_000, description="Connections that a worker has open at once; the one that idles longest goes first."
+    )
     max_concurrency: Positive = Field(default=50, description="Operations that a worker has in hand at once.")
     rate_limit: Count = Field(default=100, description="Requests of one token in `rate_window`; 0 for no limit.")
     rate_window: Positive = Field(default=10, description="Seconds that `rate_limit` is counted over.")

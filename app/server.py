@@ -5,12 +5,14 @@ import signal
 import socket
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 
 import orjson
 import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from app.connection_bounds import bounded_by_files
 from app.connections import BoundedProtocol
 from app.metrics import MULTIPROCESS
 from app.pages import DemoPerson
@@ -33,7 +35,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, people: Seq
         host=host,
         port=port,
         workers=workers,
-        http=BoundedProtocol,
+        http=partial(BoundedProtocol, bounds=bounded_by_files(settings.max_connections)),  # type: ignore[arg-type]
         log_config=None,  # it goes where our own log does
         log_level="warning",
         access_log=False,
@@ -64,7 +66,16 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     listener.set_inheritable(True)
+    _probe_silent_clients(listener)
     return listener
+
+
+def _probe_silent_clients(listener: socket.socket) -> None:
+    """Have the system find out within two minutes that a client is gone: a connection inherits it from its listener."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, name):
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _greet(settings: Settings, host: str, port: int, people: Sequence[DemoPerson]) -> None:

@@ -2,46 +2,16 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.server import ServerState
+from starlette.types import Receive, Scope, Send
 
-from app.connections import BoundedProtocol
 from tests.live import serving
+from tests.wire import connected, received
 
 HEAD = b"POST / HTTP/1.1\r\nHost: here\r\n"
 BODY = b"the answer"
 NOTHING = b""
-
-
-class Brief(BoundedProtocol):
-    """Is told to shut down in the moment in which an answer is complete."""
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self.shutdown()
-
-
-@asynccontextmanager
-async def connected(
-    app: ASGIApp, *, shuts_down: bool = False
-) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Serve *app* by our protocol, and yield a connection to it, which the server may close after an answer."""
-    config = uvicorn.Config(app, log_config=None)
-    config.load()
-    state, loop = ServerState(), asyncio.get_running_loop()
-    protocol = Brief if shuts_down else BoundedProtocol
-    server = await loop.create_server(lambda: protocol(config, state, {}), "127.0.0.1", 0)
-    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        server.close()
 
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,11 +22,6 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
     headers = [] if status == 204 else [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-async def received(reader: asyncio.StreamReader) -> bytes:
-    """Return what has arrived, as soon as there is something."""
-    return await asyncio.wait_for(reader.read(65_536), 10)
 
 
 def test_an_answer_s_head_and_body_arrive_together(tmp_path: Path) -> None:

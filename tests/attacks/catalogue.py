@@ -153,7 +153,7 @@ ATTACKS: Mapping[str, Attack] = {
     ),
     "200 dribbling connections": Attack(slow_loris, frozenset({200})),
     "a head without an end": Attack(
-        lambda target: target.raw(target.head()[:-2], *[b"X-A: " + b"b" * 8_000 + b"\r\n"] * 40), frozenset({400, 0})
+        lambda target: target.raw(target.head()[:-2], *[b"X-A: " + b"b" * 8_000 + b"\r\n"] * 40), frozenset({431, 0})
     ),
     "an address that is no ASCII": Attack(
         lambda target: target.raw(b"GET /\xff\xfe HTTP/1.1\r\nHost: a\r\n\r\n"), frozenset({400, 404, 0})

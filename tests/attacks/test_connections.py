@@ -1,0 +1,35 @@
+"""The attacks on a live server's connections: what others waited meanwhile, and what the server took."""
+
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.attacks.connections import ATTACKS
+from tests.attacks.table import attacked
+from tests.attacks.target import Target
+from tests.live import casegate_json, serving
+from tests.ports import wait_until
+
+
+@pytest.mark.parametrize("connections", ["1000", "200"])
+def test_no_connection_takes_from_others_what_they_need(
+    connections: str, tmp_path: Path, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = casegate_json("demo", data_dir=str(tmp_path))["people"][0]["token"]
+
+    with serving(
+        tmp_path, demo="false", introspection="true", max_cost="200000", max_connections=connections
+    ) as server:
+        process = psutil.Process(server.process.pid)
+        before = process.num_fds()
+        lines, wrong = attacked(Target(server.address, token, server.process.pid), ATTACKS)
+        left_over = not wait_until(lambda: process.num_fds() <= before + 5, 20)
+        log = server.output
+
+    if pytestconfig.get_verbosity() > 0:
+        with capsys.disabled():
+            print("\n" + "\n".join(lines))  # noqa: T201  # asked for by -v
+    assert wrong == {}
+    assert not left_over
+    assert "Traceback" not in log and '"fault"' not in log
