@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 from limits import RateLimitItem, RateLimitItemPerSecond
-from limits.aio.storage import MemoryStorage, MovingWindowSupport, RedisStorage
+from limits.aio.storage import MemoryStorage, MovingWindowSupport, RedisStorage, memory
 
 from app.domain.errors import RateLimited
 
@@ -49,6 +49,18 @@ class Standing(NamedTuple):
             "RateLimit-Policy": f'"token";q={self.limit};w={self.window_s}',
             "RateLimit": f'"token";r={self.remaining};t={self.reset_s}',
         }
+
+
+class _Monotonic:
+    """What the library's storage in memory takes for the module `time`: a clock that nobody sets back or forward.
+
+    By the wall clock, one that is set back an hour would lock every busy token out for an hour.
+    """
+
+    time = staticmethod(time.monotonic)
+
+
+memory.time = _Monotonic  # type: ignore[assignment]  # the library has no other seam
 
 
 class _Memory(MemoryStorage):
@@ -122,14 +134,21 @@ async def _hit_on(storage: MovingWindowSupport, item: RateLimitItem, key: str) -
     limit, window_s = item.amount, item.get_expiry()
     allowed = await storage.acquire_entry(key, limit, window_s)
     began, used = await storage.get_moving_window(key, limit, window_s)
-    wait_s = min(max(1, math.ceil(began + window_s - time.time())), window_s)
+    now = time.monotonic() if isinstance(storage, _Memory) else time.time()  # as the storage has measured
+    wait_s = min(max(1, math.ceil(began + window_s - now)), window_s)
     return Standing(limit, window_s, limit - used, wait_s, passed=not allowed)
 
 
 def network(address: str) -> str:
-    """Return what one customer of a provider has: an IPv4 address, or the /64 of an IPv6 address."""
+    """Return what one customer of a provider has: an IPv4 address, or the /64 of an IPv6 address.
+
+    A socket of both versions shows an IPv4 address as `::ffff:192.0.2.7`: it is that one, not one of a common network.
+    """
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    mapped = parsed.ipv4_mapped
+    return str(mapped) if mapped else str(ipaddress.ip_network((int(parsed), 64), strict=False))

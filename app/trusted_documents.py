@@ -13,7 +13,12 @@ from typing import Any
 import orjson
 import structlog
 
-from app.domain.errors import DocumentNotTrusted, PersistedQueryNotFound
+from app.domain.errors import (
+    DocumentNotTrusted,
+    PersistedQueryMismatch,
+    PersistedQueryNotFound,
+    PersistedQueryNotSupported,
+)
 
 REMEMBERED_BYTES = 8 * 1024 * 1024
 
@@ -70,15 +75,21 @@ class TrustedDocuments:
     ) -> tuple[str | None, bool]:
         """Return the document, None where the request has none, and whether it is a trusted one, named by its id.
 
-        Raises: PersistedQueryNotFound, DocumentNotTrusted.
+        Raises: PersistedQueryNotFound, PersistedQueryNotSupported, PersistedQueryMismatch, DocumentNotTrusted.
         """
         named = document_id or _persisted_hash(extensions)
         if named is None:
             return (None, False) if query is None else (self._sent(query), False)
         if self._mode is not Mode.OFF and named in self._documents:
             return self._documents[named], True
+        if document_id is not None and query is None and document_id not in self._remembered:
+            raise PersistedQueryNotFound()
         text = self._automatic(named, query)
         return self._sent(text), False
+
+    @property
+    def _learns(self) -> bool:
+        return self._remembered_max > 0 and self._mode in (Mode.OFF, Mode.LOG)
 
     def _sent(self, query: str) -> str:
         """Return a text that was sent as such, if such are taken."""
@@ -92,17 +103,19 @@ class TrustedDocuments:
     def _automatic(self, named: str, query: str | None) -> str:
         """Return what the hash stands for, or learn it: Apollo's automatic persisted queries."""
         if query is None:
+            if not self._learns:
+                raise PersistedQueryNotSupported()
             if named not in self._remembered:
                 raise PersistedQueryNotFound()
             self._remembered.move_to_end(named)
             return self._remembered[named]
         if hashlib.sha256(query.encode()).hexdigest() != named:
-            raise PersistedQueryNotFound()
+            raise PersistedQueryMismatch()
         self._remember(named, query)
         return query
 
     def _remember(self, named: str, query: str) -> None:
-        if not self._remembered_max or named in self._remembered or self._mode in (Mode.ALLOW_LIST, Mode.ONLY):
+        if not self._learns or named in self._remembered:
             return
         self._remembered[named] = query
         self._bytes += len(query)

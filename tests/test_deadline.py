@@ -85,7 +85,12 @@ async def test_an_operation_past_its_deadline_is_answered_with_503(fresh_url: st
 
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "1"
-    assert answer.json()["errors"][0]["extensions"] == {"code": "DEADLINE_EXCEEDED", "seconds": 1}
+    assert answer.json()["errors"][0]["extensions"] == {
+        "code": "DEADLINE_EXCEEDED",
+        "seconds": 1,
+        "retryable": True,
+        "retryAfterMs": 1000,
+    }
 
 
 async def test_an_action_whose_answer_nobody_waits_for_is_done_as_a_whole(fresh_url: str, world: World) -> None:

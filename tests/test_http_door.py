@@ -110,11 +110,49 @@ async def test_a_page_of_a_listed_origin_may_call_and_another_may_not(fresh_url:
         other = await api.send(world.ada.token, NAME, origin="https://evil.example")
 
     assert (ours.status_code, ours.headers["access-control-allow-origin"]) == (200, APP)
-    assert (theirs.status_code, "access-control-allow-origin" in theirs.headers) == (400, False)
+    assert "access-control-allow-origin" not in theirs.headers
     assert called.headers["access-control-allow-origin"] == APP
     assert "Retry-After" in called.headers["access-control-expose-headers"]
     assert "access-control-allow-credentials" not in called.headers
     assert "access-control-allow-origin" not in other.headers
+
+
+USUAL_HEADERS = [
+    "apollographql-client-name, apollographql-client-version, authorization, content-type",
+    "apollo-require-preflight, x-apollo-operation-name, x-apollo-operation-id",
+    "traceparent, tracestate, baggage, sentry-trace, x-datadog-trace-id",
+    "content-disposition, repr-digest, content-digest",
+    "range, if-range, if-none-match",
+    "prefer, x-graphql-cost, x-requested-with, idempotency-key",
+]
+
+
+@pytest.mark.parametrize("names", USUAL_HEADERS)
+async def test_a_listed_page_may_send_what_usual_clients_send(fresh_url: str, names: str) -> None:
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": names}
+    async with Api.opened(fresh_url, cors_origins=(APP,)) as api:
+        ours = await api.client.options("/documents", headers={"Origin": APP, **asked})
+        theirs = await api.client.options("/documents", headers={"Origin": "https://evil.example", **asked})
+
+    assert (ours.status_code, ours.headers["access-control-allow-origin"]) == (200, APP)
+    allowed = {name.strip().lower() for name in ours.headers["access-control-allow-headers"].split(",")}
+    assert {name.strip() for name in names.split(",")} <= allowed
+    assert "access-control-allow-credentials" not in ours.headers
+    assert "access-control-allow-origin" not in theirs.headers
+
+
+async def test_a_refused_preflight_is_a_success_that_lacks_what_the_console_then_names(fresh_url: str) -> None:
+    async with Api.opened(fresh_url, cors_origins=(APP,)) as api:
+        method = await api.client.options(
+            "/graphql", headers={"Origin": APP, "Access-Control-Request-Method": "DELETE"}
+        )
+        origin = await api.client.options(
+            "/graphql", headers={"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+        )
+
+    assert (method.status_code, method.headers["access-control-allow-origin"]) == (200, APP)
+    assert method.headers["access-control-allow-methods"] == "GET, HEAD, POST"
+    assert (origin.status_code, "access-control-allow-origin" in origin.headers) == (200, False)
 
 
 async def test_unless_one_is_listed_no_other_origin_may_call(api: Api, world: World) -> None:

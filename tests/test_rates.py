@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,7 +40,12 @@ async def test_a_token_that_asks_too_often_is_told_when_to_come_back(fresh_url: 
     assert answers[3].json()["errors"] == [
         {
             "message": f"Trop de requêtes : réessayez dans {seconds} s.",
-            "extensions": {"code": "RATE_LIMITED", "seconds": seconds},
+            "extensions": {
+                "code": "RATE_LIMITED",
+                "seconds": seconds,
+                "retryable": True,
+                "retryAfterMs": seconds * 1000,
+            },
         }
     ]
     assert another.status_code == 200
@@ -99,6 +105,29 @@ def test_an_address_of_ipv6_counts_as_the_network_that_one_customer_has() -> Non
     assert network("192.0.2.7") == "192.0.2.7"
     assert network("2001:db8:1:2:3:4:5:6") == network("2001:db8:1:2::9") == "2001:db8:1:2::/64"
     assert network("") == ""
+
+
+@pytest.mark.parametrize("mapped", ["::ffff:192.0.2.7", "::FFFF:c000:207", "0:0:0:0:0:ffff:192.0.2.7"])
+def test_an_address_of_ipv4_that_a_socket_of_both_versions_shows_is_that_address(mapped: str) -> None:
+    assert network(mapped) == "192.0.2.7"
+    assert network("::ffff:192.0.2.8") != network(mapped)
+
+
+@pytest.mark.parametrize("set_by", [-3600, 3600, 86_400 * 365])
+async def test_a_clock_that_is_set_changes_no_limit(monkeypatch: pytest.MonkeyPatch, set_by: int) -> None:
+    rates = Rates(requests=2, seconds=60, failures=1)
+    await rates.count_request(HERE)
+    await rates.count_failure("192.0.2.7")
+    now = time.time() + set_by
+    monkeypatch.setattr(time, "time", lambda: now)
+
+    second, third = [await rates.count_request(HERE) for _ in range(2)]
+
+    assert second is not None and third is not None
+    assert (second.passed, second.remaining, third.passed) == (False, 0, True)
+    assert 55 <= third.reset_s <= 60
+    with pytest.raises(RateLimited):
+        await rates.count_failure("192.0.2.7")
 
 
 # --- Redis -----------------------------------------------------------------------------------------------------------

@@ -33,8 +33,8 @@ def told(answer: httpx2.Response) -> tuple[int, str]:
     return answer.status_code, body["errors"][0]["extensions"]["code"] if "errors" in body else "NONE"
 
 
-async def ask(api: Api, world: World, **parameters: Any) -> httpx2.Response:
-    headers = {"Authorization": f"Bearer {world.ada.token}"}
+async def ask(api: Api, world: World, *, language: str = "en", **parameters: Any) -> httpx2.Response:
+    headers = {"Authorization": f"Bearer {world.ada.token}", "Accept-Language": language}
     return await api.client.post("/graphql", json=parameters, headers=headers)
 
 
@@ -118,16 +118,45 @@ async def test_an_unknown_hash_is_told_as_apollos_clients_expect_it(fresh_url: s
         lied = await ask(api, world, query=OTHER, extensions=persisted(USER))
         not_learnt = await ask(api, world, extensions=persisted(USER))
 
-    assert unknown.json()["errors"][0]["message"].startswith("PersistedQueryNotFound")
+    assert unknown.json()["errors"][0]["message"] == "PersistedQueryNotFound"
     assert [told(answer)[1] for answer in (unknown, learnt, known)] == ["PERSISTED_QUERY_NOT_FOUND", "NONE", "NONE"]
     assert known.json() == learnt.json()
-    assert told(lied)[1] == told(not_learnt)[1] == "PERSISTED_QUERY_NOT_FOUND"
+    assert (told(lied)[1], told(not_learnt)[1]) == ("PERSISTED_QUERY_MISMATCH", "PERSISTED_QUERY_NOT_FOUND")
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "fr-CA, en;q=0.5", "de"])
+async def test_what_clients_compare_is_the_same_in_each_language(
+    fresh_url: str, world: World, api: Api, language: str
+) -> None:
+    async with Api.opened(fresh_url, persisted_queries=10) as learning:
+        unknown = await ask(learning, world, extensions=persisted(NAME), language=language)
+    off = await ask(api, world, extensions=persisted(NAME), language=language)
+
+    assert unknown.json()["errors"][0] == {
+        "message": "PersistedQueryNotFound",
+        "extensions": {"code": "PERSISTED_QUERY_NOT_FOUND"},
+    }
+    assert off.json()["errors"][0] == {
+        "message": "PersistedQueryNotSupported",
+        "extensions": {"code": "PERSISTED_QUERY_NOT_SUPPORTED"},
+    }
+
+
+@pytest.mark.parametrize("mode", ["allow-list", "only"])
+async def test_where_only_registered_documents_are_taken_hashes_of_others_are_not_supported(
+    fresh_url: str, world: World, manifest: Path, mode: str
+) -> None:
+    settings = {"trusted_documents": manifest, "trusted_documents_mode": mode, "persisted_queries": 10}
+    async with Api.opened(fresh_url, **settings) as api:
+        unknown = await ask(api, world, extensions=persisted("{ __typename }"))
+
+    assert told(unknown)[1] == "PERSISTED_QUERY_NOT_SUPPORTED"
 
 
 async def test_nothing_is_learnt_unless_the_setting_says_so(api: Api, world: World) -> None:
     await ask(api, world, query=NAME, extensions=persisted(NAME))
 
-    assert told(await ask(api, world, extensions=persisted(NAME)))[1] == "PERSISTED_QUERY_NOT_FOUND"
+    assert told(await ask(api, world, extensions=persisted(NAME)))[1] == "PERSISTED_QUERY_NOT_SUPPORTED"
 
 
 def test_what_is_learnt_is_bounded_in_number_and_in_bytes() -> None:

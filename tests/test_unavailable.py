@@ -44,7 +44,7 @@ async def test_an_operation_is_answered_with_a_retryable_503_and_logged_once(
     answer = await nowhere.send("cgt_x", QUERY, x_request_id="lost-1", accept_language=language)
 
     demand_retryable(answer)
-    extensions = {"code": "UNAVAILABLE", "seconds": 1, "requestId": "lost-1"}
+    extensions = {"code": "UNAVAILABLE", "seconds": 1, "requestId": "lost-1", "retryable": True, "retryAfterMs": 1000}
     assert answer.json() == {"errors": [{"message": WORDS[language], "extensions": extensions}]}
     (line,) = [json.loads(line) for line in capsys.readouterr().err.splitlines() if '"unavailable"' in line]
     assert line["request_id"] == "lost-1"
@@ -57,4 +57,5 @@ async def test_an_upload_is_answered_with_a_retryable_503(nowhere: Api) -> None:
     answer = await nowhere.client.post("/documents?filename=a.txt", content=b"a", headers=headers)
 
     demand_retryable(answer)
-    assert answer.json() == {"errors": [{"code": "UNAVAILABLE", "message": WORDS["en"], "path": []}]}
+    retry = {"retryable": True, "retryAfterMs": 1000}
+    assert answer.json() == {"errors": [{"code": "UNAVAILABLE", "message": WORDS["en"], "path": [], **retry}]}

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
-from app.domain.errors import ErrorCode, InputRefused, Refusal, RequestRefused
+from app.domain.errors import ComeBackLater, ErrorCode, InputRefused, Refusal, RequestRefused
 from app.domain.model import Language
 from app.locale import message, text
 
@@ -45,6 +45,8 @@ def refusal_error(refusal: Refusal, language: Language) -> Formatted:
     extensions: Formatted = {"code": refusal.code}
     if isinstance(refusal, RequestRefused):
         extensions |= refusal.params
+    if isinstance(refusal, ComeBackLater):
+        extensions |= {"retryable": True, "retryAfterMs": refusal.seconds * 1000}  # as Retry-After says in seconds
     if refusal.path:
         extensions["argument"] = list(refusal.path)
     return {"message": message(refusal, language), "extensions": extensions}

@@ -49,7 +49,7 @@ def refused(refusal: Refusal, language: Language) -> Response:
     seconds = refusal.seconds if isinstance(refusal, ComeBackLater | TooManyDocuments) else None
     if seconds is not None:
         headers["Retry-After"] = str(seconds)
-        error["retryAfterMs"] = seconds * 1000
+        error |= {"retryable": True, "retryAfterMs": seconds * 1000}
     return answered({"errors": [error]}, status, language, headers)
 
 

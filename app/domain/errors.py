@@ -54,6 +54,8 @@ class ErrorCode(StrEnum):
     QUERY_TOO_COMPLEX = "QUERY_TOO_COMPLEX"
     DOCUMENT_NOT_TRUSTED = "DOCUMENT_NOT_TRUSTED"
     PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    PERSISTED_QUERY_NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"
+    PERSISTED_QUERY_MISMATCH = "PERSISTED_QUERY_MISMATCH"
     IDENTITY_UNAVAILABLE = "IDENTITY_UNAVAILABLE"
     UNAVAILABLE = "UNAVAILABLE"
     INTERNAL_ERROR = "INTERNAL_ERROR"
@@ -339,7 +341,21 @@ class DocumentNotTrusted(RequestRefused):
 
 
 class PersistedQueryNotFound(RequestRefused):
+    """Apollo's and urql's clients compare the message, which is the same in each language: they send the text then."""
+
     code = ErrorCode.PERSISTED_QUERY_NOT_FOUND
+
+
+class PersistedQueryNotSupported(RequestRefused):
+    """The same clients stop to send hashes then, where otherwise they would send everything twice for ever."""
+
+    code = ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED
+
+
+class PersistedQueryMismatch(RequestRefused):
+    """A text came with a hash that is not its own."""
+
+    code = ErrorCode.PERSISTED_QUERY_MISMATCH
 
 
 class ComeBackLater(RequestRefused):
