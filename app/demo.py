@@ -14,7 +14,7 @@ from app import admin, clock
 from app.actions import perform
 from app.auth import authenticate
 from app.db.engine import Database
-from app.db.repository import cases, people, tokens
+from app.db.repository import cases, overrides, people, tokens
 from app.db.rows import AccountRow, CaseRow, UserRow
 from app.demo_data import SCRIPT, STEPS, opening, ref
 from app.demo_documents import FILES
@@ -192,11 +192,18 @@ class Story:
             for step in self.script["steps"][case.action_count - 1 :]:
                 who, action, *rest = step
                 moment = opened_at + BETWEEN_STEPS * case.action_count
-                command = STEPS[ActionType(action)](cast, case, *rest)
+                pending = await _pending(database, account, case)
+                command = STEPS[ActionType(action)](cast, case, pending, *rest)
                 if isinstance(command, commands.AddComment):
                     case = await _comment_with(database, store, cast[who], command, moment, rest[1:])
                 else:
                     case = await _do(database, cast[who], command, moment)
+
+
+async def _pending(database: Database, account: AccountRow, case: CaseRow) -> UUID | None:
+    async with database.read() as connection:
+        (override,) = await overrides.pending_overrides_by_case(connection, account.id, [case.id])
+    return None if override is None else override.id
 
 
 def _unfinished(played: Mapping[str, CaseRow]) -> list[Story]:

@@ -6,9 +6,11 @@ It plays nothing; `app.demo` does.
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from uuid import UUID
 
 from app.db.rows import CaseRow
 from app.domain import commands
+from app.domain.errors import NoPendingOverride
 from app.domain.model import (
     ActionType,
     Actor,
@@ -21,6 +23,7 @@ from app.domain.model import (
 SCRIPT = tomllib.loads((Path(__file__).parent / "demo_cases.toml").read_text(encoding="utf-8"))
 
 Step = Callable[..., commands.Command]
+"""Makes a command of the people, the case, its pending override, if any, and what the script says."""
 
 
 def ref(index: int) -> str:
@@ -43,12 +46,14 @@ def opening(index: int) -> commands.OpenCase:
     )
 
 
-def _comment(_cast: Mapping[str, Actor], case: CaseRow, body: str, *_files: str) -> commands.Command:
+def _comment(
+    _cast: Mapping[str, Actor], case: CaseRow, _pending: UUID | None, body: str, *_files: str
+) -> commands.Command:
     return commands.AddComment(case_id=case.id, expected_version=case.version, comment=body)
 
 
 def _request(
-    cast: Mapping[str, Actor], case: CaseRow, status: str, reason: str, *reviewers: str
+    cast: Mapping[str, Actor], case: CaseRow, _pending: UUID | None, status: str, reason: str, *reviewers: str
 ) -> commands.RequestOverride:
     return commands.RequestOverride(
         case_id=case.id,
@@ -60,14 +65,22 @@ def _request(
 
 
 def _decision(command: type[commands.DecisionCommand]) -> Step:
-    def make(_cast: Mapping[str, Actor], case: CaseRow, comment: str | None = None) -> commands.Command:
-        return command(case_id=case.id, expected_version=case.version, comment=comment)
+    def make(
+        _cast: Mapping[str, Actor], case: CaseRow, pending: UUID | None, comment: str | None = None
+    ) -> commands.Command:
+        if pending is None:
+            raise NoPendingOverride("input", "overrideId")
+        return command(case_id=case.id, override_id=pending, expected_version=case.version, comment=comment)
 
     return make
 
 
 def _close(
-    _cast: Mapping[str, Actor], case: CaseRow, resolution: str | None = None, comment: str | None = None
+    _cast: Mapping[str, Actor],
+    case: CaseRow,
+    _pending: UUID | None,
+    resolution: str | None = None,
+    comment: str | None = None,
 ) -> commands.Command:
     return commands.CloseCase(
         case_id=case.id,

@@ -37,8 +37,9 @@ STEPS = [
 ]
 
 
-def step(name: str, world: World, case_id: UUID) -> tuple[Person, Command]:
+async def step(name: str, world: World, case_id: UUID) -> tuple[Person, Command]:
     """Return who does what in a step of the story."""
+    read = await world.read(case_id)
     subject = SubjectDetails(
         type=SubjectType.COMPANY_ACCOUNT_CHECK,
         external_ref="check-1",
@@ -56,9 +57,9 @@ def step(name: str, world: World, case_id: UUID) -> tuple[Person, Command]:
         "open": (world.ada, OpenCase(subject=subject, title="A changed IBAN", description="They wrote.")),
         "comment": (world.carl, AddComment(case_id=case_id, comment="called")),
         "request": (world.ada, request),
-        "refuse": (world.rosa, RefuseOverride(case_id=case_id, comment="unsure")),
+        "refuse": (world.rosa, RefuseOverride(**read, comment="unsure")),
         "cancel": (world.ada, CancelOverride(case_id=case_id)),
-        "accept": (world.rolf, AcceptOverride(case_id=case_id)),
+        "accept": (world.rolf, AcceptOverride(**read)),
         "close": (world.carl, CloseCase(case_id=case_id)),
     }
     return steps[name.split()[0]]
@@ -70,6 +71,7 @@ class Story:
 
     world: World
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    asked: dict[str, tuple[Person, Command]] = field(default_factory=dict)
 
     @property
     def case_id(self) -> UUID:
@@ -81,7 +83,8 @@ class Story:
 
     async def perform(self, name: str, **changes: object) -> Outcome:
         """Do a step with *changes* to its command."""
-        person, command = step(name, self.world, self.case_id)
+        # Who asks again asks for the same, whatever has become of the case since.
+        person, command = self.asked.get(name) or await step(name, self.world, self.case_id)
         command = replace(command, **changes)  # type: ignore[arg-type]  # tests of them change fields by name
         return await perform(
             self.world.database, person.actor, command, request_id=f"request-{name}", now=lambda: self.now
@@ -89,5 +92,6 @@ class Story:
 
     async def play(self, name: str, **changes: object) -> Outcome:
         """Do the next step."""
+        self.asked[name] = await step(name, self.world, self.case_id)
         outcome = self.outcomes[name] = await self.perform(name, **changes)
         return outcome

@@ -191,7 +191,7 @@ async def test_a_known_subject_keeps_its_name_and_takes_a_newer_result_but_never
         """Open the next case on the subject, once the last one is closed."""
         (open_case,) = [row for row in (await contents(world.database))["cases"].values() if row["closed_at"] is None]
         await world.do(world.ada, CloseCase(case_id=open_case["id"], resolution=Resolution.RESULT_CONFIRMED))
-        _, command = step("open", world, NOBODY)
+        _, command = await step("open", world, NOBODY)
         assert isinstance(command, OpenCase)
         subject = replace(command.subject, label="Another name", country_code="DE", evaluation_status=status)
         return await world.do(world.ada, replace(command, subject=subject, expected_version=expected_version))
@@ -211,7 +211,7 @@ async def test_a_known_subject_keeps_its_name_and_takes_a_newer_result_but_never
 async def test_the_log_never_goes_back_in_time_though_a_clock_may(world: World) -> None:
     story = Story(world)
     opened = await story.play("open")
-    person, command = step("comment", world, story.case_id)
+    person, command = await step("comment", world, story.case_id)
 
     commented = await perform(
         world.database, person.actor, command, request_id="r", now=lambda: START - timedelta(hours=1)

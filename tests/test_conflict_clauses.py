@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app.db.engine import Database
-from app.domain.commands import AcceptOverride, CloseCase
+from app.domain.commands import CloseCase
 from app.domain.model import CaseStatus
 from tests.api import Api
 from tests.documents import TEXT, comment_with, uploaded
@@ -49,7 +49,7 @@ async def make_rows(world: World, api: Api) -> None:
     await world.request_override(first, reviewers=(world.rosa, world.rolf))
     await world.refuse(first)
     await world.request_override(first)
-    await world.do(world.rosa, AcceptOverride(case_id=first, comment="Sound."))
+    await world.accept(first, comment="Sound.")
     await world.do(world.ada, CloseCase(case_id=first))
     for _ in range(2):
         await world.case_in(CaseStatus.PENDING_REVIEW)

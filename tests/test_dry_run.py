@@ -97,7 +97,9 @@ def differing(one: Any, other: Any, name: str = "") -> Iterator[str]:
 async def act(api: Api, world: World, request: Request, case_id: str, **more: Any) -> dict[str, Any]:
     """Do a request of the story, and return its payload with all there is to be seen of it."""
     person, mutation, input, _ = request
-    case = {} if mutation == "openCase" else {"caseId": case_id}
+    case: dict[str, Any] = {} if mutation == "openCase" else {"caseId": case_id}
+    if mutation in ("acceptOverride", "refuseOverride"):
+        case = await world.decision(case_id)
     document = f"""mutation($input: {mutation[0].upper()}{mutation[1:]}Input!) {{ {mutation}(input: $input) {{
         replayed errors {{ __typename code message path }} {shown(mutation, supposed=False)}
         supposed {{ {shown(mutation, supposed=True)} }} }} }}"""

@@ -69,12 +69,12 @@ async def test_a_refusal_burns_no_key(world: World) -> None:
     story = Story(world)
     await story.play("open")
     with pytest.raises(NoPendingOverride):
-        await story.perform("accept", idempotency_key="key")
+        await story.perform("cancel", idempotency_key="key")
     await story.play("request")
 
-    accepted = await story.play("accept", idempotency_key="key")
+    cancelled = await story.play("cancel", idempotency_key="key")
 
-    assert accepted.action.seq == 3
+    assert cancelled.action.seq == 3
 
 
 async def test_a_replay_is_told_and_shows_the_case_as_it_is_now(world: World, api: Api) -> None:
@@ -121,7 +121,7 @@ async def test_a_key_is_kept_for_as_long_as_it_is_set(fresh_url: str, world: Wor
 async def test_a_key_is_forgotten_after_24_hours(world: World) -> None:
     story = Story(world)
     await story.play("open")
-    _, command = step("comment", world, story.case_id)
+    _, command = await step("comment", world, story.case_id)
     comment = replace(command, idempotency_key="key")
 
     async def seq_at(elapsed: timedelta) -> int:

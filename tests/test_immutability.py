@@ -30,7 +30,7 @@ from sqlalchemy.exc import IntegrityError
 from app.db import models as tables
 from app.db.engine import Database
 from app.db.faults import refusal_of, violated_constraint
-from app.domain.commands import AcceptOverride, AddComment, CloseCase
+from app.domain.commands import AddComment, CloseCase
 from app.domain.model import CaseStatus, EvaluationStatus, OverrideStatus, RequestedStatus, Resolution
 from tests.world import World, make_world
 
@@ -90,7 +90,7 @@ async def scene(world: World) -> Scene:
     await world.request_override(closed)
     await world.refuse(closed)
     await world.request_override(closed, reviewers=(world.rosa, world.bea))
-    await world.do(world.rosa, AcceptOverride(case_id=closed, comment="Sound."))
+    await world.accept(closed, comment="Sound.")
     await world.do(world.ada, CloseCase(case_id=closed))
     waiting = await world.case_in(CaseStatus.PENDING_REVIEW)
     return Scene(world, closed, waiting.case.id)

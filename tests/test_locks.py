@@ -12,7 +12,7 @@ from app.db import models as tables
 from app.db.changes import inserted, updated
 from app.db.prepared import write
 from app.db.repository.locks import lock_case
-from app.domain.commands import AcceptOverride, DecisionCommand
+from app.domain.commands import AcceptOverride, CancelOverride, DecisionCommand
 from app.domain.errors import OverrideNotPending, Refusal
 from app.domain.model import CaseStatus, EvaluationStatus, OverrideStatus, RequestedStatus
 from app.idempotency import Outcome
@@ -23,7 +23,8 @@ async def decided_behind(world: World, case_id: UUID, command: DecisionCommand, 
     """Return what becomes of *command* where it waits for the case while somebody else makes *changes*."""
     async with world.database.write() as connection:
         await lock_case(connection, world.account_id, case_id)
-        task = asyncio.create_task(world.do(world.rosa, command))
+        person = world.rosa if isinstance(command, AcceptOverride) else world.ada
+        task = asyncio.create_task(world.do(person, command))
         await asyncio.sleep(0.3)
         assert not task.done()
         for some in changes:
@@ -56,7 +57,9 @@ async def test_an_override_that_was_replaced_meanwhile_is_not_decided_on(world: 
         [inserted(tables.override_reviewers, None, **reviewers)],
     ]
 
-    command = AcceptOverride(case_id=case.id, override_id=old.id if is_named else None)
+    # Who cancels need not name it.
+    named = AcceptOverride(case_id=case.id, override_id=old.id, expected_version=case.version)
+    command: DecisionCommand = named if is_named else CancelOverride(case_id=case.id)
     ended = await decided_behind(world, case.id, command, changes)
 
     if is_named:
@@ -64,7 +67,7 @@ async def test_an_override_that_was_replaced_meanwhile_is_not_decided_on(world: 
         assert ended.params == {"status": OverrideStatus.CANCELLED}
         return
     assert isinstance(ended, Outcome) and ended.override is not None
-    assert (ended.override.id, ended.override.status) == (new, OverrideStatus.ACCEPTED)
+    assert (ended.override.id, ended.override.status) == (new, OverrideStatus.CANCELLED)
     async with world.database.read() as connection:
         kept = await connection.scalar(text("SELECT count(*) FROM overrides WHERE status = 'CANCELLED'"))
-    assert kept == 1
+    assert kept == 2

@@ -95,6 +95,8 @@ async def test_each_payload_shows_what_was_made(world: World, api: Api) -> None:
 
     async def act(name: str, mutation: str, selection: str = f"{COMMENT} {OVERRIDE}", **input: Any) -> Any:
         token = getattr(world, name).token
+        if mutation in ("acceptOverride", "refuseOverride"):
+            input = await world.decision(case["caseId"], **input)
         return await api.act(token, mutation, case | input, f"{CASE} {ACTION} {selection}")
 
     opened = await act("ada", "openCase", "", subject=SUBJECT, title="A changed IBAN\n", description="  ")
@@ -194,16 +196,17 @@ async def test_a_version_conflict_tells_both_versions_and_what_others_did_since(
 async def test_a_state_refusal_tells_the_state_and_what_the_workflow_allows_from_it(world: World, api: Api) -> None:
     more = "errors { ... on StateError { caseStatus allowedActions case { id version } } }"
     requests: dict[CaseStatus, tuple[str, str, list[str]]] = {
-        CaseStatus.OPEN: ("acceptOverride", "NO_PENDING_OVERRIDE", ["COMMENT", "REQUEST_OVERRIDE", "CLOSE"]),
-        CaseStatus.IN_PROGRESS: ("refuseOverride", "NO_PENDING_OVERRIDE", ["COMMENT", "REQUEST_OVERRIDE", "CLOSE"]),
+        CaseStatus.OPEN: ("cancelOverride", "NO_PENDING_OVERRIDE", ["COMMENT", "REQUEST_OVERRIDE", "CLOSE"]),
+        CaseStatus.IN_PROGRESS: ("cancelOverride", "NO_PENDING_OVERRIDE", ["COMMENT", "REQUEST_OVERRIDE", "CLOSE"]),
         CaseStatus.PENDING_REVIEW: ("closeCase", "OVERRIDE_PENDING", ["COMMENT", "ACCEPT", "REFUSE", "CANCEL"]),
-        CaseStatus.RESOLVED: ("acceptOverride", "NO_PENDING_OVERRIDE", ["COMMENT", "REQUEST_OVERRIDE", "CLOSE"]),
+        CaseStatus.RESOLVED: ("acceptOverride", "OVERRIDE_NOT_PENDING", ["COMMENT", "REQUEST_OVERRIDE", "CLOSE"]),
         CaseStatus.CLOSED: ("closeCase", "CASE_CLOSED", []),
     }
 
     for status, (mutation, code, allowed) in requests.items():
         case = (await world.case_in(status)).case
-        (error,) = (await api.act(world.rosa.token, mutation, {"caseId": str(case.id)}, more))["errors"]
+        input = await world.decision(case.id) if mutation == "acceptOverride" else {"caseId": str(case.id)}
+        (error,) = (await api.act(world.rosa.token, mutation, input, more))["errors"]
         assert (error["__typename"], error["code"], error["caseStatus"]) == ("StateError", code, status)
         assert error["allowedActions"] == allowed
         assert error["case"] == {"id": str(case.id), "version": case.version}
@@ -240,7 +243,7 @@ async def test_other_refusals_tell_what_is_missing_or_too_much(world: World, api
         (featureless.ada.token, "FEATURE_DISABLED", {"disabledFeature": "CASES"}),
     ):
         assert await refused(token, "addComment", comment, access) == {"code": code, **access_none, **told}
-    absent = {"caseId": case_id, "overrideId": case_id}
+    absent = {"caseId": case_id, "overrideId": case_id, "expectedVersion": 1}
     resource = "errors { ... on NotFoundError { resource } }"
     assert await refused(world.rosa.token, "acceptOverride", absent, resource) == {
         "code": "NOT_FOUND",

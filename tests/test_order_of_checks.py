@@ -129,7 +129,8 @@ async def test_a_decision_with_everything_wrong_is_refused_in_order(world: World
     pending = await world.request_override(case.id, world.bea)
     await set_subject(world, case.subject_id, EvaluationStatus.ANOMALY)
     await request.send()
-    await request.send(overrideId=None)
+    assert pending.override is not None
+    await request.send(overrideId=str(pending.override.id))
     await request.send(expectedVersion=pending.case.version)
     await set_subject(world, case.subject_id, EvaluationStatus.UNFAVORABLE)
     await request.send()
@@ -224,7 +225,7 @@ async def test_nobody_learns_the_state_of_a_case_that_they_may_not_act_on(world:
     inputs: dict[str, dict[str, Any]] = {
         "addComment": {"body": "x"},
         "closeCase": {},
-        "acceptOverride": {},
+        "acceptOverride": {"overrideId": str(uuid4())},
         "requestOverride": {"requestedStatus": "FAVORABLE", "reviewerIds": [str(world.rosa.id)], "reason": "x"},
     }
     answers = set()

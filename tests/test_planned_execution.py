@@ -171,6 +171,8 @@ async def test_random_payloads_are_what_graphql_core_gives_and_nothing_is_done_t
             input = {"caseId": case_id, "idempotencyKey": f"{round_} {index}", **more}
             if name == "requestOverride":
                 input["reviewerIds"] = [str(world.rosa.id)]
+            if name == "acceptOverride":
+                input |= await world.decision(case_id)
             operation = Author(dice, values).mutation(name, input)
             # The first is done, and the second, which has a plan, is its replay, as the third is.
             await both.ask(world.ada.token, operation)

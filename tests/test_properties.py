@@ -7,7 +7,7 @@ verifier makes of tampering in test_chain, and that codes have their messages in
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -90,13 +90,15 @@ class History:
     cases: dict[int, UUID] = field(default_factory=dict)
     overrides: dict[UUID, list[UUID]] = field(default_factory=lambda: defaultdict(list))
 
-    def command(self, step: Step, kind: str) -> Command:
-        """Return what *step* asks for, on the latest case of its subject."""
+    def command(self, step: Step, kind: str, version: int) -> Command:
+        """Return what *step* asks for, on the latest case of its subject, which has this *version*."""
         case_id = self.cases[step.subject]
         known = self.overrides[case_id]
         named = known[step.named % len(known)] if known and step.named is not None else None
         more: dict[str, Any] = {"expected_version": step.version, "idempotency_key": step.key}
         decision = {"case_id": case_id, "override_id": named, "comment": step.comment, **more}
+        read = decision | {"override_id": named or (known or [uuid4()])[-1]}
+        read |= {"expected_version": version if step.version is None else step.version}
         subject = SubjectDetails(
             type=SubjectType.COMPANY_ACCOUNT_CHECK,
             external_ref=f"{step.subject}",
@@ -115,8 +117,8 @@ class History:
             "open": OpenCase(subject=subject, title="A changed IBAN", comment=step.comment, **more),
             "comment": AddComment(case_id=case_id, comment=step.comment or "-", **more),
             "request": request,
-            "accept": AcceptOverride(**decision),
-            "refuse": RefuseOverride(**decision),
+            "accept": AcceptOverride(**read),
+            "refuse": RefuseOverride(**read),
             "cancel": CancelOverride(**decision),
             "close": CloseCase(case_id=case_id, resolution=Resolution.DUPLICATE if step.named else None, **more),
         }[kind]
@@ -131,7 +133,7 @@ class History:
             await set_by_hand(self.world.database, tables.subjects, case["subject_id"], **result)
             return await contents(self.world.database)
         person = getattr(self.world, step.person or LIKELY.get(kind, "carl"))
-        command = self.command(step, kind)
+        command = self.command(step, kind, case["version"])
         try:
             outcome = await self.world.do(person, command)
         except (Refusal, InputRefused):

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from app.db import models as tables
-from app.domain.commands import AcceptOverride
 from app.domain.model import CaseStatus, Language, Role
 from tests.api import Api
 from tests.archive import set_by_hand
@@ -201,7 +200,7 @@ async def test_overrides_come_newest_first_and_the_active_one_is_the_pending_one
         "decidedBy": None,
         "decidedAt": None,
     }
-    await world.do(world.rosa, AcceptOverride(case_id=case_id))
+    await world.accept(case_id)
     again = (await api.run(world.carl.token, query, {"id": str(case_id)}))["case"]
     assert again["activeOverride"] is None
     assert [override["status"] for override in again["overrides"]["nodes"]] == ["ACCEPTED", "REFUSED"]

@@ -121,12 +121,11 @@ class Scene:
     opened: str
     closed: str
     pending: str
-    pending_changed: str
     unevaluated: str
     refused_override: str
     reopened: str
     restricted: World
-    restricted_case: str
+    decisions: Mapping[str, dict[str, Any]]
     featureless: World
     revoked: str
     expired: str
@@ -146,21 +145,21 @@ class Scene:
             "INSUFFICIENT_SCOPE": (self.reader, "addComment", comment),
             "USER_INACTIVE": (self.inactive, "addComment", comment),
             "ROLE_REQUIRED": (world.aldo.token, "addComment", comment),
-            "SELF_REVIEW_FORBIDDEN": (world.bea.token, "acceptOverride", {"caseId": self.pending}),
-            "NOT_ASSIGNED_REVIEWER": (self.restricted.rolf.token, "refuseOverride", {"caseId": self.restricted_case}),
+            "SELF_REVIEW_FORBIDDEN": (world.bea.token, "acceptOverride", self.decisions["pending"]),
+            "NOT_ASSIGNED_REVIEWER": (self.restricted.rolf.token, "refuseOverride", self.decisions["restricted"]),
             "NOT_OVERRIDE_CREATOR": (token, "cancelOverride", {"caseId": self.pending}),
             "NOT_FOUND": (token, "addComment", comment | {"caseId": UNKNOWN}),
             "CASE_CLOSED": (token, "addComment", comment | {"caseId": self.closed}),
             "ACTIVE_CASE_EXISTS": (token, "openCase", {"subject": subject, "title": "Again"}),
             "OVERRIDE_PENDING": (token, "closeCase", {"caseId": self.pending}),
             "OVERRIDE_ALREADY_ACTIVE": (token, "requestOverride", request | {"caseId": self.pending}),
-            "NO_PENDING_OVERRIDE": (world.rosa.token, "acceptOverride", {"caseId": self.opened}),
+            "NO_PENDING_OVERRIDE": (token, "cancelOverride", {"caseId": self.opened}),
             "OVERRIDE_NOT_PENDING": (
                 world.rosa.token,
                 "acceptOverride",
-                {"caseId": self.reopened, "overrideId": self.refused_override},
+                {"caseId": self.reopened, "overrideId": self.refused_override, "expectedVersion": 3},
             ),
-            "SUBJECT_CHANGED": (world.rosa.token, "acceptOverride", {"caseId": self.pending_changed}),
+            "SUBJECT_CHANGED": (world.rosa.token, "acceptOverride", self.decisions["changed"]),
             "SUBJECT_NOT_OVERRIDABLE": (
                 token,
                 "requestOverride",
@@ -241,12 +240,15 @@ async def scene(world: World, api: Api) -> Scene:
         opened=str(opened.case.id),
         closed=str(closed.case.id),
         pending=str(pending.id),
-        pending_changed=str(changed.id),
         unevaluated=str((await world.open_case(status=EvaluationStatus.UNEVALUATED)).case.id),
         refused_override=str(refused.id),
         reopened=str(reopened.id),
         restricted=restricted,
-        restricted_case=str((await restricted.case_in(CaseStatus.PENDING_REVIEW)).case.id),
+        decisions={
+            "pending": await world.decision(pending.id),
+            "changed": await world.decision(changed.id),
+            "restricted": await restricted.decision((await restricted.case_in(CaseStatus.PENDING_REVIEW)).case.id),
+        },
         featureless=await make_world(world.database, overrides=False),
         **await tokens_that_are_refused(world),
     )

@@ -32,6 +32,7 @@ CODES = {"SCOPE": "INSUFFICIENT_SCOPE", "FEATURE": "FEATURE_DISABLED", "INACTIVE
 async def requests(world: World) -> dict[str, str]:
     """Return a document for each line of the table; it is Bea who asks, for whom there is one override to accept."""
     pending = await world.case_in(CaseStatus.PENDING_REVIEW)
+    assert pending.override is not None
     mine = await world.request_override((await world.open_case()).case.id, world.bea)
     opened = (await world.open_case()).case.id
     to_do = "errors { code }"
@@ -52,7 +53,8 @@ async def requests(world: World) -> dict[str, str]:
         "request": f"""mutation {{ requestOverride(input: {{caseId: "{opened}", requestedStatus: FAVORABLE,
             reviewerIds: {reviewers}, reason: "x"}}) {{ {to_do} }} }}""",
         "cancel": f'mutation {{ cancelOverride(input: {{caseId: "{mine.case.id}"}}) {{ {to_do} }} }}',
-        "accept": f'mutation {{ acceptOverride(input: {{caseId: "{pending.case.id}"}}) {{ {to_do} }} }}',
+        "accept": f"""mutation {{ acceptOverride(input: {{caseId: "{pending.case.id}", expectedVersion: 2,
+            overrideId: "{pending.override.id}"}}) {{ {to_do} }} }}""",
     }
 
 

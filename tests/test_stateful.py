@@ -156,6 +156,12 @@ class Casebook(RuleBasedStateMachine):
         case, known = pending[-1] if pending and which else self.case(which), sorted(self.override_ids)
         person = person or self.decider(action, case)
         override = known[named % len(known)] if known and named is not None else None
+        if action != "CANCEL":
+            # A reviewer says what they have read. Where nothing was ever asked for, there is nothing to be said.
+            if not known:
+                return
+            version = version or "right"
+            override = override or next((id for id in reversed(known) if id[0] == case), known[0])
         expected = self.version(case, version)
         self.ask(Request(action, person, case=case, override=override, comment=comment, version=expected, key=key))
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.domain.commands import AddComment, RefuseOverride
+from app.domain.commands import AddComment
 from app.domain.model import CaseStatus
 from tests.api import Api
 from tests.documents import comment_with, uploaded
@@ -56,7 +56,7 @@ async def make_worklist(world: World, api: Api) -> None:
         reviewer, other = (world.rosa, world.rolf)[:: 1 if n % 3 else -1]
         case_id = (await world.open_case(opener)).case.id
         await world.request_override(case_id, world.bea, (reviewer, other))
-        await world.do(reviewer, RefuseOverride(case_id=case_id, comment=f"No, {n}."))
+        await world.refuse(case_id, reviewer, comment=f"No, {n}.")
         await world.request_override(case_id, opener, (other,))
         if n % 50 == 49:
             document = UUID(await uploaded(api, world.carl.token))
@@ -216,6 +216,8 @@ async def test_each_mutation_costs_these_statements(world: World, api: Api) -> N
         shown = """case { status version subject { label } }
             action { seq hash case { version } comment { body } override { status subject { label } } }"""
         asked = input if mutation == "openCase" else input | {"caseId": case_id}
+        if mutation in ("acceptOverride", "refuseOverride"):
+            asked = await world.decision(case_id)
         with recorded() as costs[mutation]:
             payload = await api.act(token, mutation, asked, shown)
         assert payload["errors"] == []
@@ -260,10 +262,14 @@ async def test_a_dry_run_costs_what_the_action_costs(world: World, api: Api) -> 
 
 async def test_a_refusal_at_the_door_costs_no_transaction(world: World, api: Api) -> None:
     case_id = str((await world.case_in(CaseStatus.PENDING_REVIEW)).case.id)
+    other = (await world.open_case()).case.id
+    await world.request_override(other, world.bea)
+    decision, of_bea = await world.decision(case_id), await world.decision(other)
     wrong: dict[str, tuple[str, str, dict[str, Any], list[str]]] = {
         "a bad shape": (world.ada.token, "addComment", {"caseId": "x", "body": ""}, [WHO]),
         "the wrong role": (world.aldo.token, "addComment", {"caseId": case_id, "body": "x"}, [WHO, "SELECT cases"]),
-        "the creator": (world.ada.token, "acceptOverride", {"caseId": case_id}, [WHO, "SELECT cases"]),
+        "no reviewer": (world.ada.token, "acceptOverride", decision, [WHO, "SELECT cases"]),
+        "the creator": (world.bea.token, "acceptOverride", of_bea, [WHO, "SELECT overrides", "SELECT cases"]),
         "another creator": (
             world.carl.token,
             "cancelOverride",

@@ -77,10 +77,11 @@ def test_three_people_work_a_case_from_opening_to_closing(fresh_url: str, cast: 
     assert commented["case"]["status"] == "IN_PROGRESS"
 
     request = {"caseId": case_id, "requestedStatus": "FAVORABLE", "reviewerIds": [rosa_id], "reason": "Confirmed."}
-    requested = act(server, bea, "requestOverride", request, "case { status } override { id status }")
+    requested = act(server, bea, "requestOverride", request, "case { status version } override { id status }")
     assert requested["case"]["status"] == "PENDING_REVIEW"
 
     decision = {"caseId": case_id, "overrideId": requested["override"]["id"]}
+    decision["expectedVersion"] = requested["case"]["version"]
     alone = act(server, bea, "acceptOverride", decision, "case { id }")
     assert alone["errors"] == [
         {"__typename": "AccessError", "code": "SELF_REVIEW_FORBIDDEN", "path": ["input", "overrideId"]}

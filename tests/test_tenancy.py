@@ -165,7 +165,7 @@ async def stranger_in(world: World, api: Api) -> Stranger:
     pending, own = await world.case_in(CaseStatus.PENDING_REVIEW), await world.open_case()
     mine = await world.request_override((await world.open_case()).case.id, world.bea)
     assert pending.override is not None and mine.override is not None
-    decision = {"caseId": str(pending.case.id), "overrideId": str(pending.override.id)}
+    decision = {"caseId": str(pending.case.id), "overrideId": str(pending.override.id), "expectedVersion": 2}
     request = {
         "caseId": str(own.case.id),
         "requestedStatus": "FAVORABLE",
@@ -246,10 +246,10 @@ async def test_what_belongs_together_elsewhere_answers_like_random_ids_too(
     document = "mutation($input: AcceptOverrideInput!) { acceptOverride(input: $input) { " + ERRORS + " } }"
 
     async def ask(case_id: UUID, override_id: UUID, **more: Any) -> tuple[int, bytes, dict[str, str]]:
-        variables = {"input": {"caseId": str(case_id), "overrideId": str(override_id), **more}}
+        variables = {"input": {"caseId": str(case_id), "overrideId": str(override_id), "expectedVersion": 2, **more}}
         return seen(await api.send(elsewhere.rosa.token, document, variables, x_request_id="the-same"), "-")
 
-    for more in ({}, {"expectedVersion": 2}, {"expectedVersion": 99}, {"idempotencyKey": "key"}):
+    for more in ({}, {"expectedVersion": 1}, {"expectedVersion": 99}, {"idempotencyKey": "key"}):
         theirs, random = await ask(pending.case.id, pending.override.id, **more), await ask(uuid4(), uuid4(), **more)
         assert theirs == random
     with_their_case = await ask(pending.case.id, uuid4())

@@ -58,11 +58,12 @@ async def test_an_action_on_sqlite_begins_with_its_first_turn_and_commits_with_i
         pytest.skip("PostgreSQL has no turns")
     case_id = (await world.open_case()).case.id
     decided = (await world.case_in(CaseStatus.PENDING_REVIEW)).case.id
+    decision = AcceptOverride(**await world.read(decided))
 
     with turns_counted() as comment:
         await world.do(world.ada, AddComment(case_id=case_id, comment="x", idempotency_key="key"))
     with turns_counted() as acceptance:
-        await world.do(world.rosa, AcceptOverride(case_id=decided))
+        await world.do(world.rosa, decision)
 
     assert comment[0] == "begin-work" and comment[-1] == "work-commit"
     assert acceptance[0] == "begin-work" and acceptance[-1] == "work-commit"

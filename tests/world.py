@@ -1,12 +1,14 @@
 """An account with the people that most stories need, and cases brought to a state by the actions that lead there."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid4
 
 from app import admin
 from app.actions import perform
 from app.auth import Identity, authenticate
 from app.db.engine import Database
+from app.db.repository import cases, overrides
 from app.domain.commands import (
     AcceptOverride,
     AddComment,
@@ -18,7 +20,16 @@ from app.domain.commands import (
     RequestOverride,
     SubjectDetails,
 )
-from app.domain.model import Actor, CaseStatus, EvaluationStatus, RequestedStatus, Role, Scope, SubjectType
+from app.domain.model import (
+    Actor,
+    CaseStatus,
+    EvaluationStatus,
+    OverrideStatus,
+    RequestedStatus,
+    Role,
+    Scope,
+    SubjectType,
+)
 from app.idempotency import Outcome
 
 
@@ -93,12 +104,32 @@ class World:
                 return await self.request_override(case_id)
             case CaseStatus.RESOLVED:
                 await self.request_override(case_id)
-                return await self.do(self.rosa, AcceptOverride(case_id=case_id))
+                return await self.accept(case_id)
             case CaseStatus.CLOSED:
                 return await self.do(self.ada, CloseCase(case_id=case_id))
 
-    async def refuse(self, case_id: UUID) -> Outcome:
-        return await self.do(self.rosa, RefuseOverride(case_id=case_id))
+    async def accept(self, case_id: UUID, person: Person | None = None, **more: Any) -> Outcome:
+        """Accept what is pending on the case, as somebody who has just read it."""
+        return await self.do(person or self.rosa, AcceptOverride(**await self.read(case_id), **more))
+
+    async def refuse(self, case_id: UUID, person: Person | None = None, **more: Any) -> Outcome:
+        """Refuse what is pending on the case, as somebody who has just read it."""
+        return await self.do(person or self.rosa, RefuseOverride(**await self.read(case_id), **more))
+
+    async def read(self, case_id: UUID) -> dict[str, Any]:
+        """Return what a decision names: the case, its latest override or one that nobody has made, and its version."""
+        async with self.database.read() as connection:
+            (case,) = await cases.cases_by_id(connection, self.account_id, [case_id])
+            statuses = await overrides.override_statuses_by_case(connection, self.account_id, [case_id])
+        ids = sorted(statuses[0], key=lambda id: (statuses[0][id] is OverrideStatus.PENDING, id))
+        version = 0 if case is None else case.version
+        return {"case_id": case_id, "override_id": ids[-1] if ids else uuid4(), "expected_version": version}
+
+    async def decision(self, case_id: UUID | str, **more: Any) -> dict[str, Any]:
+        """Return the same as the input of a mutation."""
+        read = await self.read(UUID(str(case_id)))
+        named = {"caseId": str(read["case_id"]), "overrideId": str(read["override_id"])}
+        return named | {"expectedVersion": read["expected_version"]} | more
 
     async def cancel(self, case_id: UUID) -> Outcome:
         return await self.do(self.ada, CancelOverride(case_id=case_id))

@@ -44,6 +44,13 @@ COMMENT = "A comment to go with it, 1 to 10 000 characters."
 OVERRIDE_ID = (
     "The override you read; without it the pending one, whichever that is. Name it, so that you decide on no other."
 )
+READ_OVERRIDE = (
+    "The override that you read, whose id is `Case.activeOverride.id`: so nobody decides on another request than that."
+)
+READ_VERSION = (
+    "`Case.version` as you read it. Where anything was done to the case since then, a comment or a document too, it is"
+    " refused with VERSION_CONFLICT."
+)
 DOCUMENT_IDS = (
     "Your documents, uploaded before to `/documents` and attached to nothing yet; with `documents` 10 at most."
 )
@@ -213,9 +220,9 @@ class DecisionInput(ActionInput):
 @strawberry.input(description="A reviewer's yes.")
 class AcceptOverrideInput(DecisionInput):
     case_id: ID = _given(CASE_ID)
-    override_id: ID | None = _optional(OVERRIDE_ID)
+    override_id: ID = _given(READ_OVERRIDE)
     comment: str | None = _optional(COMMENT)
-    expected_version: int | None = _optional(EXPECTED_VERSION)
+    expected_version: int = _given(READ_VERSION)
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = _dry_run()
 
@@ -226,9 +233,9 @@ class AcceptOverrideInput(DecisionInput):
 @strawberry.input(description="A reviewer's no.")
 class RefuseOverrideInput(DecisionInput):
     case_id: ID = _given(CASE_ID)
-    override_id: ID | None = _optional(OVERRIDE_ID)
+    override_id: ID = _given(READ_OVERRIDE)
     comment: str | None = _optional(COMMENT)
-    expected_version: int | None = _optional(EXPECTED_VERSION)
+    expected_version: int = _given(READ_VERSION)
     idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = _dry_run()
 

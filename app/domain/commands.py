@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
+from app.domain.errors import InputRefused, Required
 from app.domain.model import ActionType, DocumentWarning, EvaluationStatus, RequestedStatus, Resolution, SubjectType
 
 
@@ -96,12 +97,29 @@ class DecisionCommand(CaseCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptOverride(DecisionCommand):
+class ReviewCommand(DecisionCommand):
+    """A reviewer's decision on what they have read: the named override, and the case as it was in that version.
+
+    Raises: InputRefused, where either is missing, whichever way it came in.
+    """
+
+    override_id: UUID
+    expected_version: int
+
+    def __post_init__(self) -> None:
+        named = {"overrideId": self.override_id, "expectedVersion": self.expected_version}
+        missing = [Required("input", name) for name, value in named.items() if value is None]
+        if missing:
+            raise InputRefused(missing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptOverride(ReviewCommand):
     action = ActionType.ACCEPT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefuseOverride(DecisionCommand):
+class RefuseOverride(ReviewCommand):
     action = ActionType.REFUSE
 
 

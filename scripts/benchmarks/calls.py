@@ -19,6 +19,8 @@ from scripts.benchmarks.servers import Server
 CASES = 200
 PAGES = 10
 COMMENTS = 1000
+REQUESTED = 2
+"""The version of a case that was opened, and of which an override was requested."""
 
 
 def desk_of(operation: Operation, data: Data) -> Desk:
@@ -51,7 +53,7 @@ def _comment(case_id: str, number: int) -> Call:
 
 def _decision(case_id: str, override_id: str) -> Call:
     values = {"caseId": case_id, "overrideId": override_id}
-    return Call({"input": values}, values, override_id)
+    return Call({"input": values | {"expectedVersion": REQUESTED}}, values, override_id)
 
 
 def pages(data: Data, gateway: Server, size: int) -> list[Call]:

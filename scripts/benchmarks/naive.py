@@ -229,6 +229,7 @@ class AddCommentInput:
 class AcceptOverrideInput:
     case_id: strawberry.ID
     override_id: strawberry.ID
+    expected_version: int
 
 
 @strawberry.type
@@ -256,9 +257,9 @@ class Mutation:
 
     @strawberry.mutation
     async def accept_override(self, info: Info, input: AcceptOverrideInput) -> AcceptOverridePayload:
-        ids = UUID(input.case_id), UUID(input.override_id)
+        ids, version = (UUID(input.case_id), UUID(input.override_id)), input.expected_version
         async with info.context.write() as session, session.begin():
-            made = await accept_override(session, info.context.token, *ids, str(clock.new_id()))
+            made = await accept_override(session, info.context.token, *ids, version, str(clock.new_id()))
         return AcceptOverridePayload(errors=[], case=made.case, action=made.action, override=made.override)
 
 

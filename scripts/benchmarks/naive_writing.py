@@ -46,10 +46,11 @@ async def add_comment(
 
 
 async def accept_override(
-    session: AsyncSession, token: entities.ApiToken, case_id: UUID, override_id: UUID, request_id: str
+    session: AsyncSession, token: entities.ApiToken, case_id: UUID, override_id: UUID, version: int, request_id: str
 ) -> Made:
     """Write an acceptance's rows."""
     case: Any = await _locked(session, token, case_id)
+    assert case.version == version, "conflict"
     override: Any = await session.get(entities.Override, override_id)
     subject: Any = await session.get(entities.Subject, case.subject_id, with_for_update=True)
     link: Any = entities.OverrideReviewer

@@ -156,6 +156,19 @@ class Client:
             return self.note(operation, Kind.UNKNOWN, code=type(error).__name__)
         return self.note(operation, Kind.UNKNOWN, code="HUNG_UP")
 
+    async def read(self, case: str) -> dict[str, Any] | None:
+        """Return what a decision on the case names; None where there is nothing to decide on, or no answer."""
+        overrides = "activeOverride { id } overrides(first: 1) { nodes { id } }"
+        query = f"query($id: ID!) {{ case(id: $id) {{ version {overrides} }} }}"
+        try:
+            answer = await self.http.post("/graphql", json={"query": query, "variables": {"id": case}})
+            found = answer.json()["data"]["case"]
+            known = [found["activeOverride"], *found["overrides"]["nodes"]]
+        except (httpx2.TransportError, ValueError, KeyError, TypeError):
+            return None
+        override = next((one["id"] for one in known if one is not None), None)
+        return None if override is None else {"overrideId": override, "expectedVersion": found["version"]}
+
     def invoke(self, operation: Operation) -> None:
         self.note(operation, Kind.INVOKE)
 

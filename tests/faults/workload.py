@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.faults.client import Answer, Client, Operation
@@ -74,8 +74,17 @@ class Writer:
     async def work(self) -> None:
         """Do one thing after the other until told to stop; what was begun by then is settled."""
         while not self.stopped.is_set():
-            await self._do(self.choose())
+            operation = await self._read(self.choose())
+            if operation is not None:
+                await self._do(operation)
             await asyncio.sleep(self.chance.uniform(0, 0.02))
+
+    async def _read(self, operation: Operation) -> Operation | None:
+        """Return a decision with what it has to name, once the case is read; None where there is nothing to name."""
+        if operation.action not in ("ACCEPT", "REFUSE"):
+            return operation
+        read = await self.client.read(operation.input["caseId"])
+        return None if read is None else replace(operation, input={**operation.input, **read})
 
     async def _do(self, operation: Operation) -> None:
         gives_up = self.chance.random() < GIVE_UP or not operation.has_key

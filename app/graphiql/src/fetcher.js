@@ -4,7 +4,12 @@ import { endpoint, headersOf, isDemo, opener } from './config.js'
 import { word } from './language.js'
 import { fill, learn } from './memory.js'
 
-const TAB_THAT_TELLS = { $case: 'OpenCase', $override: 'RequestOverride', $reviewer: 'WhoCanReview' }
+const TAB_THAT_TELLS = {
+  $case: 'OpenCase',
+  $override: 'RequestOverride',
+  $reviewer: 'WhoCanReview',
+  $version: 'RequestOverride',
+}
 
 export async function fetcher({ query, variables, operationName }, { headers } = {}) {
   const { filled, missing } = fill(variables)

@@ -1,4 +1,5 @@
-// Remembers the ids in the last answers, and puts them where variables say "$case", "$override" or "$reviewer".
+// Remembers the ids in the last answers, and puts them where variables say "$case", "$override" or "$reviewer"; and for
+// "$version" the version of that case, which is the one that was read last.
 //
 // It lasts as long as the browser's tab, so that a reload goes on with the same case. It holds ids and references, never
 // a token, and is dropped where the page's people are others: then it is another database.
@@ -42,6 +43,7 @@ function visit(value, seen) {
   if (value === null || typeof value !== 'object') return
   for (const [key, child] of Object.entries(value)) {
     if (key === 'case' && child?.id) seen.case = { id: child.id, label: child.reference ?? child.id }
+    if (key === 'case' && child?.version) seen.version = { id: child.version, label: child.version }
     if ((key === 'override' || key === 'activeOverride') && child?.id) seen.override = { id: child.id, label: child.id }
     if (key === 'viewer' && child?.user?.id) seen.viewer = child.user.id
     if (key === 'users') seen.reviewer ??= firstColleague(child, seen.viewer)
@@ -59,7 +61,7 @@ export function fill(variables) {
   const missing = []
   const filled = JSON.parse(JSON.stringify(variables ?? {}), (_key, value) => {
     if (value === '$fresh') return freshReference()
-    const name = /^\$(case|override|reviewer)$/.exec(value)?.[1]
+    const name = /^\$(case|override|reviewer|version)$/.exec(value)?.[1]
     if (!name) return value
     if (!known[name]) missing.push(value)
     return known[name]?.id ?? value

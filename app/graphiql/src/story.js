@@ -32,9 +32,16 @@ const variables = {
       reason: word('The account holder is the parent company, see the call above.'),
     },
   },
-  '06-accept-my-own': { input: { caseId: '$case', overrideId: '$override', comment: word('Fine by me.') } },
+  '06-accept-my-own': {
+    input: { caseId: '$case', overrideId: '$override', expectedVersion: '$version', comment: word('Fine by me.') },
+  },
   '07-accept-as-reviewer': {
-    input: { caseId: '$case', overrideId: '$override', comment: word('Checked against the register: same group.') },
+    input: {
+      caseId: '$case',
+      overrideId: '$override',
+      expectedVersion: '$version',
+      comment: word('Checked against the register: same group.'),
+    },
   },
   '08-close-case': { input: { caseId: '$case', comment: word('Nothing left to do.') } },
   '09-read-the-log': { id: '$case' },

@@ -17,7 +17,7 @@ export function Strip() {
     <div className="casegate-strip">
       {isDemo ? <ActAs /> : <span>{word('Write your token into the Headers pane.')}</span>}
       <span className="casegate-known">
-        {['case', 'override', 'reviewer'].map((name) => (
+        {['case', 'version', 'override', 'reviewer'].map((name) => (
           <span key={name} title={known[name]?.id}>
             <code>${name}</code> {known[name]?.label ?? word('not known yet')}
           </span>
