@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 from app import clock
 from app.db.engine import open_database
 from app.db.repository.documents import StoredDocument, stored_documents
+from app.db.urls import sqlite_url
 from app.documents.store import BlobMissing, DocumentStore
 
 FORMAT = 1
@@ -119,7 +120,7 @@ def _count(copy: Path) -> int:
 
 
 async def _documents(copy: Path) -> AsyncIterator[StoredDocument]:
-    database = open_database(f"sqlite:///{copy}")
+    database = open_database(sqlite_url(copy))
     try:
         after = None
         while True:

@@ -15,7 +15,8 @@ from pydantic_settings import SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
 
 from app.api.limits import NAMES, Limits
-from app.db.engine import Patience, database_url
+from app.db.engine import Patience
+from app.db.urls import database_url, sqlite_url
 from app.documents.store import check_url
 from app.door_settings import DoorSettings
 from app.pages import DemoPerson
@@ -70,6 +71,14 @@ class Settings(DoorSettings):
     demo_people: tuple[DemoPerson, ...] = Field(
         default=(), repr=False, description="Set by `casegate serve` for its workers."
     )
+
+    @field_validator("data_dir")
+    @classmethod
+    def _is_at_home(cls, value: Path) -> Path:
+        try:
+            return value.expanduser()
+        except RuntimeError:
+            raise ValueError(f"nobody's home is known by {value.parts[0]}") from None
 
     @field_validator("database_url")
     @classmethod
@@ -149,7 +158,7 @@ class Settings(DoorSettings):
     @property
     def url(self) -> str:
         """The database's URL, with the default filled in."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'casegate.sqlite'}"
+        return self.database_url or sqlite_url(self.data_dir / "casegate.sqlite")
 
 
 def load_settings() -> Settings:

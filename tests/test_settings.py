@@ -156,7 +156,7 @@ def test_settings_do_not_change() -> None:
         ("postgresql+psycopg://u:p@h/n", "postgresql+asyncpg://u:p@h/n"),
         ("postgresql+asyncpg://u:p@h/n", "postgresql+asyncpg://u:p@h/n"),
         ("postgresql://u:p%40%2F@h/n", "postgresql+asyncpg://u:p%40%2F@h/n"),
-        ("postgresql://h/n?sslmode=require", "postgresql+asyncpg://h/n?ssl=require"),
+        ("postgresql://h/n?sslmode=require", "postgresql+asyncpg://h/n?sslmode=require"),
         ("postgresql:///n?host=/run/postgresql", "postgresql+asyncpg:///n?host=%2Frun%2Fpostgresql"),
         ("sqlite:///a/b.sqlite", "sqlite+turns:///a/b.sqlite"),
         ("sqlite:////a/b.sqlite", "sqlite+turns:////a/b.sqlite"),

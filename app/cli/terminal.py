@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -9,14 +10,13 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from alembic.util import CommandError
-from asyncpg import InterfaceError, PostgresError
 from obstore.exceptions import BaseError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import admin, logs
 from app.anchors.checkpoint import AnchorError
 from app.db import migrate as migrations
-from app.db.engine import Database, open_database
+from app.db.engine import Database, database_url, open_database
 from app.db.migrate import MigrationRefused
 from app.evidence import EvidenceError
 from app.identity.links import LinkError
@@ -61,6 +61,10 @@ def run(work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
 async def open_configured(settings: Settings) -> Database:
     if not settings.database_url:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    url = database_url(settings.url)
+    if url.get_backend_name() == "sqlite" and url.database:
+        # SQLite would not say why it can't, and would let others read what it makes.
+        os.close(os.open(url.database, os.O_RDWR | os.O_CREAT, 0o600))
     return open_database(settings.url, patience=settings.patience, behind_pooler=settings.database_pooler)
 
 
@@ -71,7 +75,7 @@ def reporting(run: Callable[[], Coroutine[Any, Any, T]]) -> T:
         fail(str(error))
     except BaseError as error:
         fail(f"the documents' bucket can't be used: {type(error).__name__}")
-    except (SQLAlchemyError, PostgresError, InterfaceError, OSError) as error:
+    except (SQLAlchemyError, OSError) as error:
         fail(f"the database can't be used: {reason_of(error)}")
 
 

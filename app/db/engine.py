@@ -3,9 +3,10 @@
 It opens connections and transactions; it reads and writes nothing.
 """
 
+import os
 import time
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from sqlalchemy import Connection, ExceptionContext, event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
@@ -22,7 +23,8 @@ from app.db.coalescing import Coalescer
 from app.db.connections import PING_AFTER_S, Connections
 from app.db.lanes import Lanes
 from app.db.transactions import transaction
-from app.db.turns import DRIVER
+from app.db.urls import asyncpg_arguments
+from app.db.urls import database_url as database_url  # which those import who open the database
 
 CONNECT_S = 5
 READERS = 2
@@ -119,34 +121,6 @@ class Database:
             await connections.engine.dispose()
 
 
-def database_url(url: str) -> URL:
-    """Return *url* with the asynchronous driver that we use.
-
-    SQLAlchemy 2.1 reads a plain `postgresql://` as psycopg, which we do not install.
-
-    Raises: ValueError, for a URL that is neither SQLite's nor PostgreSQL's.
-    """
-    try:
-        parsed = make_url(url)
-    except Exception as error:
-        raise ValueError("not a database URL, as in postgresql://user:password@host/name or sqlite:///path") from error
-    match parsed.get_backend_name():
-        case "sqlite":
-            if parsed.database in (None, "", ":memory:"):
-                raise ValueError("SQLite needs a file, as in sqlite:///path")
-            return parsed.set(drivername=DRIVER)
-        case "postgresql" | "postgres":
-            return _as_asyncpg_knows(parsed).set(drivername="postgresql+asyncpg")
-        case other:
-            raise ValueError(f"{other} is not supported: use sqlite:///path or postgresql://user:password@host/name")
-
-
-def _as_asyncpg_knows(url: URL) -> URL:
-    """Return *url* with libpq's `sslmode`, which providers write into the URLs they hand out, as asyncpg's `ssl`."""
-    mode = url.query.get("sslmode")
-    return url if mode is None else url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
-
-
 def open_database(
     url: str, *, pool_size: int = 10, patience: Patience | None = None, behind_pooler: bool = False
 ) -> Database:
@@ -171,7 +145,7 @@ def open_to_read(url: str, *, patience: Patience | None = None, behind_pooler: b
     path = Path(parsed.database or "").absolute()
     options = {"mode": "ro", "uri": "true"} | ({} if is_in_use(path) else {"immutable": "1"})
     engine = create_async_engine(
-        parsed.set(database=f"file:{quote(str(path))}", query=options),
+        parsed.set(database=f"file:{quote(os.fsencode(path))}", query=options),
         **_pool(READERS, patience),
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
@@ -225,6 +199,8 @@ def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool
 
     *leave_alone*: say nothing of how the file is to be written.
     """
+    if not leave_alone:
+        event.listen(engine.sync_engine, "do_connect", _make_file)
     writing = () if leave_alone else ("journal_mode = WAL", "synchronous = FULL")
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -247,6 +223,12 @@ def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool
         connection = dbapi_connection.driver_connection._connection  # noqa: SLF001
         if connection is not None:
             connection.interrupt()
+
+
+def _make_file(_dialect: object, _record: object, arguments: Sequence[Any], _named: object) -> None:
+    """Make the database's file its owner's alone, where there is none: the files beside it get the mode that it has."""
+    with suppress(OSError):  # then SQLite says what it can't do
+        os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _postgresql(url: URL, pool_size: int, patience: Patience, *, behind_pooler: bool) -> Database:
@@ -308,8 +290,13 @@ _NAMED = {"application_name": "casegate", "timezone": "UTC"}
 
 
 def _postgresql_engine(url: URL, settled: dict[str, Any], options: dict[str, Any]) -> AsyncEngine:
+    wanted = asyncpg_arguments(url)
+    settings = {**settled["server_settings"], **wanted["server_settings"]}
     engine = create_async_engine(
-        url, **options, skip_autocommit_rollback=True, connect_args={**settled, "timeout": CONNECT_S}
+        URL.create("postgresql+asyncpg", database=url.database),
+        **options,
+        skip_autocommit_rollback=True,
+        connect_args={"timeout": CONNECT_S, **wanted, **settled, "server_settings": settings},
     )
     event.listen(engine.sync_engine, "handle_error", _forget_values)
     return engine

@@ -164,6 +164,8 @@ def open_store(url: str, data_dir: Path, *, make: bool = True) -> DocumentStore:
 def check_url(url: str) -> str:
     """Return *url*. Raises: ValueError, for one that is neither a folder's nor a bucket's."""
     parts = urlsplit(url)
+    if parts.query or parts.fragment:
+        raise ValueError("it takes no parameters; where a ? or a # is part of a name, write %3F or %23")
     if (parts.scheme == "s3" and parts.netloc) or (parts.scheme == "file" and not parts.netloc and parts.path):
         return url
     raise ValueError("not a place for them, as in s3://bucket/prefix or file:///path")
