@@ -1,6 +1,7 @@
 """Clients with a cache, as their makers ship them, against a real gateway: what is past or supposed never gets in."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,3 +94,26 @@ def test_what_is_past_or_supposed_leaves_the_live_case_as_it_is(
     assert steps["closed"]["answer"]["errors"] == []
     assert (steps["closed"]["kept"]["status"], steps["closed"]["kept"]["version"]) == ("CLOSED", 4)
     assert steps["closed"]["seen"][-1] == "CLOSED"
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_what_may_be_sent_again_is_sent_again_by_the_manual_s_recipe(
+    package: Package, server: Server, people: dict[str, str], name: str
+) -> None:
+    with serving(server.log.parent, rate_limit="2", rate_window="1") as limited:
+        settings = {"address": limited.address, "token": people["contributor"], "times": 5}
+
+        done = run(package, "src/retries.js", name, json.dumps(settings))
+
+    assert done["answered"] == 5
+    assert done["requests"] > 5
+
+
+def test_the_manual_shows_the_recipes_as_they_are_tested() -> None:
+    code = (ROOT / "tests/clients/src/retries.js").read_text()
+    manual = (ROOT / "app/docs/clients.md").read_text()
+
+    recipes = re.findall(r"^// -- recipe: [^\n]*\n(.*?)^// -- end$", code, re.DOTALL | re.MULTILINE)
+    assert len(recipes) == 4
+    for recipe in recipes:
+        assert f"```js\n{recipe}```\n" in manual
