@@ -60,7 +60,7 @@ class _Monotonic:
     time = staticmethod(time.monotonic)
 
 
-memory.time = _Monotonic  # type: ignore[assignment]  # the library has no other seam
+memory.time = _Monotonic  # type: ignore[assignment, attr-defined]  # the library has no other seam
 
 
 class _Memory(MemoryStorage):
