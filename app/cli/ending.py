@@ -55,6 +55,7 @@ class _Errors(io.TextIOWrapper):
 
 def run(program: Callable[[], None]) -> int:
     """Run *program*, which may end by SystemExit, and return the exit code."""
+    os.umask(0o077)  # what is made is its owner's alone
     ended_by = [signal.SIGINT]
     _listen(ended_by)
     try:

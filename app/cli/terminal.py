@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import admin, logs
 from app.anchors.checkpoint import AnchorError
+from app.cli.modes import warn_of_modes
 from app.db import migrate as migrations
 from app.db.engine import Database, database_url, open_database
 from app.db.migrate import MigrationRefused
@@ -65,6 +66,7 @@ async def open_configured(settings: Settings) -> Database:
     if url.get_backend_name() == "sqlite" and url.database:
         # SQLite would not say why it can't, and would let others read what it makes.
         os.close(os.open(url.database, os.O_RDWR | os.O_CREAT, 0o600))
+    warn_of_modes(settings)
     return open_database(settings.url, patience=settings.patience, behind_pooler=settings.database_pooler)
 
 

@@ -1,0 +1,34 @@
+"""Whether others may read what is kept: modes are told and never changed, since an operator may have meant them."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from app.db.engine import database_url
+from app.settings import Settings
+
+OTHERS = 0o077
+
+
+def warn_of_modes(settings: Settings) -> None:
+    """Tell on standard error which files and folders others may read, and the command that ends it."""
+    if os.name != "posix":
+        return
+    found = [path for path in _kept(settings) if path.exists() and path.stat().st_mode & OTHERS]
+    if found:
+        names = " ".join(shlex.quote(str(path)) for path in found)
+        typer.echo(f"casegate: others may read what is kept: chmod go= {names}", err=True)
+
+
+def _kept(settings: Settings) -> Iterator[Path]:
+    url = database_url(settings.url)
+    if url.get_backend_name() == "sqlite":
+        for end in ("", "-wal", "-shm"):
+            yield Path(f"{url.database}{end}")
+    if not settings.documents_url:
+        yield settings.data_dir / "documents"
+    if not settings.anchors_url:
+        yield settings.data_dir / "anchors.jsonl"
