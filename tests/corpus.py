@@ -48,7 +48,7 @@ WORDS = (
     "株式会社ホンダ",
     "شركة المثال",
     "Société Générale",
-    "<script> was in the mail",
+    "the mail had <script> in it",
     "=?utf-8?B?w6k=?=",
     "{\\rt",
     "---",

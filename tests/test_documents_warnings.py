@@ -120,7 +120,11 @@ def sheet(formula: str) -> bytes:
         (template("image", "Internal"), NOTHING),
         (with_part(made.docx("a"), "word/embeddings/Microsoft_Excel_Sheet.xlsx"), {Found.EMBEDDED_OBJECT}),
         (with_part(made.docx("a"), "word/footer1.xml", b"<!DOCTYPE a><a/>"), {Found.NOT_FULLY_EXAMINED}),
-        (with_part(made.docx("a"), "word/footer1.xml", b"<a>"), {Found.NOT_FULLY_EXAMINED}),
+        (with_part(made.docx("a"), "word/footer1.xml", b"<a><instrText>"), {Found.NOT_FULLY_EXAMINED}),
+        (
+            with_part(made.docx("a"), "word/footer1.xml", "<a><instrText>DDE x</instrText></a>".encode("utf-16")),
+            {Found.DDE},
+        ),
     ],
 )
 def test_what_a_text_document_could_do_is_found(tmp_path: Path, content: bytes, expected: set[Found]) -> None:
@@ -214,6 +218,32 @@ def test_files_of_real_encoders_give_no_false_warning(tmp_path: Path) -> None:
             expected.add(Found.CSV_FORMULA)
         found = warnings_of(tmp_path, file.name, file.content)
         assert found <= expected, (file.name, found)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b',=""' * 30_000),
+        ("a.pdf", pdf_with(b"/#" * 30_000)),
+        ("a.docx", document(*["PAGE"] * 3_000)),
+        ("a.eml", made.eml("a", "b" * 100_000)),
+    ],
+)
+def test_a_document_is_examined_for_a_while_and_no_longer(
+    tmp_path: Path, name: str, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert warnings_of(tmp_path, name, content) == NOTHING
+
+    monkeypatch.setattr("app.documents.examination.EXAMINED_S", 0)
+
+    assert warnings_of(tmp_path, name, content) == {Found.NOT_FULLY_EXAMINED}
+
+
+def test_a_large_sheet_without_anything_to_warn_of_is_examined_whole(tmp_path: Path) -> None:
+    rows = b"".join(b"<row><c><f>SUM(A%d)</f><v>%d</v></c></row>" % (row, row * 7919) for row in range(300_000))
+    content = with_part(made.xlsx(("a",)), "xl/worksheets/sheet2.xml", b"<worksheet>" + rows + b"</worksheet>")
+
+    assert warnings_of(tmp_path, "a.xlsx", content) == NOTHING
 
 
 async def test_warnings_are_shown_to_whoever_reads_and_uploads(api: Api, world: World) -> None:

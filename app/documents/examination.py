@@ -4,8 +4,9 @@ An accepted document is not refused for these: a reviewer should see the evidenc
 in the manual, app/docs/documents.md. No virus is looked for.
 """
 
+import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from app.documents.office import BROKEN, DOCX, XLSX
@@ -14,15 +15,19 @@ from app.documents.pdf_warnings import warnings_of_pdf
 from app.documents.text_warnings import warnings_of_csv, warnings_of_mail
 from app.domain.model import DocumentWarning
 
-Examiner = Callable[[Path], set[DocumentWarning]]
+Examiner = Callable[[Path], Iterator[DocumentWarning | None]]
+"""Yields what it finds, and None now and then while it finds nothing."""
+
+EXAMINED_S = 2
+"""Seconds of processor time for one document: hundreds of times what one takes that nobody has made to take long."""
 
 
-def _office(path: Path) -> set[DocumentWarning]:
+def _office(path: Path) -> Iterator[DocumentWarning | None]:
     try:
         with zipfile.ZipFile(path) as archive:
-            return warnings_of_office(archive)
+            yield from warnings_of_office(archive)
     except BROKEN:
-        return {DocumentWarning.NOT_FULLY_EXAMINED}
+        yield DocumentWarning.NOT_FULLY_EXAMINED
 
 
 _EXAMINERS: dict[str, Examiner] = {
@@ -37,5 +42,11 @@ _EXAMINERS: dict[str, Examiner] = {
 def examined(path: Path, content_type: str) -> tuple[DocumentWarning, ...]:
     """Return the warnings of the file, in the order of the enum."""
     examiner = _EXAMINERS.get(content_type)
-    found = set() if examiner is None else examiner(path)
+    found: set[DocumentWarning | None] = set()
+    until = time.thread_time() + EXAMINED_S
+    for warning in examiner(path) if examiner is not None else ():
+        found.add(warning)
+        if time.thread_time() > until:
+            found.add(DocumentWarning.NOT_FULLY_EXAMINED)
+            break
     return tuple(warning for warning in DocumentWarning if warning in found)

@@ -62,8 +62,10 @@ def _fields(text: str) -> set[str]:
     for number, match in enumerate(_LINE.finditer(text)):
         line = match[0].rstrip("\r\n")
         field = _FIELD.match(line)
+        if not line or number >= LINES_MAX:
+            break
         if field is not None:
             found.add(field[1].lower())
-        elif not line or number >= LINES_MAX or not (line[0] in " \t" or _MBOX.match(line)):
+        elif line[0] not in " \t" and not _MBOX.match(line):
             break
     return found & NAMES

@@ -5,7 +5,8 @@ Its parts are read as XML, in pieces and within a bound. What could run a progra
 
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
 from xml.parsers import expat
 
 from app.domain.model import DocumentWarning as Found
@@ -13,6 +14,8 @@ from app.domain.model import DocumentWarning as Found
 UNPACKED_MAX = 32 * 1024 * 1024
 PIECE = 65_536
 TEXT_MAX = 1024 * 1024
+_LONGEST = 32
+"""More bytes than any word has that is looked for in a part before it is read."""
 
 _FIELDS_PART = re.compile(r"word/[^/]+\.xml")
 _FORMULAS_PART = re.compile(r"xl/(?:worksheets|externallinks|charts)/[^/]+\.xml|xl/workbook\.xml")
@@ -36,26 +39,43 @@ class _Undeclared(Exception):
     """The part has a document type, which may give its words another meaning."""
 
 
-def warnings_of_office(archive: zipfile.ZipFile) -> set[Found]:
-    """Return what the document could do."""
-    found: set[Found] = set()
+def warnings_of_office(archive: zipfile.ZipFile) -> Iterator[Found | None]:
+    """Yield what the document could do, and None for what is harmless."""
     left = UNPACKED_MAX
     for part in archive.infolist():
         name = part.filename.replace("\\", "/").lstrip("/").lower()
-        found |= {warning for pattern, warning in _PART_WARNINGS if pattern.search(name)}
+        yield from (warning for pattern, warning in _PART_WARNINGS if pattern.search(name))
         reader = _reader_of(name)
         if reader is None:
             continue
         left -= part.file_size
         if left < 0:
-            found.add(Found.NOT_FULLY_EXAMINED)
-            break
-        found |= _read(archive, part, reader)
-    return found
+            yield Found.NOT_FULLY_EXAMINED
+            return
+        if reader.telling is None or _tells(archive, part, reader.telling):
+            yield from _read(archive, part, reader())
+
+
+def _tells(archive: zipfile.ZipFile, part: zipfile.ZipInfo, telling: Sequence[bytes]) -> bool:
+    """Tell whether there is anything in the part that is looked for: most have nothing, and need not be parsed."""
+    rest = b""
+    with archive.open(part) as opened:
+        while piece := opened.read(PIECE):
+            data = (rest + piece).lower()
+            if any(word in data for word in telling):
+                return True
+            rest = piece[-_LONGEST:]
+    return False
 
 
 class Reader:
-    """Looks at the elements of a part; `found` is what there is to warn of."""
+    """Looks at the elements of a part; `found` is what there is to warn of.
+
+    `telling`: what stands in the bytes, in lower case, of a part that has anything to be found, one of them; None where
+    every part is read. NUL is in every other encoding than UTF-8.
+    """
+
+    telling: ClassVar[Sequence[bytes] | None] = None
 
     def __init__(self) -> None:
         self.found: set[Found] = set()
@@ -84,6 +104,8 @@ class Relationships(Reader):
 
 class Fields(Reader):
     """The instructions of a text document's fields, which may be spread over many elements."""
+
+    telling = (b"\0", b"<!doctype", b"instrtext", b"fldsimple")
 
     def __init__(self) -> None:
         super().__init__()
@@ -125,6 +147,11 @@ class Fields(Reader):
 class Formulas(Reader):
     """The formulas of a workbook's cells and names, and its links to other programs."""
 
+    telling = (
+        *(b"\0", b"<!doctype", b"|", b"&#", b"ddelink", b"ddeitem"),
+        *(b"webservice", b"image", b"rtd", b"call", b"register", b"importdata"),
+    )
+
     def __init__(self) -> None:
         super().__init__()
         self._formula: list[str] | None = None
@@ -150,7 +177,7 @@ class Formulas(Reader):
         self._formula = None
 
 
-def _reader_of(name: str) -> Callable[[], Reader] | None:
+def _reader_of(name: str) -> type[Reader] | None:
     if name.endswith(".rels"):
         return Relationships
     if _FIELDS_PART.fullmatch(name):
@@ -158,8 +185,7 @@ def _reader_of(name: str) -> Callable[[], Reader] | None:
     return Formulas if _FORMULAS_PART.fullmatch(name) else None
 
 
-def _read(archive: zipfile.ZipFile, part: zipfile.ZipInfo, of: Callable[[], Reader]) -> set[Found]:
-    reader = of()
+def _read(archive: zipfile.ZipFile, part: zipfile.ZipInfo, reader: Reader) -> Iterator[Found | None]:
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartElementHandler = lambda name, attributes: reader.start(
@@ -172,11 +198,12 @@ def _read(archive: zipfile.ZipFile, part: zipfile.ZipInfo, of: Callable[[], Read
         with archive.open(part) as opened:
             while piece := opened.read(PIECE):
                 parser.Parse(piece)
+                yield from reader.found or (None,)
         parser.Parse(b"", True)
-        reader.finish()
     except (expat.ExpatError, _Undeclared):
-        reader.found.add(Found.NOT_FULLY_EXAMINED)
-    return reader.found
+        yield Found.NOT_FULLY_EXAMINED
+    reader.finish()
+    yield from reader.found
 
 
 def _refuse(*_: object) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from app.domain.model import DocumentWarning as Found
 
 UNPACKED_MAX = 16 * 1024 * 1024
+RAW_MAX = 1024 * 1024
+"""Of one object stream, packed; it has some hundred objects."""
 PIECE = 262_144
 _OVERLAP = 256
 
@@ -40,32 +42,26 @@ _FILTERS = re.compile(rb"/(?:ASCIIHex|ASCII85|LZW|RunLength|AHx|A85|RL|Crypt)(?:
 _COMPRESSED = re.compile(rb"/(?:FlateDecode|Fl)" + _END)
 
 
-def warnings_of_pdf(path: Path) -> set[Found]:
-    """Return what the PDF could do."""
+def warnings_of_pdf(path: Path) -> Iterator[Found | None]:
+    """Yield what the PDF could do, and None for what is harmless."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        found: set[Found] = set()
         left = UNPACKED_MAX
         for at in range(0, len(data), PIECE):
             begin = max(0, at - _OVERLAP)
             piece = data[begin : at + PIECE]
-            found |= _named(piece)
+            yield from _named(piece)
             for dictionary, start in _object_streams(data, piece, begin):
                 unpacked, is_whole = _unpacked(data, dictionary, start, left)
                 left -= len(unpacked)
-                found |= _named(unpacked)
-                if not is_whole:
-                    found.add(Found.NOT_FULLY_EXAMINED)
-        return found
+                yield from _named(unpacked)
+                yield None if is_whole else Found.NOT_FULLY_EXAMINED
 
 
-def _named(data: bytes) -> set[Found]:
-    """Return the warnings of the names in *data*, also of those that are escaped (section 7.3.5)."""
-    found = set()
+def _named(data: bytes) -> Iterator[Found | None]:
+    """Yield the warnings of the names in *data*, also of those that are escaped (section 7.3.5)."""
     for match in _NAME.finditer(data):
-        name = match[1] or _plain(match[2])
-        if name in _NAMES:
-            found.add(_NAMES[name])
-    return found
+        yield _NAMES.get(match[1] or _plain(match[2]))
+    yield None
 
 
 def _plain(name: bytes) -> bytes:
@@ -77,7 +73,7 @@ def _object_streams(data: mmap.mmap, piece: bytes, begin: int) -> Iterator[tuple
     for match in _STREAM.finditer(piece):
         at = begin + match.start()
         before = data[max(0, at - _DICTIONARY_MAX) : at]
-        dictionary = _plain(before[max(before.rfind(b"endobj"), before.rfind(b" obj"), 0) :])
+        dictionary = _plain(before[max(before.rfind(b"endobj"), before.rfind(b" obj"), before.rfind(b"stream"), 0) :])
         if b"/ObjStm" in dictionary:
             yield dictionary, begin + match.end()
 
@@ -86,8 +82,8 @@ def _unpacked(data: mmap.mmap, dictionary: bytes, start: int, most: int) -> tupl
     """Return at *most* so many bytes of an object stream, and whether these are all, and are as they should be."""
     if most <= 0:
         return b"", False
-    end = data.find(b"endstream", start)
-    raw = data[start : end if end >= 0 else len(data)]
+    end = data.find(b"endstream", start, start + RAW_MAX)
+    raw = data[start : end if end >= 0 else start + RAW_MAX]
     if not _COMPRESSED.search(dictionary):
         return raw[:most], not _FILTERS.search(dictionary) and len(raw) <= most
     unpacking = zlib.decompressobj()

@@ -10,47 +10,59 @@ from app.domain.model import DocumentWarning as Found
 PIECE = 65_536
 _LINE_MAX = 65_536
 
-# At the start of a cell, quoted or not. What begins with a sign is a formula only with a function or another program
-# in it: negative amounts, telephone numbers and dashes begin so too. Some spreadsheets take full width for the same.
-_FORMULA = re.compile(
+# What a cell begins with, quoted or not, that could be a formula; some spreadsheets take full width for the same. What
+# was matched is not given back, so that no line takes more than a look at each character.
+_CELL = re.compile(
     r"""
-    (?: ^ | [,;\t|\r\n] ) [\t \xa0]* ["']? [\t \xa0]*
-    (?:
-        [=＝] (?! [=＝] )
-        (?! "{1,2} [^"\r\n]{0,500} "{1,3} \s* (?: [,;\t|\r\n] | $ ) )  # as in ="0012", a text
-        [\t ]* [^\s,;|]
-    |
-        [+\-@＋－＠] [^,;\t\r\n]{0,500}? (?: \w \( | \| [^!\r\n]{0,500} ! )
-    )
+    (?: ^ | [,;\t|\r\n] ) [ \xa0]*+ ["']?+ [ \xa0]*+
+    (?: (?P<equals>[=＝]) (?= [ \xa0]*+ [^=＝\s,;|'] ) | [+\-@＋－＠] (?= [^,;\t\r\n(|]{0,500}+ [(|] ) )
+    (?P<rest>[^,;\t\r\n]{0,500}+)
     """,
     re.VERBOSE,
 )
+# Negative amounts, telephone numbers and dashes begin with a sign too: a formula has a function or another program.
+_CALL = re.compile(r"\w\(|\|[^!]*!|\|\s*[=＝]")
+_CONSTANT = re.compile(r"""\s*"{1,2}[^"]*"{1,3}\s*""")
+"""As in ="0012", which keeps the zeros of a number."""
 
 _ATTACHED = re.compile(
     rb"^content-disposition[ \t]*:\s*attachment"
     rb"|^content-(?:type|disposition)[ \t]*:[^\r\n]*\b(?:file)?name(?:\*\d*\*?)?[ \t]*="
-    rb"|^[ \t]+(?:file)?name(?:\*\d*\*?)?[ \t]*="
+    rb"|^[ \t]{1,80}+(?:file)?name(?:\*\d*\*?)?[ \t]*="
     rb"|^begin(?:-base64)? [0-7]{3,4} \S"
     rb"|^content-type[ \t]*:\s*(?:message/|application/)",
     re.IGNORECASE | re.MULTILINE,
 )
 
 
-def warnings_of_csv(path: Path) -> set[Found]:
-    """Return whether a cell would be a formula."""
-    return {Found.CSV_FORMULA} if any(map(_FORMULA.search, _texts(path))) else set()
+def warnings_of_csv(path: Path) -> Iterator[Found | None]:
+    """Yield whether a cell would be a formula."""
+    for text in _texts(path):
+        yield None
+        for cell in _CELL.finditer(text):
+            if _is_formula(cell):
+                yield Found.CSV_FORMULA
+                return
 
 
-def warnings_of_mail(path: Path) -> set[Found]:
-    """Return whether files are attached to the message: they are not examined."""
+def _is_formula(cell: re.Match[str]) -> bool:
+    rest = cell["rest"]
+    if cell["equals"] is None:
+        return _CALL.search(rest) is not None
+    return _CONSTANT.fullmatch(rest) is None
+
+
+def warnings_of_mail(path: Path) -> Iterator[Found | None]:
+    """Yield whether files are attached to the message: they are not examined."""
     rest = b""
     with path.open("rb") as file:
         while piece := file.read(PIECE):
             data = rest + piece
+            yield None
             if _ATTACHED.search(data):
-                return {Found.MAIL_ATTACHMENT}
+                yield Found.MAIL_ATTACHMENT
+                return
             rest = b"\n" + data[-1024:].partition(b"\n")[2]
-    return set()
 
 
 def _texts(path: Path) -> Iterator[str]:
