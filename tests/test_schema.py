@@ -167,7 +167,8 @@ def test_each_mutation_takes_one_input_and_gives_its_own_payload(mutation: str) 
     assert gives == gives | expected
     assert gives.keys() - expected.keys() <= {"comment", "override"}
     takes = {field_name: str(it.type) for field_name, it in input.fields.items()}
-    assert takes == takes | {"expectedVersion": "Int", "idempotencyKey": "String", "dryRun": "Boolean"}
+    version = "Int!" if mutation in ("acceptOverride", "refuseOverride") else "Int"
+    assert takes == takes | {"expectedVersion": version, "idempotencyKey": "String", "dryRun": "Boolean"}
     assert mutation == "openCase" or takes["caseId"] == "ID!"
 
 
