@@ -31,6 +31,7 @@ LimitName = Literal[
     "selections",
     "cost",
     "introspection",
+    "inputs",
 ]
 Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
@@ -57,6 +58,7 @@ class DoorSettings(BaseSettings):
     max_selections: Positive = Field(default=1_000, description="Selections, fragments expanded.")
     max_cost: Positive = Field(default=75_000, description="Fields that an answer can have at most; pages multiply.")
     max_introspection: Positive = Field(default=200_000, description="The same for what is asked about the schema.")
+    max_inputs: Positive = Field(default=5_000, description="Values in an operation's variables, nested ones too.")
     warn_only: Annotated[tuple[LimitName, ...], NoDecode, BeforeValidator(_words)] = Field(
         default=(), description="Limits, as in `depth,cost`, that are logged where they are passed, and not enforced."
     )

@@ -217,6 +217,7 @@ AT_AND_BEYOND = {
     ),
     "selections": ("{ viewer { user { id } } }", "{ viewer { user { id email } } }"),
     "cost": ("{ viewer { user { id } } }", "{ cases(first: 2) { nodes { id } } }"),
+    "inputs": ("{ __typename }", "{ __typename }"),
     "introspection": ('{ __type(name: "Case") { name kind } }', '{ __type(name: "Case") { fields { name } } }'),
 }
 
@@ -227,12 +228,13 @@ async def test_each_limit_has_a_setting_and_can_be_a_mere_warning(
     fresh_url: str, world: World, what: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     at, beyond = AT_AND_BEYOND[what]
+    few, many = ({"a": {"b": [1]}}, {"a": {"b": [1, 2]}}) if what == "inputs" else ({}, {})
     async with Api.opened(fresh_url, **{f"max_{what}": 3}) as api:
-        fine = await api.send(world.ada.token, at)
-        refused = await api.send(world.ada.token, beyond, accept_language="fr")
-        newer = await api.send(world.ada.token, beyond, accept="application/graphql-response+json")
+        fine = await api.send(world.ada.token, at, few)
+        refused = await api.send(world.ada.token, beyond, many, accept_language="fr")
+        newer = await api.send(world.ada.token, beyond, many, accept="application/graphql-response+json")
     async with Api.opened(fresh_url, **{f"max_{what}": 3}, warn_only=(what,)) as api:
-        warned = await api.send(world.ada.token, beyond)
+        warned = await api.send(world.ada.token, beyond, many)
 
     assert "errors" not in fine.json(), fine.text
     (error,) = refused.json()["errors"]

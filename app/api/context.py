@@ -43,6 +43,7 @@ class Context:
     links: Links
     base_url: Callable[[], str]
     budget: Budget
+    slots: Slots
     introspection: bool = False
     limits: Limits = field(default_factory=Limits)
     key_lifetime: timedelta = KEY_LIFETIME
@@ -56,6 +57,7 @@ class Context:
     ended: dict[str | int, Any] = field(default_factory=dict)
     reading: Reading = NOTHING_KNOWN
     _loaders: Loaders | None = None
+    _shared: dict[Hashable, "asyncio.Task[Any]"] = field(default_factory=dict)
     _left: Mapping[str, Mapping[UUID, Any]] = field(default_factory=dict)
 
     @property
@@ -70,8 +72,22 @@ class Context:
             known = dict(self._left)
             if not self.identity.is_limited:
                 known["users"] = {user.id: user}
-            self._loaders = Loaders(self.database, self.actor.account_id, self.reading, known, self.budget)
+            self._loaders = Loaders(self.database, self.actor.account_id, self.reading, known, self.budget, self.long_read)
         return self._loaders
+
+    @asynccontextmanager
+    async def long_read(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection for what may take the database long. Raises: Overloaded, where others do so already."""
+        actor = self.actor
+        async with self.slots.one(actor.account_id, actor.token_id), self.database.read() as connection:
+            yield connection
+
+    async def shared(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Return what *read* gives, which aliases that ask for the same share: it is read once."""
+        task: asyncio.Task[T] | None = self._shared.get(key)
+        if task is None:
+            task = self._shared[key] = asyncio.create_task(_in_time(read))
+        return await asyncio.shield(task)  # graphql-core cancels what an error makes useless; others may wait for it
 
     def renew_loaders(self) -> None:
         """Forget what was loaded: an action has changed it, or was refused because somebody else's had."""

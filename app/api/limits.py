@@ -5,7 +5,6 @@ added wherever it is spread, so that a document costs what it is long and not wh
 do is not decided here.
 """
 
-from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
@@ -14,12 +13,11 @@ from typing import Any
 import structlog
 from graphql import DocumentNode, GraphQLError, GraphQLSchema
 
-from app.api.measuring import Measures, measure
+from app.api.documents import Documents
+from app.api.measuring import Measures, measure, values_in
 from app.api.scanning import scan
 from app.domain.errors import QueryTooComplex
 
-DOCUMENTS_REMEMBERED = 1000
-LENGTH_REMEMBERED = 8_192  # in characters
 ACTUAL_MAX = 2**31 - 1  # what fragments expand to has a thousand digits if they want
 
 log = structlog.get_logger()
@@ -40,6 +38,7 @@ class Limits:
     selections: int = 1_000
     cost: int = 75_000
     introspection: int = 200_000
+    inputs: int = 5_000
     warn_only: frozenset[str] = frozenset()
 
     def check(self, measures: Mapping[str, int], document_hash: str) -> list[GraphQLError]:
@@ -61,21 +60,30 @@ NAMES = tuple(field.name for field in fields(Limits) if field.name != "warn_only
 
 
 class Limiter:
-    """Measures documents for one schema, and remembers what it found."""
+    """Measures documents for one schema, and remembers what it found of those that are known."""
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    def __init__(self, schema: GraphQLSchema, documents: Documents) -> None:
         self._schema = schema
-        self._known: OrderedDict[Hashable, tuple[tuple[str, ...], dict[Hashable, Measures]]] = OrderedDict()
+        self._documents = documents
 
     def scan(self, query: str, limits: Limits, document_hash: str) -> list[GraphQLError]:
         """Return what is wrong with a document's tokens and brackets, read no further than its limits."""
-        # Where a limit only warns, the scan has to go on: to the end, as the bytes are bounded.
-        tokens_max = None if "tokens" in limits.warn_only else limits.tokens
-        nesting_max = None if "nesting" in limits.warn_only else limits.nesting
-        tokens, nesting = (_scanned if len(query) <= LENGTH_REMEMBERED else scan)(query, tokens_max, nesting_max)
+        known = self._documents.get(query)
+        if known is None:
+            # Where a limit only warns, the scan has to go on: to the end, as the bytes are bounded.
+            tokens_max = None if "tokens" in limits.warn_only else limits.tokens
+            nesting_max = None if "nesting" in limits.warn_only else limits.nesting
+            tokens, nesting = scan(query, tokens_max, nesting_max)
+        else:
+            tokens, nesting = known.scanned
         if tokens <= limits.tokens and nesting <= limits.nesting:
             return []
         return limits.check({"tokens": tokens, "nesting": nesting}, document_hash)
+
+    def count_inputs(self, variables: Mapping[str, Any], limits: Limits, document_hash: str) -> list[GraphQLError]:
+        """Return an error where the variables have more values than they may: each is looked at several times."""
+        count = values_in(variables, limits.inputs)
+        return limits.check({"inputs": count}, document_hash) if count > limits.inputs else []
 
     def measure(
         self, query: str, document: DocumentNode, operation: str | None, variables: Mapping[str, Any]
@@ -84,30 +92,42 @@ class Limiter:
 
         *variables* are coerced.
         """
-        key = (query, operation)
-        if key in self._known:
-            self._known.move_to_end(key)
-            names, found = self._known[key]
-            sizes = tuple(_hashable(variables.get(name)) for name in names)
-            if sizes in found:
-                return found[sizes]
+        known = self._documents.get(query)
+        remembered: _Remembered | None = None if known is None else known.measures.get(operation)
+        if remembered is not None:
+            found = remembered.of(variables)
+            if found is not None:
+                return found
         measured = measure(self._schema, document, operation, variables)
         if measured is None:
             return None
-        measures, names = measured
-        self._remember(key, names, tuple(_hashable(variables.get(name)) for name in names), measures)
+        measures, sized_by, weighed_by = measured
+        if known is not None:
+            remembered = known.measures.setdefault(operation, _Remembered(sized_by, weighed_by))
+            remembered.keep(variables, measures)
+            self._documents.note_measures(known)
         return measures
 
-    def _remember(self, key: Hashable, names: tuple[str, ...], sizes: Hashable, measures: Measures) -> None:
-        _, found = self._known.setdefault(key, (names, {}))
-        if len(found) >= 100:
-            found.clear()
-        found[sizes] = measures
-        while len(self._known) > DOCUMENTS_REMEMBERED:
-            self._known.popitem(last=False)
 
+class _Remembered:
+    """The measures of one operation, by what they hang on of its variables."""
 
-_scanned = lru_cache(maxsize=DOCUMENTS_REMEMBERED)(scan)
+    def __init__(self, sized_by: tuple[str, ...], weighed_by: tuple[str, ...]) -> None:
+        self._sized_by = sized_by
+        self._weighed_by = weighed_by
+        self._found: dict[Hashable, Measures] = {}
+
+    def of(self, variables: Mapping[str, Any]) -> Measures | None:
+        return self._found.get(self._key(variables))
+
+    def keep(self, variables: Mapping[str, Any], measures: Measures) -> None:
+        if len(self._found) >= 100:
+            self._found.clear()
+        self._found[self._key(variables)] = measures
+
+    def _key(self, variables: Mapping[str, Any]) -> Hashable:
+        sizes = [_hashable(variables.get(name)) for name in self._sized_by]
+        return (*sizes, *[values_in(variables.get(name)) for name in self._weighed_by])
 
 
 def _hashable(value: Any) -> Hashable:
@@ -117,7 +137,7 @@ def _hashable(value: Any) -> Hashable:
     return value if isinstance(value, int) else None
 
 
-@lru_cache(maxsize=DOCUMENTS_REMEMBERED)
+@lru_cache(maxsize=1000)
 def as_limits(measures: Measures) -> Mapping[str, int]:
     """Return *measures* by the names of their limits; an operation's root is of one kind."""
     found = asdict(measures)

@@ -24,6 +24,7 @@ from graphql import (
     InlineFragmentNode,
     IntValueNode,
     ListValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionNode,
@@ -74,13 +75,19 @@ INTROSPECTED_SIZES = {
 ERRORS_SIZE = 50
 """Of a payload's errors: hardly more than one for each field of an input, its reviewers and its documents."""
 
+VALUES_A_FIELD = 20
+"""How many values in arguments count as much as a field: they are read anew for each object that has the field."""
+
 ITEMS = ("nodes", "edges")
 INTROSPECTION = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """What there is of all that has a limit, fragments expanded. `cost` is the most fields the answer can have."""
+    """What there is of all that has a limit, fragments expanded.
+
+    `cost` is the most fields that the answer can have, and what arguments take that have many values.
+    """
 
     depth: int
     aliases: int
@@ -136,10 +143,11 @@ def coerced(
 
 def measure(
     schema: GraphQLSchema, document: DocumentNode, operation: str | None, variables: Mapping[str, Any]
-) -> tuple[Measures, tuple[str, ...]] | None:
+) -> tuple[Measures, tuple[str, ...], tuple[str, ...]] | None:
     """Return the measures, and the names of the variables that they depend on; None where fragments are circular.
 
-    *variables* are coerced.
+    Of the first of these variables it is the value that counts, of the others how many values are in it. *variables*
+    are coerced.
     """
     chosen = _operation(document, operation)
     definitions = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
@@ -162,7 +170,20 @@ def measure(
         introspection=found.introspection,
         is_mutation=chosen.operation is OperationType.MUTATION,
     )
-    return measures, tuple(sorted(tape.sized_by))
+    return measures, tuple(sorted(tape.sized_by)), tuple(sorted(tape.weighed_by))
+
+
+def values_in(value: Any, most: int = 2**31) -> int:
+    """Return how many values there are in a variable's, nested ones too; what passes *most* by one is enough."""
+    if not isinstance(value, list | dict):
+        return 0
+    count, waiting = 0, [value]
+    while waiting and count <= most:
+        inside = waiting.pop()
+        items = inside.values() if isinstance(inside, dict) else inside
+        count += len(inside)
+        waiting.extend(item for item in items if isinstance(item, list | dict))
+    return count
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
@@ -188,7 +209,9 @@ class _Tape:
         self._schema = schema
         self._variables = variables
         self._fragments: dict[str, Sum] = {}
+        self._weights: dict[str, int] = {}
         self.sized_by: set[str] = set()
+        self.weighed_by: set[str] = set()
 
     def measure_fragment(self, name: str, node: FragmentDefinitionNode) -> None:
         found = self.sum(node.selection_set, self._schema.get_type(node.type_condition.name.value))
@@ -230,6 +253,8 @@ class _Tape:
         total.aliases += node.alias is not None
         total.add_counts(inside)
         cost = 1 + self._times(node, field, parent, inside)
+        if node.arguments:
+            cost += sum(self._weight(argument.value) for argument in node.arguments) // VALUES_A_FIELD
         if introspected is not None:
             total.depth = max(total.depth, 1)
             total.introspection += cost
@@ -277,6 +302,20 @@ class _Tape:
         """Return how many ids are asked for: a value that is no list is one of them."""
         ids = next((self._value(a.value) for a in node.arguments or () if a.name.value == "ids"), None)
         return len(ids) if isinstance(ids, list | tuple) else 1
+
+    def _weight(self, node: Any) -> int:
+        """Return how many values there are in an argument, one for a plain one."""
+        if isinstance(node, VariableNode):
+            name = node.name.value
+            self.weighed_by.add(name)
+            if name not in self._weights:
+                self._weights[name] = 1 + values_in(self._variables.get(name))
+            return self._weights[name]
+        if isinstance(node, ListValueNode):
+            return 1 + sum(map(self._weight, node.values))
+        if isinstance(node, ObjectValueNode):
+            return 1 + sum(self._weight(item.value) for item in node.fields)
+        return 1
 
     def _value(self, node: Any) -> Any:
         """Return a number, a list or a truth that is written there, or the value of the variable of that name."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from functools import lru_cache
 
 import strawberry
 from graphql import (
@@ -22,13 +21,14 @@ from graphql import (
     validate,
 )
 from graphql.validation.rules import overlapping_fields_can_be_merged
-from strawberry.extensions import ParserCache, SchemaExtension
+from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.types import ExecutionContext
 
 from app import tracing
 from app.api import write_only
+from app.api.documents import Document, Documents
 from app.api.errors import ERROR_TYPES
 from app.api.executor import BoundedExecutor
 from app.api.limits import Limiter, as_limits
@@ -37,11 +37,10 @@ from app.api.mutations import Mutation
 from app.api.one_of import OneOfVariables
 from app.api.plan.plans import Plans
 from app.api.queries import Query
+from app.api.scanning import scan
 from app.api.times import DATE_TIME
 from app.api.uploads import UPLOAD, Upload
 
-DOCUMENTS_CACHED = 250
-LENGTH_CACHED = 8_192  # in characters: a parsed document takes nearly a hundred times as many bytes
 ERRORS_MAX = 10
 
 # How many steps graphql-core may take to compare the fields that share a name: all of its half million take a second.
@@ -55,26 +54,15 @@ class Schema(strawberry.Schema):
         """Leave errors to the view, which masks and logs them."""
 
 
-class BoundedParsing(ParserCache):
-    """Parses a document once, unless it is so long that to keep it would cost more than to parse it again."""
-
-    def __init__(self) -> None:
-        super().__init__(maxsize=DOCUMENTS_CACHED)
+class KnownParsing(SchemaExtension):
+    """Parses a document that is known no more."""
 
     def on_parse(self) -> Iterator[None]:
-        if len(self.execution_context.query or "") > LENGTH_CACHED:
-            yield
-            return
-        yield from super().on_parse()
-
-
-@lru_cache(maxsize=DOCUMENTS_CACHED)
-def _is_valid(schema: GraphQLSchema, document: DocumentNode, rules: tuple[type[ASTValidationRule], ...]) -> bool:
-    """Tell whether *document* is valid. Raises: _Invalid, so that what is refused is not kept."""
-    errors = _validated(schema, document, rules)
-    if errors:
-        raise _Invalid(errors)
-    return True
+        execution = self.execution_context
+        known = DOCUMENTS.get(execution.query or "")
+        if known is not None:
+            execution.graphql_document = known.tree
+        yield
 
 
 def _validated(
@@ -82,12 +70,6 @@ def _validated(
 ) -> list[GraphQLError]:
     """Return what is wrong with *document*, the first few things: each may show a long part of it."""
     return validate(schema, document, (*rules, MaybeNullValidationRule, OneOfVariables), ERRORS_MAX)
-
-
-class _Invalid(Exception):
-    def __init__(self, errors: list[GraphQLError]) -> None:
-        super().__init__("invalid")
-        self.errors = errors
 
 
 class BoundedValidation(SchemaExtension):
@@ -109,20 +91,21 @@ class BoundedValidation(SchemaExtension):
         context.cost = measures.cost
         execution.pre_execution_errors = context.limits.check(
             as_limits(measures), context.document_hash
-        ) or self._errors(document, execution.validation_rules, len(execution.query))
+        ) or self._errors(execution.query, document, execution.validation_rules)
         yield
 
-    def _errors(
-        self, document: DocumentNode, rules: tuple[type[ASTValidationRule], ...], length: int
-    ) -> list[GraphQLError]:
+    def _errors(self, query: str, tree: DocumentNode, rules: tuple[type[ASTValidationRule], ...]) -> list[GraphQLError]:
+        known = DOCUMENTS.get(query)
+        if known is not None and rules in known.valid_by:
+            return []
         schema = self.execution_context.schema._schema  # noqa: SLF001  # strawberry shows it in no other way
-        if length > LENGTH_CACHED:
-            return _validated(schema, document, rules)
-        try:
-            _is_valid(schema, document, rules)
-        except _Invalid as invalid:
-            return invalid.errors
-        return []
+        errors = _validated(schema, tree, rules)
+        if not errors:
+            if known is None:
+                known = Document(tree, scan(query, None, None))
+                DOCUMENTS.keep(query, known)
+            known.valid_by.add(rules)
+        return errors
 
 
 class OperationRules(SchemaExtension):
@@ -187,15 +170,16 @@ SCHEMA = _corrected(
         query=Query,
         mutation=Mutation,
         types=ERROR_TYPES,
-        extensions=[tracing.extension, BoundedParsing, BoundedValidation, OperationRules, Learning],
+        extensions=[tracing.extension, KnownParsing, BoundedValidation, OperationRules, Learning],
         execution_context_class=BoundedExecutor,
         config=StrawberryConfig(scalar_map={Upload: UPLOAD, datetime: DATE_TIME}),
     )
 )
 CORE = _core(SCHEMA)
 write_only.close(CORE)
-LIMITER = Limiter(CORE)
-PLANS = Plans(SCHEMA, LIMITER)
+DOCUMENTS = Documents()
+LIMITER = Limiter(CORE, DOCUMENTS)
+PLANS = Plans(SCHEMA, LIMITER, DOCUMENTS)
 
 
 def sdl() -> str:

@@ -154,6 +154,8 @@ class GraphQLView:
         )
         record.context = context
         errors = LIMITER.scan(query, terms.limits, context.document_hash)
+        if not errors and parameters.variables:
+            errors = LIMITER.count_inputs(parameters.variables, terms.limits, context.document_hash)
         if errors:
             return await self._result(exchange, context, ExecutionResult(data=None, errors=list(errors)))
         with Deadline(terms.deadline_s) as deadline:

@@ -1,7 +1,6 @@
 """Code that makes the objects of an answer, generated for the fields that they have."""
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 Objects = Callable[[list[Any], Iterable[list[Any]]], tuple[list[Any], int]]
@@ -24,7 +23,6 @@ class Plain(NamedTuple):
     is_text: bool
 
 
-@lru_cache(maxsize=1000)
 def objects_of(fields: tuple[tuple[str, Plain | None], ...]) -> Objects:
     """Return what makes objects with these fields of what they stand for, and of columns for those that are not plain.
 

@@ -3,7 +3,6 @@
 What is decided before a document is executed, its limits and its variables, is decided for each request as ever.
 """
 
-from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from strawberry.types.graphql import OperationType
 
 from app import metrics, tracing
 from app.api.context import Context
+from app.api.documents import Documents
 from app.api.limits import Limiter, as_limits
 from app.api.loaders import NOTHING_KNOWN
 from app.api.plan.compiling import Operation, Plan, compiled
@@ -26,9 +26,10 @@ from app.api.write_only import may_read
 from app.db.faults import unavailable_of
 from app.domain.errors import QueryTooComplex
 
-DOCUMENTS_PLANNED = 250
-LENGTH_PLANNED = 8_192  # in characters
 VARIANTS = 16  # of what @skip and @include can leave of one document
+
+
+Variant = tuple[Any, ...]
 
 
 @dataclass(slots=True)
@@ -39,40 +40,39 @@ class Known:
     name: str | None
     type: OperationType
     variables: Variables
-    plans: dict[tuple[Any, ...], Plan | None] = field(default_factory=dict)
+    plans: dict[Variant, Plan | None] = field(default_factory=dict)
 
-    def plan(self, variables: VariableValues) -> Plan | None:
-        """Return the plan for these variables; None where there is none."""
-        values = tuple([variables.coerced.get(name) for name in self.operation.conditions])
-        if values not in self.plans and len(self.plans) < VARIANTS:
-            try:
-                self.plans[values] = compiled(self.operation, variables)
-            except Declined:
-                self.plans[values] = None
-        return self.plans.get(values)
+    def make_plan(self, variant: Variant, variables: VariableValues) -> None:
+        try:
+            self.plans[variant] = compiled(self.operation, variables)
+        except Declined:
+            self.plans[variant] = None
+
+    def variant(self, variables: VariableValues) -> Variant:
+        """Return what the variables leave of the document, by its directives."""
+        return tuple([variables.coerced.get(name) for name in self.operation.conditions])
 
 
 class Plans:
     """The plans for one schema."""
 
-    def __init__(self, schema: Schema, limiter: Limiter) -> None:
+    def __init__(self, schema: Schema, limiter: Limiter, documents: Documents) -> None:
         self._schema = schema
         self._limiter = limiter
-        self._known: OrderedDict[tuple[Any, ...], Known] = OrderedDict()
+        self._documents = documents
 
     def learn(self, query: str, asked: str | None, document: DocumentNode, context: Context) -> None:
         """Take note of an operation that is valid and about to be executed."""
-        key = (query, asked, context.introspection)
+        known = self._documents.get(query)
+        key = asked, context.introspection
+        if known is None or key in known.operations:
+            return
         operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
         node = next((node for node in operations if node.name and node.name.value == asked), operations[0])
-        if len(query) > LENGTH_PLANNED or key in self._known:
-            return
         name = node.name.value if node.name else None
         operation = Operation.of(self._schema, document, node)
         variables = Variables(operation.core, node.variable_definitions or ())
-        self._known[key] = Known(operation, name, OperationType(node.operation.value), variables)
-        while len(self._known) > DOCUMENTS_PLANNED:
-            self._known.popitem(last=False)
+        known.operations[key] = Known(operation, name, OperationType(node.operation.value), variables)
 
     async def execute(
         self,
@@ -83,11 +83,10 @@ class Plans:
         allowed: Collection[OperationType],
     ) -> ExecutionResult | None:
         """Return what the operation gives; None where graphql-core is to execute it."""
-        key = query, asked, context.introspection
-        known = self._known.get(key)
-        if known is None or known.type not in allowed:
+        document = self._documents.get(query)
+        known: Known | None = None if document is None else document.operations.get((asked, context.introspection))
+        if document is None or known is None or known.type not in allowed:
             return None
-        self._known.move_to_end(key)
         values = known.variables.values(variables or {})
         if values is None:
             return None
@@ -99,7 +98,11 @@ class Plans:
         errors = context.limits.check(as_limits(measures), context.document_hash)
         if errors:
             return ExecutionResult(data=None, errors=errors)
-        plan = known.plan(values)
+        variant = known.variant(values)
+        if variant not in known.plans and len(known.plans) < VARIANTS:
+            known.make_plan(variant, values)
+            self._documents.note_plan(query, document)
+        plan = known.plans.get(variant)
         # A query's roots have asked for the scope that their types need; a mutation's payload refuses field by field.
         refuses = known.operation.is_mutation and not may_read(context.actor)
         if plan is None or (refuses and plan.needs_reading):
