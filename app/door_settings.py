@@ -73,7 +73,7 @@ class DoorSettings(BaseSettings):
         default=5, description="Seconds to wait for what another action has locked; SQLite's write lock is tried again."
     )
     database_statement_timeout: Seconds = Field(
-        default=10, description="Seconds after which PostgreSQL gives up a statement."
+        default=10, description="Seconds after which a statement is given up, on SQLite one that reads."
     )
     database_idle_timeout: Seconds = Field(
         default=20, description="Seconds after which PostgreSQL gives up a transaction that says nothing."

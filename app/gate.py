@@ -1,6 +1,6 @@
 """Lets only so many operations in at once: who finds it full is told at once to come back, and nobody waits outside.
 
-One token and one account have a part of it each, and reads leave a part to writes, so that nobody is shut out by others.
+One token and one account have a part of it each, and reads leave a part to writes: nobody is shut out by others.
 """
 
 from collections import Counter

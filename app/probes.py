@@ -1,5 +1,6 @@
 """What is asked from outside about the process itself: does it run, is it ready, and its metrics."""
 
+import asyncio
 import hmac
 from collections.abc import Callable
 
@@ -15,6 +16,9 @@ from app.db.engine import Database
 from app.db.migrate import head, revision
 from app.draining import Draining
 from app.gate import Gate
+
+ANSWER_S = 5
+"""Seconds after which the database is taken for one that does not answer."""
 
 log = structlog.get_logger()
 
@@ -63,8 +67,9 @@ async def live(_request: Request) -> Response:
 async def ready(database: Database) -> Response:
     """Say whether the database answers and is migrated; why not is for the log."""
     try:
-        found, wanted = await revision(database), head()
-    except (SQLAlchemyError, OSError) as error:
+        async with asyncio.timeout(ANSWER_S):
+            found, wanted = await revision(database), head()
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
         log.warning("not_ready", reason=type(error).__name__)
         return JSONResponse({"status": "unavailable", "database": "does not answer"}, 503)
     if found != wanted:

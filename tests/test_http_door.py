@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from typing import Any
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
@@ -244,13 +246,50 @@ async def test_names_are_guessed_at_in_development_only(fresh_url: str, world: W
 
 
 def test_who_finds_the_house_full_is_told_so_at_once() -> None:
-    gate = Gate(2)
+    gate, (one, two, token) = Gate(2), ids()[:3]
 
-    with gate, gate, pytest.raises(Overloaded), gate:
-        pass
-    with gate:
-        assert gate.inside == 1
+    with gate.entered(one, token, writes=False), gate.entered(two, two, writes=True):
+        assert gate.inside == 2
+        with pytest.raises(Overloaded), gate.entered(token, one, writes=True):
+            pass
+        with pytest.raises(Overloaded):
+            gate.look()
     assert gate.inside == 0
+
+
+def ids() -> list[UUID]:
+    return [uuid4() for _ in range(60)]
+
+
+def test_no_token_no_account_and_no_reading_takes_all_the_room() -> None:
+    account, other, *tokens = ids()
+
+    for capacity in (10, 50):
+        for writes in (False, True):
+            assert entered(Gate(capacity), [(account, tokens[0])] * capacity, writes=writes) == capacity * 8 // 10
+        each_another = [(account, token) for token in tokens[:capacity]]
+        assert entered(Gate(capacity), each_another, writes=True) == capacity * 9 // 10
+        strangers = list(zip(ids(), ids(), strict=True))[:capacity]
+        assert entered(Gate(capacity), strangers, writes=False) == capacity * 9 // 10
+        assert entered(Gate(capacity), strangers, writes=True) == capacity
+
+    gate = Gate(10)
+    with ExitStack() as stack:
+        for token in tokens[:9]:
+            stack.enter_context(gate.entered(account, token, writes=False))
+        stack.enter_context(gate.entered(other, other, writes=True))
+    assert entered(gate, [(account, tokens[0])] * 10, writes=False) == 8  # all of it was given back
+
+
+def entered(gate: Gate, who: list[tuple[UUID, UUID]], *, writes: bool) -> int:
+    """Return how many of these are let in together."""
+    with ExitStack() as stack:
+        for count, (account_id, token_id) in enumerate(who):
+            try:
+                stack.enter_context(gate.entered(account_id, token_id, writes=writes))
+            except Overloaded:
+                return count
+    return len(who)
 
 
 async def test_more_operations_than_there_is_room_for_are_answered_with_503(fresh_url: str, world: World) -> None:

@@ -1,12 +1,15 @@
 """What an operation carries with it: who asks, in which language, and the loaders that live as long as it does."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import strawberry
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.actions import Supposed, perform, rehearse
@@ -14,6 +17,7 @@ from app.api.budget import Budget
 from app.api.limits import Limits
 from app.api.loaders import NOTHING_KNOWN, Loaders, Reading, left_by, supposed_by
 from app.auth import Identity
+from app.db.deadlines import in_time
 from app.db.engine import Database
 from app.db.repository.people import People, users_count
 from app.documents.along import perform_with
@@ -26,6 +30,9 @@ from app.domain.model import Actor, Language
 from app.idempotency import KEY_LIFETIME, Outcome, replay
 from app.locale import message
 from app.rates import Standing
+from app.slots import Slots
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -72,7 +79,9 @@ class Context:
             known = dict(self._left)
             if not self.identity.is_limited:
                 known["users"] = {user.id: user}
-            self._loaders = Loaders(self.database, self.actor.account_id, self.reading, known, self.budget, self.long_read)
+            self._loaders = Loaders(
+                self.database, self.actor.account_id, self.reading, known, self.budget, self.long_read
+            )
         return self._loaders
 
     @asynccontextmanager
@@ -84,14 +93,18 @@ class Context:
 
     async def shared(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Return what *read* gives, which aliases that ask for the same share: it is read once."""
-        task: asyncio.Task[T] | None = self._shared.get(key)
+        task: asyncio.Task[T | Exception] | None = self._shared.get(key)
         if task is None:
-            task = self._shared[key] = asyncio.create_task(_in_time(read))
-        return await asyncio.shield(task)  # graphql-core cancels what an error makes useless; others may wait for it
+            task = self._shared[key] = asyncio.create_task(_ended(read))
+        found = await asyncio.shield(task)  # graphql-core cancels what an error makes useless; others may wait for it
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def renew_loaders(self) -> None:
         """Forget what was loaded: an action has changed it, or was refused because somebody else's had."""
         self._loaders, self._left = None, {}
+        self._shared.clear()
 
     def expect(self, reading: Reading) -> None:
         """Load from now on what *reading* says, and no more."""
@@ -141,6 +154,15 @@ class Context:
         self.renew_loaders()
         self._left = left_by(outcome)
         return outcome
+
+
+async def _ended(read: Callable[[], Coroutine[Any, Any, T]]) -> T | Exception:
+    """Return what *read* gives, or what went wrong, which whoever asked is told."""
+    try:
+        async with in_time():
+            return await read()
+    except Exception as fault:
+        return fault
 
 
 Info = strawberry.Info[Context, None]

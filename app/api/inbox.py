@@ -1,5 +1,6 @@
 """The viewer's inbox: where they can act now, and why."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -77,18 +78,23 @@ async def inbox(
     kind = CursorKind(f"inbox of {actor.user_id}: {sorted(wanted)}")
     arguments = PageArguments(first, after, last, before)
     window = arguments.window(kind, of_types([datetime, UUID]))
-    async with context.database.read() as connection:
-        places = await inbox_page(connection, actor, window, wanted)
+
+    async def page() -> list[InboxPlace]:
+        async with context.long_read() as connection:
+            return await inbox_page(connection, actor, window, wanted)
+
+    async def count() -> tuple[int, Mapping[Reason, int]]:
+        async with context.long_read() as connection:
+            return await inbox_counts(connection, actor, wanted)
+
+    places = await context.shared(("inbox", wanted, window), page)
     context.loaders.cases.prime_many({place.case.id: place.case for place in places})
 
     async def total() -> int:
-        async with context.database.read() as connection:
-            return (await inbox_counts(connection, actor, wanted))[0]
+        return (await context.shared(("inbox counts", wanted), count))[0]
 
     async def counts() -> list[InboxCount]:
-        async with context.database.read() as connection:
-            _, numbers = await inbox_counts(connection, actor, wanted)
+        _, numbers = await context.shared(("inbox counts", wanted), count)
         return [InboxCount(reason=reason, count=number) for reason, number in numbers.items()]
 
-    page = InboxPage(places, arguments, kind, lambda place: place.key, total, counts=counts)
-    return cast(InboxConnection, page)
+    return cast(InboxConnection, InboxPage(places, arguments, kind, lambda place: place.key, total, counts=counts))

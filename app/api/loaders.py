@@ -5,10 +5,13 @@ statement with those of other operations. Every loader names a batch function of
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, cast
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.actions import Supposed
 from app.api.batching import Grouped, Loader
@@ -19,6 +22,7 @@ from app.db.rows import CaseRow
 from app.idempotency import Outcome
 from app.metrics import batches
 
+LongRead = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 BatchFunction = Callable[..., Awaitable[Sequence[Any]]]
 
 
@@ -47,12 +51,13 @@ class CaseKey(NamedTuple):
 class _Lazily:
     """A loader of `Loaders` that is made when it is first asked for: an operation needs few of them.
 
-    `has_parts`: its function takes the columns to read. It does not know the others: what goes round in circles stays
-    until the collector comes.
+    `has_parts`: its function takes the columns to read. `is_long`: that may take the database long. It does not know
+    the others: what goes round in circles stays until the collector comes.
     """
 
-    def __init__(self, make: Callable[..., Any], *, has_parts: bool = False) -> None:
+    def __init__(self, make: Callable[..., Any], *, has_parts: bool = False, is_long: bool = False) -> None:
         self._make = make
+        self._is_long = is_long
         self.has_parts = has_parts
 
     def __set_name__(self, _owner: type, name: str) -> None:
@@ -66,7 +71,8 @@ class _Lazily:
 
     def made(self, loaders: "Loaders", *columns: frozenset[str]) -> Any:
         """Return the loader, or that of *columns* alone."""
-        made = self._make(loaders.database, loaders.account_id, self._name in loaders.reading.alone, *columns)
+        source = loaders.long_read if self._is_long else loaders.database
+        made = self._make(source, loaders.account_id, self._name in loaders.reading.alone, *columns)
         made.budget = loaders.budget
         if self._name in loaders.known:
             made.prime_many(loaders.known[self._name])
@@ -82,6 +88,28 @@ def by_group(function: BatchFunction) -> Any:
     """Return the loaders of what *function* brings by ids and further arguments."""
     make = partial(_loader, function, batches.labels(function.__name__).observe, False)
     return _Lazily(lambda *known: Grouped(partial(make, *known)))
+
+
+def by_long_group(function: BatchFunction) -> Any:
+    """Return the same of what may take the database long."""
+    make = partial(_long_loader, function, batches.labels(function.__name__).observe)
+    return _Lazily(lambda *known: Grouped(partial(make, *known)), is_long=True)
+
+
+def _long_loader(
+    function: BatchFunction,
+    observe: Callable[[float], None],
+    long_read: LongRead,
+    account_id: UUID,
+    is_alone: bool,
+    *arguments: Any,
+) -> Loader[UUID]:
+    async def load(ids: list[UUID]) -> Sequence[Any]:
+        observe(len(ids))
+        async with long_read() as connection:
+            return await function(connection, account_id, ids, *arguments)
+
+    return Loader(load, is_alone=is_alone)
 
 
 def _loader(
@@ -147,7 +175,7 @@ class Loaders:
     overrides_until: Grouped = by_group(history.overrides_until)
     override_counts_until: Grouped = by_group(history.override_counts_until)
     people_by_case: Grouped = by_group(people.people_by_case)
-    matches_by_case: Grouped = by_group(search.matches_by_case)
+    matches_by_case: Grouped = by_long_group(search.matches_by_case)
     document_counts: Grouped = by_group(documents.document_counts)
     action_counts: Grouped = by_group(log_parts.action_counts)
     # What is called as its module is hides that from then on.
@@ -162,13 +190,15 @@ class Loaders:
         reading: Reading = NOTHING_KNOWN,
         known: Mapping[str, Mapping[UUID, Any]] | None = None,
         budget: Budget | None = None,
+        long_read: LongRead | None = None,
     ) -> None:
-        """*known*: by loader, what it need not load."""
+        """*known*: by loader, what it need not load. *long_read* is for what may take the database long."""
         self.database = database
         self.account_id = account_id
         self.reading = reading
         self.known = known or {}
         self.budget = budget
+        self.long_read = long_read or database.read
         self._parts: dict[str, Loader[UUID]] = {}
 
     @classmethod

@@ -37,9 +37,11 @@ from app.db.faults import unavailable_of
 from app.documents.links import Links
 from app.documents.store import DocumentStore
 from app.documents.transfers import Transfers
+from app.domain.errors import Overloaded
 from app.door import Admission, Door, demand_rate
 from app.gate import Gate
 from app.idempotency import KEY_LIFETIME
+from app.slots import Slots
 from app.trusted_documents import TrustedDocuments
 
 COST_HEADER = "X-GraphQL-Cost"
@@ -89,6 +91,7 @@ class GraphQLView:
         receive_s, operations_max = terms.receive_s, terms.max_body_bytes
         self._forms = Forms(store.incoming, transfers, receive_s=receive_s, operations_max=operations_max)
         self._slices = Slices()
+        self._slots = Slots.beside(database.reader.size, database.reader.patience)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(Incoming(scope, receive))
@@ -127,7 +130,8 @@ class GraphQLView:
         if "mutation" in query:  # nothing is written without this word: the specification, section 2.3
             with Deadline(self._terms.deadline_s):
                 admission = await self._door.affirm(request, admission)
-        with self._gate:
+        actor = admission.identity.actor
+        with self._gate.entered(actor.account_id, actor.token_id, writes="mutation" in query):
             response = await self._execute(exchange, record, admission, sent, query)
         is_cachable = is_trusted and request.method != "POST" and response.status_code == 200
         return revalidated(request, response) if is_cachable else response
@@ -146,6 +150,7 @@ class GraphQLView:
             self._links,
             lambda: str(exchange.request.base_url).rstrip("/"),
             budget,
+            self._slots,
             introspection=terms.development,
             limits=terms.limits,
             key_lifetime=terms.key_lifetime,
@@ -185,7 +190,7 @@ def _demand_database(result: ExecutionResult, request_id: str) -> None:
     """Raise what kept the database from answering, if anything: a result that lacks what was not there is none."""
     for error in result.errors or ():
         cause = cause_of(error)
-        if unavailable_of(cause, request_id) is not None:
+        if isinstance(cause, Overloaded) or unavailable_of(cause, request_id) is not None:
             raise cause
 
 

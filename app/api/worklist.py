@@ -1,6 +1,5 @@
 """The worklist: its arguments become a list of cases, and its pages tell counts and what a search found."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, cast
 
@@ -16,6 +15,7 @@ from app.api.searching import search_terms
 from app.api.selection import known_of, selected, selected_items
 from app.api.types import Case
 from app.db.repository.search import Match
+from app.db.repository.window import Window
 from app.db.repository.worklist import (
     Facets,
     Order,
@@ -147,13 +147,11 @@ class Counts:
         self.worklist = worklist
         self._context = context
         self._faceted = faceted
-        self._found: asyncio.Task[Facets] | None = None
 
     async def total(self) -> int:
         if self._faceted:
             return (await self._facets()).total
-        async with self._context.database.read() as connection:
-            return await worklist_count(connection, self.worklist)
+        return await self._context.shared(("total", self.worklist), self._count)
 
     async def facets(self) -> CaseFacets:
         found = await self._facets()
@@ -163,12 +161,14 @@ class Counts:
         )
 
     async def _facets(self) -> Facets:
-        if self._found is None:
-            self._found = asyncio.create_task(self._read())
-        return await self._found
+        return await self._context.shared(("facets", self.worklist), self._read)
+
+    async def _count(self) -> int:
+        async with self._context.long_read() as connection:
+            return await worklist_count(connection, self.worklist)
 
     async def _read(self) -> Facets:
-        async with self._context.database.read() as connection:
+        async with self._context.long_read() as connection:
             return await worklist_facets(connection, self.worklist)
 
 
@@ -215,6 +215,18 @@ def case_edge(context: Context, case: CaseRow) -> CaseEdge:
     return CaseEdge(node=cast(Case, case), cursor=cursor, terms=None)
 
 
+async def _places(context: Context, worklist: Worklist, window: Window, names: frozenset[str]) -> list[Place]:
+    if not worklist.is_long:
+        async with context.database.read() as connection:
+            return await worklist_page(connection, worklist, window, names)
+
+    async def read() -> list[Place]:
+        async with context.long_read() as connection:
+            return await worklist_page(connection, worklist, window, names)
+
+    return await context.shared(("page", worklist, window, names), read)
+
+
 async def case_page(info: Info, worklist: Worklist, arguments: PageArguments) -> CasePage:
     """Return a page of *worklist*, reading what is selected."""
     context = info.context
@@ -222,8 +234,7 @@ async def case_page(info: Info, worklist: Worklist, arguments: PageArguments) ->
     window = arguments.window(kind, of_types(key_types(worklist)))
     names = known_of(info, "columns", lambda: case_columns(selected_items(info), info))
     faceted = known_of(info, "faceted", lambda: "facets" in selected(info))
-    async with context.database.read() as connection:
-        places = await worklist_page(connection, worklist, window, names)
+    places = await _places(context, worklist, window, names)
     if names == EVERY_COLUMN:
         context.loaders.cases.prime_many({place.case.id: place.case for place in places})
     return CasePage(places, arguments, kind, Counts(context, worklist, faceted=faceted))

@@ -26,8 +26,9 @@ class Connections:
 
     def __init__(self, engine: AsyncEngine, size: int, patience: float) -> None:
         self.engine = engine
+        self.size = size
+        self.patience = patience
         self.lent_out = 0
-        self._patience = patience
         self._places = asyncio.Semaphore(size)
         self._idle: list[tuple[AsyncConnection, float]] = []
         self.shift = 0
@@ -63,7 +64,7 @@ class Connections:
         """Wait for a place among those that use a connection. Raises: PoolExhausted."""
         if self._places.locked():
             try:
-                async with asyncio.timeout(self._patience):
+                async with asyncio.timeout(self.patience):
                     await self._places.acquire()
             except TimeoutError:
                 raise PoolExhausted("all connections are in use") from None

@@ -35,7 +35,7 @@ class Patience:
     """For how many seconds things are waited for, before somebody is told to come back.
 
     `pool`: a free connection; `lock`: what another transaction has locked, on SQLite the write lock; `statement`: the
-    end of one; `idle`: the next statement of a transaction. The last two are PostgreSQL's.
+    end of one, on SQLite of one that reads; `idle`: the next statement of a transaction, on PostgreSQL.
     """
 
     pool: float = 2.5
@@ -50,10 +50,12 @@ class Database:
 
     On SQLite the writer is a single connection that takes the write lock as each transaction begins. On PostgreSQL
     readers do without a transaction, so that a read is one round trip; `single` is for connections of one's own.
+    `probe` is a connection that nobody else uses: whether the database answers can be asked when all others are in use.
     """
 
     reader: Connections
     writer: Connections
+    probe: Connections
     single: AsyncEngine | None
     lanes: Lanes | None
     coalescer: Coalescer
@@ -116,7 +118,7 @@ class Database:
             yield connection
 
     async def close(self) -> None:
-        for connections in (self.reader, self.writer):
+        for connections in (self.reader, self.writer, self.probe):
             await connections.close()
             await connections.engine.dispose()
 
@@ -153,7 +155,7 @@ def open_to_read(url: str, *, patience: Patience | None = None, behind_pooler: b
     )
     _prepare_sqlite(engine, patience, query_only=True, leave_alone=True)
     connections = Connections(engine, READERS, patience.pool)
-    return Database(connections, connections, None, Lanes.between(connections, connections), Coalescer())
+    return Database(connections, connections, connections, None, Lanes.between(connections, connections), Coalescer())
 
 
 def is_in_use(path: Path) -> bool:
@@ -170,28 +172,36 @@ def _pool(size: int, patience: Patience) -> dict[str, Any]:
 
 def _sqlite(url: URL, pool_size: int, patience: Patience) -> Database:
     writer = create_async_engine(url, **_pool(1, patience))
-    # Each call of the driver is a turn through its thread: a read needs no BEGIN, and what was not begun no ROLLBACK.
-    reader = create_async_engine(
-        url,
-        **_pool(pool_size, patience),
-        isolation_level="AUTOCOMMIT",
-        skip_autocommit_rollback=True,
-        pool_reset_on_return=None,
-    )
     _prepare_sqlite(writer, patience, query_only=False)
-    _prepare_sqlite(reader, patience, query_only=True)
+    reader, probe = (_sqlite_reader(url, size, patience) for size in (pool_size, 1))
 
     @event.listens_for(writer.sync_engine, "begin")
     def start(connection: Connection) -> None:
         connection.connection.dbapi_connection.begin()  # type: ignore[union-attr]  # it is `turns.Connection`
+
+    readers, writers = Connections(reader, pool_size, patience.pool), Connections(writer, 1, patience.pool)
+    return Database(
+        readers, writers, Connections(probe, 1, patience.pool), None, Lanes.between(readers, writers), Coalescer()
+    )
+
+
+def _sqlite_reader(url: URL, size: int, patience: Patience) -> AsyncEngine:
+    # Each call of the driver is a turn through its thread: a read needs no BEGIN, and what was not begun no ROLLBACK.
+    reader = create_async_engine(
+        url,
+        **_pool(size, patience),
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        pool_reset_on_return=None,
+    )
+    _prepare_sqlite(reader, patience, query_only=True)
 
     @event.listens_for(reader.sync_engine, "reset")
     def leave_no_snapshot(dbapi_connection: Any, *_: object) -> None:
         if dbapi_connection.driver_connection.in_transaction:
             dbapi_connection.rollback()
 
-    readers, writers = Connections(reader, pool_size, patience.pool), Connections(writer, 1, patience.pool)
-    return Database(readers, writers, None, Lanes.between(readers, writers), Coalescer())
+    return reader
 
 
 def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool, leave_alone: bool = False) -> None:
@@ -206,6 +216,7 @@ def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool
     @event.listens_for(engine.sync_engine, "connect")
     def connect(dbapi_connection: Any, _record: object) -> None:
         dbapi_connection.isolation_level = None
+        dbapi_connection.statement_s = patience.statement if query_only else None
         cursor = dbapi_connection.cursor()
         for pragma in (
             f"busy_timeout = {round(patience.lock * 1000)}",
@@ -235,8 +246,11 @@ def _postgresql(url: URL, pool_size: int, patience: Patience, *, behind_pooler: 
     settle = _shared if behind_pooler else partial(_own, patience)
     pool = _pool(pool_size, patience)
     writer = _postgresql_engine(url, settle(read_only=False), pool)
-    reader = _postgresql_engine(url, settle(read_only=True), pool | {"isolation_level": "AUTOCOMMIT"})
-    for engine in (writer, reader):
+    reader, probe = (
+        _postgresql_engine(url, settle(read_only=True), _pool(size, patience) | {"isolation_level": "AUTOCOMMIT"})
+        for size in (pool_size, 1)
+    )
+    for engine in (writer, reader, probe):
         _ping_after_a_pause(engine)
     if not behind_pooler:
         _commit_durably(writer)
@@ -244,6 +258,7 @@ def _postgresql(url: URL, pool_size: int, patience: Patience, *, behind_pooler: 
     return Database(
         Connections(reader, pool_size, patience.pool),
         Connections(writer, pool_size, patience.pool),
+        Connections(probe, 1, patience.pool),
         None if behind_pooler else _postgresql_engine(url, settle(read_only=True), apart),
         None,
         Coalescer(),

@@ -41,7 +41,13 @@ _RETRYABLE = {"40001", "40P01"}
 _AWAY = ("08", "53", "57P01", "57P02", "57P03", "57014", "55P03", "25P03")
 
 # https://www.sqlite.org/rescode.html, primary codes; where a disk is full, it may be told as an I/O error too.
-_SQLITE_AWAY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+_SQLITE_AWAY = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+}
 
 _SYSTEM_AWAY = {errno.EDQUOT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENOSPC, errno.ETIMEDOUT}
 

@@ -5,6 +5,7 @@ turn there and back, and most of what a short statement takes. Here they are one
 and COMMIT can go with the last. It streams no results.
 """
 
+import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -147,19 +148,21 @@ class Cursor(AsyncAdapt_aiosqlite_cursor):
 
     async def _taken(self, execute: Callable[[sqlite3.Cursor], sqlite3.Cursor]) -> None:
         adapted: Any = self._adapt_connection
-        self._cursor = await adapted.taken(_executed, execute)
+        self._cursor = await adapted.bounded(_executed, execute)
         self._rows = deque(self._cursor.rows)
 
 
 class Connection(AsyncAdapt_aiosqlite_connection):
     """A connection with such cursors, which begins a transaction no sooner than something is done in it."""
 
-    __slots__ = ("_is_due",)
+    __slots__ = ("_is_due", "statement_s")
     _cursor_cls = Cursor
 
     def __init__(self, dbapi: Any, connection: Any) -> None:
         super().__init__(dbapi, connection)
         self._is_due = False
+        self.statement_s: float | None = None
+        """The seconds after which a statement is given up, where it has no turn together with others'."""
 
     def begin(self) -> None:
         """Have the write lock taken before the next statement, in its turn."""
@@ -172,7 +175,7 @@ class Connection(AsyncAdapt_aiosqlite_connection):
 
     async def turn(self, sent: Sequence[Sent]) -> Rows:
         """Execute statements in one turn, and return the last one's rows as they are. Raises: what sqlite3 raises."""
-        return await self.taken(_done, sent)
+        return await self.bounded(_done, sent)
 
     async def turn_and_commit(self, sent: Sequence[Sent]) -> None:
         """Execute statements, if any, and commit what was begun in the same turn. Raises: what sqlite3 raises.
@@ -182,6 +185,17 @@ class Connection(AsyncAdapt_aiosqlite_connection):
         if sent or self._is_open:
             await self.taken(_done, [*sent, ("COMMIT", ())])
         self._is_due = False
+
+    async def bounded(self, work: Callable[[sqlite3.Connection, Any], T], given: Any) -> T:
+        """Do as `taken`, and give it up after `statement_s`, as a server would: SQLite has no such setting."""
+        if self.statement_s is None:
+            return await self.taken(work, given)
+        driver: Any = self._connection
+        timer = asyncio.get_running_loop().call_later(self.statement_s, driver._conn.interrupt)
+        try:
+            return await self.taken(work, given)
+        finally:
+            timer.cancel()
 
     async def taken(self, work: Callable[[sqlite3.Connection, Any], T], given: Any) -> T:
         """Do *work* with the driver's connection and what is *given*, in the connection's thread."""

@@ -24,7 +24,7 @@ from app.api.plan.objects import Declined
 from app.api.plan.variables import Variables
 from app.api.write_only import may_read
 from app.db.faults import unavailable_of
-from app.domain.errors import QueryTooComplex
+from app.domain.errors import Overloaded, QueryTooComplex
 
 VARIANTS = 16  # of what @skip and @include can leave of one document
 
@@ -115,7 +115,7 @@ class Plans:
         try:
             with tracing.phase("execute"):
                 data = await execute(plan, run)
-        except QueryTooComplex:
+        except (QueryTooComplex, Overloaded):
             raise
         except Exception as fault:
             if unavailable_of(fault, run.context.request_id) is not None:

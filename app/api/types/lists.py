@@ -156,12 +156,19 @@ async def account_actions(context: Context, arguments: PageArguments, rows: Rows
     account_id = context.actor.account_id
     kind = CursorKind(f"actions of {account_id}: {_name(rows)}")
     window = arguments.window(kind, of_types([Position, UUID]))
-    async with context.database.read() as connection:
-        places = await account_log_page(connection, account_id, window, rows)
+
+    async def read() -> list[LogPlace]:
+        async with context.database.read() if rows.are_all else context.long_read() as connection:
+            return await account_log_page(connection, account_id, window, rows)
+
+    async def count_rows() -> int:
+        async with context.long_read() as connection:
+            return await account_log_count(connection, account_id, rows)
 
     async def count() -> int:
-        async with context.database.read() as connection:
-            return await account_log_count(connection, account_id, rows)
+        return await context.shared(("log", rows), count_rows)
+
+    places = await (read() if rows.are_all else context.shared(("log page", rows, window), read))
 
     return LogPage(places, arguments, kind, lambda place: place.key, count)
 

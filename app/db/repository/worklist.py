@@ -59,6 +59,11 @@ class Worklist:
     terms: tuple[Term, ...] | None = None
 
     @property
+    def is_long(self) -> bool:
+        """Whether a page of it may take the database long: it is no part of an index."""
+        return self.terms is not None or self.condition is not None or len(self.order) > 1
+
+    @property
     def ranked(self) -> bool:
         return bool(self.terms) and not self.order
 
