@@ -1,10 +1,11 @@
 """The settings of the door: limits, times, rates, origins, identity, documents, and what is seen from outside."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode
 
 from app.domain.model import Scope
@@ -15,6 +16,20 @@ def _words(value: object) -> object:
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
+def _origin(value: str) -> str:
+    """Return an origin as browsers write it (RFC 6454, section 6.2): small letters, no default port, no path."""
+    if value == "*":
+        return value
+    found = _ORIGIN.fullmatch(value.lower().removesuffix("/"))
+    if found is None:
+        raise ValueError(f"{value} is not an origin, as in https://app.example, nor * for any")
+    scheme, host, port = found.groups()
+    return f"{scheme}://{host}" if port in (None, _DEFAULT_PORTS.get(scheme)) else f"{scheme}://{host}:{port}"
+
+
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s/:?#@*\[\]]+)(?::(\d{1,5}))?")
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+Origin = Annotated[str, AfterValidator(_origin)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -95,7 +110,9 @@ class DoorSettings(BaseSettings):
         default=5,
         description="Seconds for which reads remember who holds a token, while PostgreSQL tells of changes.",
     )
-    cors_origins: Words = Field(default=(), description="Origins whose pages may call, as in https://app.example.")
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_words)] = Field(
+        default=(), description="Origins whose pages may call, as in https://app.example; * for any."
+    )
     trusted_documents: Path | None = Field(default=None, description="A manifest of Relay's or Apollo's format.")
     trusted_documents_mode: Literal["off", "log", "allow-list", "only"] | None = Field(
         default=None, description="What it is for; `log` where there is one."

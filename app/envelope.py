@@ -46,7 +46,11 @@ class Envelope:
             has_begun = True
             if message["type"] == "http.response.start":
                 ours = TLS_HEADERS if scope["scheme"] == "https" else HEADERS
-                message["headers"] = [*_completed(message["headers"], ours), (REQUEST_ID, request_id.encode())]
+                message["headers"] = [
+                    *_completed(message["headers"], ours),
+                    (REQUEST_ID, request_id.encode()),
+                    *scope.get("cross_origin", ()),
+                ]
             await send(message)
 
         try:

@@ -1,24 +1,27 @@
 """Which pages of other origins may call: none, unless they are listed.
 
-Credentials are never sent along: who is asking is told by a header that a page has to set itself. So a listed page may
-send whatever headers it likes, as clients and what watches over them do (traces, names of clients, marks against
-forged requests): no header makes a browser add anything that the page does not know.
+A listed page may send whatever header fields it likes. That is safe because nobody is known by what a browser adds by
+itself: there are no cookies, and `Access-Control-Allow-Credentials` is never sent. Who is asking is told by a header
+field that the page has to set, and a program that is no browser can send any field anyway.
 """
 
+import re
 from collections.abc import Awaitable, Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 Pairs = list[tuple[bytes, bytes]]
 
+ANY = "*"
 METHODS = ("GET", "HEAD", "POST")
 EXPOSED = (
     "Accept-Ranges",
+    "Allow",
     "Content-Disposition",
+    "Content-Encoding",
     "Content-Language",
     "Content-Range",
     "ETag",
@@ -26,13 +29,18 @@ EXPOSED = (
     "RateLimit-Policy",
     "Repr-Digest",
     "Retry-After",
+    "WWW-Authenticate",
     "X-Request-ID",
 )
-PREFLIGHT_KEPT_S = 600
+PREFLIGHT_KEPT_S = 7200  # what Chromium keeps at most
+FIELDS_MAX = 100
+
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")  # RFC 9110, section 5.6.2
+_SHOWN = re.compile(r"[^\x21-\x7e ]")
 
 
 class Origins:
-    """ASGI middleware: answers preflights, and lets pages of *origins* read answers and open WebSockets, and no others.
+    """ASGI middleware: answers preflights, and leaves in the scope what lets a page of *origins* read its answer.
 
     Whoever does not say where they come from is led past all of it: to them, only what answers depend on is `varied`.
     """
@@ -40,33 +48,65 @@ class Origins:
     def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
         self.app = app
         self._sockets = WebSocketOrigins(app, origins)
-        self._cors = _Cors(
-            app,
-            allow_origins=list(origins),
-            allow_methods=list(METHODS),
-            allow_headers=["*"],
-            expose_headers=list(EXPOSED),
-            max_age=PREFLIGHT_KEPT_S,
-        )
+        self._origins = frozenset(origins)
+        self._exposed = ", ".join(EXPOSED).encode()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "websocket":
             return self._sockets(scope, receive, send)
-        if scope["type"] == "http" and b"origin" in dict(scope["headers"]):
-            return self._cors(scope, receive, send)
+        if scope["type"] == "http" and b"origin" in (given := dict(scope["headers"])):
+            if scope["method"] == "OPTIONS" and b"access-control-request-method" in given:
+                return self._preflight(Headers(scope=scope))(scope, receive, send)
+            if self._lists(given[b"origin"].decode("latin-1")):
+                scope["cross_origin"] = self._readable(given[b"origin"])
         return self.app(scope, receive, send)
 
+    def _lists(self, origin: str) -> bool:
+        return origin in self._origins or ANY in self._origins
 
-class _Cors(CORSMiddleware):
-    """Starlette's, but for the status of a refused preflight.
+    def _readable(self, origin: bytes) -> Pairs:
+        return [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", self._exposed)]
 
-    Of one that is not a success a browser's console says that, and not which origin or method is missing.
-    """
+    def _preflight(self, asked: Headers) -> Response:
+        """Return what the browser decides by.
 
-    def preflight_response(self, request_headers: Headers) -> Response:
-        response = super().preflight_response(request_headers)
-        response.status_code = 200
-        return response
+        It is a success whatever is refused: of another status a browser's console says that alone, and not which
+        origin, method or field is not allowed.
+        """
+        origin, method = asked["origin"], asked["access-control-request-method"]
+        vary = {"Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"}
+        if not self._lists(origin):
+            words = f"The origin {_shown(origin)} is not among those whose pages may call: CASEGATE_CORS_ORIGINS."
+            return PlainTextResponse(f"{words}\n", headers=vary)
+        names = _field_names(asked.get("access-control-request-headers", ""))
+        allowed = [name for name in names[:FIELDS_MAX] if _FIELD_NAME.fullmatch(name)]
+        headers = vary | {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Allow-Methods": ", ".join(METHODS),
+            "Access-Control-Allow-Headers": ", ".join(allowed),
+            "Access-Control-Max-Age": str(PREFLIGHT_KEPT_S),
+        }
+        if asked.get("access-control-request-private-network") == "true":
+            headers["Access-Control-Allow-Private-Network"] = "true"
+        return PlainTextResponse(_verdict(method, [name for name in names if name not in allowed]), headers=headers)
+
+
+def _field_names(listed: str) -> list[str]:
+    return [name for name in (item.strip() for item in listed.split(",")) if name]
+
+
+def _verdict(method: str, refused: Sequence[str]) -> str:
+    """Return for people what the header fields of a preflight's answer say for browsers."""
+    wrong = []
+    if method not in METHODS:
+        wrong.append(f"The method {_shown(method)} is not allowed: {', '.join(METHODS)} are.\n")
+    if refused:
+        wrong.append(f"These are no names of header fields, or more than {FIELDS_MAX}: {_shown(', '.join(refused))}\n")
+    return "".join(wrong) or "allowed\n"
+
+
+def _shown(text: str) -> str:
+    return _SHOWN.sub("?", text)[:200]
 
 
 def varied(headers: Pairs, vary: bytes | None) -> Pairs:
@@ -100,4 +140,9 @@ class WebSocketOrigins:
 
     def _is_welcome(self, headers: Headers) -> bool:
         origin = headers.get("origin")
-        return origin is None or origin in self.origins or urlsplit(origin).netloc == headers.get("host")
+        return (
+            origin is None
+            or origin in self.origins
+            or ANY in self.origins
+            or urlsplit(origin).netloc == headers.get("host")
+        )
