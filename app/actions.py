@@ -28,8 +28,9 @@ from app.db.repository import overrides
 from app.db.rows import ActionRow, CaseRow, OverrideRow
 from app.domain.commands import CaseCommand, Command, OpenCase
 from app.domain.errors import StateRefused
+from app.domain.folding import lexemes, reference_lexemes
 from app.domain.log import chain_hash
-from app.domain.model import Actor
+from app.domain.model import Actor, SearchField
 from app.domain.workflow import admit
 from app.drafting import drafted, drafted_opening, rests_on_its_case
 from app.effects import EFFECTS, Draft
@@ -121,7 +122,7 @@ class _Asked:
 
     async def suppose(self, connection: AsyncConnection) -> Supposed:
         """Do it in a transaction that is going to be undone."""
-        outcome, draft = await self._decided(connection, clock.new_id())
+        outcome, draft = await self._decided(connection, clock.new_id(), is_rehearsal=True)
         await write(connection, draft.writes)
         pending = await overrides.override_of_case(connection, self.actor.account_id, outcome.case.id, None)
         asked = () if pending is None else await overrides.reviewer_ids(connection, pending.id)
@@ -146,7 +147,7 @@ class _Asked:
         return outcome if await write_if_unchanged(connection, draft.before.version, draft.writes) else None
 
     async def _decided(
-        self, connection: AsyncConnection, action_id: UUID, *, leave_open: bool = False
+        self, connection: AsyncConnection, action_id: UUID, *, leave_open: bool = False, is_rehearsal: bool = False
     ) -> tuple[Outcome, Draft]:
         """Check it; return what it makes, once the writes of the draft are done."""
         command = self.command
@@ -160,6 +161,7 @@ class _Asked:
             if refusal.case_id is None and isinstance(command, CaseCommand):
                 refusal.case_id = command.case_id
             raise
+        draft.is_rehearsal = is_rehearsal
         for effect in EFFECTS[command.action]:
             waiting = effect(draft)
             if waiting is not None:
@@ -200,6 +202,7 @@ def _drawn_up(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
     )
     _write_case(draft, case)
     if comment is not None:
+        draft.index(SearchField.COMMENT, comment.id, lexemes(comment.body))
         draft.insert(tables.comments, comment)
         draft.documents = attach(draft, comment)
     draft.insert(tables.case_actions, action)
@@ -208,6 +211,9 @@ def _drawn_up(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
 
 def _write_case(draft: Draft, case: CaseRow) -> None:
     if draft.before is None:
+        draft.index(SearchField.REFERENCE, case.id, reference_lexemes(case.reference))
+        draft.index(SearchField.TITLE, case.id, lexemes(case.title))
+        draft.index(SearchField.SUBJECT, draft.subject.id, lexemes(draft.subject.label))
         draft.insert(tables.cases, case)
         return
     old = draft.before

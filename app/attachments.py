@@ -13,7 +13,8 @@ from app.db.repository import documents
 from app.db.rows import CommentRow, DocumentRow
 from app.domain.commands import DocumentedCommand
 from app.domain.errors import DocumentUnavailable, Refusal
-from app.domain.model import Actor
+from app.domain.folding import lexemes
+from app.domain.model import Actor, SearchField
 from app.effects import Draft
 
 
@@ -52,6 +53,8 @@ def attach(draft: Draft, comment: CommentRow) -> tuple[DocumentRow, ...]:
     brought = {document.id for document in getattr(draft.command, "new_documents", ())}
     new = [document for document in attached if document.id in brought]
     named = [document for document in attached if document.id not in brought]
+    for document in attached:
+        draft.index(SearchField.DOCUMENT, document.id, lexemes(document.filename))
     draft.insert(tables.documents, *new)
     for document in named:
         place = {"comment_id": comment.id, "case_id": draft.case.id, "position": document.position}

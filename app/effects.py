@@ -3,7 +3,7 @@
 Each effect gets the draft of an action that is already allowed, writes its rows, and leaves the new state in the draft.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -15,12 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import clock
 from app.db import models as tables
 from app.db.changes import inserted, updated
+from app.db.indexed import FOLDING, Words
 from app.db.prepared import Write
 from app.db.repository import overrides
 from app.db.rows import CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
 from app.domain.commands import CloseCase, Command, RequestOverride, SubjectDetails
 from app.domain.errors import SubjectChanged
-from app.domain.model import ActionType, Actor, EvaluationStatus, OverrideStatus, Resolution
+from app.domain.model import ActionType, Actor, EvaluationStatus, OverrideStatus, Resolution, SearchField
 from app.domain.text import identity
 from app.domain.workflow import TRANSITIONS
 
@@ -29,7 +30,7 @@ from app.domain.workflow import TRANSITIONS
 class Draft:
     """An action that is allowed and not yet written. `before` is None while the case itself is new.
 
-    `writes`: what is to be written, in this order, once all is known.
+    `writes`: what is to be written, in this order, once all is known. `is_rehearsal`: it is going to be undone.
     """
 
     connection: AsyncConnection
@@ -44,6 +45,7 @@ class Draft:
     reviewer_ids: tuple[UUID, ...] = ()
     documents: tuple[DocumentRow, ...] = ()
     writes: list[Write] = field(default_factory=list)
+    is_rehearsal: bool = False
 
     def insert(self, table: Table, *rows: Any) -> None:
         """Have *rows*, which are in this account, inserted."""
@@ -52,6 +54,16 @@ class Draft:
     def update(self, table: Table, row_id: UUID, **changes: Any) -> None:
         """Have *changes* made to a row."""
         self.writes.append(updated(table, row_id, **changes))
+
+    def index(self, field: SearchField, source_id: UUID, words: Collection[str]) -> None:
+        """Have a text of the case found by *words*; to be called before its row is inserted, which makes its own else.
+
+        What is rehearsed is found by nobody, and takes no number of the index.
+        """
+        if not self.is_rehearsal:
+            account_id = self.actor.account_id
+            more = {"field": field, "source_id": source_id, "words": Words(account_id, words), "folding": FOLDING}
+            self.writes.append(inserted(tables.case_texts, None, account_id=account_id, case_id=self.case.id, **more))
 
     def new_comment(self) -> CommentRow | None:
         """Return the comment that comes with the action, not yet inserted."""

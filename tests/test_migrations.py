@@ -124,6 +124,7 @@ async def test_every_constraint_bears_the_name_that_the_models_gave_it(database:
         if any("where" in option for option in options["dialect_options"])
     }
     assert partial == {
+        "ix_case_texts_stale",
         "ix_documents_unattached",
         "uq_cases_active_subject",
         "uq_overrides_pending_case",

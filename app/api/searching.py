@@ -1,18 +1,20 @@
 """The words of a search, as an argument gives them."""
 
-from app.domain.errors import InvalidInput, TooLong
-from app.domain.words import TERMS_MAX, Term, terms
+from app.domain.errors import Detail, InvalidInput, TooLong
+from app.domain.text import is_empty
+from app.domain.words import LEXEMES_MAX, TERMS_MAX, Term, lexeme_count, terms
 
 SEARCH_MAX = 200
 
 
 def search_terms(search: str | None) -> tuple[Term, ...] | None:
     """Return the words of *search*; None where nothing is searched. Raises: InvalidInput, TooLong."""
-    if search is None or not search.strip():
+    if search is None or is_empty(search):
         return None
     if len(search) > SEARCH_MAX:
         raise TooLong("search", max=SEARCH_MAX)
     found = terms(search)
-    if len(found) > TERMS_MAX:
-        raise InvalidInput("search")
+    for actual, maximum in ((len(found), TERMS_MAX), (lexeme_count(found), LEXEMES_MAX)):
+        if actual > maximum:
+            raise InvalidInput("search", detail=Detail("words", {"actual": actual, "maximum": maximum}))
     return found

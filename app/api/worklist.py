@@ -27,7 +27,7 @@ from app.db.repository.worklist import (
     worklist_page,
 )
 from app.db.rows import CaseRow
-from app.domain.errors import InvalidInput
+from app.domain.errors import Detail, InvalidInput
 from app.domain.words import TERMS_MAX, Piece, Term, snippet
 
 ORDER_MAX = 5
@@ -53,7 +53,9 @@ Search = Annotated[
     str | None,
     strawberry.argument(
         description="Words that must all be in the case's reference, title, subject, comments or documents' names, in"
-        f" whatever case and with or without accents; the last may be only begun. {TERMS_MAX} words at most."
+        " whatever case and width, with or without accents; the last, and a number of six digits or more, may be only"
+        " begun. A number is found with and without what parts its groups; scripts without blanks by any part."
+        f" {TERMS_MAX} words at most."
     ),
 ]
 
@@ -191,10 +193,10 @@ def worklist_of(
 
 def _order(asked: list[CaseOrder]) -> tuple[Order, ...]:
     if len(asked) > ORDER_MAX:
-        raise InvalidInput("orderBy")
+        raise InvalidInput("orderBy", detail=Detail.of_length(len(asked), ORDER_MAX))
     for index, item in enumerate(asked):
         if any(item.field is other.field for other in asked[:index]):
-            raise InvalidInput("orderBy", str(index), "field")
+            raise InvalidInput("orderBy", str(index), "field", detail=Detail("twice"))
     return tuple(
         Order(
             item.field,

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, inspect, text
 from app.db.census import Loss, census, lost
 from app.db.engine import Database
 from app.db.position import catch_up
+from app.db.reindex import reindex
 
 _LOCK = 0x_CA5E_6A7E  # any number, as long as every node uses the same
 
@@ -78,6 +79,8 @@ async def migrate(database: Database, target: str = "head", *, drop_rows: bool =
         await connection.run_sync(_move, target, drop_rows)
         if target == "head":
             await catch_up(connection)
+    if target == "head":
+        await reindex(database)
 
 
 async def goes_down(database: Database, target: str) -> bool:

@@ -22,10 +22,10 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from app.db.columns import EnumString, Warnings, account_column, id_column, reference, time
 from app.db.columns import metadata as metadata  # which the migrations read whole from here
+from app.db.indexed import WordsColumn
 from app.db.position import NextPosition
 from app.domain.addresses import parse_address
 from app.domain.model import (
@@ -338,15 +338,20 @@ idempotency_records = Table(
     Index(None, "created_at"),
 )
 
-# What can be searched, made by triggers alone: the words of each text, beside whose and which it is.
+# What can be searched: the words of each text, beside whose and which it is. All of it can be made anew from the texts
+# (`app.db.reindex`), so that it has no foreign keys, which would be two of each comment's.
 case_texts = Table(
     "case_texts",
     metadata,
     Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True),
-    account_column(),
-    Column("case_id", Uuid(), ForeignKey("cases.id"), nullable=False, index=True),
+    Column("account_id", Uuid(), nullable=False),
+    Column("case_id", Uuid(), nullable=False),
     Column("field", EnumString(SearchField), nullable=False),
     Column("source_id", Uuid(), nullable=False),
-    Column("words", Text().with_variant(TSVECTOR(), "postgresql"), nullable=False),
+    Column("words", WordsColumn(), nullable=False),
+    # By which rules the words were made; 0 for those that the database has made by itself.
+    Column("folding", Integer(), nullable=False, server_default=text("0")),
+    Index(None, "case_id", "source_id"),
+    Index("ix_case_texts_stale", "id", sqlite_where=text("folding = 0"), postgresql_where=text("folding = 0")),
 )
 Index("ix_case_texts_words", case_texts.c.words, postgresql_using="gin").ddl_if(dialect="postgresql")

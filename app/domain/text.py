@@ -206,8 +206,8 @@ def _members(of: str) -> str:
     return "".join(chr(code) for first, last in ranges for code in range(first, last + 1))
 
 
-_MARKS = _of_categories("Mn", "Mc", "Me")
-_EMPTY = re.compile(f"[{WHITE_SPACE}{IGNORABLE}{_BLANK_SYMBOLS}{_MARKS}{_of_categories('Cf', 'Zs', 'Zl', 'Zp')}]*")
+MARKS = _of_categories("Mn", "Mc", "Me")
+_EMPTY = re.compile(f"[{WHITE_SPACE}{IGNORABLE}{_BLANK_SYMBOLS}{MARKS}{_of_categories('Cf', 'Zs', 'Zl', 'Zp')}]*")
 _TRIMMED = _members(WHITE_SPACE + _EDGES)
 _BLANKS = re.compile(f"[{WHITE_SPACE}{_BLANK_SYMBOLS}]")
 _INVISIBLE = re.compile(f"[{IGNORABLE}{_OBSOLETE}]")
@@ -220,7 +220,7 @@ _BAD = {
     Kind.IDENTIFIER: f"{_CONTROLS}\u2028\u2029{_ANYWHERE}",
 }
 _FLAG = f"\U0001f3f4[{_TAGS}]+{_END_OF_TAGS}"
-_FORBIDDEN = {kind: re.compile(f"{_FLAG}|(?P<bad>[{bad}]|[{_MARKS}]{{{MARKS_MAX + 1}}})") for kind, bad in _BAD.items()}
+_FORBIDDEN = {kind: re.compile(f"{_FLAG}|(?P<bad>[{bad}]|[{MARKS}]{{{MARKS_MAX + 1}}})") for kind, bad in _BAD.items()}
 
 # Unprintable to Python, and usual in French, Persian, Hebrew and among emoji.
 _USUAL = "\xa0\u202f\u200c\u200d\u200e\u200f"

@@ -20,6 +20,7 @@ from app.db import models as tables
 from app.db.engine import Database, open_database
 from app.db.migrate import migrate
 from app.db.position import catch_up
+from app.db.reindex import reindex
 from app.domain.model import Role
 from app.domain.text import identity
 from scripts.benchmarks.histories import History, People, histories
@@ -48,6 +49,7 @@ async def write(database: Database, account_id: UUID, made: Iterable[History]) -
         account = tables.accounts
         await connection.execute(update(account).where(account.c.id == account_id).values(case_count=cases))
         await catch_up(connection)
+    await reindex(database)  # what is written in bulk comes without words
 
 
 @asynccontextmanager

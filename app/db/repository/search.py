@@ -4,7 +4,7 @@ The words of a text carry its account, so that the index itself finds no other a
 from its own texts alone: a measure like bm25 would tell how often a word occurs with others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -31,9 +31,10 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from app.db import models as tables
 from app.db.among import among, of_account
+from app.db.indexed import account_word
 from app.db.rows import CaseRow
 from app.domain.model import SearchField
-from app.domain.words import Term
+from app.domain.words import Lexeme, Term
 
 _TEXT = tables.case_texts.c
 _WEIGHT = case(
@@ -51,8 +52,21 @@ class _Query(TypeDecorator[tuple[UUID, Term]]):
         assert value is not None
         account_id, term = value
         if dialect.name == "postgresql":
-            return f"'@{account_id.hex}' & '{term.text}'" + (":*" if term.is_prefix else "")
-        return f'account_id : "{account_id.hex}" AND words : "{term.text}"' + (" *" if term.is_prefix else "")
+            return f"'{account_word(account_id)}' & ({_joined(term, ' | ', ' & ', _of_tsquery)})"
+        return f'account_id : "{account_id.hex}" AND ({_joined(term, " OR ", " AND ", _of_fts5)})'
+
+
+def _joined(term: Term, any_: str, all_: str, written: Callable[[Lexeme], str]) -> str:
+    """Return the options of *term* as they are written, joined by the engine's words for any and for all."""
+    return any_.join(f"({all_.join(map(written, option))})" for option in term.options)
+
+
+def _of_tsquery(lexeme: Lexeme) -> str:
+    return f"'{lexeme.text}':*" if lexeme.is_prefix else f"'{lexeme.text}'"
+
+
+def _of_fts5(lexeme: Lexeme) -> str:
+    return f'words : "{lexeme.text}" *' if lexeme.is_prefix else f'words : "{lexeme.text}"'
 
 
 class _Matches(FunctionElement[bool]):
@@ -106,7 +120,7 @@ async def matches_by_case(
     connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], terms: tuple[Term, ...]
 ) -> list[Match | None]:
     """Return for each case the text that weighs most of those with any of *terms*, the first one among equals."""
-    rank = func.row_number().over(partition_by=_TEXT.case_id, order_by=(_WEIGHT.desc(), _TEXT.id))
+    rank = func.row_number().over(partition_by=_TEXT.case_id, order_by=(_WEIGHT.desc(), _TEXT.source_id))
     ranked = select(_TEXT.case_id, _TEXT.field, _TEXT.source_id, rank.label("rank")).where(
         of_account(_TEXT.account_id, account_id),
         among(_TEXT.case_id, case_ids),
