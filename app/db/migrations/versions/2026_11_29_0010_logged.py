@@ -4,8 +4,8 @@ On SQLite the log row comes first, and what hangs on it asks for it. On PostgreS
 ends. A result can only be what the last row of the subject's active case says, whoever changes it. A row's place in the
 whole log must be the next one, so that nothing is anchored out of turn.
 
-Revision ID: 0012
-Revises: 0011
+Revision ID: 0010
+Revises: 0009
 """
 
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
