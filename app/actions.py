@@ -21,7 +21,6 @@ from app.attachments import attach
 from app.db import models as tables
 from app.db.attempts import attempt, attempt_alone
 from app.db.chain import entry_of
-from app.db.changes import inserted
 from app.db.engine import Database
 from app.db.prepared import write, write_if_unchanged
 from app.db.rehearsal import rehearsed
@@ -171,10 +170,7 @@ class _Asked:
 
 
 def _drawn_up(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
-    """Have the case row, the log row, and then what hangs on it written, and return what the action makes.
-
-    In this order: the database takes nothing that no row of the log has.
-    """
+    """Have the comment, the log row and the case row written, and return what the action makes."""
     comment = draft.new_comment()
     action = ActionRow(
         id=action_id,
@@ -204,15 +200,12 @@ def _drawn_up(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
         head_hash=action.hash,
         updated_at=draft.now,
     )
-    effects, draft.writes = draft.writes, draft.first
     _write_case(draft, case)
-    documents = {"document_count": len(draft.documents)} if draft.documents else {}
-    draft.writes.append(inserted(tables.case_actions, action, account_id=account_id, **documents))
-    draft.writes.extend(effects)
     if comment is not None:
         draft.index(SearchField.COMMENT, comment.id, lexemes(comment.body))
         draft.insert(tables.comments, comment)
         draft.documents = attach(draft, comment)
+    draft.insert(tables.case_actions, action)
     return Outcome(case, action, comment, draft.override, draft.subject, draft.documents)
 
 

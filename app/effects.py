@@ -30,8 +30,7 @@ from app.domain.workflow import TRANSITIONS
 class Draft:
     """An action that is allowed and not yet written. `before` is None while the case itself is new.
 
-    `writes`: what is to be written, in this order, once all is known; `first`: what the case itself refers to.
-    `is_rehearsal`: it is going to be undone.
+    `writes`: what is to be written, in this order, once all is known. `is_rehearsal`: it is going to be undone.
     """
 
     connection: AsyncConnection
@@ -46,7 +45,6 @@ class Draft:
     reviewer_ids: tuple[UUID, ...] = ()
     documents: tuple[DocumentRow, ...] = ()
     writes: list[Write] = field(default_factory=list)
-    first: list[Write] = field(default_factory=list)
     is_rehearsal: bool = False
 
     def insert(self, table: Table, *rows: Any) -> None:
@@ -150,11 +148,9 @@ EFFECTS: Mapping[ActionType, Sequence[Effect]] = {
 
 
 def find_or_make_subject(
-    first: list[Write], writes: list[Write], actor: Actor, details: SubjectDetails, known: SubjectRow | None
+    writes: list[Write], actor: Actor, details: SubjectDetails, known: SubjectRow | None
 ) -> SubjectRow:
     """Return the subject of a new case. A known one keeps its label and country; its newer status is taken over.
-
-    *first* gets what makes a new one, *writes* what changes a known one.
 
     But opening a case makes no subject FAVORABLE that was not: that would be an override without a second person.
 
@@ -172,7 +168,7 @@ def find_or_make_subject(
             version=1,
         )
         key = identity(details.external_ref)
-        first.append(inserted(tables.subjects, subject, account_id=actor.account_id, external_key=key))
+        writes.append(inserted(tables.subjects, subject, account_id=actor.account_id, external_key=key))
         return subject
     if status is None or status is known.evaluation_status:
         return known

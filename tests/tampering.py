@@ -61,8 +61,7 @@ def words_of(old: str, new: str) -> Update:
 def cut_off_closing(story: Story) -> list[Any]:
     """Return what takes the story's last row away, and leaves no trace of it in the case."""
     before = story.outcomes["accept"].case
-    names = ("status", "version", "action_count", "head_hash", "updated_at")
-    reopened = {name: getattr(before, name) for name in names}
+    reopened = {name: getattr(before, name) for name in ("status", "version", "action_count", "head_hash")}
     reopened |= dict.fromkeys(("resolution", "closed_by_id", "closed_at"))
     case = tables.cases.c.id == story.case_id
     return [without_row(story.case_id, len(STEPS)), update(tables.cases).where(case).values(reopened)]
