@@ -145,6 +145,7 @@ def check(running: Server, token: str, documents: int) -> None:
     assert growth < GROWTH_MIB, report
 
 
+@pytest.mark.soak
 def test_different_documents_take_no_more_memory_the_more_there_are(server: tuple[Server, str]) -> None:
     check(*server, documents=60)
 

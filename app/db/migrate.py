@@ -54,7 +54,11 @@ async def revision(database: Database) -> str | None:
 
 async def readable(database: Database) -> str | None:
     """Return why this program can't read the database, None where it can."""
-    found = await revision(database)
+    async with database.probe.lent() as connection:
+        heads = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_heads())
+    if len(heads) > 1:
+        return f"it is at several revisions: {', '.join(sorted(heads))}"
+    found = heads[0] if heads else None
     if found is None:
         return "it holds no data of Casegate's"
     if found == head():

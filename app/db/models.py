@@ -65,8 +65,9 @@ def _key_of_email(context: Any) -> str | None:
     return None if address is None else address.key
 
 
-def _key_of_name(context: Any) -> str:
-    return fold(context.get_current_parameters()["display_name"])
+def _key_of_name(context: Any) -> str | None:
+    name = context.get_current_parameters()["display_name"]
+    return None if name is None else fold(name)
 
 
 users = Table(
