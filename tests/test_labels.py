@@ -11,6 +11,7 @@ from tests.world import World
 
 # Enums that are no data for people: codes have messages, and the others are for the machines that ask.
 UNLABELLED = {
+    "UserOrderField",
     "ErrorCode", "Feature", "Scope", "Language", "OrderDirection", "NullsOrder", "CaseOrderField", "SearchField",
     "InboxReason",
 }  # fmt: skip

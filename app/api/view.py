@@ -165,9 +165,13 @@ class GraphQLView:
             return await self._result(exchange, context, ExecutionResult(data=None, errors=list(errors)))
         with Deadline(terms.deadline_s) as deadline:
             budget.stop = deadline.stop
-            result = await _run(exchange, context, parameters, query, plans=terms.plans)
-            _demand_database(result, exchange.request_id)
-            return await self._result(exchange, context, result)
+            try:
+                result = await _run(exchange, context, parameters, query, plans=terms.plans)
+                _demand_database(result, exchange.request_id)
+                return await self._result(exchange, context, result)
+            finally:  # they know of each other, and would stay until the collector came
+                budget.stop = None
+                context.renew_loaders()
 
     async def _result(self, exchange: Exchange, context: Context, result: ExecutionResult) -> Response:
         body: dict[str, Any] = {}
