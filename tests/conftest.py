@@ -101,6 +101,7 @@ def fresh_url(origin: Path | Server, tmp_path: Path) -> Iterator[str]:
     if isinstance(origin, Path):
         path = tmp_path / "casegate.sqlite"
         shutil.copyfile(origin, path)
+        path.chmod(0o600)  # as the gateway makes it
         yield f"sqlite:///{path}"
         return
     name = f"test_{uuid.uuid4().hex}"

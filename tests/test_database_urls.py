@@ -462,6 +462,7 @@ def test_a_path_is_relative_to_where_one_is_or_to_one_s_home(tmp_path: Path, mon
 def test_a_file_that_can_t_be_used_is_told_in_a_line_that_names_it(tmp_path: Path, command: tuple[str, ...]) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "text").write_text("this is no database, " * 100)
+    (tmp_path / "text").chmod(0o600)  # else that would be told too
     places = {
         tmp_path / "folder": "folder",
         tmp_path / "missing" / "casegate.sqlite": "missing",
