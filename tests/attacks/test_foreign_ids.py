@@ -84,6 +84,9 @@ def filler(type_: Any, ids: Mapping[str, str], name: str) -> Any:
     if isinstance(type_, GraphQLList):
         return [filler(type_.of_type, ids, name)]
     if isinstance(type_, GraphQLInputObjectType):
+        if type_.is_one_of:
+            first, field = next(iter(type_.fields.items()))
+            return {first: filler(field.type, ids, first)}
         return filled(type_.fields, ids)
     if isinstance(type_, GraphQLEnumType):
         return next(reversed(type_.values))
