@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.db import models as tables
-from app.db.engine import Database, open_database
+from app.db.engine import Database, Patience, open_database
 from app.db.faults import violated_constraint
 from tests.world import World
 
@@ -114,7 +114,7 @@ async def test_200_transactions_at_once_that_read_add_and_write_lose_nothing(fre
 
     # Several nodes, or workers: the lock is the database's, not a pool's.
     async with AsyncExitStack() as opened:
-        nodes = [open_database(fresh_url) for _ in range(4)]
+        nodes = [open_database(fresh_url, patience=Patience(pool=60, lock=60)) for _ in range(4)]  # on a slow machine
         for node in nodes:
             opened.push_async_callback(node.close)
         await asyncio.gather(*(add_one(nodes[number % 4]) for number in range(200)))
