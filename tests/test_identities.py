@@ -105,7 +105,8 @@ async def test_nobody_accepts_their_own_override_under_another_address(
         as_herself = await person_of(api, provider.token(sub="a", email=ada.email))
         other = provider.token(sub="a", email=rosa.email)
         as_another = await person_of(api, other)
-        accept = await api.act(other, "acceptOverride", {"caseId": str(case_id)})
+        named = {"caseId": str(case_id), "overrideId": str(override.id), "expectedVersion": 2}
+        accept = await api.act(other, "acceptOverride", named)
 
     assert as_herself == as_another == str(ada.id)
     assert [error["code"] for error in accept["errors"]] == ["SELF_REVIEW_FORBIDDEN"]
