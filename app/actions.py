@@ -10,24 +10,29 @@ other; then nothing is done, and it goes the way of all others.
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.attachments import attach
+from app.authority import renewed
 from app.db import models as tables
 from app.db.attempts import attempt, attempt_alone
 from app.db.chain import entry_of
 from app.db.engine import Database
+from app.db.faults import AuthorityGone
 from app.db.prepared import write, write_if_unchanged
 from app.db.rehearsal import rehearsed
 from app.db.repository import overrides
+from app.db.repository.tokens import authority_of
 from app.db.rows import ActionRow, CaseRow, OverrideRow
 from app.domain.commands import CaseCommand, Command, OpenCase
-from app.domain.errors import StateRefused
+from app.domain.errors import InputRefused, Refusal, StateRefused, TokenExpired
 from app.domain.folding import lexemes, reference_lexemes
 from app.domain.log import chain_hash
 from app.domain.model import Actor, SearchField
@@ -41,6 +46,11 @@ _underway: set[asyncio.Task[Outcome]] = set()
 
 # How many act on a database's case here right now: whoever is not the first would lose without a lock.
 _acted_on: Counter[tuple[int, UUID | None]] = Counter()
+
+CHANGES_MAX = 5
+"""How often what an actor may do may change while one action is under way."""
+
+T = TypeVar("T")
 
 _OF_CASE = tuple(field.name for field in fields(CaseRow))
 
@@ -91,7 +101,7 @@ async def rehearse(
     Raises: Refusal or InputRefused.
     """
     admit(command.action, actor, brings_documents=command.brings_documents)
-    return await rehearsed(database, _Asked(actor, command, request_id, now).suppose)
+    return await _Asked(actor, command, request_id, now).suppose(database)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +115,31 @@ class _Asked:
     key_lifetime: timedelta = KEY_LIFETIME
 
     async def do(self, database: Database) -> Outcome:
+        """Do it as who the actor is by then. Raises: Refusal or InputRefused."""
+        return await self.as_they_are(database, lambda asked: asked.tried(database))
+
+    async def suppose(self, database: Database) -> Supposed:
+        """Do the same, and undo it. Raises: Refusal or InputRefused."""
+        return await self.as_they_are(database, lambda asked: rehearsed(database, asked.supposed))
+
+    async def as_they_are(
+        self, database: Database, way: Callable[["_Asked"], Awaitable[T]], changes: int = CHANGES_MAX
+    ) -> T:
+        """Go that *way*, and go it anew where what the actor may do has changed meanwhile: nothing is done by then.
+
+        A refusal is told to whom it is about: who may not act any more learns that, and nothing of the case.
+        """
+        try:
+            return await way(self)
+        except (Refusal, InputRefused, AuthorityGone) as refused:
+            async with database.look_up() as connection:
+                actor = await renewed(connection, self.actor, self.now())
+            if not changes or (actor == self.actor and not isinstance(refused, AuthorityGone)):
+                raise
+        admit(self.command.action, actor, brings_documents=self.command.brings_documents)
+        return await replace(self, actor=actor).as_they_are(database, way, changes - 1)
+
+    async def tried(self, database: Database) -> Outcome:
         """Do it without a lock, where that may do and nobody is or was faster, else with it."""
         what = id(database), getattr(self.command, "case_id", None)
         is_first = not _acted_on[what]
@@ -120,7 +155,7 @@ class _Asked:
             if not _acted_on[what]:
                 del _acted_on[what]
 
-    async def suppose(self, connection: AsyncConnection) -> Supposed:
+    async def supposed(self, connection: AsyncConnection) -> Supposed:
         """Do it in a transaction that is going to be undone."""
         outcome, draft = await self._decided(connection, clock.new_id(), is_rehearsal=True)
         await write(connection, draft.writes)
@@ -134,7 +169,9 @@ class _Asked:
         if self.command.idempotency_key is not None:
             claim = self.actor, self.command, action_id, self.now(), self.key_lifetime
             earlier = await claim_key(connection, *claim)
-            if earlier is not None:
+            if earlier is not None:  # who had to wait for a twin may have lost their token meanwhile
+                if await authority_of(connection, self.actor.user_id) != self.actor.authority:
+                    raise AuthorityGone
                 return await outcome_of(connection, self.actor, earlier)
         outcome, draft = await self._decided(connection, action_id)
         await write(connection, draft.writes, last=True)
@@ -162,6 +199,8 @@ class _Asked:
                 refusal.case_id = command.case_id
             raise
         draft.is_rehearsal = is_rehearsal
+        if self.actor.expires_at is not None and self.actor.expires_at <= self.now():
+            raise TokenExpired()
         for effect in EFFECTS[command.action]:
             waiting = effect(draft)
             if waiting is not None:
@@ -205,7 +244,7 @@ def _drawn_up(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
         draft.index(SearchField.COMMENT, comment.id, lexemes(comment.body))
         draft.insert(tables.comments, comment)
         draft.documents = attach(draft, comment)
-    draft.insert(tables.case_actions, action)
+    draft.log(action)
     return Outcome(case, action, comment, draft.override, draft.subject, draft.documents)
 
 

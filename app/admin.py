@@ -188,6 +188,7 @@ async def revoke_account(database: Database, account_id: UUID) -> int:
         known = await connection.scalar(select(tables.accounts.c.id).where(tables.accounts.c.id == account_id))
         if known is None:
             raise AdminError(f"there is no account {account_id}")
+        await people.lock_people(connection, account_id)  # each is changed by a trigger, in no order
         return await _revoke_tokens(connection, tables.api_tokens.c.account_id == account_id)
 
 

@@ -8,18 +8,18 @@ import hmac
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy import update
 
 from app import clock
+from app.authority import actor_of, demand_valid, limited
 from app.db import models as tables
 from app.db.engine import Database
 from app.db.repository import tokens
 from app.db.rows import AccountRow, UserRow
-from app.domain.errors import TokenExpired, Unauthenticated
-from app.domain.model import Actor, Feature, Role, Scope
+from app.domain.errors import Unauthenticated
+from app.domain.model import Actor, Role
 
 TOKEN_PREFIX = "cgt_"
 USE_RECORDED_EVERY = timedelta(minutes=1)
@@ -39,9 +39,9 @@ class Identity:
 
     def limited_to(self, roles: frozenset[Role]) -> "Identity":
         """Return the same person without the roles that their token does not give them."""
-        held = self.actor.roles & roles
-        user = replace(self.user, roles=tuple(sorted(held)))
-        return replace(self, actor=replace(self.actor, roles=held), user=user, is_limited=held != self.actor.roles)
+        actor = limited(self.actor, roles)
+        user = replace(self.user, roles=tuple(sorted(actor.roles)))
+        return replace(self, actor=actor, user=user, is_limited=actor.roles != self.actor.roles)
 
 
 def new_secret() -> str:
@@ -80,54 +80,19 @@ async def looked_up(database: Database, hashed: str, now: clock.Clock = clock.no
         found = await tokens.token_by_hash(connection, hashed)
     if found is None or not hmac.compare_digest(found.token.secret_hash, hashed):
         raise Unauthenticated()
-    return _identity(found, now()), found.token.expires_at
+    return identity_of(demand_valid(found, now())), found.token.expires_at
 
 
 async def authenticate_holder(database: Database, token_id: UUID, now: datetime) -> Identity:
     """Return who holds the token that a signed link names. Raises: as `authenticate`."""
     async with database.look_up() as connection:
         found = await tokens.token_by_id(connection, token_id)
-    if found is None:
-        raise Unauthenticated()
-    return _identity(found, now)
-
-
-def _identity(found: tokens.FoundToken, now: datetime) -> Identity:
-    if found.token.revoked_at is not None:
-        raise Unauthenticated()
-    if found.token.expires_at is not None and found.token.expires_at <= now:
-        raise TokenExpired()
-    return identity_of(found)
+    return identity_of(demand_valid(found, now))
 
 
 def identity_of(found: tokens.FoundToken) -> Identity:
     """Return the identity that a token's row, its user and account make."""
-    return Identity(_actor(found), found.user, found.account)
-
-
-def _actor(found: tokens.FoundToken) -> Actor:
-    account = found.account
-    return Actor(
-        account_id=account.id,
-        user_id=found.user.id,
-        token_id=found.token.id,
-        active=found.user.active,
-        roles=frozenset(found.user.roles),
-        scopes=_scopes(found.token.scopes),
-        features=_features(account.cases_enabled, account.overrides_enabled),
-        restrict_to_assigned_reviewers=account.restrict_to_assigned_reviewers,
-    )
-
-
-@lru_cache
-def _scopes(words: str) -> frozenset[Scope]:
-    return frozenset(map(Scope, words.split()))
-
-
-@lru_cache
-def _features(cases: bool, overrides: bool) -> frozenset[Feature]:
-    enabled = {Feature.CASES: cases, Feature.OVERRIDES: overrides}
-    return frozenset(feature for feature in Feature if enabled[feature])
+    return Identity(actor_of(found), found.user, found.account)
 
 
 class TokenUse:

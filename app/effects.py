@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.db import models as tables
-from app.db.changes import inserted, updated
+from app.db.changes import inserted, inserted_by, updated
 from app.db.indexed import FOLDING, Words
 from app.db.prepared import Write
 from app.db.repository import overrides
-from app.db.rows import CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
+from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
 from app.domain.commands import CloseCase, Command, RequestOverride, SubjectDetails
 from app.domain.errors import SubjectChanged
 from app.domain.model import ActionType, Actor, EvaluationStatus, OverrideStatus, Resolution, SearchField
@@ -50,6 +50,11 @@ class Draft:
     def insert(self, table: Table, *rows: Any) -> None:
         """Have *rows*, which are in this account, inserted."""
         self.writes.extend(inserted(table, row, account_id=self.actor.account_id) for row in rows)
+
+    def log(self, action: ActionRow, **more: Any) -> None:
+        """Have the row of the log inserted, if what the actor may do is by then what it was when this was checked."""
+        actor, more = self.actor, more | {"account_id": self.actor.account_id}
+        self.writes.append(inserted_by(actor.authority, "user_id", tables.case_actions, action, **more))
 
     def update(self, table: Table, row_id: UUID, **changes: Any) -> None:
         """Have *changes* made to a row."""

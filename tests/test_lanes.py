@@ -23,6 +23,7 @@ from app.db.prepared import Prepared, Write, write_if_unchanged
 from app.db.rows import CommentRow
 from app.db.turns import Connection, Sent
 from app.domain.commands import AddComment
+from tests.archive import set_by_hand
 from tests.world import World
 
 NAMED = Prepared(select(tables.users.c.display_name).where(tables.users.c.id == bindparam("user_id")))
@@ -134,6 +135,28 @@ async def test_what_fails_takes_nobody_else_along_and_leaves_nothing(world: Worl
     assert isinstance(results[failing], IntegrityError)
     assert [result for place, result in enumerate(results) if place != failing] == [True] * 4
     assert [mark == "New" for mark in await marks(world, case_ids)] == [place != failing for place in range(5)]
+
+
+async def test_a_comment_by_somebody_whose_right_is_gone_takes_nobody_else_along(world: World) -> None:
+    people = [world.ada, world.carl, world.bea, world.rosa, world.rolf]
+    case_ids = [(await world.open_case()).case.id for _ in people]
+    await set_by_hand(world.database, tables.api_tokens, world.bea.actor.token_id, revoked_at=clock.now())
+
+    with carried() as turns:
+        results = await asyncio.gather(
+            *(
+                world.do(person, AddComment(case_id=case_id, comment="x"))
+                for person, case_id in zip(people, case_ids, strict=True)
+            ),
+            return_exceptions=True,
+        )
+
+    assert max(count for name, count in turns if name == "committed") > 1  # hers was among others'
+    assert [getattr(result, "code", None) for result in results] == [None, None, "UNAUTHENTICATED", None, None]
+    async with world.database.read() as connection:
+        authors = set(await connection.scalars(select(tables.comments.c.author_id)))
+    assert authors == {person.id for person in people} - {world.bea.id}
+    assert [verdict.fault async for verdict in verify_log(world.database)] == [None] * len(people)
 
 
 async def test_what_is_seen_to_be_wrong_by_the_commit_fails_alone_too(world: World) -> None:

@@ -12,7 +12,15 @@ from app.api.fields import described
 from app.api.types import Case, CaseAction
 from app.db.repository import log
 from app.db.rows import ActionRow
-from app.domain.errors import AccessRefused, InputRefused, NotFound, Refusal, StateRefused, VersionConflict
+from app.domain.errors import (
+    AccessRefused,
+    InputRefused,
+    NotFound,
+    Refusal,
+    StateRefused,
+    Unauthenticated,
+    VersionConflict,
+)
 from app.domain.workflow import allowed_from
 
 ACTIONS_SINCE_MAX = 100
@@ -116,7 +124,7 @@ def _user_error(refusal: Refusal, context: Context) -> UserError:
     params: Mapping[str, Any] = refusal.params
     if isinstance(refusal, NotFound):
         return NotFoundError(**common, resource=params["resource"])
-    if isinstance(refusal, AccessRefused):
+    if isinstance(refusal, AccessRefused | Unauthenticated):
         return AccessError(
             **common,
             required_roles=list(params.get("roles", ())),

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.engine import Database
-from app.db.faults import is_retryable, refusal_of
+from app.db.faults import AuthorityGone, is_authority_gone, is_retryable, refusal_of
 
 RETRIES = 3
 FIRST_WAIT_S = 0.02
@@ -24,13 +24,15 @@ T = TypeVar("T")
 async def attempt(database: Database, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
     """Do *work* as one transaction, up to four times, and return what it gives once that is durable.
 
-    Raises: Refusal, where a constraint stands for one.
+    Raises: Refusal, where a constraint stands for one; AuthorityGone.
     """
     for retry in range(RETRIES + 1):
         try:
             async with database.write() as connection:
                 return await work(connection)
         except IntegrityError as error:
+            if is_authority_gone(error):
+                raise AuthorityGone from error
             refusal = refusal_of(error)
             if refusal is None:
                 raise

@@ -33,6 +33,13 @@ _SQLITE_UNIQUE = {
     "overrides.subject_id": "uq_overrides_pending_subject",
 }
 
+_ACTOR = "case_actions.user_id"
+
+
+class AuthorityGone(Exception):
+    """What the actor may do has changed since they were looked up; nothing is done."""
+
+
 # serialization_failure, deadlock_detected: PostgreSQL, appendix A. Where COMMIT tells of them, nothing is done.
 _RETRYABLE = {"40001", "40P01"}
 
@@ -65,6 +72,13 @@ def refusal_of(error: IntegrityError) -> Refusal | None:
     """Return the refusal that the violated constraint stands for, None where it is a fault."""
     kind = _REFUSALS.get(violated_constraint(error) or "")
     return None if kind is None else kind("input")
+
+
+def is_authority_gone(error: IntegrityError) -> bool:
+    """Tell whether a row was refused since what its actor may do has changed (`changes.inserted_by`)."""
+    cause = getattr(error.orig, "__cause__", None)
+    where = f"{getattr(cause, 'table_name', None)}.{getattr(cause, 'column_name', None)}"
+    return where == _ACTOR or str(error.orig) == f"NOT NULL constraint failed: {_ACTOR}"
 
 
 def is_retryable(error: DBAPIError) -> bool:

@@ -84,6 +84,9 @@ users = Table(
     # Its order is that of code points, on both engines.
     Column("name_key", NAME_KEY, nullable=False, default=_key_of_name, server_default=text("''")),
     Column("active", Boolean(), nullable=False),
+    # Counts the changes of what the person may do: of their roles, of their being active, of their tokens, of the
+    # account's features and policies. Triggers keep it.
+    Column("authority_version", Integer(), nullable=False, server_default=text("0")),
     Column("language", EnumString(Language)),
     time("created_at"),
     UniqueConstraint("account_id", "email"),

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from app import clock
+from app.authority import renewed
 from app.db import models as tables
 from app.db.engine import Database
 from app.db.repository import documents
@@ -35,8 +36,6 @@ from app.domain.errors import (
     Refusal,
     Required,
     TooManyDocuments,
-    Unauthenticated,
-    UserInactive,
 )
 from app.domain.model import Actor, Feature, Scope
 from app.domain.reading import permit_reading
@@ -141,17 +140,12 @@ async def _write(database: Database, actor: Actor, document: NewDocument) -> Doc
 async def demand_uploader(connection: AsyncConnection, actor: Actor) -> None:
     """Lock the actor's person until the transaction's end, so that their uploads are counted one after the other.
 
-    Who was deactivated, or whose token was revoked, while the bytes came, uploads nothing any more. Raises: Refusal.
+    Whatever takes a right away waits for that lock or is waited for. Who has lost theirs while the bytes came uploads
+    nothing any more. Raises: Refusal.
     """
-    person, token = tables.users.c, tables.api_tokens.c
-    active = await connection.scalar(
-        select(person.active).where(person.id == actor.user_id).with_for_update(key_share=True)
-    )
-    if not active:
-        raise UserInactive()
-    revoked = await connection.scalar(select(token.id).where(token.id == actor.token_id, token.revoked_at.is_not(None)))
-    if revoked is not None:
-        raise Unauthenticated()
+    person = tables.users.c
+    await connection.execute(select(person.id).where(person.id == actor.user_id).with_for_update(key_share=True))
+    permit_reading(await renewed(connection, actor, clock.now()), Scope.DOCUMENTS_WRITE, Feature.CASES)
 
 
 def _check_headers(request: Request, size_max: int) -> None:

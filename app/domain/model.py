@@ -4,6 +4,7 @@ It decides nothing; `workflow` does.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -142,7 +143,11 @@ class ActionType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: one person, through one token, in one account."""
+    """Who acts: one person, through one token, in one account.
+
+    `authority`: the count of changes of what the person may do that all this was looked up with. `role_limit`: the only
+    roles that the token gives them; None where it has no say.
+    """
 
     account_id: UUID
     user_id: UUID
@@ -152,6 +157,9 @@ class Actor:
     scopes: frozenset[Scope]
     features: frozenset[Feature]
     restrict_to_assigned_reviewers: bool = False
+    authority: int = 0
+    expires_at: datetime | None = None
+    role_limit: frozenset[Role] | None = None
 
 
 @dataclass(frozen=True, slots=True)

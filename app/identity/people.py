@@ -46,6 +46,7 @@ class Claimed:
     roles: frozenset[Role] | None
     scopes: tuple[Scope, ...]
     issued_at: datetime
+    expires_at: datetime
 
     @property
     def scope_words(self) -> str:

@@ -4,7 +4,7 @@ The provider says who somebody is and, where a claim for it is set, which roles 
 that others see them too, and only a newer token can change what an older one has said. Accounts it can't make.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -70,6 +70,7 @@ class Provider:
         if found.token.revoked_at is not None:
             raise _refused("revoked")
         identity = identity_of(found)
+        identity = replace(identity, actor=replace(identity.actor, expires_at=claimed.expires_at))
         return identity if claimed.roles is None else identity.limited_to(claimed.roles)
 
     async def _known(self, claimed: Claimed) -> FoundToken | None:
@@ -145,6 +146,7 @@ class Provider:
             roles=_roles(claims.get(terms.roles_claim)) if terms.roles_claim else None,
             scopes=terms.scopes,
             issued_at=datetime.fromtimestamp(min(claims["iat"], clock.now().timestamp()), UTC),
+            expires_at=_moment(claims["exp"] + LEEWAY_S),
         )
 
     def _verified_address(self, claims: dict[str, Any]) -> Address | None:
@@ -172,6 +174,14 @@ def _fits(algorithm: str, key: jwt.PyJWK) -> bool:
     kinds = {"R": "RSA", "P": "RSA"} if declared is None else {}
     kind = kinds.get(algorithm[0], "OKP" if algorithm == "EdDSA" else "EC")
     return bool(declared == algorithm if declared is not None else key.key_type == kind)
+
+
+def _moment(seconds: float) -> datetime:
+    """Return the time that a claim says; one that is beyond all calendars is the last that there is."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def is_subject(subject: str) -> bool:

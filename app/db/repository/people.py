@@ -184,6 +184,13 @@ async def account_of(connection: AsyncConnection, user_id: UUID) -> UUID | None:
     return await connection.scalar(select(tables.users.c.account_id).where(tables.users.c.id == user_id))
 
 
+async def lock_people(connection: AsyncConnection, account_id: UUID) -> None:
+    """Lock everybody in the account, in the order in which others lock people too."""
+    user = tables.users.c
+    statement = select(user.id).where(user.account_id == account_id).order_by(user.id)
+    await connection.execute(statement.with_for_update(key_share=True))
+
+
 async def accounts(connection: AsyncConnection) -> list[AccountRow]:
     """Return all accounts, the oldest first: for the command line, which stands above them."""
     statement = select(*columns(AccountRow, tables.accounts)).order_by(

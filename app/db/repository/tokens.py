@@ -20,15 +20,23 @@ _token, _user, _account = maker(TokenRow), maker(UserRow), maker(AccountRow)
 
 
 class FoundToken(NamedTuple):
+    """A token with its user and account; `authority` counts the changes of what the user may do."""
+
     token: TokenRow
     user: UserRow
     account: AccountRow
+    authority: int
+
+
+def token_columns() -> list[ColumnElement[Any]]:
+    """Return the columns of a token with its user and account, which `folded` makes rows of."""
+    return [*_TOKEN, *_USER, *_ACCOUNT, tables.users.c.authority_version]
 
 
 def _joined(condition: ColumnElement[bool]) -> Prepared:
     """Return the statement for a token with its user and account: a row for each of the user's roles."""
     return Prepared(
-        select(*_TOKEN, *_USER, *_ACCOUNT, tables.user_roles.c.role)
+        select(*token_columns(), tables.user_roles.c.role)
         .select_from(tables.api_tokens)
         .join(tables.users, tables.users.c.id == tables.api_tokens.c.user_id)
         .join(tables.accounts, tables.accounts.c.id == tables.api_tokens.c.account_id)
@@ -51,11 +59,6 @@ async def token_by_id(connection: AsyncConnection, token_id: UUID) -> FoundToken
     return folded(await _BY_ID.records(connection, token_id=token_id))
 
 
-def token_columns() -> list[ColumnElement[Any]]:
-    """Return the columns of a token with its user and account, which `folded` makes rows of."""
-    return [*_TOKEN, *_USER, *_ACCOUNT]
-
-
 def folded(records: Sequence[tuple[Any, ...]]) -> FoundToken | None:
     """Return what records of `token_columns`, one for each of the user's roles, are of: the role comes last."""
     if not records:
@@ -63,7 +66,14 @@ def folded(records: Sequence[tuple[Any, ...]]) -> FoundToken | None:
     record, first, second = records[0], len(_TOKEN), len(_TOKEN) + len(_USER)
     roles: list[Role] = sorted(line[-1] for line in records if line[-1] is not None)
     user = _user(*record[first:second], tuple(roles))
-    return FoundToken(_token(*record[:first]), user, _account(*record[second:-1]))
+    return FoundToken(_token(*record[:first]), user, _account(*record[second:-2]), record[-2])
+
+
+async def authority_of(connection: AsyncConnection, user_id: UUID) -> int | None:
+    """Return how often what the person may do has changed, None where there is no such person."""
+    user = tables.users.c
+    found: int | None = await connection.scalar(select(user.authority_version).where(user.id == user_id))
+    return found
 
 
 async def tokens_of(
