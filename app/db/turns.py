@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy.connectors.asyncio import AsyncAdapt_dbapi_connection
@@ -29,6 +30,9 @@ Sent = tuple[str, Sequence[Any]]
 Rows = Sequence[Any]
 
 T = TypeVar("T")
+
+# asyncio keeps a timer that was cancelled until its time has come, and with it the context that it was made in.
+_NOTHING_AROUND = Context()
 
 
 class _Done(NamedTuple):
@@ -191,7 +195,8 @@ class Connection(AsyncAdapt_aiosqlite_connection):
         if self.statement_s is None:
             return await self.taken(work, given)
         driver: Any = self._connection
-        timer = asyncio.get_running_loop().call_later(self.statement_s, driver._conn.interrupt)
+        interrupt, loop = driver._conn.interrupt, asyncio.get_running_loop()
+        timer = loop.call_later(self.statement_s, interrupt, context=_NOTHING_AROUND)
         try:
             return await self.taken(work, given)
         finally:
