@@ -1,28 +1,91 @@
-"""Lets only so many operations in at once: who finds it full is told at once to come back, and nobody waits outside.
+"""Lets only so many operations in at once: who finds it full is told at once to come back.
 
-One token and one account have a part of it each, and reads leave a part to writes: nobody is shut out by others.
+One token and one account have a part of it each, of which reads leave a part to their own writes, and all reads leave a
+part to all writes. Who finds their own part taken waits for their turn, outside, where they keep nobody else waiting.
 """
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from math import inf
+from typing import NamedTuple
 from uuid import UUID
 
 from app.domain.errors import Overloaded
 
 RETRY_S = 1
+PATIENCE_S = 2.5
+
+
+class Entrant(NamedTuple):
+    """Whose operation it is, and whether it writes."""
+
+    account_id: UUID
+    token_id: UUID
+    writes: bool
+
+
+class Line:
+    """Those who wait for their turn, in the order in which they came; others pass who may not take theirs yet.
+
+    At most *most* of one token; who has waited *patience* seconds is told to come back.
+    """
+
+    def __init__(self, patience: float, most: float = inf) -> None:
+        self._patience = patience
+        self._most = most
+        self._turns: dict[asyncio.Future[None], Entrant] = {}
+        self._of_token: Counter[UUID] = Counter()
+
+    async def turn(self, who: Entrant, give_back: Callable[[Entrant], None]) -> None:
+        """Wait until *who* has been granted their turn; what comes too late is given back. Raises: Overloaded."""
+        if self._of_token[who.token_id] >= self._most:
+            raise Overloaded(seconds=RETRY_S)
+        turn = asyncio.get_running_loop().create_future()
+        self._turns[turn] = who
+        self._of_token[who.token_id] += 1
+        try:
+            async with asyncio.timeout(self._patience):
+                await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():  # it came at the last moment
+                give_back(who)
+            if isinstance(error, TimeoutError):
+                raise Overloaded(seconds=RETRY_S) from None
+            raise
+        finally:
+            del self._turns[turn]
+            less(self._of_token, who.token_id)
+
+    def grant(self, taken: Callable[[Entrant], bool]) -> None:
+        """Grant their turn to those who can have it now: *taken* takes it for them, or tells that they can't."""
+        for turn, who in list(self._turns.items()):
+            if not turn.done() and taken(who):
+                turn.set_result(None)
+
+
+def less(counter: "Counter[UUID]", holder: UUID) -> None:
+    """Count one less of *holder*, of whom nothing is kept at nought."""
+    counter[holder] -= 1
+    if not counter[holder]:
+        del counter[holder]
 
 
 class Gate:
     """A bound on what goes on at the same time in this process. `inside`: how many operations that is."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, patience: float = PATIENCE_S) -> None:
+        def part(tenths: int) -> int:
+            return max(1, capacity * tenths // 10)
+
         self._capacity = capacity
-        self._of_reads = max(1, capacity * 9 // 10)
-        self._of_account = max(1, capacity * 9 // 10)
-        self._of_token = max(1, capacity * 8 // 10)
+        self._reads_of_all = self._of_account = part(9)
+        self._reads_of_account = self._of_token = part(8)
+        self._reads_of_token = part(7)
         self._holders: Counter[UUID] = Counter()
+        self._readers: Counter[UUID] = Counter()
         self._reads = 0
+        self._line = Line(patience, capacity)
         self.inside = 0
 
     def look(self) -> None:
@@ -30,25 +93,40 @@ class Gate:
         if self.inside >= self._capacity:
             raise Overloaded(seconds=RETRY_S)
 
-    @contextmanager
-    def entered(self, account_id: UUID, token_id: UUID, *, writes: bool) -> Iterator[None]:
-        """Be inside. Raises: Overloaded, when it is full, or one's own part of it is."""
-        self.look()
-        holders = self._holders
+    async def enter(self, who: Entrant) -> None:
+        """Be inside, until `leave`. Raises: Overloaded, when it is full, or one's own part of it is for too long."""
+        if self._take(who):
+            return
+        if self._has_part(who):
+            raise Overloaded(seconds=RETRY_S)
+        await self._line.turn(who, self.leave)
+
+    def leave(self, who: Entrant) -> None:
+        """Be outside again."""
+        self.inside -= 1
+        for holder in (who.token_id, who.account_id):
+            less(self._holders, holder)
+            if not who.writes:
+                less(self._readers, holder)
+        self._reads -= not who.writes
+        self._line.grant(self._take)
+
+    def _has_part(self, who: Entrant) -> bool:
+        account_id, token_id, writes = who
+        holders, readers = self._holders, self._readers
         if holders[token_id] >= self._of_token or holders[account_id] >= self._of_account:
-            raise Overloaded(seconds=RETRY_S)
-        if not writes and self._reads >= self._of_reads:
-            raise Overloaded(seconds=RETRY_S)
+            return False
+        return writes or (readers[token_id] < self._reads_of_token and readers[account_id] < self._reads_of_account)
+
+    def _take(self, who: Entrant) -> bool:
+        """Take a place, if there is one."""
+        has_room = self.inside < self._capacity and (who.writes or self._reads < self._reads_of_all)
+        if not has_room or not self._has_part(who):
+            return False
         self.inside += 1
-        self._reads += not writes
-        holders[token_id] += 1
-        holders[account_id] += 1
-        try:
-            yield
-        finally:
-            self.inside -= 1
-            self._reads -= not writes
-            for holder in (token_id, account_id):
-                holders[holder] -= 1
-                if not holders[holder]:
-                    del holders[holder]
+        for holder in (who.token_id, who.account_id):
+            self._holders[holder] += 1
+            if not who.writes:
+                self._readers[holder] += 1
+        self._reads += not who.writes
+        return True

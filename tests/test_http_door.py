@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.api.http.negotiation import JSON, RESPONSE_JSON, media_type
 from app.domain.errors import Overloaded
-from app.gate import Gate
+from app.gate import Entrant, Gate
 from app.origins import WebSocketOrigins
 from tests.api import Api
 from tests.world import World
@@ -245,15 +244,19 @@ async def test_names_are_guessed_at_in_development_only(fresh_url: str, world: W
 # --- How much goes on at once ----------------------------------------------------------------------------------------
 
 
-def test_who_finds_the_house_full_is_told_so_at_once() -> None:
-    gate, (one, two, token) = Gate(2), ids()[:3]
+async def test_who_finds_the_house_full_is_told_so_at_once() -> None:
+    gate, (one, two, token) = Gate(2, patience=60), ids()[:3]
+    inside = [Entrant(one, token, writes=False), Entrant(two, two, writes=True)]
 
-    with gate.entered(one, token, writes=False), gate.entered(two, two, writes=True):
-        assert gate.inside == 2
-        with pytest.raises(Overloaded), gate.entered(token, one, writes=True):
-            pass
-        with pytest.raises(Overloaded):
-            gate.look()
+    for entrant in inside:
+        await gate.enter(entrant)
+    assert gate.inside == 2
+    with pytest.raises(Overloaded):
+        await gate.enter(Entrant(uuid4(), uuid4(), writes=True))
+    with pytest.raises(Overloaded):
+        gate.look()
+    for entrant in inside:
+        gate.leave(entrant)
     assert gate.inside == 0
 
 
@@ -261,35 +264,110 @@ def ids() -> list[UUID]:
     return [uuid4() for _ in range(60)]
 
 
-def test_no_token_no_account_and_no_reading_takes_all_the_room() -> None:
+async def test_no_token_no_account_and_no_reading_takes_all_the_room() -> None:
     account, other, *tokens = ids()
 
     for capacity in (10, 50):
-        for writes in (False, True):
-            assert entered(Gate(capacity), [(account, tokens[0])] * capacity, writes=writes) == capacity * 8 // 10
+        assert await entered(Gate(capacity, 0), [(account, tokens[0])] * capacity, writes=False) == capacity * 7 // 10
+        assert await entered(Gate(capacity, 0), [(account, tokens[0])] * capacity, writes=True) == capacity * 8 // 10
         each_another = [(account, token) for token in tokens[:capacity]]
-        assert entered(Gate(capacity), each_another, writes=True) == capacity * 9 // 10
+        assert await entered(Gate(capacity, 0), each_another, writes=False) == capacity * 8 // 10
+        assert await entered(Gate(capacity, 0), each_another, writes=True) == capacity * 9 // 10
         strangers = list(zip(ids(), ids(), strict=True))[:capacity]
-        assert entered(Gate(capacity), strangers, writes=False) == capacity * 9 // 10
-        assert entered(Gate(capacity), strangers, writes=True) == capacity
+        assert await entered(Gate(capacity, 0), strangers, writes=False) == capacity * 9 // 10
+        assert await entered(Gate(capacity, 0), strangers, writes=True) == capacity
 
-    gate = Gate(10)
-    with ExitStack() as stack:
-        for token in tokens[:9]:
-            stack.enter_context(gate.entered(account, token, writes=False))
-        stack.enter_context(gate.entered(other, other, writes=True))
-    assert entered(gate, [(account, tokens[0])] * 10, writes=False) == 8  # all of it was given back
+    gate = Gate(10, patience=0)
+    inside = [Entrant(account, token, writes=False) for token in tokens[:8]] + [Entrant(other, other, writes=True)]
+    for entrant in inside:
+        await gate.enter(entrant)
+    for entrant in inside:
+        gate.leave(entrant)
+    assert await entered(gate, [(account, tokens[0])] * 10, writes=False) == 7  # all of it was given back
 
 
-def entered(gate: Gate, who: list[tuple[UUID, UUID]], *, writes: bool) -> int:
+async def entered(gate: Gate, who: list[tuple[UUID, UUID]], *, writes: bool) -> int:
     """Return how many of these are let in together."""
-    with ExitStack() as stack:
-        for count, (account_id, token_id) in enumerate(who):
-            try:
-                stack.enter_context(gate.entered(account_id, token_id, writes=writes))
-            except Overloaded:
-                return count
-    return len(who)
+    inside = []
+    for account_id, token_id in who:
+        entrant = Entrant(account_id, token_id, writes)
+        try:
+            await gate.enter(entrant)
+        except Overloaded:
+            break
+        inside.append(entrant)
+    for entrant in inside:
+        gate.leave(entrant)
+    return len(inside)
+
+
+async def test_who_has_their_part_waits_for_it_in_turn_and_keeps_nobody_else_out() -> None:
+    gate, (account, token, stranger) = Gate(10, patience=60), ids()[:3]
+    served: list[str] = []
+
+    async def hold(name: str, account_id: UUID, token_id: UUID, *, writes: bool) -> None:
+        entrant = Entrant(account_id, token_id, writes)
+        await gate.enter(entrant)
+        served.append(name)
+        await asyncio.sleep(0.01)
+        gate.leave(entrant)
+
+    reads = [hold(f"read {number}", account, token, writes=False) for number in range(15)]
+    others = [hold("stranger", stranger, stranger, writes=False), hold("write", account, token, writes=True)]
+    await asyncio.gather(*reads, *others)
+
+    assert served == [
+        *(f"read {number}" for number in range(7)),
+        "stranger",
+        "write",
+        *(f"read {number}" for number in range(7, 15)),
+    ]
+    assert gate.inside == 0
+
+
+async def test_who_waits_too_long_or_behind_too_many_is_told_to_come_back() -> None:
+    gate, (account, token) = Gate(5, patience=0.05), ids()[:2]
+    entrant = Entrant(account, token, writes=True)
+    for _ in range(4):
+        await gate.enter(entrant)
+
+    waiting = await asyncio.gather(*(gate.enter(entrant) for _ in range(20)), return_exceptions=True)
+    gate.leave(entrant)
+    await asyncio.wait_for(gate.enter(entrant), 5)
+
+    assert [type(outcome) for outcome in waiting] == [Overloaded] * 20
+    assert gate.inside == 4
+
+
+async def test_who_goes_away_while_they_wait_takes_no_place_along() -> None:
+    gate, (account, token) = Gate(1, patience=60), ids()[:2]
+    entrant = Entrant(account, token, writes=True)
+    await gate.enter(entrant)
+    waiting = [asyncio.create_task(gate.enter(entrant))]
+    await asyncio.sleep(0)
+
+    gate.leave(entrant)  # it comes to who waits, in the same turn in which they go away
+    waiting[0].cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert gate.inside == 0
+
+
+async def test_one_client_may_send_many_requests_at_once_to_a_server_that_has_nothing_else_to_do(
+    api: Api, world: World
+) -> None:
+    case_id = str((await world.open_case()).case.id)
+    add = "mutation($input: AddCommentInput!) { addComment(input: $input) { action { hash } errors { code } } }"
+    input = {"caseId": case_id, "body": "Once.", "idempotencyKey": "once"}
+
+    answers = await asyncio.gather(
+        *(api.send(world.ada.token, add, {"input": input}) for _ in range(60)),
+        *(api.send(world.carl.token, "{ cases { nodes { id } } }") for _ in range(8)),
+    )
+    reads = await asyncio.gather(*(api.send(world.ada.token, "{ cases { nodes { id } } }") for _ in range(60)))
+
+    assert {answer.status_code for answer in (*answers, *reads)} == {200}
+    assert len({answer.text for answer in answers[:60]}) == 1
 
 
 async def test_more_operations_than_there_is_room_for_are_answered_with_503(fresh_url: str, world: World) -> None:

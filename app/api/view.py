@@ -39,7 +39,7 @@ from app.documents.store import DocumentStore
 from app.documents.transfers import Transfers
 from app.domain.errors import Overloaded
 from app.door import Admission, Door, demand_rate
-from app.gate import Gate
+from app.gate import Entrant, Gate
 from app.idempotency import KEY_LIFETIME
 from app.slots import Slots
 from app.trusted_documents import TrustedDocuments
@@ -131,8 +131,12 @@ class GraphQLView:
             with Deadline(self._terms.deadline_s):
                 admission = await self._door.affirm(request, admission)
         actor = admission.identity.actor
-        with self._gate.entered(actor.account_id, actor.token_id, writes="mutation" in query):
+        entrant = Entrant(actor.account_id, actor.token_id, "mutation" in query)
+        await self._gate.enter(entrant)
+        try:
             response = await self._execute(exchange, record, admission, sent, query)
+        finally:
+            self._gate.leave(entrant)
         is_cachable = is_trusted and request.method != "POST" and response.status_code == 200
         return revalidated(request, response) if is_cachable else response
 
