@@ -1,11 +1,10 @@
 """Logging: one JSON line for each event, on standard error. Variables, tokens and comments have no place in it.
 
 So an exception is told by where it was raised and not by what it says, since what it says may be somebody's words.
-Only the database is quoted, and only where it speaks of its own tables.
+Only the database is quoted, and only where it speaks of its own tables. Nobody who logs fails by it.
 """
 
 import logging
-import sys
 import traceback
 from collections.abc import Iterable
 from typing import Any
@@ -15,10 +14,12 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from structlog.typing import EventDict
 
-from app import clock
+from app import clock, log_output
+from app.metrics import dropped_lines
 
 FRAMES_MAX = 30
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
+_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
 
 _threshold = logging.NOTSET
 
@@ -33,8 +34,7 @@ def configure(level: str) -> None:
     structlog.configure(
         processors=[structlog.processors.add_log_level, _line],
         wrapper_class=structlog.make_filtering_bound_logger(_threshold),
-        logger_factory=_standard_error,
-        # A logger that is kept goes on writing to what standard error was at its first line, be it closed since.
+        logger_factory=_Lines,
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
@@ -50,32 +50,64 @@ def write(events: Iterable[EventDict]) -> None:
     structlog takes as long again.
     """
     if _threshold <= logging.INFO:
-        lines = [orjson.dumps(event, default=repr, option=_LINE) for event in events]
-        output = sys.stderr.buffer
-        output.write(b"".join(lines))
-        output.flush()
+        log_output.write(b"".join([_dumped(event) for event in events]))
 
 
 def _line(_logger: object, _level: str, event: EventDict) -> bytes:
     event["timestamp"] = clock.now()
     cause = event.pop("exc_info", None)
     if isinstance(cause, BaseException):
-        event["exception"] = told(cause)
-    return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z)
+        try:
+            event["exception"] = told(cause)
+        except Exception:  # of a library that can't say what it has raised
+            event["exception"] = type(cause).__name__
+    return _dumped(event, _LINE | orjson.OPT_NON_STR_KEYS)
 
 
-def _standard_error(*_names: str) -> structlog.BytesLogger:
-    return structlog.BytesLogger(sys.stderr.buffer)
+def _dumped(event: EventDict, option: int = _LINE) -> bytes:
+    """Return *event* as a line; where a value can't be written as it is, all of them as texts in ASCII."""
+    try:
+        return orjson.dumps(event, default=repr, option=option)
+    except TypeError:  # as of a path whose name is no text, or of a number beyond 64 bits
+        plain = {_in_ascii(name): _in_ascii(value) for name, value in event.items()}
+        return orjson.dumps(plain, option=_LINE)
+
+
+def _in_ascii(value: object) -> str:
+    try:
+        return str(value).encode("ascii", "backslashreplace").decode()
+    except Exception:  # it has no representation
+        return type(value).__name__
+
+
+class _Lines:
+    """What structlog hands lines to."""
+
+    def __init__(self, *_names: str) -> None:
+        """Take the names that a logger is asked for by: none of them is written."""
+
+    def msg(self, line: bytes) -> None:
+        log_output.write(line)
+
+    debug = info = warning = error = critical = msg
 
 
 class Forward(logging.Handler):
     """Hands what libraries log to our own log: the template of the message, without what would be put into it."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._forward(record)
+        except Exception:  # else whoever logs would fail by it
+            dropped_lines.inc()
+
+    def _forward(self, record: logging.LogRecord) -> None:
         cause = record.exc_info[1] if record.exc_info else None
-        event = str(record.msg).splitlines()[0][:200] if cause is None and record.msg else "library"
+        event = _first_line(record.msg)[:200] if cause is None else ""
+        # structlog has names for the standard levels alone.
+        level = max((known for known in _LEVELS if known <= record.levelno), default=logging.DEBUG)
         logger = structlog.get_logger()
-        logger.log(record.levelno, event, logger=record.name, **({"exc_info": cause} if cause else {}))
+        logger.log(level, event or "library", logger=record.name, **({"exc_info": cause} if cause else {}))
 
 
 def told(cause: BaseException) -> list[dict[str, Any]]:
@@ -109,5 +141,9 @@ def _database_words(cause: BaseException) -> dict[str, Any]:
     constraint = getattr(cause.orig.__cause__, "constraint_name", None)
     words = {name: value for name, value in (("sqlstate", state), ("constraint", constraint)) if value}
     if state is None or state.startswith("42"):
-        words["says"] = str(cause.orig).splitlines()[0][:300]
+        words["says"] = _first_line(cause.orig)[:300]
     return words
+
+
+def _first_line(words: object) -> str:
+    return (str(words).splitlines() or [""])[0]

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 
-from app import logs, metrics, parts, tracing
+from app import log_output, logs, metrics, parts, tracing
 from app.anchoring import keep_anchored
 from app.api.view import GraphQLView
 from app.auth import TokenUse
@@ -50,6 +50,7 @@ log = structlog.get_logger()
 def application() -> Starlette:
     """Return the app as the environment describes it: what a worker process imports."""
     _bound_allocation()
+    log_output.start()
     # An operation that is given up in the middle leaves behind what it had not begun.
     warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     app = create_app(load_settings())
@@ -90,7 +91,7 @@ def create_app(settings: Settings) -> Starlette:
     transfers, rates = Transfers(), parts.rates(settings)
     memory = Memory(settings.identity_cache)
     door = Door(Authenticator(database, parts.identity_provider(database, settings), memory), rates, token_use)
-    gate = Gate(settings.max_concurrency)
+    gate = Gate(settings.max_concurrency, settings.database_pool_timeout)
     draining = Draining(settings.drain)
     trusted, terms = parts.trusted_documents(settings), parts.terms(settings)
     view = GraphQLView(database, door, gate, trusted, terms, store, links, transfers)
@@ -147,6 +148,7 @@ async def _end(token_use: TokenUse, rates: Rates, database: Database) -> None:
     await token_use.flush(database)
     await rates.close()
     await database.close()
+    await asyncio.to_thread(log_output.flush)
 
 
 async def _keep_house(database: Database, token_use: TokenUse, key_hours: int) -> None:

@@ -48,6 +48,11 @@ plans = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+dropped_lines = Counter(
+    "casegate_log_lines_dropped",
+    "Lines of the log that standard error did not take.",
+    registry=REGISTRY,
+)
 in_hand = Gauge(
     "casegate_operations_in_hand",
     "Operations that are being worked on.",

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from app import log_output
 from app.cli.terminal import AsJson, fail, open_configured, print_rows, reporting, run, settings_or_fail
 from app.db import migrate as migrations
 from app.db.engine import Database, database_url
@@ -26,6 +27,7 @@ def serve(
     """Bring the database up to date, load the demo where it is switched on, and serve."""
     from app import server  # it starts slowly, and no other command needs it
 
+    log_output.start()
     settings = settings_or_fail()
     people = run(_demo(settings)).people if settings.demo else ()
     if not settings.demo:
