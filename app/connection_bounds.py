@@ -1,5 +1,6 @@
 """What the connections of one process may take in bytes, seconds and file handles; which is closed for a new one."""
 
+import asyncio
 import sys
 from collections import OrderedDict
 from collections.abc import Sized
@@ -59,6 +60,9 @@ class Connection(Protocol):
     def unsent(self) -> int:
         """Return how many bytes wait for its client."""
 
+    def read_ahead(self) -> None:
+        """Read the next request of those that were sent ahead."""
+
     def drop(self) -> None:
         """End it at once."""
 
@@ -74,7 +78,24 @@ class Registry:
         self._open: OrderedDict[Connection, None] = OrderedDict()
         self._discarding: OrderedDict[Connection, None] = OrderedDict()
         self._unread: OrderedDict[Connection, None] = OrderedDict()
+        self._ahead: OrderedDict[Connection, None] = OrderedDict()
         self._warned_at = float("-inf")
+
+    def read_in_turn(self, connection: Connection) -> None:
+        """Have the next request of *connection* read that was sent ahead.
+
+        A turn of the event loop begins one of these, however many connections have sent such: others have their turns.
+        """
+        self._ahead[connection] = None
+        if len(self._ahead) == 1:
+            asyncio.get_running_loop().call_soon(self._read_next)
+
+    def _read_next(self) -> None:
+        if self._ahead:
+            connection, _ = self._ahead.popitem(last=False)
+            if self._ahead:
+                asyncio.get_running_loop().call_soon(self._read_next)
+            connection.read_ahead()
 
     def note_step(self, connection: Connection) -> None:
         """Count *connection*, which has begun or ended something, as the newest."""
@@ -91,7 +112,7 @@ class Registry:
 
     def forget(self, connection: Connection) -> None:
         """Count *connection* no longer."""
-        for known in (self._open, self._discarding, self._unread):
+        for known in (self._open, self._discarding, self._unread, self._ahead):
             known.pop(connection, None)
 
     def make_room(self, newest: Connection, bounds: Bounds) -> bool:

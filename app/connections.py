@@ -1,10 +1,10 @@
 """The server's side of a connection, with bounds that uvicorn has not: on requests, on what comes after an answer, and
 on answers that nobody reads, in bytes and in time.
 
-One request is read at a time: what a client sends ahead waits, unread, for the answer. An answer that comes before all
-of its request is followed by reading and discarding for a while (RFC 9112, section 9.6), since a connection that is
-closed on a client that still sends takes the answer with it. And where uvicorn sends an answer's head before its body,
-each by a call of the system and as a packet, both go together.
+One request is read at a time: what a client sends ahead waits, unread, for the answer, and for its turn among others.
+An answer that comes before all of its request is followed by reading and discarding for a while (RFC 9112, section
+9.6), since a connection that is closed on a client that still sends takes the answer with it. And where uvicorn sends
+an answer's head before its body, each by a call of the system and as a packet, both go together.
 """
 
 import asyncio
@@ -118,7 +118,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._ahead = self._ahead[self._ahead_at :] + data
             self._ahead_at = 0
             self.flow.hold()
-            self._read_ahead()
+            self.read_ahead()
         else:  # as nearly always
             self._read(data)
 
@@ -126,7 +126,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Tell whether an answer is due before more may be read."""
         return self._refusal is not None or self.is_busy
 
-    def _read_ahead(self) -> None:
+    def read_ahead(self) -> None:
         """Read what was received, one request at a time, and only so much of it that others get their turn."""
         pieces = 0
         while self._ahead and not self._must_wait():
@@ -134,7 +134,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._ahead = b""
                 return
             if pieces == PIECES_A_TURN:
-                self.loop.call_soon(self._read_ahead)
+                self.loop.call_soon(self.read_ahead)
                 return
             pieces += 1
             self._read(self._next_piece())
@@ -250,7 +250,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if queued is None:
             self._await_next(answered)
         if self._ahead:
-            self.loop.call_soon(self._read_ahead)
+            self._registry.read_in_turn(self)
         elif not self._is_deaf:
             self.flow.release()
 

@@ -473,3 +473,35 @@ async def test_none_that_is_being_answered_goes_and_the_next_is_told_to_come_bac
 
     assert refused.startswith(b"HTTP/1.1 503 ") and b"retry-after: 1\r\n" in refused and b'"OVERLOADED"' in refused
     assert answers == [(200, b"here")] * 2
+
+
+async def test_a_turn_of_the_event_loop_begins_one_of_the_requests_that_were_sent_ahead() -> None:
+    turn, begun = 0, []
+
+    async def count_turns() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        begun.append(turn)
+        await respond(send, scope["path"].encode())
+
+    requests = b"".join(GET % number for number in range(30))
+    counting = asyncio.create_task(count_turns())
+    try:
+        async with wired(app) as wire:
+            opened = [await wire.open() for _ in range(20)]
+            for _, writer in opened:
+                writer.write(requests)
+            for reader, writer in opened:
+                for number in range(30):
+                    assert await one(reader) == (200, b"/%d" % number)
+                writer.close()
+    finally:
+        counting.cancel()
+
+    assert len(begun) == 600
+    later = begun[20 * 2 :]  # the first of each connection begins as it arrives
+    assert max(map(later.count, set(later))) <= 2

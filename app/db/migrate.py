@@ -3,6 +3,7 @@
 The steps themselves are in `migrations/versions`.
 """
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -39,8 +40,9 @@ def config(connection: Connection | None = None) -> Config:
     return result
 
 
+@cache
 def head() -> str:
-    """Return the newest revision."""
+    """Return the newest revision; the files of all are read for it, and do not change."""
     revision = ScriptDirectory.from_config(config()).get_current_head()
     assert revision is not None
     return revision

@@ -9,7 +9,7 @@ from tests.attacks.target import Got, Heartbeat, Target
 WAIT_S = 0.5
 MEMORY_MIB = 300
 INTERNAL = (b"Traceback", b".py", b"sqlalchemy", b"asyncpg", b"sqlite", b"strawberry", b"graphql-core", b"uvicorn")
-HEAD = f"{'attack':52} {'got':>3} {'code':24} {'took':>9} {'others waited':>14} {'memory':>8}"
+HEAD = f"{'attack':52} {'got':>3} {'code':24} {'took':>9} {'others waited':>14} {'by the server':>14} {'memory':>8}"
 
 
 def attacked(target: Target, attacks: Mapping[str, Attack]) -> tuple[list[str], dict[str, list[str]]]:
@@ -24,7 +24,8 @@ def attacked(target: Target, attacks: Mapping[str, Attack]) -> tuple[list[str], 
             taken = time.monotonic() - started
             time.sleep(0.05)
         memory = target.largest_mib
-        lines.append(f"{name:52} {got.status:3} {got.code:24} {taken:7.2f} s {other.longest:12.3f} s {memory:4} MiB")
+        waited = f"{other.longest:12.3f} s {other.by_server:12.3f} s"
+        lines.append(f"{name:52} {got.status:3} {got.code:24} {taken:7.2f} s {waited} {memory:4} MiB")
         if problems := _faults(attack, got, other, memory):
             wrong[name] = problems
     return lines, wrong
@@ -39,8 +40,9 @@ def _faults(attack: Attack, got: Got, other: Heartbeat, memory: int) -> list[str
     if got.status >= 500 and got.status != 503:
         found.append("a fault")
     found.extend(f"shows {name.decode()}" for name in INTERNAL if name in got.body)
-    if other.longest >= WAIT_S or other.failures or not other.beats:
-        found.append(f"another client waited {other.longest:.3f} s, {other.beats} answers, bad: {other.failures}")
+    if other.by_server >= WAIT_S or other.failures or not other.beats:
+        waited = f"{other.longest:.3f} s, {other.by_server:.3f} s by the server"
+        found.append(f"another client waited {waited}, {other.beats} answers, bad: {other.failures}")
     if memory >= MEMORY_MIB:
         found.append(f"the server had {memory} MiB")
     return found

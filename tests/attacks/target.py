@@ -39,13 +39,14 @@ class Got:
 class Target:
     """Where the server is, a token that it knows, and its process.
 
-    `others`: a token of another account, by which another client asks meanwhile; without it the same one.
+    `others`: a token of another account, by which another client asks `asked` meanwhile; without it the same one.
     """
 
     address: str
     token: str
     pid: int
     others: str = ""
+    asked: str = "{ __typename }"
 
     @property
     def largest_mib(self) -> int:
@@ -114,10 +115,15 @@ def _read(connection: socket.socket) -> Got:
 
 @dataclass(slots=True)
 class Heartbeat:
-    """Another client, who asks `{ __typename }` again and again; `longest` is how long it waited at most."""
+    """Another client, who asks the same again and again, and whether the server is ready.
+
+    `longest` is how long it waited at most, and `by_server` the same without the time for which the server's event loop
+    and this client could have gone on, and the machine's processors were others'.
+    """
 
     target: Target
     longest: float = 0.0
+    by_server: float = 0.0
     beats: int = 0
     failures: list[int] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -137,14 +143,38 @@ class Heartbeat:
         connection = http.client.HTTPConnection(*self.target.place, timeout=30)
         token = self.target.others or self.target.token
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        body = json.dumps({"query": self.target.asked}).encode()
         while not self._stop.is_set():
-            started = time.monotonic()
-            connection.request("POST", "/graphql", b'{"query": "{ __typename }"}', headers)
-            answer = connection.getresponse()
-            answer.read()
-            self.longest = max(self.longest, time.monotonic() - started)
-            self.beats += 1
-            if answer.status != 200:
-                self.failures.append(answer.status)
+            self._one(connection, "POST", "/graphql", body, headers)
+            if self.beats % 5 == 0:
+                self._one(connection, "GET", "/ready", b"", {})
             self._stop.wait(HEARTBEAT_S)
         connection.close()
+
+    def _one(
+        self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes, headers: dict[str, str]
+    ) -> None:
+        started, busy = time.monotonic(), self._kept_waiting()
+        connection.request(method, path, body or None, headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        waited, busy = time.monotonic() - started, self._kept_waiting() - busy
+        self.longest = max(self.longest, waited)
+        self.by_server = max(self.by_server, waited - busy)
+        self.beats += 1
+        if answer.status != 200 or (path == "/graphql" and b'"errors"' in content):
+            self.failures.append(answer.status)
+
+    def _kept_waiting(self) -> float:
+        """Return for how many seconds so far the two threads were ready to run, and had no processor."""
+        server = Path(f"/proc/{self.target.pid}/task/{self.target.pid}/schedstat")
+        client = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
+        return sum(_ready_s(path) for path in (server, client))
+
+
+def _ready_s(schedstat: Path) -> float:
+    """Return the time on a run queue (Linux, scheduler statistics); 0 where the system does not count it."""
+    try:
+        return int(schedstat.read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
