@@ -24,7 +24,6 @@ const withoutId = {
     'SupposedDocument',
     'SupposedOutcome',
     'TextPiece',
-    'Viewer',
     'Workflow',
     'WorkflowAction',
     'WorkflowOutcome',
