@@ -13,6 +13,8 @@ import orjson
 import structlog
 from uvicorn.server import ServerState
 
+from app.domain.errors import ErrorCode
+
 if sys.platform != "win32":
     import resource
 
@@ -181,7 +183,7 @@ def bounded_by_files(connections: int) -> Bounds:
     return Bounds(connections=connections, discarding=max(4, min(200, connections // 5)))
 
 
-def raw_answer(status_line: bytes, code: str, words: str, *headers: bytes) -> bytes:
+def raw_answer(status_line: bytes, code: ErrorCode, words: str, *headers: bytes) -> bytes:
     """Return an answer that no application has made, byte for byte; the connection ends with it."""
     body = orjson.dumps({"errors": [{"message": words, "extensions": {"code": code}}]})
     lines = [

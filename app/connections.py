@@ -14,6 +14,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.connection_bounds import Bounds, raw_answer, registry_of
+from app.domain.errors import ErrorCode
 from app.transport import HeldFlow, Together
 
 HEAD_END = b"\r\n\r\n"
@@ -55,7 +56,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._together = Together(transport, self.loop, self._finish)
         self._await_head()
         if not self._registry.make_room(self, self._bounds):
-            self._refuse(503, "OVERLOADED", "There are too many connections: try again in 1 s.", b"retry-after: 1")
+            self._refuse(
+                503, ErrorCode.OVERLOADED, "There are too many connections: try again in 1 s.", b"retry-after: 1"
+            )
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._registry.forget(self)
@@ -170,7 +173,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Count what belongs to a head and to nothing else; where it has begun, or an empty line came, it must end."""
         self._head_bytes += more
         if self._head_bytes > self._bounds.head_bytes:
-            self._refuse(431, "BAD_REQUEST", f"A request's head can be {self._bounds.head_bytes} bytes at most.")
+            self._refuse(
+                431, ErrorCode.BAD_REQUEST, f"A request's head can be {self._bounds.head_bytes} bytes at most."
+            )
         elif self._has_begun and len(self.headers) > self._bounds.headers:
             self._refuse_headers()
         elif self._has_begun or self._head_bytes:
@@ -198,9 +203,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_discarding:
             self._discard(received)
         elif self._body_bytes > bounds.body_bytes:
-            self._refuse(413, "BAD_REQUEST", f"A request can be {bounds.body_bytes} bytes at most.")
+            self._refuse(413, ErrorCode.BAD_REQUEST, f"A request can be {bounds.body_bytes} bytes at most.")
         elif self._gap_bytes > bounds.framing_bytes or self._framing_bytes > bounds.framing_bytes + self._body_bytes:
-            self._refuse(400, "BAD_REQUEST", "The request has more of chunk sizes, extensions and trailers than body.")
+            self._refuse(
+                400, ErrorCode.BAD_REQUEST, "The request has more of chunk sizes, extensions and trailers than body."
+            )
 
     # --- uvicorn's and the parser's calls ----------------------------------------------------------------------------
 
@@ -272,11 +279,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.headers or ()) > self._bounds.headers:
             self._refuse_headers()
         else:
-            self._refuse(400, "BAD_REQUEST", "This is not a valid HTTP request.")
+            self._refuse(400, ErrorCode.BAD_REQUEST, "This is not a valid HTTP request.")
 
     # --- Ends --------------------------------------------------------------------------------------------------------
 
-    def _refuse(self, status: int, code: str, words: str, *headers: bytes) -> None:
+    def _refuse(self, status: int, code: ErrorCode, words: str, *headers: bytes) -> None:
         """Answer what can't be read any further, behind the answer to what was whole, and end the connection."""
         answer = raw_answer(STATUS_LINE[status], code, words, *headers)
         answering = self._answering
@@ -293,7 +300,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._send_refusal(answer)
 
     def _refuse_headers(self) -> None:
-        self._refuse(431, "BAD_REQUEST", f"A request can have {self._bounds.headers} header fields at most.")
+        self._refuse(431, ErrorCode.BAD_REQUEST, f"A request can have {self._bounds.headers} header fields at most.")
 
     def _send_refusal(self, answer: bytes) -> None:
         self.transport.write(answer)
@@ -332,7 +339,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _end_head(self) -> None:
         if self._has_begun:
-            self._refuse(408, "BAD_REQUEST", f"The request's head did not arrive within {self._bounds.head_s:g} s.")
+            self._refuse(
+                408, ErrorCode.BAD_REQUEST, f"The request's head did not arrive within {self._bounds.head_s:g} s."
+            )
         else:
             self._close()
 
@@ -341,7 +350,7 @@ class BoundedProtocol(HttpToolsProtocol):
         bounds, received = self._bounds, self._body_bytes + self._framing_bytes
         is_slow = received - self._moved < bounds.body_rate * bounds.body_window_s and not self.flow.read_paused
         if is_slow or self.loop.time() - self._began > bounds.request_s:
-            self._refuse(408, "BAD_REQUEST", "The request arrives too slowly.")
+            self._refuse(408, ErrorCode.BAD_REQUEST, "The request arrives too slowly.")
             return
         self._moved = received
         self._timer = self.loop.call_later(bounds.body_window_s, self._check_body)

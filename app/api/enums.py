@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from app.api.error_codes import MEANINGS
 from app.api.fields import described_enum
 from app.db.repository.people import PeopleOrder
 from app.db.repository.worklist import OrderField
@@ -22,7 +23,6 @@ from app.domain.model import (
     SearchField,
     SubjectType,
 )
-from app.locale import WORDS
 
 __all__ = [
     "ActionType",
@@ -235,6 +235,6 @@ described_enum(
 )
 described_enum(
     ErrorCode,
-    "Why something was not done; the same in every language.",
-    {code: WORDS[Language.EN]["messages"][code] for code in ErrorCode},
+    "Why something was not done, or not answered: in payloads and in `extensions.code`, the same in every language.",
+    MEANINGS,
 )

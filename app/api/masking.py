@@ -52,9 +52,9 @@ def refusal_error(refusal: Refusal, language: Language) -> Formatted:
     return {"message": message(refusal, language), "extensions": extensions}
 
 
-def request_error(code: str, words: str) -> Formatted:
-    """Return an error about the request as a whole, which is for developers and in English alone."""
-    return {"message": words, "extensions": {"code": code}}
+def request_error(code: ErrorCode, problem: str, language: Language) -> Formatted:
+    """Return an error about the request or its document; *problem* is for developers, and in English alone."""
+    return {"message": text(code, language, problem=problem), "extensions": {"code": code}}
 
 
 def _format(error: GraphQLError, language: Language, request_id: str) -> Sequence[Formatted]:
@@ -66,8 +66,8 @@ def _format(error: GraphQLError, language: Language, request_id: str) -> Sequenc
         return [refusal_error(refusal, language) | place for refusal in cause.refusals]
     if _is_the_clients(error, cause):
         is_value = isinstance(cause, GraphQLError) and not cause.locations
-        code = "BAD_USER_INPUT" if error.path or is_value else "GRAPHQL_INVALID"
-        return [request_error(code, _clipped(in_json_words(error.message, cause))) | place]
+        code = ErrorCode.BAD_USER_INPUT if error.path or is_value else ErrorCode.GRAPHQL_INVALID
+        return [request_error(code, _clipped(in_json_words(error.message, cause)), language) | place]
     return [fault_error(cause, language, request_id, error.path) | place]
 
 
@@ -98,9 +98,9 @@ def fault_error(
 ) -> Formatted:
     """Log *cause*, and return what the client is shown of it: the request's id."""
     log.error("fault", request_id=request_id, path=path, exc_info=cause)
-    masked = request_error(ErrorCode.INTERNAL_ERROR, text(ErrorCode.INTERNAL_ERROR, language, requestId=request_id))
-    masked["extensions"]["requestId"] = request_id
-    return masked
+    code = ErrorCode.INTERNAL_ERROR
+    words = text(code, language, requestId=request_id)
+    return {"message": words, "extensions": {"code": code, "requestId": request_id}}
 
 
 def log_unavailable(cause: BaseException, request_id: str) -> None:

@@ -8,40 +8,23 @@ from starlette.responses import Response
 from app.db.faults import unavailable_of
 from app.documents.transfers import RATE_MIN
 from app.domain.errors import (
-    AccessRefused,
     ComeBackLater,
     Detail,
-    DocumentTooLarge,
-    DocumentTypeUnsupported,
     ErrorCode,
     InvalidInput,
-    NotFound,
-    RateLimited,
     Refusal,
     TooManyDocuments,
-    Unauthenticated,
 )
 from app.domain.model import Language
 from app.locale import message, text
+from app.statuses import document_status
 
 log = structlog.get_logger()
-
-# The first class that fits; 400 for the others.
-_STATUS: tuple[tuple[type[Refusal], int], ...] = (
-    (Unauthenticated, 401),
-    (AccessRefused, 403),
-    (NotFound, 404),
-    (DocumentTooLarge, 413),
-    (DocumentTypeUnsupported, 415),
-    (TooManyDocuments, 429),
-    (RateLimited, 429),
-    (ComeBackLater, 503),
-)
 
 
 def refused(refusal: Refusal, language: Language) -> Response:
     """Return *refusal* as `{"errors": [{code, message, path}]}`. The connection ends: its body may not all be read."""
-    status = next((status for kind, status in _STATUS if isinstance(refusal, kind)), 400)
+    status = document_status(type(refusal)) or 400
     headers = {"Connection": "close"}
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="casegate"'

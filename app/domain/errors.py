@@ -11,7 +11,7 @@ from uuid import UUID
 
 
 class ErrorCode(StrEnum):
-    """Stable, language-free names of refusals."""
+    """Stable, language-free names of refusals, faults, and what can't be read."""
 
     UNAUTHENTICATED = "UNAUTHENTICATED"
     TOKEN_EXPIRED = "TOKEN_EXPIRED"
@@ -59,6 +59,9 @@ class ErrorCode(StrEnum):
     IDENTITY_UNAVAILABLE = "IDENTITY_UNAVAILABLE"
     UNAVAILABLE = "UNAVAILABLE"
     INTERNAL_ERROR = "INTERNAL_ERROR"
+    BAD_REQUEST = "BAD_REQUEST"
+    GRAPHQL_INVALID = "GRAPHQL_INVALID"
+    BAD_USER_INPUT = "BAD_USER_INPUT"
 
 
 class Refusal(Exception):

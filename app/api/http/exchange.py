@@ -10,9 +10,10 @@ from app.api.http.incoming import Incoming
 from app.api.http.negotiation import JSON, media_type
 from app.api.masking import Formatted, fault_error, log_unavailable, refusal_error, request_error
 from app.db.faults import unavailable_of
-from app.domain.errors import ComeBackLater, DocumentTooLarge, RateLimited, Refusal, Unauthenticated
+from app.domain.errors import ComeBackLater, ErrorCode, Refusal, Unauthenticated
 from app.door import Admission
 from app.locale import negotiate
+from app.statuses import request_status
 
 METHODS = ("GET", "HEAD", "POST")
 
@@ -67,16 +68,14 @@ class Exchange:
         """Answer what stopped the request before it became an operation, or a fault, which is logged here."""
         match refused:
             case BadRequest():
-                return self._error(refused.status, request_error("BAD_REQUEST", refused.words), refused.headers)
+                error = request_error(ErrorCode.BAD_REQUEST, refused.words, self.language)
+                return self._error(refused.status, error, refused.headers)
             case Unauthenticated():  # with the challenge of RFC 6750, section 3
-                return self._refusal(401, refused, {"WWW-Authenticate": 'Bearer realm="casegate"'})
+                return self._refusal(refused, {"WWW-Authenticate": 'Bearer realm="casegate"'})
             case ComeBackLater():
-                status = 429 if isinstance(refused, RateLimited) else 503
-                return self._refusal(status, refused, {"Retry-After": str(refused.seconds)})
-            case DocumentTooLarge():
-                return self._refusal(413, refused)
+                return self._refusal(refused, {"Retry-After": str(refused.seconds)})
             case Refusal():
-                return self._refusal(self.request_error_status(), refused)
+                return self._refusal(refused)
         return self._fault(refused)
 
     def _fault(self, fault: Exception) -> Response:
@@ -84,9 +83,10 @@ class Exchange:
         if unavailable is None:
             return self._error(500, fault_error(fault, self.language, self.request_id))
         log_unavailable(fault, self.request_id)
-        return self._refusal(503, unavailable, {"Retry-After": str(unavailable.seconds)})
+        return self._refusal(unavailable, {"Retry-After": str(unavailable.seconds)})
 
-    def _refusal(self, status: int, refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
+    def _refusal(self, refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
+        status = request_status(type(refusal)) or self.request_error_status()
         return self._error(status, refusal_error(refusal, self.language), headers)
 
     def _error(self, status: int, error: Formatted, headers: Mapping[str, str] | None = None) -> Response:

@@ -1,0 +1,49 @@
+"""The HTTP status of each kind of refusal, at every address."""
+
+from app.domain.errors import (
+    AccessRefused,
+    ComeBackLater,
+    DocumentEmpty,
+    DocumentTooLarge,
+    DocumentTypeUnsupported,
+    InvalidInput,
+    NotFound,
+    RateLimited,
+    Refusal,
+    Required,
+    TooLong,
+    TooManyDocuments,
+    Unauthenticated,
+)
+
+Table = tuple[tuple[type[Refusal], int], ...]
+
+# The first class that fits.
+_OF_REQUESTS: Table = ((Unauthenticated, 401), (RateLimited, 429), (ComeBackLater, 503), (DocumentTooLarge, 413))
+_OF_DOCUMENTS: Table = (
+    *_OF_REQUESTS,
+    (AccessRefused, 403),
+    (NotFound, 404),
+    (DocumentTypeUnsupported, 415),
+    (TooManyDocuments, 429),
+    (DocumentEmpty, 400),
+    (InvalidInput, 400),
+    (TooLong, 400),
+    (Required, 400),
+)
+BAD_REQUEST = (400, 405, 406, 408, 413, 415, 431)
+"""What a request is answered of which no operation could be read."""
+
+
+def request_status(kind: type[Refusal]) -> int | None:
+    """Return the status of a whole request that is refused; None where it is that of an operation without data."""
+    return _first(_OF_REQUESTS, kind)
+
+
+def document_status(kind: type[Refusal]) -> int | None:
+    """Return the status of a refusal by the routes of documents; None where they refuse nothing so."""
+    return _first(_OF_DOCUMENTS, kind)
+
+
+def _first(table: Table, kind: type[Refusal]) -> int | None:
+    return next((status for fitting, status in table if issubclass(kind, fitting)), None)
