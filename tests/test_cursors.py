@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.api.pagination import CURSOR_MAX, CursorKind
+from app.db.repository.people import People
 from app.db.repository.worklist import Order, OrderField, Worklist
 from app.domain.commands import AddComment
 from app.domain.model import CaseStatus, InboxReason
@@ -46,13 +47,13 @@ def kinds(world: World, case_id: UUID) -> dict[str, CursorKind]:
     return {
         "cases": CursorKind(f"cases of {Worklist(account_id)}"),
         "sorted cases": CursorKind(f"cases of {Worklist(account_id, order=order)}"),
-        "users": CursorKind(f"users of {account_id}: None, None"),
+        "users": CursorKind(f"users of {account_id}: {People()}"),
         "actions": CursorKind(f"actions of {account_id}: all, None, None, None"),
         "inbox": CursorKind(f"inbox of {viewer_id}: {sorted(InboxReason)}"),
         "actions of a case": CursorKind(f"actions of {case_id}: all, None, None, None"),
         "overrides of a case": CursorKind(f"overrides of {case_id}"),
         "documents of a case": CursorKind(f"documents of {case_id}: None"),
-        "reviewers": CursorKind(f"candidates for {viewer_id}: False"),
+        "reviewers": CursorKind(f"candidates for {viewer_id}: {People()}"),
     }
 
 

@@ -278,6 +278,6 @@ def test_the_law_is_made_of_the_standard_library_and_knows_no_clock_and_no_devic
                 imported.add(node.module)
 
     foreign = {name for name in imported if name.split(".")[0] not in sys.stdlib_module_names}
-    assert {name for name in foreign if not name.startswith("app.domain.")} == set()
+    assert {name for name in foreign if not f"{name}.".startswith("app.domain.")} == set()
     assert imported & {"asyncio", "io", "os", "pathlib", "random", "secrets", "socket", "sqlite3", "time"} == set()
     assert "app.domain.model" in imported

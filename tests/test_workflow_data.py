@@ -70,8 +70,8 @@ async def test_the_workflow_tells_each_outcome_and_who_may(world: World, api: Ap
         "OPEN": ["subject", "title"],
         "COMMENT": ["caseId", "body"],
         "REQUEST_OVERRIDE": ["caseId", "requestedStatus", "reviewerIds", "reason"],
-        "ACCEPT": ["caseId"],
-        "REFUSE": ["caseId"],
+        "ACCEPT": ["caseId", "overrideId", "expectedVersion"],
+        "REFUSE": ["caseId", "overrideId", "expectedVersion"],
         "CANCEL": ["caseId"],
         "CLOSE": ["caseId"],
     }
