@@ -30,9 +30,8 @@ SHOWN = "replayed action { id seq }"
 
 
 @asynccontextmanager
-async def opened(world: World, **patience: float) -> AsyncIterator[Database]:
-    """Yield the world's database once more, as another gateway has it."""
-    url = world.database.writer.engine.url.render_as_string(hide_password=False)
+async def opened(url: str, **patience: float) -> AsyncIterator[Database]:
+    """Yield the database once more, as another gateway has it."""
     database = open_database(url, pool_size=1, patience=Patience(**patience))
     yield database
     await database.close()
@@ -107,20 +106,20 @@ async def test_what_cannot_be_serialized_is_tried_three_times_more_as_a_whole(wo
     assert len(tries) == 4
 
 
-async def test_sqlites_write_lock_is_tried_again(world: World) -> None:
+async def test_sqlites_write_lock_is_tried_again(fresh_url: str, world: World) -> None:
     if not world.database.is_sqlite:
         pytest.skip("PostgreSQL locks rows")
     case_id = (await world.open_case()).case.id
     comment = AddComment(case_id=case_id, comment="x")
 
     # One try would not do, four do.
-    async with opened(world, lock=0.4) as other:
+    async with opened(fresh_url, lock=0.4) as other:
         async with locked(world, case_id):
             task = asyncio.create_task(perform(other, world.ada.actor, comment, request_id="r"))
             await asyncio.sleep(0.8)
         assert (await task).action.seq == 2
 
-    async with opened(world, lock=0.1) as other, locked(world, case_id):
+    async with opened(fresh_url, lock=0.1) as other, locked(world, case_id):
         with pytest.raises(DBAPIError) as raised:
             await perform(other, world.ada.actor, comment, request_id="r")
         assert unavailable_of(raised.value, "r") is not None
@@ -189,7 +188,7 @@ async def test_an_exhausted_pool_is_answered_with_a_retryable_503_in_time(fresh_
     assert await comments(world) == 1
 
 
-async def test_a_transaction_that_says_nothing_is_given_up(world: World) -> None:
+async def test_a_transaction_that_says_nothing_is_given_up(fresh_url: str, world: World) -> None:
     if world.database.is_sqlite:
         pytest.skip("SQLite has no such time-out")
     case_id = (await world.open_case()).case.id
@@ -199,7 +198,7 @@ async def test_a_transaction_that_says_nothing_is_given_up(world: World) -> None
         await asyncio.sleep(0.6)
         await connection.execute(text("SELECT 1"))
 
-    async with opened(world, idle=0.2) as other:
+    async with opened(fresh_url, idle=0.2) as other:
         with pytest.raises(DBAPIError) as raised:
             await attempt(other, dawdle)
     assert unavailable_of(raised.value, "r") is not None
@@ -207,11 +206,11 @@ async def test_a_transaction_that_says_nothing_is_given_up(world: World) -> None
         pass
 
 
-async def test_a_statement_that_takes_too_long_is_given_up(world: World) -> None:
+async def test_a_statement_that_takes_too_long_is_given_up(fresh_url: str, world: World) -> None:
     if world.database.is_sqlite:
         pytest.skip("SQLite has no such time-out")
 
-    async with opened(world, statement=0.2) as other:
+    async with opened(fresh_url, statement=0.2) as other:
         with pytest.raises(DBAPIError) as raised:
             async with other.read() as connection:
                 await connection.execute(text("SELECT pg_sleep(5)"))

@@ -155,8 +155,9 @@ async def test_rows_whose_case_was_deleted_are_found(story: Story, database: Dat
     async with database.write() as connection:
         await put_triggers_aside(connection)
         if not database.is_sqlite:
-            for table in ("case_actions", "case_texts", "comments", "overrides", "documents"):
-                await connection.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT fk_{table}_case_id"))
+            named = "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE confrelid = 'cases'::regclass"
+            for table, key in (await connection.execute(text(named))).all():
+                await connection.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {key}"))
             await connection.execute(delete(tables.cases))
     if database.is_sqlite:  # where a program that does not ask for foreign keys is not held to them
         with closing(sqlite3.connect(fresh_url.removeprefix("sqlite:///"), isolation_level=None)) as other:

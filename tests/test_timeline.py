@@ -89,10 +89,10 @@ async def test_the_whole_log_has_each_row_once_in_a_stable_order(world: World, a
 
 
 @asynccontextmanager
-async def late(world: World) -> AsyncIterator[AsyncConnection]:
+async def late(url: str, world: World) -> AsyncIterator[AsyncConnection]:
     """A transaction that has written a row of the log and is not committed before the context ends."""
     case = (await world.open_case()).case
-    database = open_database(world.database.writer.engine.url.render_as_string(hide_password=False))
+    database = open_database(url)
     async with database.write() as connection:
         row = {
             "id": clock.new_id(),
@@ -113,9 +113,11 @@ async def late(world: World) -> AsyncIterator[AsyncConnection]:
     await database.close()
 
 
-async def test_a_row_that_is_committed_late_is_not_missed_by_who_follows(world: World, api: Api) -> None:
+async def test_a_row_that_is_committed_late_is_not_missed_by_who_follows(
+    fresh_url: str, world: World, api: Api
+) -> None:
     known, cursor = await follow(api, world, None)
-    async with late(world):
+    async with late(fresh_url, world):
         opened, cursor = await follow(api, world, cursor)
         # Whoever writes meanwhile takes a later place, and on SQLite waits for the place itself.
         meanwhile = asyncio.create_task(world.open_case())
