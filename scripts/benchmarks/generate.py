@@ -13,8 +13,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Table, TypeDecorator, insert, text, update
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Column, Dialect, Table, TypeDecorator, insert, text, update
 
 from app import admin
 from app.db import models as tables
@@ -89,16 +88,19 @@ async def _write(database: Database, batch: Sequence[History], written: int) -> 
             raw = await connection.get_raw_connection()
             for table, records in rows.items():
                 columns = list(records[0]) if records else []
-                values = [tuple(_stored(table.c[name], record[name]) for name in columns) for record in records]
+                values = [
+                    tuple(_stored(table.c[name], record[name], connection.dialect) for name in columns)
+                    for record in records
+                ]
                 driver: Any = raw.driver_connection
                 await driver.copy_records_to_table(table.name, records=values, columns=columns)
     return sum(len(history.actions) for history in batch)
 
 
-def _stored(column: Column[Any], value: Any) -> Any:
+def _stored(column: Column[Any], value: Any, dialect: Dialect) -> Any:
     """Return *value* as the driver takes it: COPY goes past SQLAlchemy's types."""
     kind = column.type
-    return kind.process_bind_param(value, postgresql.dialect()) if isinstance(kind, TypeDecorator) else value
+    return kind.process_bind_param(value, dialect) if isinstance(kind, TypeDecorator) else value
 
 
 def _rows(batch: Sequence[History], written: int) -> Mapping[Table, list[dict[str, Any]]]:
