@@ -9,6 +9,7 @@ import pytest
 
 from tests.live import casegate, casegate_json
 
+NOBODY = "00000000-0000-4000-8000-000000000000"
 COMMANDS = [
     ("serve",),
     ("migrate",),
@@ -148,9 +149,9 @@ def test_what_cannot_be_done_is_told_in_a_line(tmp_path: Path, arguments: tuple[
     "arguments",
     [
         ("account", "revoke", "not-an-id"),
-        ("token", "create", "--user", str(uuid4()), "--scope", "everything"),
-        ("token", "create", "--user", str(uuid4())),
-        ("user", "create", "--account", str(uuid4()), "--email", "a@b.c", "--name", "A", "--role", "BOSS"),
+        ("token", "create", "--user", NOBODY, "--scope", "everything"),
+        ("token", "create", "--user", NOBODY),
+        ("user", "create", "--account", NOBODY, "--email", "a@b.c", "--name", "A", "--role", "BOSS"),
         ("serve", "--port", "70000"),
         ("no-such-command",),
     ],

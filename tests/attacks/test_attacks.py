@@ -12,6 +12,8 @@ from tests.attacks.table import attacked
 from tests.attacks.target import Target
 from tests.live import casegate_json, serving
 
+pytestmark = pytest.mark.serial
+
 
 def test_no_attack_is_a_fault_or_keeps_others_waiting(
     fresh_url: str, tmp_path: Path, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]

@@ -11,6 +11,8 @@ from tests.attacks.target import Target
 from tests.live import casegate_json, serving
 from tests.ports import wait_until
 
+pytestmark = pytest.mark.serial
+
 
 @pytest.mark.parametrize("connections", ["1000", "200"])
 def test_no_connection_takes_from_others_what_they_need(

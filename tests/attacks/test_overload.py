@@ -11,6 +11,8 @@ import pytest
 
 from tests.live import Server, casegate_json, serving
 
+pytestmark = pytest.mark.serial
+
 IN_HAND = 8
 CLIENTS = 4
 P99_S = 3.0

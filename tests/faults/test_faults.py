@@ -14,6 +14,8 @@ from tests.faults.site import Site, site
 from tests.faults.small_disk import CannotMount
 from tests.postgresql import PostgresqlMissing
 
+pytestmark = pytest.mark.serial
+
 WRITERS = 16
 PATIENCE_S = 60  # other tests may be running; how long things take is shown by scripts/faults
 DISK_MIB = RUNS[Fault.DISK].disk_mib
