@@ -20,7 +20,7 @@ from app.db.rows import CaseRow, DocumentRow
 from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand, OpenCase, RequestOverride
 from app.domain.errors import InputRefused, NotFound, Refusal, StateRefused, VersionConflict
 from app.domain.log import GENESIS
-from app.domain.model import Actor, CaseFacts
+from app.domain.model import Actor, CaseFacts, Resource
 from app.domain.workflow import TRANSITIONS, advance, authorize, authorize_role, check_reviewers, guard
 from app.effects import EFFECTS, Draft, find_or_make_subject
 
@@ -78,7 +78,7 @@ async def _found(connection: AsyncConnection, actor: Actor, command: CaseCommand
             return whole
     locked = await locks.lock_case(connection, account_id, case_id, leave_open=leave_open)
     if locked is None:
-        raise NotFound("input", "caseId", resource="case")
+        raise NotFound("input", "caseId", resource=Resource.CASE)
     if not isinstance(command, DecisionCommand):
         return locked
     authorize_role(command.action, actor)
@@ -87,7 +87,7 @@ async def _found(connection: AsyncConnection, actor: Actor, command: CaseCommand
         reviewer_ids = await overrides.reviewer_ids(connection, override.id)
         return replace(locked, override=override, reviewer_ids=reviewer_ids)
     if asked is not None:
-        raise NotFound("input", "overrideId", resource="override")
+        raise NotFound("input", "overrideId", resource=Resource.OVERRIDE)
     return locked
 
 

@@ -1,24 +1,25 @@
 """Labels: every member of every enum that people see has one in both languages, and fields say it."""
 
-from graphql import GraphQLEnumType, build_schema
+import pytest
+from graphql import GraphQLEnumType
 
-from app.api.schema import sdl
 from app.domain.model import Language
-from app.locale.labels import LABELLED, LABELS
+from app.locale.labels import LABELS
 from tests.api import Api
 from tests.played import STEPS, Story
+from tests.schema import fields, types
 from tests.world import World
 
-# Enums that are no data for people: codes have messages, and the others are for the machines that ask.
-UNLABELLED = {
-    "UserOrderField",
-    "ErrorCode", "Feature", "Scope", "Language", "OrderDirection", "NullsOrder", "CaseOrderField", "SearchField",
-    "InboxReason",
-}  # fmt: skip
+ENUMS = {type_.name: list(type_.values) for type_ in types() if isinstance(type_, GraphQLEnumType)}
+# Codes are for programs: people read the messages, which every code has.
+UNLABELLED = {"ErrorCode"}
 
 
-def test_every_member_has_a_label_in_every_language_and_there_are_no_others() -> None:
-    assert {enum.__name__: set(enum) for enum in LABELLED} == {name: set(members) for name, members in LABELS.items()}
+def test_every_member_of_every_enum_has_a_label_in_every_language_and_there_are_no_others() -> None:
+    assert {name: list(members) for name, members in LABELS.items()} == {
+        name: values for name, values in ENUMS.items() if name not in UNLABELLED
+    }
+    assert {"Relation", "Resource", "Feature", "Scope", "UserOrderField"} <= LABELS.keys()
     for members in LABELS.values():
         for labels in members.values():
             assert set(labels) == set(Language)
@@ -27,16 +28,30 @@ def test_every_member_has_a_label_in_every_language_and_there_are_no_others() ->
             assert len({labels[language] for labels in members.values()}) == len(members)
 
 
-async def test_every_enum_of_the_schema_is_labelled_or_known_to_need_none(world: World, api: Api) -> None:
-    types = build_schema(sdl()).type_map.values()
-    enums = {item.name: set(item.values) for item in types if isinstance(item, GraphQLEnumType)}
-    enums = {name: values for name, values in enums.items() if not name.startswith("__")}
-    labels = (await api.run(world.ada.token, "{ labels(language: FR) { enum value text } }"))["labels"]
+@pytest.mark.parametrize("language", Language)
+async def test_all_labels_can_be_read_at_once(world: World, api: Api, language: Language) -> None:
+    query = "query($language: Language) { labels(language: $language) { enum value text } }"
 
-    assert set(enums) - UNLABELLED == {enum.__name__ for enum in LABELLED}
-    for name in set(enums) - UNLABELLED:
-        assert {label["value"] for label in labels if label["enum"] == name} == enums[name]
-    assert {"enum": "CaseStatus", "value": "OPEN", "text": "Ouvert"} in labels
+    labels = (await api.run(world.ada.token, query, {"language": language}))["labels"]
+
+    assert {(item["enum"], item["value"], item["text"]) for item in labels} == {
+        (name, value, texts[language]) for name, members in LABELS.items() for value, texts in members.items()
+    }
+    assert len(labels) == sum(map(len, LABELS.values()))
+    word = {Language.EN: "Open", Language.FR: "Ouvert"}[language]
+    assert {"enum": "CaseStatus", "value": "OPEN", "text": word} in labels
+
+
+async def test_the_relation_and_the_resource_are_enums(world: World, api: Api) -> None:
+    actions = (await api.run(world.ada.token, "{ workflow { actions { action relation } } }"))["workflow"]["actions"]
+    absent = {"caseId": str(world.ada.id), "body": "x"}
+    refused = await api.act(world.ada.token, "addComment", absent, "errors { ... on NotFoundError { resource } }")
+
+    relations = {item["action"]: item["relation"] for item in actions}
+    assert (relations["COMMENT"], relations["ACCEPT"], relations["CANCEL"]) == ("ANYBODY", "REVIEWER", "CREATOR")
+    assert refused["errors"][0]["resource"] == "CASE"
+    kinds = {name: str(field.type) for name, field in fields() if name.endswith((".relation", ".resource"))}
+    assert kinds == {"WorkflowAction.relation": "Relation!", "NotFoundError.resource": "Resource!"}
 
 
 async def test_a_label_is_in_the_language_that_is_asked_for_or_else_the_answer_s(world: World, api: Api) -> None:

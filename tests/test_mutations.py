@@ -247,7 +247,7 @@ async def test_other_refusals_tell_what_is_missing_or_too_much(world: World, api
     resource = "errors { ... on NotFoundError { resource } }"
     assert await refused(world.rosa.token, "acceptOverride", absent, resource) == {
         "code": "NOT_FOUND",
-        "resource": "override",
+        "resource": "OVERRIDE",
     }
     maximum = "errors { ... on InputError { maximum } }"
     too_long = comment | {"body": "x" * 10_001}

@@ -58,13 +58,13 @@ async def test_the_workflow_tells_each_outcome_and_who_may(world: World, api: Ap
     assert outcomes.pop(("OPEN", None)) == "OPEN"
     assert outcomes == dict(cells(WHEN))
     assert {name: (item["roles"], item["relation"], item["decision"]) for name, item in actions.items()} == {
-        "OPEN": (["CONTRIBUTOR", "REVIEWER"], "anybody", None),
-        "COMMENT": (["CONTRIBUTOR", "REVIEWER"], "anybody", None),
-        "REQUEST_OVERRIDE": (["CONTRIBUTOR"], "anybody", None),
-        "ACCEPT": (["REVIEWER"], "not the override's creator", "ACCEPTED"),
-        "REFUSE": (["REVIEWER"], "not the override's creator", "REFUSED"),
-        "CANCEL": ([], "the override's creator", "CANCELLED"),
-        "CLOSE": (["CONTRIBUTOR", "REVIEWER"], "anybody", None),
+        "OPEN": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
+        "COMMENT": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
+        "REQUEST_OVERRIDE": (["CONTRIBUTOR"], "ANYBODY", None),
+        "ACCEPT": (["REVIEWER"], "REVIEWER", "ACCEPTED"),
+        "REFUSE": (["REVIEWER"], "REVIEWER", "REFUSED"),
+        "CANCEL": ([], "CREATOR", "CANCELLED"),
+        "CLOSE": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
     }
     assert {name: item["requiredInput"] for name, item in actions.items()} == {
         "OPEN": ["subject", "title"],

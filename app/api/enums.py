@@ -18,11 +18,13 @@ from app.domain.model import (
     OverrideStatus,
     RequestedStatus,
     Resolution,
+    Resource,
     Role,
     Scope,
     SearchField,
     SubjectType,
 )
+from app.domain.workflow import Relation
 
 __all__ = [
     "ActionType",
@@ -38,8 +40,10 @@ __all__ = [
     "OrderField",
     "OverrideStatus",
     "PeopleOrder",
+    "Relation",
     "RequestedStatus",
     "Resolution",
+    "Resource",
     "Role",
     "Scope",
     "SearchField",
@@ -119,6 +123,24 @@ described_enum(
     Feature,
     "What an account may have switched on.",
     {Feature.CASES: "Cases and their log.", Feature.OVERRIDES: "Overrides of a result; needs cases."},
+)
+described_enum(
+    Resource,
+    "What something that is not there would be.",
+    {
+        Resource.CASE: "A case.",
+        Resource.OVERRIDE: "An override.",
+        Resource.DOCUMENT: "A document.",
+    },
+)
+described_enum(
+    Relation,
+    "What somebody must be to an override.",
+    {
+        Relation.ANYBODY: "It does not matter.",
+        Relation.CREATOR: "Who requested it.",
+        Relation.REVIEWER: "Anybody but who requested it; by the account's setting only somebody who was asked.",
+    },
 )
 described_enum(
     Role,

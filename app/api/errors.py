@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 
 from app.api.context import Context, Info
-from app.api.enums import ActionType, CaseStatus, ErrorCode, Feature, Role, Scope
+from app.api.enums import ActionType, CaseStatus, ErrorCode, Feature, Resource, Role, Scope
 from app.api.fields import described
 from app.api.types import Case, CaseAction
 from app.db.repository import log
@@ -43,7 +43,7 @@ class InputError(UserError):
 
 @strawberry.type(description="There is no such thing in this account.")
 class NotFoundError(UserError):
-    resource: str = described("What there is not: case, override.")
+    resource: Resource = described("What there is not.")
 
 
 @strawberry.type(description="The account, the token or the person may not do this, whatever the state of the case.")

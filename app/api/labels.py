@@ -10,7 +10,7 @@ from app.api.context import Context, Info
 from app.api.enums import Language
 from app.api.fields import computed, described
 from app.domain.model import Language as DomainLanguage
-from app.locale.labels import LABELLED, label
+from app.locale.labels import LABELS, label
 
 In = Annotated[
     Language | None, strawberry.argument(description="In this language; by default in that of the answer's messages.")
@@ -49,7 +49,7 @@ class Label:
 def all_labels(context: Context, language: DomainLanguage | None) -> list[Label]:
     """Return what to call every member of every enum that people see."""
     return [
-        Label(enum=enum.__name__, value=member.value, text=label(member, language or context.language))
-        for enum in LABELLED
-        for member in enum
+        Label(enum=enum, value=member, text=texts[language or context.language])
+        for enum, members in LABELS.items()
+        for member, texts in members.items()
     ]

@@ -41,7 +41,7 @@ from app.api.pagination import PAGE_DEFAULT, PAGE_MAX
 from app.domain.model import ActionType, CaseStatus, EvaluationStatus, InboxReason
 from app.domain.shape import DOCUMENTS_MAX, REVIEWERS_MAX
 from app.domain.words import PIECES_MAX
-from app.locale.labels import LABELLED
+from app.locale.labels import LABELS
 
 # How long lists are that have no page, at most; of what is not here, as a page.
 LIST_SIZE = PAGE_MAX
@@ -54,7 +54,7 @@ LIST_SIZES = {
     "InboxConnection.counts": len(InboxReason),
     "Override.assignedReviewers": REVIEWERS_MAX,
     "OverrideSnapshot.assignedReviewers": REVIEWERS_MAX,
-    "Query.labels": sum(map(len, LABELLED)),
+    "Query.labels": sum(map(len, LABELS.values())),
     "SearchMatch.snippet": PIECES_MAX,
     "SupposedComment.documents": DOCUMENTS_MAX,
     "VersionConflictError.actionsSince": PAGE_MAX,

@@ -16,7 +16,7 @@ from app.api.inputs import ActionInput
 from app.db.rows import OverrideRow, UserRow
 from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand
 from app.domain.errors import InputRefused, NotFound, Refusal
-from app.domain.model import ActionType, Feature, OverrideFacts, Scope
+from app.domain.model import ActionType, Feature, OverrideFacts, Resource, Scope
 from app.domain.reading import permit_reading
 from app.domain.workflow import admit, authorize, authorize_role
 
@@ -91,7 +91,7 @@ class ActionPermission(FieldExtension):
 
 async def _demand_case(context: Context, command: CaseCommand) -> None:
     if await context.loaders.cases.load(command.case_id) is None:
-        raise NotFound("input", "caseId", resource="case") from None
+        raise NotFound("input", "caseId", resource=Resource.CASE) from None
 
 
 async def _override(context: Context, case_id: UUID, override_id: UUID | None) -> OverrideFacts | None:
@@ -103,7 +103,7 @@ async def _override(context: Context, case_id: UUID, override_id: UUID | None) -
     else:
         override = await loaders.overrides.load(override_id)
         if override is None or override.case_id != case_id:
-            raise NotFound("input", "overrideId", resource="override")
+            raise NotFound("input", "overrideId", resource=Resource.OVERRIDE)
     if override is None:
         return None
     reviewers: list[UserRow] = []

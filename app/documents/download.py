@@ -23,7 +23,7 @@ from app.documents.links import Links
 from app.documents.names import attachment
 from app.documents.store import DocumentStore
 from app.domain.errors import AccessRefused, NotFound, Unauthenticated
-from app.domain.model import Feature, Scope
+from app.domain.model import Feature, Resource, Scope
 from app.domain.reading import permit_reading
 from app.domain.shape import parse_id
 from app.locale import negotiate
@@ -54,7 +54,7 @@ class DownloadEndpoint:
         try:
             found = await self._find(request, clock.now())
             if found is None:
-                return refused(NotFound(resource="document"), language)
+                return refused(NotFound(resource=Resource.DOCUMENT), language)
             return await self._serve(request, *found)
         except Exception as error:
             return fault(error, request, language)

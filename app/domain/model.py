@@ -105,6 +105,14 @@ class OverrideStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class Resource(StrEnum):
+    """What something that is not there would be."""
+
+    CASE = "case"
+    OVERRIDE = "override"
+    DOCUMENT = "document"
+
+
 class InboxReason(StrEnum):
     """Why a case is in somebody's inbox."""
 

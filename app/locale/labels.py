@@ -1,34 +1,11 @@
-"""Labels: what to call the members of enums. The words themselves are in `labels.toml`."""
+"""Labels: what to call the members of enums. The words themselves are in `labels.toml`, by the schema's names."""
 
 import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from app.domain.model import (
-    ActionType,
-    CaseStatus,
-    DocumentWarning,
-    EvaluationStatus,
-    Language,
-    OverrideStatus,
-    RequestedStatus,
-    Resolution,
-    Role,
-    SubjectType,
-)
-
-LABELLED: tuple[type[StrEnum], ...] = (
-    CaseStatus,
-    Resolution,
-    OverrideStatus,
-    EvaluationStatus,
-    RequestedStatus,
-    SubjectType,
-    ActionType,
-    Role,
-    DocumentWarning,
-)
+from app.domain.model import Language
 
 LABELS: Mapping[str, Mapping[str, Mapping[str, str]]] = tomllib.loads(
     Path(__file__).with_name("labels.toml").read_text(encoding="utf-8")
@@ -36,5 +13,5 @@ LABELS: Mapping[str, Mapping[str, Mapping[str, str]]] = tomllib.loads(
 
 
 def label(member: StrEnum, language: Language) -> str:
-    """Return what to call *member* of one of the enums of `LABELLED`."""
-    return LABELS[type(member).__name__][member][language]
+    """Return what to call *member* of an enum that the schema calls as the code does."""
+    return LABELS[type(member).__name__][member.name][language]

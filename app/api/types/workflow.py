@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import strawberry
 
-from app.api.enums import ActionType, CaseStatus, ErrorCode, Feature, OverrideStatus, Role
+from app.api.enums import ActionType, CaseStatus, ErrorCode, Feature, OverrideStatus, Relation, Role
 from app.api.fields import described
 from app.api.inputs import required_input
 from app.domain.chart import mermaid
@@ -32,7 +32,7 @@ class WorkflowAction:
     roles: list[Role] = described(
         "Any of these is needed, each once at most; none means that only the relation counts."
     )
-    relation: str = described("What the actor must be to the override.")
+    relation: Relation = described("What the actor must be to the override.")
     features: list[Feature] = described("What the account must have switched on; each once at most.")
     required_input: list[str] = described("The fields of the mutation's input that must be given, each once.")
     decision: OverrideStatus | None = described("What the pending override becomes; null where it is left alone.")
