@@ -134,7 +134,8 @@ class _Asked:
         except (Refusal, InputRefused, AuthorityGone) as refused:
             async with database.look_up() as connection:
                 actor = await renewed(connection, self.actor, self.now())
-            if not changes or (actor == self.actor and not isinstance(refused, AuthorityGone)):
+            is_as_before = actor.authority == self.actor.authority and not isinstance(refused, AuthorityGone)
+            if is_as_before or not changes:
                 raise
         admit(self.command.action, actor, brings_documents=self.command.brings_documents)
         return await replace(self, actor=actor).as_they_are(database, way, changes - 1)
