@@ -148,6 +148,12 @@ class Lists(Around):
         return _listed(values, await self.inner.later(items, run) if items else items)
 
 
+def is_list_of_ready(completion: Completion) -> bool:
+    """Tell whether *completion* is that of lists which wait for nothing but their length."""
+    lists = completion.inner if isinstance(completion, Required) else completion
+    return isinstance(lists, Lists) and not lists.inner.waits
+
+
 def _flat(values: Column) -> Column:
     return [item for value in values if value is not None for item in value]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from app import tracing
 from app.api.fields import WITHOUT
-from app.api.plan.completing import Column, Completion, Leaf, Run, Step, settled
+from app.api.plan.completing import OBJECTS, Column, Completion, Leaf, Run, Step, is_list_of_ready, settled
 from app.api.plan.objects import Plain
 
 PAGES = 10
@@ -64,20 +64,26 @@ class TypeName:
 
 @dataclass(frozen=True)
 class Attribute:
-    """A field that is an attribute of its object."""
+    """A field that is an attribute of its object. `may_be_short`: a list that is ready at once unless it is long."""
 
     get: Callable[[Any], Any]
     completion: Completion
     waits: bool
     plain: Plain | None
+    may_be_short: bool
 
     @classmethod
     def of(cls, name: str, completion: Completion) -> "Attribute":
         plain = completion.plain(name) if isinstance(completion, Leaf) else None
-        return cls(attrgetter(name), completion, completion.waits, plain)
+        return cls(attrgetter(name), completion, completion.waits, plain, is_list_of_ready(completion))
 
     def ready(self, sources: Column, run: Run) -> Column | None:
-        return None if self.waits else self.completion.now(list(map(self.get, sources)), run)
+        if self.waits and not (self.may_be_short and len(sources) <= PAGES):
+            return None
+        values = list(map(self.get, sources))
+        if self.waits and sum([len(value) for value in values if value is not None]) > OBJECTS:
+            return None
+        return self.completion.now(values, run)
 
     async def later(self, sources: Column, run: Run) -> Column:
         values: Column = []
