@@ -11,9 +11,12 @@ from weakref import WeakKeyDictionary
 
 import orjson
 import structlog
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from app.domain.errors import ErrorCode
+from app.origins import Listed, Pairs
+from app.request_ids import REQUEST_ID, request_id_of
 
 if sys.platform != "win32":
     import resource
@@ -183,15 +186,29 @@ def bounded_by_files(connections: int) -> Bounds:
     return Bounds(connections=connections, discarding=max(4, min(200, connections // 5)))
 
 
-def raw_answer(status_line: bytes, code: ErrorCode, words: str, *headers: bytes) -> bytes:
-    """Return an answer that no application has made, byte for byte; the connection ends with it."""
-    body = orjson.dumps({"errors": [{"message": words, "extensions": {"code": code}}]})
-    lines = [
-        b"content-type: application/json; charset=utf-8",
-        b"content-length: %d" % len(body),
-        b"cache-control: no-store",
-        b"x-content-type-options: nosniff",
-        b"connection: close",
-        *headers,
+def raw_answer(
+    status: int, code: ErrorCode, words: str, given: Pairs, listed: Listed, *, retry_s: int | None = None
+) -> bytes:
+    """Return an answer that no application has made, byte for byte; the connection ends with it.
+
+    *given* are the request's header fields, as far as they were read. *retry_s*: when another try may do.
+    """
+    extensions: dict[str, object] = {"code": code}
+    if retry_s is not None:
+        extensions |= {"seconds": retry_s, "retryable": True, "retryAfterMs": retry_s * 1000}
+    body = orjson.dumps({"errors": [{"message": words, "extensions": extensions}]})
+    headers = [
+        (b"content-type", b"application/json; charset=utf-8"),
+        (b"content-length", b"%d" % len(body)),
+        (b"content-language", b"en"),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"vary", b"Origin"),
+        (REQUEST_ID, request_id_of(given).encode()),
+        *listed.readable(dict(given).get(b"origin", b"")),
+        (b"connection", b"close"),
     ]
-    return status_line + b"\r\n".join(lines) + b"\r\n\r\n" + body
+    if retry_s is not None:
+        headers.append((b"retry-after", b"%d" % retry_s))
+    lines = [name + b": " + value for name, value in headers]
+    return STATUS_LINE[status] + b"\r\n".join(lines) + b"\r\n\r\n" + body

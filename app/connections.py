@@ -11,10 +11,11 @@ import asyncio
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.connection_bounds import Bounds, raw_answer, registry_of
 from app.domain.errors import ErrorCode
+from app.origins import Listed, Pairs
 from app.transport import HeldFlow, Together
 
 HEAD_END = b"\r\n\r\n"
@@ -23,6 +24,7 @@ PIECE = 65_536
 STEP = 1_024
 """How far a piece of a chunked body goes at least, however many empty lines are in it."""
 PIECES_A_TURN = 25
+RETRY_S = 1
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -30,9 +32,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     flow: HeldFlow
 
-    def __init__(self, *args: Any, bounds: Bounds | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, bounds: Bounds | None = None, listed: Listed | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._bounds = bounds or Bounds()
+        self._listed = listed or Listed()
         self._registry = registry_of(self.server_state)
         self._answering: RequestResponseCycle | None = None  # uvicorn's own `cycle` is the one that was read last
         self._refusal: bytes | None = None  # for what came behind a request that is still to be answered
@@ -56,9 +59,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._together = Together(transport, self.loop, self._finish)
         self._await_head()
         if not self._registry.make_room(self, self._bounds):
-            self._refuse(
-                503, ErrorCode.OVERLOADED, "There are too many connections: try again in 1 s.", b"retry-after: 1"
-            )
+            words = f"There are too many connections: try again in {RETRY_S} s."
+            self._refuse(503, ErrorCode.OVERLOADED, words, retry_s=RETRY_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._registry.forget(self)
@@ -283,9 +285,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # --- Ends --------------------------------------------------------------------------------------------------------
 
-    def _refuse(self, status: int, code: ErrorCode, words: str, *headers: bytes) -> None:
+    def _refuse(self, status: int, code: ErrorCode, words: str, retry_s: int | None = None) -> None:
         """Answer what can't be read any further, behind the answer to what was whole, and end the connection."""
-        answer = raw_answer(STATUS_LINE[status], code, words, *headers)
+        answer = raw_answer(status, code, words, self._given(), self._listed, retry_s=retry_s)
         answering = self._answering
         if answering is not None and not answering.more_body:
             self._refusal = answer
@@ -298,6 +300,13 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._answering = None
                 _disconnect(answering)
             self._send_refusal(answer)
+
+    def _given(self) -> Pairs:
+        """Return the header fields of the request that is being read, as far as they are known."""
+        if not self._has_begun:
+            return []
+        # Behind the head they are in the scope; what the parser tells of there are trailers.
+        return self.headers if self._is_in_head else list(self.scope["headers"])
 
     def _refuse_headers(self) -> None:
         self._refuse(431, ErrorCode.BAD_REQUEST, f"A request can have {self._bounds.headers} header fields at most.")

@@ -4,17 +4,14 @@ The id is the client's own where it is a decent one, else a new one. What no rou
 and an answer with that id, nothing else. An answer with a policy of its own, as the GraphiQL page has, keeps it.
 """
 
-import re
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import clock
 from app.api.http.answers import answer
 from app.api.masking import fault_error
 from app.domain.model import Language
 from app.origins import Pairs, varied
+from app.request_ids import REQUEST_ID, request_id_of
 
-REQUEST_ID = b"x-request-id"
 HEADERS: Pairs = [
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -22,8 +19,6 @@ HEADERS: Pairs = [
 ]
 # Only where the request came by TLS (RFC 6797, section 7.2).
 TLS_HEADERS: Pairs = [*HEADERS, (b"strict-transport-security", b"max-age=31536000; includeSubDomains")]
-
-_DECENT = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 
 
 class Envelope:
@@ -38,7 +33,7 @@ class Envelope:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        request_id = scope["request_id"] = _request_id(scope)
+        request_id = scope["request_id"] = request_id_of(scope["headers"])
         has_begun = False
 
         async def send_enveloped(message: Message) -> None:
@@ -59,13 +54,6 @@ class Envelope:
             error = fault_error(fault, Language.EN, request_id)
             if scope["type"] == "http" and not has_begun:
                 await answer(500, {"errors": [error]}, Language.EN)(scope, receive, send_enveloped)
-
-
-def _request_id(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == REQUEST_ID:
-            return value.decode() if _DECENT.fullmatch(value) else clock.new_id_text()
-    return clock.new_id_text()
 
 
 def _completed(given: Pairs, ours: Pairs) -> Pairs:

@@ -39,6 +39,23 @@ _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")  # RFC 9110, sect
 _SHOWN = re.compile(r"[^\x21-\x7e ]")
 
 
+class Listed:
+    """The origins whose pages may read answers, and the header fields that let them."""
+
+    def __init__(self, origins: Sequence[str] = ()) -> None:
+        self._origins = frozenset(origins)
+        self._exposed = ", ".join(EXPOSED).encode()
+
+    def __contains__(self, origin: str) -> bool:
+        return origin in self._origins or ANY in self._origins
+
+    def readable(self, origin: bytes) -> Pairs:
+        """Return what lets a page of *origin* read its answer; nothing, where it is not listed."""
+        if not origin or origin.decode("latin-1") not in self:
+            return []
+        return [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", self._exposed)]
+
+
 class Origins:
     """ASGI middleware: answers preflights, and leaves in the scope what lets a page of *origins* read its answer.
 
@@ -48,8 +65,7 @@ class Origins:
     def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
         self.app = app
         self._sockets = WebSocketOrigins(app, origins)
-        self._origins = frozenset(origins)
-        self._exposed = ", ".join(EXPOSED).encode()
+        self._listed = Listed(origins)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "websocket":
@@ -57,15 +73,8 @@ class Origins:
         if scope["type"] == "http" and b"origin" in (given := dict(scope["headers"])):
             if scope["method"] == "OPTIONS" and b"access-control-request-method" in given:
                 return self._preflight(Headers(scope=scope))(scope, receive, send)
-            if self._lists(given[b"origin"].decode("latin-1")):
-                scope["cross_origin"] = self._readable(given[b"origin"])
+            scope["cross_origin"] = self._listed.readable(given[b"origin"])
         return self.app(scope, receive, send)
-
-    def _lists(self, origin: str) -> bool:
-        return origin in self._origins or ANY in self._origins
-
-    def _readable(self, origin: bytes) -> Pairs:
-        return [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", self._exposed)]
 
     def _preflight(self, asked: Headers) -> Response:
         """Return what the browser decides by.
@@ -75,7 +84,7 @@ class Origins:
         """
         origin, method = asked["origin"], asked["access-control-request-method"]
         vary = {"Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"}
-        if not self._lists(origin):
+        if origin not in self._listed:
             words = f"The origin {_shown(origin)} is not among those whose pages may call: CASEGATE_CORS_ORIGINS."
             return PlainTextResponse(f"{words}\n", headers=vary)
         names = _field_names(asked.get("access-control-request-headers", ""))

@@ -15,6 +15,7 @@ from uvicorn.supervisors import Multiprocess
 from app.connection_bounds import bounded_by_files
 from app.connections import BoundedProtocol
 from app.metrics import MULTIPROCESS
+from app.origins import Listed
 from app.pages import DemoPerson
 from app.settings import PREFIX, Settings
 
@@ -35,7 +36,11 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, people: Seq
         host=host,
         port=port,
         workers=workers,
-        http=partial(BoundedProtocol, bounds=bounded_by_files(settings.max_connections)),  # type: ignore[arg-type]
+        http=partial(  # type: ignore[arg-type]
+            BoundedProtocol,
+            bounds=bounded_by_files(settings.max_connections),
+            listed=Listed(settings.cors_origins),
+        ),
         log_config=None,  # it goes where our own log does
         log_level="warning",
         access_log=False,

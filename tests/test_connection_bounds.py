@@ -1,13 +1,16 @@
 """The bounds of a connection: of a request in bytes and in time, of what comes after an answer, and of reading it."""
 
 import asyncio
+import json
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from app.connection_bounds import Bounds
+from app.origins import Listed
 from tests.wire import connected, ended, received, wired
 
 GET = b"GET /%d HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -505,3 +508,82 @@ async def test_a_turn_of_the_event_loop_begins_one_of_the_requests_that_were_sen
     assert len(begun) == 600
     later = begun[20 * 2 :]  # the first of each connection begins as it arrives
     assert max(map(later.count, set(later))) <= 2
+
+
+# --- What a refusal looks like that no application has made ----------------------------------------------------------
+
+ORIGIN = b"Origin: https://app.example\r\n"
+KNOWN = b"X-Request-ID: mine-1\r\n"
+HEAD = b"POST /0 HTTP/1.1\r\nHost: here\r\n"
+REFUSED = {
+    "a long head": (HEAD + ORIGIN + KNOWN + b"X-A: " + b"a" * 70_000, 431),
+    "many fields": (HEAD + ORIGIN + KNOWN + b"a:\r\n" * 130, 431),
+    "a head without an end": (HEAD + ORIGIN + KNOWN + b"X-A: a\r\n", 408),
+    "a body without an end": (HEAD + ORIGIN + KNOWN + b"Content-Length: 9\r\n\r\nab", 408),
+    "extensions": (HEAD + ORIGIN + KNOWN + CHUNKED + b"1;" + b"a" * 200_000, 400),
+    "a wrong length": (HEAD + ORIGIN + KNOWN + b"Content-Length: x\r\n\r\n", 400),
+    "two lengths": (HEAD + ORIGIN + KNOWN + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+    "a wrong chunk": (HEAD + ORIGIN + KNOWN + CHUNKED + b"x\r\n", 400),
+    "too much": (HEAD + ORIGIN + KNOWN + CHUNKED + b"fffff\r\n" + b"a" * 0xFFFFF + b"\r\n", 413),
+}
+
+
+@pytest.mark.parametrize("sent", REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("listed", [("https://app.example",), ("*",), ("https://other.example",), ()], ids=str)
+async def test_what_the_connection_refuses_has_the_form_of_every_other_refusal(
+    sent: tuple[bytes, int], listed: tuple[str, ...]
+) -> None:
+    bounds = replace(STRICT, body_bytes=100_000)
+    async with connected(App(), bounds=bounds, listed=Listed(listed)) as (reader, writer):
+        writer.write(sent[0])
+        status, headers, body = answered(await ended(reader))
+
+    assert status == sent[1]
+    assert headers[b"x-request-id"] == b"mine-1"
+    assert headers[b"vary"] == b"Origin"
+    is_ours = listed in (("https://app.example",), ("*",))
+    assert headers.get(b"access-control-allow-origin") == (b"https://app.example" if is_ours else None)
+    assert (b"X-Request-ID" in headers.get(b"access-control-expose-headers", b"")) == is_ours
+    (error,) = body["errors"]
+    assert error["message"] and error["extensions"] == {"code": "BAD_REQUEST"}
+
+
+def answered(arrived: bytes) -> tuple[int, dict[bytes, bytes], Any]:
+    head, _, body = arrived.partition(b"\r\n\r\n")
+    status, *lines = head.split(b"\r\n")
+    headers = dict(line.split(b": ", 1) for line in lines)
+    return int(status[9:12]), headers, json.loads(body)
+
+
+@pytest.mark.parametrize("garbage", [b"NO HTTP\r\n\r\n", b"\x16\x03\x01\x02", GET % 0 + b"NO HTTP\r\n\r\n"])
+async def test_what_is_no_request_gets_an_id_of_its_own_and_nothing_of_another_request(garbage: bytes) -> None:
+    async with connected(App(), bounds=STRICT, listed=Listed("*")) as (reader, writer):
+        writer.write(garbage.replace(b"Host", ORIGIN + KNOWN + b"Host"))
+        _, _, last = (await ended(reader)).rpartition(b"HTTP/1.1 400")
+        _, headers, body = answered(b"HTTP/1.1 400" + last)
+
+    assert body["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+    assert len(headers[b"x-request-id"]) == 36
+    assert b"access-control-allow-origin" not in headers
+
+
+async def test_a_connection_too_many_is_told_when_to_come_back() -> None:
+    bounds = replace(STRICT, connections=1)
+    async with wired(App(), bounds=bounds) as wire:
+        _, writer = await wire.open()
+        writer.write(HEAD + b"Content-Length: 9\r\n\r\nab")
+        await asyncio.sleep(0.05)
+        for connection in wire.state.connections:
+            vars(connection)["_answering"].more_body = False  # as while it is answered
+        reader, other = await wire.open()
+        status, headers, body = answered(await ended(reader))
+        for each in (writer, other):
+            each.close()
+
+    assert (status, headers[b"retry-after"], len(headers[b"x-request-id"])) == (503, b"1", 36)
+    assert body["errors"][0]["extensions"] == {
+        "code": "OVERLOADED",
+        "seconds": 1,
+        "retryable": True,
+        "retryAfterMs": 1000,
+    }

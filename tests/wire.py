@@ -11,6 +11,7 @@ from uvicorn.server import ServerState
 
 from app.connection_bounds import Bounds
 from app.connections import BoundedProtocol
+from app.origins import Listed
 
 
 class Brief(BoundedProtocol):
@@ -34,13 +35,19 @@ class Wire:
 
 @asynccontextmanager
 async def wired(
-    app: ASGIApp, *, bounds: Bounds | None = None, protocol: type[BoundedProtocol] = BoundedProtocol
+    app: ASGIApp,
+    *,
+    bounds: Bounds | None = None,
+    protocol: type[BoundedProtocol] = BoundedProtocol,
+    listed: Listed | None = None,
 ) -> AsyncIterator[Wire]:
     """Serve *app* by our protocol."""
     config = uvicorn.Config(app, log_config=None)
     config.load()
     state, loop = ServerState(), asyncio.get_running_loop()
-    server = await loop.create_server(partial(protocol, config, state, {}, bounds=bounds), "127.0.0.1", 0)
+    server = await loop.create_server(
+        partial(protocol, config, state, {}, bounds=bounds, listed=listed), "127.0.0.1", 0
+    )
     try:
         yield Wire(server.sockets[0].getsockname()[:2], state)
     finally:
@@ -51,10 +58,10 @@ async def wired(
 
 @asynccontextmanager
 async def connected(
-    app: ASGIApp, *, shuts_down: bool = False, bounds: Bounds | None = None
+    app: ASGIApp, *, shuts_down: bool = False, bounds: Bounds | None = None, listed: Listed | None = None
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """Serve *app* by our protocol, and yield a connection to it, which the server may close after an answer."""
-    async with wired(app, bounds=bounds, protocol=Brief if shuts_down else BoundedProtocol) as wire:
+    async with wired(app, bounds=bounds, protocol=Brief if shuts_down else BoundedProtocol, listed=listed) as wire:
         reader, writer = await wire.open()
         try:
             yield reader, writer
