@@ -62,6 +62,9 @@ class DoorSettings(BaseSettings):
     max_answer_bytes: Annotated[int, Field(ge=1024)] = Field(
         default=16_777_216, description="The largest answer to an operation, in bytes."
     )
+    compress_min_bytes: Count = Field(
+        default=1024, description="Compress answers of so many bytes or more, where the client takes it; 0 for none."
+    )
     max_tokens: Positive = Field(default=4_000, description="Lexical tokens of a document.")
     max_nesting: Positive = Field(default=32, description="Brackets within brackets, of all three kinds.")
     max_depth: Positive = Field(default=12, description="Fields within fields.")

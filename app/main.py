@@ -19,6 +19,7 @@ from app.anchoring import keep_anchored
 from app.api.view import GraphQLView
 from app.auth import TokenUse
 from app.backlog import clear_all
+from app.compression import Compression
 from app.db.engine import Database
 from app.documents.download import DownloadEndpoint
 from app.documents.links import Links
@@ -126,6 +127,7 @@ def create_app(settings: Settings) -> Starlette:
     onion = [
         Middleware(Envelope),
         Middleware(Origins, origins=settings.cors_origins),
+        *([Middleware(Compression, min_bytes=settings.compress_min_bytes)] if settings.compress_min_bytes else ()),
         Middleware(Shortcut, path="/graphql", to=view),
     ]
     app = Starlette(routes=routes, middleware=onion, lifespan=lifespan)

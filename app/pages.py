@@ -10,10 +10,12 @@ from dataclasses import asdict, dataclass
 from os import PathLike, stat_result
 from pathlib import Path
 
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+
+from app.content_coding import wanted
 
 DIST = Path(__file__).parent / "graphiql" / "dist"
 CONFIG_PLACE = "<!-- casegate-config -->"
@@ -40,6 +42,8 @@ SECURITY_HEADERS = {
 }
 # The page may hold tokens.
 PAGE_HEADERS = {**SECURITY_HEADERS, "Cache-Control": "no-store"}
+SUFFIXES = {"br": ".br", "gzip": ".gz"}
+"""What the build compresses the assets by (app/graphiql/compress.js), the smallest first."""
 # Only "<" can end a script element early; the others are escaped so that the text is safe wherever it is put in a page.
 HTML_ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
@@ -56,14 +60,36 @@ class DemoPerson:
 
 
 class HashedFiles(StaticFiles):
-    """Files whose names change with their content, so that a browser never needs to ask for one twice."""
+    """Files whose names change with their content, so that a browser never needs to ask for one twice.
+
+    Beside them lies what the build has compressed of them, which is sent to who takes it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory=directory)
+        self._compressed = frozenset(path.name for path in directory.glob("*.*") if path.suffix in SUFFIXES.values())
+
+    def lookup_path(self, path: str) -> tuple[str, stat_result | None]:
+        return ("", None) if path in self._compressed else super().lookup_path(path)
 
     def file_response(
         self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
+        name = Path(full_path).name
+        offered = tuple(coding for coding, suffix in SUFFIXES.items() if f"{name}{suffix}" in self._compressed)
+        found = wanted(scope, offered) if offered else None
+        coding = None if found is None else found.coding
+        if coding is not None:
+            full_path = f"{full_path}{SUFFIXES[coding]}"
+            stat_result = Path(full_path).stat()
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers.update(SECURITY_HEADERS)
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        if offered:
+            response.headers["Vary"] = "Accept-Encoding"
+        if coding is not None and isinstance(response, FileResponse):
+            response.headers["Content-Encoding"] = coding
+            response.headers["Content-Type"] = FileResponse(name).headers["content-type"]
         return response
 
 

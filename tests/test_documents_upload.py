@@ -174,7 +174,8 @@ async def test_the_largest_file_is_accepted(api: Api, world: World) -> None:
 async def test_a_compressed_body_is_refused(api: Api, world: World) -> None:
     answer = await upload(api, world.ada.token, TEXT, Content_Encoding="gzip")
 
-    assert refusal(answer) == (400, "INVALID_INPUT", ["content-encoding"])
+    assert refusal(answer) == (415, "INVALID_INPUT", ["content-encoding"])
+    assert answer.headers["accept-encoding"] == "identity"
 
 
 async def test_uploading_needs_a_token_its_scope_the_feature_and_an_active_person(

@@ -3,6 +3,7 @@
 It deliberately runs no browser and needs no build: tests/test_graphiql.py does.
 """
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -62,6 +63,54 @@ def test_an_asset_is_kept_for_a_year_and_obeys_the_same_policy(dist: Path) -> No
 @pytest.mark.parametrize("path", ["assets/other.js", "assets/..%2findex.html", "assets/", "index.html"])
 def test_nothing_but_the_page_and_its_assets_is_sent(dist: Path, path: str) -> None:
     assert client(dist).get(f"/graphiql/{path}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("accept", "coding"),
+    [
+        ("gzip, deflate, br, zstd", "br"),
+        ("gzip", "gzip"),
+        ("br;q=0.1, gzip", "gzip"),
+        ("identity", None),
+        ("", None),
+        ("zstd", None),
+        ("br;q=0, gzip;q=0", None),
+    ],
+)
+def test_an_asset_is_sent_as_the_build_has_compressed_it(dist: Path, accept: str, coding: str | None) -> None:
+    asset = dist / "assets" / "index-1a2b.js"
+    (dist / "assets" / "index-1a2b.js.br").write_bytes(b"by brotli")
+    (dist / "assets" / "index-1a2b.js.gz").write_bytes(gzip.compress(b"by gzip", mtime=0))
+    opened = client(dist)
+
+    with opened.stream("GET", "/graphiql/assets/index-1a2b.js", headers={"Accept-Encoding": accept}) as sent:
+        body = b"".join(sent.iter_raw())
+    head = opened.head("/graphiql/assets/index-1a2b.js", headers={"Accept-Encoding": accept})
+    known = opened.get(
+        "/graphiql/assets/index-1a2b.js", headers={"Accept-Encoding": accept, "If-None-Match": sent.headers["etag"]}
+    )
+
+    assert sent.headers.get("content-encoding") == coding
+    suffix = {"br": ".br", "gzip": ".gz", None: ""}[coding]
+    assert body == asset.with_name(f"{asset.name}{suffix}").read_bytes()
+    assert sent.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert sent.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert dict(head.headers) == dict(sent.headers)
+    assert (known.status_code, known.headers["vary"]) == (304, "Accept-Encoding")
+    assert "content-security-policy" in sent.headers
+    assert opened.get("/graphiql/assets/index-1a2b.js.gz").status_code == 404
+
+
+def test_codings_of_an_asset_have_tags_of_their_own(dist: Path) -> None:
+    (dist / "assets" / "index-1a2b.js.br").write_bytes(b"by brotli")
+    opened = client(dist)
+
+    plain, encoded = (
+        opened.head("/graphiql/assets/index-1a2b.js", headers={"Accept-Encoding": accept}) for accept in ("", "br")
+    )
+
+    assert plain.headers["vary"] == encoded.headers["vary"] == "Accept-Encoding"
+    assert plain.headers["etag"] != encoded.headers["etag"]
 
 
 def test_the_top_leads_to_the_page(dist: Path) -> None:

@@ -158,7 +158,7 @@ async def test_an_answer_is_kept_by_nobody_and_says_what_it_depends_on(world: Wo
     answer = await api.send(world.ada.token, NAME)
 
     assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["vary"] == "Accept, Accept-Language, Authorization, Origin"
+    assert answer.headers["vary"] == "Accept, Accept-Encoding, Accept-Language, Authorization, Origin"
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 

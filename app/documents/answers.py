@@ -26,6 +26,8 @@ def refused(refusal: Refusal, language: Language) -> Response:
     """Return *refusal* as `{"errors": [{code, message, path}]}`. The connection ends: its body may not all be read."""
     status = document_status(type(refusal)) or 400
     headers = {"Connection": "close"}
+    if refusal.path == ("content-encoding",):  # RFC 9110, section 15.5.16
+        status, headers["Accept-Encoding"] = 415, "identity"
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="casegate"'
     error: dict[str, object] = {"code": refusal.code, "message": message(refusal, language), "path": list(refusal.path)}

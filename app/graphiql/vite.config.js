@@ -3,12 +3,13 @@
 
 import { defineConfig } from 'vite'
 
+import { compressAssets } from './compress.js'
 import { translateInterface } from './translate.js'
 
 export default defineConfig({
   // Where app/pages.py serves the page; relative addresses would miss, since the page has no trailing slash.
   base: '/graphiql/',
-  plugins: [translateInterface()],
+  plugins: [translateInterface(), compressAssets()],
   esbuild: { jsx: 'automatic' },
   worker: { format: 'es' },
   build: {

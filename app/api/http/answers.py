@@ -37,7 +37,7 @@ def _usual(language: Language, media_type: str) -> Pairs:
             "Content-Language": language.lower(),
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
-            "Vary": "Accept, Accept-Language, Authorization",
+            "Vary": "Accept, Accept-Encoding, Accept-Language, Authorization",
         },
     )
     return tuple(pair for pair in usual.raw_headers if pair[0] != b"content-length")
