@@ -210,7 +210,10 @@ class _Asked:
 
 
 def _drawn_up(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
-    """Have the comment, the log row and the case row written, and return what the action makes."""
+    """Have the case row, the log row, and then what hangs on it written, and return what the action makes.
+
+    In this order: the database takes nothing that no row of the log has.
+    """
     comment = draft.new_comment()
     action = ActionRow(
         id=action_id,
@@ -240,12 +243,14 @@ def _drawn_up(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
         head_hash=action.hash,
         updated_at=draft.now,
     )
+    effects, draft.writes = draft.writes, draft.first
     _write_case(draft, case)
+    draft.log(action, **({"document_count": len(draft.documents)} if draft.documents else {}))
+    draft.writes.extend(effects)
     if comment is not None:
         draft.index(SearchField.COMMENT, comment.id, lexemes(comment.body))
         draft.insert(tables.comments, comment)
         draft.documents = attach(draft, comment)
-    draft.log(action)
     return Outcome(case, action, comment, draft.override, draft.subject, draft.documents)
 
 

@@ -1,11 +1,14 @@
 """Verifying the logs: every case's rows are read with all that their hashes cover, and the first bad one is named.
 
+Then what people are shown is held against what the rows say: the case's columns, overrides, the subject's result, and
+that every comment, document and override hangs on a row. What nothing covers is listed in `NOT_COVERED`.
+
 It only reads, and repairs nothing. Cases come in batches and their rows in pieces, so that memory stays flat, whatever
 the number of cases and the length of a log.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
@@ -14,10 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.anchors.checking import CaseFinding, Findings
 from app.db.chain import entry_of
 from app.db.engine import Database
-from app.db.repository import cases, documents, log, overrides, people
+from app.db.repository import cases, documents, log, overrides, people, verifying
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
+from app.domain.log_state import CaseState, Folded, OverrideState, ResultChange, result_fault
 from app.domain.log import Chain, Entry, Fault, FaultKind, Head, Link
-from app.domain.model import OverrideStatus
 
 BATCH = 200
 PIECE = 500
@@ -26,15 +29,31 @@ UNREADABLE = (LookupError, ValueError, TypeError, DBAPIError)
 """What is raised where a column holds no value of its kind, as a status that there is not."""
 
 
+NOT_COVERED = (
+    "people's names, addresses and roles",
+    "accounts' names and settings",
+    "subjects' labels and countries, and subjects without a case",
+    "documents' warnings",
+    "what search finds by",
+    "rows' own ids",
+)
+"""What people are shown and no hash covers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the verifier says of one case; `fault` is None where its log is whole."""
+    """What the verifier says of one case; `fault` is None where its log is whole, `others` are what else is wrong.
+
+    `nameless` counts the documents of which the rows know the bytes alone.
+    """
 
     account_id: UUID
     case_id: UUID
     reference: str
     rows: int
     fault: Fault | None
+    others: tuple[Fault, ...] = ()
+    nameless: int = 0
 
 
 async def verify_log(
@@ -65,9 +84,13 @@ async def verify_log(
 
 
 def _with(verdict: Verdict, finding: CaseFinding | None) -> Verdict:
-    if finding is None or (verdict.fault is not None and verdict.fault.seq <= finding.fault.seq):
+    if finding is None:
         return verdict
-    return Verdict(verdict.account_id, verdict.case_id, verdict.reference, verdict.rows, finding.fault)
+    known = verdict.fault
+    if known is not None and 0 < known.seq <= finding.fault.seq:
+        return verdict
+    others = verdict.others if known is None else (known, *verdict.others)
+    return replace(verdict, fault=finding.fault, others=others)
 
 
 async def entries_of(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> AsyncIterator[Link]:
@@ -86,58 +109,75 @@ class _Batch:
     ids: Sequence[UUID]
     cases: Mapping[UUID, CaseRow | None]
     subjects: Mapping[UUID, SubjectRow | None]
-    overrides: Mapping[UUID, Mapping[UUID, OverrideStatus]]
+    overrides: Mapping[UUID, Mapping[UUID, OverrideState]]
+    results: Mapping[UUID, Sequence[ResultChange]]
+    unlogged: Sequence[verifying.Unlogged]
 
 
 async def _batch(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> _Batch:
     found = await cases.cases_by_id(connection, account_id, ids)
     subject_ids = [case.subject_id for case in found if case is not None]
     subjects = await cases.subjects_by_id(connection, account_id, subject_ids)
-    statuses = await overrides.override_statuses_by_case(connection, account_id, ids)
     return _Batch(
         account_id,
         ids,
         dict(zip(ids, found, strict=True)),
         dict(zip(subject_ids, subjects, strict=True)),
-        dict(zip(ids, statuses, strict=True)),
+        await verifying.override_states(connection, account_id, ids),
+        await verifying.result_changes(connection, account_id, subject_ids),
+        await verifying.unlogged(connection, ids),
     )
+
+
+class _Log:
+    """One case's log as it is verified: its chain, and the state that follows from it."""
+
+    def __init__(self) -> None:
+        self.chain = Chain()
+        self.folded = Folded()
+
+    def add(self, link: Link) -> None:
+        self.chain.add(link)
+        if self.chain.fault is None:  # what follows from a bad row is not known
+            self.folded.add(link.entry)
 
 
 async def _verdicts(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> AsyncIterator[Verdict]:
     try:
         batch = await _batch(connection, account_id, ids)
-        chains = {id: Chain() for id in ids}
-        await _verify(connection, batch, chains, PIECE)
+        logs = {id: _Log() for id in ids}
+        await _verify(connection, batch, logs, PIECE)
     except UNREADABLE as error:
         _demand_unreadable(error)
         for id in ids:
             yield await _verdict_row_by_row(connection, account_id, id)
         return
     for id in ids:
-        if batch.cases[id] is not None or chains[id].count:
-            yield _verdict(batch, id, chains[id])
+        if batch.cases[id] is not None or logs[id].chain.count:
+            yield _verdict(batch, id, logs[id])
 
 
-async def _verify(connection: AsyncConnection, batch: _Batch, chains: Mapping[UUID, Chain], piece: int) -> None:
+async def _verify(connection: AsyncConnection, batch: _Batch, logs: Mapping[UUID, _Log], piece: int) -> None:
     async for action, link in _links(connection, batch, piece):
         if link is None:
-            chains[action.case_id].count += 1
+            logs[action.case_id].chain.count += 1
         else:
-            chains[action.case_id].add(link)
+            logs[action.case_id].add(link)
 
 
 async def _verdict_row_by_row(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> Verdict:
     """Return the verdict on a case that may have a row of which a value is none of its kind, which no row holds."""
-    chain, reference = Chain(), ""
+    log, reference = _Log(), ""
+    chain = log.chain
     try:
         batch = await _batch(connection, account_id, [case_id])
         reference = case.reference if (case := batch.cases[case_id]) else ""
-        await _verify(connection, batch, {case_id: chain}, 1)
+        await _verify(connection, batch, {case_id: log}, 1)
     except UNREADABLE as error:
         _demand_unreadable(error)
         fault = chain.fault or Fault(chain.count + 1, FaultKind.CONTENT, "it holds a value that is none of its kind")
         return Verdict(account_id, case_id, reference, chain.count, fault)
-    return _verdict(batch, case_id, chain)
+    return _verdict(batch, case_id, log)
 
 
 def _demand_unreadable(error: Exception) -> None:
@@ -146,13 +186,35 @@ def _demand_unreadable(error: Exception) -> None:
         raise error
 
 
-def _verdict(batch: _Batch, case_id: UUID, chain: Chain) -> Verdict:
-    case = batch.cases[case_id]
-    if case is None or batch.subjects.get(case.subject_id) is None:
+def _verdict(batch: _Batch, case_id: UUID, log: _Log) -> Verdict:
+    case, chain = batch.cases[case_id], log.chain
+    subject = None if case is None else batch.subjects.get(case.subject_id)
+    if case is None or subject is None:
         fault = Fault(1, FaultKind.CONTENT, "the case's own row, or its subject, is missing")
         return Verdict(batch.account_id, case_id, case.reference if case else "", chain.count, fault)
-    head = Head(case.action_count, case.head_hash, case.status, case.resolution, batch.overrides[case_id])
-    return Verdict(batch.account_id, case_id, case.reference, chain.count, chain.end(head))
+    overrides = batch.overrides[case_id]
+    statuses = {id: state.status for id, state in overrides.items()}
+    found: list[Fault | None] = [
+        chain.end(Head(case.action_count, case.head_hash, case.status, case.resolution, statuses))
+    ]
+    if chain.fault is None:
+        found += log.folded.faults(_state(case), overrides)
+    changes = batch.results[case.subject_id]
+    found.append(result_fault(changes, case_id, subject.evaluation_status, subject.version))
+    found += [
+        Fault(0, FaultKind.UNLOGGED, f"the {what} {id} is in no row of the log")
+        for of, what, id in batch.unlogged
+        if of == case_id
+    ]
+    faults = [fault for fault in found if fault is not None]
+    first = faults[0] if faults else None
+    return Verdict(batch.account_id, case_id, case.reference, chain.count, first, tuple(faults[1:]), chain.nameless)
+
+
+def _state(case: CaseRow) -> CaseState:
+    return CaseState(
+        case.created_by_id, case.created_at, case.updated_at, case.version, case.closed_by_id, case.closed_at
+    )
 
 
 async def _links(connection: AsyncConnection, batch: _Batch, size: int) -> AsyncIterator[tuple[ActionRow, Link | None]]:

@@ -135,8 +135,8 @@ async def drafted_opening(connection: AsyncConnection, actor: Actor, command: Op
         refusal.case_id = active.id if active else None
         raise
     _check_version(command, known.version if known else 0)
-    writes: list[Write] = []
-    subject = find_or_make_subject(writes, actor, details, known)
+    first, writes = list[Write](), list[Write]()
+    subject = find_or_make_subject(first, writes, actor, details, known)
     moment = now()
     case = CaseRow(
         id=clock.new_id(),
@@ -166,4 +166,5 @@ async def drafted_opening(connection: AsyncConnection, actor: Actor, command: Op
         subject=subject,
         subject_is_new=known is None,
         writes=writes,
+        first=first,
     )

@@ -30,7 +30,8 @@ from app.domain.workflow import TRANSITIONS
 class Draft:
     """An action that is allowed and not yet written. `before` is None while the case itself is new.
 
-    `writes`: what is to be written, in this order, once all is known. `is_rehearsal`: it is going to be undone.
+    `writes`: what is to be written, in this order, once all is known; `first`: what the case itself refers to.
+    `is_rehearsal`: it is going to be undone.
     """
 
     connection: AsyncConnection
@@ -45,6 +46,7 @@ class Draft:
     reviewer_ids: tuple[UUID, ...] = ()
     documents: tuple[DocumentRow, ...] = ()
     writes: list[Write] = field(default_factory=list)
+    first: list[Write] = field(default_factory=list)
     is_rehearsal: bool = False
 
     def insert(self, table: Table, *rows: Any) -> None:
@@ -153,9 +155,11 @@ EFFECTS: Mapping[ActionType, Sequence[Effect]] = {
 
 
 def find_or_make_subject(
-    writes: list[Write], actor: Actor, details: SubjectDetails, known: SubjectRow | None
+    first: list[Write], writes: list[Write], actor: Actor, details: SubjectDetails, known: SubjectRow | None
 ) -> SubjectRow:
     """Return the subject of a new case. A known one keeps its label and country; its newer status is taken over.
+
+    *first* gets what makes a new one, *writes* what changes a known one.
 
     But opening a case makes no subject FAVORABLE that was not: that would be an override without a second person.
 
@@ -173,7 +177,7 @@ def find_or_make_subject(
             version=1,
         )
         key = identity(details.external_ref)
-        writes.append(inserted(tables.subjects, subject, account_id=actor.account_id, external_key=key))
+        first.append(inserted(tables.subjects, subject, account_id=actor.account_id, external_key=key))
         return subject
     if status is None or status is known.evaluation_status:
         return known

@@ -12,6 +12,7 @@ from sqlalchemy import Table, select, text, update
 
 from app.db import models as tables
 from app.db.engine import Database
+from tests.triggers import triggers_aside
 
 Contents = Mapping[str, Mapping[tuple[Any, ...], Mapping[str, Any]]]
 """Of each table the rows, by primary key."""
@@ -50,8 +51,8 @@ def differences(before: Contents, after: Contents) -> set[str]:
 
 
 async def set_by_hand(database: Database, table: Table, id: UUID, **values: Any) -> None:
-    """Change the row of *table* with this id, which no trigger protects."""
-    async with database.write() as connection:
+    """Change the row of *table* with this id, past its triggers."""
+    async with database.write() as connection, triggers_aside(connection, table):
         changed = await connection.execute(update(table).where(table.c.id == id).values(values))
     assert changed.rowcount == 1
 

@@ -4,10 +4,14 @@ The transition table is written out here once more, so that a wrong row of it ca
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from uuid import UUID
 
+from app.audit import verify_log
+from app.db.engine import Database
+from app.db.repository.cases import cases_by_id
+from app.domain.log import Fault, FaultKind
 from tests.archive import Contents
 
 # What an action leaves the case and its override in, whatever they were in; but a comment moves an open case only.
@@ -20,6 +24,22 @@ CASE_AFTER = {
     "CLOSE": "CLOSED",
 }
 OVERRIDE_AFTER = {"REQUEST_OVERRIDE": "PENDING", "ACCEPT": "ACCEPTED", "REFUSE": "REFUSED", "CANCEL": "CANCELLED"}
+
+
+async def unforeseen_faults(database: Database, account_id: UUID, rechecked: Collection[UUID]) -> list[Fault]:
+    """Return all that is wrong with an account's logs, but for the results of subjects that were changed by hand."""
+    found: list[Fault] = []
+    async for verdict in verify_log(database, account_id):
+        async with database.read() as connection:
+            (case,) = await cases_by_id(connection, account_id, [verdict.case_id])
+        is_rechecked = case is not None and case.subject_id in rechecked
+        faults = [fault for fault in (verdict.fault, *verdict.others) if fault is not None]
+        found += [fault for fault in faults if not (is_rechecked and is_of_result(fault))]
+    return found
+
+
+def is_of_result(fault: Fault) -> bool:
+    return fault.kind is FaultKind.STATE and fault.reason.startswith("the subject is")
 
 
 def hold(before: Contents, after: Contents) -> None:

@@ -4,32 +4,21 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Delete, Update, delete, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Delete, Update, delete, select, update
 
 from app.audit import entries_of
 from app.db import models as tables
 from app.db.engine import Database
 from app.domain.log import GENESIS, chain_hash
 from tests.played import STEPS, Story
+from tests.triggers import drop_triggers
 
 actions = tables.case_actions
 
 
-async def put_triggers_aside(connection: AsyncConnection) -> None:
-    """Drop every trigger of ours; foreign keys are asked at the end on both engines."""
-    if connection.dialect.name == "postgresql":
-        named = "SELECT tgname, tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
-        for trigger, table in (await connection.execute(text(named))).all():
-            await connection.execute(text(f"DROP TRIGGER {trigger} ON {table}"))
-        return
-    for (trigger,) in (await connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))).all():
-        await connection.execute(text(f"DROP TRIGGER {trigger}"))
-
-
 async def tamper(database: Database, *statements: Any) -> None:
     async with database.write() as connection:
-        await put_triggers_aside(connection)
+        await drop_triggers(connection)
         for statement in statements:
             await connection.execute(statement)
 
@@ -61,7 +50,8 @@ def words_of(old: str, new: str) -> Update:
 def cut_off_closing(story: Story) -> list[Any]:
     """Return what takes the story's last row away, and leaves no trace of it in the case."""
     before = story.outcomes["accept"].case
-    reopened = {name: getattr(before, name) for name in ("status", "version", "action_count", "head_hash")}
+    names = ("status", "version", "action_count", "head_hash", "updated_at")
+    reopened = {name: getattr(before, name) for name in names}
     reopened |= dict.fromkeys(("resolution", "closed_by_id", "closed_at"))
     case = tables.cases.c.id == story.case_id
     return [without_row(story.case_id, len(STEPS)), update(tables.cases).where(case).values(reopened)]

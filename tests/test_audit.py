@@ -23,7 +23,8 @@ from app.domain.commands import AddComment
 from app.domain.model import CaseStatus
 from tests.live import casegate
 from tests.played import STEPS, Story
-from tests.tampering import put_triggers_aside, tamper
+from tests.tampering import tamper
+from tests.triggers import drop_triggers
 from tests.world import World, make_world
 
 actions, comments, overrides = tables.case_actions, tables.comments, tables.overrides
@@ -153,7 +154,7 @@ async def test_a_row_that_was_added_is_found(story: Story, database: Database) -
 
 async def test_rows_whose_case_was_deleted_are_found(story: Story, database: Database, fresh_url: str) -> None:
     async with database.write() as connection:
-        await put_triggers_aside(connection)
+        await drop_triggers(connection)
         if not database.is_sqlite:
             named = "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE confrelid = 'cases'::regclass"
             for table, key in (await connection.execute(text(named))).all():

@@ -21,6 +21,7 @@ from app.domain.errors import ErrorCode
 from app.domain.model import CaseStatus, Scope
 from tests.api import Api
 from tests.documents import TEXT, comment_with, document_rows, files_in, send_form, uploaded
+from tests.triggers import triggers_aside
 from tests.world import World, make_world, person_of
 
 DOCUMENTS = "comment { documents { id filename contentType sizeBytes sha256 uploader { displayName } } }"
@@ -95,10 +96,7 @@ async def test_the_log_commits_to_the_documents(api: Api, world: World, database
     case = (await world.open_case()).case
     await comment_with(api, world.ada.token, case.id, [("a.txt", TEXT), ("b.txt", b"more")])
     assert [verdict.fault async for verdict in verify_log(database)] == [None]
-    # The triggers stand in the way of this, so that they are put aside first, as somebody with the database could.
-    async with database.write() as connection:
-        on = "" if database.is_sqlite else " ON documents"
-        await connection.execute(text(f"DROP TRIGGER documents_update_refused{on}"))
+    async with database.write() as connection, triggers_aside(connection, tables.documents):
         await connection.execute(
             update(tables.documents).where(tables.documents.c.position == 1).values(sha256="0" * 64)
         )
@@ -115,10 +113,7 @@ async def test_what_cannot_be_attached_gives_one_answer(api: Api, world: World, 
     attached = await uploaded(api, world.ada.token)
     await comment(api, world.ada.token, case.id, attached)
     old = await uploaded(api, world.ada.token)
-    async with database.write() as connection:
-        # As time would: the trigger lets nothing else change.
-        on = "" if database.is_sqlite else " ON documents"
-        await connection.execute(text(f"DROP TRIGGER documents_update_refused{on}"))
+    async with database.write() as connection, triggers_aside(connection, tables.documents):  # as time would
         await connection.execute(
             update(tables.documents)
             .where(tables.documents.c.id == UUID(old))

@@ -11,6 +11,7 @@ from obstore.store import S3Store
 from sqlalchemy import text
 
 from app import clock, demo_documents
+from app.db import models as tables
 from app.db.engine import Database
 from app.documents.store import BlobMissing, DocumentStore, check_url, open_store
 from app.documents.upkeep import examine, keep_swept, orphaned, sweep, verify
@@ -19,6 +20,7 @@ from app.settings import SettingsError, load_settings
 from tests.api import Api
 from tests.documents import TEXT, comment_with, document_rows, files_in, uploaded
 from tests.live import casegate, casegate_json
+from tests.triggers import triggers_aside
 from tests.world import World
 
 DAY = timedelta(hours=25)
@@ -219,9 +221,7 @@ async def test_what_came_before_can_be_examined_without_a_change(
     script = demo_documents.pdf("Hello").replace(b"xref", b"9 0 obj << /S /JavaScript >> endobj\nxref", 1)
     before = await uploaded(api, world.ada.token, script, "a.pdf")
     harmless = await uploaded(api, world.ada.token)
-    on = "" if database.is_sqlite else " ON documents"
-    async with database.write() as connection:
-        await connection.execute(text(f"DROP TRIGGER documents_warnings_refused{on}"))
+    async with database.write() as connection, triggers_aside(connection, tables.documents):
         await connection.execute(text("UPDATE documents SET warnings = NULL"))
     later = await uploaded(api, world.ada.token, script, "b.pdf")
 

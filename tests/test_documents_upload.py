@@ -17,6 +17,7 @@ from app.documents.upload import UNATTACHED_MAX
 from app.domain.model import Scope
 from tests.api import Api
 from tests.documents import TEXT, document_rows, files_in, refusal, upload, uploaded
+from tests.triggers import triggers_aside
 from tests.world import World, person_of
 
 
@@ -239,9 +240,7 @@ async def test_one_person_can_only_have_so_many_that_are_not_attached(
 
 async def unattached_for(database: Database, age: timedelta) -> None:
     """Make all documents this old, as time would: the trigger lets nobody else."""
-    async with database.write() as connection:
-        on = "" if database.is_sqlite else " ON documents"
-        await connection.execute(text(f"DROP TRIGGER IF EXISTS documents_update_refused{on}"))
+    async with database.write() as connection, triggers_aside(connection, tables.documents):
         await connection.execute(update(tables.documents).values(created_at=clock.now() - age))
 
 

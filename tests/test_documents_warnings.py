@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app import demo_documents as made
+from app.db import models as tables
 from app.db.engine import Database
 from app.documents.examination import examined
 from app.documents.kinds import content_type
@@ -22,6 +23,7 @@ from tests.api import Api
 from tests.corpus import files
 from tests.documents import comment_with, upload
 from tests.office import related_to, with_part
+from tests.triggers import triggers_aside
 from tests.world import World
 
 NOTHING: set[Found] = set()
@@ -274,13 +276,11 @@ async def test_warnings_are_shown_to_whoever_reads_and_uploads(api: Api, world: 
 
 async def test_what_came_before_says_so_and_no_warning_is_changed(api: Api, world: World, database: Database) -> None:
     case = (await world.open_case()).case
-    on = "" if database.is_sqlite else " ON documents"
     document_id = (await upload(api, world.ada.token, b"Hello", "a.txt")).json()["id"]
     with pytest.raises(DBAPIError, match="permanent"):
         async with database.write() as connection:
             await connection.execute(text("UPDATE documents SET warnings = NULL"))
-    async with database.write() as connection:
-        await connection.execute(text(f"DROP TRIGGER documents_warnings_refused{on}"))
+    async with database.write() as connection, triggers_aside(connection, tables.documents):
         await connection.execute(text("UPDATE documents SET warnings = NULL"))
     command = {"caseId": str(case.id), "body": "x", "documentIds": [document_id]}
 

@@ -8,11 +8,10 @@ from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from app import admin
 from app.db import models as tables
-from app.db.engine import Database
 from app.domain.commands import (
     AcceptOverride,
     AddComment,
@@ -40,6 +39,7 @@ from app.domain.model import (
     SubjectType,
 )
 from app.domain.workflow import check_reviewers, guard
+from tests.archive import set_by_hand
 from tests.law import ACTOR, actor_of, cells, code_of, offered, override_of
 from tests.world import Person, World, make_person, make_world
 
@@ -123,13 +123,6 @@ async def codes_of(world: World, person: Person, command: Command) -> list[str]:
     return [refusal.code for refusal in refusals if isinstance(refusal, Refusal)]
 
 
-async def set_subject(database: Database, subject_id: UUID, status: EvaluationStatus) -> None:
-    """Let the system that makes the checks change its mind."""
-    table = tables.subjects
-    async with database.write() as connection:
-        await connection.execute(update(table).where(table.c.id == subject_id).values(evaluation_status=status))
-
-
 def request(case_id: UUID, reviewers: Sequence[UUID], status: str = "FAVORABLE") -> RequestOverride:
     return RequestOverride(
         case_id=case_id, requested_status=RequestedStatus(status), reviewer_ids=tuple(reviewers), comment="A call."
@@ -161,7 +154,9 @@ async def test_the_subject_has_the_last_word_on_a_request(world: World) -> None:
 async def test_nobody_accepts_against_a_result_that_has_changed(world: World) -> None:
     requested = await world.case_in(CaseStatus.PENDING_REVIEW)
     case_id = requested.case.id
-    await set_subject(world.database, requested.case.subject_id, EvaluationStatus.ANOMALY)
+    # The system that makes the checks changes its mind.
+    anomaly = {"evaluation_status": EvaluationStatus.ANOMALY}
+    await set_by_hand(world.database, tables.subjects, requested.case.subject_id, **anomaly)
 
     assert await codes_of(world, world.rosa, AcceptOverride(**await world.read(case_id))) == ["SUBJECT_CHANGED"]
     assert (await world.refuse(case_id)).case.status is CaseStatus.IN_PROGRESS

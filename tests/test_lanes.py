@@ -20,9 +20,10 @@ from app.db.changes import inserted, updated
 from app.db.engine import Database, Patience, open_database
 from app.db.lanes import MOST
 from app.db.prepared import Prepared, Write, write_if_unchanged
-from app.db.rows import CommentRow
+from app.db.rows import ActionRow, CommentRow
 from app.db.turns import Connection, Sent
 from app.domain.commands import AddComment
+from app.domain.model import ActionType, CaseStatus
 from tests.archive import set_by_hand
 from tests.world import World
 
@@ -58,11 +59,29 @@ async def name_of(database: Database, user_id: UUID) -> str | None:
 
 
 def comment_on(world: World, case_id: UUID, mark: str, comment_id: UUID | None = None) -> list[Write]:
-    """Return writes that give a case a *mark*, its next version, and a comment."""
-    row = CommentRow(comment_id or clock.new_id(), case_id, world.ada.id, "x", clock.now())
+    """Return writes that give a case a *mark*, its next version, and a comment with its row of the log."""
+    now = clock.now()
+    comment = CommentRow(comment_id or clock.new_id(), case_id, world.ada.id, "x", now)
+    action = ActionRow(
+        id=clock.new_id(),
+        case_id=case_id,
+        seq=2,
+        type=ActionType.COMMENT,
+        user_id=world.ada.id,
+        comment_id=comment.id,
+        override_id=None,
+        status_before=CaseStatus.OPEN,
+        status_after=CaseStatus.IN_PROGRESS,
+        resolution=None,
+        created_at=now,
+        request_id="lanes",
+        prev_hash=mark,
+        hash=mark,
+    )
     return [
         updated(tables.cases, case_id, head_hash=mark, version=2),
-        inserted(tables.comments, row, account_id=world.account_id),
+        inserted(tables.case_actions, action, account_id=world.account_id),
+        inserted(tables.comments, comment, account_id=world.account_id),
     ]
 
 

@@ -21,7 +21,6 @@ from hypothesis.stateful import (
 )
 
 from app.actions import Supposed, rehearse
-from app.audit import verify_log
 from app.db import models as tables
 from app.db.engine import Database, open_database
 from app.domain.commands import (
@@ -39,7 +38,7 @@ from app.domain.errors import InputRefused, Refusal
 from app.domain.model import ActionType, EvaluationStatus, RequestedStatus, Resolution, SubjectType
 from app.idempotency import Outcome
 from tests.archive import Contents, contents, set_by_hand
-from tests.invariants import hold
+from tests.invariants import hold, unforeseen_faults
 from tests.model import ROLES, Model, Request
 from tests.world import World, make_world
 
@@ -75,6 +74,7 @@ class Casebook(RuleBasedStateMachine):
         self.model = Model(restricted)
         self.world = self.runner.run(make_world(self.database, restrict_to_assigned_reviewers=restricted))
         self.case_ids: list[UUID] = []
+        self.rechecked: set[UUID] = set()
         self.override_ids: dict[tuple[int, int], UUID] = {}
         self.asked: list[Request] = []
         self.rows = self.runner.run(self.contents())
@@ -194,6 +194,7 @@ class Casebook(RuleBasedStateMachine):
         case = self.case(which)
         row = self.rows["cases"][(self.case_ids[case],)]
         changed = {"evaluation_status": EvaluationStatus(status)}
+        self.rechecked.add(row["subject_id"])
         self.runner.run(set_by_hand(self.database, tables.subjects, row["subject_id"], **changed))
         self.model.subjects[self.model.cases[case].subject].status = status
         self.before, self.rows = self.rows, self.runner.run(self.contents())
@@ -278,8 +279,7 @@ class Casebook(RuleBasedStateMachine):
             assert self.runner.run(self.faults()) == []
 
     async def faults(self) -> list[Any]:
-        log = verify_log(self.database, self.world.account_id)
-        return [verdict async for verdict in log if verdict.fault is not None]
+        return await unforeseen_faults(self.database, self.world.account_id, self.rechecked)
 
     # --- In the gateway's words --------------------------------------------------------------------------------------
 

@@ -168,22 +168,22 @@ MUTATIONS: dict[str, tuple[list[str], list[str]]] = {
         ["INSERT subjects", *["INSERT case_texts"] * 3, "INSERT cases", LOGGED],
     ),
     # On PostgreSQL without a lock, and without BEGIN and COMMIT: see test_alone.
-    "addComment": ([WHO, LOCK], ["UPDATE cases", "INSERT case_texts", "INSERT comments", LOGGED]),
+    "addComment": ([WHO, LOCK], ["UPDATE cases", LOGGED, "INSERT case_texts", "INSERT comments"]),
     "requestOverride": (
         [WHO, LOCK, "SELECT users user_roles"],
         [
+            "UPDATE cases",
+            LOGGED,
             "INSERT overrides",
             "INSERT override_reviewers",
             "INSERT override_reviewers",
-            "UPDATE cases",
             "INSERT case_texts",
             "INSERT comments",
-            LOGGED,
         ],
     ),
-    "refuseOverride": (DECIDE, ["UPDATE overrides", "UPDATE cases", LOGGED]),
-    "cancelOverride": (DECIDE, ["UPDATE overrides", "UPDATE cases", LOGGED]),
-    "acceptOverride": (DECIDE, ["UPDATE overrides", "UPDATE subjects", "UPDATE cases", LOGGED]),
+    "refuseOverride": (DECIDE, ["UPDATE cases", LOGGED, "UPDATE overrides"]),
+    "cancelOverride": (DECIDE, ["UPDATE cases", LOGGED, "UPDATE overrides"]),
+    "acceptOverride": (DECIDE, ["UPDATE cases", LOGGED, "UPDATE overrides", "UPDATE subjects"]),
     "closeCase": ([WHO, LOCK, "SELECT overrides"], ["UPDATE cases", LOGGED]),
 }
 

@@ -21,6 +21,7 @@ from app.domain.commands import AddComment
 from app.domain.model import CaseStatus
 from tests.api import Api
 from tests.played import STEPS, Story
+from tests.triggers import triggers_aside
 from tests.world import World, make_world
 
 LOG = """query(
@@ -162,11 +163,9 @@ async def test_after_a_restore_into_another_server_new_rows_still_come_last(worl
             await catch_up(connection)  # nothing to do: a file takes its places along
         return
     first = (await world.open_case()).action.id
-    async with world.database.write() as connection:  # the numbers of a server that has seen more
-        for statement in ("DISABLE TRIGGER USER", "ENABLE TRIGGER USER"):
-            await connection.execute(text(f"ALTER TABLE case_actions {statement}"))
-            if statement.startswith("DISABLE"):
-                await connection.execute(text("UPDATE case_actions SET position = position + 5000000000"))
+    async with world.database.write() as connection, triggers_aside(connection, tables.case_actions):
+        # The numbers of a server that has seen more.
+        await connection.execute(text("UPDATE case_actions SET position = position + 5000000000"))
     assert (await follow(api, world, None))[0] == []
 
     await migrate(world.database)

@@ -3,7 +3,7 @@
 import json
 from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -11,6 +11,7 @@ from app.cli.reading import Unreadable, read
 from app.cli.terminal import AsJson, progress, run, settings_or_fail
 from app.db.engine import Database
 from app.db.repository.documents import document_count
+from app.db.repository.verifying import Missing, missing_documents
 from app.documents import upkeep
 from app.documents.store import Blob, DocumentStore, open_store
 from app.documents.upkeep import GRACE, Checked, Examined, Swept
@@ -21,23 +22,42 @@ documents = typer.Typer(help="The documents' bytes.", no_args_is_help=True)
 
 @documents.command()
 def verify(as_json: AsJson = False) -> None:
-    """Read every document and compare it with its row; list blobs without one. Nothing is made or changed.
+    """Read every document and compare it with its row, and its row with the log; list blobs without a document.
+
+    Nothing is made or changed. A document that no row of the log has is bad, and so is a comment that lacks one.
 
     Exits with 0 where all are whole, 1 where one is not, 2 where it can't be told.
     """
     settings = settings_or_fail()
-    count, bad, orphans = read(settings, partial(_verified, settings))
+    found = read(settings, partial(_verified, settings))
     if as_json:
-        faults = [_fault(checked) for checked in bad]
-        typer.echo(json.dumps({"documents": count, "faults": faults, "orphans": [blob.key for blob in orphans]}))
+        faults = [*map(_fault, found.bad), *map(_lacking, found.missing)]
+        orphans = [blob.key for blob in found.orphans]
+        typer.echo(json.dumps({"documents": found.number, "faults": faults, "orphans": orphans}))
     else:
-        for checked in bad:
-            typer.echo(f"{checked.stored.document.id}: {checked.fault}")
-        for blob in orphans:
-            typer.echo(f"{blob.key}: no document has this blob; `casegate documents sweep` removes it")
-        typer.echo(f"{count} documents: {len(bad) or 'no'} bad; {len(orphans) or 'no'} blobs without one")
-    if bad:
+        _tell(found)
+    if found.bad or found.missing:
         raise typer.Exit(1)
+
+
+class _Found(NamedTuple):
+    """What verifying found."""
+
+    number: int
+    bad: list[Checked]
+    orphans: list[Blob]
+    missing: list[Missing]
+
+
+def _tell(found: _Found) -> None:
+    for checked in found.bad:
+        typer.echo(f"{checked.stored.document.id}: {checked.fault}")
+    for missing in found.missing:
+        typer.echo(f"{missing.comment_id}: {missing.number} documents of this comment are missing")
+    for blob in found.orphans:
+        typer.echo(f"{blob.key}: no document has this blob; `casegate documents sweep` removes it")
+    bad = len(found.bad) + len(found.missing)
+    typer.echo(f"{found.number} documents: {bad or 'no'} bad; {len(found.orphans) or 'no'} blobs without one")
 
 
 @documents.command()
@@ -47,10 +67,14 @@ def examine(
 ) -> None:
     """Say what documents could do to whoever opens them that came before warnings were looked for; change nothing."""
 
-    async def work(database: Database) -> list[Examined]:
-        return [examined async for examined in upkeep.examine(database, _store(), every=every)]
+    settings = settings_or_fail()
 
-    found = run(work)
+    async def work(database: Database) -> list[Examined]:
+        async with database.read() as connection:
+            store = await _there(settings, await document_count(connection))
+        return [] if store is None else [found async for found in upkeep.examine(database, store, every=every)]
+
+    found = read(settings, work)
     if as_json:
         told = [_examined(examined) for examined in found]
         typer.echo(json.dumps({"documents": len(found), "warnings": [item for item in told if item["warnings"]]}))
@@ -80,13 +104,14 @@ def sweep(
         typer.echo(f"removed {swept.documents} documents, {swept.blobs} blobs, {swept.arrivals} unfinished arrivals")
 
 
-async def _verified(settings: Settings, database: Database) -> tuple[int, list[Checked], list[Blob]]:
+async def _verified(settings: Settings, database: Database) -> _Found:
     bad, count = list[Checked](), 0
     async with database.read() as connection:
         total = await document_count(connection)
+        missing = await missing_documents(connection)
     store = await _there(settings, total)
     if store is None:
-        return 0, [], []
+        return _Found(0, [], [], missing)
     with progress("documents", total) as advance:
         async for checked in upkeep.verify(database, store):
             count += 1
@@ -94,7 +119,7 @@ async def _verified(settings: Settings, database: Database) -> tuple[int, list[C
             if checked.fault is not None:
                 bad.append(checked)
     orphans = [blob async for batch in upkeep.orphaned(database, store) for blob in batch]
-    return count, bad, orphans
+    return _Found(count, bad, orphans, missing)
 
 
 async def _there(settings: Settings, documents: int) -> DocumentStore | None:
@@ -125,3 +150,8 @@ def _examined(examined: Examined) -> dict[str, Any]:
 def _fault(checked: Checked) -> dict[str, Any]:
     stored = checked.stored
     return {"accountId": str(stored.account_id), "documentId": str(stored.document.id), "reason": checked.fault}
+
+
+def _lacking(missing: Missing) -> dict[str, Any]:
+    reason = f"{missing.number} documents of comment {missing.comment_id} are missing"
+    return {"accountId": str(missing.account_id), "documentId": None, "reason": reason}

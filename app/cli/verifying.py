@@ -10,12 +10,13 @@ import typer
 
 from app.anchors.checking import Findings, check_anchors
 from app.anchors.checkpoint import Leaf
-from app.audit import Verdict, verify_log
+from app.audit import NOT_COVERED, Verdict, verify_log
 from app.cli.named import Account, Anchors, Key, anchors_of, find_case, no_case
 from app.cli.reading import read
 from app.cli.terminal import AsJson, progress, settings_or_fail
 from app.db.engine import Database
 from app.db.repository.cases import case_count
+from app.domain.log import Fault
 from app.settings import Settings
 
 FAULTS_TOLD = 1_000
@@ -29,12 +30,14 @@ class Report:
     cases: int = 0
     rows: int = 0
     bad: int = 0
+    nameless: int = 0
     told: list[Verdict] = field(default_factory=list)
     findings: Findings | None = None
 
     def take(self, verdict: Verdict) -> None:
         self.cases += 1
         self.rows += verdict.rows
+        self.nameless += verdict.nameless
         if verdict.fault is not None:
             self.bad += 1
             if len(self.told) < FAULTS_TOLD:
@@ -55,7 +58,9 @@ def verify(
     """Verify every case's log, and name the first bad row of each and its kind.
 
     A row's kind is content (it is not what its hash says), link (it does not follow the row before it), gap (it is
-    missing), truncated (it and all later ones are), or rewritten (it is whole, but another one was anchored).
+    missing), truncated (it and all later ones are), rewritten (it is whole, but another one was anchored), state (what
+    is shown of the case, an override or the subject does not follow from it), or unlogged (something is shown that no
+    row has). What no hash covers is listed.
 
     Nothing is made or changed anywhere. Exits with 0 where all is whole, 1 where a log or an anchor is bad, 2 where it
     can't be told.
@@ -108,13 +113,28 @@ def _as_json(report: Report) -> dict[str, Any]:
     found = report.findings
     reach = found and {"anchors": found.anchors, "rows": found.rows, "time": found.time, "fault": found.fault}
     faults = [_fault(verdict) for verdict in report.told]
-    return {"cases": report.cases, "rows": report.rows, "bad": report.bad, "faults": faults, "anchored": reach}
+    return {
+        "cases": report.cases,
+        "rows": report.rows,
+        "bad": report.bad,
+        "faults": faults,
+        "anchored": reach,
+        "notCovered": [*NOT_COVERED, *_nameless(report)],
+    }
+
+
+def _nameless(report: Report) -> list[str]:
+    if not report.nameless:
+        return []
+    return [f"the names, types and sizes of {report.nameless} documents, whose rows know their bytes alone"]
 
 
 def _tell(report: Report) -> None:
-    for fault in map(_fault, report.told):
-        name = fault["reference"] or fault["caseId"]
-        typer.echo(f"{name}: row {fault['seq']} is bad ({fault['kind']}): {fault['reason']}")
+    typer.echo(f"not covered by any hash: {'; '.join([*NOT_COVERED, *_nameless(report)])}")
+    for verdict in report.told:
+        for fault in filter(None, (verdict.fault, *verdict.others)):
+            which = f"row {fault.seq} is bad" if fault.seq else "bad"
+            typer.echo(f"{verdict.reference or verdict.case_id}: {which} ({fault.kind}): {fault.reason}")
     if report.bad > len(report.told):
         typer.echo(f"... and {report.bad - len(report.told)} more")
     found = report.findings
@@ -133,7 +153,10 @@ def _fault(verdict: Verdict) -> dict[str, Any]:
         "accountId": verdict.account_id,
         "caseId": verdict.case_id,
         "reference": verdict.reference,
-        "seq": verdict.fault.seq,
-        "kind": verdict.fault.kind,
-        "reason": verdict.fault.reason,
+        **_plain(verdict.fault),
+        "others": [_plain(fault) for fault in verdict.others],
     }
+
+
+def _plain(fault: Fault) -> dict[str, Any]:
+    return {"seq": fault.seq or None, "kind": fault.kind, "reason": fault.reason}

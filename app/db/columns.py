@@ -106,8 +106,12 @@ def account_column() -> Column[Any]:
     return Column("account_id", Uuid(), ForeignKey("accounts.id"), nullable=False)
 
 
-def reference(name: str, target: str, *, nullable: bool = False, index: bool = False) -> Column[Any]:
-    return Column(name, Uuid(), ForeignKey(target), nullable=nullable, index=index)
+def reference(
+    name: str, target: str, *, nullable: bool = False, index: bool = False, by_commit: bool = False
+) -> Column[Any]:
+    """Return a column with another row's id; *by_commit*: that row need not be there before the transaction ends."""
+    key = ForeignKey(target, deferrable=True, initially="DEFERRED") if by_commit else ForeignKey(target)
+    return Column(name, Uuid(), key, nullable=nullable, index=index)
 
 
 def time(name: str, *, nullable: bool = False) -> Column[Any]:

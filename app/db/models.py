@@ -311,8 +311,11 @@ case_actions = Table(
     Column("seq", Integer(), nullable=False),
     Column("type", EnumString(ActionType), nullable=False),
     reference("user_id", "users.id"),
-    reference("comment_id", "comments.id", nullable=True),
-    reference("override_id", "overrides.id", nullable=True),
+    # The log row is written first: the database takes no comment and no override that the log does not have.
+    reference("comment_id", "comments.id", nullable=True, by_commit=True),
+    reference("override_id", "overrides.id", nullable=True, by_commit=True),
+    # How many documents came with the comment, so that none is attached to it later.
+    Column("document_count", Integer(), nullable=False, server_default=text("0")),
     Column("status_before", EnumString(CaseStatus)),
     Column("status_after", EnumString(CaseStatus), nullable=False),
     Column("resolution", EnumString(Resolution)),

@@ -18,6 +18,7 @@ from app.db import models as tables
 from app.db.engine import Database
 from app.db.repository import documents
 from app.db.repository.documents import UNATTACHED_LIFETIME, StoredDocument
+from app.db.repository.verifying import unlogged_among
 from app.documents.receive import arriving
 from app.documents.store import Blob, BlobMissing, DocumentStore
 from app.domain.model import DocumentWarning
@@ -129,8 +130,10 @@ async def verify(database: Database, store: DocumentStore) -> AsyncIterator[Chec
     while True:
         async with database.read() as connection:
             batch = await documents.stored_documents(connection, after, BATCH)
+            loose = await unlogged_among(connection, [stored.document.id for stored in batch])
         for stored in batch:
-            yield Checked(stored, await _fault(store, stored))
+            unlogged = "no row of the log has it" if stored.document.id in loose else None
+            yield Checked(stored, await _fault(store, stored) or unlogged)
         if len(batch) < BATCH:
             return
         after = batch[-1].document.id

@@ -138,6 +138,14 @@ class FaultKind(StrEnum):
     """It is missing, and so are all later ones."""
     REWRITTEN = "rewritten"
     """It is whole, and another one than was anchored."""
+    STATE = "state"
+    """It is whole, but what is shown of the case, an override or the subject does not follow from it."""
+    UNLOGGED = "unlogged"
+    """Something is there that no row has: a comment, a document, an override. Its seq is 0."""
+    UNANCHORED = "unanchored"
+    """It is older than the last anchor, and no anchor holds it."""
+    POSITION = "position"
+    """Its place in the whole log can't be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +228,8 @@ class Chain:
     def __init__(self) -> None:
         self.count = 0
         self.fault: Fault | None = None
+        self.nameless = 0
+        """Documents of which the rows know the bytes alone."""
         self._hash = GENESIS
         self._status: CaseStatus | None = None
         self._resolution: Resolution | None = None
@@ -248,8 +258,11 @@ class Chain:
             return Fault(self.count, FaultKind.LINK, "it does not follow the row before it")
         if entry.status_before is not self._status:
             return Fault(self.count, FaultKind.LINK, "it does not start from the status before it")
-        if as_hashed(link) is None:
+        hashed = as_hashed(link)
+        if hashed is None:
             return Fault(self.count, FaultKind.CONTENT, "its content does not give its hash")
+        if hashed is not entry and hashed.comment is not None:
+            self.nameless += len(hashed.comment.documents)
         return None
 
     def _head_fault(self, head: Head) -> Fault | None:

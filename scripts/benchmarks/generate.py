@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Column, Dialect, Table, TypeDecorator, insert, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import admin
 from app.db import models as tables
@@ -36,8 +38,8 @@ async def fill(database: Database, account_id: UUID, people: People, cases: int,
 async def write(database: Database, account_id: UUID, made: Iterable[History]) -> None:
     """Write these histories of an account that has no cases yet."""
     batch: list[History] = []
-    written = cases = 0
-    async with _finished_overrides(database):
+    written, cases = await _last_position(database), 0
+    async with _in_any_order(database):
         for history in made:
             cases += 1
             batch.append(history)
@@ -52,28 +54,47 @@ async def write(database: Database, account_id: UUID, made: Iterable[History]) -
     await reindex(database)  # what is written in bulk comes without words
 
 
+ASIDE = {
+    "override_reviewers_insert_refused": "override_reviewers",
+    "comments_logged": "comments",
+    "documents_logged": "documents",
+    "overrides_logged": "overrides",
+    "case_actions_position_refused": "case_actions",
+}
+"""The triggers that hold what is written to the order in which it happens, and their tables."""
+
+
 @asynccontextmanager
-async def _finished_overrides(database: Database) -> AsyncIterator[None]:
-    """Let reviewers be named on overrides that are finished, as those are that are written here."""
-    trigger, table = "override_reviewers_insert_refused", "override_reviewers"
-    find = "SELECT sql FROM sqlite_master WHERE name = 'override_reviewers_insert_refused'"
-    made = await _sql(database, find) if database.is_sqlite else ""
-    off, on = (
-        (f"DROP TRIGGER {trigger}", made)
-        if database.is_sqlite
-        else (f"ALTER TABLE {table} DISABLE TRIGGER {trigger}", f"ALTER TABLE {table} ENABLE TRIGGER {trigger}")
-    )
-    await _sql(database, off)
+async def _in_any_order(database: Database) -> AsyncIterator[None]:
+    """Let rows be written as they are in the end, and not as they came to be."""
+    async with database.write() as connection:
+        back = [await _put_aside(connection, trigger, table) for trigger, table in ASIDE.items()]
     try:
         yield
     finally:
-        await _sql(database, on)
+        async with database.write() as connection:
+            for statement in back:
+                await connection.execute(text(statement))
 
 
-async def _sql(database: Database, statement: str) -> Any:
-    async with database.write() as connection:
-        result = await connection.execute(text(statement))
-        return result.scalar() if result.returns_rows else None
+async def _put_aside(connection: AsyncConnection, trigger: str, table: str) -> str:
+    """Put a trigger aside, and return the statement that brings it back."""
+    if connection.dialect.name == "sqlite":
+        made = await connection.scalar(text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": trigger})
+        await connection.execute(text(f"DROP TRIGGER {trigger}"))
+        return str(made)
+    find = text("SELECT tgenabled = 'A' FROM pg_trigger WHERE tgname = :name AND tgrelid = to_regclass(:table)")
+    always = await connection.scalar(find, {"name": trigger, "table": table})
+    await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}"))
+    return f"ALTER TABLE {table} ENABLE {'ALWAYS ' if always else ''}TRIGGER {trigger}"
+
+
+async def _last_position(database: Database) -> int:
+    """Return the place of SQLite's last row, where places are counted; PostgreSQL's come from elsewhere."""
+    if not database.is_sqlite:
+        return 0
+    async with database.read() as connection:
+        return await connection.scalar(text("SELECT coalesce(max(rowid), 0) FROM case_actions")) or 0
 
 
 async def _write(database: Database, batch: Sequence[History], written: int) -> int:
@@ -134,9 +155,11 @@ def _rows(batch: Sequence[History], written: int) -> Mapping[Table, list[dict[st
                 }
                 for position, reviewer_id in enumerate(history.reviewers[override.id])
             ]
+        counts = Counter(document.comment_id for document in history.documents)
         for row in history.actions:
             written += 1
-            rows[tables.case_actions].append(asdict(row) | account | {"position": written})
+            more = {"position": written, "document_count": counts[row.comment_id] if row.comment_id else 0}
+            rows[tables.case_actions].append(asdict(row) | account | more)
     return rows
 
 

@@ -167,9 +167,9 @@ class Sqlite:
             action = accepted(holder, _locked(record), asked, request_id)
             assert asked is not None
             now = _stored(action.created_at)
+            _write_action(connection, holder, action, None, override_id.hex)
             connection.execute(OVERRIDE, (action.user_id.hex, now, override_id.hex))
             connection.execute(SUBJECT, (asked.requested_status, asked.subject_id.hex))
-            _write_action(connection, holder, action, None, override_id.hex)
             return accept_answer(holder, action, override_id)
 
         return await self._write(work)
@@ -182,8 +182,8 @@ def write_comment(connection: sqlite3.Connection, holder: Holder, case_id: UUID,
     action = commented(holder, case, comment_id, body, request_id)
     now, author = _stored(action.created_at), action.user_id.hex
     values = (comment_id.hex, holder.actor.account_id.hex, case_id.hex, author, body, now)
-    connection.execute(COMMENT, values)
     _write_action(connection, holder, action, comment_id.hex, None)
+    connection.execute(COMMENT, values)
     return comment_answer(holder, action, comment_id, body)
 
 

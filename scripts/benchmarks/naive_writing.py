@@ -37,11 +37,11 @@ async def add_comment(
     comment = entities.Comment(
         id=clock.new_id(), account_id=case.account_id, case_id=case.id, author_id=user.id, body=body, created_at=now
     )
-    session.add(comment)
-    await session.flush()  # the log's row refers to it
     content = CommentContent(comment.id, user.id, body, now)
     action = _log(token, case, ActionType.COMMENT, status, now, request_id, comment=content)
     session.add(action)
+    await session.flush()  # the database takes no comment that the log does not have
+    session.add(comment)
     return Made(case, action)
 
 
@@ -63,10 +63,6 @@ async def accept_override(
     assert subject.evaluation_status is override.subject_status_at_request, "changed"
     status = advance(ActionType.ACCEPT, case.status)
     now = max(clock.now(), case.updated_at)
-    override.status, override.version = OverrideStatus.ACCEPTED, override.version + 1
-    override.decided_by_id, override.decided_at = user.id, now
-    subject.evaluation_status = EvaluationStatus(override.requested_status.value)
-    subject.version += 1
     content = OverrideContent(
         id=override.id,
         creator_id=override.created_by_id,
@@ -79,6 +75,11 @@ async def accept_override(
     )
     action = _log(token, case, ActionType.ACCEPT, status, now, request_id, override=content)
     session.add(action)
+    await session.flush()
+    override.status, override.version = OverrideStatus.ACCEPTED, override.version + 1
+    override.decided_by_id, override.decided_at = user.id, now
+    subject.evaluation_status = EvaluationStatus(override.requested_status.value)
+    subject.version += 1
     return Made(case, action, override)
 
 

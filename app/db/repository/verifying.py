@@ -1,0 +1,137 @@
+"""What verifying reads beside the logs: how overrides stand, what hangs on no row, and what rows say of results."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import models as tables
+from app.db.among import among
+from app.domain.log_state import RESULT_TYPES, OverrideState, ResultChange
+from app.domain.model import ActionType
+
+_ACTION, _CASE, _COMMENT = tables.case_actions.c, tables.cases.c, tables.comments.c
+_DOCUMENT, _OVERRIDE = tables.documents.c, tables.overrides.c
+
+
+async def override_states(
+    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID]
+) -> dict[UUID, dict[UUID, OverrideState]]:
+    """Return for each case how its overrides stand, by their ids."""
+    names = ("case_id", "status", "created_at", "version", "decided_by_id", "decided_at")
+    statement = select(_OVERRIDE.id, *(_OVERRIDE[name] for name in names)).where(
+        _OVERRIDE.account_id == account_id, among(_OVERRIDE.case_id, case_ids)
+    )
+    found: dict[UUID, dict[UUID, OverrideState]] = {id: {} for id in case_ids}
+    for id, case_id, *columns in await connection.execute(statement):
+        found[case_id][id] = OverrideState(case_id, *columns)
+    return found
+
+
+class Unlogged(NamedTuple):
+    """Something of a case that no row of its log has."""
+
+    case_id: UUID
+    what: str
+    id: UUID
+
+
+async def unlogged(connection: AsyncConnection, case_ids: Sequence[UUID]) -> list[Unlogged]:
+    """Return what hangs on these cases, of whatever account, and on none of their rows."""
+    comments = select(_COMMENT.case_id, _COMMENT.id).where(
+        among(_COMMENT.case_id, case_ids),
+        ~_row(_COMMENT, _ACTION.comment_id == _COMMENT.id),
+    )
+    overrides = select(_OVERRIDE.case_id, _OVERRIDE.id).where(
+        among(_OVERRIDE.case_id, case_ids),
+        ~_row(_OVERRIDE, _ACTION.override_id == _OVERRIDE.id, _ACTION.type == ActionType.REQUEST_OVERRIDE),
+    )
+    documents = _unlogged_documents().where(among(_DOCUMENT.case_id, case_ids))
+    found = []
+    for what, statement in (("comment", comments), ("override", overrides), ("document", documents)):
+        found += [Unlogged(record[0], what, record[1]) for record in await connection.execute(statement)]
+    return found
+
+
+def _row(of: Any, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that the log of its case has a row for what is looked at."""
+    return (
+        select(_ACTION.id)
+        .where(_ACTION.case_id == of.case_id, _ACTION.account_id == of.account_id, *conditions)
+        .exists()
+    )
+
+
+def _unlogged_documents() -> Select[Any]:
+    named = _ACTION.document_count > _DOCUMENT.position
+    comment = and_(
+        _COMMENT.id == _DOCUMENT.comment_id,
+        _COMMENT.case_id == _DOCUMENT.case_id,
+        _COMMENT.account_id == _DOCUMENT.account_id,
+        _row(_COMMENT, _ACTION.comment_id == _COMMENT.id, named),
+    )
+    return select(_DOCUMENT.case_id, _DOCUMENT.id).where(
+        _DOCUMENT.comment_id.is_not(None), ~select(_COMMENT.id).where(comment).exists()
+    )
+
+
+async def unlogged_among(connection: AsyncConnection, document_ids: Sequence[UUID]) -> set[UUID]:
+    """Return those of these documents that are attached, and in no row of the log."""
+    statement = _unlogged_documents().where(among(_DOCUMENT.id, document_ids))
+    return {record[1] for record in await connection.execute(statement)}
+
+
+class Missing(NamedTuple):
+    """A comment whose row names more documents than there are."""
+
+    account_id: UUID
+    comment_id: UUID
+    number: int
+
+
+async def missing_documents(connection: AsyncConnection) -> list[Missing]:
+    """Return the comments that lack documents."""
+    counted = (
+        select(func.count())
+        .where(_DOCUMENT.comment_id == _ACTION.comment_id)
+        .correlate(tables.case_actions)
+        .scalar_subquery()
+    )
+    statement = select(_ACTION.account_id, _ACTION.comment_id, _ACTION.document_count - counted).where(
+        _ACTION.document_count > 0, _ACTION.document_count > counted
+    )
+    return [Missing(*record) for record in await connection.execute(statement)]
+
+
+async def result_changes(
+    connection: AsyncConnection, account_id: UUID, subject_ids: Sequence[UUID]
+) -> dict[UUID, list[ResultChange]]:
+    """Return for each subject the rows of all its cases that say what its result is, in order."""
+    statement = (
+        select(
+            _CASE.subject_id,
+            _CASE.id,
+            _CASE.number,
+            _ACTION.seq,
+            _ACTION.type,
+            _CASE.subject_status_at_opening,
+            _OVERRIDE.requested_status,
+        )
+        .select_from(
+            tables.cases.join(tables.case_actions, _ACTION.case_id == _CASE.id).outerjoin(
+                tables.overrides, _OVERRIDE.id == _ACTION.override_id
+            )
+        )
+        .where(
+            _CASE.account_id == account_id,
+            among(_CASE.subject_id, subject_ids),
+            _ACTION.type.in_(sorted(RESULT_TYPES)),
+        )
+        .order_by(_CASE.number, _ACTION.seq)
+    )
+    found: dict[UUID, list[ResultChange]] = {id: [] for id in subject_ids}
+    for subject_id, *columns in await connection.execute(statement):
+        found[subject_id].append(ResultChange(*columns))
+    return found

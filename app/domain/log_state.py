@@ -1,0 +1,143 @@
+"""What a case's log says of the columns that people are shown: the case's, its overrides' and the subject's result.
+
+Folded row by row, and held against what is stored. What each type of action changes is one entry of a table. That the
+rows themselves are as they were written is for `log.Chain`, which also looks at statuses, counts and the last hash.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from app.domain.log import Entry, Fault, FaultKind
+from app.domain.model import ActionType, EvaluationStatus, OverrideStatus, RequestedStatus
+
+
+@dataclass(frozen=True, slots=True)
+class CaseState:
+    """The columns of a case that follow from its log."""
+
+    created_by_id: UUID
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    closed_by_id: UUID | None = None
+    closed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideState:
+    """The columns of an override that follow from its case's log."""
+
+    case_id: UUID
+    status: OverrideStatus
+    created_at: datetime
+    version: int
+    decided_by_id: UUID | None = None
+    decided_at: datetime | None = None
+
+
+class ResultChange(NamedTuple):
+    """A row of the log that says what the subject's result is, of whichever of the subject's cases."""
+
+    case_id: UUID
+    number: int
+    seq: int
+    type: ActionType
+    at_opening: EvaluationStatus
+    requested: RequestedStatus | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an action changes besides the case's status; *result*: what it makes the subject's result."""
+
+    closes: bool = False
+    makes_override: bool = False
+    changes_override: bool = False
+    result: Callable[[ResultChange], EvaluationStatus | None] | None = None
+
+
+CHANGES: Mapping[ActionType, Change] = {
+    ActionType.OPEN: Change(result=lambda row: row.at_opening),
+    ActionType.COMMENT: Change(),
+    ActionType.REQUEST_OVERRIDE: Change(makes_override=True),
+    ActionType.ACCEPT: Change(
+        changes_override=True,
+        result=lambda row: None if row.requested is None else EvaluationStatus(row.requested.value),
+    ),
+    ActionType.REFUSE: Change(changes_override=True),
+    ActionType.CANCEL: Change(changes_override=True),
+    ActionType.CLOSE: Change(closes=True),
+}
+
+RESULT_TYPES = frozenset(type for type, change in CHANGES.items() if change.result is not None)
+"""The actions after which a subject's result may be another."""
+
+_DECIDED = (OverrideStatus.ACCEPTED, OverrideStatus.REFUSED)
+
+
+class Folded:
+    """One case's state, folded row by row."""
+
+    def __init__(self) -> None:
+        self.case: CaseState | None = None
+        self.overrides: dict[UUID, tuple[int, OverrideState]] = {}
+        """By its id: the row that changed an override last, and how it stands."""
+
+    def add(self, entry: Entry) -> None:
+        """Take the next row."""
+        change = CHANGES[entry.type]
+        case = self.case or CaseState(entry.user_id, entry.created_at, entry.created_at, 0)
+        self.case = replace(case, updated_at=entry.created_at, version=case.version + 1)
+        if change.closes:
+            self.case = replace(self.case, closed_by_id=entry.user_id, closed_at=entry.created_at)
+        if entry.override is not None:
+            self._take_override(change, entry, entry.override.id, entry.override.status)
+
+    def _take_override(self, change: Change, entry: Entry, id: UUID, status: OverrideStatus) -> None:
+        if change.makes_override:
+            state = OverrideState(entry.case_id, status, entry.created_at, 1)
+        elif change.changes_override and id in self.overrides:
+            before = self.overrides[id][1]
+            state = replace(before, status=status, version=before.version + 1)
+            if status in _DECIDED:
+                state = replace(state, decided_by_id=entry.user_id, decided_at=entry.created_at)
+        else:
+            return
+        self.overrides[id] = entry.seq, state
+
+    def faults(self, case: CaseState, overrides: Mapping[UUID, OverrideState]) -> Iterator[Fault]:
+        """Yield what is stored and does not follow from the log."""
+        if self.case is not None and case != self.case:
+            yield Fault(self.case.version, FaultKind.STATE, _told("case", case, self.case))
+        for id, (seq, state) in self.overrides.items():
+            if id in overrides and overrides[id] != state:
+                yield Fault(seq, FaultKind.STATE, _told(f"override {id}", overrides[id], state))
+
+
+def result_fault(
+    changes: Iterable[ResultChange], case_id: UUID, result: EvaluationStatus, version: int
+) -> Fault | None:
+    """Return what is wrong with a subject's *result* and *version*; None where they follow from the log.
+
+    *changes* are those of all the subject's cases, in order. It is the last case's fault, and None for any other one.
+    """
+    last: ResultChange | None = None
+    folded: EvaluationStatus | None = None
+    count = seq = 0
+    for last in changes:
+        what = CHANGES[last.type].result
+        said = what(last) if what is not None else None
+        if said is not folded:
+            folded, count, seq = said, count + 1, last.seq
+    if last is None or last.case_id != case_id or (folded, count) == (result, version):
+        return None
+    reason = f"the subject is {result} in version {version}, and the log says {folded} in version {count}"
+    return Fault(seq, FaultKind.STATE, reason)
+
+
+def _told(what: str, stored: CaseState | OverrideState, folded: CaseState | OverrideState) -> str:
+    names = [name for name in stored.__slots__ if getattr(stored, name) != getattr(folded, name)]
+    return f"the {what} has another {' and '.join(names)} than the log gives"
