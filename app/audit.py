@@ -17,10 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.anchors.checking import CaseFinding, Findings
 from app.db.chain import entry_of
 from app.db.engine import Database
-from app.db.repository import cases, documents, log, overrides, people, verifying
+from app.db.repository import anchored, cases, documents, log, overrides, people, verifying
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
-from app.domain.log_state import CaseState, Folded, OverrideState, ResultChange, result_fault
 from app.domain.log import Chain, Entry, Fault, FaultKind, Head, Link
+from app.domain.log_state import CaseState, Folded, OverrideState, ResultChange, result_fault
 
 BATCH = 200
 PIECE = 500
@@ -69,13 +69,15 @@ async def verify_log(
     remaining = dict(findings.cases) if findings else {}
     async with database.read() as connection:
         accounts = [account.id for account in await people.accounts(connection)]
+        strangers = await _misplaced(connection)
     for account in accounts if account_id is None else [account_id]:
         after: UUID | None = None
         while True:
             async with database.snapshot() as connection:
                 ids = await log.case_ids(connection, account, after, BATCH) if case_id is None else [case_id]
                 async for verdict in _verdicts(connection, account, ids):
-                    yield _with(verdict, remaining.pop(verdict.case_id, None))
+                    known = _with(verdict, strangers.get(verdict.case_id))
+                    yield _with(known, remaining.pop(verdict.case_id, None))
             if len(ids) < BATCH:
                 break
             after = ids[-1]
@@ -83,14 +85,24 @@ async def verify_log(
         yield Verdict(finding.account_id, gone, "", 0, finding.fault)
 
 
+async def _misplaced(connection: AsyncConnection) -> dict[UUID, CaseFinding]:
+    """Return the first row of each case whose place in the whole log can't be."""
+    found: dict[UUID, CaseFinding] = {}
+    for account_id, case_id, seq, position in await anchored.misplaced(connection):
+        reason = f"its place in the whole log, {position}, can't be"
+        found.setdefault(case_id, CaseFinding(account_id, Fault(seq, FaultKind.POSITION, reason)))
+    return found
+
+
 def _with(verdict: Verdict, finding: CaseFinding | None) -> Verdict:
     if finding is None:
         return verdict
     known = verdict.fault
     if known is not None and 0 < known.seq <= finding.fault.seq:
-        return verdict
-    others = verdict.others if known is None else (known, *verdict.others)
-    return replace(verdict, fault=finding.fault, others=others)
+        return replace(verdict, others=(*verdict.others, finding.fault))
+    if known is None:
+        return replace(verdict, fault=finding.fault)
+    return replace(verdict, fault=finding.fault, others=(known, *verdict.others))
 
 
 async def entries_of(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> AsyncIterator[Link]:

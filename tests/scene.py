@@ -1,7 +1,7 @@
 """A scene for tampering: two anchored cases, and six ways to change one of them by hand."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from app import clock
 from app.anchors.checking import Findings, check_anchors
-from app.anchors.checkpoint import public_key
+from app.anchors.checkpoint import Anchor, public_key, sign
 from app.anchors.keys import read_key
 from app.anchors.places import AnchorFile
 from app.anchors.writing import Anchorer
@@ -100,6 +100,15 @@ async def move_a_row(scene: Scene) -> None:
 
 async def rewrite_the_chain(scene: Scene) -> None:
     await rewrite(scene.database, scene.story.world.account_id, scene.case_id, words_of("sure", "never sure"))
+
+
+def signed_again(scene: Scene, line: str, **changes: object) -> str:
+    """Return the anchor with changes to its checkpoint, signed by the key of all."""
+    anchor = Anchor.parsed(line.encode())
+    assert anchor is not None
+    checkpoint = replace(anchor.checkpoint, **changes)  # type: ignore[arg-type]  # by name
+    key = read_key(scene.path.with_name("anchors.key"))
+    return replace(anchor, checkpoint=checkpoint, signature=sign(checkpoint, key)).line().decode()
 
 
 Tampering = Callable[[Scene], Any]

@@ -3,7 +3,6 @@
 import stat
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -12,16 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from app.anchors.checkpoint import Anchor, AnchorsUnusable, Leaf, sign
+from app.anchors.checkpoint import AnchorsUnusable, Leaf
 from app.anchors.heads import Heads, Reached, head_hash, temporary_heads
-from app.anchors.keys import read_key
 from app.anchors.places import AnchorFile, open_place
 from app.anchors.writing import Anchorer
 from app.db.engine import Database
 from app.domain.commands import AddComment
 from app.domain.merkle import Tree, root_of
 from app.domain.model import CaseStatus
-from tests.scene import Scene
+from tests.scene import Scene, signed_again
 from tests.statements import recorded
 from tests.tampering import tamper
 from tests.world import World
@@ -181,7 +179,7 @@ async def test_with_its_file_of_heads_anchoring_asks_no_more_of_the_log(
     with recorded() as told:
         await node(database, tmp_path, "one").anchor()
 
-    assert len(told) == (2 if database.is_sqlite else 3)
+    assert len(told) == 3
 
 
 async def test_a_file_that_holds_no_heads_is_told(world: World, database: Database, tmp_path: Path) -> None:
@@ -195,15 +193,6 @@ async def test_a_file_that_holds_no_heads_is_told(world: World, database: Databa
 
 
 # --- Held against the anchors -----------------------------------------------------------------------------------------
-
-
-def signed_again(scene: Scene, line: str, **changes: object) -> str:
-    """Return the anchor with changes to its checkpoint, signed by the key of all."""
-    anchor = Anchor.parsed(line.encode())
-    assert anchor is not None
-    checkpoint = replace(anchor.checkpoint, **changes)  # type: ignore[arg-type]  # by name
-    key = read_key(scene.path.with_name("anchors.key"))
-    return replace(anchor, checkpoint=checkpoint, signature=sign(checkpoint, key)).line().decode()
 
 
 async def test_anchors_of_before_there_were_heads_go_on_being_verified_and_are_gone_on_from(scene: Scene) -> None:

@@ -5,9 +5,11 @@ The anchors are read from the first to the last, a few hundred leaves at a time.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from app.anchors.anchored_rows import AnchoredRows
 from app.anchors.checkpoint import FORMAT, NOTHING, WITHOUT_HEADS, Anchor, Checkpoint, Leaf
 from app.anchors.heads import Heads, heads_fault, temporary_heads
 from app.anchors.places import Place
@@ -53,9 +55,11 @@ async def check_anchors(
     Raises: AnchorError, where they can't be read.
     """
     findings = Findings()
-    with temporary_heads() as heads:
-        last = await _check_each(database, place, key, concerns, advance, heads, findings)
+    with temporary_heads() as heads, closing(AnchoredRows()) as rows:
+        last = await _check_each(database, place, key, concerns, advance, (heads, rows), findings)
         reason = await asyncio.to_thread(heads_fault, heads, last.checkpoint) if last is not None else None
+        if last is not None:
+            await _find_unanchored(database, rows, last, concerns, findings)
     if reason is not None:
         findings.fault = findings.fault or f"anchor {findings.anchors}: {reason}"
     return findings
@@ -67,10 +71,11 @@ async def _check_each(
     key: str,
     concerns: Callable[[Leaf], bool],
     advance: Callable[[int], None],
-    heads: Heads,
+    seen: tuple[Heads, AnchoredRows],
     findings: Findings,
 ) -> Anchor | None:
     """Note what each anchor says, as far as they are to be believed; return the last one that is."""
+    heads, rows = seen
     tree, before = Tree(), None
     async for anchor in place.anchors():
         grow(tree, anchor)
@@ -79,6 +84,7 @@ async def _check_each(
             findings.fault = f"anchor {findings.anchors + 1}: {reason}"
             break
         await asyncio.to_thread(heads.apply, anchor.leaves)
+        await asyncio.to_thread(rows.add, anchor.leaves)
         concerned = [leaf for leaf in anchor.leaves if concerns(leaf)]
         for start in range(0, len(concerned), BATCH):
             await _compare(database, concerned[start : start + BATCH], findings)
@@ -135,6 +141,34 @@ async def _compare(database: Database, leaves: Sequence[Leaf], findings: Finding
         missing = row_found is None
         kind = FaultKind.TRUNCATED if missing else FaultKind.REWRITTEN
         reason = f"seq {leaf.seq} was anchored and is missing" if missing else "another row was anchored"
-        known = findings.cases.get(leaf.case_id)
-        if known is None or leaf.seq < known.fault.seq:
-            findings.cases[leaf.case_id] = CaseFinding(leaf.account_id, Fault(leaf.seq, kind, reason))
+        note(findings, leaf, Fault(leaf.seq, kind, reason))
+
+
+def note(findings: Findings, leaf: Leaf, fault: Fault) -> None:
+    """Keep the fault, if it is the case's earliest."""
+    known = findings.cases.get(leaf.case_id)
+    if known is None or fault.seq < known.fault.seq:
+        findings.cases[leaf.case_id] = CaseFinding(leaf.account_id, fault)
+
+
+async def _find_unanchored(
+    database: Database, rows: AnchoredRows, last: Anchor, concerns: Callable[[Leaf], bool], findings: Findings
+) -> None:
+    """Find the rows that have a place before the end of the *last* anchor, and that no anchor holds."""
+    end = last.checkpoint.position, UUID(last.checkpoint.action_id)
+    batch: list[Leaf] = []
+    async with database.snapshot() as connection, aclosing(anchored.rows_until(connection, end)) as found:
+        async for row in found:
+            leaf = Leaf(*row)
+            if concerns(leaf):
+                batch.append(leaf)
+            if len(batch) == BATCH:
+                await _note_unanchored(rows, batch, findings)
+                batch = []
+    await _note_unanchored(rows, batch, findings)
+
+
+async def _note_unanchored(rows: AnchoredRows, batch: Sequence[Leaf], findings: Findings) -> None:
+    for leaf in await asyncio.to_thread(rows.without, batch):
+        reason = "it is older than the last anchor, and no anchor holds it"
+        note(findings, leaf, Fault(leaf.seq, FaultKind.UNANCHORED, reason))

@@ -7,10 +7,9 @@ that a rewritten log is told within a minute.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
-from uuid import UUID
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -88,7 +87,7 @@ class Anchorer:
             await _check(connection, last, public_key(key))
         async with (
             current_heads(self._opened_heads(), connection, self.place, last) as heads,
-            aclosing(_batches(connection, last)) as batches,
+            aclosing(_batches(connection, self.place.anchors(), last)) as batches,
         ):
             async for rows in batches:
                 key = key or self.key()
@@ -129,8 +128,10 @@ async def _check(connection: AsyncConnection, last: Anchor, key: str) -> None:
         )
 
 
-async def _batches(connection: AsyncConnection, last: Anchor | None) -> AsyncGenerator[list[LoggedRow], None]:
-    place = None if last is None else (last.checkpoint.position, UUID(last.checkpoint.action_id))
+async def _batches(
+    connection: AsyncConnection, anchors: AsyncIterator[Anchor], last: Anchor | None
+) -> AsyncGenerator[list[LoggedRow], None]:
+    place = await _place_of(connection, anchors, last)
     rows: list[LoggedRow] = []
     async with aclosing(anchored.rows_after(connection, place)) as new:
         async for row in new:
@@ -140,6 +141,26 @@ async def _batches(connection: AsyncConnection, last: Anchor | None) -> AsyncGen
                 rows = []
     if rows:
         yield rows
+
+
+async def _place_of(
+    connection: AsyncConnection, anchors: AsyncIterator[Anchor], last: Anchor | None
+) -> anchored.Place | None:
+    """Return where to go on: after the last row that is anchored, of those whose place can be.
+
+    A row with a made-up place, which comes after all others, would otherwise be the last one that is ever anchored.
+    """
+    if last is None:
+        return None
+    place = reached_by(last)[1:]
+    if not await anchored.is_to_come(connection, place[0]):
+        return place
+    log.error("anchored_place_is_to_come", number=last.checkpoint.number, position=place[0])
+    found: anchored.Place | None = None
+    async for anchor in anchors:
+        places = await anchored.places_of(connection, [(leaf.case_id, leaf.seq) for leaf in anchor.leaves])
+        found = max([*places, *([] if found is None else [found])], default=None)
+    return found
 
 
 def grown(last: Anchor | None, rows: list[LoggedRow], heads: Heads, key: Ed25519PrivateKey, now: clock.Clock) -> Anchor:

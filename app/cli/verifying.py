@@ -59,8 +59,9 @@ def verify(
 
     A row's kind is content (it is not what its hash says), link (it does not follow the row before it), gap (it is
     missing), truncated (it and all later ones are), rewritten (it is whole, but another one was anchored), state (what
-    is shown of the case, an override or the subject does not follow from it), or unlogged (something is shown that no
-    row has). What no hash covers is listed.
+    is shown of the case, an override or the subject does not follow from it), unlogged (something is shown that no row
+    has), unanchored (it is older than the last anchor, and in none), or position (its place can't be). What no hash
+    covers is listed.
 
     Nothing is made or changed anywhere. Exits with 0 where all is whole, 1 where a log or an anchor is bad, 2 where it
     can't be told.

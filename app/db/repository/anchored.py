@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Tuple, literal, select, text, tuple_
+from sqlalchemy import Tuple, func, literal, literal_column, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.among import among
-from app.db.position import SafePosition
+from app.db.position import NextPossible, SafePosition
 
 ANCHORING = 0x43415345_47415445
 """The advisory lock of whoever anchors: a number that nobody else would think of."""
@@ -86,3 +86,54 @@ async def hash_of(connection: AsyncConnection, case_id: UUID, seq: int) -> str |
     statement = select(_COLUMN.hash).where(_COLUMN.case_id == case_id, _COLUMN.seq == seq)
     found: str | None = await connection.scalar(statement)
     return found
+
+
+async def rows_until(connection: AsyncConnection, end: Place) -> AsyncGenerator[tuple[UUID, UUID, int, str], None]:
+    """Yield account, case, seq and hash of all rows up to a place, whatever place they have, in no order."""
+    key = tuple_(_COLUMN.position, _COLUMN.id)
+    statement = select(_COLUMN.account_id, _COLUMN.case_id, _COLUMN.seq, _COLUMN.hash).where(key <= _literal(end))
+    result = await connection.stream(statement.execution_options(yield_per=BATCH))
+    async for record in result:
+        yield record[0], record[1], record[2], record[3]
+
+
+class Misplaced(NamedTuple):
+    """A row whose place in the whole log can't be."""
+
+    account_id: UUID
+    case_id: UUID
+    seq: int
+    position: int
+
+
+async def misplaced(connection: AsyncConnection) -> list[Misplaced]:
+    """Return the rows of all accounts whose place is negative or still to come; on SQLite, any but the row's own.
+
+    Rows of before there were places have 0, all of them before the first that has one.
+    """
+    rowid = literal_column("case_actions.rowid", _COLUMN.position.type)
+    first = select(func.min(rowid)).where(_COLUMN.position > 0).scalar_subquery()
+    if connection.dialect.name == "sqlite":
+        other = (_COLUMN.position != 0) & (_COLUMN.position != rowid)
+        strange = or_(other, (_COLUMN.position == 0) & (rowid > func.coalesce(first, rowid)))
+    else:
+        strange = or_(_COLUMN.position < 0, _COLUMN.position >= NextPossible())
+    statement = select(*(_COLUMN[name] for name in Misplaced._fields)).where(strange).order_by(_COLUMN.seq)
+    return [Misplaced(*record) for record in await connection.execute(statement)]
+
+
+async def is_to_come(connection: AsyncConnection, position: int) -> bool:
+    """Say whether no row can have this place yet, on SQLite, where places are counted."""
+    if connection.dialect.name != "sqlite":
+        return False
+    return position >= (await connection.scalar(select(SafePosition())) or 0)
+
+
+async def places_of(connection: AsyncConnection, rows: Sequence[tuple[UUID, int]]) -> list[Place]:
+    """Return the places of rows by case and seq, of those that can be."""
+    case_ids, wanted = list({case_id for case_id, _ in rows}), set(rows)
+    statement = select(_COLUMN.case_id, _COLUMN.seq, _COLUMN.position, _COLUMN.id).where(
+        among(_COLUMN.case_id, case_ids), _COLUMN.position < SafePosition()
+    )
+    found = (await connection.execute(statement)).all()
+    return [(position, id) for case_id, seq, position, id in found if (case_id, seq) in wanted]
