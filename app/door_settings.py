@@ -146,6 +146,10 @@ class DoorSettings(BaseSettings):
         default=50,
         description="How many operations a second each process traces at most; 0 leaves it to OTEL_TRACES_SAMPLER.",
     )
+    log_lag_alarm: Annotated[float, Field(ge=1, le=86_400)] = Field(
+        default=60,
+        description="Seconds that rows of the logs may wait to be shown before it is logged, and told by /ready.",
+    )
     drain: Annotated[float, Field(ge=0, le=300)] = Field(
         default=0, description="Seconds for which /ready says no before the server stops to listen."
     )

@@ -34,6 +34,7 @@ from app.gate import Gate
 from app.idempotency import forget_old_keys
 from app.identity.authenticator import Authenticator
 from app.identity.memory import Memory
+from app.log_watch import LogWatch
 from app.origins import Origins
 from app.pages import graphiql_routes
 from app.probes import looking, metrics_route, probe_routes
@@ -94,7 +95,7 @@ def create_app(settings: Settings) -> Starlette:
     memory = Memory(settings.identity_cache)
     door = Door(Authenticator(database, parts.identity_provider(database, settings), memory), rates, token_use)
     gate = Gate(settings.max_concurrency, settings.database_pool_timeout)
-    draining = Draining(settings.drain)
+    draining, watch = Draining(settings.drain), LogWatch(database, settings.log_lag_alarm)
     trusted, terms = parts.trusted_documents(settings), parts.terms(settings)
     view = GraphQLView(database, door, gate, trusted, terms, store, links, transfers)
     upload = UploadEndpoint(database, store, door, transfers, settings.receive_timeout)
@@ -107,6 +108,7 @@ def create_app(settings: Settings) -> Starlette:
             keep_swept(database, store),
             _keep_house(database, token_use, settings.idempotency_hours),
             keep_anchored(database, settings),
+            watch.keep(),
             memory.stay_told(database),
             metrics.tell_others(look),
         )
@@ -118,7 +120,7 @@ def create_app(settings: Settings) -> Starlette:
         Route("/graphql", view),
         Route("/documents", upload.respond, methods=["POST"]),
         Route("/documents/{id}", DownloadEndpoint(database, store, links).respond, methods=["GET"]),
-        *probe_routes(database, draining),
+        *probe_routes(database, draining, watch),
     ]
     if settings.metrics:
         routes.append(metrics_route(settings.metrics_token, look))

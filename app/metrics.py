@@ -68,6 +68,26 @@ connections = Gauge(
 )
 
 
+log_lag_seconds = Gauge(
+    "casegate_log_lag_seconds",
+    "For how long the oldest row of the logs waits to be shown to followers and anchored.",
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
+)
+log_lag_rows = Gauge(
+    "casegate_log_lag_rows",
+    "Rows of the logs that wait to be shown to followers and anchored.",
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
+)
+
+
+def note_log_lag(rows: int, waiting: float) -> None:
+    """Note how many rows of the logs are not shown yet, and for how many seconds the oldest waits."""
+    log_lag_rows.set(rows)
+    log_lag_seconds.set(waiting)
+
+
 def note_fullness(operations: int, in_use: Mapping[str, int]) -> None:
     """Note how many operations are worked on now, and how many connections of each pool are in use."""
     in_hand.set(operations)

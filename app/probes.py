@@ -16,6 +16,7 @@ from app.db.engine import Database
 from app.db.migrate import head, revision
 from app.draining import Draining
 from app.gate import Gate
+from app.log_watch import LogWatch
 
 ANSWER_S = 5
 """Seconds after which the database is taken for one that does not answer."""
@@ -23,13 +24,13 @@ ANSWER_S = 5
 log = structlog.get_logger()
 
 
-def probe_routes(database: Database, draining: Draining) -> list[Route]:
+def probe_routes(database: Database, draining: Draining, watch: LogWatch) -> list[Route]:
     """Return the routes of `/live` and `/ready`."""
 
     async def respond(_request: Request) -> Response:
         if draining.has_begun:
             return JSONResponse({"status": "unavailable", "process": "is coming to its end"}, 503)
-        return await ready(database)
+        return await ready(database, watch)
 
     return [Route("/live", live), Route("/ready", respond)]
 
@@ -64,8 +65,11 @@ async def live(_request: Request) -> Response:
     return JSONResponse({"status": "live"})
 
 
-async def ready(database: Database) -> Response:
-    """Say whether the database answers and is migrated; why not is for the log."""
+async def ready(database: Database, watch: LogWatch) -> Response:
+    """Say whether the database answers and is migrated; why not is for the log.
+
+    Where the logs are held back it is ready all the same, since it reads and writes; who holds them back is told.
+    """
     try:
         async with asyncio.timeout(ANSWER_S):
             found, wanted = await revision(database), head()
@@ -74,4 +78,4 @@ async def ready(database: Database) -> Response:
         return JSONResponse({"status": "unavailable", "database": "does not answer"}, 503)
     if found != wanted:
         return JSONResponse({"status": "unavailable", "database": "is not migrated"}, 503)
-    return JSONResponse({"status": "ready"})
+    return JSONResponse({"status": "ready", **watch.details()})

@@ -35,6 +35,7 @@ SERVER_OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",  # a socket's path may have about 100 bytes, and a temporary folder's can have more
     "max_connections": "200",
+    "max_prepared_transactions": "4",  # for what holds the logs back
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
