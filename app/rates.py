@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 from limits import RateLimitItem, RateLimitItemPerSecond
-from limits.aio.storage import MemoryStorage, MovingWindowSupport, RedisStorage, memory
+from limits.aio.storage import MemoryStorage, memory
 
 from app.domain.errors import RateLimited
 
@@ -79,6 +79,43 @@ for _name in ("acquire_entry", "get_moving_window"):
     setattr(_Memory, _name, inspect.unwrap(getattr(MemoryStorage, _name)))
 
 
+# The library's own scripts take the time of whoever calls; here it is Redis' for all workers, whose clocks may differ.
+# What lies ahead of it was counted before its clock was set back: it would count for longer than the window.
+_HIT = """
+local time = redis.call('TIME')
+local now, limit, window = time[1] + time[2] / 1000000, tonumber(ARGV[1]), tonumber(ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.6f', now - window))
+redis.call('ZREMRANGEBYSCORE', KEYS[1], string.format('(%.6f', now + 0.001), '+inf')
+local used = redis.call('ZCARD', KEYS[1])
+local passed = used >= limit
+if not passed then
+    redis.call('ZADD', KEYS[1], string.format('%.6f', now), time[1] .. '.' .. time[2] .. '-' .. used)
+    redis.call('PEXPIRE', KEYS[1], window * 1000)
+    used = used + 1
+end
+local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
+return {passed and 1 or 0, used, math.ceil(oldest + window - now)}
+"""
+
+
+class _Redis:
+    """Counts in Redis."""
+
+    def __init__(self, url: str) -> None:
+        from redis.asyncio import Redis  # an extra
+
+        self._client = Redis.from_url(url, socket_timeout=REDIS_S, socket_connect_timeout=REDIS_S)
+        self._hit = self._client.register_script(_HIT)
+
+    async def hit(self, item: RateLimitItem, key: str) -> Standing:
+        limit, window_s = item.amount, item.get_expiry()
+        passed, used, wait_s = await self._hit([f"casegate:{key}"], [limit, window_s])
+        return Standing(limit, window_s, limit - used, min(max(1, wait_s), window_s), passed=bool(passed))
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
 class Rates:
     """Counts requests; a limit of 0 is none."""
 
@@ -87,15 +124,7 @@ class Rates:
         self._failures = RateLimitItemPerSecond(failures, 60) if failures else None
         self._key = lru_cache(KEYS_KEPT)(partial(_key, self._requests))
         self._own = _Memory()
-        self._shared: RedisStorage | None = None
-        if redis_url:
-            self._shared = RedisStorage(
-                f"async+{redis_url}",
-                implementation="redispy",
-                key_prefix="casegate",
-                socket_timeout=REDIS_S,
-                socket_connect_timeout=REDIS_S,
-            )
+        self._shared = _Redis(redis_url) if redis_url else None
 
     async def count_request(self, token_id: UUID) -> Standing | None:
         """Count a request of the token, and return how it stands; None where there is no limit."""
@@ -112,12 +141,12 @@ class Rates:
     async def close(self) -> None:
         """Let go of Redis."""
         if self._shared is not None:
-            await self._shared.bridge.storage.aclose()  # type: ignore[attr-defined]  # declared for another client
+            await self._shared.close()
 
     async def _hit(self, item: RateLimitItem, key: str) -> Standing:
         if self._shared is not None:
             try:
-                return await _hit_on(self._shared, item, key)
+                return await self._shared.hit(item, key)
             except (
                 Exception
             ) as error:  # whatever it raises: a limit that can't be asked about must not stop the gateway
@@ -129,26 +158,42 @@ def _key(item: RateLimitItem | None, token_id: UUID) -> str:
     return "" if item is None else item.key_for("token", str(token_id))
 
 
-async def _hit_on(storage: MovingWindowSupport, item: RateLimitItem, key: str) -> Standing:
+async def _hit_on(storage: _Memory, item: RateLimitItem, key: str) -> Standing:
     """Do what the library's `MovingWindowRateLimiter` does in two calls, each of which makes the key anew."""
     limit, window_s = item.amount, item.get_expiry()
     allowed = await storage.acquire_entry(key, limit, window_s)
     began, used = await storage.get_moving_window(key, limit, window_s)
-    now = time.monotonic() if isinstance(storage, _Memory) else time.time()  # as the storage has measured
-    wait_s = min(max(1, math.ceil(began + window_s - now)), window_s)
+    wait_s = min(max(1, math.ceil(began + window_s - time.monotonic())), window_s)
     return Standing(limit, window_s, limit - used, wait_s, passed=not allowed)
 
 
 def network(address: str) -> str:
     """Return what one customer of a provider has: an IPv4 address, or the /64 of an IPv6 address.
 
-    A socket of both versions shows an IPv4 address as `::ffff:192.0.2.7`: it is that one, not one of a common network.
+    Where an IPv6 address stands for an IPv4 one, it is that one: else all who come by one translator would be one. What
+    is no address, as a proxy may pass on, is one for all: nobody gets away by making up another.
     """
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
-        return address
+        return ""
     if isinstance(parsed, ipaddress.IPv4Address):
         return str(parsed)
-    mapped = parsed.ipv4_mapped
-    return str(mapped) if mapped else str(ipaddress.ip_network((int(parsed), 64), strict=False))
+    embedded = _embedded(parsed)
+    if embedded is not None:
+        return str(embedded)
+    length = 128 if parsed in _LOCAL_TRANSLATION else 64
+    return str(ipaddress.ip_network((int(parsed), length), strict=False))
+
+
+# RFC 6052, section 2.1, and the older form of RFC 2765, section 2.1. Behind a prefix of one's own (RFC 8215) the IPv4
+# address may stand anywhere, and each address is counted by itself.
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::ffff:0:0:0/96")
+_LOCAL_TRANSLATION = ipaddress.IPv6Network("64:ff9b:1::/48")
+
+
+def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address that *address* stands for: mapped, translated, or tunnelled by 6to4 or Teredo."""
+    if any(address in prefix for prefix in _TRANSLATED):
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)

@@ -8,8 +8,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
+from redis.asyncio import Redis
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import clock
 from app.domain.errors import RateLimited
@@ -113,6 +117,54 @@ def test_an_address_of_ipv4_that_a_socket_of_both_versions_shows_is_that_address
     assert network("::ffff:192.0.2.8") != network(mapped)
 
 
+@pytest.mark.parametrize(
+    "standing_for",
+    [
+        "64:ff9b::192.0.2.7",
+        "64:ff9b::c000:207",
+        "::ffff:0:192.0.2.7",
+        "2002:c000:207:1::1",
+        "2001:0:1234:5678:0:1:3fff:fdf8",
+    ],
+)
+def test_an_address_that_stands_for_one_of_ipv4_is_that_address(standing_for: str) -> None:
+    assert network(standing_for) == "192.0.2.7"
+
+
+def test_behind_a_translator_of_ones_own_each_address_counts_by_itself() -> None:
+    assert network("64:ff9b:1::192.0.2.7") != network("64:ff9b:1::192.0.2.8")
+    assert network("64:ff9b:2::1") == network("64:ff9b:2::2")
+
+
+@pytest.mark.parametrize("made_up", ["unknown", "_hidden", "192.0.2.7.9", "192.0.02.7", "a" * 60_000, "[::1", "1;2"])
+def test_what_is_no_address_is_one_for_all(made_up: str) -> None:
+    assert network(made_up) == network("")
+
+
+async def forwarded(api: Api, peer: str, *values: str) -> int:
+    """Return the status that somebody gets who has no token, through whatever passes these values on."""
+    inner: Any = api.client._transport
+    app: Any = ProxyHeadersMiddleware(inner.app, trusted_hosts="127.0.0.1,10.0.0.0/8")
+    transport = httpx2.ASGITransport(app=app, client=(peer, 1))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        headers = [("X-Forwarded-For", value) for value in values]
+        return (await client.post("/graphql", json={"query": WHO}, headers=headers)).status_code
+
+
+async def test_nobody_chooses_by_a_header_as_whom_their_failures_are_counted(fresh_url: str, world: World) -> None:
+    real = "203.0.113.9"
+    async with Api.opened(fresh_url, failed_auth_limit=4) as api:
+        directly = [await forwarded(api, real, f"192.0.2.{number}") for number in range(3)]
+        behind = [await forwarded(api, "127.0.0.1", f"{made_up}, {real}") for made_up in ("192.0.2.9", "x" * 60_000)]
+        twice = await forwarded(api, "127.0.0.1", "192.0.2.10", f"{real}:4711")
+        chain = await forwarded(api, "127.0.0.1", f"192.0.2.11, {real}, 10.1.2.3")
+        other = await forwarded(api, "127.0.0.1", "198.51.100.7")
+
+    assert directly == [401, 401, 401]
+    assert behind == [401, 429]
+    assert (twice, chain, other) == (429, 429, 401)
+
+
 @pytest.mark.parametrize("set_by", [-3600, 3600, 86_400 * 365])
 async def test_a_clock_that_is_set_changes_no_limit(monkeypatch: pytest.MonkeyPatch, set_by: int) -> None:
     rates = Rates(requests=2, seconds=60, failures=1)
@@ -163,6 +215,46 @@ async def test_workers_that_share_a_redis_count_together(redis_url: str) -> None
         await worker.close()
 
     assert [standing.passed for standing in standings if standing] == [False] * 4 + [True] * 2
+
+
+async def test_redis_counts_by_its_own_clock_and_forgets_what_was_counted_ahead_of_it(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = Rates(requests=3, seconds=60, failures=1, redis_url=redis_url)
+    first = await rates.count_request(HERE)
+    now = time.time() + 3600
+    monkeypatch.setattr(time, "time", lambda: now)  # of this worker
+    second, third, fourth = [await rates.count_request(HERE) for _ in range(3)]
+    await rates.count_failure("192.0.2.7")
+    with pytest.raises(RateLimited):
+        await rates.count_failure("64:ff9b::192.0.2.7")
+    monkeypatch.undo()
+
+    client = Redis.from_url(redis_url)
+    (key,) = [key async for key in client.scan_iter("*token*")]
+    entries: Any = await client.zrange(key, 0, -1, withscores=True)
+    await client.zadd(key, {member: score + 3600 for member, score in entries})  # as after Redis' clock was set back
+    again = await rates.count_request(HERE)
+    lifetime = await client.ttl(key)
+    await client.aclose()
+    await rates.close()
+
+    standings = [standing for standing in (first, second, third, fourth, again) if standing]
+    assert [standing.passed for standing in standings] == [False, False, False, True, False]
+    assert [standing.remaining for standing in standings] == [2, 1, 0, 0, 2]
+    assert all(55 <= standing.reset_s <= 60 for standing in standings)
+    assert 55 <= lifetime <= 60
+
+
+async def test_after_the_window_redis_lets_in_again(redis_url: str) -> None:
+    rates = Rates(requests=1, seconds=1, failures=0, redis_url=redis_url)
+
+    standings = [await rates.count_request(HERE) for _ in range(2)]
+    await asyncio.sleep(1.1)
+    standings.append(await rates.count_request(HERE))
+    await rates.close()
+
+    assert [standing.passed for standing in standings if standing] == [False, True, False]
 
 
 async def test_where_redis_does_not_answer_each_worker_counts_for_itself(capsys: pytest.CaptureFixture[str]) -> None:
