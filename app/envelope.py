@@ -7,7 +7,7 @@ and an answer with that id, nothing else. An answer with a policy of its own, as
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.http.answers import answer
-from app.api.masking import fault_error
+from app.api.http.faults import fault_error
 from app.domain.model import Language
 from app.origins import Pairs, varied
 from app.request_ids import REQUEST_ID, request_id_of

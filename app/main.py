@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 
-from app import log_output, logs, metrics, parts, tracing
+from app import log_output, logs, metrics, parts
 from app.anchoring import keep_anchored
 from app.api.view import GraphQLView
 from app.auth import TokenUse
@@ -88,7 +88,7 @@ def create_app(settings: Settings) -> Starlette:
     logs.configure(settings.log_level)
     database = parts.database(settings)
     if settings.tracing:
-        tracing.start(database, allowance=parts.allowance(settings))
+        parts.start_tracing(database, allowance=parts.allowance(settings))
     token_use = TokenUse()
     store, links = open_store(settings.documents_url, settings.data_dir), Links(database, settings.public_url)
     transfers, rates = Transfers(), parts.rates(settings)

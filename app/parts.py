@@ -1,9 +1,14 @@
 """The parts of the application that settings decide on, each made from them. In which order they stand is `main`'s."""
 
-from datetime import timedelta
+from __future__ import annotations
 
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from app import tracing
 from app.api.view import Terms
 from app.db.engine import Database, open_database
+from app.db.watching import let_watch
 from app.identity.keys import KeySet
 from app.identity.provider import Provider
 from app.identity.provider import Terms as ProviderTerms
@@ -11,6 +16,10 @@ from app.rates import Rates
 from app.sampling import Allowance
 from app.settings import Settings
 from app.trusted_documents import Mode, TrustedDocuments, read_manifest
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.sampling import Sampler
 
 
 def database(settings: Settings) -> Database:
@@ -36,6 +45,18 @@ def rates(settings: Settings) -> Rates:
 def allowance(settings: Settings) -> Allowance | None:
     """Return how much may be traced; None where there is no bound."""
     return Allowance(settings.traces_per_second) if settings.traces_per_second else None
+
+
+def start_tracing(
+    database: Database,
+    processor: SpanProcessor | None = None,
+    sampler: Sampler | None = None,
+    allowance: Allowance | None = None,
+) -> None:
+    """Do as `tracing.start`, and have the statements on *database* traced. Raises: TracingMissing."""
+    if tracing.start("sqlite" if database.is_sqlite else "postgresql", processor, sampler, allowance):
+        for engine in (database.reader.engine, database.writer.engine):
+            let_watch(engine)
 
 
 def terms(settings: Settings) -> Terms:

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from strawberry.extensions import SchemaExtension
 
-from app.db.engine import Database
-from app.db.watching import let_watch
 from app.traces import part, under_way
 
 if TYPE_CHECKING:
@@ -33,14 +31,15 @@ class TracingMissing(Exception):
 
 
 def start(
-    database: Database,
+    system: str,
     processor: SpanProcessor | None = None,
     sampler: Sampler | None = None,
     allowance: Allowance | None = None,
-) -> None:
+) -> bool:
     """Trace this process from now on, as the OTEL_* variables say, or to *processor* and what *sampler* wants.
 
-    No more operations are traced than are in the *allowance*, if there is one.
+    *system* is the database's, as OpenTelemetry calls it. Returns whether anything is traced: OTEL_SDK_DISABLED may
+    say no. No more operations are traced than are in the *allowance*, if there is one.
 
     Raises: TracingMissing.
     """
@@ -56,14 +55,13 @@ def start(
         raise TracingMissing("install casegate[otel]") from error
     provider = TracerProvider(sampler, Resource.create({"service.name": "casegate"}))
     if isinstance(provider.get_tracer("casegate"), NoOpTracer):  # as OTEL_SDK_DISABLED says
-        return
+        return False
     if processor is None:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         processor = BatchSpanProcessor(OTLPSpanExporter())
-    for engine in (database.reader.engine, database.writer.engine):
-        let_watch(engine)
-    _spans = Spans(provider, processor, "sqlite" if database.is_sqlite else "postgresql", allowance)
+    _spans = Spans(provider, processor, system, allowance)
+    return True
 
 
 def stop() -> None:

@@ -77,7 +77,7 @@ async def tracing_into(exporter: InMemorySpanExporter, url: str, sampler: Sample
     app = create_app(Settings(database_url=url, rate_limit=0))
     async with app.router.lifespan_context(app):
         await connect(app.state.database)
-        tracing.start(app.state.database, SimpleSpanProcessor(exporter), sampler)
+        parts.start_tracing(app.state.database, SimpleSpanProcessor(exporter), sampler)
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
             yield Api(client)
@@ -193,7 +193,7 @@ async def test_no_more_operations_are_traced_than_are_allowed_whoever_asks_for_i
     sampled = {"traceparent": "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "theirs=1"}
 
     def traced(allowance: Allowance | None) -> list[ReadableSpan]:
-        tracing.start(database, SimpleSpanProcessor(spans), allowance=allowance)
+        parts.start_tracing(database, SimpleSpanProcessor(spans), allowance=allowance)
         for headers in (unsampled, sampled, unsampled, {}, {}, sampled):
             with tracing.operation(headers):
                 pass
@@ -252,7 +252,7 @@ async def test_a_mutation_has_a_span_for_each_statement_with_an_end(
 async def test_a_statement_that_is_shared_is_in_the_trace_of_each_who_is_traced(
     database: Database, world: World, spans: InMemorySpanExporter
 ) -> None:
-    tracing.start(database, SimpleSpanProcessor(spans))
+    parts.start_tracing(database, SimpleSpanProcessor(spans))
     coalescer, may_go = Coalescer(), asyncio.Event()
     sampled = "00-{}-b7ad6b7169203331-01"
     traces = [f"{number:032x}" for number in range(1, 6)]
@@ -289,7 +289,7 @@ async def test_what_goes_on_when_an_operation_is_over_is_in_no_trace(
     database: Database, spans: InMemorySpanExporter
 ) -> None:
     await connect(database)
-    tracing.start(database, SimpleSpanProcessor(spans))
+    parts.start_tracing(database, SimpleSpanProcessor(spans))
     may_go = asyncio.Event()
 
     async def behind_its_back() -> None:
@@ -309,7 +309,7 @@ async def test_what_goes_on_when_an_operation_is_over_is_in_no_trace(
 
 async def test_a_trace_is_gone_once_its_spans_are_made(database: Database, spans: InMemorySpanExporter) -> None:
     await connect(database)
-    tracing.start(database, SimpleSpanProcessor(spans))
+    parts.start_tracing(database, SimpleSpanProcessor(spans))
     gc.collect()
     gc.disable()
     try:
@@ -330,7 +330,7 @@ async def test_a_trace_takes_what_the_variables_of_opentelemetry_say(
     monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "8")
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
     await connect(database)
-    tracing.start(database, SimpleSpanProcessor(spans))
+    parts.start_tracing(database, SimpleSpanProcessor(spans))
     with tracing.operation({}):
         async with database.read() as connection:
             await connection.exec_driver_sql("SELECT 1 + 1")
@@ -342,7 +342,7 @@ async def test_a_trace_takes_what_the_variables_of_opentelemetry_say(
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     tracing.stop()
     spans.clear()
-    tracing.start(database, SimpleSpanProcessor(spans))
+    parts.start_tracing(database, SimpleSpanProcessor(spans))
     with tracing.operation({}):
         assert not tracing.is_sampled()
     assert spans.get_finished_spans() == ()
@@ -351,7 +351,7 @@ async def test_a_trace_takes_what_the_variables_of_opentelemetry_say(
 async def test_what_fails_is_told_by_its_type_and_not_by_what_it_says(
     database: Database, spans: InMemorySpanExporter
 ) -> None:
-    tracing.start(database, SimpleSpanProcessor(spans))
+    parts.start_tracing(database, SimpleSpanProcessor(spans))
 
     with pytest.raises(ValueError), tracing.operation({}), tracing.phase("execute"):
         raise ValueError("Ada said so")
@@ -364,7 +364,7 @@ async def test_what_fails_is_told_by_its_type_and_not_by_what_it_says(
 
 async def test_a_statement_that_fails_says_in_its_span_how(database: Database, spans: InMemorySpanExporter) -> None:
     await connect(database)
-    tracing.start(database, SimpleSpanProcessor(spans))
+    parts.start_tracing(database, SimpleSpanProcessor(spans))
 
     with tracing.operation({}):
         async with database.read() as connection:
@@ -377,7 +377,7 @@ async def test_a_statement_that_fails_says_in_its_span_how(database: Database, s
 
 async def test_fields_are_hooked_into_only_where_the_trace_is_sampled(world: World) -> None:
     assert type(tracing.extension()).__name__ == "SchemaExtension"
-    tracing.start(world.database, SimpleSpanProcessor(InMemorySpanExporter()))
+    parts.start_tracing(world.database, SimpleSpanProcessor(InMemorySpanExporter()))
     try:
         with tracing.operation({}):
             assert type(tracing.extension()).__name__ == "Hooks"

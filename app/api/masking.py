@@ -5,19 +5,13 @@ A fault is logged here, once, with its request id.
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-import structlog
 from graphql import GraphQLError
 
+from app.api.http.faults import Formatted, fault_error
 from app.domain.errors import ComeBackLater, ErrorCode, InputRefused, Refusal, RequestRefused
 from app.domain.model import Language
 from app.locale import message, text
-
-log = structlog.get_logger()
-
-Formatted = dict[str, Any]
-
 
 WORDS_MAX = 500
 
@@ -91,21 +85,6 @@ def in_json_words(words: str, cause: BaseException) -> str:
 def _clipped(words: str) -> str:
     """Return *words* cut to what somebody reads: graphql-core repeats whole literals of the document."""
     return words if len(words) <= WORDS_MAX else f"{words[:WORDS_MAX]}…"
-
-
-def fault_error(
-    cause: BaseException, language: Language, request_id: str, path: Sequence[str | int] | None = None
-) -> Formatted:
-    """Log *cause*, and return what the client is shown of it: the request's id."""
-    log.error("fault", request_id=request_id, path=path, exc_info=cause)
-    code = ErrorCode.INTERNAL_ERROR
-    words = text(code, language, requestId=request_id)
-    return {"message": words, "extensions": {"code": code, "requestId": request_id}}
-
-
-def log_unavailable(cause: BaseException, request_id: str) -> None:
-    """Log that something was not there, which the client is told to come back for."""
-    log.warning("unavailable", request_id=request_id, exc_info=cause)
 
 
 def _is_the_clients(error: GraphQLError, cause: BaseException) -> bool:

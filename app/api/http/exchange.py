@@ -6,9 +6,10 @@ from starlette.responses import Response
 
 from app.api.http.answers import Body, answer
 from app.api.http.decoding import BadRequest
+from app.api.http.faults import Formatted, fault_error, log_unavailable
 from app.api.http.incoming import Incoming
 from app.api.http.negotiation import JSON, media_type
-from app.api.masking import Formatted, fault_error, log_unavailable, refusal_error, request_error
+from app.api.masking import refusal_error, request_error
 from app.db.faults import unavailable_of
 from app.domain.errors import ComeBackLater, ErrorCode, Refusal, Unauthenticated
 from app.door import Admission
