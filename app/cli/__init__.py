@@ -12,7 +12,11 @@ from app.cli import ending
 
 def main() -> NoReturn:
     """Run the command line and exit."""
-    sys.exit(ending.run(_program))
+    code = ending.run(_program)
+    output = sys.modules.get("app.log_output")  # which few commands import, and of these one serves
+    if output is not None:
+        output.flush()
+    sys.exit(code)
 
 
 def _program() -> None:
