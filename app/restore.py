@@ -9,15 +9,17 @@ import asyncio
 import hashlib
 import json
 import os
+import sqlite3
 import tarfile
 from collections.abc import Coroutine
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, TypeVar
 from uuid import UUID
 
 from app.backup import DATABASE, FORMAT, MANIFEST, BackupError, member_of
+from app.documents.ownership import IDENTITY
 from app.documents.store import DocumentStore, Mark
 from app.domain.shape import parse_id
 from app.written import HeldElsewhere, held, sync_folder
@@ -66,6 +68,7 @@ class _Restoring:
         manifest = await _whole(asyncio.to_thread(_manifest, self.tar))
         digest = manifest["database"]["sha256"]
         await _whole(asyncio.to_thread(_extract, self.tar, DATABASE, self.draft, digest))
+        await _whole(asyncio.to_thread(_forget_identity, self.draft))
         # By this, a restore that was killed knows its own documents when it is begun again.
         mark = hashlib.sha256(f"{self.database.resolve()} {json.dumps(manifest)}".encode()).hexdigest()
         try:
@@ -132,6 +135,13 @@ async def _whole(work: Coroutine[Any, Any, T]) -> T:
         with suppress(Exception):
             await task
         raise
+
+
+def _forget_identity(database: Path) -> None:
+    """Make a database of its own of a copy, which gets its own place for documents: the other one may go on."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection, suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("DELETE FROM server_keys WHERE name = ?", (IDENTITY,))
 
 
 def _manifest(tar: tarfile.TarFile) -> dict[str, Any]:

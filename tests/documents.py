@@ -86,5 +86,5 @@ async def document_rows(database: Database) -> int:
 
 
 def files_in(folder: Path, below: str = "documents") -> list[Path]:
-    """Return all files below the store of *folder*, blobs and arrivals."""
-    return [path for path in (folder / below).rglob("*") if path.is_file()]
+    """Return all files below the store of *folder*, blobs and arrivals, but the mark of whose it is."""
+    return [path for path in (folder / below).rglob("*") if path.is_file() and path.name != "owner"]

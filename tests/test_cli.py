@@ -57,8 +57,8 @@ def test_a_mistyped_setting_is_told_with_the_one_that_was_meant(tmp_path: Path) 
     assert "CASEGATE_DATABSE_URL is not a setting; is CASEGATE_DATABASE_URL meant?" in done.stderr
 
 
-def test_a_database_that_does_not_answer_is_told_in_a_line() -> None:
-    done = casegate("migrate", database_url="postgresql://nobody@127.0.0.1:1/nothing")
+def test_a_database_that_does_not_answer_is_told_in_a_line(tmp_path: Path) -> None:
+    done = casegate("migrate", database_url="postgresql://nobody@127.0.0.1:1/nothing", data_dir=str(tmp_path))
 
     assert done.returncode == 1
     assert done.stderr.startswith("casegate: the database can't be used")

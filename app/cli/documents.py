@@ -13,6 +13,8 @@ from app.db.engine import Database
 from app.db.repository.documents import document_count
 from app.db.repository.verifying import Missing, missing_documents
 from app.documents import upkeep
+from app.documents.ownership import adopt as adopted
+from app.documents.ownership import check
 from app.documents.store import Blob, DocumentStore, open_store
 from app.documents.upkeep import GRACE, Checked, Examined, Swept
 from app.settings import Settings
@@ -104,6 +106,21 @@ def sweep(
         typer.echo(f"removed {swept.documents} documents, {swept.blobs} blobs, {swept.arrivals} unfinished arrivals")
 
 
+@documents.command()
+def adopt() -> None:
+    """Make the documents' place this database's, where it is marked as another's that is gone for good.
+
+    The next sweep removes the documents that this database does not name.
+    """
+
+    async def work(database: Database) -> str:
+        store = _store()
+        await adopted(database, store)
+        return store.name
+
+    typer.echo(f"{run(work)} is this database's now")
+
+
 async def _verified(settings: Settings, database: Database) -> _Found:
     bad, count = list[Checked](), 0
     async with database.read() as connection:
@@ -112,6 +129,7 @@ async def _verified(settings: Settings, database: Database) -> _Found:
     store = await _there(settings, total)
     if store is None:
         return _Found(0, [], [], missing)
+    await check(database, store)
     with progress("documents", total) as advance:
         async for checked in upkeep.verify(database, store):
             count += 1

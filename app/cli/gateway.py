@@ -3,10 +3,13 @@
 import json
 import shlex
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
+from obstore.exceptions import BaseError
 
 from app import log_output
 from app.cli.terminal import AsJson, fail, open_configured, print_rows, reporting, run, settings_or_fail
@@ -15,8 +18,11 @@ from app.db.engine import Database, database_url
 from app.db.migrate import RowsWouldGo
 from app.db.others import is_open_elsewhere, sessions_elsewhere
 from app.demo import Demo, load_demo
+from app.documents.ownership import claim
 from app.documents.store import open_store
 from app.settings import Settings
+
+log = structlog.get_logger()
 
 
 def serve(
@@ -29,9 +35,8 @@ def serve(
 
     log_output.start()
     settings = settings_or_fail()
+    run(partial(_claim, settings))
     people = run(_demo(settings)).people if settings.demo else ()
-    if not settings.demo:
-        run(_nothing)
     try:
         server.serve(settings, host=host, port=port, workers=workers, people=people)
     except OSError as error:
@@ -43,8 +48,13 @@ def _demo(settings: Settings) -> Callable[[Database], Coroutine[Any, Any, Demo]]
     return lambda database: load_demo(database, open_store(settings.documents_url, settings.data_dir))
 
 
-async def _nothing(_database: Database) -> None:
-    """Migrating is all there is to do."""
+async def _claim(settings: Settings, database: Database) -> None:
+    """See that the documents' place is this database's. A bucket that does not answer is seen to when it is swept."""
+    store = open_store(settings.documents_url, settings.data_dir)
+    try:
+        await claim(database, store)
+    except BaseError as error:
+        log.warning("documents_unclaimed", reason=type(error).__name__)
 
 
 def migrate(

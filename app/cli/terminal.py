@@ -19,6 +19,7 @@ from app.cli.modes import warn_of_modes
 from app.db import migrate as migrations
 from app.db.engine import Database, database_url, open_database
 from app.db.migrate import MigrationRefused
+from app.documents.ownership import OwnedByAnother
 from app.evidence import EvidenceError
 from app.identity.links import LinkError
 from app.settings import Settings, SettingsError, load_settings, unknown_settings
@@ -73,7 +74,15 @@ async def open_configured(settings: Settings) -> Database:
 def reporting(run: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         return asyncio.run(run())
-    except (admin.AdminError, LinkError, AnchorError, EvidenceError, MigrationRefused, CommandError) as error:
+    except (
+        admin.AdminError,
+        LinkError,
+        AnchorError,
+        EvidenceError,
+        MigrationRefused,
+        OwnedByAnother,
+        CommandError,
+    ) as error:
         fail(str(error))
     except BaseError as error:
         fail(f"the documents' bucket can't be used: {type(error).__name__}")

@@ -12,11 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy.dialects import postgresql, sqlite
-
-from app.db import models as tables
 from app.db.engine import Database
-from app.db.repository.keys import server_key
+from app.db.shared_keys import shared_key
 
 LIFETIME = timedelta(minutes=5)
 KEY_NAME = "document-links"
@@ -65,23 +62,9 @@ class Links:
 
     async def _secret(self) -> bytes:
         if self._key is None:
-            self._key = await _shared_key(self._database)
+            self._key = bytes.fromhex(await shared_key(self._database, KEY_NAME, secrets.token_hex(32)))
         return self._key
 
 
 def _sign(key: bytes, document_id: UUID, said: bytes) -> bytes:
     return hmac.digest(key, document_id.bytes + said, hashlib.sha256)
-
-
-async def _shared_key(database: Database) -> bytes:
-    """Return the key; the first node that needs it makes it."""
-    async with database.read() as connection:
-        value = await server_key(connection, KEY_NAME)
-    if value is None:
-        dialect = sqlite if database.is_sqlite else postgresql
-        async with database.write() as connection:
-            row = {"name": KEY_NAME, "value": secrets.token_hex(32)}
-            await connection.execute(dialect.insert(tables.server_keys).values(row).on_conflict_do_nothing())
-            value = await server_key(connection, KEY_NAME)
-    assert value is not None
-    return bytes.fromhex(value)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 PIECE = 65_536
 
 _MARK = "restoring"
+_OWNER = "owner"
 
 
 class BlobMissing(Exception):
@@ -88,6 +89,8 @@ class DocumentStore:
 
         *mark* tells one restore from all others. One that was cut off finds its own.
         """
+        if await self.owner() is not None:  # a database that has no document there yet
+            return Mark.REFUSED
         if not await self._create(_MARK, mark.encode()):
             found = await obstore.get_async(self._objects, _MARK)
             return Mark.FOUND if bytes(await found.bytes_async()) == mark.encode() else Mark.REFUSED
@@ -96,6 +99,22 @@ class DocumentStore:
                 await self.unmark_restoring()
                 return Mark.REFUSED
         return Mark.MADE
+
+    async def owner(self) -> str | None:
+        """Return which database the place is marked as; None where nobody has marked it."""
+        try:
+            found = await obstore.get_async(self._objects, _OWNER)
+        except FileNotFoundError:
+            return None
+        return bytes(await found.bytes_async()).decode("utf-8", "replace")
+
+    async def own(self, owner: str, *, overwrite: bool = False) -> str:
+        """Mark the place as *owner*'s, and return whose it is: somebody else may have been faster."""
+        if overwrite:
+            await obstore.put_async(self._objects, _OWNER, owner.encode())
+        else:
+            await self._create(_OWNER, owner.encode())
+        return await self.owner() or ""
 
     async def unmark_restoring(self) -> None:
         await self.delete_keys([_MARK])
@@ -122,10 +141,12 @@ class DocumentStore:
                 await obstore.delete_async(self._objects, key)
 
     async def blobs(self) -> AsyncIterator[list[Blob]]:
-        """Yield all blobs, in batches."""
+        """Yield all blobs, in batches; the mark of the place's owner is none."""
         async for batch in obstore.list(self._objects, chunk_size=500):
             yield [
-                Blob(meta["path"], parse_id(meta["path"].rpartition("/")[2]), meta["last_modified"]) for meta in batch
+                Blob(meta["path"], parse_id(meta["path"].rpartition("/")[2]), meta["last_modified"])
+                for meta in batch
+                if meta["path"] != _OWNER
             ]
 
 
@@ -166,7 +187,11 @@ def check_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.query or parts.fragment:
         raise ValueError("it takes no parameters; where a ? or a # is part of a name, write %3F or %23")
-    if (parts.scheme == "s3" and parts.netloc) or (parts.scheme == "file" and not parts.netloc and parts.path):
+    if "\0" in unquote(url):
+        raise ValueError("it has a NUL, which no name has")
+    # A path from where a process happens to run would be another place for each.
+    is_path = parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")
+    if (parts.scheme == "s3" and parts.netloc) or is_path:
         return url
     raise ValueError("not a place for them, as in s3://bucket/prefix or file:///path")
 

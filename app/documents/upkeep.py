@@ -19,6 +19,7 @@ from app.db.engine import Database
 from app.db.repository import documents
 from app.db.repository.documents import UNATTACHED_LIFETIME, StoredDocument
 from app.db.repository.verifying import unlogged_among
+from app.documents.ownership import OwnedByAnother, claim
 from app.documents.receive import arriving
 from app.documents.store import Blob, BlobMissing, DocumentStore
 from app.domain.model import DocumentWarning
@@ -57,6 +58,8 @@ async def keep_swept(
                 await sweep_expired(database, store, now=now)
             else:
                 await sweep(database, store, now=now)
+        except OwnedByAnother as error:
+            log.error("sweep_refused", reason=str(error))
         except Exception as error:  # the store is another system: no fault of it is worth not serving
             log.warning("sweep_failed", reason=type(error).__name__)
         await pause(SWEPT_EVERY_S)
@@ -65,7 +68,11 @@ async def keep_swept(
 async def sweep(
     database: Database, store: DocumentStore, grace: timedelta = GRACE, now: clock.Clock = clock.now
 ) -> Swept:
-    """Remove what nobody can reach or attach any more. Rows go first, so that a row always has its blob."""
+    """Remove what nobody can reach or attach any more. Rows go first, so that a row always has its blob.
+
+    Raises: OwnedByAnother, where the place is another database's, whose blobs have no row here.
+    """
+    await claim(database, store)
     expired = await sweep_expired(database, store, grace, now)
     blobs = 0
     async for orphans in orphaned(database, store):
