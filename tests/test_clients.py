@@ -109,6 +109,65 @@ def test_what_may_be_sent_again_is_sent_again_by_the_manual_s_recipe(
     assert done["requests"] > 5
 
 
+# --- Automatic persisted queries -------------------------------------------------------------------------------------
+
+PERSISTING = [(client, uses_get) for client in ("apollo", "urql") for uses_get in (False, True)]
+Sent = tuple[bool, bool, str | None]
+HASH: Sent = (True, False, None)
+BOTH: Sent = (True, True, None)
+TEXT: Sent = (False, True, None)
+UNKNOWN: Sent = (True, False, "PersistedQueryNotFound")
+
+
+@pytest.fixture(scope="module")
+def remembering(server: Server) -> Iterator[Server]:
+    """A gateway that remembers documents by their hashes."""
+    with serving(server.log.parent, persisted_queries="100") as running:
+        yield running
+
+
+def persist(package: Package, server: Server, token: str, client: str, *, uses_get: bool, language: str) -> Any:
+    """Have a new client ask for four operations, of which the first two are the same."""
+    settings = {"address": server.address, "token": token, "language": language, "usesGet": uses_get}
+    told = run(package, "src/persisted.js", client, json.dumps(settings | {"run": "Get" if uses_get else "Post"}))
+    assert told["who"] == [language.upper()] * 2
+    assert (told["cases"], told["opened"]) == (3, "OPEN")
+    return told["requests"]
+
+
+def sent(requests: Any) -> list[Sent]:
+    return [(request["hash"], request["text"], request["message"]) for request in requests]
+
+
+@pytest.mark.parametrize(("client", "uses_get"), PERSISTING)
+def test_a_document_is_sent_once_and_by_its_hash_from_then_on(
+    package: Package, remembering: Server, people: dict[str, str], client: str, uses_get: bool
+) -> None:
+    first, second = (
+        persist(package, remembering, people["contributor"], client, uses_get=uses_get, language=language)
+        for language in ("fr", "en")
+    )
+
+    assert sent(first) == [UNKNOWN, BOTH, HASH, UNKNOWN, BOTH, UNKNOWN, BOTH]
+    assert sent(second) == [HASH] * 4
+    assert {request["code"] for request in first} == {"PERSISTED_QUERY_NOT_FOUND", None}
+    assert [request["method"] for request in second] == ["GET" if uses_get else "POST"] * 3 + ["POST"]
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize(("client", "uses_get"), PERSISTING)
+def test_a_client_stops_sending_hashes_where_they_are_not_taken(
+    package: Package, server: Server, people: dict[str, str], client: str, uses_get: bool, language: str
+) -> None:
+    requests = persist(package, server, people["contributor"], client, uses_get=uses_get, language=language)
+
+    assert sent(requests) == [(True, False, "PersistedQueryNotSupported"), *[TEXT] * 4]
+    assert requests[0]["code"] == "PERSISTED_QUERY_NOT_SUPPORTED"
+
+
+# --- The manual ------------------------------------------------------------------------------------------------------
+
+
 def test_the_manual_shows_the_recipes_as_they_are_tested() -> None:
     code = (ROOT / "tests/clients/src/retries.js").read_text()
     manual = (ROOT / "app/docs/clients.md").read_text()
