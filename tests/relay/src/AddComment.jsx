@@ -48,6 +48,18 @@ export function AddComment({ caseId, version }) {
               version
               ...CaseRow_case
             }
+            actionsSince {
+              id
+              typeLabel
+              user {
+                id
+                displayName
+              }
+              comment {
+                id
+                body
+              }
+            }
           }
         }
       }
@@ -77,11 +89,18 @@ export function AddComment({ caseId, version }) {
   }
   return (
     <form onSubmit={send}>
-      <textarea name="body" required disabled={isInFlight} />
+      <textarea name="body" aria-label="Comment" required disabled={isInFlight} />
       {errors.map(error => (
-        <p key={error.code}>{error.message}</p>
+        <div key={error.code} role="alert">
+          <p>{error.message}</p>
+          {error.actionsSince?.map(({ id, typeLabel, user, comment }) => (
+            <p key={id}>
+              {user?.displayName}: {typeLabel} {comment?.body}
+            </p>
+          ))}
+        </div>
       ))}
-      <button>Comment</button>
+      <button>Comment</button> on version <output>{version}</output>
     </form>
   )
 }

@@ -73,7 +73,7 @@ function Rows({ of }) {
     <>
       <button onClick={() => refetch({}, { fetchPolicy: 'store-and-network' })}>Again</button>
       {data.actions.edges.map(({ node }) => (
-        <p key={node.id}>
+        <p key={node.id} className="row">
           {node.createdAt} {node.user?.displayName}: {node.typeLabel} {node.comment?.body}
           {node.comment?.documents.map(({ id, filename, url }) => (
             <a key={id} href={url}>

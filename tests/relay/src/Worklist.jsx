@@ -1,5 +1,6 @@
 // The worklist: a page of cases with what may be done on each, more of them on demand, another list on a new search.
 
+import { startTransition } from 'react'
 import { graphql, useLazyLoadQuery, usePaginationFragment } from 'react-relay'
 import { CaseRow } from './CaseRow.jsx'
 
@@ -22,7 +23,7 @@ export function Worklist({ filter, onOpen }) {
         filter: { type: "CaseFilter" }
         search: { type: "String" }
       ) {
-        cases(first: $count, after: $cursor, filter: $filter, search: $search, orderBy: [{ field: UPDATED_AT }])
+        cases(first: $count, after: $cursor, filter: $filter, search: $search, orderBy: [{ field: UPDATED_AT, direction: DESC }])
           @connection(key: "Worklist_cases") {
           facets {
             statuses {
@@ -43,7 +44,7 @@ export function Worklist({ filter, onOpen }) {
   )
   return (
     <>
-      <input type="search" onChange={event => refetch({ search: event.target.value })} />
+      <input type="search" aria-label="Search" onChange={({ target }) => startTransition(() => refetch({ search: target.value }))} />
       {data.cases?.edges.map(({ node }) => (
         <div key={node.id}>
           <CaseRow of={node} />
