@@ -4,12 +4,7 @@ It deliberately leaves the API to other tests: here an answer only shows that th
 """
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +13,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from graphql import GraphQLObjectType, build_schema, parse, validate
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.ports import free_port, is_listening, wait_until
+from tests.browser import opened_browser
+from tests.live import serving
 
 ROOT = Path(__file__).resolve().parent.parent
 STORY = sorted((ROOT / "app/graphiql/src/story").glob("*.graphql"))
-NO_BROWSER = "no Chromium on PATH: nobody has seen the GraphiQL page work (Debian: apt-get install chromium)"
 TABS = [
     "WhoAmI",
     "WhoCanReview",
@@ -36,16 +31,6 @@ TABS = [
     "CloseCase",
     "ReadTheLog",
     "ReadTheDocuments",
-]
-# Without them Chromium calls its maker at every start, and as root it does not start at all.
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
 ]
 # GraphiQL leaves its editor in a global variable, and puts the name of each pane into its address.
 MODEL = "__MONACO.editor.getModels().find(({ uri }) => uri.path.includes(name))"
@@ -62,39 +47,8 @@ def test_each_tab_of_the_story_is_valid_against_the_schema(file: Path) -> None:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        if os.environ.get("CASEGATE_REQUIRE_BROWSER") == "1":
-            pytest.fail(NO_BROWSER)
-        warnings.warn(NO_BROWSER, stacklevel=1)
-        pytest.skip(NO_BROWSER)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+    with opened_browser() as browser:
         yield browser
-        browser.close()
-
-
-def serve(folder: Path, **variables: str) -> Iterator[str]:
-    """Run the server in *folder* as a user would, yield its address, and end it."""
-    port = free_port()
-    log = folder / f"{port}.log"
-    own = {name: value for name, value in os.environ.items() if not name.startswith("CASEGATE_")}
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            [sys.executable, "-m", "app", "serve", "--port", str(port)],
-            cwd=ROOT,
-            env=own | {"CASEGATE_DATA_DIR": str(folder)} | variables,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        ) as server,
-    ):
-        try:
-            wait_until(lambda: is_listening(port) or server.poll() is not None, 60)
-            assert server.poll() is None, log.read_text()
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
 
 
 @pytest.fixture(scope="module")
@@ -104,13 +58,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def demo(folder: Path) -> Iterator[str]:
-    yield from serve(folder)
+    with serving(folder) as server:
+        yield server.address
 
 
 @pytest.fixture(scope="module")
 def production(demo: str, folder: Path) -> Iterator[str]:
     """Yield the address of a second server on the demo's database, which shows GraphiQL but is no demo."""
-    yield from serve(folder, CASEGATE_DEMO="false", CASEGATE_GRAPHIQL="true")
+    with serving(folder, demo="false", graphiql="true") as server:
+        yield server.address
 
 
 @dataclass
@@ -306,6 +262,19 @@ def test_a_new_tab_acts_as_the_person_of_the_tab_before(in_demo: Visit) -> None:
     assert last["token"] not in in_demo.editor("request-headers")
 
 
+def test_a_placeholder_is_no_mistake_and_a_value_of_a_wrong_type_is_one(in_demo: Visit) -> None:
+    marked = f"__MONACO.editor.getModelMarkers({{owner: 'json'}}).map(marker => {MODEL}.getValueInRange(marker))"
+    in_demo.turn_to("AcceptMyOwn")
+    variables = json.loads(in_demo.editor("variables"))
+    assert variables["input"]["expectedVersion"] == "$version"
+
+    in_demo.write("variables", json.dumps({"input": variables["input"] | {"comment": 7}}))
+    in_demo.page.wait_for_function(f"name => {marked}.includes('7')", arg="variables")
+
+    in_demo.page.wait_for_timeout(200)
+    assert in_demo.page.evaluate(f"name => {marked}", "variables") == ["7"]
+
+
 def test_a_reload_goes_on_with_the_same_case(in_demo: Visit) -> None:
     opened = in_demo.run("OpenCase")["data"]["openCase"]["case"]
 
@@ -369,6 +338,10 @@ def test_in_a_french_browser_the_page_is_french(in_french: Visit) -> None:
     assert in_french.complaints == []
 
 
+def named_in(comment: str) -> set[str]:
+    return set(re.findall(r"\$[a-z]+|\b[A-Z]{2,}(?:_[A-Z]+)*\b", comment))
+
+
 def test_each_text_of_the_page_has_its_french() -> None:
     source = ROOT / "app/graphiql/src"
     known = json.loads((source / "words/fr.json").read_text())
@@ -377,7 +350,11 @@ def test_each_text_of_the_page_has_its_french() -> None:
 
     used = set(re.findall(r"""\bword\(\s*(?:'((?:[^'\\]|\\.)*)')""", written))
     assert used == set(known) - {"contributor", "reviewer", "admin"}  # the roles, whose names the server sends
-    assert list(stories) == [file.stem for file in STORY]
+    comments = {file.stem: [line for line in file.read_text().splitlines() if line.startswith("#")] for file in STORY}
+    assert {name: len(lines) for name, lines in stories.items()} == {name: len(it) for name, it in comments.items()}
+    for name, lines in stories.items():
+        # What is put in the place of a word, and an enum's members, are the same in both languages.
+        assert named_in("\n".join(lines)) == named_in("\n".join(comments[name])), name
 
 
 def test_outside_demo_mode_the_page_holds_no_token(visit: Visit, demo: str, production: str) -> None:
