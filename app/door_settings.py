@@ -65,6 +65,9 @@ class DoorSettings(BaseSettings):
     compress_min_bytes: Count = Field(
         default=1024, description="Compress answers of so many bytes or more, where the client takes it; 0 for none."
     )
+    answer_memory: Annotated[int, Field(ge=1024)] = Field(
+        default=100_663_296, description="Memory for the answers that a worker has in hand at once, in bytes."
+    )
     max_tokens: Positive = Field(default=4_000, description="Lexical tokens of a document.")
     max_nesting: Positive = Field(default=32, description="Brackets within brackets, of all three kinds.")
     max_depth: Positive = Field(default=12, description="Fields within fields.")
@@ -74,7 +77,9 @@ class DoorSettings(BaseSettings):
     max_directives: Count = Field(default=50, description="Directives of an operation.")
     max_fragments: Count = Field(default=50, description="Fragments that a document defines.")
     max_selections: Positive = Field(default=1_000, description="Selections, fragments expanded.")
-    max_cost: Positive = Field(default=75_000, description="Fields that an answer can have at most; pages multiply.")
+    max_cost: Positive = Field(
+        default=75_000, description="Fields that an answer can have at most, with prices; pages multiply."
+    )
     max_introspection: Positive = Field(default=200_000, description="The same for what is asked about the schema.")
     max_inputs: Positive = Field(default=5_000, description="Values in an operation's variables, nested ones too.")
     warn_only: Annotated[tuple[LimitName, ...], NoDecode, BeforeValidator(_words)] = Field(

@@ -67,6 +67,7 @@ def terms(settings: Settings) -> Terms:
         plans=settings.plans,
         max_body_bytes=settings.max_body_bytes,
         max_answer_bytes=settings.max_answer_bytes,
+        answer_memory=settings.answer_memory,
         receive_s=settings.receive_timeout,
         deadline_s=settings.deadline,
         key_lifetime=timedelta(hours=settings.idempotency_hours),

@@ -5,6 +5,9 @@ from collections.abc import Callable
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
+LARGE = 65_536
+"""In bytes, of what is not put together with its head, which would copy it."""
+
 
 class HeldFlow(FlowControl):
     """uvicorn's flow control, which can be held: until the release nothing is read, whoever asks for more."""
@@ -55,6 +58,8 @@ class Together:
 
     def write(self, data: bytes) -> None:
         self.written += len(data)
+        if len(data) > LARGE:
+            self.flush()
         head, self._head = self._head, None
         if head is not None:
             self._transport.writelines((head, data))

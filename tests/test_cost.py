@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.api.prices import ARGUMENT_PRICES, VALUE_PRICES
 from app.domain.model import CaseStatus
 from tests.api import Api
 from tests.arguments import values_of
@@ -71,6 +72,17 @@ async def test_ids_that_are_a_default_are_counted(world: World, api: Api) -> Non
     for _ in range(2):
         assert await cost_and_fields(api, world.ada.token, Operation(one.format(id_), {})) == (3, 3)
         assert await cost_and_fields(api, world.ada.token, Operation(many, {})) == (61 + 61 // 20, 61)
+
+
+async def test_what_is_remembered_of_a_document_s_cost_depends_on_what_is_asked_for(world: World, api: Api) -> None:
+    document = "query($s: String, $o: [CaseOrder!]) { cases(first: 1, search: $s, orderBy: $o) { nodes { id } } }"
+    order = [{"field": "STATUS", "direction": "ASC"}]
+    asked: list[dict[str, Any]] = [{}, {"s": "a"}, {"s": "b"}, {"s": None}, {"o": order}, {"s": "a", "o": order * 2}]
+    search, key = ARGUMENT_PRICES["Query.cases.search"], VALUE_PRICES["Query.cases.orderBy"]
+
+    for _ in range(3):
+        costs = [(await cost_and_fields(api, world.ada.token, Operation(document, values)))[0] for values in asked]
+        assert costs == [3, 3 + search, 3 + search, 3, 3 + key, 3 + search + 2 * key]
 
 
 async def compare(world: World, api: Api, plain: Api, seed: int, number: int) -> None:

@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import strawberry
+from graphql import GraphQLError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.actions import Supposed, perform, rehearse
 from app.api.budget import Budget
-from app.api.limits import Limits
+from app.api.limits import Limits, as_limits
 from app.api.loaders import NOTHING_KNOWN, Loaders, Reading, left_by, supposed_by
+from app.api.measuring import Measures
 from app.auth import Identity
 from app.db.deadlines import in_time
 from app.db.engine import Database
@@ -110,6 +112,12 @@ class Context:
         """Load from now on what *reading* says, and no more."""
         self.reading = reading
         self.renew_loaders()
+
+    def note_measures(self, measures: Measures) -> list[GraphQLError]:
+        """Bound what is built by what the operation may be, and return an error for each limit that it passes."""
+        self.cost = measures.cost
+        self.budget.bound_fields(self.limits.most_fields(measures))
+        return self.limits.check(as_limits(measures), self.document_hash)
 
     def message(self, refusal: Refusal) -> str:
         """Return the sentence of *refusal* in the operation's language."""

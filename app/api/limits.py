@@ -55,6 +55,14 @@ class Limits:
             errors.append(GraphQLError(refusal.code, original_error=refusal))
         return errors
 
+    def most_fields(self, measures: Measures) -> int | None:
+        """Return how many fields the answer may have, whatever was measured; None where that is not enforced."""
+        if "cost" in self.warn_only:
+            return None
+        if not measures.introspection:
+            return self.cost
+        return None if "introspection" in self.warn_only else self.cost + self.introspection
+
 
 NAMES = tuple(field.name for field in fields(Limits) if field.name != "warn_only")
 
@@ -131,10 +139,10 @@ class _Remembered:
 
 
 def _hashable(value: Any) -> Hashable:
-    """Return what counts of a variable that a size hangs on: the number, or the length of the list."""
+    """Return what counts of a variable that a size hangs on: the number, the length of the list, whether it is null."""
     if isinstance(value, list):
         return ("list", len(value))
-    return value if isinstance(value, int) else None
+    return value if value is None or isinstance(value, int) else "given"
 
 
 @lru_cache(maxsize=1000)

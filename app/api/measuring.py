@@ -24,6 +24,7 @@ from graphql import (
     InlineFragmentNode,
     IntValueNode,
     ListValueNode,
+    NullValueNode,
     ObjectValueNode,
     OperationDefinitionNode,
     OperationType,
@@ -38,45 +39,17 @@ from graphql.execution.values import VariableValues
 from graphql.type import SchemaMetaFieldDef, TypeMetaFieldDef
 
 from app.api.pagination import PAGE_DEFAULT, PAGE_MAX
-from app.domain.model import ActionType, CaseStatus, EvaluationStatus, InboxReason
-from app.domain.shape import DOCUMENTS_MAX, REVIEWERS_MAX
-from app.domain.words import PIECES_MAX
-from app.locale.labels import LABELS
-
-# How long lists are that have no page, at most; of what is not here, as a page.
-LIST_SIZE = PAGE_MAX
-LIST_SIZES = {
-    "Case.availableActions": len(ActionType),
-    "CaseSnapshot.availableActions": len(ActionType),
-    "CaseFacets.statuses": len(CaseStatus),
-    "CaseFacets.subjectStatuses": len(EvaluationStatus),
-    "Comment.documents": DOCUMENTS_MAX,
-    "InboxConnection.counts": len(InboxReason),
-    "Override.assignedReviewers": REVIEWERS_MAX,
-    "OverrideSnapshot.assignedReviewers": REVIEWERS_MAX,
-    "Query.labels": sum(map(len, LABELS.values())),
-    "SearchMatch.snippet": PIECES_MAX,
-    "SupposedComment.documents": DOCUMENTS_MAX,
-    "VersionConflictError.actionsSince": PAGE_MAX,
-    "Workflow.actions": len(ActionType),
-    "Workflow.states": len(CaseStatus),
-    "WorkflowAction.outcomes": len(CaseStatus),
-}
-# In the schema itself they are as long as they are usually: its whole is bounded, and there is no list of lists in it.
-INTROSPECTED_SIZES = {
-    "__Type.fields": 10,
-    "__Type.inputFields": 6,
-    "__Type.enumValues": 6,
-    "__Type.interfaces": 1,
-    "__Type.possibleTypes": 5,
-    "__Field.args": 2,
-    "__Directive.args": 2,
-}
-ERRORS_SIZE = 50
-"""Of a payload's errors: hardly more than one for each field of an input, its reviewers and its documents."""
-
-VALUES_A_FIELD = 20
-"""How many values in arguments count as much as a field: they are read anew for each object that has the field."""
+from app.api.prices import (
+    ARGUMENT_PRICES,
+    ERRORS_SIZE,
+    FIELD_PRICES,
+    INTROSPECTED_SIZES,
+    LIST_SIZE,
+    LIST_SIZES,
+    TOTAL_PRICES,
+    VALUE_PRICES,
+    VALUES_A_FIELD,
+)
 
 ITEMS = ("nodes", "edges")
 INTROSPECTION = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
@@ -86,7 +59,8 @@ INTROSPECTION = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
 class Measures:
     """What there is of all that has a limit, fragments expanded.
 
-    `cost` is the most fields that the answer can have, and what arguments take that have many values.
+    `cost` is the most fields that the answer can have, what arguments take that have many values, and the prices of
+    what takes the database or the memory more than a field does.
     """
 
     depth: int
@@ -102,7 +76,9 @@ class Measures:
 
 @dataclass(slots=True)
 class Sum:
-    """The measures of a selection set, from inside out. `items` is the part that a connection has once an item."""
+    """The measures of a selection set, from inside out. `items` is the part that a connection has once an item, and
+    `counts` whether its list is counted.
+    """
 
     depth: int = 0
     aliases: int = 0
@@ -112,6 +88,7 @@ class Sum:
     once: int = 0
     items: int = 0
     introspection: int = 0
+    counts: bool = False
 
     def add(self, other: "Sum") -> None:
         """Add what a fragment brings, which is no deeper than where it is spread."""
@@ -119,6 +96,7 @@ class Sum:
         self.fields += other.fields
         self.once += other.once
         self.items += other.items
+        self.counts = self.counts or other.counts
         self.add_counts(other)
 
     def add_counts(self, other: "Sum") -> None:
@@ -223,7 +201,7 @@ class _Tape:
         for node in selection_set.selections:
             total.directives += len(node.directives or ())
             total.selections += 1
-            once, items, introspection = total.once, total.items, total.introspection
+            before = total.once, total.items, total.introspection, total.counts
             if isinstance(node, FieldNode):
                 self._add_field(total, node, parent)
             elif isinstance(node, InlineFragmentNode):
@@ -232,7 +210,7 @@ class _Tape:
             elif isinstance(node, FragmentSpreadNode):
                 total.add(self._fragments.get(node.name.value, Sum()))
             if node.directives and self._is_left_out(node):
-                total.once, total.items, total.introspection = once, items, introspection
+                total.once, total.items, total.introspection, total.counts = before
         return total
 
     def _is_left_out(self, node: SelectionNode) -> bool:
@@ -253,6 +231,8 @@ class _Tape:
         total.aliases += node.alias is not None
         total.add_counts(inside)
         cost = 1 + self._times(node, field, parent, inside)
+        if parent is not None:
+            cost += self._price(f"{parent.name}.{name}", node, counts=inside.counts)
         if node.arguments:
             cost += sum(self._weight(argument.value) for argument in node.arguments) // VALUES_A_FIELD
         if introspected is not None:
@@ -260,6 +240,7 @@ class _Tape:
             total.introspection += cost
             return
         total.depth = max(total.depth, 1 + inside.depth)
+        total.counts = total.counts or name == "totalCount"
         if name in ITEMS and parent is not None and parent.name.endswith("Connection"):
             total.items += cost
         else:
@@ -302,6 +283,27 @@ class _Tape:
         """Return how many ids are asked for: a value that is no list is one of them."""
         ids = next((self._value(a.value) for a in node.arguments or () if a.name.value == "ids"), None)
         return len(ids) if isinstance(ids, list | tuple) else 1
+
+    def _price(self, name: str, node: FieldNode, *, counts: bool) -> int:
+        """Return what a field costs besides being one."""
+        price = FIELD_PRICES.get(name, 0) + (TOTAL_PRICES.get(name, 0) if counts else 0)
+        for argument in node.arguments or ():
+            argument_name = f"{name}.{argument.name.value}"
+            if argument_name in ARGUMENT_PRICES and self._number(argument.value):
+                price += ARGUMENT_PRICES[argument_name]
+            elif argument_name in VALUE_PRICES:
+                price += VALUE_PRICES[argument_name] * self._number(argument.value)
+        return price
+
+    def _number(self, node: Any) -> int:
+        """Return how many values an argument is given: none for null, one for what is no list."""
+        if isinstance(node, VariableNode):
+            self.sized_by.add(node.name.value)
+            value = self._variables.get(node.name.value)
+            return len(value) if isinstance(value, list) else int(value is not None)
+        if isinstance(node, NullValueNode):
+            return 0
+        return len(node.values) if isinstance(node, ListValueNode) else 1
 
     def _weight(self, node: Any) -> int:
         """Return how many values there are in an argument, one for a plain one."""

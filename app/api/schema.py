@@ -31,7 +31,7 @@ from app.api import write_only
 from app.api.documents import Document, Documents
 from app.api.errors import ERROR_TYPES
 from app.api.executor import BoundedExecutor
-from app.api.limits import Limiter, as_limits
+from app.api.limits import Limiter
 from app.api.measuring import coerced
 from app.api.mutations import Mutation
 from app.api.one_of import OneOfVariables
@@ -88,10 +88,9 @@ class BoundedValidation(SchemaExtension):
             execution.pre_execution_errors = [GraphQLError("The document's fragments go round in circles.", document)]
             yield
             return
-        context.cost = measures.cost
-        execution.pre_execution_errors = context.limits.check(
-            as_limits(measures), context.document_hash
-        ) or self._errors(execution.query, document, execution.validation_rules)
+        execution.pre_execution_errors = context.note_measures(measures) or self._errors(
+            execution.query, document, execution.validation_rules
+        )
         yield
 
     def _errors(self, query: str, tree: DocumentNode, rules: tuple[type[ASTValidationRule], ...]) -> list[GraphQLError]:

@@ -18,7 +18,8 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from app import tracing
-from app.api.budget import ANSWER_MAX, Budget
+from app.api.answer_memory import AnswerMemory
+from app.api.budget import ANSWER_MAX, ANSWERS_MAX, Budget
 from app.api.context import Context
 from app.api.deadline import Deadline
 from app.api.http.decoding import BadRequest, Parameters, read_parameters
@@ -62,6 +63,7 @@ class Terms:
     plans: bool = True
     max_body_bytes: int = 262_144
     max_answer_bytes: int = ANSWER_MAX
+    answer_memory: int = ANSWERS_MAX
     receive_s: float = 10
     deadline_s: float = 10
     key_lifetime: timedelta = KEY_LIFETIME
@@ -91,6 +93,7 @@ class GraphQLView:
         receive_s, operations_max = terms.receive_s, terms.max_body_bytes
         self._forms = Forms(store.incoming, transfers, receive_s=receive_s, operations_max=operations_max)
         self._slices = Slices()
+        self._answer_memory = AnswerMemory(terms.answer_memory)
         self._slots = Slots.beside(database.reader.size, database.reader.patience)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,7 +105,11 @@ class GraphQLView:
             except Exception as refused:
                 response = exchange.refuse(refused)
         record.finish(response)
-        await response(scope, receive, send)
+        try:
+            await response(scope, receive, send)
+        finally:
+            if record.context is not None:
+                record.context.budget.release()
 
     async def _respond(self, exchange: Exchange, record: Record) -> Response:
         """Look whether there is room first, and go in last: a body that dribbles in takes nobody's place."""
@@ -144,7 +151,9 @@ class GraphQLView:
         self, exchange: Exchange, record: Record, admission: Admission, parameters: Parameters, query: str
     ) -> Response:
         terms = self._terms
-        budget = Budget(self._slices, terms.max_answer_bytes)
+        actor = admission.identity.actor
+        share = self._answer_memory.share(actor.account_id, actor.token_id)
+        budget = Budget(self._slices, terms.max_answer_bytes, share)
         context = Context(
             self._database,
             admission.identity,

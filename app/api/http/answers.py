@@ -16,14 +16,14 @@ Pairs = tuple[tuple[bytes, bytes], ...]
 
 def answer(
     status: int,
-    body: Body | bytes,
+    body: Body | bytes | memoryview,
     language: Language,
     *,
     media_type: str = JSON,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return *body*, written already or not, as an answer that nobody keeps, with *headers* besides the usual ones."""
-    answered = Response(body if isinstance(body, bytes) else orjson.dumps(body), status, headers or None)
+    answered = Response(orjson.dumps(body) if isinstance(body, dict) else body, status, headers or None)
     answered.raw_headers += _usual(language, media_type)
     return answered
 

@@ -47,7 +47,7 @@ class Exchange:
             self.headers |= admission.standing.headers()
 
     def answer(
-        self, status: int, body: Body, headers: dict[str, str] | None = None, content: bytes | None = None
+        self, status: int, body: Body, headers: dict[str, str] | None = None, content: bytes | memoryview | None = None
     ) -> Response:
         """Return the answer; *content* is its body as it is written, where it is."""
         kind = self._media_type or JSON

@@ -16,7 +16,7 @@ from strawberry.types.graphql import OperationType
 from app import metrics, tracing
 from app.api.context import Context
 from app.api.documents import Documents
-from app.api.limits import Limiter, as_limits
+from app.api.limits import Limiter
 from app.api.loaders import NOTHING_KNOWN
 from app.api.plan.compiling import Operation, Plan, compiled
 from app.api.plan.completing import Run
@@ -94,8 +94,7 @@ class Plans:
         measures = self._limiter.measure(query, known.operation.document, known.name, values.coerced)
         if measures is None:
             return None
-        context.cost = measures.cost
-        errors = context.limits.check(as_limits(measures), context.document_hash)
+        errors = context.note_measures(measures)
         if errors:
             return ExecutionResult(data=None, errors=errors)
         variant = known.variant(values)
