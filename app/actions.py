@@ -28,14 +28,14 @@ from app.db.engine import Database
 from app.db.faults import AuthorityGone
 from app.db.prepared import write, write_if_unchanged
 from app.db.rehearsal import rehearsed
-from app.db.repository import overrides
+from app.db.repository import overrides, people
 from app.db.repository.tokens import authority_of
 from app.db.rows import ActionRow, CaseRow, OverrideRow
 from app.domain.commands import CaseCommand, Command, OpenCase
 from app.domain.errors import InputRefused, Refusal, StateRefused, TokenExpired
 from app.domain.folding import lexemes, reference_lexemes
 from app.domain.log import chain_hash
-from app.domain.model import Actor, SearchField
+from app.domain.model import Actor, OverrideFacts, SearchField
 from app.domain.workflow import admit
 from app.drafting import drafted, drafted_opening, rests_on_its_case
 from app.effects import EFFECTS, Draft
@@ -82,15 +82,16 @@ async def perform(
 class Supposed:
     """What an action would make; nothing of it is there.
 
-    `subject_is_new`: the subject is not there either. `reviewer_ids` are of the action's override. `pending` is the
-    override that would wait for a decision then, and `pending_reviewer_ids` are of it.
+    `subject_is_new`: the subject is not there either. `reviewer_ids` are of the action's override. `latest` is the
+    override that would wait for a decision then, or else was finished last, and `latest_facts` are of it.
     """
 
     outcome: Outcome
     subject_is_new: bool
     reviewer_ids: tuple[UUID, ...]
-    pending: OverrideRow | None
-    pending_reviewer_ids: tuple[UUID, ...]
+    latest: OverrideRow | None
+    latest_reviewer_ids: tuple[UUID, ...]
+    latest_facts: OverrideFacts | None
 
 
 async def rehearse(
@@ -160,9 +161,13 @@ class _Asked:
         """Do it in a transaction that is going to be undone."""
         outcome, draft = await self._decided(connection, clock.new_id(), is_rehearsal=True)
         await write(connection, draft.writes)
-        pending = await overrides.override_of_case(connection, self.actor.account_id, outcome.case.id, None)
-        asked = () if pending is None else await overrides.reviewer_ids(connection, pending.id)
-        return Supposed(outcome, draft.subject_is_new, draft.reviewer_ids, pending, asked)
+        latest = await overrides.latest_of_case(connection, self.actor.account_id, outcome.case.id)
+        ids, facts = tuple[UUID, ...](), None
+        if latest is not None:
+            ids = await overrides.reviewer_ids(connection, latest)
+            asked = await people.candidates(connection, self.actor.account_id, ids)
+            facts = latest.facts(frozenset(ids), has_able_reviewer=any(person.is_able for person in asked.values()))
+        return Supposed(outcome, draft.subject_is_new, draft.reviewer_ids, latest, ids, facts)
 
     async def _locked(self, connection: AsyncConnection) -> Outcome:
         """Do it in a transaction that ends with it, if its key did not do it before."""

@@ -7,6 +7,7 @@ It only reads, and repairs nothing. Cases come in batches and their rows in piec
 the number of cases and the length of a log.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -21,6 +22,7 @@ from app.db.repository import anchored, cases, documents, log, overrides, people
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
 from app.domain.log import Chain, Entry, Fault, FaultKind, Head, Link
 from app.domain.log_state import CaseState, Folded, OverrideState, ResultChange, result_fault
+from app.domain.workflow import TRANSITIONS
 
 BATCH = 200
 PIECE = 500
@@ -232,11 +234,14 @@ def _state(case: CaseRow) -> CaseState:
 async def _links(connection: AsyncConnection, batch: _Batch, size: int) -> AsyncIterator[tuple[ActionRow, Link | None]]:
     """Yield each row of the cases in order, and as a link, where the case and its subject are there."""
     after: tuple[UUID, int] | None = None
+    namings: Counter[UUID] = Counter()
     while True:
         actions = await log.log_piece(connection, batch.account_id, batch.ids, after, size)
         piece = await _piece(connection, batch.account_id, actions)
         for action in actions:
-            yield action, _link(batch, piece, action)
+            if action.override_id is not None and TRANSITIONS[action.type].names_reviewers:
+                namings[action.override_id] += 1
+            yield action, _link(batch, piece, action, namings)
         if len(actions) < size:
             return
         after = actions[-1].case_id, actions[-1].seq
@@ -248,7 +253,7 @@ class _Piece:
 
     comments: Mapping[UUID, CommentRow | None]
     overrides: Mapping[UUID, OverrideRow | None]
-    reviewers: Mapping[UUID, Sequence[UUID]]
+    reviewers: Mapping[UUID, Mapping[int, Sequence[UUID]]]
     documents: Mapping[UUID, Sequence[DocumentRow]]
 
 
@@ -256,28 +261,37 @@ async def _piece(connection: AsyncConnection, account_id: UUID, actions: Sequenc
     comment_ids = [action.comment_id for action in actions if action.comment_id is not None]
     override_ids = list({action.override_id for action in actions if action.override_id is not None})
     made = await overrides.overrides_by_id(connection, account_id, override_ids)
-    reviewers = await people.reviewers_by_override(connection, account_id, override_ids)
+    reviewers = await overrides.reviewer_ids_by_version(connection, account_id, override_ids)
     comments = await log.comments_by_id(connection, account_id, comment_ids)
     attached = await documents.documents_by_comment(connection, account_id, comment_ids)
     return _Piece(
         comments=dict(zip(comment_ids, comments, strict=True)),
         overrides=dict(zip(override_ids, made, strict=True)),
-        reviewers={id: tuple(person.id for person in named) for id, named in zip(override_ids, reviewers, strict=True)},
+        reviewers=dict(zip(override_ids, reviewers, strict=True)),
         documents=dict(zip(comment_ids, attached, strict=True)),
     )
 
 
-def _link(batch: _Batch, piece: _Piece, action: ActionRow) -> Link | None:
+def _link(batch: _Batch, piece: _Piece, action: ActionRow, namings: Mapping[UUID, int]) -> Link | None:
     case = batch.cases[action.case_id]
     subject = batch.subjects.get(case.subject_id) if case is not None else None
     if case is None or subject is None:
         return None
-    return Link(_entry(batch.account_id, action, case, subject, piece), action.hash)
+    return Link(_entry(batch.account_id, action, case, subject, piece, namings), action.hash)
 
 
-def _entry(account_id: UUID, action: ActionRow, case: CaseRow, subject: SubjectRow, piece: _Piece) -> Entry:
+def _entry(
+    account_id: UUID,
+    action: ActionRow,
+    case: CaseRow,
+    subject: SubjectRow,
+    piece: _Piece,
+    namings: Mapping[UUID, int],
+) -> Entry:
+    """Return the row as it is found; *namings* count how often each override's reviewers were named up to it."""
     comment = piece.comments[action.comment_id] if action.comment_id else None
     override = piece.overrides[action.override_id] if action.override_id else None
-    reviewer_ids = piece.reviewers[override.id] if override else ()
+    # A naming makes a version of its override, the first one the first.
+    reviewer_ids = piece.reviewers[override.id].get(namings[override.id], ()) if override else ()
     attached = piece.documents[comment.id] if comment else ()
     return entry_of(account_id, action, case, subject, comment, override, reviewer_ids, attached)

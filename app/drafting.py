@@ -4,8 +4,10 @@ It writes nothing but the number of a new case; `app.actions` does. What rests o
 the lock: that it is still the same row is seen by whoever writes it.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeGuard
+from uuid import UUID
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,10 +19,18 @@ from app.db.prepared import Write
 from app.db.repository import cases, locks, overrides, people
 from app.db.repository.locks import Locked
 from app.db.rows import CaseRow, DocumentRow
-from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand, OpenCase, RequestOverride
+from app.domain.commands import (
+    CaseCommand,
+    Command,
+    DecisionCommand,
+    DocumentedCommand,
+    OpenCase,
+    ReassignReviewers,
+    RequestOverride,
+)
 from app.domain.errors import InputRefused, NotFound, Refusal, StateRefused, VersionConflict
 from app.domain.log import GENESIS
-from app.domain.model import Actor, CaseFacts, Resource
+from app.domain.model import Actor, Candidate, CaseFacts, CaseStatus, OverrideFacts, Resource
 from app.domain.workflow import TRANSITIONS, advance, authorize, authorize_role, check_reviewers, guard
 from app.effects import EFFECTS, Draft, find_or_make_subject
 
@@ -45,13 +55,12 @@ async def drafted(
     """
     found = await _found(connection, actor, command, leave_open=leave_open)
     case, subject, override = found.case, found.subject, found.override
-    facts = CaseFacts(
-        case.status, subject.evaluation_status, override.facts(frozenset(found.reviewer_ids)) if override else None
-    )
+    candidates = await _candidates(connection, actor, command, found)
+    facts = CaseFacts(case.status, subject.evaluation_status, _facts(found, candidates))
     authorize(command.action, actor, facts.override)
     status = advance(command.action, case.status, facts.override)
     requested = command.requested_status if isinstance(command, RequestOverride) else None
-    documents = await _references(connection, actor, command, now)
+    documents = await _references(connection, actor, command, facts.override, candidates, now)
     _check_version(command, case.version)
     guard(command.action, facts, requested)
     return Draft(
@@ -84,22 +93,51 @@ async def _found(connection: AsyncConnection, actor: Actor, command: CaseCommand
     authorize_role(command.action, actor)
     override = await overrides.override_of_case(connection, account_id, case_id, asked)
     if override is not None:
-        reviewer_ids = await overrides.reviewer_ids(connection, override.id)
+        reviewer_ids = await overrides.reviewer_ids(connection, override)
         return replace(locked, override=override, reviewer_ids=reviewer_ids)
-    if asked is not None:
+    if asked is not None and locked.case.status is CaseStatus.PENDING_REVIEW:
         raise NotFound("input", "overrideId", resource=Resource.OVERRIDE)
-    return locked
+    return locked  # where nothing waits for a decision, that is told, whatever was named
+
+
+async def _candidates(
+    connection: AsyncConnection, actor: Actor, command: CaseCommand, found: Locked
+) -> Mapping[UUID, Candidate]:
+    """Return those of the account whom the command names as reviewers, and those whose place they take.
+
+    These are locked then, so that none of them gets a right back while others take their place.
+    """
+    if isinstance(command, ReassignReviewers):
+        ids = {*command.reviewer_ids, *found.reviewer_ids}
+        # Whoever acts would be locked as the log row is written; in one order with the others nobody waits in a circle.
+        await locks.lock_people(connection, actor.account_id, {*ids, actor.user_id})
+        return await people.candidates(connection, actor.account_id, sorted(ids))
+    if isinstance(command, RequestOverride):
+        return await people.candidates(connection, actor.account_id, command.reviewer_ids)
+    return {}
+
+
+def _facts(found: Locked, candidates: Mapping[UUID, Candidate]) -> OverrideFacts | None:
+    if found.override is None:
+        return None
+    asked = frozenset(found.reviewer_ids)
+    able = {id for id, candidate in candidates.items() if candidate.is_able}
+    return found.override.facts(asked, has_able_reviewer=not asked.isdisjoint(able))
 
 
 async def _references(
-    connection: AsyncConnection, actor: Actor, command: CaseCommand, now: clock.Clock
+    connection: AsyncConnection,
+    actor: Actor,
+    command: CaseCommand,
+    override: OverrideFacts | None,
+    candidates: Mapping[UUID, Candidate],
+    now: clock.Clock,
 ) -> tuple[DocumentRow, ...]:
     """Check the people that the command names, and return its documents, locked."""
     refusals: list[Refusal] = []
     documents: tuple[DocumentRow, ...] = ()
-    if isinstance(command, RequestOverride):
-        candidates = await people.candidates(connection, actor.account_id, command.reviewer_ids)
-        refusals += check_reviewers(actor, command.reviewer_ids, candidates)
+    if isinstance(command, RequestOverride | ReassignReviewers):
+        refusals += check_reviewers(actor, command.reviewer_ids, candidates, override)
     if isinstance(command, DocumentedCommand):
         documents, missing = await find_documents(connection, actor, command, now())
         refusals += missing

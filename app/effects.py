@@ -19,7 +19,7 @@ from app.db.indexed import FOLDING, Words
 from app.db.prepared import Write
 from app.db.repository import overrides
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
-from app.domain.commands import CloseCase, Command, RequestOverride, SubjectDetails
+from app.domain.commands import CloseCase, Command, ReassignReviewers, RequestOverride, SubjectDetails
 from app.domain.errors import SubjectChanged
 from app.domain.model import ActionType, Actor, EvaluationStatus, OverrideStatus, Resolution, SearchField
 from app.domain.text import identity
@@ -98,9 +98,24 @@ def make_override(draft: Draft) -> None:
     )
     draft.reviewer_ids = command.reviewer_ids
     draft.insert(tables.overrides, draft.override)
-    for position, reviewer_id in enumerate(command.reviewer_ids):
-        asked = {"override_id": draft.override.id, "reviewer_id": reviewer_id, "position": position}
-        draft.writes.append(inserted(tables.override_reviewers, None, **asked, created_by_id=draft.actor.user_id))
+    _write_reviewers(draft, tables.override_reviewers)
+
+
+def reassign_reviewers(draft: Draft) -> None:
+    """Give the override its next version, and insert the people who are asked to decide from that one on."""
+    command = draft.command
+    assert isinstance(command, ReassignReviewers) and draft.override is not None
+    draft.override = replace(draft.override, version=draft.override.version + 1)
+    draft.reviewer_ids = command.reviewer_ids
+    draft.update(tables.overrides, draft.override.id, version=draft.override.version)
+    _write_reviewers(draft, tables.reassigned_reviewers, version=draft.override.version)
+
+
+def _write_reviewers(draft: Draft, table: Table, **more: Any) -> None:
+    assert draft.override is not None
+    more |= {"override_id": draft.override.id, "created_by_id": draft.override.created_by_id}
+    for position, reviewer_id in enumerate(draft.reviewer_ids):
+        draft.writes.append(inserted(table, None, reviewer_id=reviewer_id, position=position, **more))
 
 
 def finish_override(draft: Draft) -> None:
@@ -151,6 +166,7 @@ EFFECTS: Mapping[ActionType, Sequence[Effect]] = {
     ActionType.REFUSE: (finish_override,),
     ActionType.CANCEL: (finish_override,),
     ActionType.CLOSE: (close_case,),
+    ActionType.REASSIGN: (reassign_reviewers,),
 }
 
 

@@ -22,8 +22,10 @@ CASE_AFTER = {
     "REFUSE": "IN_PROGRESS",
     "CANCEL": "IN_PROGRESS",
     "CLOSE": "CLOSED",
+    "REASSIGN": "PENDING_REVIEW",
 }
 OVERRIDE_AFTER = {"REQUEST_OVERRIDE": "PENDING", "ACCEPT": "ACCEPTED", "REFUSE": "REFUSED", "CANCEL": "CANCELLED"}
+OVERRIDE_AFTER |= {"REASSIGN": "PENDING"}
 
 
 async def unforeseen_faults(database: Database, account_id: UUID, rechecked: Collection[UUID]) -> list[Fault]:
@@ -54,11 +56,15 @@ def hold(before: Contents, after: Contents) -> None:
         assert_agrees(case, logs[case["id"]], after["overrides"])
         assert (case["status"] == "PENDING_REVIEW") == (case["id"] in {row["case_id"] for row in pending})
     for override in after["overrides"].values():
-        reviewers = {
-            row["reviewer_id"] for row in after["override_reviewers"].values() if row["override_id"] == override["id"]
-        }
-        assert override["created_by_id"] not in {*reviewers, override["decided_by_id"]}
-        assert 1 <= len(reviewers) <= 10
+        namings: dict[int, set[UUID]] = defaultdict(set)
+        for table in ("override_reviewers", "reassigned_reviewers"):
+            for row in after[table].values():
+                if row["override_id"] == override["id"]:
+                    namings[row.get("version", 1)].add(row["reviewer_id"])
+        assert override["created_by_id"] not in {override["decided_by_id"]}.union(*namings.values())
+        assert all(1 <= len(reviewers) <= 10 for reviewers in namings.values())
+        version = override["version"] - (override["status"] != "PENDING")
+        assert sorted(namings) == list(range(1, version + 1))
     made = [record["action_id"] for record in after["idempotency_records"].values()]
     assert len(set(made)) == len(made)
 
@@ -69,6 +75,7 @@ def assert_permanent(before: Contents, after: Contents) -> None:
         "case_actions": lambda _row: True,
         "comments": lambda _row: True,
         "override_reviewers": lambda _row: True,
+        "reassigned_reviewers": lambda _row: True,
         "overrides": lambda row: row["status"] != "PENDING",
         "cases": lambda row: row["status"] == "CLOSED",
     }

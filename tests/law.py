@@ -73,6 +73,7 @@ def override_of(relation: str, status: OverrideStatus = OverrideStatus.PENDING) 
         requested_status=RequestedStatus.FAVORABLE,
         subject_status_at_request=EvaluationStatus.UNFAVORABLE,
         reviewer_ids=frozenset({ACTOR} if kind == "assigned" else {SOMEBODY}),
+        has_able_reviewer=False,
     )
 
 

@@ -14,6 +14,7 @@ ACCEPT            NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  RESOLVED            
 REFUSE            NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  IN_PROGRESS              NO_PENDING_OVERRIDE  CASE_CLOSED
 CANCEL            NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  IN_PROGRESS              NO_PENDING_OVERRIDE  CASE_CLOSED
 CLOSE             CLOSED               CLOSED               OVERRIDE_PENDING         CLOSED               CASE_CLOSED
+REASSIGN          NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  PENDING_REVIEW           NO_PENDING_OVERRIDE  CASE_CLOSED
 """
 _STATUSES, *_LINES = [line.split() for line in TABLE.strip().splitlines()]
 CELLS = {(line[0], status): cell for line in _LINES for status, cell in zip(_STATUSES, line[1:], strict=True)}
@@ -28,6 +29,7 @@ WHO = {
     "REFUSE": "R",
     "CANCEL": "CRA",
     "CLOSE": "CR",
+    "REASSIGN": "C",
 }
 DECISIONS = {"ACCEPT": "ACCEPTED", "REFUSE": "REFUSED", "CANCEL": "CANCELLED"}
 
@@ -90,6 +92,7 @@ class Model:
     subjects: dict[int, Subject] = field(default_factory=dict)
     cases: list[Case] = field(default_factory=list)
     keys: dict[tuple[str, str], Request] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=lambda: dict(ROLES))
 
     def answer(self, request: Request) -> str:
         """Return "done", "replayed" or a code, and do what is to be done."""
@@ -123,15 +126,18 @@ class Model:
         self._demand(self._has_role(request), "ROLE_REQUIRED")
         override = self._override(request, case)
         if override is not None:
+            is_review = action in ("ACCEPT", "REFUSE")
             self._demand(action != "CANCEL" or override.creator == request.person, "NOT_OVERRIDE_CREATOR")
-            self._demand(action == "CANCEL" or override.creator != request.person, "SELF_REVIEW_FORBIDDEN")
+            self._demand(not is_review or override.creator != request.person, "SELF_REVIEW_FORBIDDEN")
             is_asked = not self.restricted or request.person in override.reviewers
-            self._demand(action == "CANCEL" or is_asked, "NOT_ASSIGNED_REVIEWER")
+            self._demand(not is_review or is_asked, "NOT_ASSIGNED_REVIEWER")
         self._demand(case.status != "CLOSED", "CASE_CLOSED")
         self._demand(override is None or override.status == "PENDING", "OVERRIDE_NOT_PENDING")
         status = CELLS[action, case.status]
         self._demand(status in _STATUSES, status)
-        self._check_reviewers(request)
+        if action == "REASSIGN" and override is not None:
+            self._demand(not any("R" in self.roles[name] for name in override.reviewers), "REVIEWERS_AVAILABLE")
+        self._check_reviewers(request, override)
         self._demand(request.version in (None, len(case.log)), "VERSION_CONFLICT")
         self._check_subject(request, case, override)
         self._write(request, case, override)
@@ -139,18 +145,22 @@ class Model:
         case.log.append((action, request.person))
 
     def _override(self, request: Request, case: Case) -> Override | None:
-        if request.action not in DECISIONS:
+        if request.action not in (*DECISIONS, "REASSIGN"):
             return None
         if request.override is None:
             return case.pending
+        if request.override[0] != request.case and case.pending is None:
+            return None
         self._demand(request.override[0] == request.case, "NOT_FOUND")
         return case.overrides[request.override[1]]
 
-    def _check_reviewers(self, request: Request) -> None:
+    def _check_reviewers(self, request: Request, override: Override | None) -> None:
         """All that is wrong is told together; here, the first of it."""
+        creator = request.person if override is None else override.creator
         for reviewer in request.reviewers:
-            self._demand(reviewer != request.person, "CREATOR_CANNOT_REVIEW")
-            self._demand("R" in ROLES[reviewer], "INVALID_REVIEWER")
+            self._demand(reviewer != creator, "CREATOR_CANNOT_REVIEW")
+            self._demand(reviewer != request.person, "SELF_ASSIGNMENT_FORBIDDEN")
+            self._demand("R" in self.roles[reviewer], "INVALID_REVIEWER")
 
     def _check_subject(self, request: Request, case: Case, override: Override | None) -> None:
         status = self.subjects[case.subject].status
@@ -165,7 +175,9 @@ class Model:
         if request.action == "REQUEST_OVERRIDE":
             assert request.requested is not None
             case.overrides.append(Override(request.person, request.requested, subject.status, request.reviewers))
-        if override is not None:
+        if request.action == "REASSIGN" and override is not None:
+            override.reviewers = request.reviewers
+        elif override is not None:
             override.status = DECISIONS[request.action]
             if request.action == "ACCEPT":
                 self._set(subject, override.requested)
@@ -177,7 +189,7 @@ class Model:
         subject.status, subject.version = status, subject.version + 1
 
     def _has_role(self, request: Request) -> bool:
-        return bool(set(ROLES[request.person]) & set(WHO[request.action]))
+        return bool(set(self.roles[request.person]) & set(WHO[request.action]))
 
     def _demand(self, holds: bool, code: str) -> None:
         if not holds:

@@ -68,11 +68,12 @@ def swapped(case_id: UUID, seq: int) -> list[Any]:
 def everything_of(case_id: UUID) -> list[Any]:
     """Return what takes a case away, with all that belongs to it."""
     texts, made = tables.case_texts, select(tables.overrides.c.id).where(tables.overrides.c.case_id == case_id)
-    reviewers = tables.override_reviewers
+    reviewers, others = tables.override_reviewers, tables.reassigned_reviewers
     return [
         delete(texts).where(texts.c.case_id == case_id),
         delete(actions).where(actions.c.case_id == case_id),
         delete(reviewers).where(reviewers.c.override_id.in_(made)),
+        delete(others).where(others.c.override_id.in_(made)),
         delete(tables.overrides).where(tables.overrides.c.case_id == case_id),
         delete(tables.comments).where(tables.comments.c.case_id == case_id),
         delete(tables.cases).where(tables.cases.c.id == case_id),

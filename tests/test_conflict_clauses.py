@@ -16,10 +16,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from app.db import models as tables
 from app.db.engine import Database
-from app.domain.commands import CloseCase
+from app.domain.commands import CloseCase, ReassignReviewers
 from app.domain.model import CaseStatus
 from tests.api import Api
+from tests.archive import set_by_hand
 from tests.documents import TEXT, comment_with, uploaded
 from tests.world import World
 
@@ -53,6 +55,17 @@ async def make_rows(world: World, api: Api) -> None:
     await world.do(world.ada, CloseCase(case_id=first))
     for _ in range(2):
         await world.case_in(CaseStatus.PENDING_REVIEW)
+    requested = await world.case_in(CaseStatus.PENDING_REVIEW)
+    await set_by_hand(world.database, tables.users, world.rosa.id, active=False)
+    assert requested.override is not None
+    await world.do(
+        world.carl,
+        ReassignReviewers(
+            case_id=requested.case.id,
+            override_id=requested.override.id,
+            reviewer_ids=(world.rolf.id, world.bea.id),
+        ),
+    )
     for number in range(2):
         await uploaded(api, world.ada.token, TEXT + str(number).encode(), f"{number}.txt")
 

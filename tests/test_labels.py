@@ -81,7 +81,10 @@ async def test_a_label_is_in_the_language_that_is_asked_for_or_else_the_answer_s
         "actions": {"nodes": [{"typeLabel": "Clore"}, {"typeLabel": "Accepter"}]},
         "availableActions": [
             {"actionLabel": label}
-            for label in ("Commenter", "Demander une dérogation", "Accepter", "Refuser", "Annuler", "Clore")
+            for label in (
+                *("Commenter", "Demander une dérogation", "Accepter", "Refuser", "Annuler", "Clore"),
+                "Désigner d’autres valideurs",
+            )
         ],
     }
     opened = (await world.open_case()).case.id

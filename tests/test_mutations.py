@@ -1,4 +1,4 @@
-"""The seven mutations through HTTP: what each payload shows when something was done, and when it was refused.
+"""The eight mutations through HTTP: what each payload shows when something was done, and when it was refused.
 
 Every code is provoked in test_refusals; shapes are tested to the character in test_inputs.
 """
@@ -198,7 +198,11 @@ async def test_a_state_refusal_tells_the_state_and_what_the_workflow_allows_from
     requests: dict[CaseStatus, tuple[str, str, list[str]]] = {
         CaseStatus.OPEN: ("cancelOverride", "NO_PENDING_OVERRIDE", ["COMMENT", "REQUEST_OVERRIDE", "CLOSE"]),
         CaseStatus.IN_PROGRESS: ("cancelOverride", "NO_PENDING_OVERRIDE", ["COMMENT", "REQUEST_OVERRIDE", "CLOSE"]),
-        CaseStatus.PENDING_REVIEW: ("closeCase", "OVERRIDE_PENDING", ["COMMENT", "ACCEPT", "REFUSE", "CANCEL"]),
+        CaseStatus.PENDING_REVIEW: (
+            "closeCase",
+            "OVERRIDE_PENDING",
+            ["COMMENT", "ACCEPT", "REFUSE", "CANCEL", "REASSIGN"],
+        ),
         CaseStatus.RESOLVED: ("acceptOverride", "OVERRIDE_NOT_PENDING", ["COMMENT", "REQUEST_OVERRIDE", "CLOSE"]),
         CaseStatus.CLOSED: ("closeCase", "CASE_CLOSED", []),
     }
@@ -243,7 +247,8 @@ async def test_other_refusals_tell_what_is_missing_or_too_much(world: World, api
         (featureless.ada.token, "FEATURE_DISABLED", {"disabledFeature": "CASES"}),
     ):
         assert await refused(token, "addComment", comment, access) == {"code": code, **access_none, **told}
-    absent = {"caseId": case_id, "overrideId": case_id, "expectedVersion": 1}
+    waiting = str((await world.case_in(CaseStatus.PENDING_REVIEW)).case.id)
+    absent = {"caseId": waiting, "overrideId": case_id, "expectedVersion": 1}
     resource = "errors { ... on NotFoundError { resource } }"
     assert await refused(world.rosa.token, "acceptOverride", absent, resource) == {
         "code": "NOT_FOUND",

@@ -137,7 +137,7 @@ async def test_a_decision_with_everything_wrong_is_refused_in_order(world: World
 
     assert request.told == [
         ["ROLE_REQUIRED"],
-        ["NOT_FOUND"],
+        ["NO_PENDING_OVERRIDE"],  # before what there is not
         ["SELF_REVIEW_FORBIDDEN"],
         ["NOT_ASSIGNED_REVIEWER"],
         ["OVERRIDE_NOT_PENDING"],

@@ -60,6 +60,7 @@ OVERRIDE_PENDING         StateError            input.caseId
 OVERRIDE_ALREADY_ACTIVE  StateError            input.caseId
 NO_PENDING_OVERRIDE      StateError            input.caseId
 OVERRIDE_NOT_PENDING     StateError            input.overrideId
+REVIEWERS_AVAILABLE      StateError            input.overrideId
 SUBJECT_CHANGED          StateError            input.overrideId
 SUBJECT_NOT_OVERRIDABLE  StateError            input.caseId
 OVERRIDE_NO_CHANGE       StateError            input.requestedStatus
@@ -72,6 +73,7 @@ TOO_LONG                 InputError            input.body
 REVIEWER_REQUIRED        InputError            input.reviewerIds
 TOO_MANY_REVIEWERS       InputError            input.reviewerIds
 CREATOR_CANNOT_REVIEW    InputError            input.reviewerIds.0
+SELF_ASSIGNMENT_FORBIDDEN  InputError          input.reviewerIds.0
 INVALID_REVIEWER         InputError            input.reviewerIds.0
 INVALID_CURSOR           error                 after
 INTERNAL_ERROR           error                 -
@@ -161,6 +163,16 @@ class Scene:
                 "acceptOverride",
                 {"caseId": self.reopened, "overrideId": self.refused_override, "expectedVersion": 3},
             ),
+            "REVIEWERS_AVAILABLE": (
+                token,
+                "reassignReviewers",
+                self.decisions["pending"] | {"reviewerIds": [UNKNOWN]},
+            ),
+            "SELF_ASSIGNMENT_FORBIDDEN": (
+                self.restricted.bea.token,
+                "reassignReviewers",
+                self.decisions["restricted"] | {"reviewerIds": [str(self.restricted.bea.id)]},
+            ),
             "SUBJECT_CHANGED": (world.rosa.token, "acceptOverride", self.decisions["changed"]),
             "SUBJECT_NOT_OVERRIDABLE": (
                 token,
@@ -236,6 +248,8 @@ async def scene(world: World, api: Api) -> Scene:
         (changed.subject_id, {"evaluation_status": EvaluationStatus.ANOMALY}),
     ):
         await set_by_hand(world.database, tables.subjects, subject_id, **values)
+    waiting = (await restricted.case_in(CaseStatus.PENDING_REVIEW)).case.id
+    await set_by_hand(world.database, tables.users, restricted.rosa.id, active=False)
     return Scene(
         api=api,
         world=world,
@@ -249,7 +263,7 @@ async def scene(world: World, api: Api) -> Scene:
         decisions={
             "pending": await world.decision(pending.id),
             "changed": await world.decision(changed.id),
-            "restricted": await restricted.decision((await restricted.case_in(CaseStatus.PENDING_REVIEW)).case.id),
+            "restricted": await restricted.decision(waiting),
         },
         featureless=await make_world(world.database, overrides=False),
         **await tokens_that_are_refused(world),

@@ -87,9 +87,11 @@ async def test_what_is_finished_unknown_or_of_another_version_is_told_in_this_or
     assert other.override is not None
     wrong = {"caseId": str(case_id), "expectedVersion": 99}
     others: list[UUID] = [uuid4(), other.override.id, case_id]
-    unknown = [await codes_of(world, api, mutation, wrong | {"overrideId": str(id)}) for id in others]
+    # Where nothing waits for a decision, that comes before what there is not.
+    nothing = [await codes_of(world, api, mutation, wrong | {"overrideId": str(id)}) for id in others]
     told = [await codes_of(world, api, mutation, wrong | {"overrideId": finished})]
     await world.request_override(case_id)
+    unknown = [await codes_of(world, api, mutation, wrong | {"overrideId": str(id)}) for id in others]
     told.append(await codes_of(world, api, mutation, wrong | {"overrideId": finished}))
     told.append(await codes_of(world, api, mutation, await world.decision(case_id) | {"expectedVersion": 99}))
     for version in (0, 1, 3, 5):  # it has 4
@@ -99,7 +101,7 @@ async def test_what_is_finished_unknown_or_of_another_version_is_told_in_this_or
     await world.do(world.ada, CloseCase(case_id=case_id))
     told.append(await codes_of(world, api, mutation, wrong | {"overrideId": finished}))
 
-    assert unknown == [["NOT_FOUND"]] * 3
+    assert (nothing, unknown) == ([["NO_PENDING_OVERRIDE"]] * 3, [["NOT_FOUND"]] * 3)
     assert told == [*[["OVERRIDE_NOT_PENDING"]] * 2, *[["VERSION_CONFLICT"]] * 5, ["CASE_CLOSED"]]
 
 

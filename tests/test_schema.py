@@ -49,6 +49,7 @@ ACTIONS = {
     "refuseOverride": "REFUSE",
     "cancelOverride": "CANCEL",
     "closeCase": "CLOSE",
+    "reassignReviewers": "REASSIGN",
 }
 
 

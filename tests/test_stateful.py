@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from sqlalchemy import delete, insert
 
 from app.actions import Supposed, rehearse
 from app.db import models as tables
@@ -30,12 +31,13 @@ from app.domain.commands import (
     CloseCase,
     Command,
     OpenCase,
+    ReassignReviewers,
     RefuseOverride,
     RequestOverride,
     SubjectDetails,
 )
 from app.domain.errors import InputRefused, Refusal
-from app.domain.model import ActionType, EvaluationStatus, RequestedStatus, Resolution, SubjectType
+from app.domain.model import ActionType, EvaluationStatus, RequestedStatus, Resolution, Role, SubjectType
 from app.idempotency import Outcome
 from tests.archive import Contents, contents, set_by_hand
 from tests.invariants import hold, unforeseen_faults
@@ -48,6 +50,7 @@ COMMANDS: dict[str, Any] = {
     "REFUSE": RefuseOverride,
     "CANCEL": CancelOverride,
     "CLOSE": CloseCase,
+    "REASSIGN": ReassignReviewers,
 }
 DECISIONS = ("ACCEPT", "REFUSE", "CANCEL")
 
@@ -165,6 +168,48 @@ class Casebook(RuleBasedStateMachine):
         expected = self.version(case, version)
         self.ask(Request(action, person, case=case, override=override, comment=comment, version=expected, key=key))
 
+    @precondition(is_pending)
+    @rule(person=people, which=st.integers(0, 9), reviewers=asked_people, version=versions, key=keys)
+    def reassign(
+        self, person: str | None, which: int, reviewers: tuple[str, ...], version: str | None, key: str | None
+    ) -> None:
+        known = sorted(self.override_ids)
+        pending = [id for id in known if self.model.cases[id[0]].overrides[id[1]].status == "PENDING"]
+        override = pending[-1] if which else known[0]
+        case, person = (override[0] if which > 1 else self.case(which)), person or ("ada", "carl")[which % 2]
+        expected = self.version(case, version)
+        self.ask(
+            Request("REASSIGN", person, case=case, override=override, reviewers=reviewers, version=expected, key=key)
+        )
+
+    @precondition(is_pending)
+    @rule(which=st.integers(0, 9))
+    def leave(self, which: int) -> None:
+        """Somebody who is asked to decide is no reviewer from now on."""
+        asked = [case.pending.reviewers for case in self.model.cases if case.pending]
+        self.set_reviewer(asked[-1][which % len(asked[-1])], is_one=False)
+
+    @precondition(lambda self: self.model.roles != ROLES and len(self.asked) % 3 == 0)
+    @rule(which=st.integers(0, 9))
+    def come_back(self, which: int) -> None:
+        gone = sorted(name for name in ROLES if self.model.roles[name] != ROLES[name])
+        self.set_reviewer(gone[which % len(gone)], is_one=True)
+
+    def set_reviewer(self, name: str, *, is_one: bool) -> None:
+        if ("R" in self.model.roles[name]) == is_one:
+            return
+        self.model.roles[name] = ROLES[name] if is_one else ROLES[name].replace("R", "")
+        self.runner.run(self.write_role(getattr(self.world, name).id, is_one))
+        self.before, self.rows = self.rows, self.runner.run(self.contents())
+
+    async def write_role(self, user_id: UUID, is_one: bool) -> None:
+        link = tables.user_roles
+        async with self.database.write() as connection:
+            if is_one:
+                await connection.execute(insert(link).values(user_id=user_id, role=Role.REVIEWER))
+            else:
+                await connection.execute(delete(link).where(link.c.user_id == user_id, link.c.role == Role.REVIEWER))
+
     def decider(self, action: str, case: int) -> str:
         override = self.model.cases[case].pending
         if override is None:
@@ -269,6 +314,15 @@ class Casebook(RuleBasedStateMachine):
             row = self.rows["overrides"][(override_id,)]
             assert (row["status"], row["requested_status"]) == (override.status, override.requested)
             assert names[row["created_by_id"]] == override.creator
+            assert self.asked_for(override_id, row) == override.reviewers
+
+    def asked_for(self, override_id: UUID, override: Any) -> tuple[str, ...]:
+        """Return who is asked to decide on an override."""
+        names = {getattr(self.world, name).id: name for name in ROLES}
+        version = override["version"] - (override["status"] != "PENDING")
+        table = self.rows["override_reviewers" if version == 1 else "reassigned_reviewers"]
+        found = [row for row in table.values() if (row["override_id"], row.get("version", 1)) == (override_id, version)]
+        return tuple(names[row["reviewer_id"]] for row in sorted(found, key=lambda row: row["position"]))
 
     @invariant()
     def the_invariants_hold(self) -> None:
@@ -312,8 +366,10 @@ class Casebook(RuleBasedStateMachine):
                 reviewer_ids=tuple(getattr(self.world, name).id for name in request.reviewers),
                 **more,
             )
-        if request.action in DECISIONS:
+        if request.action in (*DECISIONS, "REASSIGN"):
             more["override_id"] = request.override and self.override_ids[request.override]
+        if request.action == "REASSIGN":
+            more["reviewer_ids"] = tuple(getattr(self.world, name).id for name in request.reviewers)
         if request.action == "CLOSE":
             more["resolution"] = request.resolution and Resolution(request.resolution)
         command: Command = COMMANDS[request.action](**more)

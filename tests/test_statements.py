@@ -20,7 +20,7 @@ from tests.world import World
 
 WHO = "SELECT api_tokens users accounts user_roles"
 NAME = "{ displayName roles }"
-REVIEWERS = "SELECT override_reviewers users user_roles"
+REVIEWERS = "SELECT override_reviewers users user_roles reassigned_reviewers"
 USERS = "SELECT users user_roles"
 LOG = "SELECT cases case_actions comments overrides"  # the words and overrides come along with the rows
 
@@ -114,10 +114,11 @@ QUERIES: dict[str, list[str]] = {
         "SELECT case_actions",
         "SELECT cases",
     ],
-    # Availability needs the subject and the pending override; it asks nothing for each of the six actions.
+    # Availability needs the subject and the override with its reviewers; it asks nothing for each of the actions.
     '{ case(id: "CASE_ID") { availableActions { action allowed code message } } }': [
         WHO,
         "SELECT cases",
+        REVIEWERS,
         "SELECT overrides",
         "SELECT subjects",
     ],

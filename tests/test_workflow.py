@@ -30,7 +30,7 @@ from tests.law import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
-CASE_ACTIONS = ["COMMENT", "REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "CANCEL", "CLOSE"]
+CASE_ACTIONS = ["COMMENT", "REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "CANCEL", "CLOSE", "REASSIGN"]
 
 # Who: C contributor, R reviewer, A administrator, - nobody. The relation is what the actor is to the override that the
 # decision is about; "restricted" is an account with restrictToAssignedReviewers.
@@ -78,6 +78,13 @@ CLOSE             other                    role  ok    ok    role  ok    ok    o
 CLOSE             restricted-creator       role  ok    ok    role  ok    ok    ok    ok
 CLOSE             restricted-assigned      role  ok    ok    role  ok    ok    ok    ok
 CLOSE             restricted-other         role  ok    ok    role  ok    ok    ok    ok
+REASSIGN          none                     role  ok    role  role  ok    ok    role  ok
+REASSIGN          creator                  role  ok    role  role  ok    ok    role  ok
+REASSIGN          assigned                 role  ok    role  role  ok    ok    role  ok
+REASSIGN          other                    role  ok    role  role  ok    ok    role  ok
+REASSIGN          restricted-creator       role  ok    role  role  ok    ok    role  ok
+REASSIGN          restricted-assigned      role  ok    role  role  ok    ok    role  ok
+REASSIGN          restricted-other         role  ok    role  role  ok    ok    role  ok
 """
 REFUSED = {
     "role": "ROLE_REQUIRED",
@@ -95,6 +102,7 @@ ACCEPT            NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  RESOLVED            
 REFUSE            NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  IN_PROGRESS              NO_PENDING_OVERRIDE  CASE_CLOSED
 CANCEL            NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  IN_PROGRESS              NO_PENDING_OVERRIDE  CASE_CLOSED
 CLOSE             CLOSED               CLOSED               OVERRIDE_PENDING         CLOSED               CASE_CLOSED
+REASSIGN          NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  PENDING_REVIEW           NO_PENDING_OVERRIDE  CASE_CLOSED
 """
 # The same where the decision names a finished override.
 WHEN_FINISHED = """
@@ -105,6 +113,7 @@ ACCEPT            OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDI
 REFUSE            OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING     OVERRIDE_NOT_PENDING  CASE_CLOSED
 CANCEL            OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING     OVERRIDE_NOT_PENDING  CASE_CLOSED
 CLOSE             CLOSED                CLOSED                OVERRIDE_PENDING         CLOSED                CASE_CLOSED
+REASSIGN          OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING     OVERRIDE_NOT_PENDING  CASE_CLOSED
 """
 # What a refusal is about.
 ABOUT = {
@@ -228,7 +237,7 @@ def test_a_case_is_opened_only_where_the_subject_has_no_active_one(status: CaseS
 @pytest.mark.parametrize("action", ActionType)
 def test_the_account_is_asked_before_the_token(action: ActionType) -> None:
     actor = actor_of("CRA")
-    needs_overrides = action in ("REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "CANCEL")
+    needs_overrides = action in ("REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "CANCEL", "REASSIGN")
     no_scope = replace(actor, scopes=frozenset(Scope) - {Scope.CASES_WRITE})
     no_overrides = replace(actor, features=frozenset({Feature.CASES}))
     nothing = replace(actor, features=frozenset(), scopes=frozenset())

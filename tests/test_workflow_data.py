@@ -20,7 +20,7 @@ ARROWS = {
     "IN_PROGRESS --> IN_PROGRESS: COMMENT",
     "IN_PROGRESS --> PENDING_REVIEW: REQUEST_OVERRIDE",
     "IN_PROGRESS --> CLOSED: CLOSE",
-    "PENDING_REVIEW --> PENDING_REVIEW: COMMENT",
+    "PENDING_REVIEW --> PENDING_REVIEW: COMMENT, REASSIGN",
     "PENDING_REVIEW --> IN_PROGRESS: REFUSE, CANCEL",
     "PENDING_REVIEW --> RESOLVED: ACCEPT",
     "RESOLVED --> RESOLVED: COMMENT",
@@ -65,6 +65,7 @@ async def test_the_workflow_tells_each_outcome_and_who_may(world: World, api: Ap
         "REFUSE": (["REVIEWER"], "REVIEWER", "REFUSED"),
         "CANCEL": ([], "CREATOR", "CANCELLED"),
         "CLOSE": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
+        "REASSIGN": (["CONTRIBUTOR"], "ANYBODY", None),
     }
     assert {name: item["requiredInput"] for name, item in actions.items()} == {
         "OPEN": ["subject", "title"],
@@ -74,6 +75,7 @@ async def test_the_workflow_tells_each_outcome_and_who_may(world: World, api: Ap
         "REFUSE": ["caseId", "overrideId", "expectedVersion"],
         "CANCEL": ["caseId"],
         "CLOSE": ["caseId"],
+        "REASSIGN": ["caseId", "overrideId", "reviewerIds"],
     }
     assert [(item["status"], item["initial"], item["final"]) for item in told["states"]] == [
         (status, status == "OPEN", status == "CLOSED") for status in CaseStatus

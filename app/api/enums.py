@@ -253,6 +253,7 @@ described_enum(
         ActionType.REFUSE: "Refused the pending override.",
         ActionType.CANCEL: "Took back their own pending override.",
         ActionType.CLOSE: "Closed it.",
+        ActionType.REASSIGN: "Asked other reviewers to decide on the pending override, since none of those asked can.",
     },
 )
 described_enum(

@@ -1,4 +1,4 @@
-"""The inputs of the seven mutations, and how each becomes a command: every fault of its shape is found at once."""
+"""The inputs of the eight mutations, and how each becomes a command: every fault of its shape is found at once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING
@@ -19,6 +19,7 @@ from app.domain.commands import (
     CloseCase,
     Command,
     OpenCase,
+    ReassignReviewers,
     RefuseOverride,
     RequestOverride,
     SubjectDetails,
@@ -203,7 +204,7 @@ class RequestOverrideInput(DocumentedInput):
 
 
 class DecisionInput(ActionInput):
-    """What the three inputs share that end an override."""
+    """What the inputs share that are about a pending override."""
 
     case_id: ID
     override_id: ID | None
@@ -276,6 +277,24 @@ class CloseCaseInput(ActionInput):
         )
 
 
+@strawberry.input(description="Other people to decide on an override, where none of those who were asked can.")
+class ReassignReviewersInput(DecisionInput):
+    case_id: ID = _given(CASE_ID)
+    override_id: ID = _given("The pending override, whose id is `Case.activeOverride.id`.")
+    reviewer_ids: list[ID] = _given(
+        "Who is asked to decide from now on: 1 to 10 active reviewers, without the override's creator and without you."
+    )
+    comment: str | None = _optional(COMMENT)
+    expected_version: int | None = _optional(EXPECTED_VERSION)
+    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+    dry_run: bool | None = _dry_run()
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        return ReassignReviewers(
+            **self._decision(shape, common), reviewer_ids=shape.reviewers(self.reviewer_ids, "reviewerIds")
+        )
+
+
 INPUTS: Mapping[ActionType, type[ActionInput]] = {
     ActionType.OPEN: OpenCaseInput,
     ActionType.COMMENT: AddCommentInput,
@@ -284,6 +303,7 @@ INPUTS: Mapping[ActionType, type[ActionInput]] = {
     ActionType.REFUSE: RefuseOverrideInput,
     ActionType.CANCEL: CancelOverrideInput,
     ActionType.CLOSE: CloseCaseInput,
+    ActionType.REASSIGN: ReassignReviewersInput,
 }
 
 

@@ -167,6 +167,7 @@ class Loaders:
     documents_by_comment: Loader[UUID] = by_id(documents.documents_by_comment, has_parts=True)
     pending_override_by_case: Loader[UUID] = by_id(overrides.pending_overrides_by_case)
     reviewers_by_override: Loader[UUID] = by_id(people.reviewers_by_override, has_parts=True)
+    reviewer_ids_by_version: Loader[UUID] = by_id(overrides.reviewer_ids_by_version)
     kinds: Loader[UUID] = by_id(nodes.kinds_by_id)
     actions_by_case: Grouped = by_group(log_parts.actions_by_case)
     documents_by_case: Grouped = by_group(documents.documents_by_case)

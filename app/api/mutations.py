@@ -1,4 +1,4 @@
-"""The seven mutations, one for each type of action: what they take, and which payload they give.
+"""The eight mutations, one for each type of action: what they take, and which payload they give.
 
 Who may do them is in `domain.workflow`, checked by `permissions`; what they do is in `app.actions`.
 """
@@ -15,6 +15,7 @@ from app.api.inputs import (
     CancelOverrideInput,
     CloseCaseInput,
     OpenCaseInput,
+    ReassignReviewersInput,
     RefuseOverrideInput,
     RequestOverrideInput,
 )
@@ -25,6 +26,7 @@ from app.api.payloads import (
     CancelOverridePayload,
     CloseCasePayload,
     OpenCasePayload,
+    ReassignReviewersPayload,
     RefuseOverridePayload,
     RequestOverridePayload,
 )
@@ -83,4 +85,11 @@ class Mutation:
     )
     close_case: CloseCasePayload = action_mutation(
         ActionType.CLOSE, CloseCaseInput, CloseCasePayload, "Close a case for good. For contributors and reviewers."
+    )
+    reassign_reviewers: ReassignReviewersPayload = action_mutation(
+        ActionType.REASSIGN,
+        ReassignReviewersInput,
+        ReassignReviewersPayload,
+        "Ask other reviewers to decide on the pending override, while none of those who were asked can: each of them is"
+        " deactivated or no reviewer any more. For contributors, who never name themselves nor the override's creator.",
     )

@@ -126,3 +126,8 @@ class CancelOverridePayload(OverridePayload):
 @strawberry.type(description="What closing a case gave.")
 class CloseCasePayload(CommentedPayload):
     pass
+
+
+@strawberry.type(description="What naming other reviewers gave.")
+class ReassignReviewersPayload(OverridePayload):
+    pass

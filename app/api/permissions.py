@@ -103,7 +103,9 @@ async def _override(context: Context, case_id: UUID, override_id: UUID | None) -
     else:
         override = await loaders.overrides.load(override_id)
         if override is None or override.case_id != case_id:
-            raise NotFound("input", "overrideId", resource=Resource.OVERRIDE)
+            if await loaders.pending_override_by_case.load(case_id) is not None:
+                raise NotFound("input", "overrideId", resource=Resource.OVERRIDE)
+            return None  # the case's own state comes first, which is told under the lock
     if override is None:
         return None
     reviewers: list[UserRow] = []

@@ -302,6 +302,23 @@ override_reviewers = Table(
     CheckConstraint("position BETWEEN 0 AND 9", name="position_range"),
 )
 
+# Who was asked instead, later: `version` is the override's from then on.
+reassigned_reviewers = Table(
+    "reassigned_reviewers",
+    metadata,
+    Column("override_id", Uuid(), primary_key=True),
+    Column("version", Integer(), primary_key=True),
+    Column("position", Integer(), primary_key=True),
+    reference("reviewer_id", "users.id"),
+    Column("created_by_id", Uuid(), nullable=False),
+    UniqueConstraint("override_id", "version", "reviewer_id"),
+    Index(None, "reviewer_id", "override_id"),
+    ForeignKeyConstraint(["override_id", "created_by_id"], ["overrides.id", "overrides.created_by_id"]),
+    CheckConstraint("version >= 2", name="version_is_later"),
+    CheckConstraint("reviewer_id <> created_by_id", name="reviewer_is_not_creator"),
+    CheckConstraint("position BETWEEN 0 AND 9", name="position_range"),
+)
+
 case_actions = Table(
     "case_actions",
     metadata,

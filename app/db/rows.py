@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, FromClause
 from app.domain.addresses import in_ascii
 from app.domain.model import (
     ActionType,
+    Candidate,
     CaseStatus,
     DocumentWarning,
     EvaluationStatus,
@@ -77,6 +78,11 @@ class UserRow:
     @property
     def email_ascii(self) -> str:
         return in_ascii(self.email)
+
+    @property
+    def candidate(self) -> Candidate:
+        """What a review must know of them."""
+        return Candidate(self.id, self.active, frozenset(self.roles))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +197,12 @@ class OverrideRow:
     version: int
     created_at: datetime
 
-    def facts(self, reviewer_ids: frozenset[UUID]) -> OverrideFacts:
+    @property
+    def reviewers_version(self) -> int:
+        """The version in which those who are asked were named: none but a naming changes a pending override."""
+        return self.version if self.status is OverrideStatus.PENDING else self.version - 1
+
+    def facts(self, reviewer_ids: frozenset[UUID], *, has_able_reviewer: bool = True) -> OverrideFacts:
         """Return what a decision must know of this override."""
         return OverrideFacts(
             id=self.id,
@@ -200,6 +211,7 @@ class OverrideRow:
             requested_status=self.requested_status,
             subject_status_at_request=self.subject_status_at_request,
             reviewer_ids=reviewer_ids,
+            has_able_reviewer=has_able_reviewer,
         )
 
 

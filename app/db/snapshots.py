@@ -44,7 +44,8 @@ class SubjectSnapshotRow:
 class OverrideSnapshotRow:
     """`row_id`: what its reviewers are known by, unless `reviewer_ids` says who they are.
 
-    `override_id` is None where there is no such override.
+    `override_id` is None where there is no such override. `reviewers_version`: the version of it in which those were
+    named who were asked then, where others are asked by now.
     """
 
     override_id: UUID | None
@@ -58,6 +59,7 @@ class OverrideSnapshotRow:
     version: int
     created_at: datetime
     reviewer_ids: tuple[UUID, ...] | None = None
+    reviewers_version: int | None = None
 
     @property
     def key(self) -> tuple[datetime, UUID]:

@@ -91,7 +91,7 @@ class RequestOverride(DocumentedCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionCommand(CaseCommand):
-    """A command on the named override, or else on the pending one."""
+    """A command on the named override, or else on the pending one; most of them end it."""
 
     override_id: UUID | None = None
 
@@ -132,3 +132,12 @@ class CancelOverride(DecisionCommand):
 class CloseCase(CaseCommand):
     action = ActionType.CLOSE
     resolution: Resolution | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReassignReviewers(DecisionCommand):
+    """Ask other reviewers (1..10, distinct) to decide on the named override, which none of those asked can."""
+
+    action = ActionType.REASSIGN
+    override_id: UUID
+    reviewer_ids: tuple[UUID, ...]

@@ -29,6 +29,7 @@ class ErrorCode(StrEnum):
     OVERRIDE_ALREADY_ACTIVE = "OVERRIDE_ALREADY_ACTIVE"
     NO_PENDING_OVERRIDE = "NO_PENDING_OVERRIDE"
     OVERRIDE_NOT_PENDING = "OVERRIDE_NOT_PENDING"
+    REVIEWERS_AVAILABLE = "REVIEWERS_AVAILABLE"
     SUBJECT_CHANGED = "SUBJECT_CHANGED"
     SUBJECT_NOT_OVERRIDABLE = "SUBJECT_NOT_OVERRIDABLE"
     OVERRIDE_NO_CHANGE = "OVERRIDE_NO_CHANGE"
@@ -41,6 +42,7 @@ class ErrorCode(StrEnum):
     REVIEWER_REQUIRED = "REVIEWER_REQUIRED"
     TOO_MANY_REVIEWERS = "TOO_MANY_REVIEWERS"
     CREATOR_CANNOT_REVIEW = "CREATOR_CANNOT_REVIEW"
+    SELF_ASSIGNMENT_FORBIDDEN = "SELF_ASSIGNMENT_FORBIDDEN"
     INVALID_REVIEWER = "INVALID_REVIEWER"
     INVALID_CURSOR = "INVALID_CURSOR"
     DOCUMENT_UNAVAILABLE = "DOCUMENT_UNAVAILABLE"
@@ -183,6 +185,10 @@ class OverrideNotPending(StateRefused):
     names = frozenset({"status"})
 
 
+class ReviewersAvailable(StateRefused):
+    code = ErrorCode.REVIEWERS_AVAILABLE
+
+
 class SubjectChanged(StateRefused):
     code = ErrorCode.SUBJECT_CHANGED
 
@@ -272,6 +278,10 @@ class TooManyReviewers(Refusal):
 
 class CreatorCannotReview(Refusal):
     code = ErrorCode.CREATOR_CANNOT_REVIEW
+
+
+class SelfAssignmentForbidden(Refusal):
+    code = ErrorCode.SELF_ASSIGNMENT_FORBIDDEN
 
 
 class InvalidReviewer(Refusal):

@@ -70,6 +70,7 @@ CHANGES: Mapping[ActionType, Change] = {
     ActionType.REFUSE: Change(changes_override=True),
     ActionType.CANCEL: Change(changes_override=True),
     ActionType.CLOSE: Change(closes=True),
+    ActionType.REASSIGN: Change(changes_override=True),
 }
 
 RESULT_TYPES = frozenset(type for type, change in CHANGES.items() if change.result is not None)

@@ -147,6 +147,7 @@ class ActionType(StrEnum):
     REFUSE = "REFUSE"
     CANCEL = "CANCEL"
     CLOSE = "CLOSE"
+    REASSIGN = "REASSIGN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,11 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class OverrideFacts:
-    """What a decision must know of one override."""
+    """What a decision must know of one override.
+
+    `has_able_reviewer`: whether any of those who are asked is active and still a reviewer; of no meaning where who asks
+    may not name others in their place.
+    """
 
     id: UUID
     creator_id: UUID
@@ -180,18 +185,21 @@ class OverrideFacts:
     requested_status: RequestedStatus
     subject_status_at_request: EvaluationStatus
     reviewer_ids: frozenset[UUID]
+    has_able_reviewer: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFacts:
     """What a decision must know of one case.
 
-    `override` is the one that the actor named, else the pending one; None where there is neither.
+    `override` is the one that the actor named, else the pending one; None where there is neither. `finished` is the one
+    that was finished last, where none is pending: who must name one, and sees the case, can name no other.
     """
 
     status: CaseStatus
     subject_status: EvaluationStatus
     override: OverrideFacts | None = None
+    finished: OverrideFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,3 +209,8 @@ class Candidate:
     user_id: UUID
     active: bool
     roles: frozenset[Role]
+
+    @property
+    def is_able(self) -> bool:
+        """Whether they can decide on anything."""
+        return self.active and Role.REVIEWER in self.roles

@@ -24,7 +24,9 @@ from app.domain.errors import (
     OverrideNotPending,
     OverridePending,
     Refusal,
+    ReviewersAvailable,
     RoleRequired,
+    SelfAssignmentForbidden,
     SelfReviewForbidden,
     StateRefused,
     SubjectChanged,
@@ -56,6 +58,7 @@ class Relation(StrEnum):
 
 
 Guard = Callable[[CaseFacts, RequestedStatus | None], None]
+OverrideGuard = Callable[[OverrideFacts], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,9 @@ class Transition:
 
     `roles`: any one of them is enough; none means that only the relation counts. `targets`: from status to status; from
     any other status `otherwise` is the refusal, but a closed case always answers CaseClosed. `decision`: what the
-    override becomes. `guards` look at the subject, last of all checks. `about`: the input field that a refusal names.
+    override becomes. `guards` look at the subject, last of all checks; `override_guards` look at the override, together
+    with its state. `on_override`: it is about a pending override; `names_override`: which must be named.
+    `names_reviewers`: it says who is asked to decide. `about`: the input field that a refusal names.
     """
 
     roles: frozenset[Role]
@@ -74,6 +79,10 @@ class Transition:
     otherwise: type[StateRefused]
     decision: OverrideStatus | None = None
     guards: tuple[Guard, ...] = ()
+    override_guards: tuple[OverrideGuard, ...] = ()
+    on_override: bool = False
+    names_override: bool = False
+    names_reviewers: bool = False
     about: tuple[str, ...] = ("input", "caseId")
 
 
@@ -89,6 +98,12 @@ def subject_is_unchanged(facts: CaseFacts, _requested: RequestedStatus | None) -
     """Refuse when the subject's status is no longer the one that the request was made against."""
     if facts.override is not None and facts.subject_status is not facts.override.subject_status_at_request:
         raise SubjectChanged("input", "overrideId")
+
+
+def reviewers_are_gone(override: OverrideFacts) -> None:
+    """Refuse where any of those who are asked can still decide."""
+    if override.has_able_reviewer:
+        raise ReviewersAvailable("input", "overrideId")
 
 
 _PARTICIPANTS = frozenset({Role.CONTRIBUTOR, Role.REVIEWER})
@@ -125,6 +140,7 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         targets={_OPEN: _PENDING_REVIEW, _IN_PROGRESS: _PENDING_REVIEW, _RESOLVED: _PENDING_REVIEW},
         otherwise=OverrideAlreadyActive,
         guards=(subject_is_overridable,),
+        names_reviewers=True,
     ),
     ActionType.ACCEPT: Transition(
         roles=frozenset({Role.REVIEWER}),
@@ -134,6 +150,8 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         otherwise=NoPendingOverride,
         decision=OverrideStatus.ACCEPTED,
         guards=(subject_is_unchanged,),
+        on_override=True,
+        names_override=True,
     ),
     ActionType.REFUSE: Transition(
         roles=frozenset({Role.REVIEWER}),
@@ -142,6 +160,8 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         targets={_PENDING_REVIEW: _IN_PROGRESS},
         otherwise=NoPendingOverride,
         decision=OverrideStatus.REFUSED,
+        on_override=True,
+        names_override=True,
     ),
     ActionType.CANCEL: Transition(
         roles=frozenset(),
@@ -150,6 +170,7 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         targets={_PENDING_REVIEW: _IN_PROGRESS},
         otherwise=NoPendingOverride,
         decision=OverrideStatus.CANCELLED,
+        on_override=True,
     ),
     ActionType.CLOSE: Transition(
         roles=_PARTICIPANTS,
@@ -158,10 +179,21 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         targets={_OPEN: _CLOSED, _IN_PROGRESS: _CLOSED, _RESOLVED: _CLOSED},
         otherwise=OverridePending,
     ),
+    ActionType.REASSIGN: Transition(
+        roles=frozenset({Role.CONTRIBUTOR}),
+        relation=Relation.ANYBODY,
+        features=_OVERRIDES,
+        targets={_PENDING_REVIEW: _PENDING_REVIEW},
+        otherwise=NoPendingOverride,
+        override_guards=(reviewers_are_gone,),
+        on_override=True,
+        names_override=True,
+        names_reviewers=True,
+    ),
 }
 
 CASE_ACTIONS: Sequence[ActionType] = tuple(action for action in ActionType if action is not ActionType.OPEN)
-"""The six actions on an existing case."""
+"""The seven actions on an existing case."""
 
 
 def admit(action: ActionType, actor: Actor, *, brings_documents: bool = False) -> None:
@@ -175,6 +207,16 @@ def admit(action: ActionType, actor: Actor, *, brings_documents: bool = False) -
     for scope in (Scope.CASES_WRITE, Scope.DOCUMENTS_WRITE) if brings_documents else (Scope.CASES_WRITE,):
         if scope not in actor.scopes:
             raise InsufficientScope(scope=scope)
+
+
+def may_try(action: ActionType, actor: Actor) -> bool:
+    """Tell whether the actor may do this to some case, whatever its state and whoever asked for what there."""
+    try:
+        admit(action, actor)
+        authorize_role(action, actor)
+    except Refusal:
+        return False
+    return True
 
 
 def authorize_role(action: ActionType, actor: Actor) -> None:
@@ -210,17 +252,20 @@ def authorize(action: ActionType, actor: Actor, override: OverrideFacts | None) 
 def advance(action: ActionType, status: CaseStatus | None, override: OverrideFacts | None = None) -> CaseStatus:
     """Return the status that follows *action*, or refuse.
 
-    *status* is None where there is no case yet. A decision looks at its *override* too.
+    *status* is None where there is no case yet. What is done to an *override* looks at that too.
 
     Raises: StateRefused.
     """
     transition = TRANSITIONS[action]
     if status is CaseStatus.CLOSED:
         raise CaseClosed(*transition.about)
-    if transition.decision and override is not None and override.status is not OverrideStatus.PENDING:
+    if transition.on_override and override is not None and override.status is not OverrideStatus.PENDING:
         raise OverrideNotPending("input", "overrideId", status=override.status)
     if status not in transition.targets:
         raise transition.otherwise(*transition.about)
+    if override is not None:
+        for check in transition.override_guards:
+            check(override)
     return transition.targets[status]
 
 
@@ -233,15 +278,26 @@ def guard(action: ActionType, facts: CaseFacts, requested: RequestedStatus | Non
         check(facts, requested)
 
 
-def check_reviewers(actor: Actor, reviewer_ids: Sequence[UUID], candidates: Mapping[UUID, Candidate]) -> list[Refusal]:
-    """Return what is wrong with the people who are asked to review, in the order of *reviewer_ids*."""
+def check_reviewers(
+    actor: Actor,
+    reviewer_ids: Sequence[UUID],
+    candidates: Mapping[UUID, Candidate],
+    override: OverrideFacts | None = None,
+) -> list[Refusal]:
+    """Return what is wrong with the people who are asked to review, in the order of *reviewer_ids*.
+
+    *override* is the one that they are asked to decide on; where there is none yet, it will be the actor's.
+    """
+    creator_id = actor.user_id if override is None else override.creator_id
     refusals: list[Refusal] = []
     for index, reviewer_id in enumerate(reviewer_ids):
         path = ("input", "reviewerIds", str(index))
         candidate = candidates.get(reviewer_id)
-        if reviewer_id == actor.user_id:
+        if reviewer_id == creator_id:
             refusals.append(CreatorCannotReview(*path))
-        elif candidate is None or not candidate.active or Role.REVIEWER not in candidate.roles:
+        elif reviewer_id == actor.user_id:
+            refusals.append(SelfAssignmentForbidden(*path))
+        elif candidate is None or not candidate.is_able:
             refusals.append(InvalidReviewer(*path, id=reviewer_id))
     return refusals
 
@@ -264,15 +320,18 @@ class Availability:
 
 
 def available(actor: Actor, facts: CaseFacts) -> list[Availability]:
-    """Return each of the six actions with what the mutation would answer to *actor*, given good input."""
+    """Return each of the actions on a case with what the mutation would answer to *actor*, given good input."""
     return [_availability(action, actor, facts) for action in CASE_ACTIONS]
 
 
 def _availability(action: ActionType, actor: Actor, facts: CaseFacts) -> Availability:
+    override = facts.override
+    if override is None and TRANSITIONS[action].names_override:
+        override = facts.finished
     try:
         admit(action, actor)
-        authorize(action, actor, facts.override)
-        status = advance(action, facts.status, facts.override)
+        authorize(action, actor, override)
+        status = advance(action, facts.status, override)
         guard(action, facts)
     except Refusal as refusal:
         return Availability(action, refusal)

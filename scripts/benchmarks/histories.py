@@ -202,7 +202,10 @@ def histories(
         history = opening(account_id, people, first + index, dice)
         wanted = max(1, min(left, round(dice.expovariate(1) * left / (cases - index)) or 1))
         for _ in range(wanted - 1):
-            possible = allowed_from(history.case.status)
+            # Nobody leaves here, so that others are never asked in anybody's place.
+            possible = [
+                action for action in allowed_from(history.case.status) if not TRANSITIONS[action].override_guards
+            ]
             is_last = len(history.actions) >= wanted - 1
             weights = [_weight(action, is_last) for action in possible]
             if not possible or not sum(weights):

@@ -11,9 +11,12 @@ from app.api.enums import ActionType, CaseStatus, ErrorCode
 from app.api.fields import described
 from app.api.inputs import required_input
 from app.api.labels import labelled
+from app.db.repository.window import Window
 from app.db.rows import CaseRow, OverrideRow, UserRow
-from app.domain.model import CaseFacts
-from app.domain.workflow import available
+from app.domain.model import CaseFacts, OverrideStatus
+from app.domain.workflow import TRANSITIONS, available, may_try
+
+_LAST = Window(limit=1)
 
 
 @strawberry.type(description="Whether the viewer may do an action now, and if not, what the mutation would answer.")
@@ -34,23 +37,49 @@ async def facts_of(cases: Sequence[CaseRow], context: Context) -> list[CaseFacts
     subjects, pending = await asyncio.gather(
         loaders.subjects.collect([case.subject_id for case in cases]), loaders.pending_override_by_case.collect(ids)
     )
-    overrides: list[OverrideRow | None] = [pending[id] for id in ids]
-    named: Mapping[UUID | None, list[UserRow]] = {}
-    if context.actor.restrict_to_assigned_reviewers:
-        named = await loaders.reviewers_by_override.collect(override.id if override else None for override in overrides)
+    finished = await _finished(context, [id for id in ids if pending[id] is None])
+    latest: list[OverrideRow | None] = [pending[id] or finished.get(id) for id in ids]
+    asked = await _asked(context, latest)
 
     def facts(case: CaseRow, override: OverrideRow | None) -> CaseFacts:
         status = subjects[case.subject_id].evaluation_status
         if override is None:
-            return CaseFacts(case.status, status, None)
-        reviewers = frozenset(reviewer.id for reviewer in named.get(override.id, ()))
-        return CaseFacts(case.status, status, override.facts(reviewers))
+            return CaseFacts(case.status, status)
+        found = override.facts(
+            frozenset(person.id for person in asked.get(override.id, ())),
+            has_able_reviewer=any(person.candidate.is_able for person in asked.get(override.id, ())),
+        )
+        is_pending = override.status is OverrideStatus.PENDING
+        return CaseFacts(case.status, status, *((found, None) if is_pending else (None, found)))
 
-    return [facts(*item) for item in zip(cases, overrides, strict=True)]
+    return [facts(*item) for item in zip(cases, latest, strict=True)]
+
+
+async def _finished(context: Context, ids: Sequence[UUID]) -> Mapping[UUID, OverrideRow]:
+    """Return of each case that has nothing pending the override that was finished last, where that decides anything."""
+    if not any(
+        transition.names_override and may_try(action, context.actor) for action, transition in TRANSITIONS.items()
+    ):
+        return {}
+    found = await context.loaders.overrides_by_case.of(_LAST).collect(ids)
+    return {id: found[id][0] for id in ids if found[id]}
+
+
+async def _asked(context: Context, overrides: Sequence[OverrideRow | None]) -> Mapping[UUID | None, list[UserRow]]:
+    """Return who is asked to decide on each override, where that decides anything."""
+    actor = context.actor
+    if actor.restrict_to_assigned_reviewers:
+        wanted = [override.id for override in overrides if override is not None]
+    elif may_try(ActionType.REASSIGN, actor):
+        wanted = [o.id for o in overrides if o is not None and o.status is OverrideStatus.PENDING]
+    else:
+        return {}
+    found: Mapping[UUID | None, list[UserRow]] = await context.loaders.reviewers_by_override.collect(wanted)
+    return found
 
 
 async def case_available_actions(parent: strawberry.Parent[CaseRow], info: Info) -> list[AvailableAction]:
-    """Return each of the six actions with what the mutation would answer."""
+    """Return each of the actions with what the mutation would answer."""
     (found,) = await actions_available_on([parent], info)
     return found
 

@@ -13,7 +13,7 @@ from app.api.people import OrderPeopleBy, PeoplePage, PeopleSearch, people_of, p
 from app.api.types.people import User
 from app.db.repository.people import People, PersonPlace
 from app.db.rows import CaseRow
-from app.domain.model import Candidate, Role
+from app.domain.model import Role
 from app.domain.reading import permit_reading
 from app.domain.workflow import check_reviewers
 
@@ -44,8 +44,7 @@ class ReviewerPage(PeoplePage):
 
     def edge(self, item: PersonPlace) -> Any:
         user = item.user
-        candidate = Candidate(user.id, user.active, frozenset(user.roles))
-        refusals = check_reviewers(self._context.actor, [user.id], {user.id: candidate})
+        refusals = check_reviewers(self._context.actor, [user.id], {user.id: user.candidate})
         return ReviewerEdge(
             node=cast(User, user),
             cursor=self.cursor(item),

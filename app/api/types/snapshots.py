@@ -54,10 +54,16 @@ async def assigned_reviewers(parent: strawberry.Parent[OverrideSnapshotRow], inf
 async def reviewers_of(parents: Sequence[OverrideSnapshotRow], info: Info) -> list[list[UserRow]]:
     """Return the same for several overrides."""
     loaders = info.context.loaders
-    named = await loaders.users.collect(id for parent in parents for id in parent.reviewer_ids or ())
-    known = await loaders.reviewers_by_override.collect(row.row_id for row in parents if row.reviewer_ids is None)
+    earlier = await loaders.reviewer_ids_by_version.collect(row.row_id for row in parents if row.reviewers_version)
+    asked: list[Sequence[UUID] | None] = [
+        row.reviewer_ids if row.reviewers_version is None else earlier[row.row_id].get(row.reviewers_version, ())
+        for row in parents
+    ]
+    named = await loaders.users.collect(id for ids in asked for id in ids or ())
+    now = (row.row_id for row, ids in zip(parents, asked, strict=True) if ids is None)
+    known = await loaders.reviewers_by_override.collect(now)
     return [
-        known[row.row_id] if row.reviewer_ids is None else [named[id] for id in row.reviewer_ids] for row in parents
+        known[row.row_id] if ids is None else [named[id] for id in ids] for row, ids in zip(parents, asked, strict=True)
     ]
 
 
@@ -73,9 +79,9 @@ class OverrideSnapshot:
     assigned_reviewers: list[User] = computed(
         assigned_reviewers,
         "Who is asked to decide, 1 to 10 people.",
-        ("row_id", "reviewer_ids"),
+        ("row_id", "reviewer_ids", "reviewers_version"),
         reviewers_of,
-        loads=("users", "reviewers_by_override"),
+        loads=("users", "reviewers_by_override", "reviewer_ids_by_version"),
     )
     decided_by: User | None = related("users", "decided_by_id", "Who had accepted or refused it, or would.")
     decided_at: datetime | None = described("When it was accepted or refused.")

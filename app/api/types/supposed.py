@@ -22,7 +22,7 @@ from app.db.snapshots import (
     subject_snapshot,
 )
 from app.domain.model import ActionType as Action
-from app.domain.model import CaseFacts
+from app.domain.model import CaseFacts, OverrideStatus
 
 
 @object_type(DocumentRow, "A file that would come with a supposed comment.")
@@ -92,14 +92,15 @@ def _override(supposed: Supposed) -> OverrideSnapshotRow | None:
 
 
 def _case(supposed: Supposed, override: OverrideSnapshotRow | None) -> CaseSnapshotRow:
-    case, pending = supposed.outcome.case, supposed.pending
+    case, latest = supposed.outcome.case, supposed.latest
+    is_pending = latest is not None and latest.status is OverrideStatus.PENDING
     subject = _subject(supposed)
     active = override
-    if pending is None:
+    if latest is None or not is_pending:
         active = None
-    elif override is None or pending.id != override.row_id:
-        active = override_snapshot(pending, reviewer_ids=supposed.pending_reviewer_ids)
-    facts = None if pending is None else pending.facts(frozenset(supposed.pending_reviewer_ids))
+    elif override is None or latest.id != override.row_id:
+        active = override_snapshot(latest, reviewer_ids=supposed.latest_reviewer_ids)
+    facts = supposed.latest_facts
     return case_snapshot(
         case,
         case_id=None if supposed.outcome.action.type is Action.OPEN else case.id,
@@ -108,7 +109,12 @@ def _case(supposed: Supposed, override: OverrideSnapshotRow | None) -> CaseSnaps
         active_override=active,
         until=case.action_count - 1,
         changed=override,
-        facts=CaseFacts(case.status, subject.evaluation_status, facts),
+        facts=CaseFacts(
+            case.status,
+            subject.evaluation_status,
+            override=facts if is_pending else None,
+            finished=None if is_pending else facts,
+        ),
     )
 
 

@@ -10,10 +10,11 @@ from operator import eq, ge, gt, le, lt
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, not_, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, not_, or_, select, true, union_all
 
 from app.db import models as tables
 from app.db.among import among
+from app.db.repository.overrides import FIRST_VERSION
 from app.domain.model import CaseStatus, OverrideStatus
 
 
@@ -133,10 +134,15 @@ def _asked(*, pending: bool) -> Callable[[Comparison], ColumnElement[bool]]:
     """Return the condition on those who were asked: a list that is made once, from what they were asked about."""
 
     def place(condition: Comparison) -> ColumnElement[bool]:
-        link, override = tables.override_reviewers.c, tables.overrides.c
-        asked = select(override.case_id).join(tables.override_reviewers, link.override_id == override.id)
-        asked = asked.where(_compared(link.reviewer_id, condition))
-        return tables.cases.c.id.in_(asked.where(override.status == OverrideStatus.PENDING) if pending else asked)
+        override, parts = tables.overrides.c, []
+        for link in (tables.override_reviewers, tables.reassigned_reviewers):
+            asked = select(override.case_id).join(link, link.c.override_id == override.id)
+            asked = asked.where(_compared(link.c.reviewer_id, condition))
+            if pending:  # then nobody is meant who was asked before others were
+                version = link.c.version if "version" in link.c else FIRST_VERSION
+                asked = asked.where(override.status == OverrideStatus.PENDING, override.version == version)
+            parts.append(asked)
+        return tables.cases.c.id.in_(union_all(*parts))
 
     return place
 

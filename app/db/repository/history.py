@@ -130,7 +130,12 @@ def _then(override: OverrideRow, last: ActionType, count: int) -> OverrideSnapsh
     if status is not None:
         return override_snapshot(override, status=status, version=count)
     return override_snapshot(
-        override, status=OverrideStatus.PENDING, decided_by_id=None, decided_at=None, version=count
+        override,
+        status=OverrideStatus.PENDING,
+        decided_by_id=None,
+        decided_at=None,
+        version=count,
+        reviewers_version=None if count == override.reviewers_version else count,
     )
 
 

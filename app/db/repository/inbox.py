@@ -10,16 +10,15 @@ from sqlalchemy import ColumnElement, Integer, and_, case, cast, false, func, or
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
+from app.db.repository.overrides import FIRST_VERSION
 from app.db.repository.window import Key, Window, in_list_order, windowed
 from app.db.rows import CaseRow, columns
-from app.domain.errors import Refusal
 from app.domain.model import ActionType, Actor, CaseStatus, EvaluationStatus, InboxReason, OverrideStatus
 from app.domain.workflow import (
     TRANSITIONS,
     Guard,
     Relation,
-    admit,
-    authorize_role,
+    may_try,
     subject_is_overridable,
     subject_is_unchanged,
 )
@@ -37,10 +36,7 @@ _GUARDS: Mapping[Guard, ColumnElement[bool]] = {
 
 def may(action: ActionType, actor: Actor) -> ColumnElement[bool]:
     """Return the condition that *actor* would be allowed the action, given good input."""
-    try:
-        admit(action, actor)
-        authorize_role(action, actor)
-    except Refusal:
+    if not may_try(action, actor):
         return false()
     transition = TRANSITIONS[action]
     sources = sorted(status for status in transition.targets if status is not None)
@@ -64,8 +60,14 @@ def _relation(relation: Relation, actor: Actor) -> Sequence[ColumnElement[bool]]
 
 
 def _is_asked(actor: Actor) -> ColumnElement[bool]:
-    link = tables.override_reviewers.c
-    return select(link.override_id).where(link.override_id == _PENDING.c.id, link.reviewer_id == actor.user_id).exists()
+    first, later, pending = tables.override_reviewers.c, tables.reassigned_reviewers.c, _PENDING.c
+    asked_first = select(first.override_id).where(
+        first.override_id == pending.id, first.reviewer_id == actor.user_id, pending.version == FIRST_VERSION
+    )
+    asked_later = select(later.override_id).where(
+        later.override_id == pending.id, later.reviewer_id == actor.user_id, pending.version == later.version
+    )
+    return or_(asked_first.exists(), asked_later.exists())
 
 
 def _decide(actor: Actor) -> ColumnElement[bool]:

@@ -1,5 +1,6 @@
 """What an action locks before it decides: a case with its subject, and the override that it is about."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -7,7 +8,9 @@ from sqlalchemy import ColumnElement, Select, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
+from app.db.among import among
 from app.db.prepared import ACCOUNT, Prepared
+from app.db.repository.overrides import FIRST_VERSION, reviewer_ids
 from app.db.rows import CaseRow, OverrideRow, SubjectRow, columns, maker
 from app.domain.model import OverrideStatus
 from app.domain.text import identity
@@ -56,7 +59,7 @@ async def lock_case(
 
 def _for_decision(which: ColumnElement[bool]) -> Prepared:
     # The override is locked too, after its case. Who had to wait for the case gets what is locked as it is by then, and
-    # what is not as it was before (PostgreSQL's manual, section 13.2.1), as the reviewers, who never change.
+    # what is not as it was before (PostgreSQL's manual, section 13.2.1), as those who were asked first, who stay that.
     return Prepared(
         _of_case(*_OVERRIDE, _LINK.reviewer_id)
         .join(tables.overrides, tables.overrides.c.case_id == tables.cases.c.id)
@@ -89,12 +92,20 @@ async def lock_for_decision(
     record = next(zip(*state, strict=True), None)
     if record is None:
         return None
-    return Locked(
-        _case(*record[:_SUBJECT_AT]),
-        _subject(*record[_SUBJECT_AT:_OVERRIDE_AT]),
-        _override(*record[_OVERRIDE_AT:]),
-        tuple(reviewers),
-    )
+    case, subject = _case(*record[:_SUBJECT_AT]), _subject(*record[_SUBJECT_AT:_OVERRIDE_AT])
+    override = _override(*record[_OVERRIDE_AT:])
+    if override.reviewers_version > FIRST_VERSION:
+        reviewers = await reviewer_ids(connection, override)
+    return Locked(case, subject, override, tuple(reviewers))
+
+
+async def lock_people(connection: AsyncConnection, account_id: UUID, ids: Collection[UUID]) -> None:
+    """Keep away whatever changes what these people may do, until the transaction ends; in the order that all keep."""
+    if connection.dialect.name == "sqlite":
+        return  # it has one writer
+    user = tables.users.c
+    statement = select(user.id).where(user.account_id == account_id, among(user.id, ids)).order_by(user.id)
+    await connection.execute(statement.with_for_update(read=True))
 
 
 async def lock_subjects(

@@ -1,6 +1,6 @@
 """Overrides: by id, by case, and the pending one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from uuid import UUID
 
@@ -16,6 +16,9 @@ from app.db.rows import OverrideRow, columns, every, maker, partial
 from app.domain.model import OverrideStatus
 
 EVERY_OVERRIDE_COLUMN = every(OverrideRow)
+
+FIRST_VERSION = 1
+"""The version of an override in which those were named who were asked first."""
 
 _OVERRIDE = columns(OverrideRow, tables.overrides)
 
@@ -105,16 +108,49 @@ async def pending_overrides_by_case(
     return [found.get(case_id) for case_id in case_ids]
 
 
-_LINK = tables.override_reviewers.c
-_REVIEWERS = Prepared(
-    select(_LINK.reviewer_id).where(_LINK.override_id == bindparam("override_id")).order_by(_LINK.position)
+_FIRST, _LATER = tables.override_reviewers.c, tables.reassigned_reviewers.c
+_FIRST_REVIEWERS = Prepared(
+    select(_FIRST.reviewer_id).where(_FIRST.override_id == bindparam("override_id")).order_by(_FIRST.position)
+)
+_LATER_REVIEWERS = Prepared(
+    select(_LATER.reviewer_id)
+    .where(_LATER.override_id == bindparam("override_id"), _LATER.version == bindparam("version"))
+    .order_by(_LATER.position)
 )
 
 
-async def reviewer_ids(connection: AsyncConnection, override_id: UUID) -> tuple[UUID, ...]:
+async def reviewer_ids(connection: AsyncConnection, override: OverrideRow) -> tuple[UUID, ...]:
     """Return who is asked to decide on the override, in the order in which they were named."""
-    (ids,) = await _REVIEWERS.columns(connection, override_id=override_id)
+    if override.reviewers_version <= FIRST_VERSION:
+        (ids,) = await _FIRST_REVIEWERS.columns(connection, override_id=override.id)
+    else:
+        version = override.reviewers_version
+        (ids,) = await _LATER_REVIEWERS.columns(connection, override_id=override.id, version=version)
     return tuple(ids)
+
+
+_EACH_FIRST = Prepared(
+    select(_FIRST.override_id, _FIRST.reviewer_id)
+    .where(among(_FIRST.override_id, IDS))
+    .order_by(_FIRST.override_id, _FIRST.position)
+)
+_EACH_LATER = Prepared(
+    select(_LATER.override_id, _LATER.reviewer_id, _LATER.version)
+    .where(among(_LATER.override_id, IDS))
+    .order_by(_LATER.override_id, _LATER.version, _LATER.position)
+)
+
+
+async def reviewer_ids_by_version(
+    connection: AsyncConnection, _account_id: UUID, override_ids: Sequence[UUID]
+) -> list[Mapping[int, Sequence[UUID]]]:
+    """Return for each override all who were ever asked to decide, by its version in which they were named."""
+    found: dict[UUID, dict[int, list[UUID]]] = {id: {} for id in override_ids}
+    for override_id, reviewer_id in await _EACH_FIRST.records(connection, ids=override_ids):
+        found[override_id].setdefault(FIRST_VERSION, []).append(reviewer_id)
+    for override_id, reviewer_id, version in await _EACH_LATER.records(connection, ids=override_ids):
+        found[override_id].setdefault(version, []).append(reviewer_id)
+    return [found[override_id] for override_id in override_ids]
 
 
 def _of_case(which: ColumnElement[bool]) -> Prepared:
@@ -135,6 +171,20 @@ async def override_of_case(
         record = await _PENDING_OF_CASE.first(connection, account_id=account_id, case_id=case_id)
     else:
         record = await _OF_CASE.first(connection, account_id=account_id, case_id=case_id, override_id=override_id)
+    return None if record is None else OverrideRow(*record)
+
+
+_LATEST = Prepared(
+    select(*_OVERRIDE)
+    .where(_COLUMN.account_id == ACCOUNT, _COLUMN.case_id == bindparam("case_id"))
+    .order_by(*(column.desc() for column in _KEY))
+    .limit(1)
+)
+
+
+async def latest_of_case(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> OverrideRow | None:
+    """Return the case's pending override, else the one that was finished last: none is made while one is pending."""
+    record = await _LATEST.first(connection, account_id=account_id, case_id=case_id)
     return None if record is None else OverrideRow(*record)
 
 

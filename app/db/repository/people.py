@@ -6,13 +6,13 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, false, select
+from sqlalchemy import ColumnElement, Integer, Select, Table, false, literal_column, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import models as tables
 from app.db.among import among, of_account
 from app.db.prepared import ACCOUNT, IDS, Prepared
-from app.db.repository.placed import ASKED, many_each, one_each, rows_by_id
+from app.db.repository.placed import ASKED, one_each, rows_by_id
 from app.db.repository.window import Key, Window, count, in_order, windowed
 from app.db.rows import AccountRow, UserRow, columns, every, partial
 from app.domain.model import Candidate, Role
@@ -54,7 +54,7 @@ async def users_by_id(
 async def candidates(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Candidate]:
     """Return those of *ids* who are in the account, as candidates for a review."""
     found = await users_by_id(connection, account_id, ids)
-    return {user.id: Candidate(user.id, user.active, frozenset(user.roles)) for user in found if user is not None}
+    return {user.id: user.candidate for user in found if user is not None}
 
 
 class PeopleOrder(StrEnum):
@@ -139,25 +139,31 @@ async def users_count(connection: AsyncConnection, account_id: UUID, people: Peo
     return await count(connection, tables.users, list(_conditions(account_id, people)))
 
 
-_REVIEWER = tables.override_reviewers.c
-_REVIEWERS = Prepared(
-    select(_REVIEWER.override_id, *_USER, tables.user_roles.c.role)
-    .join(tables.users, tables.users.c.id == _REVIEWER.reviewer_id)
-    .outerjoin(tables.user_roles, tables.user_roles.c.user_id == tables.users.c.id)
-    .where(of_account(tables.users.c.account_id, ACCOUNT), among(_REVIEWER.override_id, IDS))
-    .order_by(_REVIEWER.override_id, _REVIEWER.position)
-)
+_FIRST, _LATER = tables.override_reviewers, tables.reassigned_reviewers
 
 
 @lru_cache(maxsize=100)
 def _reviewers(names: frozenset[str]) -> Prepared:
-    return Prepared(
-        select(ASKED.c.place, *(tables.users.c[name] for name in sorted(names)))
-        .select_from(ASKED)
-        .join(tables.override_reviewers, _REVIEWER.override_id == ASKED.c.id)
-        .join(tables.users, tables.users.c.id == _REVIEWER.reviewer_id)
-        .where(of_account(tables.users.c.account_id, ACCOUNT))
-        .order_by(ASKED.c.place, _REVIEWER.position)
+    """Return the statement for the people who were ever asked, the last naming first: a person is a line for each role.
+
+    Each line begins with the override's place and its version when they were named.
+    """
+    first = _named(_FIRST, literal_column("1", Integer()), names)
+    asked = union_all(first, _named(_LATER, _LATER.c.version, names))
+    return Prepared(asked.order_by(text("place"), text("version DESC"), text("position")))
+
+
+def _named(link: Table, version: ColumnElement[int], names: frozenset[str]) -> Select[Any]:
+    of_user, source = tables.users.c, ASKED.join(link, link.c.override_id == ASKED.c.id)
+    source = source.join(tables.users, of_user.id == link.c.reviewer_id)
+    wanted: list[ColumnElement[Any]] = [of_user[name] for name in sorted(names - {"roles"})]
+    if "roles" in names:
+        source = source.outerjoin(tables.user_roles, tables.user_roles.c.user_id == of_user.id)
+        wanted = [*_USER, tables.user_roles.c.role]
+    return (
+        select(ASKED.c.place, version.label("version"), link.c.position, *wanted)
+        .select_from(source)
+        .where(of_account(of_user.account_id, ACCOUNT))
     )
 
 
@@ -168,15 +174,16 @@ async def reviewers_by_override(
     names: frozenset[str] = EVERY_USER_COLUMN,
 ) -> list[list[UserRow]]:
     """Return for each override the people who are asked to decide, in the order in which they were named."""
-    if "roles" not in names:
-        places, *found = await _reviewers(names).columns(connection, account_id=account_id, ids=override_ids)
-        return many_each(override_ids, places, map(partial(UserRow, names), *found))
-    records = await _REVIEWERS.records(connection, account_id=account_id, ids=override_ids)
-    people = {user.id: user for user in _with_roles(record[1:] for record in records)}
-    asked: dict[UUID, dict[UUID, None]] = {}
-    for override_id, user_id, *_ in records:
-        asked.setdefault(override_id, {})[user_id] = None
-    return [[people[user_id] for user_id in asked.get(override_id, ())] for override_id in override_ids]
+    records = await _reviewers(names).records(connection, account_id=account_id, ids=override_ids)
+    lines: list[list[Any]] = [[] for _ in override_ids]
+    latest: dict[int, int] = {}
+    for place, version, _, *values in records:
+        if latest.setdefault(place, version) == version:
+            lines[place].append(values)
+    if "roles" in names:
+        return [_with_roles(asked) for asked in lines]
+    make = partial(UserRow, names)
+    return [[make(*values) for values in asked] for asked in lines]
 
 
 async def account_of(connection: AsyncConnection, user_id: UUID) -> UUID | None:
