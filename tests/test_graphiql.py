@@ -284,6 +284,18 @@ def test_a_reload_goes_on_with_the_same_case(in_demo: Visit) -> None:
     assert in_demo.run("AddEvidence")["data"]["addComment"]["case"]["id"] == opened["id"]
 
 
+def test_a_reload_keeps_the_person_who_was_chosen_in_that_tab_alone(in_demo: Visit) -> None:
+    last = in_demo.people[-1]
+    in_demo.turn_to("WhoAmI")
+    in_demo.page.get_by_label("Act as").select_option(index=len(in_demo.people) - 1)
+
+    in_demo.page.reload()
+
+    assert in_demo.run("WhoAmI")["data"]["viewer"]["user"]["id"] == last["id"]
+    in_demo.turn_to("OpenCase")
+    assert last["token"] not in in_demo.editor("request-headers")
+
+
 def test_all_tabs_are_in_sight_in_the_window_of_a_laptop(in_demo: Visit) -> None:
     tabs = in_demo.page.get_by_role("tab")
 

@@ -4,7 +4,7 @@
 // It lasts as long as the browser's tab, so that a reload goes on with the same case. It holds ids and references, never
 // a token, and is dropped where the page's people are others: then it is another database.
 
-import { isDemo, opener, reviewer } from './config.js'
+import { isDemo, opener, people, reviewer } from './config.js'
 
 const KEY = 'casegate:ids'
 const owner = opener?.id ?? null
@@ -30,13 +30,22 @@ export function learn(data) {
   listeners.forEach((listener) => listener())
 }
 
-function stored() {
+function stored(key = KEY) {
   try {
-    const kept = JSON.parse(sessionStorage.getItem(KEY))
+    const kept = JSON.parse(sessionStorage.getItem(key))
     return kept?.owner === owner ? kept.known : {}
   } catch {
     return {}
   }
+}
+
+// Whom somebody has chosen to act as, by the name of the tab's operation: the person's id, since tokens are not kept.
+const ACTORS = 'casegate:actors'
+
+export const actorOf = (operation) => people.find(({ id }) => id === stored(ACTORS)[operation])
+
+export function chooseActor(operation, person) {
+  sessionStorage.setItem(ACTORS, JSON.stringify({ owner, known: { ...stored(ACTORS), [operation]: person.id } }))
 }
 
 function visit(value, seen) {

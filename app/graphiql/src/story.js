@@ -2,6 +2,7 @@
 
 import { headersOf, opener, reviewer } from './config.js'
 import { language, word } from './language.js'
+import { actorOf } from './memory.js'
 import frenchStory from './words/fr.story.json'
 
 const texts = import.meta.glob('./story/*.graphql', { query: '?raw', import: 'default', eager: true })
@@ -63,6 +64,6 @@ export const tabs = Object.entries(texts).map(([path, query]) => {
   return {
     query: commented(name, query),
     variables: variables[name] ? JSON.stringify(variables[name], null, 2) : null,
-    headers: headersOf(actors[name] ?? opener),
+    headers: headersOf(actorOf(/^(?:query|mutation) (\w+)/m.exec(query)[1]) ?? actors[name] ?? opener),
   }
 })

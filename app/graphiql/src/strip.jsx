@@ -5,7 +5,7 @@ import { useEffect, useRef, useSyncExternalStore } from 'react'
 
 import { headersOf, isDemo, people, personIn } from './config.js'
 import { word } from './language.js'
-import { snapshot, subscribe } from './memory.js'
+import { chooseActor, snapshot, subscribe } from './memory.js'
 
 const inWords = (roles) => roles.map((role) => word(role.toLowerCase())).join(', ')
 
@@ -30,11 +30,13 @@ export function Strip() {
 function ActAs() {
   const headerEditor = useGraphiQL((state) => state.headerEditor)
   const headers = useGraphiQL((state) => state.tabs[state.activeTabIndex]?.headers)
+  const operation = useGraphiQL((state) => state.tabs[state.activeTabIndex]?.title)
   const actor = personIn(headers)
   const { updateActiveTabValues } = useGraphiQLActions()
   const choose = (event) => {
     const chosen = headersOf(people[event.target.value])
     headerEditor?.setValue(chosen)
+    chooseActor(operation, people[event.target.value])
     // The editor tells the tab of a change after a moment only: changing tabs within it would lose the choice.
     updateActiveTabValues({ headers: chosen })
   }
