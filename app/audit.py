@@ -34,9 +34,10 @@ UNREADABLE = (LookupError, ValueError, TypeError, DBAPIError)
 NOT_COVERED = (
     "people's names, addresses and roles",
     "accounts' names and settings",
-    "subjects' labels and countries, and subjects without a case",
+    "subjects' labels and countries, the keys that references are compared by, and subjects without a case",
     "documents' warnings",
     "what search finds by",
+    "what an idempotency key stands for",
     "rows' own ids",
 )
 """What people are shown and no hash covers."""

@@ -7,25 +7,28 @@ import asyncio
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import ColumnElement, Executable, Table, delete, insert, select, text, update
+from sqlalchemy import Column, ColumnElement, Executable, Table, and_, delete, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from app import clock
 from app.audit import NOT_COVERED, Verdict, verify_log
 from app.db import models as tables
 from app.db.engine import Database
+from app.db.repository.verifying import missing_documents
 from app.domain.commands import CloseCase, OpenCase, SubjectDetails
-from app.domain.model import CaseStatus, EvaluationStatus, SubjectType
+from app.domain.model import CaseStatus, EvaluationStatus, Resolution, SubjectType
 from tests.api import Api
 from tests.documents import TEXT, comment_with, uploaded
 from tests.live import casegate
 from tests.played import STEPS, Story
 from tests.tampering import tamper
-from tests.world import World
+from tests.world import World, make_world
 
 cases, comments, documents = tables.cases, tables.comments, tables.documents
 overrides, subjects = tables.overrides, tables.subjects
@@ -80,6 +83,85 @@ async def test_a_column_that_does_not_follow_from_the_log_is_named(story: Story,
     found = await faults(database)
     assert {kind for kind, _ in found} == {"state"}
     assert reason in found[0][1]
+
+
+actions, reviewers = tables.case_actions, tables.override_reviewers
+_ACCEPTED = select(overrides.c.id).where(overrides.c.status == "ACCEPTED").scalar_subquery()
+
+# A row of each table that people are shown, in which every column is changed; and which columns nothing tells: keys to
+# which other rows hold, and what `NOT_COVERED` says. A place is told where it can't be: see `test_places`.
+SHOWN: Mapping[Table, tuple[ColumnElement[bool], set[str]]] = {
+    subjects: (subjects.c.external_ref == "check-1", {"id", "label", "country_code", "external_key", "twin"}),
+    cases: (cases.c.status == "CLOSED", {"id"}),
+    comments: (comments.c.body == "unsure", {"id"}),
+    documents: (documents.c.position == 0, {"id", "warnings"}),
+    overrides: (overrides.c.status == "ACCEPTED", {"id"}),
+    reviewers: ((reviewers.c.override_id == _ACCEPTED) & (reviewers.c.position == 0), {"override_id", "created_by_id"}),
+    actions: (actions.c.type == "REFUSE", {"id", "position"}),
+}
+
+CONSTRAINED: Mapping[Table, set[str]] = {
+    cases: {"number", "status"},
+    documents: {"comment_id"},
+    overrides: {"created_by_id", "status"},
+    actions: {"seq", "type"},
+}
+"""Columns that can't be changed alone, even where there are no triggers: `test_audit` changes them with others."""
+
+
+def another(column: Column[Any], value: Any, other: Mapping[str, Any]) -> Any:
+    """Return a value of the column's kind that is not this one."""
+    if column.name in other:
+        return other[column.name]
+    if isinstance(value, Enum):
+        return next(member for member in type(value) if member is not value)
+    if isinstance(value, datetime):
+        return LATER
+    if isinstance(value, UUID):
+        return other["person"]
+    return value + 1 if isinstance(value, int) else f"{value or ''}x"[-60:]
+
+
+async def changed_by_hand(database: Database, table: Table, where: Any, column: Column[Any], value: Any) -> bool:
+    """Say whether the column could be changed: a constraint, which is no trigger, may stand in the way."""
+    try:
+        await tamper(database, update(table).where(where).values({column: value}))
+    except IntegrityError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("table", SHOWN, ids=lambda table: table.name)
+async def test_every_column_is_told_or_refused_or_said_not_to_be_covered(
+    world: World, database: Database, api: Api, story: Story, table: Table
+) -> None:
+    case = (await world.open_case()).case
+    await comment_with(api, world.ada.token, str(case.id), [("a.txt", TEXT)])
+    elsewhere = await make_world(database)
+    other: dict[str, Any] = {"account_id": elsewhere.account_id, "person": world.bea.id, "position": 9}
+    other |= {"case_id": story.case_id if table is documents else case.id, "subject_id": case.subject_id}
+    other |= {"comment_id": None, "override_id": None, "resolution": Resolution.DUPLICATE}
+    where, untold = SHOWN[table]
+    key = [column.name for column in table.primary_key]
+    async with database.read() as connection:
+        (row,) = (await connection.execute(select(table).where(where))).mappings().all()
+    same = and_(*(table.c[name] == row[name] for name in key))
+
+    refused = set()
+    for column in table.c:
+        if column.name in untold:
+            continue
+        value = another(column, row[column.name], other)
+        if not await changed_by_hand(database, table, same, column, value):
+            refused.add(column.name)
+            continue
+        async with database.read() as connection:
+            missing = await missing_documents(connection)
+        assert missing or await faults(database), column
+        moved = and_(*(table.c[name] == (value if name == column.name else row[name]) for name in key))
+        await tamper(database, update(table).where(moved).values({column: row[column.name]}))
+        assert await faults(database) == [], column
+    assert refused == CONSTRAINED.get(table, set())
 
 
 @pytest.mark.parametrize("state", list(CaseStatus))

@@ -53,8 +53,8 @@ async def anchors_of(scene: Scene) -> list[Anchor]:
     return [anchor async for anchor in scene.anchorer.place.anchors()]
 
 
-@pytest.mark.parametrize("position", [2**62, 2**63 - 1, 2**47, 1_000_000_000])
-async def test_a_row_with_a_place_to_come_is_named_and_ends_no_anchoring(scene: Scene, position: int) -> None:
+@pytest.mark.parametrize("position", [2**62, 2**63 - 1, 2**47, 1_000_000_000, 0, -1, -(2**63)])
+async def test_a_row_with_a_place_that_can_not_be_is_named_and_ends_no_anchoring(scene: Scene, position: int) -> None:
     seq = await add_row(scene, position)
     await comment(scene)
 

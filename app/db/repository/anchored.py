@@ -109,7 +109,7 @@ class Misplaced(NamedTuple):
 async def misplaced(connection: AsyncConnection) -> list[Misplaced]:
     """Return the rows of all accounts whose place is negative or still to come; on SQLite, any but the row's own.
 
-    Rows of before there were places have 0, all of them before the first that has one.
+    Rows of before there were places have 0, all of them before the first that has one; on PostgreSQL, of each case.
     """
     rowid = literal_column("case_actions.rowid", _COLUMN.position.type)
     first = select(func.min(rowid)).where(_COLUMN.position > 0).scalar_subquery()
@@ -117,7 +117,12 @@ async def misplaced(connection: AsyncConnection) -> list[Misplaced]:
         other = (_COLUMN.position != 0) & (_COLUMN.position != rowid)
         strange = or_(other, (_COLUMN.position == 0) & (rowid > func.coalesce(first, rowid)))
     else:
-        strange = or_(_COLUMN.position < 0, _COLUMN.position >= NextPossible())
+        earlier = tables.case_actions.alias().c
+        after_places = select(earlier.id).where(
+            earlier.case_id == _COLUMN.case_id, earlier.seq < _COLUMN.seq, earlier.position > 0
+        )
+        late = (_COLUMN.position == 0) & after_places.exists()
+        strange = or_(_COLUMN.position < 0, late, _COLUMN.position >= NextPossible())
     statement = select(*(_COLUMN[name] for name in Misplaced._fields)).where(strange).order_by(_COLUMN.seq)
     return [Misplaced(*record) for record in await connection.execute(statement)]
 
