@@ -52,7 +52,7 @@ class Bounds:
     # An answer must be taken at this rate, over each window; all that is not yet taken must fit into the memory.
     write_window_s: float = 20
     write_rate: int = 1 * KIB
-    unsent_bytes: int = 64 * MIB
+    unsent_bytes: int = 48 * MIB
 
 
 class Connection(Protocol):

@@ -104,6 +104,9 @@ def test_each_thing_is_counted_with_its_fragments_expanded() -> None:
     }
 
 
+CONFLICT = "... on VersionConflictError { case { actions(first: 100) { nodes { id } } } }"  # 202 fields, once
+
+
 @pytest.mark.parametrize(
     ("query", "variables", "cost"),
     [
@@ -141,6 +144,7 @@ def test_each_thing_is_counted_with_its_fragments_expanded() -> None:
         ('{ case(id: "1") { overrides { nodes { id } } } }', {}, 1 + 1 + 25 * 2),
         ('{ node(id: "1") { ... on Override { assignedReviewers { id } } } }', {}, 1 + 1 + 10),
         ("{ nothing { at { all } } }", {}, 3),
+        (f"mutation {{ addComment {{ errors {{ code {CONFLICT} }} }} }}", {}, 1 + 1 + 50 * (1 + 5)),
     ],
 )
 def test_the_cost_is_how_many_fields_the_answer_can_have(query: str, variables: dict[str, Any], cost: int) -> None:

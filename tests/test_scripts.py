@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = ["bench", "setup", "serve", "test", "lock", "faults"]
+SCRIPTS = ["bench", "setup", "serve", "test", "lock", "faults", "attacks"]
 
 
 def run(command: list[str | Path], **variables: str) -> subprocess.CompletedProcess[str]:

@@ -46,6 +46,7 @@ from app.api.prices import (
     INTROSPECTED_SIZES,
     LIST_SIZE,
     LIST_SIZES,
+    SINGLE_ERRORS,
     TOTAL_PRICES,
     VALUE_PRICES,
     VALUES_A_FIELD,
@@ -235,6 +236,8 @@ class _Tape:
             cost += self._price(f"{parent.name}.{name}", node, counts=inside.counts)
         if node.arguments:
             cost += sum(self._weight(argument.value) for argument in node.arguments) // VALUES_A_FIELD
+        if parent is not None and parent.name in SINGLE_ERRORS:
+            cost = -(-cost // ERRORS_SIZE)  # the list of errors multiplies it
         if introspected is not None:
             total.depth = max(total.depth, 1)
             total.introspection += cost

@@ -42,6 +42,9 @@ INTROSPECTED_SIZES = {
 ERRORS_SIZE = 50
 """Of a payload's errors: hardly more than one for each field of an input, its reviewers and its documents."""
 
+SINGLE_ERRORS = {"VersionConflictError"}
+"""Of which a payload has one at most."""
+
 VALUES_A_FIELD = 20
 """How many values in arguments count as much as a field: they are read anew for each object that has the field."""
 

@@ -1,0 +1,58 @@
+"""The command behind scripts/attacks: attack a server with an archive on each engine, and print what others had."""
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tests.attacks.runs import Size, run
+from tests.postgresql import create_database, postgresql_server
+
+
+class Engine(StrEnum):
+    """What the archive is kept in."""
+
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+    BOTH = "both"
+
+
+@contextmanager
+def database(engine: Engine, folder: Path) -> Iterator[str]:
+    """Yield the URL of an empty database, which is gone afterwards."""
+    if engine is Engine.SQLITE:
+        yield f"sqlite:///{folder / 'attacked.sqlite'}"
+        return
+    with postgresql_server() as admin_url:
+        yield create_database(admin_url, f"attacked_{uuid.uuid4().hex}")
+
+
+def main(
+    engine: Annotated[Engine, typer.Option(help="The database.")] = Engine.BOTH,
+    cases: Annotated[int, typer.Option(min=10, help="How many cases the archive has.")] = 100_000,
+    documents: Annotated[int, typer.Option(min=1, help="How many different long documents are sent.")] = 2_000,
+) -> None:
+    """Attack a server within what it lets in, and print what each attack got, how long another client waited, and the
+    server's largest memory.
+
+    Exits with 1 where somebody waited for half a second, the memory passed 300 MiB, or an answer was a fault.
+    """
+    is_wrong = False
+    for name in (Engine.SQLITE, Engine.POSTGRESQL):
+        if engine not in (name, Engine.BOTH):
+            continue
+        with tempfile.TemporaryDirectory(prefix="casegate-attacks-") as place, database(name, Path(place)) as url:
+            typer.echo(f"{name}, {cases} cases")
+            lines, wrong = run(url, Path(place), Size(cases, documents=documents))
+        typer.echo("\n".join([*lines, *(f"WRONG: {what}: {'; '.join(why)}" for what, why in wrong.items()), ""]))
+        is_wrong = is_wrong or bool(wrong)
+    raise typer.Exit(int(is_wrong))
+
+
+if __name__ == "__main__":
+    typer.run(main)

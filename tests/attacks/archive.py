@@ -1,0 +1,68 @@
+"""What the demanding attacks are sent to: an account with an archive and two busy cases, and another beside it."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.db.engine import open_database
+from app.db.migrate import migrate
+from app.domain.commands import AddComment
+from app.domain.model import Scope
+from scripts.benchmarks.generate import analyze
+from tests.bulk import filled
+from tests.world import World, make_world, person_of
+
+ACTIONS_A_CASE = 3
+BODY = "Rechnung über 1.000 € geprüft. "
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Tokens and ids. `token` may do everything, `reading` may only read; `other` is somebody of another account.
+
+    `disputed` has many overrides, `discussed` many comments as long as they can be, which begin with their numbers.
+    """
+
+    token: str
+    reading: str
+    other: str
+    disputed: UUID
+    discussed: UUID
+    other_case: UUID
+
+
+async def make_archive(url: str, *, cases: int, overrides: int = 300, comments: int = 300) -> Archive:
+    """Migrate the empty database at *url* where it is not yet, and fill it."""
+    database = open_database(url)
+    try:
+        await migrate(database)
+        world, beside = await make_world(database), await make_world(database)
+        await filled(world, cases, cases * ACTIONS_A_CASE)
+        disputed = await _disputed(world, overrides)
+        discussed = await _discussed(world, comments)
+        await analyze(database)
+        return Archive(
+            world.bea.token,
+            (await person_of(database, world.carl.id, Scope.CASES_READ)).token,
+            beside.ada.token,
+            disputed,
+            discussed,
+            (await beside.open_case()).case.id,
+        )
+    finally:
+        await database.close()
+
+
+async def _disputed(world: World, overrides: int) -> UUID:
+    case_id = (await world.open_case()).case.id
+    for _ in range(overrides):
+        await world.request_override(case_id)
+        await world.cancel(case_id)
+    return case_id
+
+
+async def _discussed(world: World, comments: int) -> UUID:
+    case_id = (await world.open_case()).case.id
+    for number in range(comments):
+        body = f"{number} {BODY * 400}"[:10_000].strip()
+        await world.do(world.ada, AddComment(case_id=case_id, comment=body))
+    return case_id
