@@ -2,8 +2,10 @@
 
 import asyncio
 import gc
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -74,13 +76,14 @@ async def connect(database: Database) -> None:
 @asynccontextmanager
 async def tracing_into(exporter: InMemorySpanExporter, url: str, sampler: Sampler | None = None) -> AsyncIterator[Api]:
     """Serve an app that is traced."""
-    app = create_app(Settings(database_url=url, rate_limit=0))
-    async with app.router.lifespan_context(app):
-        await connect(app.state.database)
-        parts.start_tracing(app.state.database, SimpleSpanProcessor(exporter), sampler)
-        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-            yield Api(client)
+    with tempfile.TemporaryDirectory() as folder:
+        app = create_app(Settings(database_url=url, rate_limit=0, data_dir=Path(folder)))
+        async with app.router.lifespan_context(app):
+            await connect(app.state.database)
+            parts.start_tracing(app.state.database, SimpleSpanProcessor(exporter), sampler)
+            transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+            async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+                yield Api(client)
 
 
 async def traced(
