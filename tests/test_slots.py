@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from app.db.engine import Database, Patience, open_database
 from app.db.faults import unavailable_of
 from app.domain.errors import Overloaded
+from app.log_watch import LogWatch
 from app.probes import ready
 from app.slots import Slots
 from tests.api import Api
@@ -148,6 +149,6 @@ async def test_the_probe_has_a_connection_of_its_own(database: Database) -> None
     async with AsyncExitStack() as stack:
         for _ in range(database.reader.size):
             await stack.enter_async_context(database.read())
-        answer: Any = await asyncio.wait_for(ready(database), 5)
+        answer: Any = await asyncio.wait_for(ready(database, LogWatch(database, 60)), 5)
 
     assert answer.status_code == 200
