@@ -252,7 +252,8 @@ def test_the_locks_hold_everything_that_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"]
     asked = [*project["project"]["dependencies"], *groups["build"], *groups["test"]]
-    names = {re.split(r"[\[<>=~!; ]", requirement)[0] for requirement in asked}
+    # https://packaging.python.org/en/latest/specifications/name-normalization/
+    names = {re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~!; ]", requirement)[0]) for requirement in asked}
 
     assert names - pins("test.txt").keys() == set()
 
