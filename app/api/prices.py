@@ -1,7 +1,7 @@
 """The sizes and prices that an operation's cost is made of, for what is more than one field, in fields.
 
 Sizes are how long lists can be that have no page. Prices are for what takes the database or the memory longer, or more,
-than a field: measured with 100 000 cases, where a thousand fields take some ten milliseconds to be built.
+than a field. They are estimates, in which a thousand fields take some ten milliseconds to be built.
 """
 
 from app.api.pagination import PAGE_MAX
