@@ -102,10 +102,10 @@ def create_app(settings: Settings) -> Starlette:
     look = looking(gate, database)
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         draining.watch()
         works = (
-            keep_swept(database, store),
+            keep_swept(database, store, swept=app.state.swept),
             _keep_house(database, token_use, settings.idempotency_hours),
             keep_anchored(database, settings),
             watch.keep(),
@@ -133,7 +133,7 @@ def create_app(settings: Settings) -> Starlette:
         Middleware(Shortcut, path="/graphql", to=view),
     ]
     app = Starlette(routes=routes, middleware=onion, lifespan=lifespan)
-    app.state.database = database
+    app.state.database, app.state.swept = database, asyncio.Event()
     return app
 
 

@@ -50,8 +50,12 @@ async def keep_swept(
     store: DocumentStore,
     now: clock.Clock = clock.now,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    swept: asyncio.Event | None = None,
 ) -> None:
-    """Sweep for as long as the gateway runs: all at its start and once a day, what has expired in between."""
+    """Sweep for as long as the gateway runs: all at its start and once a day, what has expired in between.
+
+    *swept* is set once the first sweep is over.
+    """
     for number in count():
         try:
             if number % WHOLE_EVERY:
@@ -62,6 +66,8 @@ async def keep_swept(
             log.error("sweep_refused", reason=str(error))
         except Exception as error:  # the store is another system: no fault of it is worth not serving
             log.warning("sweep_failed", reason=type(error).__name__)
+        if swept is not None:
+            swept.set()
         await pause(SWEPT_EVERY_S)
 
 
