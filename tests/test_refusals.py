@@ -24,6 +24,9 @@ from tests.world import World, make_person, make_world, person_of
 # Codes of DOMAIN.md's section 6 that are provoked where what they are about is tested.
 ELSEWHERE = {
     "RATE_LIMITED",
+    "BAD_REQUEST",
+    "GRAPHQL_INVALID",
+    "BAD_USER_INPUT",
     "QUERY_TOO_COMPLEX",
     "OVERLOADED",
     "DEADLINE_EXCEEDED",
