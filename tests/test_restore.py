@@ -185,7 +185,7 @@ async def test_a_restore_that_is_cancelled_takes_back_what_it_has_stored(
 
 # The process ends itself, as kill -9 would, or is interrupted, before it stores its eighth document.
 CUT_OFF = """
-import os, sys
+import asyncio, os, sys
 from app import restore
 done, number = 0, int(sys.argv[1])
 put_new = restore.DocumentStore.put_new
@@ -195,6 +195,7 @@ async def put(self, *rest):
     done += 1
     if done == 8:
         os.kill(os.getpid(), number)
+        await asyncio.sleep(10)  # until the event loop has heard of it
     return await put_new(self, *rest)
 
 restore.DocumentStore.put_new = put
