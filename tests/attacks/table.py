@@ -7,6 +7,8 @@ from tests.attacks.catalogue import Attack
 from tests.attacks.target import Got, Heartbeat, Target
 
 WAIT_S = 0.5
+TRIES = 3
+"""How often an attack is tried whose only fault is that others waited: what the machine does meanwhile comes once."""
 MEMORY_MIB = 300
 INTERNAL = (b"Traceback", b".py", b"sqlalchemy", b"asyncpg", b"sqlite", b"strawberry", b"graphql-core", b"uvicorn")
 HEAD = f"{'attack':52} {'got':>3} {'code':24} {'took':>9} {'others waited':>14} {'by the server':>14} {'memory':>8}"
@@ -16,19 +18,37 @@ def attacked(target: Target, attacks: Mapping[str, Attack]) -> tuple[list[str], 
     """Return the lines of the table, and what is wrong with the outcome of each attack that went wrong."""
     lines, wrong = [HEAD], {}
     for name, attack in attacks.items():
-        target.forget_largest()
-        with Heartbeat(target) as other:
-            time.sleep(0.05)
-            started = time.monotonic()
-            got = attack.send(target)
-            taken = time.monotonic() - started
-            time.sleep(0.05)
-        memory = target.largest_mib
-        waited = f"{other.longest:12.3f} s {other.by_server:12.3f} s"
-        lines.append(f"{name:52} {got.status:3} {got.code:24} {taken:7.2f} s {waited} {memory:4} MiB")
-        if problems := _faults(attack, got, other, memory):
+        problems: list[str] = []
+        waits: list[str] = []
+        for _ in range(TRIES):
+            line, problems, waits = _tried(target, name, attack)
+            lines.append(line)
+            if not waits or problems:
+                break
+        if problems := [*problems, *waits]:
             wrong[name] = problems
     return lines, wrong
+
+
+def _tried(target: Target, name: str, attack: Attack) -> tuple[str, list[str], list[str]]:
+    """Return an attack's line of the table, what is wrong with its outcome, and how others waited if too long."""
+    target.forget_largest()
+    with Heartbeat(target) as other:
+        time.sleep(0.05)
+        started = time.monotonic()
+        got = attack.send(target)
+        taken = time.monotonic() - started
+        time.sleep(0.05)
+    memory = target.largest_mib
+    waited = f"{other.longest:12.3f} s {other.by_server:12.3f} s"
+    line = f"{name:52} {got.status:3} {got.code:24} {taken:7.2f} s {waited} {memory:4} MiB"
+    return line, _faults(attack, got, other, memory), _waits(other)
+
+
+def _waits(other: Heartbeat) -> list[str]:
+    if other.by_server < WAIT_S:
+        return []
+    return [f"another client waited {other.longest:.3f} s, {other.by_server:.3f} s by the server, {TRIES} times"]
 
 
 def _faults(attack: Attack, got: Got, other: Heartbeat, memory: int) -> list[str]:
@@ -40,9 +60,8 @@ def _faults(attack: Attack, got: Got, other: Heartbeat, memory: int) -> list[str
     if got.status >= 500 and got.status != 503:
         found.append("a fault")
     found.extend(f"shows {name.decode()}" for name in INTERNAL if name in got.body)
-    if other.by_server >= WAIT_S or other.failures or not other.beats:
-        waited = f"{other.longest:.3f} s, {other.by_server:.3f} s by the server"
-        found.append(f"another client waited {waited}, {other.beats} answers, bad: {other.failures}")
+    if other.failures or not other.beats:
+        found.append(f"another client got {other.beats} answers, bad: {other.failures}")
     if memory >= MEMORY_MIB:
         found.append(f"the server had {memory} MiB")
     return found
