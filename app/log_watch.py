@@ -13,6 +13,8 @@ log = structlog.get_logger()
 
 LOOK_S = 10
 """Seconds between two looks."""
+FIRST_LOOK_S = 2
+"""Seconds until the first one: a server that has just started has something else to do."""
 
 
 class LogWatch:
@@ -33,6 +35,7 @@ class LogWatch:
 
     async def keep(self) -> None:
         """Look again and again, until cancelled; what goes wrong is logged."""
+        await asyncio.sleep(FIRST_LOOK_S)
         while not self._database.is_sqlite:
             try:
                 await self.look()
