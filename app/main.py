@@ -14,33 +14,34 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 
-from app import log_output, logs, metrics, parts
-from app.anchoring import keep_anchored
-from app.api.view import GraphQLView
-from app.auth import TokenUse
-from app.backlog import clear_all
-from app.compression import Compression
-from app.db.engine import Database
+from app.actions.idempotency import forget_old_keys
+from app.api.endpoint import GraphQLView
+from app.auth.authenticator import Authenticator
+from app.auth.identity import TokenUse
+from app.auth.identity_cache import Memory
+from app.config import components
+from app.config.anchoring import keep_anchored
+from app.config.settings import Settings, load_settings
+from app.db.engines import Database
 from app.documents.download import DownloadEndpoint
 from app.documents.links import Links
 from app.documents.store import open_store
 from app.documents.transfers import Transfers
 from app.documents.upkeep import keep_swept
 from app.documents.upload import UploadEndpoint
-from app.door import Door
-from app.draining import Draining
-from app.envelope import Envelope
-from app.gate import Gate
-from app.idempotency import forget_old_keys
-from app.identity.authenticator import Authenticator
-from app.identity.memory import Memory
-from app.log_watch import LogWatch
-from app.origins import Origins
-from app.pages import graphiql_routes
-from app.probes import looking, metrics_route, probe_routes
-from app.rates import Rates
-from app.settings import Settings, load_settings
-from app.shortcut import Shortcut
+from app.observability import log_output, logging, metrics
+from app.observability.deferred import clear_all
+from app.server.health import looking, metrics_route, probe_routes
+from app.server.log_lag import LogWatch
+from app.server.shutdown import Draining
+from app.web.admission import Door
+from app.web.concurrency import Gate
+from app.web.graphiql import graphiql_routes
+from app.web.middleware.compression import Compression
+from app.web.middleware.cors import Origins
+from app.web.middleware.fast_path import Shortcut
+from app.web.middleware.security_headers import Envelope
+from app.web.rate_limit import Rates
 
 HOUSEKEEPING_S = 60
 M_ARENA_MAX = -8  # malloc.h
@@ -85,18 +86,18 @@ def _bound_allocation() -> None:
 
 def create_app(settings: Settings) -> Starlette:
     """Return the app for *settings*. The database is opened here and closed at the end of the lifespan."""
-    logs.configure(settings.log_level)
-    database = parts.database(settings)
+    logging.configure(settings.log_level)
+    database = components.database(settings)
     if settings.tracing:
-        parts.start_tracing(database, allowance=parts.allowance(settings))
+        components.start_tracing(database, allowance=components.allowance(settings))
     token_use = TokenUse()
     store, links = open_store(settings.documents_url, settings.data_dir), Links(database, settings.public_url)
-    transfers, rates = Transfers(), parts.rates(settings)
+    transfers, rates = Transfers(), components.rates(settings)
     memory = Memory(settings.identity_cache)
-    door = Door(Authenticator(database, parts.identity_provider(database, settings), memory), rates, token_use)
+    door = Door(Authenticator(database, components.identity_provider(database, settings), memory), rates, token_use)
     gate = Gate(settings.max_concurrency, settings.database_pool_timeout)
     draining, watch = Draining(settings.drain), LogWatch(database, settings.log_lag_alarm)
-    trusted, terms = parts.trusted_documents(settings), parts.terms(settings)
+    trusted, terms = components.trusted_documents(settings), components.terms(settings)
     view = GraphQLView(database, door, gate, trusted, terms, store, links, transfers)
     upload = UploadEndpoint(database, store, door, transfers, settings.receive_timeout)
     look = looking(gate, database)

@@ -11,8 +11,8 @@ from typing import Any
 import httpx2
 from starlette.applications import Starlette
 
+from app.config.settings import Settings
 from app.main import create_app
-from app.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

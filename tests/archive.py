@@ -10,8 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import Table, select, text, update
 
-from app.db import models as tables
-from app.db.engine import Database
+from app.db import tables
+from app.db.engines import Database
 from app.documents.ownership import IDENTITY
 from tests.triggers import triggers_aside
 

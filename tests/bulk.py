@@ -8,8 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from app.db import models as tables
-from app.db.engine import Database
+from app.db import tables
+from app.db.engines import Database
 from scripts.benchmarks.generate import fill
 from scripts.benchmarks.histories import People
 from tests.world import World

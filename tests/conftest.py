@@ -16,10 +16,10 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Engine, event
 
-from app.backlog import clear_all
-from app.db.engine import Database, Patience, open_database
+from app.db.engines import Database, Patience, open_database
 from app.db.migrate import migrate
 from app.documents.store import DocumentStore, open_store
+from app.observability.deferred import clear_all
 from tests.api import Api
 from tests.postgresql import (
     PostgresqlMissing,

@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 from sqlalchemy import func, select
 
-from app.db import models as tables
-from app.db.engine import Database
+from app.db import tables
+from app.db.engines import Database
 from tests.api import Api
 
 TEXT = b"The supplier called back at ten.\n"

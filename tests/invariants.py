@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from app.audit import verify_log
-from app.db.engine import Database
+from app.audit.verification import verify_log
+from app.db.engines import Database
 from app.db.repository.cases import cases_by_id
-from app.domain.log import Fault, FaultKind
+from app.domain.action_log import Fault, FaultKind
 from tests.archive import Contents
 
 # What an action leaves the case and its override in, whatever they were in; but a comment moves an open case only.

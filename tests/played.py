@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from app.actions import perform
+from app.actions.idempotency import Outcome
+from app.actions.perform import perform
 from app.domain.commands import (
     AcceptOverride,
     AddComment,
@@ -18,7 +19,6 @@ from app.domain.commands import (
     SubjectDetails,
 )
 from app.domain.model import EvaluationStatus, RequestedStatus, SubjectType
-from app.idempotency import Outcome
 from tests.world import Person, World
 
 START = datetime(2026, 11, 24, 8, tzinfo=UTC)

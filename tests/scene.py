@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import update
 
 from app import clock
-from app.anchors.checking import Findings, check_anchors
-from app.anchors.checkpoint import Anchor, public_key, sign
-from app.anchors.keys import read_key
-from app.anchors.places import AnchorFile
-from app.anchors.writing import Anchorer
-from app.audit import verify_log
-from app.db.engine import Database
+from app.audit.anchors.checking import Findings, check_anchors
+from app.audit.anchors.checkpoint import Anchor, public_key, sign
+from app.audit.anchors.keys import read_key
+from app.audit.anchors.places import AnchorFile
+from app.audit.anchors.writing import Anchorer
+from app.audit.verification import verify_log
+from app.db.engines import Database
 from app.domain.commands import AddComment
 from tests.played import STEPS, Story
 from tests.tampering import actions, cut_off_closing, rewrite, swapped, tamper, without_row, words_of

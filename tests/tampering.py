@@ -6,10 +6,10 @@ from uuid import UUID
 
 from sqlalchemy import Delete, Update, delete, select, update
 
-from app.audit import entries_of
-from app.db import models as tables
-from app.db.engine import Database
-from app.domain.log import GENESIS, chain_hash
+from app.audit.verification import entries_of
+from app.db import tables
+from app.db.engines import Database
+from app.domain.action_log import GENESIS, chain_hash
 from tests.played import STEPS, Story
 from tests.triggers import drop_triggers
 

@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app.actions import perform
-from app.audit import verify_log
-from app.db import models as tables
+from app.actions.idempotency import Outcome
+from app.actions.perform import perform
+from app.audit.verification import verify_log
+from app.db import tables
 from app.domain.commands import CloseCase, OpenCase
 from app.domain.errors import SubjectChanged, VersionConflict
 from app.domain.model import EvaluationStatus, Resolution
-from app.idempotency import Outcome
 from tests.archive import Contents, contents, differences, without
 from tests.played import NOBODY, START, STEPS, Story, step
 from tests.world import World

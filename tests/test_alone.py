@@ -12,8 +12,10 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import ExceptionContext, event, text
 
-from app.audit import verify_log
-from app.db.engine import Database, open_database
+from app.actions.checks import rests_on_its_case
+from app.actions.idempotency import Outcome
+from app.audit.verification import verify_log
+from app.db.engines import Database, open_database
 from app.db.repository.locks import lock_case
 from app.domain.commands import (
     AcceptOverride,
@@ -29,8 +31,6 @@ from app.domain.commands import (
 )
 from app.domain.errors import CaseClosed, NotFound, Refusal, RoleRequired, VersionConflict
 from app.domain.model import CaseStatus, RequestedStatus, SubjectType
-from app.drafting import rests_on_its_case
-from app.idempotency import Outcome
 from tests.api import Api
 from tests.archive import contents
 from tests.faults.proxy import Proxy

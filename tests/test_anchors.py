@@ -13,8 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import delete, select, text, update
 
-from app.anchors import writing
-from app.anchors.checkpoint import (
+from app.audit.anchors import writing
+from app.audit.anchors.checkpoint import (
     NOTHING,
     Anchor,
     AnchorError,
@@ -24,11 +24,11 @@ from app.anchors.checkpoint import (
     Leaf,
     public_key,
 )
-from app.anchors.keys import read_key, read_or_make_key
-from app.anchors.places import AnchorFile, Place, open_place
-from app.anchors.writing import Anchorer
-from app.db import models as tables
-from app.db.engine import Database, open_database
+from app.audit.anchors.keys import read_key, read_or_make_key
+from app.audit.anchors.places import AnchorFile, Place, open_place
+from app.audit.anchors.writing import Anchorer
+from app.db import tables
+from app.db.engines import Database, open_database
 from app.db.repository.anchored import ANCHORING
 from app.domain.commands import AddComment
 from app.domain.merkle import Tree
@@ -39,7 +39,7 @@ from tests.statements import recorded
 from tests.tampering import tamper
 from tests.world import World, make_world
 
-# PostgreSQL's places are told from the oldest transaction and an offset in a table: see `app.db.position`.
+# PostgreSQL's places are told from the oldest transaction and an offset in a table: see `app.db.log_position`.
 NEW_ROWS = "SELECT case_actions accounts"
 
 

@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 from starlette.types import ASGIApp, Message
 
-from app.api import prices
-from app.api.answer_memory import AnswerMemory, Share
-from app.api.budget import FIELD_BYTES, STEP, Budget
-from app.api.slices import Slices
+from app.api.execution.budget import FIELD_BYTES, STEP, Budget
+from app.api.execution.slices import Slices
+from app.api.limits import prices
+from app.api.limits.answer_memory import AnswerMemory, Share
 from app.domain.commands import AddComment
 from app.domain.errors import Overloaded, QueryTooComplex, Refusal
 from tests.api import Api

@@ -14,11 +14,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.actions import perform
-from app.db.attempts import RETRIES, attempt
-from app.db.engine import Database, Patience, open_database
-from app.db.faults import unavailable_of
+from app.actions.perform import perform
+from app.db.engines import Database, Patience, open_database
+from app.db.errors import unavailable_of
 from app.db.repository.locks import lock_case
+from app.db.retry import RETRIES, attempt
 from app.domain.commands import AddComment
 from tests.api import Api
 from tests.archive import contents

@@ -15,10 +15,10 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import ColumnElement, Table, delete, insert, select, text, update
 
-from app import audit
-from app.audit import Verdict, verify_log
-from app.db import models as tables
-from app.db.engine import Database
+from app.audit import verification
+from app.audit.verification import Verdict, verify_log
+from app.db import tables
+from app.db.engines import Database
 from app.domain.commands import AddComment
 from app.domain.model import CaseStatus
 from tests.live import casegate
@@ -188,7 +188,7 @@ async def test_only_the_bad_case_is_named_and_only_the_account_that_is_asked_for
 async def test_many_cases_are_read_in_batches(
     world: World, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "BATCH", 2)
+    monkeypatch.setattr(verification, "BATCH", 2)
     for _ in range(5):
         await world.open_case()
 

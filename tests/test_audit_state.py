@@ -17,9 +17,9 @@ from sqlalchemy import Column, ColumnElement, Executable, Table, and_, delete, i
 from sqlalchemy.exc import IntegrityError
 
 from app import clock
-from app.audit import NOT_COVERED, Verdict, verify_log
-from app.db import models as tables
-from app.db.engine import Database
+from app.audit.verification import NOT_COVERED, Verdict, verify_log
+from app.db import tables
+from app.db.engines import Database
 from app.db.repository.verifying import missing_documents
 from app.domain.commands import CloseCase, OpenCase, SubjectDetails
 from app.domain.model import CaseStatus, EvaluationStatus, Resolution, SubjectType

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 
-from app import admin, clock
-from app.db import models as tables
+from app import clock
+from app.admin import accounts
+from app.db import tables
 from app.domain.model import Scope
 from tests.api import Api
 from tests.archive import contents, set_by_hand
@@ -25,7 +26,7 @@ async def with_header(api: Api, authorization: str | None) -> httpx2.Response:
 async def test_no_good_token_is_answered_with_401_and_the_same_words_whatever_is_wrong(world: World, api: Api) -> None:
     token = world.ada.token
     revoked = await person_of(world.database, world.ada.id, *Scope)
-    await admin.revoke_token(world.database, revoked.actor.token_id)
+    await accounts.revoke_token(world.database, revoked.actor.token_id)
     wrong = [
         None,
         "",
@@ -69,7 +70,7 @@ async def test_a_token_works_until_it_expires_and_then_says_so(world: World, api
         "errors": [{"message": "The access token has expired.", "extensions": {"code": "TOKEN_EXPIRED"}}]
     }
     # Revoked and expired: an attacker who has found it learns no more than of an unknown one.
-    await admin.revoke_token(world.database, person.actor.token_id)
+    await accounts.revoke_token(world.database, person.actor.token_id)
     assert (await with_header(api, header)).json()["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
 
 

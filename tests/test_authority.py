@@ -11,15 +11,17 @@ import pytest
 from sqlalchemy import delete, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app import admin, clock
-from app.actions import rehearse
-from app.authority import limited
-from app.db import models as tables
-from app.db.changes import inserted_by
-from app.db.engine import Database, open_database
+from app import clock
+from app.actions.authority import limited
+from app.actions.perform import rehearse
+from app.admin import accounts
+from app.auth.provisioning import Claimed, write_person
+from app.db import tables
+from app.db.engines import Database, open_database
 from app.db.prepared import write
 from app.db.repository.locks import lock_case
 from app.db.rows import ActionRow
+from app.db.writes import inserted_by
 from app.documents.receive import arriving
 from app.documents.store import DocumentStore
 from app.documents.upload import keep
@@ -38,7 +40,6 @@ from app.domain.commands import (
 )
 from app.domain.errors import InputRefused, Refusal
 from app.domain.model import ActionType, Actor, CaseStatus, RequestedStatus, Role, Scope, SubjectType
-from app.identity.people import Claimed, write_person
 from tests.api import Api
 from tests.archive import contents
 from tests.documents import uploaded
@@ -171,7 +172,7 @@ async def test_whoever_loses_a_right_learns_nothing_of_what_became_of_the_case(w
         await without_roles(connection, world.rosa.actor)
 
     assert await told(world.do(world.rosa, accept)) == "ROLE_REQUIRED"
-    await admin.revoke_token(world.database, world.rosa.actor.token_id)
+    await accounts.revoke_token(world.database, world.rosa.actor.token_id)
     assert await told(world.do(world.rosa, accept)) == "UNAUTHENTICATED"
 
 
@@ -226,9 +227,9 @@ async def test_every_way_to_take_a_right_away_is_seen_by_who_is_under_way(
     await write_person(database, claimed, create=False)
     later = replace(claimed, roles=frozenset({Role.CONTRIBUTOR}), issued_at=clock.now())
     ways: dict[str, tuple[Callable[[Database], Awaitable[Any]], str]] = {
-        "revoke_token": (lambda other: admin.revoke_token(other, rosa.actor.token_id), "UNAUTHENTICATED"),
-        "revoke_user": (lambda other: admin.revoke_user(other, rosa.id), "UNAUTHENTICATED"),
-        "revoke_account": (lambda other: admin.revoke_account(other, world.account_id), "UNAUTHENTICATED"),
+        "revoke_token": (lambda other: accounts.revoke_token(other, rosa.actor.token_id), "UNAUTHENTICATED"),
+        "revoke_user": (lambda other: accounts.revoke_user(other, rosa.id), "UNAUTHENTICATED"),
+        "revoke_account": (lambda other: accounts.revoke_account(other, world.account_id), "UNAUTHENTICATED"),
         "the provider": (lambda other: write_person(other, later, create=False), "ROLE_REQUIRED"),
     }
     revoke, code = ways[way]
@@ -278,9 +279,9 @@ async def test_a_revocation_waits_for_an_action_that_has_written_and_not_committ
         pytest.skip("SQLite has one writer at a time")
     case = (await world.case_in(CaseStatus.PENDING_REVIEW)).case
     ways: list[Callable[[Database], Awaitable[Any]]] = [
-        lambda other: admin.revoke_token(other, world.rosa.actor.token_id),
-        lambda other: admin.revoke_user(other, world.rosa.id),
-        lambda other: admin.revoke_account(other, world.account_id),
+        lambda other: accounts.revoke_token(other, world.rosa.actor.token_id),
+        lambda other: accounts.revoke_user(other, world.rosa.id),
+        lambda other: accounts.revoke_account(other, world.account_id),
         lambda other: by_hand(other, without_roles, world.rosa.actor),
         lambda other: by_hand(other, with_more, world.rosa.actor),
         lambda other: by_hand(other, CHANGES["the account's feature"][0], world.rosa.actor),
@@ -395,7 +396,7 @@ async def test_who_loses_the_token_while_they_wait_for_their_twin_is_not_told_wh
     comment = AddComment(case_id=case_id, comment="x", idempotency_key="key")
     await world.do(world.carl, comment)
     assert await told(world.do(world.carl, comment)) == "done"
-    await admin.revoke_token(world.database, world.carl.actor.token_id)
+    await accounts.revoke_token(world.database, world.carl.actor.token_id)
 
     assert await told(world.do(world.carl, comment)) == "UNAUTHENTICATED"
 
@@ -414,7 +415,7 @@ async def test_what_was_uploaded_before_a_revocation_is_not_attached_after_it(wo
         ),
     ]
     before = await contents(world.database)
-    await admin.revoke_user(world.database, world.carl.id)
+    await accounts.revoke_user(world.database, world.carl.id)
 
     assert [await told(world.do(world.carl, command)) for command in commands] == ["UNAUTHENTICATED"] * 2
     assert (await contents(world.database))["documents"] == before["documents"]

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
-from app.db import models as tables
-from app.db.engine import Database
+from app.db import tables
+from app.db.engines import Database
 from app.domain.commands import CancelOverride, CloseCase
 from app.domain.model import CaseStatus, EvaluationStatus, Role, Scope
 from tests.api import Api

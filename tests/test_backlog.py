@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.backlog import DELAY_S, Backlog, clear_all
+from app.observability.deferred import DELAY_S, Backlog, clear_all
 from tests.ports import wait_until
 
 MOST = 3
@@ -85,7 +85,7 @@ def test_a_process_that_ends_handles_what_waits(tmp_path: Path) -> None:
     program = f"""
 import asyncio
 from pathlib import Path
-from app.backlog import Backlog
+from app.observability.deferred import Backlog
 
 async def work():
     Backlog(lambda items: Path({str(file)!r}).write_text(str(items)), 3).add(1)

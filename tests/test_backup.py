@@ -16,14 +16,14 @@ from uuid import uuid4
 
 import pytest
 
-from app import backup
-from app.audit import verify_log
-from app.backup import back_up
-from app.db.engine import Database, open_database
+from app.atomic_file import written_whole
+from app.audit.verification import verify_log
+from app.backup import backup
+from app.backup.backup import back_up
+from app.backup.restore import restore
+from app.db.engines import Database, open_database
 from app.documents.store import DocumentStore, open_store
 from app.documents.upkeep import verify
-from app.restore import restore
-from app.written import written_whole
 from tests.api import Api
 from tests.conftest import Server
 from tests.documents import TEXT, comment_with, files_in

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from app.auth import secret_hash
+from app.auth.identity import secret_hash
 from scripts.benchmarks.commits import commit_comments
 from scripts.benchmarks.compare import YARDSTICKS, Prepared, prepare, verified
 from scripts.benchmarks.data import Data, Size, make_data

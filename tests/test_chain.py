@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.log import (
+from app.domain.action_log import (
     GENESIS,
     CommentContent,
     Entry,

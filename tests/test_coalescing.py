@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from app.api.loaders import NOTHING_KNOWN, CaseKey, Loaders
+from app.api.dataloaders.loaders import NOTHING_KNOWN, CaseKey, Loaders
 from app.db.coalescing import FEW, MOST, UNDER_WAY, Coalescer
 from app.db.repository.cases import EVERY_CASE_COLUMN
 from app.db.rows import CaseRow

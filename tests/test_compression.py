@@ -13,9 +13,9 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import clock
-from app.compression import SMALL_BYTES, Compression
-from app.content_coding import Wanted, wanted
 from app.documents.links import Links
+from app.web.content_coding import Wanted, wanted
+from app.web.middleware.compression import SMALL_BYTES, Compression
 from tests.api import Api
 from tests.world import World
 

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import pytest
 
-from app.audit import verify_log
-from app.db.attempts import RETRIES
-from app.db.engine import Patience
+from app.audit.verification import verify_log
+from app.db.engines import Patience
+from app.db.retry import RETRIES
 from app.domain.commands import AddComment, CloseCase
 from app.domain.model import CaseStatus
 from tests.api import Api

@@ -16,8 +16,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app.db import models as tables
-from app.db.engine import Database
+from app.db import tables
+from app.db.engines import Database
 from app.domain.commands import CloseCase, ReassignReviewers
 from app.domain.model import CaseStatus
 from tests.api import Api

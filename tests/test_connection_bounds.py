@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from app.connection_bounds import Bounds
-from app.origins import Listed
+from app.server.connection_bounds import Bounds
+from app.web.middleware.cors import Listed
 from tests.wire import connected, ended, received, wired
 
 GET = b"GET /%d HTTP/1.1\r\nHost: here\r\n\r\n"

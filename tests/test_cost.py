@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.api.prices import ARGUMENT_PRICES, VALUE_PRICES
+from app.api.limits.prices import ARGUMENT_PRICES, VALUE_PRICES
 from app.domain.model import CaseStatus
 from tests.api import Api
 from tests.arguments import values_of

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from sqlalchemy import text
 
-from app.db.engine import database_url, open_database
+from app.db.engines import database_url, open_database
 from app.db.urls import ACCEPTED, asyncpg_arguments, sqlite_url
 from tests.live import casegate, casegate_json
 from tests.ports import free_port

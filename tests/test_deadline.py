@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.api.batching import Loader
-from app.api.deadline import Deadline
+from app.api.dataloaders.dataloader import Loader
+from app.api.execution.deadline import Deadline
 from app.db.deadlines import in_time, within
-from app.db.engine import Database
+from app.db.engines import Database
 from app.domain.errors import DeadlineExceeded
 from tests.api import Api
 from tests.archive import contents

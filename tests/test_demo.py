@@ -13,13 +13,15 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from app import admin, clock, demo
-from app.actions import perform
-from app.audit import verify_log
-from app.auth import TokenUse, authenticate
-from app.db import models as tables
-from app.db.engine import Database, open_database
-from app.demo import Demo, load_demo
+from app import clock
+from app.actions.perform import perform
+from app.admin import accounts
+from app.audit.verification import verify_log
+from app.auth.identity import TokenUse, authenticate
+from app.db import tables
+from app.db.engines import Database, open_database
+from app.demo import load as demo
+from app.demo.load import Demo, load_demo
 from app.documents.extensions import EXTENSIONS
 from app.documents.store import open_store
 from app.documents.upkeep import verify
@@ -283,17 +285,17 @@ async def test_a_half_played_demo_whose_people_may_not_act_any_more_says_so(data
     await load_in_part(database, 1)
     async with database.read() as connection:
         opener = (await connection.scalars(select(tables.cases.c.created_by_id))).one()
-    await admin.revoke_user(database, opener)
+    await accounts.revoke_user(database, opener)
 
-    with pytest.raises(admin.AdminError, match="USER_INACTIVE"):
+    with pytest.raises(accounts.AdminError, match="USER_INACTIVE"):
         await load(database)
 
 
 async def test_it_stays_away_from_real_data(database: Database) -> None:
-    await admin.create_account(database, "A customer")
+    await accounts.create_account(database, "A customer")
     before = await rows(database)
 
-    with pytest.raises(admin.AdminError, match="other accounts"):
+    with pytest.raises(accounts.AdminError, match="other accounts"):
         await load(database)
 
     assert await rows(database) == before

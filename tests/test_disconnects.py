@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from app.audit import verify_log
+from app.audit.verification import verify_log
 from app.db.repository.locks import lock_case
 from tests.archive import contents
 from tests.live import Server, serving

@@ -14,9 +14,9 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from app import clock
-from app.audit import verify_log
-from app.db import models as tables
-from app.db.engine import Database
+from app.audit.verification import verify_log
+from app.db import tables
+from app.db.engines import Database
 from app.domain.errors import ErrorCode
 from app.domain.model import CaseStatus, Scope
 from tests.api import Api

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.db.engine import Database
+from app.db.engines import Database
 from tests.api import Api
 from tests.documents import TEXT, document_rows, files_in, refusal, upload
 from tests.world import World

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
-from app import admin, clock, demo_documents
-from app.db import models as tables
-from app.db.engine import Database
+from app import clock
+from app.admin import accounts
+from app.db import tables
+from app.db.engines import Database
+from app.demo import documents
 from app.documents.download import byte_range
 from app.documents.links import LIFETIME, Links
 from app.domain.model import Scope
@@ -20,7 +22,7 @@ from tests.api import Api
 from tests.documents import comment_with, uploaded
 from tests.world import World, make_world, person_of
 
-CONTENT = demo_documents.pdf("A bank certificate")
+CONTENT = documents.pdf("A bank certificate")
 URLS = "query($id: ID!) { case(id: $id) { documents { nodes { url } } } }"
 
 
@@ -180,7 +182,7 @@ async def test_a_link_stops_working_with_the_rights_behind_it(
     }
 
     if what == "token":
-        await admin.revoke_token(database, actor.token_id)
+        await accounts.revoke_token(database, actor.token_id)
     else:
         async with database.write() as connection:
             await connection.execute(changes[what])

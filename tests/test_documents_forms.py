@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.db.engine import Database
+from app.db.engines import Database
 from app.domain.model import Scope
 from tests.api import Api
 from tests.documents import TEXT, comment_with, document_rows, files_in, form_of, send_form

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from app import demo_documents as made
+from app.demo import documents as made
 from app.documents.extensions import EXTENSIONS, saved_as
 from app.documents.kinds import content_type
 from app.documents.office import DOCX, MACROS, XLSX
 from app.domain.errors import DocumentTypeUnsupported, InvalidInput
 from app.domain.model import Language
-from app.locale import message
+from app.i18n import message
 from tests.office import related_to, with_part
 
 ACCEPTED = [

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.documents.names import NAME_MAX, attachment, named_by, normalised
 from app.domain.errors import InvalidInput, Refusal, TooLong
 from app.domain.model import Language
-from app.locale import message
+from app.i18n import message
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from app import logs
-from app.db.engine import Database
+from app.db.engines import Database
 from app.documents.ownership import OwnedByAnother, adopt, check, claim
 from app.documents.store import DocumentStore, open_store
 from app.documents.upkeep import keep_swept, sweep
+from app.observability import logging
 from tests.live import casegate, casegate_json
 from tests.ports import free_port
 
@@ -44,7 +44,7 @@ async def test_another_databases_documents_are_neither_swept_nor_verified_until_
         with pytest.raises(OwnedByAnother, match=f"another database .{ANOTHER}.*documents adopt"):
             await work(database, store)
 
-    logs.configure("info")
+    logging.configure("info")
 
     async def stop(_seconds: float) -> None:
         raise KeyboardInterrupt

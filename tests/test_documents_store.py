@@ -10,13 +10,14 @@ import pytest
 from obstore.store import S3Store
 from sqlalchemy import text
 
-from app import clock, demo_documents
-from app.db import models as tables
-from app.db.engine import Database
+from app import clock
+from app.config.settings import SettingsError, load_settings
+from app.db import tables
+from app.db.engines import Database
+from app.demo import documents
 from app.documents.store import BlobMissing, DocumentStore, check_url, open_store
 from app.documents.upkeep import examine, keep_swept, orphaned, sweep, verify
 from app.domain.model import DocumentWarning
-from app.settings import SettingsError, load_settings
 from tests.api import Api
 from tests.documents import TEXT, comment_with, document_rows, files_in, uploaded
 from tests.live import casegate, casegate_json
@@ -218,7 +219,7 @@ def test_the_commands_tell_what_they_found_and_did(fresh_url: str, tmp_path: Pat
 async def test_what_came_before_can_be_examined_without_a_change(
     api: Api, world: World, database: Database, store: DocumentStore, fresh_url: str, tmp_path: Path
 ) -> None:
-    script = demo_documents.pdf("Hello").replace(b"xref", b"9 0 obj << /S /JavaScript >> endobj\nxref", 1)
+    script = documents.pdf("Hello").replace(b"xref", b"9 0 obj << /S /JavaScript >> endobj\nxref", 1)
     before = await uploaded(api, world.ada.token, script, "a.pdf")
     harmless = await uploaded(api, world.ada.token)
     async with database.write() as connection, triggers_aside(connection, tables.documents):

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text, update
 
-from app import clock, demo_documents
-from app.db import models as tables
-from app.db.engine import Database
+from app import clock
+from app.db import tables
+from app.db.engines import Database
+from app.demo import documents
 from app.documents.receive import SIZE_MAX
 from app.documents.upload import UNATTACHED_MAX
 from app.domain.model import Scope
@@ -22,7 +23,7 @@ from tests.world import World, person_of
 
 
 async def test_a_raw_body_becomes_a_document(api: Api, world: World, database: Database, tmp_path: Path) -> None:
-    content = demo_documents.pdf("Hello")
+    content = documents.pdf("Hello")
 
     answer = await upload(api, world.ada.token, content, "été.pdf")
 

@@ -13,9 +13,9 @@ from reportlab.pdfgen import canvas
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app import demo_documents as made
-from app.db import models as tables
-from app.db.engine import Database
+from app.db import tables
+from app.db.engines import Database
+from app.demo import documents as made
 from app.documents.examination import examined
 from app.documents.kinds import content_type
 from app.domain.model import DocumentWarning as Found

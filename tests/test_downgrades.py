@@ -11,8 +11,8 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import select, text
 
-from app.db import models as tables
-from app.db.engine import Database, open_database
+from app.db import tables
+from app.db.engines import Database, open_database
 from app.db.migrate import MigrationRefused, RowsWouldGo, config, head, migrate, revision
 from app.domain.model import CaseStatus
 from tests.api import Api

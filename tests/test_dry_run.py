@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.actions import perform, rehearse
+from app.actions.perform import perform, rehearse
 from app.db.repository.locks import lock_case
 from app.domain.commands import AddComment
 from app.domain.errors import CaseClosed

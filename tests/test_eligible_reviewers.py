@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.db import models as tables
+from app.db import tables
 from app.domain.model import Role, Scope
 from tests.api import Api
 from tests.archive import set_by_hand

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from app.db import models as tables
-from app.db.engine import Database, Patience, open_database
-from app.db.faults import violated_constraint
+from app.db import tables
+from app.db.engines import Database, Patience, open_database
+from app.db.errors import violated_constraint
 from tests.world import World
 
 PEOPLE = select(func.count()).select_from(tables.users)

@@ -12,9 +12,9 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
-from app import logs
-from app.envelope import Envelope
-from app.shortcut import Shortcut
+from app.observability import logging
+from app.web.middleware.fast_path import Shortcut
+from app.web.middleware.security_headers import Envelope
 from tests.api import Api
 from tests.world import World
 
@@ -48,7 +48,7 @@ async def raising_late(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 
 def test_a_fault_that_nobody_has_caught_is_answered_by_its_request_id_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure("info")
+    logging.configure("info")
     client = TestClient(Starlette(routes=[Route("/", raising)], middleware=[Middleware(Envelope)]))
 
     answer = client.get("/", headers={"X-Request-ID": "odd"})
@@ -64,7 +64,7 @@ def test_a_fault_that_nobody_has_caught_is_answered_by_its_request_id_alone(caps
 async def test_after_an_answer_has_begun_a_fault_is_logged_and_nothing_is_answered_to_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    logs.configure("info")
+    logging.configure("info")
     sent: list[dict[str, Any]] = []
 
     async def send(message: Any) -> None:

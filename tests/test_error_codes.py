@@ -9,12 +9,12 @@ import httpx2
 import pytest
 from graphql import GraphQLEnumType
 
-from app import statuses
 from app.api.error_codes import MEANINGS, REMEDIES
 from app.api.error_page import MARK, kinds, sections
 from app.domain.errors import ErrorCode
 from app.domain.model import Language
-from app.locale import WORDS
+from app.i18n import WORDS
+from app.web import statuses
 from tests.api import Api
 from tests.schema import SCHEMA
 from tests.world import World

@@ -15,13 +15,13 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text, update
 
-from app.actions import perform
-from app.anchors.checkpoint import Checkpoint, sign
-from app.anchors.keys import read_key
-from app.audit import entries_of
-from app.db import models as tables
+from app.actions.perform import perform
+from app.audit.anchors.checkpoint import Checkpoint, sign
+from app.audit.anchors.keys import read_key
+from app.audit.verification import entries_of
+from app.db import tables
+from app.domain.action_log import chain_hash
 from app.domain.commands import AddComment
-from app.domain.log import chain_hash
 from tests.api import Api
 from tests.documents import TEXT, comment_with
 from tests.live import casegate

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, select
 
-from app import admin
-from app.db import models as tables
+from app.admin import accounts
+from app.db import tables
 from app.domain.commands import (
     AcceptOverride,
     AddComment,
@@ -133,7 +133,7 @@ async def test_people_who_cannot_review_are_not_asked(world: World) -> None:
     case_id = (await world.open_case()).case.id
     elsewhere = await make_world(world.database)
     idle = await make_person(world.database, world.account_id, "Ines", Role.REVIEWER)
-    await admin.revoke_user(world.database, idle.id)
+    await accounts.revoke_user(world.database, idle.id)
     asked = [world.rosa.id, world.ada.id, idle.id, world.carl.id, world.aldo.id, elsewhere.rosa.id, uuid4()]
 
     told = await codes_of(world, world.ada, request(case_id, asked))

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from app.anchors.checkpoint import AnchorsUnusable, Leaf
-from app.anchors.heads import Heads, Reached, head_hash, temporary_heads
-from app.anchors.places import AnchorFile, open_place
-from app.anchors.writing import Anchorer
-from app.db.engine import Database
+from app.audit.anchors.checkpoint import AnchorsUnusable, Leaf
+from app.audit.anchors.heads import Heads, Reached, head_hash, temporary_heads
+from app.audit.anchors.places import AnchorFile, open_place
+from app.audit.anchors.writing import Anchorer
+from app.db.engines import Database
 from app.domain.commands import AddComment
 from app.domain.merkle import Tree, root_of
 from app.domain.model import CaseStatus

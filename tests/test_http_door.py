@@ -13,10 +13,10 @@ from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.api.http.negotiation import JSON, RESPONSE_JSON, media_type
 from app.domain.errors import Overloaded
-from app.gate import Entrant, Gate
-from app.origins import WebSocketOrigins
+from app.web.concurrency import Entrant, Gate
+from app.web.middleware.cors import WebSocketOrigins
+from app.web.negotiation import JSON, RESPONSE_JSON, media_type
 from tests.api import Api
 from tests.world import World
 

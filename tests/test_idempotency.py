@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import update
 
 from app import clock
-from app.actions import perform
-from app.db import models as tables
+from app.actions.idempotency import Outcome, forget_old_keys
+from app.actions.perform import perform
+from app.db import tables
 from app.domain.commands import AddComment, CaseCommand, CloseCase
 from app.domain.errors import IdempotencyKeyReused, NoPendingOverride
 from app.domain.model import Scope
-from app.idempotency import Outcome, forget_old_keys
 from tests.api import Api
 from tests.archive import contents
 from tests.played import NOBODY, START, STEPS, Story, step

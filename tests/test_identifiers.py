@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import insert, select, update
 from structlog.testing import capture_logs
 
-from app.db import models as tables
-from app.db.engine import Database
+from app.db import tables
+from app.db.engines import Database
 from app.db.migrate import migrate
 from app.domain.commands import CloseCase, OpenCase, SubjectDetails
 from app.domain.errors import ActiveCaseExists

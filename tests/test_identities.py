@@ -11,15 +11,15 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import pytest
 from sqlalchemy import Uuid, bindparam, text, update
 
-from app import admin
-from app.db import models as tables
+from app.admin import accounts as admin
+from app.auth.links import LinkError, link_subject, unlink_subject
+from app.db import tables
 from app.db.columns import UtcDateTime
-from app.db.engine import Database
+from app.db.engines import Database
 from app.db.migrate import migrate
 from app.db.repository import identities, people, tokens
 from app.db.rows import UserRow
 from app.domain.model import IdentityOrigin, Role, Scope
-from app.identity.links import LinkError, link_subject, unlink_subject
 from tests.api import Api
 from tests.identity_provider import AUDIENCE, ISSUER, IdentityProvider, running_provider
 from tests.world import World

@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, text, update
 
-from app import admin, clock
-from app.auth import TokenUse, secret_hash
-from app.db import models as tables
-from app.db.engine import Database
+from app import clock
+from app.admin import accounts
+from app.auth.authenticator import Authenticator
+from app.auth.identity import TokenUse, secret_hash
+from app.auth.identity_cache import Memory
+from app.db import tables
+from app.db.engines import Database
 from app.db.repository import tokens
 from app.domain.errors import Unauthenticated
 from app.domain.model import Role, Scope
-from app.identity.authenticator import Authenticator
-from app.identity.memory import Memory
 from tests.api import Api
 from tests.statements import recorded
 from tests.world import World, person_of
@@ -114,7 +115,7 @@ async def test_whatever_changes_who_somebody_is_is_seen_at_once(world: World, re
     await until(lambda: equals(codes, ["USER_INACTIVE"]))
 
     await remember(remembering, token)
-    await admin.revoke_token(database, person.actor.token_id)
+    await accounts.revoke_token(database, person.actor.token_id)
     await until(lambda: equals(status, 401))
 
 
@@ -127,7 +128,7 @@ async def test_who_was_revoked_writes_nothing_even_before_the_news_arrives(world
     person = await person_of(world.database, world.carl.id, *Scope)
     await remember(remembering, person.token)
 
-    await admin.revoke_token(world.database, person.actor.token_id)
+    await accounts.revoke_token(world.database, person.actor.token_id)
     answer = await remembering.send(
         person.token,
         'mutation($id: ID!) { addComment(input: {caseId: $id, body: "x"}) { action { seq } } }',
@@ -153,7 +154,7 @@ async def test_what_every_request_changes_is_no_news(world: World, remembering: 
 async def test_without_the_connection_that_hears_nothing_is_remembered_until_there_is_another(
     world: World, remembering: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.identity.memory.RETRY_S", 0.5)
+    monkeypatch.setattr("app.auth.identity_cache.RETRY_S", 0.5)
     await remember(remembering, world.ada.token)
     listening = text(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -181,7 +182,7 @@ async def test_what_was_looked_up_before_a_change_is_not_remembered_after_it(
     async def look_slowly(connection: object, hashed: str) -> object:
         found = await look(connection, hashed)  # type: ignore[arg-type]  # it is one
         age = memory.age
-        await admin.revoke_token(world.database, person.actor.token_id)
+        await accounts.revoke_token(world.database, person.actor.token_id)
 
         async def is_told() -> bool:
             return memory.age != age

@@ -27,9 +27,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
-from app.db import models as tables
-from app.db.engine import Database
-from app.db.faults import refusal_of, violated_constraint
+from app.db import tables
+from app.db.engines import Database
+from app.db.errors import refusal_of, violated_constraint
 from app.domain.commands import AddComment, CloseCase
 from app.domain.model import CaseStatus, EvaluationStatus, OverrideStatus, RequestedStatus, Resolution
 from tests.world import World, make_world

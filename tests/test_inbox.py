@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import delete
 
-from app.db import models as tables
+from app.db import tables
 from app.domain.model import CaseStatus, Role, Scope
 from tests.api import Api
 from tests.archive import set_by_hand

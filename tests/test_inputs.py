@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from strawberry import ID
 
-from app.api.inputs import (
+from app.api.inputs.actions import (
     AcceptOverrideInput,
     ActionInput,
     AddCommentInput,

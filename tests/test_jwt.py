@@ -14,14 +14,14 @@ import jwt
 import pytest
 from sqlalchemy import delete
 
-from app import admin
-from app.db import models as tables
-from app.db.engine import Database
+from app.admin import accounts
+from app.auth import jwks
+from app.auth.jwks import KeySet
+from app.db import tables
+from app.db.engines import Database
 from app.db.repository import people, tokens
 from app.domain.errors import IdentityUnavailable
 from app.domain.model import Role
-from app.identity import keys
-from app.identity.keys import KeySet
 from tests.api import Api
 from tests.archive import set_by_hand
 from tests.identity_provider import AUDIENCE, ISSUER, IdentityProvider, running_provider
@@ -219,7 +219,7 @@ async def test_who_is_revoked_or_deactivated_is_refused_at_the_next_request(
         ids = [(await api.run(token, WHO))["viewer"]["user"]["id"] for token in (ada, bob)]
         async with world.database.read() as connection:
             (row,) = [row for row in await tokens.tokens_of(connection) if str(row.user_id) == ids[0]]
-        await admin.revoke_token(world.database, row.id)
+        await accounts.revoke_token(world.database, row.id)
         await set_by_hand(world.database, tables.users, (await user_id(world.database, ids[1])), active=False)
         revoked = told(await api.send(ada, WHO))
         inactive = told(await api.send(bob, "{ cases { nodes { id } } }"))
@@ -266,7 +266,7 @@ async def test_a_new_key_is_found_when_a_token_names_it(provider: IdentityProvid
     provider.published.remove("rsa-1")
 
     at_once = await found.key("rsa-2")
-    clock.now += keys.RETRY_S + 1
+    clock.now += jwks.RETRY_S + 1
     later = await found.key("rsa-2")
 
     # An unknown id asks the provider again, but not more often than it can be asked by anybody.
@@ -289,13 +289,13 @@ async def test_known_keys_outlive_an_outage_of_a_minute_and_not_of_a_day(provide
     await found.key("rsa-1")
     provider.is_up = False
 
-    clock.now += keys.FRESH_S + 60
+    clock.now += jwks.FRESH_S + 60
     in_grace = await found.key("rsa-1")
     clock.now += 24 * HOUR
     with pytest.raises(IdentityUnavailable):
         await found.key("rsa-1")
     provider.is_up = True
-    clock.now += keys.RETRY_S + 1
+    clock.now += jwks.RETRY_S + 1
     back = await found.key("rsa-1")
 
     assert in_grace is not None and back is not None
@@ -310,7 +310,7 @@ async def test_a_provider_that_was_never_reached_is_told_as_503(
         own = await api.send(world.ada.token, WHO)
 
     assert told(down) == (503, "IDENTITY_UNAVAILABLE")
-    assert down.headers["retry-after"] == str(keys.RETRY_S)
+    assert down.headers["retry-after"] == str(jwks.RETRY_S)
     assert own.status_code == 200
 
 
@@ -323,8 +323,8 @@ async def test_a_symmetric_or_broken_key_in_the_set_is_passed_over() -> None:
         "nonsense",
     ]
 
-    assert keys._read({"keys": listed}) == {}
+    assert jwks._read({"keys": listed}) == {}
     documents: list[object] = [None, [], {"keys": {}}, "x"]
     for nonsense in documents:
         with pytest.raises(ValueError, match="not a key set"):
-            keys._read(nonsense)
+            jwks._read(nonsense)

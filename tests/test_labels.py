@@ -4,7 +4,7 @@ import pytest
 from graphql import GraphQLEnumType
 
 from app.domain.model import Language
-from app.locale.labels import LABELS
+from app.i18n.labels import LABELS
 from tests.api import Api
 from tests.played import STEPS, Story
 from tests.schema import fields, types

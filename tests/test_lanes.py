@@ -14,14 +14,14 @@ from sqlalchemy import bindparam, event, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app import clock
-from app.audit import verify_log
-from app.db import models as tables
-from app.db.changes import inserted, updated
-from app.db.engine import Database, Patience, open_database
-from app.db.lanes import MOST
+from app.audit.verification import verify_log
+from app.db import tables
+from app.db.engines import Database, Patience, open_database
 from app.db.prepared import Prepared, Write, write_if_unchanged
 from app.db.rows import ActionRow, CommentRow
-from app.db.turns import Connection, Sent
+from app.db.sqlite.driver import Connection, Sent
+from app.db.sqlite.group_commit import MOST
+from app.db.writes import inserted, updated
 from app.domain.commands import AddComment
 from app.domain.model import ActionType, CaseStatus
 from tests.archive import set_by_hand

@@ -5,7 +5,7 @@ How a header is read to the letter is in test_locale.
 
 from typing import Any
 
-from app.db import models as tables
+from app.db import tables
 from app.domain.model import Language
 from tests.api import Api
 from tests.archive import set_by_hand

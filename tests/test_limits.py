@@ -17,12 +17,12 @@ from graphql import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.limits import Limits, as_limits
-from app.api.measuring import Measures, coerced, measure
-from app.api.prices import INTROSPECTED_SIZES, LIST_SIZES
-from app.api.scanning import scan
+from app.api.limits.enforcement import Limits, as_limits
+from app.api.limits.measurement import Measures, coerced, measure
+from app.api.limits.prices import INTROSPECTED_SIZES, LIST_SIZES
+from app.api.limits.scanner import scan
 from app.api.schema import SCHEMA, _core
-from app.door_settings import DoorSettings
+from app.config.gateway_settings import DoorSettings
 from tests.api import Api
 from tests.world import World
 

@@ -19,7 +19,7 @@ from app.domain.errors import (
 )
 from app.domain.model import EvaluationStatus, Feature, Language, OverrideStatus, Role
 from app.domain.text import Kind
-from app.locale import WORDS, message, negotiate, text
+from app.i18n import WORDS, message, negotiate, text
 
 
 def kinds_of_refusal(kind: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:

@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import text
 
 from app import clock
-from app.db import models as tables
-from app.db.changes import inserted, updated
+from app.actions.idempotency import Outcome
+from app.db import tables
 from app.db.prepared import write
 from app.db.repository.locks import lock_case
+from app.db.writes import inserted, updated
 from app.domain.commands import AcceptOverride, CancelOverride, DecisionCommand
 from app.domain.errors import OverrideNotPending, Refusal
 from app.domain.model import CaseStatus, EvaluationStatus, OverrideStatus, RequestedStatus
-from app.idempotency import Outcome
 from tests.triggers import triggers_aside
 from tests.world import World
 

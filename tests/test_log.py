@@ -14,15 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.log import (
-    GENESIS,
-    CommentContent,
-    Entry,
-    Opening,
-    OverrideContent,
-    canonical,
-    chain_hash,
-)
+from app.domain.action_log import GENESIS, CommentContent, Entry, Opening, OverrideContent, canonical, chain_hash
 from app.domain.model import (
     ActionType,
     CaseStatus,

@@ -14,10 +14,10 @@ import asyncpg
 import pytest
 from sqlalchemy import select
 
-from app.anchors.places import open_place
-from app.anchors.writing import Anchorer
-from app.db import models as tables
-from app.db.engine import Database
+from app.audit.anchors.places import open_place
+from app.audit.anchors.writing import Anchorer
+from app.db import tables
+from app.db.engines import Database
 from app.db.log_lag import LogLag, log_lag
 from app.domain.commands import AddComment
 from tests.api import Api
@@ -181,7 +181,7 @@ async def ready_when(api: Api, is_held: bool) -> Any:
 async def test_an_alarm_names_what_holds_the_logs_back_and_the_server_stays_ready(
     world: World, fresh_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.log_watch.LOOK_S", 0.1)
+    monkeypatch.setattr("app.server.log_lag.LOOK_S", 0.1)
     async with Api.opened(fresh_url, log_lag_alarm=1, metrics=True) as api:
         before = await ready_when(api, is_held=False)
         async with writing(fresh_url, "nightly report") as connection:

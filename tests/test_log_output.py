@@ -23,10 +23,10 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from app import logs
-from app.db.engine import Database
-from app.log_output import LineQueue
-from app.metrics import REGISTRY
+from app.db.engines import Database
+from app.observability import logging as logs
+from app.observability.log_output import LineQueue
+from app.observability.metrics import REGISTRY
 from tests.archive import without
 from tests.faults.client import NO_TLS
 from tests.live import ROOT, START_S, environment
@@ -121,7 +121,7 @@ def test_a_descriptor_that_takes_nothing_costs_lines_and_nothing_else() -> None:
 def test_a_line_that_was_cut_is_ended_before_the_next(tmp_path: Path) -> None:
     program = """
 import os, resource, sys
-from app.log_output import LineQueue
+from app.observability.log_output import LineQueue
 file = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
 queue = LineQueue(file)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20, resource.RLIM_INFINITY))

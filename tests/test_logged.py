@@ -9,11 +9,11 @@ from sqlalchemy import Executable, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app import clock
-from app.db import models as tables
-from app.db.engine import Database
+from app.actions.idempotency import Outcome
+from app.db import tables
+from app.db.engines import Database
 from app.domain.commands import AcceptOverride, AddComment, CloseCase, OpenCase, SubjectDetails
 from app.domain.model import CaseStatus, EvaluationStatus, OverrideStatus, RequestedStatus, SubjectType
-from app.idempotency import Outcome
 from tests.api import Api
 from tests.documents import TEXT, comment_with, uploaded
 from tests.world import World

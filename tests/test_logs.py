@@ -13,9 +13,10 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from app import clock, logs
-from app.backlog import clear_all
-from app.db import models as tables
+from app import clock
+from app.db import tables
+from app.observability import logging as logs
+from app.observability.deferred import clear_all
 from tests.api import Api
 from tests.archive import set_by_hand, without
 from tests.live import casegate_json, serving

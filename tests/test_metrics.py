@@ -9,10 +9,10 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from app import metrics
-from app.backlog import DELAY_S
 from app.documents.ownership import IDENTITY
-from app.metrics import Names
+from app.observability import metrics
+from app.observability.deferred import DELAY_S
+from app.observability.metrics import Names
 from tests.api import Api
 from tests.live import Server, casegate_json, serving
 from tests.world import World

@@ -9,9 +9,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from app.db.engine import Database
+from app.db.engines import Database
 from app.db.migrate import config, head, migrate, revision
-from app.db.models import metadata
+from app.db.tables import metadata
 
 Shape = Mapping[str, Mapping[str, Any]]
 

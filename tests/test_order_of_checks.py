@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import delete, insert
 
-from app.db import models as tables
+from app.db import tables
 from app.domain.commands import AddComment, CloseCase
 from app.domain.model import CaseStatus, EvaluationStatus, Role, Scope
 from tests.api import Api

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Page
 
-from app.settings import SettingsError, load_settings
+from app.config.settings import SettingsError, load_settings
 from tests.api import Api
 from tests.browser import empty_page, opened_browser
 from tests.live import casegate_json, serving

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app import admin
+from app.admin import accounts
 from app.domain.model import Role
 from tests.api import Api
 from tests.world import World, make_world
@@ -27,7 +27,7 @@ NAME = {"field": "NAME"}
 async def add_crowd(world: World) -> None:
     for index, name in enumerate(NAMES):
         email = f"person{index}@{'gare' if index % 2 else 'nord'}.example"
-        await admin.create_user(world.database, world.account_id, email=email, name=name, roles=[Role.REVIEWER])
+        await accounts.create_user(world.database, world.account_id, email=email, name=name, roles=[Role.REVIEWER])
 
 
 @pytest.fixture

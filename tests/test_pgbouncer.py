@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from app.audit import verify_log
+from app.audit.verification import verify_log
 from tests.api import Api
 from tests.ports import free_port, is_listening, wait_until
 from tests.world import World

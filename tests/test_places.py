@@ -7,14 +7,14 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import insert, select, text, update
 
-from app.anchors.checking import check_anchors
-from app.anchors.checkpoint import Anchor
-from app.audit import entries_of, verify_log
-from app.db import models as tables
-from app.db.engine import Database
+from app.audit.anchors.checking import check_anchors
+from app.audit.anchors.checkpoint import Anchor
+from app.audit.verification import entries_of, verify_log
+from app.db import tables
+from app.db.engines import Database
 from app.db.migrate import migrate
+from app.domain.action_log import Link, chain_hash
 from app.domain.commands import AddComment
-from app.domain.log import Link, chain_hash
 from app.domain.model import ActionType
 from tests.api import Api
 from tests.scene import Scene, signed_again

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.api.plan.objects import Declined, Plain, objects_of
+from app.api.execution.object_writers import Declined, Plain, objects_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from graphql import GraphQLInputObjectType, GraphQLInputType, GraphQLNonNull, Gr
 from graphql.utilities import coerce_input_value
 from strawberry.types.arguments import convert_argument
 
-from app.api.plan.plain import coercing, converting
+from app.api.execution.variable_coercion import coercing, converting
 from app.api.schema import SCHEMA
 
 CORE: GraphQLSchema = SCHEMA._schema

@@ -11,12 +11,12 @@ import orjson
 import pytest
 from sqlalchemy import update
 
-from app import metrics
-from app.api.loaders import Loaders, by_group, by_id
-from app.audit import verify_log
-from app.db import models as tables
+from app.api.dataloaders.loaders import Loaders, by_group, by_id
+from app.audit.verification import verify_log
+from app.db import tables
 from app.domain.commands import AddComment
 from app.domain.model import CaseStatus, Scope
+from app.observability import metrics
 from tests.api import Api
 from tests.arguments import values_of
 from tests.bulk import archive, filled

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import Engine, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app import admin
-from app.db.engine import Database
+from app.admin import accounts
+from app.db.engines import Database
 from app.domain.model import CaseStatus, Scope
 from scripts.benchmarks.generate import analyze, fill, make_people
 from tests.api import Api
@@ -116,7 +116,7 @@ def _json(value: Any) -> Any:
 
 async def house(database: Database, cases: int, actions: int) -> Person:
     """Make an account with this many cases and a small one, and return somebody of the large one who does a lot."""
-    account, small = [await admin.create_account(database, name) for name in ("House", "Hut")]
+    account, small = [await accounts.create_account(database, name) for name in ("House", "Hut")]
     people, few = [await make_people(database, item.id) for item in (account, small)]
     await fill(database, account.id, people, cases, actions)
     await fill(database, small.id, few, cases // 10, actions // 10)

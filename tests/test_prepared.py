@@ -9,12 +9,12 @@ from sqlalchemy import bindparam, func, literal, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app import clock
-from app.db import models as tables
-from app.db.among import among, of_account
-from app.db.changes import inserted, updated
+from app.db import tables
 from app.db.connections import Connections
-from app.db.engine import Database, open_database
+from app.db.engines import Database, open_database
+from app.db.id_sets import among, of_account
 from app.db.prepared import ACCOUNT, IDS, Prepared, write
+from app.db.writes import inserted, updated
 from app.domain.model import CaseStatus
 from tests.statements import sql
 from tests.world import World

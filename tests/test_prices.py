@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from graphql import GraphQLObjectType, OperationDefinitionNode, get_named_type, parse
 
-from app.api.budget import FIELD_BYTES, STEP
-from app.api.documents import BYTES_MAX, LENGTH_MAX
-from app.api.filters import COMPARISONS_MAX, DEPTH_MAX, FILTERS_MAX, VALUES_MAX
-from app.api.limits import NAMES, Limits, as_limits
-from app.api.measuring import Measures, coerced, measure
+from app.api.execution.budget import FIELD_BYTES, STEP
+from app.api.execution.document_cache import BYTES_MAX, LENGTH_MAX
+from app.api.inputs.filters import COMPARISONS_MAX, DEPTH_MAX, FILTERS_MAX, VALUES_MAX
+from app.api.limits.enforcement import NAMES, Limits, as_limits
+from app.api.limits.measurement import Measures, coerced, measure
+from app.api.limits.prices import ARGUMENT_PRICES, FIELD_PRICES, LONG_TEXT, TOTAL_PRICES, VALUE_PRICES
 from app.api.pagination import PAGE_DEFAULT, PAGE_MAX
-from app.api.prices import ARGUMENT_PRICES, FIELD_PRICES, LONG_TEXT, TOTAL_PRICES, VALUE_PRICES
 from app.api.queries import NODES_MAX
+from app.api.resolvers.worklist import ORDER_MAX
 from app.api.schema import CORE
-from app.api.worklist import ORDER_MAX
-from app.door_settings import DoorSettings
+from app.config.gateway_settings import DoorSettings
 from scripts.benchmarks.operations import OPERATIONS, WORKLIST
 from tests.test_screens import SCREEN
 

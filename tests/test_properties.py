@@ -12,8 +12,8 @@ from uuid import UUID, uuid4
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from app.db import models as tables
-from app.db.engine import Database
+from app.db import tables
+from app.db.engines import Database
 from app.domain.commands import (
     AcceptOverride,
     AddComment,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from app.db import models as tables
+from app.db import tables
 from app.domain.model import CaseStatus, Language, Role
 from tests.api import Api
 from tests.archive import set_by_hand

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.audit import verify_log
+from app.audit.verification import verify_log
 from app.domain.model import CaseStatus
 from tests.api import Api
 from tests.archive import contents

@@ -17,7 +17,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import clock
 from app.domain.errors import RateLimited
-from app.rates import Rates, network
+from app.web.rate_limit import Rates, network
 from tests.api import Api
 from tests.ports import free_port, is_listening, wait_until
 from tests.world import World
@@ -93,7 +93,7 @@ async def test_an_address_that_fails_too_often_is_slowed_down_and_a_good_token_f
 
 
 async def test_what_has_expired_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.rates.SWEEP_S", 0.2)
+    monkeypatch.setattr("app.web.rate_limit.SWEEP_S", 0.2)
     rates = Rates(requests=5, seconds=1, failures=0)
     kept = rates._own.events  # the library's own
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from app.db.engine import Database
+from app.db.engines import Database
 from app.db.migrate import migrate
 from app.domain.commands import AddComment
 from app.domain.model import CaseStatus

@@ -10,17 +10,18 @@ import pytest
 from sqlalchemy import Executable, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app import admin, clock
-from app.actions import rehearse
-from app.audit import verify_log
-from app.db import models as tables
-from app.db.engine import Database
+from app import clock
+from app.actions.idempotency import Outcome
+from app.actions.perform import rehearse
+from app.admin import accounts
+from app.audit.evidence import evidence_of
+from app.audit.verification import verify_log
+from app.db import tables
+from app.db.engines import Database
 from app.db.repository.locks import lock_case
 from app.domain.commands import AcceptOverride, CloseCase, ReassignReviewers, RefuseOverride
 from app.domain.errors import InputRefused, Refusal
 from app.domain.model import CaseStatus, Role
-from app.evidence import evidence_of
-from app.idempotency import Outcome
 from tests.api import Api
 from tests.archive import contents, differences, set_by_hand
 from tests.statements import recorded
@@ -487,9 +488,9 @@ async def test_the_verifier_names_the_row_whose_reviewers_were_changed(world: Wo
 
 async def test_who_has_no_token_can_get_one_and_who_was_revoked_has_left(world: World) -> None:
     requested = await world.case_in(CaseStatus.PENDING_REVIEW)
-    await admin.revoke_token(world.database, world.rosa.actor.token_id)
+    await accounts.revoke_token(world.database, world.rosa.actor.token_id)
     assert await told(world.do(world.carl, reassign(requested, world.rolf))) == ["REVIEWERS_AVAILABLE"]
 
-    await admin.revoke_user(world.database, world.rosa.id)
+    await accounts.revoke_user(world.database, world.rosa.id)
 
     assert await told(world.do(world.carl, reassign(requested, world.rolf))) == []

@@ -12,8 +12,8 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from app import admin
-from app.db import models as tables
+from app.admin import accounts
+from app.db import tables
 from app.domain.commands import AddComment
 from app.domain.errors import ErrorCode
 from app.domain.model import CaseStatus, EvaluationStatus, Role, Scope
@@ -227,7 +227,7 @@ async def tokens_that_are_refused(world: World) -> dict[str, str]:
         await person_of(database, world.ada.id, *Scope),
         await person_of(database, world.ada.id, *Scope),
     )
-    await admin.revoke_token(database, revoked.actor.token_id)
+    await accounts.revoke_token(database, revoked.actor.token_id)
     await set_by_hand(database, tables.api_tokens, expired.actor.token_id, expires_at=datetime(2026, 1, 1, tzinfo=UTC))
     reader = await person_of(database, world.ada.id, Scope.CASES_READ, Scope.USERS_READ, Scope.DOCUMENTS_WRITE)
     inactive = await make_person(database, world.account_id, "Ines", Role.CONTRIBUTOR)

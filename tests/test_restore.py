@@ -17,9 +17,9 @@ from uuid import uuid4
 
 import pytest
 
-from app.backup import BackupError
+from app.backup.backup import BackupError
+from app.backup.restore import restore
 from app.documents.store import open_store
-from app.restore import restore
 from tests.documents import files_in
 from tests.live import ROOT, casegate, casegate_json, environment
 
@@ -186,7 +186,7 @@ async def test_a_restore_that_is_cancelled_takes_back_what_it_has_stored(
 # The process ends itself, as kill -9 would, or is interrupted, before it stores its eighth document.
 CUT_OFF = """
 import asyncio, os, sys
-from app import restore
+from app.backup import restore
 done, number = 0, int(sys.argv[1])
 put_new = restore.DocumentStore.put_new
 

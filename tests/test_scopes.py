@@ -1,7 +1,7 @@
 """What a token may read and do by its scopes, an account by its features, and somebody who is not active any more."""
 
-from app.db import models as tables
-from app.db.engine import Database
+from app.db import tables
+from app.db.engines import Database
 from app.domain.model import CaseStatus, Scope
 from tests.api import Api
 from tests.archive import set_by_hand

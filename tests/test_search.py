@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text, update
 
-from app.db import models as tables
-from app.db.engine import Database
+from app.db import tables
+from app.db.engines import Database
 from app.domain.commands import AddComment, OpenCase, SubjectDetails
 from app.domain.folding import lexemes, reference_lexemes
 from app.domain.model import SubjectType
-from app.domain.words import Lexeme, Term, snippet, terms
+from app.domain.search_words import Lexeme, Term, snippet, terms
 from tests.api import Api
 from tests.documents import uploaded
 from tests.world import World, make_world

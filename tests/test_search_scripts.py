@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select, text, update
 
 from app import clock
-from app.db import models as tables
-from app.db.engine import Database
+from app.db import tables
+from app.db.engines import Database
 from app.db.migrate import migrate
 from app.db.reindex import reindex
 from app.domain.commands import AddComment, OpenCase, SubjectDetails
 from app.domain.folding import fold, lexemes, reference_lexemes
 from app.domain.model import SubjectType
-from app.domain.words import Term, snippet, terms
+from app.domain.search_words import Term, snippet, terms
 from tests.api import Api
 from tests.triggers import triggers_aside
 from tests.world import World, make_world

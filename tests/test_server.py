@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 from sqlalchemy import text
 
-from app.db.engine import open_database
+from app.db.engines import open_database
 from tests.live import casegate, casegate_json, serving
 
 OPEN = """

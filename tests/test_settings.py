@@ -10,9 +10,9 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import text
 
-from app.db.engine import database_url, open_database
-from app.door_settings import DoorSettings
-from app.settings import PREFIX, Settings, SettingsError, load_settings, unknown_settings
+from app.config.gateway_settings import DoorSettings
+from app.config.settings import PREFIX, Settings, SettingsError, load_settings, unknown_settings
+from app.db.engines import database_url, open_database
 from tests.conftest import Server
 
 ROOT = Path(__file__).resolve().parent.parent

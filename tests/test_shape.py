@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import Detail, InputRefused, Refusal
-from app.domain.shape import Shape, parse_id
+from app.domain.validation import Shape, parse_id
 
 ID = "01900000-0000-7000-8000-000000000001"
 LONE_SURROGATE = "\ud83d"

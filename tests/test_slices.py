@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 import orjson
 import pytest
 
-from app.api import budget as budgets
-from app.api import view as views
-from app.api.budget import Budget
+from app.api import endpoint as views
+from app.api.execution import budget as budgets
+from app.api.execution.budget import Budget
+from app.api.execution.slices import Slices
 from app.api.http.writing import written
-from app.api.slices import Slices
 from app.domain.errors import QueryTooComplex
 from app.domain.model import CaseStatus
 from tests.api import Api

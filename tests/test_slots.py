@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app.db.engine import Database, Patience, open_database
-from app.db.faults import unavailable_of
+from app.db.engines import Database, Patience, open_database
+from app.db.errors import unavailable_of
 from app.domain.errors import Overloaded
-from app.log_watch import LogWatch
-from app.probes import ready
-from app.slots import Slots
+from app.server.health import ready
+from app.server.log_lag import LogWatch
+from app.web.slots import Slots
 from tests.api import Api
 from tests.bulk import filled
 from tests.statements import recorded

@@ -21,9 +21,10 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import delete, insert
 
-from app.actions import Supposed, rehearse
-from app.db import models as tables
-from app.db.engine import Database, open_database
+from app.actions.idempotency import Outcome
+from app.actions.perform import Supposed, rehearse
+from app.db import tables
+from app.db.engines import Database, open_database
 from app.domain.commands import (
     AcceptOverride,
     AddComment,
@@ -38,7 +39,6 @@ from app.domain.commands import (
 )
 from app.domain.errors import InputRefused, Refusal
 from app.domain.model import ActionType, EvaluationStatus, RequestedStatus, Resolution, Role, SubjectType
-from app.idempotency import Outcome
 from tests.archive import Contents, contents, set_by_hand
 from tests.invariants import hold, unforeseen_faults
 from tests.model import ROLES, Model, Request

@@ -14,13 +14,13 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text, update
 
-from app import audit
-from app.anchors import checking
-from app.anchors.checkpoint import Anchor, public_key, sign
-from app.anchors.keys import read_or_make_key
-from app.db import models as tables
+from app.audit import verification
+from app.audit.anchors import checking
+from app.audit.anchors.checkpoint import Anchor, public_key, sign
+from app.audit.anchors.keys import read_or_make_key
+from app.db import tables
+from app.domain.action_log import FaultKind
 from app.domain.commands import AddComment
-from app.domain.log import FaultKind
 from tests.live import casegate
 from tests.scene import (
     Scene,
@@ -163,7 +163,7 @@ async def test_an_anchor_that_is_not_as_it_was_written_is_named_and_believed_no_
 
 async def test_many_rows_are_held_against_the_anchors_in_pieces(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "BATCH", 3)
-    monkeypatch.setattr(audit, "PIECE", 3)
+    monkeypatch.setattr(verification, "PIECE", 3)
 
     assert await scene.found(anchors=True) == {}
     await rewrite_the_chain(scene)

@@ -11,10 +11,10 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
-from app.db import models as tables
-from app.db.engine import open_database
+from app.db import tables
+from app.db.engines import open_database
+from app.db.log_position import OFFSET, catch_up
 from app.db.migrate import migrate
-from app.db.position import OFFSET, catch_up
 from app.db.repository.log_parts import actions_by_case
 from app.db.repository.window import Window
 from app.domain.commands import AddComment

@@ -25,13 +25,14 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import SpanKind, StatusCode
 from sqlalchemy.exc import DBAPIError
 
-from app import parts, tracing
+from app.config import components
+from app.config.settings import Settings
 from app.db.coalescing import Coalescer
-from app.db.engine import Database
+from app.db.engines import Database
 from app.main import create_app
-from app.sampling import Allowance
-from app.settings import Settings
-from app.traces import Part, Trace
+from app.observability import tracing
+from app.observability.recorder import Part, Trace
+from app.observability.trace_budget import Allowance
 from tests.api import Api
 from tests.statements import sql
 from tests.world import World
@@ -80,7 +81,7 @@ async def tracing_into(exporter: InMemorySpanExporter, url: str, sampler: Sample
         app = create_app(Settings(database_url=url, rate_limit=0, data_dir=Path(folder)))
         async with app.router.lifespan_context(app):
             await connect(app.state.database)
-            parts.start_tracing(app.state.database, SimpleSpanProcessor(exporter), sampler)
+            components.start_tracing(app.state.database, SimpleSpanProcessor(exporter), sampler)
             transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
             async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
                 yield Api(client)
@@ -196,7 +197,7 @@ async def test_no_more_operations_are_traced_than_are_allowed_whoever_asks_for_i
     sampled = {"traceparent": "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "theirs=1"}
 
     def traced(allowance: Allowance | None) -> list[ReadableSpan]:
-        parts.start_tracing(database, SimpleSpanProcessor(spans), allowance=allowance)
+        components.start_tracing(database, SimpleSpanProcessor(spans), allowance=allowance)
         for headers in (unsampled, sampled, unsampled, {}, {}, sampled):
             with tracing.operation(headers):
                 pass
@@ -211,8 +212,8 @@ async def test_no_more_operations_are_traced_than_are_allowed_whoever_asks_for_i
 
 
 def test_how_many_are_allowed_is_a_setting() -> None:
-    assert parts.allowance(Settings(traces_per_second=0)) is None
-    allowance = parts.allowance(Settings(traces_per_second=3))
+    assert components.allowance(Settings(traces_per_second=0)) is None
+    allowance = components.allowance(Settings(traces_per_second=3))
     assert allowance is not None
     for _ in range(3):
         assert not allowance.is_spent()
@@ -255,7 +256,7 @@ async def test_a_mutation_has_a_span_for_each_statement_with_an_end(
 async def test_a_statement_that_is_shared_is_in_the_trace_of_each_who_is_traced(
     database: Database, world: World, spans: InMemorySpanExporter
 ) -> None:
-    parts.start_tracing(database, SimpleSpanProcessor(spans))
+    components.start_tracing(database, SimpleSpanProcessor(spans))
     coalescer, may_go = Coalescer(), asyncio.Event()
     sampled = "00-{}-b7ad6b7169203331-01"
     traces = [f"{number:032x}" for number in range(1, 6)]
@@ -292,7 +293,7 @@ async def test_what_goes_on_when_an_operation_is_over_is_in_no_trace(
     database: Database, spans: InMemorySpanExporter
 ) -> None:
     await connect(database)
-    parts.start_tracing(database, SimpleSpanProcessor(spans))
+    components.start_tracing(database, SimpleSpanProcessor(spans))
     may_go = asyncio.Event()
 
     async def behind_its_back() -> None:
@@ -312,7 +313,7 @@ async def test_what_goes_on_when_an_operation_is_over_is_in_no_trace(
 
 async def test_a_trace_is_gone_once_its_spans_are_made(database: Database, spans: InMemorySpanExporter) -> None:
     await connect(database)
-    parts.start_tracing(database, SimpleSpanProcessor(spans))
+    components.start_tracing(database, SimpleSpanProcessor(spans))
     gc.collect()
     gc.disable()
     try:
@@ -333,7 +334,7 @@ async def test_a_trace_takes_what_the_variables_of_opentelemetry_say(
     monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "8")
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
     await connect(database)
-    parts.start_tracing(database, SimpleSpanProcessor(spans))
+    components.start_tracing(database, SimpleSpanProcessor(spans))
     with tracing.operation({}):
         async with database.read() as connection:
             await connection.exec_driver_sql("SELECT 1 + 1")
@@ -345,7 +346,7 @@ async def test_a_trace_takes_what_the_variables_of_opentelemetry_say(
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     tracing.stop()
     spans.clear()
-    parts.start_tracing(database, SimpleSpanProcessor(spans))
+    components.start_tracing(database, SimpleSpanProcessor(spans))
     with tracing.operation({}):
         assert not tracing.is_sampled()
     assert spans.get_finished_spans() == ()
@@ -354,7 +355,7 @@ async def test_a_trace_takes_what_the_variables_of_opentelemetry_say(
 async def test_what_fails_is_told_by_its_type_and_not_by_what_it_says(
     database: Database, spans: InMemorySpanExporter
 ) -> None:
-    parts.start_tracing(database, SimpleSpanProcessor(spans))
+    components.start_tracing(database, SimpleSpanProcessor(spans))
 
     with pytest.raises(ValueError), tracing.operation({}), tracing.phase("execute"):
         raise ValueError("Ada said so")
@@ -367,7 +368,7 @@ async def test_what_fails_is_told_by_its_type_and_not_by_what_it_says(
 
 async def test_a_statement_that_fails_says_in_its_span_how(database: Database, spans: InMemorySpanExporter) -> None:
     await connect(database)
-    parts.start_tracing(database, SimpleSpanProcessor(spans))
+    components.start_tracing(database, SimpleSpanProcessor(spans))
 
     with tracing.operation({}):
         async with database.read() as connection:
@@ -380,7 +381,7 @@ async def test_a_statement_that_fails_says_in_its_span_how(database: Database, s
 
 async def test_fields_are_hooked_into_only_where_the_trace_is_sampled(world: World) -> None:
     assert type(tracing.extension()).__name__ == "SchemaExtension"
-    parts.start_tracing(world.database, SimpleSpanProcessor(InMemorySpanExporter()))
+    components.start_tracing(world.database, SimpleSpanProcessor(InMemorySpanExporter()))
     try:
         with tracing.operation({}):
             assert type(tracing.extension()).__name__ == "Hooks"

@@ -11,12 +11,12 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app import clock
-from app.db import models as tables
-from app.db.changes import inserted, updated
-from app.db.engine import Database, Patience, open_database
-from app.db.faults import is_retryable
+from app.db import tables
+from app.db.engines import Database, Patience, open_database
+from app.db.errors import is_retryable
 from app.db.prepared import Prepared, write
-from app.db.turns import Connection
+from app.db.sqlite.driver import Connection
+from app.db.writes import inserted, updated
 from app.domain.commands import AcceptOverride, AddComment
 from app.domain.model import CaseStatus
 from tests.world import World

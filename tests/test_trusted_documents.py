@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.trusted_documents import ManifestError, Mode, TrustedDocuments, read_manifest
+from app.api.trusted_documents import ManifestError, Mode, TrustedDocuments, read_manifest
 from tests.api import Api
 from tests.world import World
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from app.db import models as tables
+from app.db import tables
 from tests.api import Api
 from tests.archive import set_by_hand, without
 from tests.world import World

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.chart import table
 from app.domain.errors import Refusal, StateRefused
 from app.domain.model import ActionType, Actor, CaseFacts, CaseStatus, EvaluationStatus, Feature, OverrideStatus, Scope
 from app.domain.workflow import admit, advance, allowed_from, authorize
+from app.domain.workflow_chart import table
 from tests.law import (
     ACTOR,
     RELATIONS,

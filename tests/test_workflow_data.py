@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from app.domain.chart import mermaid
 from app.domain.model import CaseStatus
+from app.domain.workflow_chart import mermaid
 from tests.api import Api
 from tests.law import cells
 from tests.test_workflow import WHEN

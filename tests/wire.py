@@ -9,9 +9,9 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
-from app.connection_bounds import Bounds
-from app.connections import BoundedProtocol
-from app.origins import Listed
+from app.server.connection_bounds import Bounds
+from app.server.protocol import BoundedProtocol
+from app.web.middleware.cors import Listed
 
 
 class Brief(BoundedProtocol):

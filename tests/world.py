@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from app import admin
-from app.actions import perform
-from app.auth import Identity, authenticate
-from app.db.engine import Database
+from app.actions.idempotency import Outcome
+from app.actions.perform import perform
+from app.admin import accounts
+from app.auth.identity import Identity, authenticate
+from app.db.engines import Database
 from app.db.repository import cases, overrides
 from app.domain.commands import (
     AcceptOverride,
@@ -30,7 +31,6 @@ from app.domain.model import (
     Scope,
     SubjectType,
 )
-from app.idempotency import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class World:
 
 async def make_person(database: Database, account_id: UUID, name: str, *roles: Role) -> Person:
     """Make somebody in an account, with a token of all scopes."""
-    user = await admin.create_user(
+    user = await accounts.create_user(
         database, account_id, email=f"{name.lower()}@{account_id}.example", name=name, roles=roles
     )
     return await person_of(database, user.id, *Scope)
@@ -145,7 +145,7 @@ async def make_person(database: Database, account_id: UUID, name: str, *roles: R
 
 async def person_of(database: Database, user_id: UUID, *scopes: Scope) -> Person:
     """Return the user with a new token of these scopes."""
-    token = await admin.create_token(database, user_id, scopes)
+    token = await accounts.create_token(database, user_id, scopes)
     return Person(await authenticate(database, token.secret), token.secret)
 
 
@@ -153,7 +153,7 @@ async def make_world(
     database: Database, *, cases: bool = True, overrides: bool = True, restrict_to_assigned_reviewers: bool = False
 ) -> World:
     """Make an account with its people."""
-    account = await admin.create_account(
+    account = await accounts.create_account(
         database,
         "Acme Treasury",
         cases=cases,

@@ -13,14 +13,15 @@ from graphql import GraphQLError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
-from app.actions import Supposed, perform, rehearse
-from app.api.budget import Budget
-from app.api.limits import Limits, as_limits
-from app.api.loaders import NOTHING_KNOWN, Loaders, Reading, left_by, supposed_by
-from app.api.measuring import Measures
-from app.auth import Identity
+from app.actions.idempotency import KEY_LIFETIME, Outcome, replay
+from app.actions.perform import Supposed, perform, rehearse
+from app.api.dataloaders.loaders import NOTHING_KNOWN, Loaders, Reading, left_by, supposed_by
+from app.api.execution.budget import Budget
+from app.api.limits.enforcement import Limits, as_limits
+from app.api.limits.measurement import Measures
+from app.auth.identity import Identity
 from app.db.deadlines import in_time
-from app.db.engine import Database
+from app.db.engines import Database
 from app.db.repository.people import People, users_count
 from app.documents.along import perform_with
 from app.documents.links import Links
@@ -29,10 +30,9 @@ from app.documents.store import DocumentStore
 from app.domain.commands import Command
 from app.domain.errors import Refusal
 from app.domain.model import Actor, Language
-from app.idempotency import KEY_LIFETIME, Outcome, replay
-from app.locale import message
-from app.rates import Standing
-from app.slots import Slots
+from app.i18n import message
+from app.web.rate_limit import Standing
+from app.web.slots import Slots
 
 T = TypeVar("T")
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from strawberry.utils.str_converters import to_camel_case
 
-from app import statuses
 from app.api.error_codes import MEANINGS, REMEDIES
 from app.api.errors import AccessError, InputError, NotFoundError, StateError, UserError, VersionConflictError
 from app.domain.errors import (
@@ -24,7 +23,8 @@ from app.domain.errors import (
     VersionConflict,
 )
 from app.domain.model import Language
-from app.locale import WORDS
+from app.i18n import WORDS
+from app.web import statuses
 
 PAGE = Path(__file__).parent.parent / "docs/errors.md"
 MARK = "<!-- Written by `python -m app.api.error_page`: the codes -->\n"

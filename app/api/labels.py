@@ -10,7 +10,7 @@ from app.api.context import Context, Info
 from app.api.enums import Language
 from app.api.fields import computed, described
 from app.domain.model import Language as DomainLanguage
-from app.locale.labels import LABELS, label
+from app.i18n.labels import LABELS, label
 
 In = Annotated[
     Language | None, strawberry.argument(description="In this language; by default in that of the answer's messages.")

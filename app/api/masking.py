@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from graphql import GraphQLError
 
-from app.api.http.faults import Formatted, fault_error
 from app.domain.errors import ComeBackLater, ErrorCode, InputRefused, Refusal, RequestRefused
 from app.domain.model import Language
-from app.locale import message, text
+from app.i18n import message, text
+from app.web.faults import Formatted, fault_error
 
 WORDS_MAX = 500
 

@@ -16,10 +16,10 @@ from app.documents.digests import BodyDigest
 from app.documents.forms import Event, FormError, PartEnd, PartStart, read_form
 from app.documents.receive import SIZE_MAX, Arrival, FormFile, Received, arriving
 from app.documents.transfers import Transfer, Transfers, in_time
+from app.domain.access import permit_reading
 from app.domain.errors import AccessRefused, DocumentTooLarge, Refusal, TooManyDocuments
 from app.domain.model import Actor, Feature, Scope
-from app.domain.reading import permit_reading
-from app.domain.shape import DOCUMENTS_MAX
+from app.domain.validation import DOCUMENTS_MAX
 
 MAP_MAX = 16_384
 PATH_MAX = 10

@@ -1,6 +1,6 @@
 """The eight mutations, one for each type of action: what they take, and which payload they give.
 
-Who may do them is in `domain.workflow`, checked by `permissions`; what they do is in `app.actions`.
+Who may do them is in `domain.workflow`, checked by `permissions`; what they do is in `app.actions.perform`.
 """
 
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import strawberry
 
 from app.api.context import Info
-from app.api.inputs import (
+from app.api.inputs.actions import (
     AcceptOverrideInput,
     ActionInput,
     AddCommentInput,

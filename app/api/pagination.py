@@ -19,7 +19,7 @@ import strawberry
 from app.api.fields import described
 from app.db.repository.window import Window
 from app.domain.errors import Detail, InvalidCursor, InvalidInput
-from app.domain.shape import in_utc
+from app.domain.validation import in_utc
 
 PAGE_DEFAULT = 25
 PAGE_MAX = 100

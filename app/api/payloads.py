@@ -6,16 +6,16 @@ from typing import Any, Self
 
 import strawberry
 
-from app.actions import Supposed
+from app.actions.idempotency import Outcome
+from app.actions.perform import Supposed
 from app.api.context import Info
 from app.api.errors import ERRORS_MAX, UserError
 from app.api.fields import computed, described
 from app.api.pagination import Edge
+from app.api.resolvers.worklist import CaseEdge, case_edge
 from app.api.types import Case, CaseAction, Comment, Override
 from app.api.types.lists import action_edge
 from app.api.types.supposed import SupposedOutcome, supposed_outcome
-from app.api.worklist import CaseEdge, case_edge
-from app.idempotency import Outcome
 
 
 def _made(description: str) -> Any:

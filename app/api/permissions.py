@@ -1,6 +1,6 @@
 """The door: field extensions that refuse by feature, scope, role and identity before anything is done or told.
 
-What may change under our feet (status, version, reviewers) is checked again under the lock, by `app.actions`.
+What may change under our feet (status, version, reviewers) is checked again under the lock, by `app.actions.perform`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,12 +12,12 @@ from strawberry.types.field import StrawberryField
 
 from app.api.context import Context, Info
 from app.api.errors import user_errors
-from app.api.inputs import ActionInput
+from app.api.inputs.actions import ActionInput
 from app.db.rows import OverrideRow, UserRow
+from app.domain.access import permit_reading
 from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand
 from app.domain.errors import InputRefused, NotFound, Refusal
 from app.domain.model import ActionType, Feature, OverrideFacts, Resource, Scope
-from app.domain.reading import permit_reading
 from app.domain.workflow import admit, authorize, authorize_role
 
 Next = Callable[..., Awaitable[Any]]

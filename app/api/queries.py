@@ -7,25 +7,25 @@ from uuid import UUID
 import strawberry
 from strawberry import ID
 
-from app.api.cases import AsOf, one_case, one_snapshot, which_case
 from app.api.context import Context, Info
 from app.api.enums import Role
 from app.api.fields import resolved
 from app.api.labels import In, Label, all_labels
 from app.api.pagination import After, Before, Connection, First, Last, PageArguments
-from app.api.people import OrderPeopleBy, PeopleSearch, people_of, people_page
 from app.api.permissions import ReadPermission
+from app.api.resolvers.cases import AsOf, one_case, one_snapshot, which_case
+from app.api.resolvers.people import OrderPeopleBy, PeopleSearch, people_of, people_page
+from app.api.resolvers.worklist import CaseConnection, Filter, OrderBy, Search, case_page, worklist_of
 from app.api.types import Case, CaseAction, Node, User, Viewer, own_node, viewer
 from app.api.types.lists import By, Since, Types, account_actions, rows_of
 from app.api.types.receipts import Receipt, receipt
 from app.api.types.snapshots import CaseSnapshot
 from app.api.types.workflow import Workflow, workflow
-from app.api.worklist import CaseConnection, Filter, OrderBy, Search, case_page, worklist_of
 from app.db.repository.people import People
+from app.domain.access import permit_reading
 from app.domain.errors import Detail, InvalidId, InvalidInput, Refusal
 from app.domain.model import Feature, Scope
-from app.domain.reading import permit_reading
-from app.domain.shape import parse_id
+from app.domain.validation import parse_id
 
 NODES_MAX = 100
 

@@ -26,20 +26,20 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.types import ExecutionContext
 
-from app import tracing
 from app.api import write_only
-from app.api.documents import Document, Documents
 from app.api.errors import ERROR_TYPES
-from app.api.executor import BoundedExecutor
-from app.api.limits import Limiter
-from app.api.measuring import coerced
+from app.api.execution.document_cache import Document, Documents
+from app.api.execution.executor import BoundedExecutor
+from app.api.execution.plans import Plans
+from app.api.inputs.one_of import OneOfVariables
+from app.api.inputs.uploads import UPLOAD, Upload
+from app.api.limits.enforcement import Limiter
+from app.api.limits.measurement import coerced
+from app.api.limits.scanner import scan
 from app.api.mutations import Mutation
-from app.api.one_of import OneOfVariables
-from app.api.plan.plans import Plans
 from app.api.queries import Query
-from app.api.scanning import scan
 from app.api.times import DATE_TIME
-from app.api.uploads import UPLOAD, Upload
+from app.observability import tracing
 
 ERRORS_MAX = 10
 

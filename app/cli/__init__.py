@@ -13,7 +13,7 @@ from app.cli import ending
 def main() -> NoReturn:
     """Run the command line and exit."""
     code = ending.run(_program)
-    output = sys.modules.get("app.log_output")  # which few commands import, and of these one serves
+    output = sys.modules.get("app.observability.log_output")  # which few commands import, and of these one serves
     if output is not None:
         output.flush()
     sys.exit(code)

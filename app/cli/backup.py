@@ -13,13 +13,13 @@ import typer
 from obstore.exceptions import BaseError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.backup import Advance, BackupError, back_up
+from app.atomic_file import WrittenAlready, written_whole
+from app.backup.backup import Advance, BackupError, back_up
+from app.backup.restore import restore as restored
 from app.cli.terminal import AsJson, fail, progress, settings_or_fail
-from app.db.engine import database_url
+from app.config.settings import Settings
+from app.db.engines import database_url
 from app.documents.store import open_store
-from app.restore import restore as restored
-from app.settings import Settings
-from app.written import WrittenAlready, written_whole
 
 POSTGRESQL = """this is PostgreSQL, which has its own tools. Dump it first, then copy the documents:
   pg_dump --format=custom --file=casegate.dump "$CASEGATE_DATABASE_URL"

@@ -9,7 +9,8 @@ import typer
 
 from app.cli.reading import Unreadable, read
 from app.cli.terminal import AsJson, progress, run, settings_or_fail
-from app.db.engine import Database
+from app.config.settings import Settings
+from app.db.engines import Database
 from app.db.repository.documents import document_count
 from app.db.repository.verifying import Missing, missing_documents
 from app.documents import upkeep
@@ -17,7 +18,6 @@ from app.documents.ownership import adopt as adopted
 from app.documents.ownership import check
 from app.documents.store import Blob, DocumentStore, open_store
 from app.documents.upkeep import GRACE, Checked, Examined, Swept
-from app.settings import Settings
 
 documents = typer.Typer(help="The documents' bytes.", no_args_is_help=True)
 

@@ -9,14 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from app import clock
-from app.anchors.proving import prove
+from app.atomic_file import WrittenAlready, written_whole
+from app.audit.anchors.proving import prove
+from app.audit.evidence import evidence_of
 from app.cli.named import Account, Anchors, Key, anchors_of, find_case, no_case
 from app.cli.reading import read
 from app.cli.terminal import fail, settings_or_fail
-from app.db.engine import Database
-from app.evidence import evidence_of
-from app.settings import Settings
-from app.written import WrittenAlready, written_whole
+from app.config.settings import Settings
+from app.db.engines import Database
 
 
 def export(

@@ -11,16 +11,16 @@ import structlog
 import typer
 from obstore.exceptions import BaseError
 
-from app import log_output
 from app.cli.terminal import AsJson, fail, open_configured, print_rows, reporting, run, settings_or_fail
+from app.config.settings import Settings
 from app.db import migrate as migrations
-from app.db.engine import Database, database_url
+from app.db.engines import Database, database_url
 from app.db.migrate import RowsWouldGo
 from app.db.others import is_open_elsewhere, sessions_elsewhere
-from app.demo import Demo, load_demo
+from app.demo.load import Demo, load_demo
 from app.documents.ownership import claim
 from app.documents.store import open_store
-from app.settings import Settings
+from app.observability import log_output
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve.")] = 1,
 ) -> None:
     """Bring the database up to date, load the demo where it is switched on, and serve."""
-    from app import server  # it starts slowly, and no other command needs it
+    from app.server import run as server  # it starts slowly, and no other command needs it
 
     log_output.start()
     settings = settings_or_fail()

@@ -4,13 +4,13 @@ import json
 
 import typer
 
-from app.anchoring import anchorer
-from app.anchors.checkpoint import AnchorError, Checkpoint, public_key
-from app.anchors.keys import read_or_make_key
+from app.audit.anchors.checkpoint import AnchorError, Checkpoint, public_key
+from app.audit.anchors.keys import read_or_make_key
 from app.cli.exporting import export
 from app.cli.terminal import AsJson, fail, run, settings_or_fail
 from app.cli.verifying import verify
-from app.db.engine import Database
+from app.config.anchoring import anchorer
+from app.db.engines import Database
 
 log = typer.Typer(help="The action log.", no_args_is_help=True)
 log.command()(verify)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import typer
 
-from app.db.engine import database_url
-from app.settings import Settings
+from app.config.settings import Settings
+from app.db.engines import database_url
 
 OTHERS = 0o077
 

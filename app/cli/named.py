@@ -6,16 +6,16 @@ from uuid import UUID
 
 import typer
 
-from app import admin
-from app.anchoring import anchors as anchors_set
-from app.anchors.checkpoint import AnchorError, public_key
-from app.anchors.keys import read_key
-from app.anchors.places import Place, open_place
+from app.admin import accounts
+from app.audit.anchors.checkpoint import AnchorError, public_key
+from app.audit.anchors.keys import read_key
+from app.audit.anchors.places import Place, open_place
 from app.cli.terminal import fail
-from app.db.engine import Database
+from app.config.anchoring import anchors as anchors_set
+from app.config.settings import Settings
+from app.db.engines import Database
 from app.db.repository import cases
-from app.domain.shape import parse_id, parse_reference
-from app.settings import Settings
+from app.domain.validation import parse_id, parse_reference
 
 Account = Annotated[UUID | None, typer.Option(help="Only this account's.")]
 Anchors = Annotated[
@@ -31,11 +31,11 @@ async def find_case(database: Database, name: str, account_id: UUID | None) -> t
     """
     which = parse_id(name) or parse_reference(name)
     if which is None:
-        raise admin.AdminError(f"{name} is neither a case's id nor a reference, as in CASE-000123")
+        raise accounts.AdminError(f"{name} is neither a case's id nor a reference, as in CASE-000123")
     async with database.read() as connection:
         found = await cases.cases_named(connection, which, account_id)
     if len(found) > 1:
-        raise admin.AdminError(f"several accounts have a {name}: say which, with --account")
+        raise accounts.AdminError(f"several accounts have a {name}: say which, with --account")
     if found:
         return found[0]
     if isinstance(which, UUID):
@@ -43,8 +43,8 @@ async def find_case(database: Database, name: str, account_id: UUID | None) -> t
     raise no_case(name)
 
 
-def no_case(name: str) -> admin.AdminError:
-    return admin.AdminError(f"there is no case {name}")
+def no_case(name: str) -> accounts.AdminError:
+    return accounts.AdminError(f"there is no case {name}")
 
 
 async def anchors_of(settings: Settings, named: str | None, key: str | None) -> tuple[Place, str] | None:

@@ -8,15 +8,16 @@ from uuid import UUID
 
 import typer
 
-from app import admin, clock
+from app import clock
+from app.admin import accounts
+from app.auth import links
 from app.cli.reading import read
 from app.cli.terminal import AsJson, fail, print_one, print_rows, run, settings_or_fail
-from app.db.engine import Database
+from app.db.engines import Database
 from app.db.repository import identities, people, tokens
 from app.db.rows import IdentityRow, TokenRow, UserRow
 from app.domain.addresses import in_ascii, look_alikes, mixed_scripts
 from app.domain.model import Language, Role, Scope
-from app.identity import links
 
 account = typer.Typer(help="Accounts: the customers, each with its own data.", no_args_is_help=True)
 user = typer.Typer(help="The people of an account.", no_args_is_help=True)
@@ -34,7 +35,7 @@ def account_create(
 ) -> None:
     """Make an account."""
     row = run(
-        lambda database: admin.create_account(
+        lambda database: accounts.create_account(
             database,
             name,
             default_language=language,
@@ -60,7 +61,7 @@ def account_list(as_json: AsJson = False) -> None:
 @account.command("revoke")
 def account_revoke(id: UUID) -> None:
     """Revoke all tokens of an account."""
-    typer.echo(f"{run(lambda database: admin.revoke_account(database, id))} tokens revoked")
+    typer.echo(f"{run(lambda database: accounts.revoke_account(database, id))} tokens revoked")
 
 
 # --- People ----------------------------------------------------------------------------------------------------------
@@ -77,7 +78,7 @@ def user_create(
 ) -> None:
     """Make a person in an account."""
     row = run(
-        lambda database: admin.create_user(database, account, email=email, name=name, roles=role, language=language)
+        lambda database: accounts.create_user(database, account, email=email, name=name, roles=role, language=language)
     )
     print_one(asdict(row), as_json)
 
@@ -140,7 +141,7 @@ def user_unlink(id: UUID, issuer: Annotated[str, typer.Option(help="The identity
 @user.command("email")
 def user_email(id: UUID, address: Annotated[str, typer.Argument(help="Unique in the account.")]) -> None:
     """Give a person another e-mail address."""
-    typer.echo(run(lambda database: admin.change_email(database, id, address)))
+    typer.echo(run(lambda database: accounts.change_email(database, id, address)))
 
 
 def notices_of(emails: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -168,7 +169,7 @@ def _identity(row: IdentityRow) -> dict[str, Any]:
 @user.command("revoke")
 def user_revoke(id: UUID) -> None:
     """Deactivate a person, and revoke their tokens."""
-    typer.echo(f"deactivated, {run(lambda database: admin.revoke_user(database, id))} tokens revoked")
+    typer.echo(f"deactivated, {run(lambda database: accounts.revoke_user(database, id))} tokens revoked")
 
 
 # --- Tokens ----------------------------------------------------------------------------------------------------------
@@ -184,7 +185,7 @@ def token_create(
 ) -> None:
     """Make a token for a person. Its secret is shown this once."""
     expires_at = None if expires_in_days is None else clock.now() + timedelta(days=expires_in_days)
-    made = run(lambda database: admin.create_token(database, user, scope, name=name, expires_at=expires_at))
+    made = run(lambda database: accounts.create_token(database, user, scope, name=name, expires_at=expires_at))
     print_one({"id": made.row.id, "token": made.secret, **_token(made.row)}, as_json)
 
 
@@ -206,7 +207,7 @@ def token_list(
 @token.command("revoke")
 def token_revoke(id: UUID) -> None:
     """Revoke a token, at once and for good."""
-    run(lambda database: admin.revoke_token(database, id))
+    run(lambda database: accounts.revoke_token(database, id))
     typer.echo("revoked")
 
 

@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 from obstore.exceptions import BaseError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import admin
-from app.anchors.checkpoint import AnchorError, AnchorsUnusable
+from app.admin import accounts
+from app.audit.anchors.checkpoint import AnchorError, AnchorsUnusable
+from app.audit.evidence import EvidenceError
 from app.cli.terminal import fail
-from app.db.engine import Database, database_url, is_in_use, open_to_read
+from app.config.settings import Settings
+from app.db.engines import Database, database_url, is_in_use, open_to_read
 from app.db.migrate import readable
 from app.documents.ownership import OwnedByAnother
-from app.evidence import EvidenceError
-from app.settings import Settings
 
 T = TypeVar("T")
 Work = Callable[[Database], Coroutine[Any, Any, T]]
@@ -34,7 +34,7 @@ def read(settings: Settings, work: Work[T]) -> T:
         return asyncio.run(_read(settings, work))
     except (EvidenceError, AnchorError) as error:
         fail(str(error), 2 if isinstance(error, AnchorsUnusable) else 1)
-    except (admin.AdminError, OwnedByAnother, Unreadable) as error:
+    except (accounts.AdminError, OwnedByAnother, Unreadable) as error:
         fail(str(error), 2)
     except BaseError as error:
         fail(f"the bucket does not answer: {type(error).__name__}", 2)

@@ -13,16 +13,17 @@ from alembic.util import CommandError
 from obstore.exceptions import BaseError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import admin, logs
-from app.anchors.checkpoint import AnchorError
+from app.admin import accounts
+from app.audit.anchors.checkpoint import AnchorError
+from app.audit.evidence import EvidenceError
+from app.auth.links import LinkError
 from app.cli.modes import warn_of_modes
+from app.config.settings import Settings, SettingsError, load_settings, unknown_settings
 from app.db import migrate as migrations
-from app.db.engine import Database, database_url, open_database
+from app.db.engines import Database, database_url, open_database
 from app.db.migrate import MigrationRefused
 from app.documents.ownership import OwnedByAnother
-from app.evidence import EvidenceError
-from app.identity.links import LinkError
-from app.settings import Settings, SettingsError, load_settings, unknown_settings
+from app.observability import logging
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ def settings_or_fail() -> Settings:
         fail("the settings are not usable:\n" + "\n".join(f"  {fault}" for fault in error.faults), 2)
     for line in unknown_settings():
         typer.echo(f"casegate: {line}", err=True)
-    logs.configure(settings.log_level)
+    logging.configure(settings.log_level)
     return settings
 
 
@@ -75,7 +76,7 @@ def reporting(run: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         return asyncio.run(run())
     except (
-        admin.AdminError,
+        accounts.AdminError,
         LinkError,
         AnchorError,
         EvidenceError,

@@ -8,16 +8,16 @@ from uuid import UUID
 
 import typer
 
-from app.anchors.checking import Findings, check_anchors
-from app.anchors.checkpoint import Leaf
-from app.audit import NOT_COVERED, Verdict, verify_log
+from app.audit.anchors.checking import Findings, check_anchors
+from app.audit.anchors.checkpoint import Leaf
+from app.audit.verification import NOT_COVERED, Verdict, verify_log
 from app.cli.named import Account, Anchors, Key, anchors_of, find_case, no_case
 from app.cli.reading import read
 from app.cli.terminal import AsJson, progress, settings_or_fail
-from app.db.engine import Database
+from app.config.settings import Settings
+from app.db.engines import Database
 from app.db.repository.cases import case_count
-from app.domain.log import Fault
-from app.settings import Settings
+from app.domain.action_log import Fault
 
 FAULTS_TOLD = 1_000
 """How many bad cases are told one by one; all are counted."""

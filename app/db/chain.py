@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
-from app.domain.log import CommentContent, Entry, FileContent, Opening, OverrideContent
+from app.domain.action_log import CommentContent, Entry, FileContent, Opening, OverrideContent
 from app.domain.model import ActionType, OverrideStatus
 from app.domain.workflow import TRANSITIONS
 

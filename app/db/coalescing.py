@@ -11,7 +11,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.traces import share
+from app.observability.recorder import share
 
 UNDER_WAY = 2
 """How many statements of a kind are sent without waiting for each other."""

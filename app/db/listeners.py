@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from app.db.turns import Sent
+from app.db.sqlite.driver import Sent
 
 
 class Execution:

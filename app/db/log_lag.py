@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import text
 
-from app.db.engine import Database
-from app.db.position import ELSEWHERE, OLDEST
+from app.db.engines import Database
+from app.db.log_position import ELSEWHERE, OLDEST
 
 MOST_ROWS = 10_000
 MOST_HOLDERS = 5

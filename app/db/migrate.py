@@ -13,8 +13,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from app.db.census import Loss, census, lost
-from app.db.engine import Database
-from app.db.position import catch_up
+from app.db.engines import Database
+from app.db.log_position import catch_up
 from app.db.reindex import reindex
 
 _LOCK = 0x_CA5E_6A7E  # any number, as long as every node uses the same

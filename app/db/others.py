@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from app.db.engine import Database
+from app.db.engines import Database
 
 # Each connection of a gateway says its name, and commands that run with the same URL say the same one.
 _SESSIONS = text(

@@ -17,13 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from app.db import turns
-from app.db.among import Ids
 from app.db.columns import Quick
-from app.db.lanes import Lanes
+from app.db.id_sets import Ids
 from app.db.listeners import Execution, tell_after, tell_before
+from app.db.sqlite import driver
+from app.db.sqlite.driver import Rows, Sent
+from app.db.sqlite.group_commit import Lanes
 from app.db.transactions import fail
-from app.db.turns import Rows, Sent
 from app.db.watching import watched
 
 Processor = Callable[[Any], Any]
@@ -247,7 +247,7 @@ async def _done(sync: Connection, sent: list[Sent], *, last: bool = False) -> Se
     try:
         tell_before(sync, sent, execution)
         with watched(sent):
-            if isinstance(adapted, turns.Connection):
+            if isinstance(adapted, driver.Connection):
                 rows = await (adapted.turn_and_commit(sent) if last else adapted.turn(sent)) or ()
             else:
                 # It begins a transaction as late as this.

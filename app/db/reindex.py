@@ -10,8 +10,8 @@ import structlog
 from sqlalchemy import and_, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import models as tables
-from app.db.engine import Database
+from app.db import tables
+from app.db.engines import Database
 from app.db.indexed import FOLDING, Words
 from app.db.rows import CaseRow
 from app.domain.folding import lexemes, reference_lexemes

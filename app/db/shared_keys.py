@@ -2,8 +2,8 @@
 
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.db import models as tables
-from app.db.engine import Database
+from app.db import tables
+from app.db.engines import Database
 from app.db.repository.keys import server_key
 
 

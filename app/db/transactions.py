@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from app.db import turns
-from app.db.turns import Sent
+from app.db.sqlite import driver
+from app.db.sqlite.driver import Sent
 
 
 @asynccontextmanager
@@ -33,7 +33,7 @@ async def transaction(connection: AsyncConnection) -> AsyncIterator[None]:
 async def _commit(sync: Connection) -> None:
     adapted: Any = sync.connection.dbapi_connection
     try:
-        if isinstance(adapted, turns.Connection):
+        if isinstance(adapted, driver.Connection):
             await adapted.turn_and_commit([])
         elif adapted._transaction is not None:  # noqa: SLF001  # nothing else tells
             await adapted._call_and_discard(adapted._transaction.commit)  # noqa: SLF001  # as its own `commit` does

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes, urlencode
 
 from sqlalchemy.engine import URL
 
-from app.db.turns import DRIVER
+from app.db.sqlite.driver import DRIVER
 
 EXAMPLES = "postgresql://user:password@host/name or sqlite:///path"
 _NO_URL = f"not a database URL, as in {EXAMPLES}"

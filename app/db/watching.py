@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.turns import Sent
-from app.traces import AROUND
+from app.db.sqlite.driver import Sent
+from app.observability.recorder import AROUND
 
 _UNWATCHED = nullcontext()
 

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
+from app.actions.idempotency import Outcome
 from app.documents.receive import Received
 from app.documents.store import DocumentStore
 from app.domain.errors import InputRefused, Refusal
 from app.domain.model import Actor
-from app.idempotency import Outcome
 
 
 async def perform_with(

@@ -5,19 +5,12 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.db.faults import unavailable_of
+from app.db.errors import unavailable_of
 from app.documents.transfers import RATE_MIN
-from app.domain.errors import (
-    ComeBackLater,
-    Detail,
-    ErrorCode,
-    InvalidInput,
-    Refusal,
-    TooManyDocuments,
-)
+from app.domain.errors import ComeBackLater, Detail, ErrorCode, InvalidInput, Refusal, TooManyDocuments
 from app.domain.model import Language
-from app.locale import message, text
-from app.statuses import document_status
+from app.i18n import message, text
+from app.web.statuses import document_status
 
 log = structlog.get_logger()
 

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from app import clock
-from app.auth import authenticate_holder
-from app.db.engine import Database
+from app.auth.identity import authenticate_holder
+from app.db.engines import Database
 from app.db.repository import documents
 from app.db.rows import DocumentRow
 from app.documents.answers import fault, refused
@@ -22,11 +22,11 @@ from app.documents.extensions import saved_as
 from app.documents.links import Links
 from app.documents.names import attachment
 from app.documents.store import DocumentStore
+from app.domain.access import permit_reading
 from app.domain.errors import AccessRefused, NotFound, Unauthenticated
 from app.domain.model import Feature, Resource, Scope
-from app.domain.reading import permit_reading
-from app.domain.shape import parse_id
-from app.locale import negotiate
+from app.domain.validation import parse_id
+from app.i18n import negotiate
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from app.db.engine import Database
+from app.db.engines import Database
 from app.db.shared_keys import shared_key
 
 LIFETIME = timedelta(minutes=5)

@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from app.db.engine import Database
+from app.db.engines import Database
 from app.db.repository.keys import server_key
 from app.db.shared_keys import shared_key
 from app.documents.store import DocumentStore

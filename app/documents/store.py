@@ -21,7 +21,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
-from app.domain.shape import parse_id
+from app.domain.validation import parse_id
 
 if TYPE_CHECKING:
     from obstore import GetResult  # it is a type alone, of which there is nothing when the program runs

@@ -14,8 +14,8 @@ import structlog
 from sqlalchemy import delete
 
 from app import clock
-from app.db import models as tables
-from app.db.engine import Database
+from app.db import tables
+from app.db.engines import Database
 from app.db.repository import documents
 from app.db.repository.documents import UNATTACHED_LIFETIME, StoredDocument
 from app.db.repository.verifying import unlogged_among

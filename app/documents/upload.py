@@ -15,9 +15,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from app import clock
-from app.authority import renewed
-from app.db import models as tables
-from app.db.engine import Database
+from app.actions.authority import renewed
+from app.db import tables
+from app.db.engines import Database
 from app.db.repository import documents
 from app.db.rows import DocumentRow
 from app.documents.answers import answered, fault, late, refused
@@ -27,20 +27,12 @@ from app.documents.names import named_by
 from app.documents.receive import SIZE_MAX, Arrival, FormFile, Received, arriving
 from app.documents.store import DocumentStore
 from app.documents.transfers import Transfers, in_time
+from app.domain.access import permit_reading
 from app.domain.commands import NewDocument
-from app.domain.errors import (
-    Detail,
-    DocumentTooLarge,
-    InputRefused,
-    InvalidInput,
-    Refusal,
-    Required,
-    TooManyDocuments,
-)
+from app.domain.errors import Detail, DocumentTooLarge, InputRefused, InvalidInput, Refusal, Required, TooManyDocuments
 from app.domain.model import Actor, Feature, Scope
-from app.domain.reading import permit_reading
-from app.door import Door, demand_rate
-from app.locale import negotiate
+from app.i18n import negotiate
+from app.web.admission import Door, demand_rate
 
 R = TypeVar("R")
 T = TypeVar("T")

@@ -1,6 +1,6 @@
 """The tree of refusals: every answer other than yes, as DOMAIN.md's section 6 lists them.
 
-A refusal is a code, the input field it is about, and the values that its message names. The words are in `app.locale`.
+A refusal is a code, the input field it is about, and the values that its message names. The words are in `app.i18n`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from app.domain.log import Entry, Fault, FaultKind
+from app.domain.action_log import Entry, Fault, FaultKind
 from app.domain.model import ActionType, EvaluationStatus, OverrideStatus, RequestedStatus
 
 

@@ -7,7 +7,7 @@ import { compressAssets } from './compress.js'
 import { translateInterface } from './translate.js'
 
 export default defineConfig({
-  // Where app/pages.py serves the page; relative addresses would miss, since the page has no trailing slash.
+  // Where app/web/graphiql.py serves the page; relative addresses would miss, since the page has no trailing slash.
   base: '/graphiql/',
   plugins: [translateInterface(), compressAssets()],
   esbuild: { jsx: 'automatic' },

@@ -18,7 +18,7 @@ from pathlib import Path
 from uuid import UUID
 
 from app import clock
-from app.auth import secret_hash
+from app.auth.identity import secret_hash
 from scripts.benchmarks.data import Data
 from scripts.benchmarks.driver import Taken
 from scripts.benchmarks.handwritten_postgresql import TOKEN, WRITE_COMMENT

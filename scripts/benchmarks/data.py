@@ -10,9 +10,9 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from app import admin
-from app.db import models as tables
-from app.db.engine import Database, open_database
+from app.admin import accounts
+from app.db import tables
+from app.db.engines import Database, open_database
 from app.db.migrate import migrate
 from app.domain.model import ActionType, Role, Scope
 from scripts.benchmarks.generate import analyze, fill, make_people, write
@@ -72,13 +72,13 @@ async def make_data(url: str, size: Size) -> Data:
 
 
 async def _desk(database: Database, name: str) -> tuple[Desk, People]:
-    account = await admin.create_account(database, name)
+    account = await accounts.create_account(database, name)
     people = await make_people(database, account.id)
     roles = (Role.CONTRIBUTOR, Role.REVIEWER)
-    user = await admin.create_user(
+    user = await accounts.create_user(
         database, account.id, email=f"bench@{account.id}.example", name="Bea Bench", roles=roles
     )
-    token = await admin.create_token(database, user.id, list(Scope))
+    token = await accounts.create_token(database, user.id, list(Scope))
     return Desk(account.id, user.id, token.secret), People(people.ids, DOCUMENTED)
 
 

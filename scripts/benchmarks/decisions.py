@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from app import clock
+from app.domain.action_log import CommentContent, Entry, OverrideContent, chain_hash
 from app.domain.errors import NotFound, TokenExpired, Unauthenticated
-from app.domain.log import CommentContent, Entry, OverrideContent, chain_hash
 from app.domain.model import (
     ActionType,
     Actor,

@@ -1,6 +1,7 @@
 """Fill an account with many cases, in bulk: it writes histories as `histories` makes them up.
 
-It goes round `app.actions`, which would take hours; `casegate log verify` finds nothing wrong with what it writes.
+It goes round `app.actions.perform`, which would take hours; `casegate log verify` finds nothing wrong with what it
+writes.
 """
 
 import argparse
@@ -17,11 +18,11 @@ from uuid import UUID
 from sqlalchemy import Column, Dialect, Table, TypeDecorator, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app import admin
-from app.db import models as tables
-from app.db.engine import Database, open_database
+from app.admin import accounts
+from app.db import tables
+from app.db.engines import Database, open_database
+from app.db.log_position import catch_up
 from app.db.migrate import migrate
-from app.db.position import catch_up
 from app.db.reindex import reindex
 from app.domain.model import Role
 from app.domain.text import identity
@@ -167,7 +168,7 @@ async def make_people(database: Database, account_id: UUID, number: int = 20) ->
     """Make people who contribute and review."""
     roles = (Role.CONTRIBUTOR, Role.REVIEWER)
     users = [
-        await admin.create_user(
+        await accounts.create_user(
             database, account_id, email=f"person{n}@{account_id}.example", name=f"Person {n}", roles=roles
         )
         for n in range(number)
@@ -192,7 +193,7 @@ async def main(url: str, cases: int, actions: int) -> None:
     await migrate(database)
     small = cases // 30
     for share in (cases - 3 * small, small, small, small):
-        account = await admin.create_account(database, f"Generated {share}")
+        account = await accounts.create_account(database, f"Generated {share}")
         people = await make_people(database, account.id)
         started = time.perf_counter()
         await fill(database, account.id, people, share, actions * share // cases)

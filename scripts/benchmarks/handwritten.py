@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app import clock
-from app.auth import bearer, secret_hash
+from app.auth.identity import bearer, secret_hash
 from app.domain.errors import Refusal
 from scripts.benchmarks.handwritten_postgresql import Postgresql
 from scripts.benchmarks.handwritten_sqlite import Sqlite

@@ -12,7 +12,7 @@ from uuid import UUID
 from app import clock
 from app.db.chain import entry_of
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
-from app.domain.log import GENESIS, chain_hash
+from app.domain.action_log import GENESIS, chain_hash
 from app.domain.model import (
     ActionType,
     CaseStatus,

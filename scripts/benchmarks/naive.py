@@ -22,8 +22,8 @@ from strawberry.asgi import GraphQL
 from strawberry.dataloader import DataLoader
 
 from app import clock
-from app.auth import bearer, secret_hash
-from app.db.engine import Database, Patience, open_database
+from app.auth.identity import bearer, secret_hash
+from app.db.engines import Database, Patience, open_database
 from app.domain.model import ActionType, CaseStatus, OverrideStatus, RequestedStatus, Role, Scope
 from scripts.benchmarks import naive_models as entities
 from scripts.benchmarks.naive_writing import accept_override, add_comment

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import DeclarativeBase, Mapped, relationship
 
-from app.db import models as tables
+from app.db import tables
 
 
 class Entity(DeclarativeBase):

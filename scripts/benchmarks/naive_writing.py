@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import clock
-from app.domain.log import CommentContent, Entry, OverrideContent, chain_hash
+from app.domain.action_log import CommentContent, Entry, OverrideContent, chain_hash
 from app.domain.model import ActionType, CaseStatus, EvaluationStatus, OverrideStatus
 from app.domain.workflow import advance
 from scripts.benchmarks import naive_models as entities

@@ -22,11 +22,12 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 from starlette.responses import Response
 
-from app import parts, tracing
 from app.api.http.record import Record
-from app.backlog import clear_all
 from app.cli import main
-from app.sampling import Allowance
+from app.config import components
+from app.observability import tracing
+from app.observability.deferred import clear_all
+from app.observability.trace_budget import Allowance
 
 
 class Level(IntEnum):
@@ -66,7 +67,7 @@ class Switch:
         told: Any = Record
         told.finish = finish
         tracing.operation = operation
-        whole: Any = parts
+        whole: Any = components
         whole.Allowance = partial(Allowance, clock=self._clock)
         sent: Any = OTLPSpanExporter
         sent.export = export

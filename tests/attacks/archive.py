@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.db.engine import open_database
+from app.db.engines import open_database
 from app.db.migrate import migrate
 from app.domain.commands import AddComment
 from app.domain.model import Scope

@@ -16,9 +16,9 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from app import admin
-from app.db import models as tables
-from app.db.engine import Database, open_database
+from app.admin import accounts
+from app.db import tables
+from app.db.engines import Database, open_database
 from app.db.migrate import migrate
 from app.domain.model import Role, Scope
 from tests.faults.checker import check
@@ -149,7 +149,7 @@ async def _people(url: str, count: int) -> list[Person]:
     database = open_database(url)
     try:
         await migrate(database)
-        account = await admin.create_account(database, "Acme Treasury")
+        account = await accounts.create_account(database, "Acme Treasury")
         return [
             await _person(database, account.id, f"w{number:02}", ROLES[number % len(ROLES)]) for number in range(count)
         ]
@@ -158,8 +158,8 @@ async def _people(url: str, count: int) -> list[Person]:
 
 
 async def _person(database: Database, account_id: UUID, name: str, roles: tuple[Role, ...]) -> Person:
-    user = await admin.create_user(database, account_id, email=f"{name}@acme.example", name=name, roles=roles)
-    token = await admin.create_token(database, user.id, list(Scope))
+    user = await accounts.create_user(database, account_id, email=f"{name}@acme.example", name=name, roles=roles)
+    token = await accounts.create_token(database, user.id, list(Scope))
     return Person(str(user.id), name, token.secret, Role.REVIEWER in roles)
 
 

@@ -13,7 +13,7 @@ import orjson
 from starlette.requests import Request
 from starlette.types import Receive
 
-from app.api.http.negotiation import JSON
+from app.web.negotiation import JSON
 
 
 class BadRequest(Exception):

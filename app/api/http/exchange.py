@@ -4,17 +4,17 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from app.api.http.answers import Body, answer
 from app.api.http.decoding import BadRequest
-from app.api.http.faults import Formatted, fault_error, log_unavailable
-from app.api.http.incoming import Incoming
-from app.api.http.negotiation import JSON, media_type
 from app.api.masking import refusal_error, request_error
-from app.db.faults import unavailable_of
+from app.db.errors import unavailable_of
 from app.domain.errors import ComeBackLater, ErrorCode, Refusal, Unauthenticated
-from app.door import Admission
-from app.locale import negotiate
-from app.statuses import request_status
+from app.i18n import negotiate
+from app.web.admission import Admission
+from app.web.faults import Formatted, fault_error, log_unavailable
+from app.web.negotiation import JSON, media_type
+from app.web.requests import Incoming
+from app.web.responses import Body, answer
+from app.web.statuses import request_status
 
 METHODS = ("GET", "HEAD", "POST")
 

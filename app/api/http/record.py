@@ -12,10 +12,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from app import logs, metrics
 from app.api.context import Context
 from app.api.http.exchange import Exchange
-from app.backlog import Backlog
+from app.observability import logging, metrics
+from app.observability.deferred import Backlog
 
 CLIENT_HEADERS = ("x-graphql-client-name", "apollographql-client-name")
 HASH_SHOWN = 16
@@ -73,7 +73,7 @@ def _write_down(notes: Sequence[Note]) -> None:
         metrics.child(metrics.requests, str(status)).inc(number)
     for code, number in by_code.items():
         metrics.child(metrics.errors, code).inc(number)
-    logs.write(map(_line, notes))
+    logging.write(map(_line, notes))
 
 
 _notes = Backlog(_write_down, NOTES_WAITING)

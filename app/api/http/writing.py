@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from app.api.budget import STEP, Budget
+from app.api.execution.budget import STEP, Budget
 
 PART_FIELDS = 10_000
 """About how many fields are written in one go: orjson takes a millisecond or two for them."""

@@ -9,7 +9,7 @@ import strawberry
 from app.api.context import Context, Info
 from app.api.enums import ActionType, CaseStatus, ErrorCode
 from app.api.fields import described
-from app.api.inputs import required_input
+from app.api.inputs.actions import required_input
 from app.api.labels import labelled
 from app.db.repository.window import Window
 from app.db.rows import CaseRow, OverrideRow, UserRow

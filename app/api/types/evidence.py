@@ -10,7 +10,7 @@ from app.api.fields import described, object_type, related
 from app.api.types.nodes import Node
 from app.api.types.people import User
 from app.db.rows import CommentRow, DocumentRow
-from app.domain.reading import permit_reading
+from app.domain.access import permit_reading
 
 WARNINGS = (
     "What it could do to whoever opens it, as it was found when it came, each once at most; empty where nothing was"

@@ -9,8 +9,8 @@ import strawberry
 from strawberry import ID
 
 from app.api.context import Context, Info
+from app.api.dataloaders.loaders import Loaders
 from app.api.enums import ActionType
-from app.api.loaders import Loaders
 from app.api.pagination import (
     After,
     Before,
@@ -35,7 +35,7 @@ from app.db.repository.window import Window
 from app.db.rows import ActionRow, CaseRow, DocumentRow, OverrideRow
 from app.db.snapshots import CaseSnapshotRow
 from app.domain.errors import InvalidId
-from app.domain.shape import in_utc, parse_id
+from app.domain.validation import in_utc, parse_id
 
 Types = Annotated[list[ActionType] | None, strawberry.argument(description="Only rows of these types; null for all.")]
 Parent = CaseRow | CaseSnapshotRow

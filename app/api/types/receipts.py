@@ -7,7 +7,7 @@ from app.api.fields import described
 from app.api.types.log import CaseAction
 from app.db.repository import log
 from app.domain.errors import InvalidId
-from app.domain.shape import parse_id
+from app.domain.validation import parse_id
 
 
 @strawberry.type(description="What has become of a row that somebody has a receipt of.")

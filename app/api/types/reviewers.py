@@ -9,12 +9,12 @@ from app.api.context import Info
 from app.api.enums import ErrorCode, Feature, Scope
 from app.api.fields import described
 from app.api.pagination import After, Before, CursorKind, First, Last, PageArguments, PageInfo
-from app.api.people import OrderPeopleBy, PeoplePage, PeopleSearch, people_of, people_window
+from app.api.resolvers.people import OrderPeopleBy, PeoplePage, PeopleSearch, people_of, people_window
 from app.api.types.people import User
 from app.db.repository.people import People, PersonPlace
 from app.db.rows import CaseRow
+from app.domain.access import permit_reading
 from app.domain.model import Role
-from app.domain.reading import permit_reading
 from app.domain.workflow import check_reviewers
 
 

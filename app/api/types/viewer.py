@@ -9,7 +9,7 @@ from strawberry import ID
 from app.api.context import Context
 from app.api.enums import Feature, Language, Scope
 from app.api.fields import described
-from app.api.inbox import InboxConnection, inbox
+from app.api.resolvers.inbox import InboxConnection, inbox
 from app.api.types.nodes import Node
 from app.api.types.people import User
 

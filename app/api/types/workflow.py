@@ -6,10 +6,10 @@ import strawberry
 
 from app.api.enums import ActionType, CaseStatus, ErrorCode, Feature, OverrideStatus, Relation, Role
 from app.api.fields import described
-from app.api.inputs import required_input
-from app.domain.chart import mermaid
+from app.api.inputs.actions import required_input
 from app.domain.errors import StateRefused
 from app.domain.workflow import TRANSITIONS, advance
+from app.domain.workflow_chart import mermaid
 
 
 @strawberry.type(description="A status that a case can have.")

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from app.db.models import metadata
+from app.db.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -10,9 +10,9 @@ from uuid import UUID
 from sqlalchemy import Tuple, func, literal, literal_column, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import models as tables
-from app.db.among import among
-from app.db.position import NextPossible, SafePosition
+from app.db import tables
+from app.db.id_sets import among
+from app.db.log_position import NextPossible, SafePosition
 
 ANCHORING = 0x43415345_47415445
 """The advisory lock of whoever anchors: a number that nobody else would think of."""

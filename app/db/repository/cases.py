@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import models as tables
-from app.db.among import among
+from app.db import tables
+from app.db.id_sets import among
 from app.db.repository.placed import one_each, rows_by_id
 from app.db.repository.window import count, first
 from app.db.rows import CaseRow, SubjectRow, columns, every, partial

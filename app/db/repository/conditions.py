@@ -12,8 +12,8 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, false, not_, or_, select, true, union_all
 
-from app.db import models as tables
-from app.db.among import among
+from app.db import tables
+from app.db.id_sets import among
 from app.db.repository.overrides import FIRST_VERSION
 from app.domain.model import CaseStatus, OverrideStatus
 

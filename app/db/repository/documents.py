@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import models as tables
-from app.db.among import among, of_account
+from app.db import tables
+from app.db.id_sets import among, of_account
 from app.db.prepared import Prepared
 from app.db.repository.placed import ASKED, many_each, placed
 from app.db.repository.window import Window, count, first, grouped, in_order

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import models as tables
-from app.db.among import among, of_account
+from app.db import tables
+from app.db.id_sets import among, of_account
 from app.db.prepared import ACCOUNT, IDS, LIMIT, Prepared
 from app.db.repository.cases import cases_by_id, subjects_by_id
 from app.db.repository.window import Shape, Window, between, first

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import models as tables
+from app.db import tables
 from app.db.repository.tokens import FoundToken, folded, token_columns
 from app.db.rows import IdentityRow, columns
 

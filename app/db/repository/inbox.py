@@ -9,19 +9,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Integer, and_, case, cast, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import models as tables
+from app.db import tables
 from app.db.repository.overrides import FIRST_VERSION
 from app.db.repository.window import Key, Window, in_list_order, windowed
 from app.db.rows import CaseRow, columns
 from app.domain.model import ActionType, Actor, CaseStatus, EvaluationStatus, InboxReason, OverrideStatus
-from app.domain.workflow import (
-    TRANSITIONS,
-    Guard,
-    Relation,
-    may_try,
-    subject_is_overridable,
-    subject_is_unchanged,
-)
+from app.domain.workflow import TRANSITIONS, Guard, Relation, may_try, subject_is_overridable, subject_is_unchanged
 
 _CASE, _SUBJECT = tables.cases.c, tables.subjects.c
 _PENDING = tables.overrides.alias("pending")

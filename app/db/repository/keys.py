@@ -3,7 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import models as tables
+from app.db import tables
 
 
 async def server_key(connection: AsyncConnection, name: str) -> str | None:

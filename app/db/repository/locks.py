@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import models as tables
-from app.db.among import among
+from app.db import tables
+from app.db.id_sets import among
 from app.db.prepared import ACCOUNT, Prepared
 from app.db.repository.overrides import FIRST_VERSION, reviewer_ids
 from app.db.rows import CaseRow, OverrideRow, SubjectRow, columns, maker

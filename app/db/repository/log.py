@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import models as tables
-from app.db.among import among
-from app.db.position import SafePosition
+from app.db import tables
+from app.db.id_sets import among
+from app.db.log_position import SafePosition
 from app.db.repository.log_parts import EVERY_ACTION_COLUMN, Rows
 from app.db.repository.placed import one_each, rows_by_id
 from app.db.repository.window import Key, Window, count, in_list_order, windowed

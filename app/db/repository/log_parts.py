@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, FromClause, Integer, Select, Table, and_, 
 from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import models as tables
-from app.db.among import among, of_account
+from app.db import tables
+from app.db.id_sets import among, of_account
 from app.db.prepared import ACCOUNT, Column, Prepared
 from app.db.repository.placed import ASKED, many_each
 from app.db.repository.window import Window, grouped

@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import Table, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import models as tables
-from app.db.among import among, of_account
+from app.db import tables
+from app.db.id_sets import among, of_account
 
 _NODES: Mapping[str, Table] = {
     "User": tables.users,

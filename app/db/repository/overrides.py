@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import models as tables
-from app.db.among import among, of_account
+from app.db import tables
+from app.db.id_sets import among, of_account
 from app.db.prepared import ACCOUNT, IDS, LIMIT, Prepared
 from app.db.repository.placed import one_each, rows_by_id
 from app.db.repository.window import Shape, Window, between, grouped

@@ -9,14 +9,14 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Integer, Select, Table, false, literal_column, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import models as tables
-from app.db.among import among, of_account
+from app.db import tables
+from app.db.id_sets import among, of_account
 from app.db.prepared import ACCOUNT, IDS, Prepared
 from app.db.repository.placed import ASKED, one_each, rows_by_id
 from app.db.repository.window import Key, Window, count, in_order, windowed
 from app.db.rows import AccountRow, UserRow, columns, every, partial
 from app.domain.model import Candidate, Role
-from app.domain.words import Term
+from app.domain.search_words import Term
 
 EVERY_USER_COLUMN = every(UserRow)
 

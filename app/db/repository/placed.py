@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Table, select
 
-from app.db.among import asked, of_account
+from app.db.id_sets import asked, of_account
 from app.db.prepared import ACCOUNT, IDS, Column, Prepared
 
 R = TypeVar("R")

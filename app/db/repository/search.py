@@ -29,12 +29,12 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from app.db import models as tables
-from app.db.among import among, of_account
+from app.db import tables
+from app.db.id_sets import among, of_account
 from app.db.indexed import account_word
 from app.db.rows import CaseRow
 from app.domain.model import SearchField
-from app.domain.words import Lexeme, Term
+from app.domain.search_words import Lexeme, Term
 
 _TEXT = tables.case_texts.c
 _WEIGHT = case(

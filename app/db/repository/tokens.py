@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import models as tables
+from app.db import tables
 from app.db.prepared import Prepared
 from app.db.rows import AccountRow, TokenRow, UserRow, columns, maker
 from app.domain.model import Role

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import models as tables
-from app.db.among import among
+from app.db import tables
+from app.db.id_sets import among
 from app.domain.log_state import RESULT_TYPES, OverrideState, ResultChange
 from app.domain.model import ActionType
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import BindParameter, Column, ColumnElement, FromClause, Select, Subquery, false, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import models as tables
+from app.db import tables
 from app.db.columns import EnumString, UtcDateTime
 from app.db.prepared import ACCOUNT, Prepared
 from app.db.repository.conditions import Condition, where
@@ -20,7 +20,7 @@ from app.db.repository.search import found
 from app.db.repository.window import Key, Shape, Window, in_list_order, windowed
 from app.db.rows import CaseRow, partial
 from app.domain.model import CaseStatus, EvaluationStatus
-from app.domain.words import Term
+from app.domain.search_words import Term
 
 _CASE = tables.cases.c
 

@@ -1,4 +1,4 @@
-// Reads what app/pages.py wrote into the page: the API's address and, in demo mode only, the demo people.
+// Reads what app/web/graphiql.py wrote into the page: the API's address and, in demo mode only, the demo people.
 
 const config = JSON.parse(document.getElementById('casegate-config').textContent)
 

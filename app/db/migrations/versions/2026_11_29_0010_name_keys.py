@@ -7,7 +7,7 @@ Revises: 0009
 import sqlalchemy as sa
 from alembic import op
 
-from app.domain.words import fold
+from app.domain.search_words import fold
 
 revision = "0010"
 down_revision = "0009"

@@ -1,0 +1,1 @@
+"""The one write path: checks, effects, the log row, the commit."""

@@ -1,0 +1,208 @@
+"""Checks an action under the lock, in the order of DOMAIN.md, section 4, and returns the draft of one that is allowed.
+
+It writes nothing but the number of a new case; `app.actions.perform` does. What rests on the case's row alone can do
+without the lock: that it is still the same row is seen by whoever writes it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeGuard
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import clock
+from app.actions.attachments import find_documents
+from app.actions.effects import EFFECTS, Draft, find_or_make_subject
+from app.db import tables
+from app.db.prepared import Write
+from app.db.repository import cases, locks, overrides, people
+from app.db.repository.locks import Locked
+from app.db.rows import CaseRow, DocumentRow
+from app.domain.action_log import GENESIS
+from app.domain.commands import (
+    CaseCommand,
+    Command,
+    DecisionCommand,
+    DocumentedCommand,
+    OpenCase,
+    ReassignReviewers,
+    RequestOverride,
+)
+from app.domain.errors import InputRefused, NotFound, Refusal, StateRefused, VersionConflict
+from app.domain.model import Actor, Candidate, CaseFacts, CaseStatus, OverrideFacts, Resource
+from app.domain.workflow import TRANSITIONS, advance, authorize, authorize_role, check_reviewers, guard
+
+
+def rests_on_its_case(command: Command) -> TypeGuard[CaseCommand]:
+    """Tell whether nothing but the case's own row decides on the action, and it changes no other one."""
+    if not isinstance(command, CaseCommand) or command.idempotency_key is not None:
+        return False
+    brings = isinstance(command, DocumentedCommand) and (command.document_ids or command.new_documents)
+    is_decision = isinstance(command, DecisionCommand)
+    return not (brings or is_decision or EFFECTS[command.action] or TRANSITIONS[command.action].guards)
+
+
+async def drafted(
+    connection: AsyncConnection, actor: Actor, command: CaseCommand, now: clock.Clock, *, leave_open: bool = False
+) -> Draft:
+    """Lock the case, check all that may have changed since the door, and return the action to be written.
+
+    *leave_open*: do not lock it, where the action rests on it alone.
+
+    Raises: Refusal or InputRefused.
+    """
+    found = await _found(connection, actor, command, leave_open=leave_open)
+    case, subject, override = found.case, found.subject, found.override
+    candidates = await _candidates(connection, actor, command, found)
+    facts = CaseFacts(case.status, subject.evaluation_status, _facts(found, candidates))
+    authorize(command.action, actor, facts.override)
+    status = advance(command.action, case.status, facts.override)
+    requested = command.requested_status if isinstance(command, RequestOverride) else None
+    documents = await _references(connection, actor, command, facts.override, candidates, now)
+    _check_version(command, case.version)
+    guard(command.action, facts, requested)
+    return Draft(
+        connection=connection,
+        actor=actor,
+        command=command,
+        now=max(now(), case.updated_at),
+        before=case,
+        case=replace(case, status=status),
+        subject=subject,
+        override=override,
+        reviewer_ids=found.reviewer_ids,
+        documents=documents,
+    )
+
+
+async def _found(connection: AsyncConnection, actor: Actor, command: CaseCommand, *, leave_open: bool) -> Locked:
+    """Lock the case, and return it with the override that a decision is about, if any."""
+    account_id, case_id = actor.account_id, command.case_id
+    asked = command.override_id if isinstance(command, DecisionCommand) else None
+    if isinstance(command, DecisionCommand):
+        whole = await locks.lock_for_decision(connection, account_id, case_id, asked)
+        if whole is not None:
+            return whole
+    locked = await locks.lock_case(connection, account_id, case_id, leave_open=leave_open)
+    if locked is None:
+        raise NotFound("input", "caseId", resource=Resource.CASE)
+    if not isinstance(command, DecisionCommand):
+        return locked
+    authorize_role(command.action, actor)
+    override = await overrides.override_of_case(connection, account_id, case_id, asked)
+    if override is not None:
+        reviewer_ids = await overrides.reviewer_ids(connection, override)
+        return replace(locked, override=override, reviewer_ids=reviewer_ids)
+    if asked is not None and locked.case.status is CaseStatus.PENDING_REVIEW:
+        raise NotFound("input", "overrideId", resource=Resource.OVERRIDE)
+    return locked  # where nothing waits for a decision, that is told, whatever was named
+
+
+async def _candidates(
+    connection: AsyncConnection, actor: Actor, command: CaseCommand, found: Locked
+) -> Mapping[UUID, Candidate]:
+    """Return those of the account whom the command names as reviewers, and those whose place they take.
+
+    These are locked then, so that none of them gets a right back while others take their place.
+    """
+    if isinstance(command, ReassignReviewers):
+        ids = {*command.reviewer_ids, *found.reviewer_ids}
+        # Whoever acts would be locked as the log row is written; in one order with the others nobody waits in a circle.
+        await locks.lock_people(connection, actor.account_id, {*ids, actor.user_id})
+        return await people.candidates(connection, actor.account_id, sorted(ids))
+    if isinstance(command, RequestOverride):
+        return await people.candidates(connection, actor.account_id, command.reviewer_ids)
+    return {}
+
+
+def _facts(found: Locked, candidates: Mapping[UUID, Candidate]) -> OverrideFacts | None:
+    if found.override is None:
+        return None
+    asked = frozenset(found.reviewer_ids)
+    able = {id for id, candidate in candidates.items() if candidate.is_able}
+    return found.override.facts(asked, has_able_reviewer=not asked.isdisjoint(able))
+
+
+async def _references(
+    connection: AsyncConnection,
+    actor: Actor,
+    command: CaseCommand,
+    override: OverrideFacts | None,
+    candidates: Mapping[UUID, Candidate],
+    now: clock.Clock,
+) -> tuple[DocumentRow, ...]:
+    """Check the people that the command names, and return its documents, locked."""
+    refusals: list[Refusal] = []
+    documents: tuple[DocumentRow, ...] = ()
+    if isinstance(command, RequestOverride | ReassignReviewers):
+        refusals += check_reviewers(actor, command.reviewer_ids, candidates, override)
+    if isinstance(command, DocumentedCommand):
+        documents, missing = await find_documents(connection, actor, command, now())
+        refusals += missing
+    if refusals:
+        raise InputRefused(refusals)
+    return documents
+
+
+def _check_version(command: Command, actual: int) -> None:
+    if command.expected_version is not None and command.expected_version != actual:
+        raise VersionConflict("input", "expectedVersion", expected=command.expected_version, actual=actual)
+
+
+async def drafted_opening(connection: AsyncConnection, actor: Actor, command: OpenCase, now: clock.Clock) -> Draft:
+    """Take the account's next number, which makes openings wait for each other, and return the case to be written.
+
+    Raises: Refusal.
+    """
+    authorize_role(command.action, actor)
+    number = await connection.scalar(
+        update(tables.accounts)
+        .where(tables.accounts.c.id == actor.account_id)
+        .values(case_count=tables.accounts.c.case_count + 1)
+        .returning(tables.accounts.c.case_count)
+    )
+    details = command.subject
+    alike = await locks.lock_subjects(connection, actor.account_id, details.type, details.external_ref)
+    active = await cases.active_case_of(connection, [subject.id for subject in alike]) if alike else None
+    known = alike[0] if alike else None
+    try:
+        status = advance(command.action, active.status if active else None)
+    except StateRefused as refusal:
+        refusal.case_id = active.id if active else None
+        raise
+    _check_version(command, known.version if known else 0)
+    first, writes = list[Write](), list[Write]()
+    subject = find_or_make_subject(first, writes, actor, details, known)
+    moment = now()
+    case = CaseRow(
+        id=clock.new_id(),
+        number=number or 0,
+        subject_id=subject.id,
+        subject_status_at_opening=subject.evaluation_status,
+        title=command.title,
+        description=command.description,
+        status=status,
+        resolution=None,
+        created_by_id=actor.user_id,
+        created_at=moment,
+        updated_at=moment,
+        closed_by_id=None,
+        closed_at=None,
+        version=0,
+        action_count=0,
+        head_hash=GENESIS,
+    )
+    return Draft(
+        connection,
+        actor,
+        command,
+        moment,
+        before=None,
+        case=case,
+        subject=subject,
+        subject_is_new=known is None,
+        writes=writes,
+        first=first,
+    )

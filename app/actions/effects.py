@@ -1,0 +1,208 @@
+"""What each action writes beside its log row and the case's status.
+
+Each effect gets the draft of an action that is already allowed, writes its rows, and leaves the new state in the draft.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import clock
+from app.db import tables
+from app.db.indexed import FOLDING, Words
+from app.db.prepared import Write
+from app.db.repository import overrides
+from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
+from app.db.writes import inserted, inserted_by, updated
+from app.domain.commands import CloseCase, Command, ReassignReviewers, RequestOverride, SubjectDetails
+from app.domain.errors import SubjectChanged
+from app.domain.model import ActionType, Actor, EvaluationStatus, OverrideStatus, Resolution, SearchField
+from app.domain.text import identity
+from app.domain.workflow import TRANSITIONS
+
+
+@dataclass(slots=True)
+class Draft:
+    """An action that is allowed and not yet written. `before` is None while the case itself is new.
+
+    `writes`: what is to be written, in this order, once all is known; `first`: what the case itself refers to.
+    `is_rehearsal`: it is going to be undone.
+    """
+
+    connection: AsyncConnection
+    actor: Actor
+    command: Command
+    now: datetime
+    before: CaseRow | None
+    case: CaseRow
+    subject: SubjectRow
+    subject_is_new: bool = False
+    override: OverrideRow | None = None
+    reviewer_ids: tuple[UUID, ...] = ()
+    documents: tuple[DocumentRow, ...] = ()
+    writes: list[Write] = field(default_factory=list)
+    first: list[Write] = field(default_factory=list)
+    is_rehearsal: bool = False
+
+    def insert(self, table: Table, *rows: Any) -> None:
+        """Have *rows*, which are in this account, inserted."""
+        self.writes.extend(inserted(table, row, account_id=self.actor.account_id) for row in rows)
+
+    def log(self, action: ActionRow, **more: Any) -> None:
+        """Have the row of the log inserted, if what the actor may do is by then what it was when this was checked."""
+        actor, more = self.actor, more | {"account_id": self.actor.account_id}
+        self.writes.append(inserted_by(actor.authority, "user_id", tables.case_actions, action, **more))
+
+    def update(self, table: Table, row_id: UUID, **changes: Any) -> None:
+        """Have *changes* made to a row."""
+        self.writes.append(updated(table, row_id, **changes))
+
+    def index(self, field: SearchField, source_id: UUID, words: Collection[str]) -> None:
+        """Have a text of the case found by *words*; to be called before its row is inserted, which makes its own else.
+
+        What is rehearsed is found by nobody, and takes no number of the index.
+        """
+        if not self.is_rehearsal:
+            account_id = self.actor.account_id
+            more = {"field": field, "source_id": source_id, "words": Words(account_id, words), "folding": FOLDING}
+            self.writes.append(inserted(tables.case_texts, None, account_id=account_id, case_id=self.case.id, **more))
+
+    def new_comment(self) -> CommentRow | None:
+        """Return the comment that comes with the action, not yet inserted."""
+        if self.command.comment is None:
+            return None
+        return CommentRow(clock.new_id(), self.case.id, self.actor.user_id, self.command.comment, self.now)
+
+
+def make_override(draft: Draft) -> None:
+    """Insert the override, PENDING, and the people who are asked to decide."""
+    command = draft.command
+    assert isinstance(command, RequestOverride)
+    draft.override = OverrideRow(
+        id=clock.new_id(),
+        case_id=draft.case.id,
+        subject_id=draft.subject.id,
+        created_by_id=draft.actor.user_id,
+        requested_status=command.requested_status,
+        status=OverrideStatus.PENDING,
+        subject_status_at_request=draft.subject.evaluation_status,
+        decided_by_id=None,
+        decided_at=None,
+        version=1,
+        created_at=draft.now,
+    )
+    draft.reviewer_ids = command.reviewer_ids
+    draft.insert(tables.overrides, draft.override)
+    _write_reviewers(draft, tables.override_reviewers)
+
+
+def reassign_reviewers(draft: Draft) -> None:
+    """Give the override its next version, and insert the people who are asked to decide from that one on."""
+    command = draft.command
+    assert isinstance(command, ReassignReviewers) and draft.override is not None
+    draft.override = replace(draft.override, version=draft.override.version + 1)
+    draft.reviewer_ids = command.reviewer_ids
+    draft.update(tables.overrides, draft.override.id, version=draft.override.version)
+    _write_reviewers(draft, tables.reassigned_reviewers, version=draft.override.version)
+
+
+def _write_reviewers(draft: Draft, table: Table, **more: Any) -> None:
+    assert draft.override is not None
+    more |= {"override_id": draft.override.id, "created_by_id": draft.override.created_by_id}
+    for position, reviewer_id in enumerate(draft.reviewer_ids):
+        draft.writes.append(inserted(table, None, reviewer_id=reviewer_id, position=position, **more))
+
+
+def finish_override(draft: Draft) -> None:
+    """Give the override its last status. A creator who takes it back decides nothing, so no decider is recorded."""
+    status = TRANSITIONS[draft.command.action].decision
+    assert draft.override is not None and status is not None
+    is_decided = status is not OverrideStatus.CANCELLED
+    draft.override = replace(
+        draft.override,
+        status=status,
+        decided_by_id=draft.actor.user_id if is_decided else None,
+        decided_at=draft.now if is_decided else None,
+        version=draft.override.version + 1,
+    )
+    draft.update(
+        tables.overrides,
+        draft.override.id,
+        status=draft.override.status,
+        decided_by_id=draft.override.decided_by_id,
+        decided_at=draft.override.decided_at,
+        version=draft.override.version,
+    )
+
+
+def apply_override(draft: Draft) -> None:
+    """Set the subject to the status that the override asked for."""
+    assert draft.override is not None
+    draft.subject = _set_status(draft.writes, draft.subject, EvaluationStatus(draft.override.requested_status.value))
+
+
+async def close_case(draft: Draft) -> None:
+    """Close with the resolution that was given, or with the one that the case's history suggests."""
+    assert isinstance(draft.command, CloseCase)
+    resolution = draft.command.resolution
+    if resolution is None:
+        accepted = await overrides.has_accepted_override(draft.connection, draft.case.id)
+        resolution = Resolution.OVERRIDE_APPLIED if accepted else Resolution.NOT_CONCLUSIVE
+    draft.case = replace(draft.case, resolution=resolution, closed_by_id=draft.actor.user_id, closed_at=draft.now)
+
+
+Effect = Callable[[Draft], Awaitable[None] | None]
+
+EFFECTS: Mapping[ActionType, Sequence[Effect]] = {
+    ActionType.OPEN: (),
+    ActionType.COMMENT: (),
+    ActionType.REQUEST_OVERRIDE: (make_override,),
+    ActionType.ACCEPT: (finish_override, apply_override),
+    ActionType.REFUSE: (finish_override,),
+    ActionType.CANCEL: (finish_override,),
+    ActionType.CLOSE: (close_case,),
+    ActionType.REASSIGN: (reassign_reviewers,),
+}
+
+
+def find_or_make_subject(
+    first: list[Write], writes: list[Write], actor: Actor, details: SubjectDetails, known: SubjectRow | None
+) -> SubjectRow:
+    """Return the subject of a new case. A known one keeps its label and country; its newer status is taken over.
+
+    *first* gets what makes a new one, *writes* what changes a known one.
+
+    But opening a case makes no subject FAVORABLE that was not: that would be an override without a second person.
+
+    Raises: SubjectChanged.
+    """
+    status = details.evaluation_status
+    if known is None:
+        subject = SubjectRow(
+            id=clock.new_id(),
+            type=details.type,
+            external_ref=details.external_ref,
+            label=details.label,
+            country_code=details.country_code,
+            evaluation_status=status or EvaluationStatus.UNEVALUATED,
+            version=1,
+        )
+        key = identity(details.external_ref)
+        first.append(inserted(tables.subjects, subject, account_id=actor.account_id, external_key=key))
+        return subject
+    if status is None or status is known.evaluation_status:
+        return known
+    if status is EvaluationStatus.FAVORABLE:
+        raise SubjectChanged("input", "subject", "evaluationStatus")
+    return _set_status(writes, known, status)
+
+
+def _set_status(writes: list[Write], subject: SubjectRow, status: EvaluationStatus) -> SubjectRow:
+    changed = replace(subject, evaluation_status=status, version=subject.version + 1)
+    writes.append(updated(tables.subjects, subject.id, evaluation_status=status, version=changed.version))
+    return changed

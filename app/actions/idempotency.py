@@ -1,0 +1,127 @@
+"""Idempotency: one key of one token makes at most one action, and brings back what that action made for some hours.
+
+The record is part of the action's transaction, which `app.actions.perform` owns.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import delete
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import clock
+from app.db import tables
+from app.db.engines import Database
+from app.db.repository import cases, documents, log, overrides
+from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
+from app.domain.commands import Command
+from app.domain.errors import IdempotencyKeyReused
+from app.domain.model import Actor
+
+KEY_LIFETIME = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an action left behind: the case as it is now, the log row, and what came with it.
+
+    `replayed`: it was done before, by another request with the same key.
+    """
+
+    case: CaseRow
+    action: ActionRow
+    comment: CommentRow | None = None
+    override: OverrideRow | None = None
+    subject: SubjectRow | None = None
+    documents: tuple[DocumentRow, ...] = ()
+    replayed: bool = False
+
+
+def fingerprint(command: Command) -> str:
+    """Return the SHA-256 of what *command* asks for, so that a key can't come back with another request."""
+    asked = asdict(command) | {"action": command.action, "idempotency_key": None}
+    for document in asked.get("new_documents", ()):
+        del document["id"], document["warnings"]  # new each time, or with each version, unlike what the document is
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+
+
+async def replay(
+    database: Database,
+    actor: Actor,
+    command: Command,
+    now: clock.Clock = clock.now,
+    lifetime: timedelta = KEY_LIFETIME,
+) -> Outcome | None:
+    """Return the outcome of the action that the command's key already made, None where it made none.
+
+    Raises: IdempotencyKeyReused.
+    """
+    if command.idempotency_key is None:
+        return None
+    async with database.read() as connection:
+        action_id = await _recorded(connection, actor, command, now() - lifetime)
+        return None if action_id is None else await outcome_of(connection, actor, action_id)
+
+
+async def claim_key(
+    connection: AsyncConnection, actor: Actor, command: Command, action_id: UUID, now: datetime, lifetime: timedelta
+) -> UUID | None:
+    """Record the command's key for *action_id*; return the earlier action's id where it is taken.
+
+    A twin that runs at the same time waits here until the first is committed or rolled back.
+    """
+    record = tables.idempotency_records
+    mine = (record.c.token_id == actor.token_id, record.c.key == command.idempotency_key)
+    await connection.execute(delete(record).where(*mine, record.c.created_at < now - lifetime))
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    claimed = await connection.scalar(
+        dialect.insert(record)
+        .values(
+            token_id=actor.token_id,
+            key=command.idempotency_key,
+            fingerprint=fingerprint(command),
+            action_id=action_id,
+            created_at=now,
+        )
+        .on_conflict_do_nothing()
+        .returning(record.c.action_id)
+    )
+    return None if claimed is not None else await _recorded(connection, actor, command, now - lifetime)
+
+
+async def _recorded(connection: AsyncConnection, actor: Actor, command: Command, since: datetime) -> UUID | None:
+    assert command.idempotency_key is not None
+    record = await log.idempotency_record(connection, actor.token_id, command.idempotency_key, since)
+    if record is None:
+        return None
+    if record.fingerprint != fingerprint(command):
+        raise IdempotencyKeyReused("input", "idempotencyKey")
+    return record.action_id
+
+
+async def outcome_of(connection: AsyncConnection, actor: Actor, action_id: UUID) -> Outcome:
+    """Return what an earlier action made, with the case as it is now."""
+    account_id = actor.account_id
+    (action,) = await log.actions_by_id(connection, account_id, [action_id])
+    assert action is not None
+    (case,) = await cases.cases_by_id(connection, account_id, [action.case_id])
+    assert case is not None
+    comment = override = None
+    attached: list[list[DocumentRow]] = [[]]
+    if action.comment_id is not None:
+        (comment,) = await log.comments_by_id(connection, account_id, [action.comment_id])
+        attached = await documents.documents_by_comment(connection, account_id, [action.comment_id])
+    if action.override_id is not None:
+        (override,) = await overrides.overrides_by_id(connection, account_id, [action.override_id])
+    return Outcome(case, action, comment, override, documents=tuple(attached[0]), replayed=True)
+
+
+async def forget_old_keys(database: Database, now: clock.Clock = clock.now, lifetime: timedelta = KEY_LIFETIME) -> None:
+    """Delete the idempotency records that are past their *lifetime*."""
+    record = tables.idempotency_records
+    async with database.write() as connection:
+        await connection.execute(delete(record).where(record.c.created_at < now() - lifetime))

@@ -1,0 +1,271 @@
+"""The one write path: `perform` locks, authorizes, advances, writes the effects and the log row, and commits.
+
+Nothing else commits case data. `rehearse` goes the same way, and undoes it. What is checked under the lock is in
+`drafting`, what an action writes beside its log row and the case's status in `effects`.
+
+An action that rests on its case alone, as a comment, first tries to do without a lock: it reads, checks, and writes if
+the case has still the version that was read. Each action makes a new version of its case, so that this tells of any
+other; then nothing is done, and it goes the way of all others.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import clock
+from app.actions.attachments import attach
+from app.actions.authority import renewed
+from app.actions.checks import drafted, drafted_opening, rests_on_its_case
+from app.actions.effects import EFFECTS, Draft
+from app.actions.idempotency import KEY_LIFETIME, Outcome, claim_key, outcome_of
+from app.db import tables
+from app.db.chain import entry_of
+from app.db.dry_run import rehearsed
+from app.db.engines import Database
+from app.db.errors import AuthorityGone
+from app.db.prepared import write, write_if_unchanged
+from app.db.repository import overrides, people
+from app.db.repository.tokens import authority_of
+from app.db.retry import attempt, attempt_alone
+from app.db.rows import ActionRow, CaseRow, OverrideRow
+from app.domain.action_log import chain_hash
+from app.domain.commands import CaseCommand, Command, OpenCase
+from app.domain.errors import InputRefused, Refusal, StateRefused, TokenExpired
+from app.domain.folding import lexemes, reference_lexemes
+from app.domain.model import Actor, OverrideFacts, SearchField
+from app.domain.workflow import admit
+
+# The event loop itself keeps only weak references to tasks.
+_underway: set[asyncio.Task[Outcome]] = set()
+
+# How many act on a database's case here right now: whoever is not the first would lose without a lock.
+_acted_on: Counter[tuple[int, UUID | None]] = Counter()
+
+CHANGES_MAX = 5
+"""How often what an actor may do may change while one action is under way."""
+
+T = TypeVar("T")
+
+_OF_CASE = tuple(field.name for field in fields(CaseRow))
+
+
+async def perform(
+    database: Database,
+    actor: Actor,
+    command: Command,
+    *,
+    request_id: str,
+    now: clock.Clock = clock.now,
+    key_lifetime: timedelta = KEY_LIFETIME,
+) -> Outcome:
+    """Do what *command* asks for as one transaction, and return what it made once that is durable.
+
+    Who is cancelled while waiting for it does not stop it: SQLite keeps the write lock of a transaction that is cut off
+    for as long as any of its cursors is known somewhere, as in a traceback, and nobody could write meanwhile.
+
+    Raises: Refusal or InputRefused, and then nothing was written.
+    """
+    admit(command.action, actor, brings_documents=command.brings_documents)
+    task = asyncio.create_task(_Asked(actor, command, request_id, now, key_lifetime).do(database))
+    _underway.add(task)
+    task.add_done_callback(_underway.discard)
+    return await asyncio.shield(task)
+
+
+@dataclass(frozen=True, slots=True)
+class Supposed:
+    """What an action would make; nothing of it is there.
+
+    `subject_is_new`: the subject is not there either. `reviewer_ids` are of the action's override. `latest` is the
+    override that would wait for a decision then, or else was finished last, and `latest_facts` are of it.
+    """
+
+    outcome: Outcome
+    subject_is_new: bool
+    reviewer_ids: tuple[UUID, ...]
+    latest: OverrideRow | None
+    latest_reviewer_ids: tuple[UUID, ...]
+    latest_facts: OverrideFacts | None
+
+
+async def rehearse(
+    database: Database, actor: Actor, command: Command, *, request_id: str, now: clock.Clock = clock.now
+) -> Supposed:
+    """Do what *command* asks for, undo it, and return what it would make; its key is not used.
+
+    Raises: Refusal or InputRefused.
+    """
+    admit(command.action, actor, brings_documents=command.brings_documents)
+    return await _Asked(actor, command, request_id, now).suppose(database)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What somebody asks for, and the ways to do it."""
+
+    actor: Actor
+    command: Command
+    request_id: str
+    now: clock.Clock
+    key_lifetime: timedelta = KEY_LIFETIME
+
+    async def do(self, database: Database) -> Outcome:
+        """Do it as who the actor is by then. Raises: Refusal or InputRefused."""
+        return await self.as_they_are(database, lambda asked: asked.tried(database))
+
+    async def suppose(self, database: Database) -> Supposed:
+        """Do the same, and undo it. Raises: Refusal or InputRefused."""
+        return await self.as_they_are(database, lambda asked: rehearsed(database, asked.supposed))
+
+    async def as_they_are(
+        self, database: Database, way: Callable[["_Asked"], Awaitable[T]], changes: int = CHANGES_MAX
+    ) -> T:
+        """Go that *way*, and go it anew where what the actor may do has changed meanwhile: nothing is done by then.
+
+        A refusal is told to whom it is about: who may not act any more learns that, and nothing of the case.
+        """
+        try:
+            return await way(self)
+        except (Refusal, InputRefused, AuthorityGone) as refused:
+            async with database.look_up() as connection:
+                actor = await renewed(connection, self.actor, self.now())
+            is_as_before = actor.authority == self.actor.authority and not isinstance(refused, AuthorityGone)
+            if is_as_before or not changes:
+                raise
+        admit(self.command.action, actor, brings_documents=self.command.brings_documents)
+        return await replace(self, actor=actor).as_they_are(database, way, changes - 1)
+
+    async def tried(self, database: Database) -> Outcome:
+        """Do it without a lock, where that may do and nobody is or was faster, else with it."""
+        what = id(database), getattr(self.command, "case_id", None)
+        is_first = not _acted_on[what]
+        _acted_on[what] += 1
+        try:
+            if is_first and rests_on_its_case(self.command):
+                outcome = await attempt_alone(database, self._alone)
+                if outcome is not None:
+                    return outcome
+            return await attempt(database, self._locked)
+        finally:
+            _acted_on[what] -= 1
+            if not _acted_on[what]:
+                del _acted_on[what]
+
+    async def supposed(self, connection: AsyncConnection) -> Supposed:
+        """Do it in a transaction that is going to be undone."""
+        outcome, draft = await self._decided(connection, clock.new_id(), is_rehearsal=True)
+        await write(connection, draft.writes)
+        latest = await overrides.latest_of_case(connection, self.actor.account_id, outcome.case.id)
+        ids, facts = tuple[UUID, ...](), None
+        if latest is not None:
+            ids = await overrides.reviewer_ids(connection, latest)
+            asked = await people.candidates(connection, self.actor.account_id, ids)
+            facts = latest.facts(frozenset(ids), has_able_reviewer=any(person.is_able for person in asked.values()))
+        return Supposed(outcome, draft.subject_is_new, draft.reviewer_ids, latest, ids, facts)
+
+    async def _locked(self, connection: AsyncConnection) -> Outcome:
+        """Do it in a transaction that ends with it, if its key did not do it before."""
+        action_id = clock.new_id()
+        if self.command.idempotency_key is not None:
+            claim = self.actor, self.command, action_id, self.now(), self.key_lifetime
+            earlier = await claim_key(connection, *claim)
+            if earlier is not None:  # who had to wait for a twin may have lost their token meanwhile
+                if await authority_of(connection, self.actor.user_id) != self.actor.authority:
+                    raise AuthorityGone
+                return await outcome_of(connection, self.actor, earlier)
+        outcome, draft = await self._decided(connection, action_id)
+        await write(connection, draft.writes, last=True)
+        return outcome
+
+    async def _alone(self, connection: AsyncConnection) -> Outcome | None:
+        """Do it by one statement that finds the case as it was when all was checked; None where it does not."""
+        outcome, draft = await self._decided(connection, clock.new_id(), leave_open=True)
+        assert draft.before is not None
+        return outcome if await write_if_unchanged(connection, draft.before.version, draft.writes) else None
+
+    async def _decided(
+        self, connection: AsyncConnection, action_id: UUID, *, leave_open: bool = False, is_rehearsal: bool = False
+    ) -> tuple[Outcome, Draft]:
+        """Check it; return what it makes, once the writes of the draft are done."""
+        command = self.command
+        try:
+            if isinstance(command, OpenCase):
+                draft = await drafted_opening(connection, self.actor, command, self.now)
+            else:
+                assert isinstance(command, CaseCommand)
+                draft = await drafted(connection, self.actor, command, self.now, leave_open=leave_open)
+        except StateRefused as refusal:
+            if refusal.case_id is None and isinstance(command, CaseCommand):
+                refusal.case_id = command.case_id
+            raise
+        draft.is_rehearsal = is_rehearsal
+        if self.actor.expires_at is not None and self.actor.expires_at <= self.now():
+            raise TokenExpired()
+        for effect in EFFECTS[command.action]:
+            waiting = effect(draft)
+            if waiting is not None:
+                await waiting
+        return _drawn_up(draft, action_id, self.request_id), draft
+
+
+def _drawn_up(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
+    """Have the case row, the log row, and then what hangs on it written, and return what the action makes.
+
+    In this order: the database takes nothing that no row of the log has.
+    """
+    comment = draft.new_comment()
+    action = ActionRow(
+        id=action_id,
+        case_id=draft.case.id,
+        seq=draft.case.action_count + 1,
+        type=draft.command.action,
+        user_id=draft.actor.user_id,
+        comment_id=comment.id if comment else None,
+        override_id=draft.override.id if draft.override else None,
+        status_before=draft.before.status if draft.before else None,
+        status_after=draft.case.status,
+        resolution=draft.case.resolution,
+        created_at=draft.now,
+        request_id=request_id,
+        prev_hash=draft.case.head_hash,
+        hash="",
+    )
+    account_id = draft.actor.account_id
+    entry = entry_of(
+        account_id, action, draft.case, draft.subject, comment, draft.override, draft.reviewer_ids, draft.documents
+    )
+    action = replace(action, hash=chain_hash(entry))
+    case = replace(
+        draft.case,
+        version=draft.case.version + 1,
+        action_count=action.seq,
+        head_hash=action.hash,
+        updated_at=draft.now,
+    )
+    effects, draft.writes = draft.writes, draft.first
+    _write_case(draft, case)
+    draft.log(action, **({"document_count": len(draft.documents)} if draft.documents else {}))
+    draft.writes.extend(effects)
+    if comment is not None:
+        draft.index(SearchField.COMMENT, comment.id, lexemes(comment.body))
+        draft.insert(tables.comments, comment)
+        draft.documents = attach(draft, comment)
+    return Outcome(case, action, comment, draft.override, draft.subject, draft.documents)
+
+
+def _write_case(draft: Draft, case: CaseRow) -> None:
+    if draft.before is None:
+        draft.index(SearchField.REFERENCE, case.id, reference_lexemes(case.reference))
+        draft.index(SearchField.TITLE, case.id, lexemes(case.title))
+        draft.index(SearchField.SUBJECT, draft.subject.id, lexemes(draft.subject.label))
+        draft.insert(tables.cases, case)
+        return
+    old = draft.before
+    changes = {name: getattr(case, name) for name in _OF_CASE if getattr(case, name) != getattr(old, name)}
+    draft.update(tables.cases, case.id, **changes)

@@ -1,0 +1,1 @@
+"""Accounts, people, tokens and policies, made and changed for the command line and the API."""

@@ -1,0 +1,1 @@
+"""Dataloaders: batching of look-ups within one operation."""

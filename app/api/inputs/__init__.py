@@ -1,0 +1,1 @@
+"""Input types, and how each becomes a command or a condition."""

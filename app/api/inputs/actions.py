@@ -1,0 +1,314 @@
+"""The inputs of the eight mutations, and how each becomes a command: every fault of its shape is found at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING
+from functools import cache, cached_property
+from typing import Any
+
+import strawberry
+from strawberry import ID
+from strawberry.utils.str_converters import to_camel_case
+
+from app.api.enums import ActionType, EvaluationStatus, RequestedStatus, Resolution, SubjectType
+from app.api.inputs.uploads import Upload
+from app.documents.receive import Received
+from app.domain.commands import (
+    AcceptOverride,
+    AddComment,
+    CancelOverride,
+    CloseCase,
+    Command,
+    OpenCase,
+    ReassignReviewers,
+    RefuseOverride,
+    RequestOverride,
+    SubjectDetails,
+)
+from app.domain.errors import TooManyDocuments
+from app.domain.validation import COMMENT_MAX, DESCRIPTION_MAX, DOCUMENTS_MAX, TITLE_MAX, Shape
+
+
+def _optional(description: str) -> Any:
+    return strawberry.field(default=None, description=description)
+
+
+def _given(description: str) -> Any:
+    return strawberry.field(description=description)
+
+
+def _dry_run() -> Any:
+    return strawberry.field(default=False, description=DRY_RUN)
+
+
+CASE_ID = "The case."
+COMMENT = "A comment to go with it, 1 to 10 000 characters."
+OVERRIDE_ID = (
+    "The override you read; without it the pending one, whichever that is. Name it, so that you decide on no other."
+)
+READ_OVERRIDE = (
+    "The override that you read, whose id is `Case.activeOverride.id`: so nobody decides on another request than that."
+)
+READ_VERSION = (
+    "`Case.version` as you read it. Where anything was done to the case since then, a comment or a document too, it is"
+    " refused with VERSION_CONFLICT."
+)
+DOCUMENT_IDS = (
+    "Your documents, uploaded before to `/documents` and attached to nothing yet; with `documents` 10 at most."
+)
+DOCUMENTS = "Files that come along in a multipart form, 10 MiB each."
+EXPECTED_VERSION = "Refuse with VERSION_CONFLICT unless the case has this version."
+IDEMPOTENCY_KEY = (
+    "1 to 128 of A-Z a-z 0-9 _ -. For 24 hours, or as it is set, the same key with the same input does nothing again"
+    " and answers with what was made, `replayed`; with another input it is refused. Without a key a retry is another"
+    " action, so that a comment whose answer was lost is written twice."
+)
+
+DRY_RUN = (
+    "Only show what would be: all is checked and answered as otherwise, and then undone. Nothing is kept and no key is"
+    " used; new ids, times and hashes will be others."
+)
+
+
+class ActionInput:
+    """What the inputs share: `command`, and the fields that every action takes."""
+
+    expected_version: int | None
+    idempotency_key: str | None
+    dry_run: bool | None
+
+    @property
+    def files(self) -> Sequence[Received]:
+        """The files that came along."""
+        return ()
+
+    @cached_property
+    def command(self) -> Command:
+        """The input as a command. Raises: InputRefused, with every fault of its shape."""
+        shape = Shape("input")
+        common = {
+            "expected_version": shape.version(self.expected_version, "expectedVersion"),
+            "idempotency_key": shape.idempotency_key(self.idempotency_key, "idempotencyKey"),
+        }
+        command = self._command(shape, common)
+        shape.finish()
+        return command
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        raise NotImplementedError
+
+
+@strawberry.input(description="The check that a case is about.")
+class SubjectInput:
+    type: SubjectType = _given("What kind of check it is.")
+    external_ref: str = _given("Its reference in the system that made the check, 1 to 200 characters.")
+    label: str = _given("What to call it, as the supplier's name, 1 to 200 characters. A known subject keeps its own.")
+    country_code: str | None = _optional("The country, by ISO 3166-1 alpha-2, as in FR. A known subject keeps its own.")
+    evaluation_status: EvaluationStatus | None = _optional(
+        "The result of the check. Without it a known subject keeps its own, and a new one is UNEVALUATED. A known"
+        " subject becomes FAVORABLE by an accepted override only."
+    )
+
+    def details(self, shape: Shape) -> SubjectDetails:
+        """Return the subject as a command has it; faults are noted in *shape*."""
+        return SubjectDetails(
+            type=self.type,
+            external_ref=shape.identifier(self.external_ref, "subject", "externalRef", maximum=TITLE_MAX),
+            label=shape.line(self.label, "subject", "label", maximum=TITLE_MAX),
+            country_code=shape.country_code(self.country_code, "subject", "countryCode"),
+            evaluation_status=self.evaluation_status,
+        )
+
+
+@strawberry.input(description="A new case.")
+class OpenCaseInput(ActionInput):
+    subject: SubjectInput = _given("The check it is about.")
+    title: str = _given("What it is about, in a line of 1 to 200 characters.")
+    description: str | None = _optional("What it is about, at length: up to 10 000 characters.")
+    expected_version: int | None = _optional("Refuse unless the subject has this version; 0 for one that must be new.")
+    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+    dry_run: bool | None = _dry_run()
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        return OpenCase(
+            subject=self.subject.details(shape),
+            title=shape.line(self.title, "title", maximum=TITLE_MAX),
+            description=shape.optional_text(self.description, "description", maximum=DESCRIPTION_MAX),
+            **common,
+        )
+
+
+class DocumentedInput(ActionInput):
+    """What the inputs share whose comment brings documents."""
+
+    document_ids: list[ID] | None
+    documents: list[Upload] | None
+
+    @property
+    def files(self) -> Sequence[Received]:
+        return self.documents or ()
+
+    def _documents(self, shape: Shape) -> dict[str, Any]:
+        """Return the documents as a command has them; faults are noted in *shape*."""
+        if len(self.files) > DOCUMENTS_MAX:
+            shape.note(TooManyDocuments(max=DOCUMENTS_MAX), "documents")
+            return {}
+        for index, file in enumerate(self.files):
+            if file.refusal is not None:
+                shape.note(file.refusal, "documents", str(index))
+        return {
+            "document_ids": shape.documents(self.document_ids or (), "documentIds", len(self.files)),
+            "new_documents": tuple(file.document for file in self.files if file.document is not None),
+        }
+
+
+@strawberry.input(description="A comment on a case.")
+class AddCommentInput(DocumentedInput):
+    case_id: ID = _given(CASE_ID)
+    body: str = _given("The text, 1 to 10 000 characters after trimming.")
+    document_ids: list[ID] | None = _optional(DOCUMENT_IDS)
+    documents: list[Upload] | None = _optional(DOCUMENTS)
+    expected_version: int | None = _optional(EXPECTED_VERSION)
+    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+    dry_run: bool | None = _dry_run()
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        return AddComment(
+            case_id=shape.id(self.case_id, "caseId"),
+            comment=shape.text(self.body, "body", maximum=COMMENT_MAX),
+            **self._documents(shape),
+            **common,
+        )
+
+
+@strawberry.input(description="A request that somebody else sets the subject's result by hand.")
+class RequestOverrideInput(DocumentedInput):
+    case_id: ID = _given(CASE_ID)
+    requested_status: RequestedStatus = _given("The result that is asked for.")
+    reviewer_ids: list[ID] = _given("Who is asked to decide: 1 to 10 active reviewers, without you.")
+    reason: str = _given("Why, 1 to 10 000 characters after trimming; it becomes the action's comment.")
+    document_ids: list[ID] | None = _optional(DOCUMENT_IDS)
+    documents: list[Upload] | None = _optional(DOCUMENTS)
+    expected_version: int | None = _optional(EXPECTED_VERSION)
+    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+    dry_run: bool | None = _dry_run()
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        return RequestOverride(
+            case_id=shape.id(self.case_id, "caseId"),
+            requested_status=self.requested_status,
+            reviewer_ids=shape.reviewers(self.reviewer_ids, "reviewerIds"),
+            comment=shape.text(self.reason, "reason", maximum=COMMENT_MAX),
+            **self._documents(shape),
+            **common,
+        )
+
+
+class DecisionInput(ActionInput):
+    """What the inputs share that are about a pending override."""
+
+    case_id: ID
+    override_id: ID | None
+    comment: str | None
+
+    def _decision(self, shape: Shape, common: dict[str, Any]) -> dict[str, Any]:
+        return common | {
+            "case_id": shape.id(self.case_id, "caseId"),
+            "override_id": None if self.override_id is None else shape.id(self.override_id, "overrideId"),
+            "comment": shape.optional_text(self.comment, "comment", maximum=COMMENT_MAX),
+        }
+
+
+@strawberry.input(description="A reviewer's yes.")
+class AcceptOverrideInput(DecisionInput):
+    case_id: ID = _given(CASE_ID)
+    override_id: ID = _given(READ_OVERRIDE)
+    comment: str | None = _optional(COMMENT)
+    expected_version: int = _given(READ_VERSION)
+    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+    dry_run: bool | None = _dry_run()
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        return AcceptOverride(**self._decision(shape, common))
+
+
+@strawberry.input(description="A reviewer's no.")
+class RefuseOverrideInput(DecisionInput):
+    case_id: ID = _given(CASE_ID)
+    override_id: ID = _given(READ_OVERRIDE)
+    comment: str | None = _optional(COMMENT)
+    expected_version: int = _given(READ_VERSION)
+    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+    dry_run: bool | None = _dry_run()
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        return RefuseOverride(**self._decision(shape, common))
+
+
+@strawberry.input(description="The creator takes their request back.")
+class CancelOverrideInput(DecisionInput):
+    case_id: ID = _given(CASE_ID)
+    override_id: ID | None = _optional(OVERRIDE_ID)
+    comment: str | None = _optional(COMMENT)
+    expected_version: int | None = _optional(EXPECTED_VERSION)
+    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+    dry_run: bool | None = _dry_run()
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        return CancelOverride(**self._decision(shape, common))
+
+
+@strawberry.input(description="The end of a case.")
+class CloseCaseInput(ActionInput):
+    case_id: ID = _given(CASE_ID)
+    resolution: Resolution | None = _optional(
+        "How it ended; without it OVERRIDE_APPLIED where an override was accepted, else NOT_CONCLUSIVE."
+    )
+    comment: str | None = _optional(COMMENT)
+    expected_version: int | None = _optional(EXPECTED_VERSION)
+    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+    dry_run: bool | None = _dry_run()
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        return CloseCase(
+            case_id=shape.id(self.case_id, "caseId"),
+            resolution=self.resolution,
+            comment=shape.optional_text(self.comment, "comment", maximum=COMMENT_MAX),
+            **common,
+        )
+
+
+@strawberry.input(description="Other people to decide on an override, where none of those who were asked can.")
+class ReassignReviewersInput(DecisionInput):
+    case_id: ID = _given(CASE_ID)
+    override_id: ID = _given("The pending override, whose id is `Case.activeOverride.id`.")
+    reviewer_ids: list[ID] = _given(
+        "Who is asked to decide from now on: 1 to 10 active reviewers, without the override's creator and without you."
+    )
+    comment: str | None = _optional(COMMENT)
+    expected_version: int | None = _optional(EXPECTED_VERSION)
+    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
+    dry_run: bool | None = _dry_run()
+
+    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+        return ReassignReviewers(
+            **self._decision(shape, common), reviewer_ids=shape.reviewers(self.reviewer_ids, "reviewerIds")
+        )
+
+
+INPUTS: Mapping[ActionType, type[ActionInput]] = {
+    ActionType.OPEN: OpenCaseInput,
+    ActionType.COMMENT: AddCommentInput,
+    ActionType.REQUEST_OVERRIDE: RequestOverrideInput,
+    ActionType.ACCEPT: AcceptOverrideInput,
+    ActionType.REFUSE: RefuseOverrideInput,
+    ActionType.CANCEL: CancelOverrideInput,
+    ActionType.CLOSE: CloseCaseInput,
+    ActionType.REASSIGN: ReassignReviewersInput,
+}
+
+
+@cache
+def required_input(action: ActionType) -> list[str]:
+    """Return the names of what the input of *action*'s mutation must have."""
+    fields = INPUTS[action].__strawberry_definition__.fields  # type: ignore[attr-defined]  # strawberry has put it there
+    return [to_camel_case(field.python_name) for field in fields if field.default is MISSING]

@@ -1,0 +1,279 @@
+"""Filters of cases: typed comparators, `and`, `or` and `not`, turned into conditions. SQL is the repository's."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import strawberry
+from strawberry import ID, UNSET
+
+from app.api.enums import CaseStatus, EvaluationStatus, RequestedStatus, Resolution, SubjectType
+from app.db.repository.conditions import Comparison, Condition, Conjunction, Disjunction, Field, Negation, Operator
+from app.domain.errors import Detail, InvalidId, InvalidInput
+from app.domain.text import Kind
+from app.domain.validation import TITLE_MAX, in_utc, parse_id, parse_reference, read_country_code, read_text
+
+COMPARISONS_MAX = 50
+FILTERS_MAX = 200
+DEPTH_MAX = 8
+VALUES_MAX = 100
+
+EQ = "Equal to this."
+NE = "Not equal to this, or null."
+IN = f"One of these, {VALUES_MAX} at most."
+NOT_IN = f"None of these, {VALUES_MAX} at most, or null."
+IS_NULL = "Whether there is none."
+
+
+def _compare(description: str, name: str | None = None) -> Any:
+    return strawberry.field(default=UNSET, description=description, name=name)
+
+
+@strawberry.input(description="A comparison of a case's status. All that is given must hold.")
+class CaseStatusFilter:
+    eq: CaseStatus | None = _compare(EQ)
+    ne: CaseStatus | None = _compare(NE)
+    in_: list[CaseStatus] | None = _compare(IN, "in")
+    not_in: list[CaseStatus] | None = _compare(NOT_IN)
+
+
+@strawberry.input(description="A comparison of a resolution. All that is given must hold.")
+class ResolutionFilter:
+    eq: Resolution | None = _compare(EQ)
+    ne: Resolution | None = _compare(NE)
+    in_: list[Resolution] | None = _compare(IN, "in")
+    not_in: list[Resolution] | None = _compare(NOT_IN)
+    is_null: bool | None = _compare(IS_NULL)
+
+
+@strawberry.input(description="A comparison of what an override asks for. All that is given must hold.")
+class RequestedStatusFilter:
+    eq: RequestedStatus | None = _compare(EQ)
+    in_: list[RequestedStatus] | None = _compare(IN, "in")
+
+
+@strawberry.input(description="A comparison of a check's result. All that is given must hold.")
+class EvaluationStatusFilter:
+    eq: EvaluationStatus | None = _compare(EQ)
+    ne: EvaluationStatus | None = _compare(NE)
+    in_: list[EvaluationStatus] | None = _compare(IN, "in")
+    not_in: list[EvaluationStatus] | None = _compare(NOT_IN)
+
+
+@strawberry.input(description="A comparison of a kind of check. All that is given must hold.")
+class SubjectTypeFilter:
+    eq: SubjectType | None = _compare(EQ)
+    in_: list[SubjectType] | None = _compare(IN, "in")
+
+
+@strawberry.input(description="A comparison of a text, letter by letter, capital or not. All that is given must hold.")
+class TextFilter:
+    eq: str | None = _compare(EQ)
+    ne: str | None = _compare(NE)
+    in_: list[str] | None = _compare(IN, "in")
+    not_in: list[str] | None = _compare(NOT_IN)
+
+
+@strawberry.input(description="A comparison of an id. All that is given must hold.")
+class IdFilter:
+    eq: ID | None = _compare(EQ)
+    ne: ID | None = _compare(NE)
+    in_: list[ID] | None = _compare(IN, "in")
+    not_in: list[ID] | None = _compare(NOT_IN)
+
+
+@strawberry.input(description="A comparison of a case's reference. All that is given must hold.")
+class ReferenceFilter:
+    eq: str | None = _compare(EQ)
+    in_: list[str] | None = _compare(IN, "in")
+
+
+@strawberry.input(description="A range of times, each with its offset from UTC. All that is given must hold.")
+class TimeFilter:
+    gt: datetime | None = _compare("After this.")
+    gte: datetime | None = _compare("At this time or after.")
+    lt: datetime | None = _compare("Before this.")
+    lte: datetime | None = _compare("At this time or before.")
+
+
+@strawberry.input(description="What a case's subject must be. All that is given must hold.")
+class SubjectFilter:
+    type: SubjectTypeFilter | None = _compare("Its kind.")
+    external_ref: TextFilter | None = _compare(
+        "Its reference in the system that made the check; what can't be seen of one does not count."
+    )
+    country_code: TextFilter | None = _compare("Its country, by ISO 3166-1 alpha-2, as in FR.")
+    evaluation_status: EvaluationStatusFilter | None = _compare("Its result as it is now.")
+
+
+@strawberry.input(description="Which cases. All that is given must hold; an empty filter holds for every case.")
+class CaseFilter:
+    and_: list["CaseFilter"] | None = _compare("All of these; none at all holds.", "and")
+    or_: list["CaseFilter"] | None = _compare("Any of these; none at all doesn't hold.", "or")
+    not_: "CaseFilter | None" = _compare("This doesn't hold.", "not")
+    status: CaseStatusFilter | None = _compare("Where it stands.")
+    resolution: ResolutionFilter | None = _compare("How it ended.")
+    requested_status: RequestedStatusFilter | None = _compare("What its pending override asks for.")
+    subject: SubjectFilter | None = _compare("What it is about.")
+    created_by: IdFilter | None = _compare("Who opened it.")
+    assigned_reviewer: IdFilter | None = _compare("Somebody who was asked to decide on any of its overrides.")
+    waiting_for: ID | None = _compare("Its pending override was put to this person.")
+    waiting_for_viewer: bool | None = _compare("Whether its pending override was put to the viewer.")
+    has_pending_override: bool | None = _compare("Whether an override waits for a decision.")
+    created_at: TimeFilter | None = _compare("When it was opened.")
+    updated_at: TimeFilter | None = _compare("When the last action was.")
+    reference: ReferenceFilter | None = _compare("Its reference, as in CASE-000123.")
+
+
+_FIELDS: Mapping[str, Field] = {
+    "status": Field.STATUS,
+    "resolution": Field.RESOLUTION,
+    "requested_status": Field.REQUESTED_STATUS,
+    "created_by": Field.CREATED_BY,
+    "assigned_reviewer": Field.ASSIGNED_REVIEWER,
+    "created_at": Field.CREATED_AT,
+    "updated_at": Field.UPDATED_AT,
+    "reference": Field.NUMBER,
+}
+_SUBJECT_FIELDS: Mapping[str, Field] = {
+    "type": Field.SUBJECT_TYPE,
+    "external_ref": Field.SUBJECT_REF,
+    "country_code": Field.SUBJECT_COUNTRY,
+    "evaluation_status": Field.SUBJECT_STATUS,
+}
+# Of each comparator the operator, and whether the opposite is meant.
+_OPERATORS: Mapping[str, tuple[Operator, bool]] = {
+    "eq": (Operator.EQ, False),
+    "ne": (Operator.EQ, True),
+    "in_": (Operator.IN, False),
+    "not_in": (Operator.IN, True),
+    "gt": (Operator.GT, False),
+    "gte": (Operator.GTE, False),
+    "lt": (Operator.LT, False),
+    "lte": (Operator.LTE, False),
+    "is_null": (Operator.IS_NULL, False),
+}
+
+
+class FilterReader:
+    """Reads one filter; refuses one that is too large or names what can't be.
+
+    A null is refused wherever it stands: it compares with nothing, and to pass over it would find more than was asked.
+    """
+
+    def __init__(self, viewer_id: UUID) -> None:
+        self._viewer_id = viewer_id
+        self._comparisons = 0
+        self._filters = 0
+
+    def read(self, asked: CaseFilter, *path: str, depth: int = 1) -> Condition:
+        """Return *asked* as a condition. Raises: InvalidInput, InvalidId, Required, TooLong."""
+        if depth > DEPTH_MAX:
+            raise InvalidInput("filter", detail=Detail("nested", {"maximum": DEPTH_MAX}))
+        self._filters += 1
+        if self._filters > FILTERS_MAX:
+            raise InvalidInput("filter", detail=Detail.of_length(self._filters, FILTERS_MAX))
+        parts = list(self._combined(asked, path, depth))
+        for name, field in _FIELDS.items():
+            parts += self._compared(field, _given(asked, name, path), (*path, name))
+        subject = _given(asked, "subject", path)
+        if subject is not None:
+            inside = (*path, "subject")
+            for name, field in _SUBJECT_FIELDS.items():
+                parts += self._compared(field, _given(subject, name, inside), (*inside, name))
+        has_pending = _given(asked, "has_pending_override", path)
+        if has_pending is not None:
+            parts.append(self._one(Field.HAS_PENDING_OVERRIDE, Operator.EQ, has_pending))
+        parts += self._waiting(asked, path)
+        return Conjunction(tuple(parts))
+
+    def _waiting(self, asked: CaseFilter, path: tuple[str, ...]) -> Iterator[Condition]:
+        somebody, viewer = _given(asked, "waiting_for", path), _given(asked, "waiting_for_viewer", path)
+        if somebody is not None:
+            yield self._one(Field.WAITING_FOR, Operator.EQ, _id(somebody, (*path, "waiting_for")))
+        if viewer is not None:
+            mine = self._one(Field.WAITING_FOR, Operator.EQ, self._viewer_id)
+            yield mine if viewer else Negation(mine)
+
+    def _combined(self, asked: CaseFilter, path: tuple[str, ...], depth: int) -> Iterator[Condition]:
+        for name, combination in (("and_", Conjunction), ("or_", Disjunction)):
+            filters = _given(asked, name, path)
+            if filters is not None:
+                yield combination(
+                    tuple(
+                        self.read(item, *path, name, str(index), depth=depth + 1) for index, item in enumerate(filters)
+                    )
+                )
+        opposite = _given(asked, "not_", path)
+        if opposite is not None:
+            yield Negation(self.read(opposite, *path, "not_", depth=depth + 1))
+
+    def _compared(self, field: Field, comparison: Any, path: tuple[str, ...]) -> Iterator[Condition]:
+        if comparison is None:
+            return
+        for name, (operator, is_opposite) in _OPERATORS.items():
+            value = _given(comparison, name, path)
+            if value is None:
+                continue
+            compared = self._one(field, operator, _value(field, value, (*path, name)))
+            yield Negation(compared) if is_opposite else compared
+
+    def _one(self, field: Field, operator: Operator, value: Any) -> Comparison:
+        self._comparisons += 1
+        if self._comparisons > COMPARISONS_MAX:
+            raise InvalidInput("filter", detail=Detail.of_length(self._comparisons, COMPARISONS_MAX))
+        return Comparison(field, operator, value)
+
+
+def _given(asked: Any, name: str, path: tuple[str, ...]) -> Any:
+    """Return what the input *asked* has by this name, None where it is not given. Raises: InvalidInput, for a null."""
+    value = getattr(asked, name, UNSET)
+    if value is None:
+        detail = "null_asked" if hasattr(asked, "is_null") and name != "is_null" else "null"
+        raise InvalidInput(*_names((*path, name)), detail=Detail(detail))
+    return None if value is UNSET else value
+
+
+def _value(field: Field, value: Any, path: tuple[str, ...]) -> Any:
+    """Return *value* as the database compares with it."""
+    if isinstance(value, list):
+        if len(value) > VALUES_MAX:
+            raise InvalidInput(*_names(path), detail=Detail.of_length(len(value), VALUES_MAX))
+        return tuple(_value(field, item, (*path, str(index))) for index, item in enumerate(value))
+    if isinstance(value, datetime):
+        return in_utc(value, *_names(path))
+    read = _READERS.get(field)
+    return value if read is None or isinstance(value, bool) else read(value, path)
+
+
+def _id(value: str, path: tuple[str, ...]) -> UUID:
+    parsed = parse_id(value)
+    if parsed is None:
+        raise InvalidId(*_names(path))
+    return parsed
+
+
+def _number(value: str, path: tuple[str, ...]) -> int:
+    number = parse_reference(value)
+    if number is None:
+        raise InvalidId(*_names(path), expected="reference_form")
+    return number
+
+
+# Of the fields that are compared with texts and ids, what reads these.
+_READERS: Mapping[Field, Callable[[str, tuple[str, ...]], Any]] = {
+    Field.CREATED_BY: _id,
+    Field.ASSIGNED_REVIEWER: _id,
+    Field.NUMBER: _number,
+    Field.SUBJECT_REF: lambda value, path: read_text(value, Kind.IDENTIFIER, *_names(path), maximum=TITLE_MAX),
+    Field.SUBJECT_COUNTRY: lambda value, path: read_country_code(value, *_names(path)),
+}
+
+
+def _names(path: tuple[str, ...]) -> Iterator[str]:
+    """Yield the names of a path in the filter as they stand in the schema."""
+    yield "filter"
+    for name in path:
+        first, *rest = name.rstrip("_").split("_")
+        yield first + "".join(word.title() for word in rest)

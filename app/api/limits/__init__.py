@@ -1,0 +1,1 @@
+"""Limits on GraphQL documents: scanning, measurement and enforcement."""

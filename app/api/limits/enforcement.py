@@ -1,0 +1,154 @@
+"""Limits on documents: a linear scan before parsing, and one pass over the parsed document before it is validated.
+
+The pass looks at each selection once: a fragment is measured when all that it spreads has been, and its measures are
+added wherever it is spread, so that a document costs what it is long and not what it expands to. What an operation may
+do is not decided here.
+"""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
+from typing import Any
+
+import structlog
+from graphql import DocumentNode, GraphQLError, GraphQLSchema
+
+from app.api.execution.document_cache import Documents
+from app.api.limits.measurement import Measures, measure, values_in
+from app.api.limits.scanner import scan
+from app.domain.errors import QueryTooComplex
+
+ACTUAL_MAX = 2**31 - 1  # what fragments expand to has a thousand digits if they want
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that one operation may be. `warn_only` names those that are only logged where they are passed."""
+
+    tokens: int = 4_000
+    nesting: int = 32
+    depth: int = 12
+    aliases: int = 30
+    root_fields: int = 20
+    mutations: int = 5
+    directives: int = 50
+    fragments: int = 50
+    selections: int = 1_000
+    cost: int = 75_000
+    introspection: int = 200_000
+    inputs: int = 5_000
+    warn_only: frozenset[str] = frozenset()
+
+    def check(self, measures: Mapping[str, int], document_hash: str) -> list[GraphQLError]:
+        """Return an error for each limit that is passed; log those that are not enforced."""
+        errors = []
+        for what, actual in measures.items():
+            limit: int = getattr(self, what)
+            if actual <= limit:
+                continue
+            if what in self.warn_only:
+                log.warning("limit_passed", what=what, limit=limit, actual=actual, document=document_hash)
+                continue
+            refusal = QueryTooComplex(what=what, limit=limit, actual=min(actual, ACTUAL_MAX))
+            errors.append(GraphQLError(refusal.code, original_error=refusal))
+        return errors
+
+    def most_fields(self, measures: Measures) -> int | None:
+        """Return how many fields the answer may have, whatever was measured; None where that is not enforced."""
+        if "cost" in self.warn_only:
+            return None
+        if not measures.introspection:
+            return self.cost
+        return None if "introspection" in self.warn_only else self.cost + self.introspection
+
+
+NAMES = tuple(field.name for field in fields(Limits) if field.name != "warn_only")
+
+
+class Limiter:
+    """Measures documents for one schema, and remembers what it found of those that are known."""
+
+    def __init__(self, schema: GraphQLSchema, documents: Documents) -> None:
+        self._schema = schema
+        self._documents = documents
+
+    def scan(self, query: str, limits: Limits, document_hash: str) -> list[GraphQLError]:
+        """Return what is wrong with a document's tokens and brackets, read no further than its limits."""
+        known = self._documents.get(query)
+        if known is None:
+            # Where a limit only warns, the scan has to go on: to the end, as the bytes are bounded.
+            tokens_max = None if "tokens" in limits.warn_only else limits.tokens
+            nesting_max = None if "nesting" in limits.warn_only else limits.nesting
+            tokens, nesting = scan(query, tokens_max, nesting_max)
+        else:
+            tokens, nesting = known.scanned
+        if tokens <= limits.tokens and nesting <= limits.nesting:
+            return []
+        return limits.check({"tokens": tokens, "nesting": nesting}, document_hash)
+
+    def count_inputs(self, variables: Mapping[str, Any], limits: Limits, document_hash: str) -> list[GraphQLError]:
+        """Return an error where the variables have more values than they may: each is looked at several times."""
+        count = values_in(variables, limits.inputs)
+        return limits.check({"inputs": count}, document_hash) if count > limits.inputs else []
+
+    def measure(
+        self, query: str, document: DocumentNode, operation: str | None, variables: Mapping[str, Any]
+    ) -> Measures | None:
+        """Return the measures of an operation; None where its fragments go round in circles, which is invalid.
+
+        *variables* are coerced.
+        """
+        known = self._documents.get(query)
+        remembered: _Remembered | None = None if known is None else known.measures.get(operation)
+        if remembered is not None:
+            found = remembered.of(variables)
+            if found is not None:
+                return found
+        measured = measure(self._schema, document, operation, variables)
+        if measured is None:
+            return None
+        measures, sized_by, weighed_by = measured
+        if known is not None:
+            remembered = known.measures.setdefault(operation, _Remembered(sized_by, weighed_by))
+            remembered.keep(variables, measures)
+            self._documents.note_measures(known)
+        return measures
+
+
+class _Remembered:
+    """The measures of one operation, by what they hang on of its variables."""
+
+    def __init__(self, sized_by: tuple[str, ...], weighed_by: tuple[str, ...]) -> None:
+        self._sized_by = sized_by
+        self._weighed_by = weighed_by
+        self._found: dict[Hashable, Measures] = {}
+
+    def of(self, variables: Mapping[str, Any]) -> Measures | None:
+        return self._found.get(self._key(variables))
+
+    def keep(self, variables: Mapping[str, Any], measures: Measures) -> None:
+        if len(self._found) >= 100:
+            self._found.clear()
+        self._found[self._key(variables)] = measures
+
+    def _key(self, variables: Mapping[str, Any]) -> Hashable:
+        sizes = [_hashable(variables.get(name)) for name in self._sized_by]
+        return (*sizes, *[values_in(variables.get(name)) for name in self._weighed_by])
+
+
+def _hashable(value: Any) -> Hashable:
+    """Return what counts of a variable that a size hangs on: the number, the length of the list, whether it is null."""
+    if isinstance(value, list):
+        return ("list", len(value))
+    return value if value is None or isinstance(value, int) else "given"
+
+
+@lru_cache(maxsize=1000)
+def as_limits(measures: Measures) -> Mapping[str, int]:
+    """Return *measures* by the names of their limits; an operation's root is of one kind."""
+    found = asdict(measures)
+    root = found.pop("root")
+    is_mutation = found.pop("is_mutation")
+    return {("mutations" if is_mutation else "root_fields"): root, **found}

@@ -1,0 +1,84 @@
+"""The sizes and prices that an operation's cost is made of, for what is more than one field, in fields.
+
+Sizes are how long lists can be that have no page. Prices are for what takes the database or the memory longer, or more,
+than a field. They are estimates, in which a thousand fields take some ten milliseconds to be built.
+"""
+
+from app.api.pagination import PAGE_MAX
+from app.domain.model import ActionType, CaseStatus, EvaluationStatus, InboxReason
+from app.domain.search_words import PIECES_MAX
+from app.domain.validation import DOCUMENTS_MAX, REVIEWERS_MAX
+from app.i18n.labels import LABELS
+
+# How long lists are that have no page, at most; of what is not here, as a page.
+LIST_SIZE = PAGE_MAX
+LIST_SIZES = {
+    "Case.availableActions": len(ActionType),
+    "CaseSnapshot.availableActions": len(ActionType),
+    "CaseFacets.statuses": len(CaseStatus),
+    "CaseFacets.subjectStatuses": len(EvaluationStatus),
+    "Comment.documents": DOCUMENTS_MAX,
+    "InboxConnection.counts": len(InboxReason),
+    "Override.assignedReviewers": REVIEWERS_MAX,
+    "OverrideSnapshot.assignedReviewers": REVIEWERS_MAX,
+    "Query.labels": sum(map(len, LABELS.values())),
+    "SearchMatch.snippet": PIECES_MAX,
+    "SupposedComment.documents": DOCUMENTS_MAX,
+    "VersionConflictError.actionsSince": PAGE_MAX,
+    "Workflow.actions": len(ActionType),
+    "Workflow.states": len(CaseStatus),
+    "WorkflowAction.outcomes": len(CaseStatus),
+}
+# In the schema itself they are as long as they are usually: its whole is bounded, and there is no list of lists in it.
+INTROSPECTED_SIZES = {
+    "__Type.fields": 10,
+    "__Type.inputFields": 6,
+    "__Type.enumValues": 6,
+    "__Type.interfaces": 1,
+    "__Type.possibleTypes": 5,
+    "__Field.args": 2,
+    "__Directive.args": 2,
+}
+ERRORS_SIZE = 50
+"""Of a payload's errors: hardly more than one for each field of an input, its reviewers and its documents."""
+
+SINGLE_ERRORS = {"VersionConflictError"}
+"""Of which a payload has one at most."""
+
+VALUES_A_FIELD = 20
+"""How many values in arguments count as much as a field: they are read anew for each object that has the field."""
+
+LONG_TEXT = 30
+"""Of a text of up to 10 000 characters: what an operation may cost is then some 25 MB of them."""
+
+# Of a field, besides itself.
+FIELD_PRICES = {
+    "Case.description": LONG_TEXT,
+    "CaseConnection.facets": 3_000,
+    "CaseEdge.match": LONG_TEXT,
+    "CaseSnapshot.description": LONG_TEXT,
+    "Comment.body": LONG_TEXT,
+    "InboxConnection.counts": 3_000,
+    "Query.caseSnapshot": 200,
+    "SupposedComment.body": LONG_TEXT,
+    "Viewer.inbox": 1_000,
+}
+# Of an argument that is given, with anything but null.
+ARGUMENT_PRICES = {
+    "Case.eligibleReviewers.search": 50,
+    "Query.actions.since": 1_000,
+    "Query.actions.types": 1_000,
+    "Query.actions.user": 1_000,
+    "Query.cases.filter": 500,
+    "Query.cases.search": 3_000,
+    "Query.users.search": 50,
+}
+# Of each value in a list.
+VALUE_PRICES = {"Query.cases.orderBy": 500}
+# Of a list whose `totalCount` is selected.
+TOTAL_PRICES = {
+    "Query.actions": 1_000,
+    "Query.cases": 1_500,
+    "Query.users": 50,
+    "Viewer.inbox": 3_000,
+}

@@ -1,0 +1,1 @@
+"""Resolvers that more than one type shares."""

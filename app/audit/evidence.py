@@ -1,0 +1,119 @@
+"""Evidence: one case's log, comments and document digests, with its chain and the anchors' proof, as one document.
+
+It is told as it is found, good or bad: whoever has it verifies it by `scripts/verify_evidence.py`, without us. What no
+hash and no signature covers stands under `notCovered`.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.audit.anchors.proving import Proof
+from app.audit.verification import UNREADABLE, entries_of
+from app.db.engines import Database
+from app.db.repository import cases, documents
+from app.db.repository.window import Window
+from app.db.rows import DocumentRow
+from app.domain.action_log import Link, as_hashed, canonical
+
+FORMAT = 2
+_WHOLE = Window(limit=2**31 - 1)
+
+
+class EvidenceError(Exception):
+    """There is nothing to be exported; the message says why."""
+
+
+async def evidence_of(
+    database: Database, account_id: UUID, case_id: UUID, proof: Proof | None, now: datetime
+) -> dict[str, Any]:
+    """Return the evidence of a case, read from one snapshot, which is later than *proof*. Raises: EvidenceError."""
+    async with database.snapshot() as connection:
+        (case,) = await cases.cases_by_id(connection, account_id, [case_id])
+        if case is None:
+            raise EvidenceError(f"the own row of case {case_id} is missing: `casegate log verify --case` tells more")
+        rows = await _rows(connection, account_id, case_id)
+        (attached,) = await documents.documents_by_case(connection, account_id, [case_id], _WHOLE)
+    covered = [document for row in rows for document in _documents(row["entry"]["comment"])]
+    known = {document.get("id") for document in covered}
+    return {
+        "format": FORMAT,
+        "accountId": str(account_id),
+        "caseId": str(case_id),
+        "reference": case.reference,
+        "head": {"seq": case.action_count, "hash": case.head_hash},
+        "rows": rows,
+        "documents": covered,
+        "anchor": None if proof is None else _plain(proof),
+        "notCovered": {
+            "exportedAt": now.isoformat(),
+            "documents": [_uncovered(document) for document in reversed(attached) if str(document.id) not in known],
+        },
+    }
+
+
+async def _rows(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> list[dict[str, Any]]:
+    rows: list[Link] = []
+    try:
+        rows.extend([link async for link in entries_of(connection, account_id, case_id)])
+    except UNREADABLE:
+        said = f"a row of case {case_id} holds a value that is none of its kind: `casegate log verify --case` names it"
+        raise EvidenceError(said) from None
+    return [{"entry": json.loads(canonical(as_hashed(link) or link.entry)), "hash": link.hash} for link in rows]
+
+
+def _documents(comment: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    """Yield the documents of a row's comment, with all that the row's hash covers of them."""
+    for place, digest in enumerate(comment["documents"] if comment else ()):
+        file = comment["files"][place] if comment and "files" in comment else {}
+        yield {"commentId": comment and comment["id"], "sha256": digest} | {
+            _NAMES[name]: value for name, value in file.items()
+        }
+
+
+_NAMES = {
+    "id": "id",
+    "uploader_id": "uploaderId",
+    "filename": "filename",
+    "content_type": "contentType",
+    "size_bytes": "sizeBytes",
+    "created_at": "createdAt",
+}
+
+
+def _uncovered(document: DocumentRow) -> dict[str, Any]:
+    return {
+        "id": str(document.id),
+        "commentId": str(document.comment_id),
+        "filename": document.filename,
+        "contentType": document.content_type,
+        "sizeBytes": document.size_bytes,
+        "sha256": document.sha256,
+    }
+
+
+def _plain(proof: Proof) -> dict[str, Any]:
+    return {
+        "checkpoint": proof.checkpoint.plain(),
+        "signature": proof.signature,
+        "leaves": [
+            {
+                "seq": proven.leaf.seq,
+                "hash": proven.leaf.hash,
+                "index": proven.index,
+                "path": [hashed.hex() for hashed in proven.path],
+            }
+            for proven in proof.leaves
+        ],
+        "head": proof.head
+        and {
+            "seq": proof.head.seq,
+            "hash": proof.head.hash,
+            "index": proof.head.place,
+            "path": [hashed.hex() for hashed in proof.head.path],
+        },
+    }

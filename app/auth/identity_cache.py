@@ -1,0 +1,81 @@
+"""Who holds a token, remembered for some seconds while PostgreSQL tells of every change, which empties the memory.
+
+Reading alone relies on it: whoever wants to write is looked up anew. On SQLite, and wherever no news can be heard,
+nothing is remembered.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import clock
+from app.auth.identity import Identity
+from app.db.engines import Database
+from app.db.postgresql.notifications import Unheard, following
+
+TOKENS_MAX = 10_000
+RETRY_S = 5
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    identity: Identity
+    expires_at: datetime | None
+    until: float
+
+
+class Memory:
+    """The memory of one process; each entry is forgotten after *seconds*, if nothing else is heard."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._known: dict[str, _Entry] = {}
+        self._is_told = False
+        self.age = 0
+        """How often all was forgotten: what was looked up before is not to be remembered after."""
+
+    def recall(self, secret_hash: str) -> Identity | None:
+        """Return who holds the token with this hash, None where it has to be looked up."""
+        entry = self._known.get(secret_hash)
+        if entry is None:
+            return None
+        if entry.until <= time.monotonic() or (entry.expires_at is not None and entry.expires_at <= clock.now()):
+            del self._known[secret_hash]
+            return None
+        return entry.identity
+
+    def keep(self, secret_hash: str, identity: Identity, expires_at: datetime | None, age: int) -> None:
+        """Remember what was looked up when the memory was of this *age*."""
+        if not self._is_told or age != self.age:
+            return
+        if len(self._known) >= TOKENS_MAX:
+            self._known.clear()
+        self._known[secret_hash] = _Entry(identity, expires_at, time.monotonic() + self._seconds)
+
+    def forget(self) -> None:
+        """Forget all."""
+        self.age += 1
+        self._known.clear()
+
+    async def stay_told(self, database: Database) -> None:
+        """Hear the news for as long as the process lives; while none can be heard, remember nothing."""
+        while self._seconds and database.single is not None:
+            try:
+                async with following(database, self.forget) as lost:
+                    self._is_told = True
+                    await lost.wait()
+            except Unheard as error:
+                log.warning("identities_not_remembered", reason=str(error))
+                return
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("identities_not_remembered", reason=type(error).__name__)
+            finally:
+                self._is_told = False
+                self.forget()
+            await asyncio.sleep(RETRY_S)

@@ -1,0 +1,212 @@
+"""Whom a subject of the identity provider stands for: looked for, linked or made at its first sight, and written down.
+
+A subject is linked by a verified address alone, and once: from then on the address decides nothing. Nobody is activated
+again, and nothing about cases is touched.
+"""
+
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import structlog
+from sqlalchemy import delete, insert, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import clock
+from app.db import tables
+from app.db.engines import Database
+from app.db.repository import identities, tokens
+from app.db.repository.identities import FoundIdentity
+from app.db.repository.tokens import FoundToken
+from app.db.retry import attempt
+from app.db.rows import IdentityRow, TokenRow, UserRow
+from app.domain.addresses import Address
+from app.domain.model import IdentityOrigin, Role, Scope
+
+PREFIX = "jwt"
+TRIES = 3
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a token of the provider says; `roles` is None where it has no say in them.
+
+    `address`: one that is verified; None for any other.
+    """
+
+    account_id: UUID
+    issuer: str
+    subject: str
+    address: Address | None
+    name: str
+    roles: frozenset[Role] | None
+    scopes: tuple[Scope, ...]
+    issued_at: datetime
+    expires_at: datetime
+
+    @property
+    def scope_words(self) -> str:
+        """The scopes as a token's row has them."""
+        return " ".join(self.scopes)
+
+
+class NotLinked(Exception):
+    """The subject stands for nobody; the message says why, for the log."""
+
+
+async def write_person(database: Database, claimed: Claimed, *, create: bool) -> FoundToken:
+    """Link the subject where it is not, and write down what its token says of the person; return them.
+
+    Raises: NotLinked, and then nothing is written.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return await _written(database, claimed, create=create)
+        except IntegrityError:  # a twin of this request was faster: what it has made is there now
+            continue
+    return await _written(database, claimed, create=create)
+
+
+async def _written(database: Database, claimed: Claimed, *, create: bool) -> FoundToken:
+    found, linked = await attempt(database, lambda connection: _write(connection, claimed, create=create))
+    if linked is not None:
+        note_link(linked)
+    return found
+
+
+def note_link(row: IdentityRow) -> None:
+    """Have it in the log that a subject stands for a person from now on."""
+    log.info(
+        "identity_linked",
+        account_id=str(row.account_id),
+        user_id=str(row.user_id),
+        issuer=row.issuer,
+        subject=row.subject,
+        origin=row.origin,
+    )
+
+
+async def _write(
+    connection: AsyncConnection, claimed: Claimed, *, create: bool
+) -> tuple[FoundToken, IdentityRow | None]:
+    linked = None
+    known = await _identity(connection, claimed)
+    if known is None:
+        linked = await _link(connection, claimed, create=create)
+        known = await _identity(connection, claimed)
+    if known is None or not known.is_linked:
+        raise NotLinked("the subject was unlinked")
+    found = known.found
+    await _set_scopes(connection, claimed, found.token.id)
+    if claimed.roles is not None and found.token.created_at <= claimed.issued_at:
+        await _set_roles(connection, claimed, found)
+    known = await _identity(connection, claimed)
+    assert known is not None
+    return known.found, linked
+
+
+async def _identity(connection: AsyncConnection, claimed: Claimed) -> FoundIdentity | None:
+    return await identities.identity_of(connection, claimed.account_id, claimed.issuer, claimed.subject)
+
+
+async def _link(connection: AsyncConnection, claimed: Claimed, *, create: bool) -> IdentityRow:
+    """Link the subject to who has its verified address, or to somebody new. Raises: NotLinked."""
+    if claimed.address is None:
+        raise NotLinked("an unknown subject without a verified address")
+    holders = await identities.lock_holders(connection, claimed.account_id, claimed.address.key)
+    if not holders:
+        if not create or not await identities.has_account(connection, claimed.account_id):
+            raise NotLinked("an unknown subject and address")
+        user_id = await _make_person(connection, claimed, claimed.address)
+        return await _insert(connection, claimed, user_id, IdentityOrigin.CREATED, claimed.address.written)
+    if len(holders) > 1:
+        raise NotLinked("several people have the address")
+    (holder,) = holders
+    if not holder.active:
+        raise NotLinked("the address is that of somebody who was deactivated")
+    if await identities.was_linked(connection, holder.id, claimed.issuer):
+        raise NotLinked("the address is that of another subject, or of one that was unlinked")
+    return await _insert(connection, claimed, holder.id, IdentityOrigin.ADDRESS, holder.email)
+
+
+async def _insert(
+    connection: AsyncConnection, claimed: Claimed, user_id: UUID, origin: IdentityOrigin, email: str
+) -> IdentityRow:
+    """Write down that the subject stands for the person, with a row for its tokens."""
+    row = IdentityRow(
+        account_id=claimed.account_id,
+        issuer=claimed.issuer,
+        subject=claimed.subject,
+        user_id=user_id,
+        token_id=await _token_id(connection, claimed, user_id, email),
+        origin=origin,
+        email=email,
+        created_at=clock.now(),
+        unlinked_at=None,
+    )
+    await connection.execute(insert(tables.user_identities), asdict(row))
+    return row
+
+
+async def _token_id(connection: AsyncConnection, claimed: Claimed, user_id: UUID, email: str) -> UUID:
+    """Return the row that stands for all tokens of the subject: it can be listed and revoked as others.
+
+    Before there were identities, its id was made of the address. Such a row goes on, so that what was revoked stays so.
+    """
+    before = uuid5(NAMESPACE_URL, f"{claimed.issuer} {claimed.account_id} {email}")
+    known = await tokens.token_by_id(connection, before)
+    if known is not None and known.user.id == user_id:
+        return before
+    return await make_token(connection, claimed.account_id, user_id, claimed.scope_words, claimed.issued_at)
+
+
+async def make_token(
+    connection: AsyncConnection, account_id: UUID, user_id: UUID, scopes: str, issued_at: datetime
+) -> UUID:
+    """Make the row for the tokens of a subject: nobody knows a secret with its hash. Return its id."""
+    row = TokenRow(
+        id=clock.new_id(),
+        account_id=account_id,
+        user_id=user_id,
+        name="identity provider",
+        scopes=scopes,
+        prefix=PREFIX,
+        secret_hash=secrets.token_hex(32),
+        created_at=issued_at,
+        expires_at=None,
+        revoked_at=None,
+        last_used_at=None,
+    )
+    await connection.execute(insert(tables.api_tokens), asdict(row))
+    return row.id
+
+
+async def _make_person(connection: AsyncConnection, claimed: Claimed, address: Address) -> UUID:
+    row = UserRow(clock.new_id(), address.written, claimed.name or address.written, True, None, clock.now())
+    values = {**asdict(row), "account_id": claimed.account_id}
+    del values["roles"]
+    await connection.execute(insert(tables.users), values)
+    return row.id
+
+
+async def _set_scopes(connection: AsyncConnection, claimed: Claimed, token_id: UUID) -> None:
+    table = tables.api_tokens
+    await connection.execute(update(table).where(table.c.id == token_id).values(scopes=claimed.scope_words))
+
+
+async def _set_roles(connection: AsyncConnection, claimed: Claimed, found: FoundToken) -> None:
+    """Make the person's roles those of the newest token; when that was issued stands in the token's row."""
+    assert claimed.roles is not None
+    held, roles = frozenset(found.user.roles), tables.user_roles
+    if held != claimed.roles:
+        await connection.execute(
+            delete(roles).where(roles.c.user_id == found.user.id, roles.c.role.in_(held - claimed.roles))
+        )
+        for role in sorted(claimed.roles - held):
+            await connection.execute(insert(roles).values(user_id=found.user.id, role=role))
+    table = tables.api_tokens
+    await connection.execute(update(table).where(table.c.id == found.token.id).values(created_at=claimed.issued_at))

@@ -1,0 +1,1 @@
+"""Settings, and the components that are built from them."""

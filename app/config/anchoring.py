@@ -1,0 +1,24 @@
+"""The anchors as settings have them: their place, what writes them, and the server's work beside its requests."""
+
+from app.audit.anchors.places import Place, open_place
+from app.audit.anchors.upkeep import keep_anchoring
+from app.audit.anchors.writing import Anchorer
+from app.config.settings import Settings
+from app.db.engines import Database
+
+
+def anchors(settings: Settings) -> Place:
+    """Return where the anchors are kept."""
+    return open_place(settings.anchors_url, settings.data_dir)
+
+
+def anchorer(database: Database, settings: Settings) -> Anchorer:
+    """Return what anchors the logs."""
+    assert settings.anchors_key is not None  # its default is filled in
+    return Anchorer(database, anchors(settings), settings.anchors_key, settings.data_dir / "anchors.heads")
+
+
+async def keep_anchored(database: Database, settings: Settings) -> None:
+    """Anchor the logs again and again, where the settings want it."""
+    if settings.anchors_every:
+        await keep_anchoring(anchorer(database, settings), settings.anchors_every)

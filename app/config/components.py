@@ -1,0 +1,100 @@
+"""The parts of the application that settings decide on, each made from them. In which order they stand is `main`'s."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from app.api.endpoint import Terms
+from app.api.trusted_documents import Mode, TrustedDocuments, read_manifest
+from app.auth.jwks import KeySet
+from app.auth.jwt import Provider
+from app.auth.jwt import Terms as ProviderTerms
+from app.config.settings import Settings
+from app.db.engines import Database, open_database
+from app.db.watching import let_watch
+from app.observability import tracing
+from app.observability.trace_budget import Allowance
+from app.web.rate_limit import Rates
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.sampling import Sampler
+
+
+def database(settings: Settings) -> Database:
+    """Return the database, with as many connections as a server has."""
+    return open_database(
+        settings.url,
+        pool_size=settings.database_pool or 1,  # its default is filled in
+        patience=settings.patience,
+        behind_pooler=settings.database_pooler,
+    )
+
+
+def rates(settings: Settings) -> Rates:
+    """Return what counts requests."""
+    return Rates(
+        requests=settings.rate_limit,
+        seconds=settings.rate_window,
+        failures=settings.failed_auth_limit,
+        redis_url=settings.redis_url,
+    )
+
+
+def allowance(settings: Settings) -> Allowance | None:
+    """Return how much may be traced; None where there is no bound."""
+    return Allowance(settings.traces_per_second) if settings.traces_per_second else None
+
+
+def start_tracing(
+    database: Database,
+    processor: SpanProcessor | None = None,
+    sampler: Sampler | None = None,
+    allowance: Allowance | None = None,
+) -> None:
+    """Do as `tracing.start`, and have the statements on *database* traced. Raises: TracingMissing."""
+    if tracing.start("sqlite" if database.is_sqlite else "postgresql", processor, sampler, allowance):
+        for engine in (database.reader.engine, database.writer.engine):
+            let_watch(engine)
+
+
+def terms(settings: Settings) -> Terms:
+    """Return what the endpoint allows."""
+    return Terms(
+        limits=settings.limits,
+        development=bool(settings.introspection),
+        plans=settings.plans,
+        max_body_bytes=settings.max_body_bytes,
+        max_answer_bytes=settings.max_answer_bytes,
+        answer_memory=settings.answer_memory,
+        receive_s=settings.receive_timeout,
+        deadline_s=settings.deadline,
+        key_lifetime=timedelta(hours=settings.idempotency_hours),
+    )
+
+
+def identity_provider(database: Database, settings: Settings) -> Provider | None:
+    """Return the company's identity provider, None where none is set."""
+    if not settings.jwt_issuer:
+        return None
+    demanded = ProviderTerms(
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        algorithms=settings.jwt_algorithms,
+        account_id=settings.jwt_account,
+        account_claim=settings.jwt_account_claim,
+        email_claim=settings.jwt_email_claim,
+        name_claim=settings.jwt_name_claim,
+        roles_claim=settings.jwt_roles_claim,
+        scopes=settings.jwt_scopes,
+        create_users=settings.jwt_create_users,
+        addresses_are_verified=settings.jwt_emails_are_verified,
+    )
+    return Provider(database, KeySet(settings.jwt_jwks_url), demanded)
+
+
+def trusted_documents(settings: Settings) -> TrustedDocuments:
+    """Return the documents of the manifest. Raises: ManifestError."""
+    documents = {} if settings.trusted_documents is None else read_manifest(settings.trusted_documents)
+    return TrustedDocuments(documents, Mode(settings.trusted_documents_mode or "off"), settings.persisted_queries)

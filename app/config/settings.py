@@ -1,0 +1,192 @@
+"""Settings: read once from `CASEGATE_*` variables, checked whole, frozen.
+
+All faults are told at once. No other module reads the environment.
+"""
+
+import difflib
+import importlib.util
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableSetting
+
+from app.api.limits.enforcement import NAMES, Limits
+from app.api.trusted_documents import read_manifest
+from app.config.gateway_settings import DoorSettings
+from app.db.engines import Patience
+from app.db.urls import database_url, sqlite_url
+from app.documents.store import check_url
+from app.web.graphiql import DemoPerson
+
+PREFIX = "CASEGATE_"
+
+
+class SettingsError(Exception):
+    """The settings are not usable; `faults` has a line for each reason."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+class Settings(DoorSettings):
+    """What can be set. Each field is the variable of its name in capitals behind `CASEGATE_`."""
+
+    # A database's password and the demo's tokens are not to be seen: neither here (repr=False) nor in a traceback.
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    data_dir: Path = Field(default=Path("data"), description="Where the SQLite database is kept.")
+    database_url: str = Field(
+        default="", repr=False, description="sqlite:///path or postgresql://...; by default SQLite in the data folder."
+    )
+    database_pool: Annotated[int, Field(ge=1, le=200)] | None = Field(
+        default=None, description="Connections for reading that a worker keeps; on PostgreSQL as many for writing."
+    )
+    demo: bool | None = Field(default=None, description="Demo data and tokens; by default only on SQLite.")
+    graphiql: bool | None = Field(default=None, description="Serve GraphiQL; by default as demo.")
+    introspection: bool | None = Field(default=None, description="Answer introspection; by default as graphiql.")
+    documents_url: str = Field(
+        default="", description="s3://bucket/prefix or file:///path; by default a folder in the data folder."
+    )
+    anchors_url: str = Field(
+        default="", description="s3://bucket/prefix or file:///path; by default anchors.jsonl in the data folder."
+    )
+    anchors_key: Path | None = Field(
+        default=None, description="The file of the key that anchors are signed with; by default in the data folder."
+    )
+    anchors_every: Annotated[float, Field(ge=0, le=86_400)] | None = Field(
+        default=None,
+        description="Seconds between anchors, 0 for none; by default 60 on SQLite or where anchors_url is set.",
+    )
+    public_url: str = Field(
+        default="", description="Where clients reach the gateway, for links; by default as the request says."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
+    demo_people: tuple[DemoPerson, ...] = Field(
+        default=(), repr=False, description="Set by `casegate serve` for its workers."
+    )
+
+    @field_validator("data_dir")
+    @classmethod
+    def _is_at_home(cls, value: Path) -> Path:
+        try:
+            return value.expanduser()
+        except RuntimeError:
+            raise ValueError(f"nobody's home is known by {value.parts[0]}") from None
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_supported(cls, value: str) -> str:
+        if value:
+            database_url(value)
+        return value
+
+    @field_validator("documents_url", "anchors_url")
+    @classmethod
+    def _is_a_place(cls, value: str) -> str:
+        return check_url(value) if value else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", value):
+            raise ValueError("not an address, as in https://casegate.example.com")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _fill(self) -> "Settings":
+        is_sqlite = self.url.startswith("sqlite")
+        demo = is_sqlite if self.demo is None else self.demo
+        graphiql = demo if self.graphiql is None else self.graphiql
+        introspection = graphiql if self.introspection is None else self.introspection
+        self._check_together()
+        # Frozen for everybody else; this is still the making of it.
+        metrics = demo if self.metrics is None else self.metrics
+        mode = ("log" if self.trusted_documents else "off") if self.trusted_documents_mode is None else None
+        # On SQLite each is a thread, and more of them only wait for each other's turn with the interpreter.
+        pool = self.database_pool or (2 if is_sqlite else 10)
+        every = (60 if is_sqlite or self.anchors_url else 0) if self.anchors_every is None else self.anchors_every
+        self.__dict__.update(
+            database_pool=pool, anchors_every=every, anchors_key=self.anchors_key or self.data_dir / "anchors.key"
+        )
+        self.__dict__.update(demo=demo, graphiql=graphiql, introspection=introspection, metrics=metrics)
+        if mode is not None:
+            self.__dict__.update(trusted_documents_mode=mode)
+        return self
+
+    def _check_together(self) -> None:
+        """Refuse settings that say nothing, or too much, without others."""
+        if self.tracing and importlib.util.find_spec("opentelemetry.sdk") is None:
+            raise ValueError("CASEGATE_TRACING needs OpenTelemetry: install casegate[otel]")
+        if self.redis_url and importlib.util.find_spec("redis") is None:
+            raise ValueError("CASEGATE_REDIS_URL needs Redis' client: install casegate[redis]")
+        if self.trusted_documents is not None:
+            read_manifest(self.trusted_documents)
+        if self.trusted_documents_mode not in (None, "off") and self.trusted_documents is None:
+            raise ValueError("CASEGATE_TRUSTED_DOCUMENTS_MODE needs CASEGATE_TRUSTED_DOCUMENTS, the manifest")
+        if not self.jwt_issuer:
+            return
+        if not self.jwt_jwks_url or not self.jwt_audience:
+            raise ValueError("CASEGATE_JWT_ISSUER needs CASEGATE_JWT_JWKS_URL and CASEGATE_JWT_AUDIENCE")
+        if (self.jwt_account is None) == (not self.jwt_account_claim):
+            raise ValueError(
+                "CASEGATE_JWT_ISSUER needs CASEGATE_JWT_ACCOUNT or CASEGATE_JWT_ACCOUNT_CLAIM, and not both"
+            )
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of documents."""
+        values = {name: getattr(self, f"max_{name}") for name in NAMES}
+        return Limits(**values, warn_only=frozenset(self.warn_only))
+
+    @property
+    def patience(self) -> Patience:
+        """How long the database is waited for."""
+        return Patience(
+            pool=self.database_pool_timeout,
+            lock=self.database_lock_timeout,
+            statement=self.database_statement_timeout,
+            idle=self.database_idle_timeout,
+        )
+
+    @property
+    def url(self) -> str:
+        """The database's URL, with the default filled in."""
+        return self.database_url or sqlite_url(self.data_dir / "casegate.sqlite")
+
+
+def load_settings() -> Settings:
+    """Return the settings of this process.
+
+    Raises: SettingsError, with every fault.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError([_fault(dict(item)) for item in error.errors()]) from error
+    except UnreadableSetting as error:
+        raise SettingsError([str(error)]) from None
+
+
+def _fault(item: dict[str, object]) -> str:
+    where = item["loc"]
+    name = PREFIX + str(where[0]).upper() if isinstance(where, tuple) and where else "the settings"
+    return f"{name}: {str(item['msg']).removeprefix('Value error, ')}"
+
+
+def unknown_settings() -> list[str]:
+    """Return a line for each `CASEGATE_*` variable that is none of ours: most likely a slip of the pen."""
+    known = [name.upper() for name in Settings.model_fields]
+    lines = []
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(PREFIX)
+        if name != variable and not name.startswith("REQUIRE_") and name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            lines.append(f"{variable} is not a setting" + (f"; is {PREFIX}{near[0]} meant?" if near else ""))
+    return lines

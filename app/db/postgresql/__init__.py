@@ -1,0 +1,1 @@
+"""PostgreSQL: notifications of changes."""

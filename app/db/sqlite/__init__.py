@@ -1,0 +1,1 @@
+"""SQLite: the asynchronous driver, and group commit."""

@@ -1,0 +1,1 @@
+"""The demo account: its script, its documents, and how they are loaded."""

@@ -1,0 +1,81 @@
+"""What is asked from outside about the process itself: does it run, is it ready, and its metrics."""
+
+import asyncio
+import hmac
+from collections.abc import Callable
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from app.db.engines import Database
+from app.db.migrate import head, revision
+from app.observability import metrics
+from app.server.log_lag import LogWatch
+from app.server.shutdown import Draining
+from app.web.concurrency import Gate
+
+ANSWER_S = 5
+"""Seconds after which the database is taken for one that does not answer."""
+
+log = structlog.get_logger()
+
+
+def probe_routes(database: Database, draining: Draining, watch: LogWatch) -> list[Route]:
+    """Return the routes of `/live` and `/ready`."""
+
+    async def respond(_request: Request) -> Response:
+        if draining.has_begun:
+            return JSONResponse({"status": "unavailable", "process": "is coming to its end"}, 503)
+        return await ready(database, watch)
+
+    return [Route("/live", live), Route("/ready", respond)]
+
+
+def metrics_route(token: str, look: Callable[[], None]) -> Route:
+    """Return the route of `/metrics`, for whoever has the token, or for anybody where there is none.
+
+    `look` notes what is only looked at when somebody asks.
+    """
+
+    async def respond(request: Request) -> Response:
+        given = request.headers.get("authorization", "")
+        if token and not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+            return PlainTextResponse("unauthorized\n", 401, {"WWW-Authenticate": "Bearer"})
+        look()
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+
+    return Route("/metrics", respond)
+
+
+def looking(gate: Gate, database: Database) -> Callable[[], None]:
+    """Return what notes how full the process is now."""
+
+    def look() -> None:
+        metrics.note_fullness(gate.inside, database.connections_in_use())
+
+    return look
+
+
+async def live(_request: Request) -> Response:
+    """Say that the process runs."""
+    return JSONResponse({"status": "live"})
+
+
+async def ready(database: Database, watch: LogWatch) -> Response:
+    """Say whether the database answers and is migrated; why not is for the log.
+
+    Where the logs are held back it is ready all the same, since it reads and writes; who holds them back is told.
+    """
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            found, wanted = await revision(database), head()
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        log.warning("not_ready", reason=type(error).__name__)
+        return JSONResponse({"status": "unavailable", "database": "does not answer"}, 503)
+    if found != wanted:
+        return JSONResponse({"status": "unavailable", "database": "is not migrated"}, 503)
+    return JSONResponse({"status": "ready", **watch.details()})

@@ -1,0 +1,103 @@
+"""Serving: prints where the gateway is and who may try it, then hands over to uvicorn."""
+
+import os
+import signal
+import socket
+import tempfile
+from collections.abc import Sequence
+from functools import partial
+
+import orjson
+import typer
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from app.config.settings import PREFIX, Settings
+from app.observability.metrics import MULTIPROCESS
+from app.server.connection_bounds import bounded_by_files
+from app.server.protocol import BoundedProtocol
+from app.web.graphiql import DemoPerson
+from app.web.middleware.cors import Listed
+
+GRACE_S = 20
+
+
+def serve(settings: Settings, *, host: str, port: int, workers: int, people: Sequence[DemoPerson]) -> None:
+    """Serve until told to stop, with *workers* processes. *people* may try the demo.
+
+    Raises: OSError, when the address can't be had.
+    """
+    if people:
+        # The workers are other processes, which learn of the demo tokens from their environment.
+        os.environ[f"{PREFIX}DEMO_PEOPLE"] = orjson.dumps(people).decode()
+    config = uvicorn.Config(
+        "app.main:application",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        http=partial(  # type: ignore[arg-type]
+            BoundedProtocol,
+            bounds=bounded_by_files(settings.max_connections),
+            listed=Listed(settings.cors_origins),
+        ),
+        log_config=None,  # it goes where our own log does
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    listener = _listen(host, port)
+    # uvicorn ends by raising the signal again that it was told to end by; ending well is nothing to die of.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, lambda *_: None)
+    _greet(settings, host, listener.getsockname()[1], people)
+    if workers == 1:
+        uvicorn.Server(config).run(sockets=[listener])
+        return
+    with tempfile.TemporaryDirectory(prefix="casegate-metrics-") as folder:
+        os.environ[MULTIPROCESS] = folder  # the workers count together
+        Multiprocess(config, [listener]).run()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening place. Raises: OSError, when the address can't be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    listener.set_inheritable(True)
+    _probe_silent_clients(listener)
+    return listener
+
+
+def _probe_silent_clients(listener: socket.socket) -> None:
+    """Have the system find out within two minutes that a client is gone: a connection inherits it from its listener."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, name):
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _greet(settings: Settings, host: str, port: int, people: Sequence[DemoPerson]) -> None:
+    shown = "localhost" if host in ("0.0.0.0", "::", "127.0.0.1") else host  # noqa: S104  # compared, not bound
+    address = f"http://{shown}:{port}"
+    typer.echo(f"API:      {address}/graphql")
+    if settings.graphiql:
+        typer.echo(f"GraphiQL: {address}/graphiql")
+    if not people:
+        return
+    typer.echo("\nThe demo's people:")
+    width = max(len(person.display_name) for person in people)
+    for person in people:
+        typer.echo(f"  {person.display_name:{width}}  {person.token}  {', '.join(person.roles).lower()}")
+    query = '{"query": "{ viewer { user { displayName } } }"}'
+    typer.echo(
+        "\nTry it:\n"
+        f"  curl -s {address}/graphql -H 'Authorization: Bearer {people[0].token}'"
+        f" -H 'Content-Type: application/json' -d '{query}'\n"
+    )

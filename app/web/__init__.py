@@ -1,0 +1,1 @@
+"""HTTP that GraphQL, documents and later APIs share."""

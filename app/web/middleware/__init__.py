@@ -1,0 +1,1 @@
+"""ASGI middleware: security headers, CORS, and a fast path past the router."""

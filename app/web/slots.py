@@ -1,0 +1,58 @@
+"""Slots for what takes the database long: so few that short reads always have connections, and shared out fairly.
+
+One account has a part of them, and one token a part of that; who finds theirs taken waits, and others pass.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from app.web.concurrency import Entrant, Line, less
+
+
+class Slots:
+    """At most *total* at once; who waits for longer than *patience* seconds is told to come back."""
+
+    def __init__(self, total: int, patience: float) -> None:
+        self.taken = 0
+        self._total = total
+        self._of_account = max(1, total * 2 // 3)
+        self._of_token = max(1, total // 2)
+        self._holders: Counter[UUID] = Counter()
+        self._line = Line(patience)
+
+    @classmethod
+    def beside(cls, connections: int, patience: float) -> "Slots":
+        """Return as many slots as leave two fifths of the *connections* to others, one connection at least."""
+        return cls(max(1, connections * 3 // 5), patience)
+
+    @asynccontextmanager
+    async def one(self, account_id: UUID, token_id: UUID) -> AsyncIterator[None]:
+        """Hold a slot. Raises: Overloaded, when it is entered."""
+        who = Entrant(account_id, token_id, writes=False)
+        if not self._take(who):
+            await self._line.turn(who, self._give)
+        try:
+            yield
+        finally:
+            self._give(who)
+
+    def _take(self, who: Entrant) -> bool:
+        """Take a slot, if there is one."""
+        if (
+            self.taken >= self._total
+            or self._holders[who.account_id] >= self._of_account
+            or self._holders[who.token_id] >= self._of_token
+        ):
+            return False
+        self.taken += 1
+        self._holders.update((who.account_id, who.token_id))
+        return True
+
+    def _give(self, who: Entrant) -> None:
+        """Give a slot back, and to those who have waited longest what they may take now."""
+        self.taken -= 1
+        for holder in (who.account_id, who.token_id):
+            less(self._holders, holder)
+        self._line.grant(self._take)
