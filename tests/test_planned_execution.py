@@ -27,8 +27,8 @@ from tests.world import Person, World, make_world, person_of
 
 
 def outcomes() -> dict[str, float]:
-    """Return how many operations followed their plan, and how many declined it."""
-    return {name: metrics.plans.labels(name)._value.get() for name in ("followed", "declined")}
+    """Return how many operations followed their plan, how many declined it, and of how many it failed."""
+    return {name: metrics.plans.labels(name)._value.get() for name in ("followed", "declined", "failed")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ async def test_a_loader_that_fails_is_left_to_graphql_core(
 
     assert seen(planned) == seen(plain)
     assert {error["extensions"]["code"] for error in planned.json()["errors"]} == {"INTERNAL_ERROR"}
-    assert outcomes() == {**before, "declined": before["declined"] + 1}
+    assert outcomes() == {**before, "failed": before["failed"] + 1}
 
 
 async def test_what_is_not_there_is_null_and_what_must_be_there_is_an_error(world: World, both: Both) -> None:
@@ -200,7 +200,7 @@ async def test_an_action_whose_payload_fails_is_done_once(
     before = outcomes()
     planned = await both.planned.send(world.carl.token, operation.document, dict(operation.variables))
 
-    assert outcomes()["declined"] == before["declined"] + 1
+    assert outcomes()["failed"] == before["failed"] + 1
     assert planned.json()["data"] == {"addComment": {"action": {"seq": 4}, "case": {"createdBy": None}}}
     log = (await archive(world.database, world.account_id)).actions[UUID(case_id)]
     assert [row["seq"] for row in log] == [1, 2, 3, 4]

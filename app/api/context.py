@@ -17,6 +17,7 @@ from app.actions.idempotency import KEY_LIFETIME, Outcome, replay
 from app.actions.perform import Supposed, perform, rehearse
 from app.api.dataloaders.loaders import NOTHING_KNOWN, Loaders, Reading, left_by, supposed_by
 from app.api.execution.budget import Budget
+from app.api.execution.mutation_results import MutationResult
 from app.api.limits.enforcement import Limits, as_limits
 from app.api.limits.measurement import Measures
 from app.auth.identity import Identity
@@ -41,7 +42,7 @@ T = TypeVar("T")
 class Context:
     """The context of one operation; `request_id` is in the answer, in the log and in each action's row.
 
-    `ended`: how the operation's mutations ended, by their names in the answer.
+    `mutation_results`: how the operation's mutations ended, by their names in the answer, while a plan executes it.
     """
 
     database: Database
@@ -63,7 +64,7 @@ class Context:
     operation_type: str = "unknown"
     operation_name: str | None = None
     has_begun: bool = False
-    ended: dict[str | int, Any] = field(default_factory=dict)
+    mutation_results: dict[str | int, MutationResult] = field(default_factory=dict)
     reading: Reading = NOTHING_KNOWN
     _loaders: Loaders | None = None
     _shared: dict[Hashable, "asyncio.Task[Any]"] = field(default_factory=dict)
@@ -103,9 +104,17 @@ class Context:
             raise found
         return found
 
-    def renew_loaders(self) -> None:
-        """Forget what was loaded: an action has changed it, or was refused because somebody else's had."""
-        self._loaders, self._left = None, {}
+    @property
+    def left_to_loaders(self) -> Mapping[str, Mapping[UUID, Any]]:
+        """What the last action left, by loader, so that it need not be loaded."""
+        return self._left
+
+    def renew_loaders(self, left: Mapping[str, Mapping[UUID, Any]] | None = None) -> None:
+        """Forget what was loaded: an action has changed it, or was refused because somebody else's had.
+
+        *left*: what the action has left, by loader.
+        """
+        self._loaders, self._left = None, left or {}
         self._shared.clear()
 
     def expect(self, reading: Reading) -> None:
@@ -149,8 +158,7 @@ class Context:
     async def rehearse(self, command: Command) -> Supposed:
         """Return what *command* would make; files that came along are not stored."""
         supposed = await rehearse(self.database, self.actor, command, request_id=self.request_id)
-        self.renew_loaders()
-        self._left = supposed_by(supposed)
+        self.renew_loaders(supposed_by(supposed))
         return supposed
 
     async def replay(self, command: Command) -> Outcome | None:
@@ -159,8 +167,7 @@ class Context:
         return None if outcome is None else self._known(outcome)
 
     def _known(self, outcome: Outcome) -> Outcome:
-        self.renew_loaders()
-        self._left = left_by(outcome)
+        self.renew_loaders(left_by(outcome))
         return outcome
 
 

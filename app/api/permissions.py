@@ -35,23 +35,6 @@ class ActionPermission(FieldExtension):
         self.payload = field.type
 
     async def resolve_async(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Any:
-        """Do it once: when its operation is executed again, for what is selected of it, the first end is the end.
-
-        A dry run is done again: what it would show is undone.
-        """
-        ended, name = info.context.ended, info.path.key
-        if kwargs["input"].dry_run:
-            return await self._resolve(next_, source, info, **kwargs)
-        if name not in ended:
-            try:
-                ended[name] = await self._resolve(next_, source, info, **kwargs)
-            except Exception as fault:
-                ended[name] = fault
-        if isinstance(ended[name], Exception):
-            raise ended[name]
-        return ended[name]
-
-    async def _resolve(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Any:
         context, case_id = info.context, None
         context.renew_loaders()
         try:

@@ -30,6 +30,7 @@ from app.api import write_only
 from app.api.errors import ERROR_TYPES
 from app.api.execution.document_cache import Document, Documents
 from app.api.execution.executor import BoundedExecutor
+from app.api.execution.mutation_results import resume_mutations
 from app.api.execution.plans import Plans
 from app.api.inputs.one_of import OneOfVariables
 from app.api.inputs.uploads import UPLOAD, Upload
@@ -176,6 +177,7 @@ SCHEMA = _corrected(
 )
 CORE = _core(SCHEMA)
 write_only.close(CORE)
+resume_mutations(CORE)
 DOCUMENTS = Documents()
 LIMITER = Limiter(CORE, DOCUMENTS)
 PLANS = Plans(SCHEMA, LIMITER, DOCUMENTS)

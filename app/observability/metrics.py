@@ -44,7 +44,7 @@ batches = Histogram(
 )
 plans = Counter(
     "casegate_plans",
-    "Operations that had a plan: followed, or declined and left to graphql-core.",
+    "Operations with a plan: followed; declined and left to graphql-core by design; or failed by a fault of ours.",
     ["outcome"],
     registry=REGISTRY,
 )

@@ -4,10 +4,12 @@ What is decided before a document is executed, its limits and its variables, is 
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import DocumentNode, OperationDefinitionNode
+import structlog
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 from graphql.execution.values import VariableValues
 from strawberry import Schema
 from strawberry.types import ExecutionResult
@@ -23,13 +25,18 @@ from app.api.execution.variables import Variables
 from app.api.limits.enforcement import Limiter
 from app.api.write_only import may_read
 from app.db.errors import unavailable_of
-from app.domain.errors import Overloaded, QueryTooComplex
+from app.domain.errors import InputRefused, Overloaded, QueryTooComplex, Refusal
 from app.observability import metrics, tracing
+
+BY_DESIGN = (Declined, Refusal, InputRefused, GraphQLError)
+"""What ends a plan and is no fault of it: graphql-core says what the client is told, and where."""
 
 VARIANTS = 16  # of what @skip and @include can leave of one document
 
 
 Variant = tuple[Any, ...]
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -43,10 +50,10 @@ class Known:
     plans: dict[Variant, Plan | None] = field(default_factory=dict)
 
     def make_plan(self, variant: Variant, variables: VariableValues) -> None:
-        try:
+        """Compile the operation, once for all: what can't be compiled is not tried again."""
+        self.plans[variant] = None
+        with suppress(Declined):
             self.plans[variant] = compiled(self.operation, variables)
-        except Declined:
-            self.plans[variant] = None
 
     def variant(self, variables: VariableValues) -> Variant:
         """Return what the variables leave of the document, by its directives."""
@@ -63,6 +70,12 @@ class Plans:
 
     def learn(self, query: str, asked: str | None, document: DocumentNode, context: Context) -> None:
         """Take note of an operation that is valid and about to be executed."""
+        try:
+            self._learn(query, asked, document, context)
+        except Exception as fault:  # graphql-core executes it all the same
+            _note_failure(fault, context)
+
+    def _learn(self, query: str, asked: str | None, document: DocumentNode, context: Context) -> None:
         known = self._documents.get(query)
         key = asked, context.introspection
         if known is None or key in known.operations:
@@ -82,7 +95,31 @@ class Plans:
         context: Context,
         allowed: Collection[OperationType],
     ) -> ExecutionResult | None:
-        """Return what the operation gives; None where graphql-core is to execute it."""
+        """Return what the operation gives; None where graphql-core is to execute it.
+
+        Raises: QueryTooComplex, Overloaded, and what says that the database is away: to try again would be no use.
+        """
+        try:
+            return await self._execute(query, variables, asked, context, allowed)
+        except (QueryTooComplex, Overloaded):
+            raise
+        except Exception as fault:
+            if unavailable_of(fault, context.request_id) is not None:
+                raise
+            _note_failure(fault, context)
+            context.reading = NOTHING_KNOWN
+            context.budget.begin_again()
+            context.renew_loaders()
+            return None
+
+    async def _execute(
+        self,
+        query: str,
+        variables: dict[str, Any] | None,
+        asked: str | None,
+        context: Context,
+        allowed: Collection[OperationType],
+    ) -> ExecutionResult | None:
         document = self._documents.get(query)
         known: Known | None = None if document is None else document.operations.get((asked, context.introspection))
         if document is None or known is None or known.type not in allowed:
@@ -106,27 +143,20 @@ class Plans:
         refuses = known.operation.is_mutation and not may_read(context.actor)
         if plan is None or (refuses and plan.needs_reading):
             return None
-        return await self._executed(known, plan, Run(context, values, tracing.is_sampled()))
-
-    async def _executed(self, known: Known, plan: Plan, run: Run) -> ExecutionResult | None:
         execute = _in_turn if known.operation.is_mutation else _side_by_side
-        run.context.expect(plan.reading)
-        try:
-            with tracing.phase("execute"):
-                data = await execute(plan, run)
-        except (QueryTooComplex, Overloaded):
-            raise
-        except Exception as fault:
-            if unavailable_of(fault, run.context.request_id) is not None:
-                raise  # graphql-core would wait for it once more
-            metrics.child(metrics.plans, "declined").inc()
-            run.context.reading = NOTHING_KNOWN
-            run.context.budget.begin_again()
-            run.context.renew_loaders()
-            return None
+        context.expect(plan.reading)
+        with tracing.phase("execute"):
+            data = await execute(plan, Run(context, values, tracing.is_sampled()))
         metrics.child(metrics.plans, "followed").inc()
-        run.context.ended.clear()
         return ExecutionResult(data=data, errors=None)
+
+
+def _note_failure(fault: Exception, context: Context) -> None:
+    """Count an operation that is left to graphql-core, and log why, unless that is meant to be."""
+    is_meant = isinstance(fault, BY_DESIGN)
+    metrics.child(metrics.plans, "declined" if is_meant else "failed").inc()
+    if not is_meant:
+        log.error("plan_failed", request_id=context.request_id, document=context.document_hash, exc_info=fault)
 
 
 async def _side_by_side(plan: Plan, run: Run) -> dict[str, Any]:

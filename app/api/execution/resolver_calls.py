@@ -30,6 +30,7 @@ from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
 from app.api.execution.completion import Column, Run, settled
+from app.api.execution.mutation_results import record
 from app.api.execution.object_writers import Declined
 from app.api.execution.variable_coercion import converting
 
@@ -57,7 +58,7 @@ class Call:
         self._site = site
         self._before, self._after = _told(site)
         self._arguments = _Arguments(site)
-        self._code = _code(site.definition)
+        self._code = _code(site)
         self._known: dict[str, Any] = {}
 
     async def each(self, sources: Column, run: Run) -> Column:
@@ -84,13 +85,23 @@ class Call:
 
 def _told(site: Site) -> tuple[Any, Any]:
     """Return what `GraphQLResolveInfo` tells that is known beforehand: before the variables, and after the context."""
-    node = site.nodes[0]
-    path = Path(None, node.alias.value if node.alias else node.name.value, site.type.name)
-    where = node.name.value, site.nodes, site.field.type, site.type, path
+    path = Path(None, _response_name(site), site.type.name)
+    where = site.nodes[0].name.value, site.nodes, site.field.type, site.type, path
     return (*where, site.core, site.fragments, None, site.operation), (inspect.isawaitable, None, None)
 
 
-def _code(field: StrawberryField) -> Callable[..., Any]:
+def _response_name(site: Site) -> str:
+    node = site.nodes[0]
+    return node.alias.value if node.alias else node.name.value
+
+
+def _code(site: Site) -> Callable[..., Any]:
+    """Return what calls the field's resolver, and notes how a mutation ended."""
+    code = _through_extension(site.definition)
+    return partial(record, code, _response_name(site)) if site.type is site.core.mutation_type else code
+
+
+def _through_extension(field: StrawberryField) -> Callable[..., Any]:
     """Return what calls the field's resolver, through its extension, with an object, `info` and its arguments."""
     resolver = field.base_resolver
     if resolver is None or len(field.extensions) > 1:
