@@ -9,7 +9,6 @@ import shutil
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,16 +19,17 @@ from app.db.engines import Database, Patience, open_database
 from app.db.migrate import migrate
 from app.documents.store import DocumentStore, open_store
 from app.observability.deferred import clear_all
-from tests.api import Api
-from tests.postgresql import (
+from tests.support.anchored_cases import scene as scene  # a fixture
+from tests.support.api import Api
+from tests.support.postgresql import (
     PostgresqlMissing,
+    Server,
     create_database,
     drop_database,
     postgresql_server,
 )
-from tests.s3 import s3 as s3  # a fixture
-from tests.scene import scene as scene  # a fixture
-from tests.world import World, make_world
+from tests.support.s3 import s3 as s3  # a fixture
+from tests.support.world import World, make_world
 
 # Hypothesis fails an example that takes 0.2 s, and this may be a busy machine.
 settings.register_profile("casegate", deadline=None)
@@ -62,14 +62,6 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "casegate.sqlite"
     asyncio.run(_migrate(f"sqlite:///{path}"))
     return path
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A real PostgreSQL, and the migrated database that tests clone."""
-
-    admin_url: str
-    template: str
 
 
 @pytest.fixture(scope="session")

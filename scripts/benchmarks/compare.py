@@ -20,7 +20,7 @@ from scripts.benchmarks.operations import OPERATIONS, Call, Operation
 from scripts.benchmarks.report import Line, Report
 from scripts.benchmarks.servers import ROOT, Server, casegate_environment, gateway, yardstick
 from scripts.benchmarks.statements import REQUESTS, Count, postgresql_statements, sqlite_statements
-from tests.postgresql import DURABLE_OPTIONS, create_database, postgresql_server
+from tests.support.postgresql import DURABLE_OPTIONS, create_database, postgresql_server
 
 YARDSTICKS = ("handwritten", "naive")
 MEASURE = "handwritten"

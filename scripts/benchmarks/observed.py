@@ -25,7 +25,7 @@ from scripts.benchmarks.operations import Operation
 from scripts.benchmarks.report import Line, Report
 from scripts.benchmarks.servers import gateway, yardstick
 from scripts.benchmarks.switched import Level
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 TURN_S = 0.1
 NAMES = {Level.SILENT: "silent", Level.TOLD: "as usual", Level.TRACED: "traced"}

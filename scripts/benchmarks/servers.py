@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.ports import free_port, is_listening, wait_until
+from tests.support.ports import free_port, is_listening, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_S = 60

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from tests.attacks.runs import Size, run
-from tests.postgresql import create_database, postgresql_server
+from tests.support.postgresql import create_database, postgresql_server
 
 
 class Engine(StrEnum):

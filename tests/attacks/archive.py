@@ -8,8 +8,8 @@ from app.db.migrate import migrate
 from app.domain.commands import AddComment
 from app.domain.model import Scope
 from scripts.benchmarks.generate import analyze
-from tests.bulk import filled
-from tests.world import World, make_world, person_of
+from tests.support.bulk import filled
+from tests.support.world import World, make_world, person_of
 
 ACTIONS_A_CASE = 3
 BODY = "Rechnung über 1.000 € geprüft. "

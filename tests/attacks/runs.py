@@ -9,7 +9,7 @@ from tests.attacks.archive import make_archive
 from tests.attacks.demanding import demanding
 from tests.attacks.table import attacked
 from tests.attacks.target import Target
-from tests.live import serving
+from tests.support.gateway import serving
 
 
 class Size(NamedTuple):

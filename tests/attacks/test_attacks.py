@@ -10,7 +10,7 @@ import pytest
 from tests.attacks.catalogue import ATTACKS
 from tests.attacks.table import attacked
 from tests.attacks.target import Target
-from tests.live import casegate_json, serving
+from tests.support.gateway import casegate_json, serving
 
 pytestmark = pytest.mark.serial
 

@@ -8,8 +8,8 @@ import pytest
 from tests.attacks.connections import ATTACKS
 from tests.attacks.table import attacked
 from tests.attacks.target import Target
-from tests.live import casegate_json, serving
-from tests.ports import wait_until
+from tests.support.gateway import casegate_json, serving
+from tests.support.ports import wait_until
 
 pytestmark = pytest.mark.serial
 

@@ -29,8 +29,8 @@ from graphql import (
 from app.api.schema import sdl
 from app.domain.commands import AddComment
 from app.domain.model import CaseStatus
-from tests.api import Api
-from tests.world import World, make_world
+from tests.support.api import Api
+from tests.support.world import World, make_world
 
 # The kind that belongs to an argument: an id of one's own of this kind is no stranger. `None` takes all kinds.
 OWN_KIND: Mapping[str, str | None] = {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis_graphql import from_schema, nodes
 
 from app.api.schema import sdl
-from tests.live import Server, casegate_json, serving
+from tests.support.gateway import Server, casegate_json, serving
 
 pytestmark = pytest.mark.serial
 

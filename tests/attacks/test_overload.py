@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.live import Server, casegate_json, serving
+from tests.support.gateway import Server, casegate_json, serving
 
 pytestmark = pytest.mark.serial
 

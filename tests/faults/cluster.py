@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.small_disk import small_disk
-from tests.ports import free_port
-from tests.postgresql import Account, PostgresqlFailed, create_cluster, find_binaries, run_as
+from tests.support.ports import free_port
+from tests.support.postgresql import Account, PostgresqlFailed, create_cluster, find_binaries, run_as
 
 WAIT_S = 60
 

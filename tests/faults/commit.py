@@ -7,7 +7,7 @@ from tests.faults.proxy import COMMIT, Proxy
 from tests.faults.report import Report, say
 from tests.faults.site import Site
 from tests.faults.workload import KEYLESS
-from tests.ports import wait_until
+from tests.support.ports import wait_until
 
 CUT = 0.2
 WRITES_FOR_S = 2  # or longer, until there was a cut of each kind

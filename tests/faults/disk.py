@@ -17,7 +17,7 @@ from tests.faults.cluster import Cluster
 from tests.faults.history import now
 from tests.faults.report import Report, say
 from tests.faults.site import Site
-from tests.ports import wait_until
+from tests.support.ports import wait_until
 
 FULL_WITHIN_S = 20
 STAYS_FULL_S = 2

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx2
 
 from tests.faults.history import now
-from tests.live import ROOT, START_S, environment
-from tests.ports import free_port, is_listening, wait_until
+from tests.support.gateway import ROOT, START_S, environment
+from tests.support.ports import free_port, is_listening, wait_until
 
 STOP_S = 40
 WORKER = b"multiprocessing.spawn"  # beside them there is multiprocessing's own tracker of resources

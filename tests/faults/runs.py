@@ -19,7 +19,7 @@ from tests.faults.restart import restart
 from tests.faults.site import Site, site
 from tests.faults.small_disk import CannotMount
 from tests.faults.workers import kill_one
-from tests.postgresql import PostgresqlMissing
+from tests.support.postgresql import PostgresqlMissing
 
 
 class Fault(StrEnum):

@@ -12,7 +12,7 @@ import pytest
 from tests.faults.runs import RUNS, Fault, run
 from tests.faults.site import Site, site
 from tests.faults.small_disk import CannotMount
-from tests.postgresql import PostgresqlMissing
+from tests.support.postgresql import PostgresqlMissing
 
 pytestmark = pytest.mark.serial
 

@@ -5,7 +5,7 @@ import asyncio
 from tests.faults.history import now
 from tests.faults.report import Report, say
 from tests.faults.site import Site, busy
-from tests.ports import wait_until
+from tests.support.ports import wait_until
 
 WORKERS = 2
 

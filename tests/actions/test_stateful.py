@@ -1,0 +1,407 @@
+"""Random people do random things, and the gateway answers each as the model of DOMAIN.md does, invariants and all.
+
+What hypothesis finds it makes small, and replays.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from typing import Any, ClassVar
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import delete, insert
+
+from app.actions.idempotency import Outcome
+from app.actions.perform import Supposed, rehearse
+from app.db import tables
+from app.db.engines import Database, open_database
+from app.domain.commands import (
+    AcceptOverride,
+    AddComment,
+    CancelOverride,
+    CloseCase,
+    Command,
+    OpenCase,
+    ReassignReviewers,
+    RefuseOverride,
+    RequestOverride,
+    SubjectDetails,
+)
+from app.domain.errors import InputRefused, Refusal
+from app.domain.model import ActionType, EvaluationStatus, RequestedStatus, Resolution, Role, SubjectType
+from tests.support.database_contents import Contents, contents, set_by_hand
+from tests.support.invariants import hold, unforeseen_faults
+from tests.support.reference_model import ROLES, Model, Request
+from tests.support.world import World, make_world
+
+COMMANDS: dict[str, Any] = {
+    "COMMENT": AddComment,
+    "ACCEPT": AcceptOverride,
+    "REFUSE": RefuseOverride,
+    "CANCEL": CancelOverride,
+    "CLOSE": CloseCase,
+    "REASSIGN": ReassignReviewers,
+}
+DECISIONS = ("ACCEPT", "REFUSE", "CANCEL")
+
+# Mostly what gets somewhere: None is somebody who may.
+people = st.sampled_from([None] * 12 + sorted(ROLES))
+statuses = st.sampled_from([status.value for status in EvaluationStatus])
+keys = st.sampled_from([None, None, *"abcdefghijkl"])
+versions = st.sampled_from([None] * 6 + ["right", "right", "wrong"])
+results = st.sampled_from([None] + ["UNFAVORABLE"] * 6 + ["ANOMALY", "FAVORABLE"])
+asked_people = st.sampled_from([("rosa",), ("rosa", "rolf"), ("rolf", "bea"), ("bea", "rosa"), ("rosa", "carl")])
+
+
+class Casebook(RuleBasedStateMachine):
+    """An account of its own in the database that all runs share."""
+
+    runner: asyncio.Runner
+    database: Database
+    world: World
+    model: Model
+    done: ClassVar[Counter[str]]
+
+    @initialize(restricted=st.booleans())
+    def begin(self, restricted: bool) -> None:
+        self.model = Model(restricted)
+        self.world = self.runner.run(make_world(self.database, restrict_to_assigned_reviewers=restricted))
+        self.case_ids: list[UUID] = []
+        self.rechecked: set[UUID] = set()
+        self.override_ids: dict[tuple[int, int], UUID] = {}
+        self.asked: list[Request] = []
+        self.rows = self.runner.run(self.contents())
+        self.before = self.rows
+
+    # --- What people do ----------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: sum(case.status != "CLOSED" for case in self.model.cases) < 2)
+    @rule(person=people, subject=st.integers(0, 2), result=results, version=versions, key=keys)
+    def open(self, person: str | None, subject: int, result: str | None, version: str | None, key: str | None) -> None:
+        person = person or "ada"
+        known = self.model.subjects.get(subject)
+        expected = {None: None, "right": known.version if known else 0, "wrong": 99}[version]
+        self.ask(Request("OPEN", person, subject=subject, result=result, version=expected, key=key))
+
+    def has_cases(self) -> bool:
+        return bool(self.model.cases)
+
+    @precondition(has_cases)
+    @rule(
+        person=people,
+        which=st.integers(0, 9),
+        requested=st.sampled_from(["FAVORABLE", "FAVORABLE", "UNFAVORABLE"]),
+        reviewers=asked_people,
+        version=versions,
+        key=keys,
+    )
+    def request(
+        self,
+        person: str | None,
+        which: int,
+        requested: str,
+        reviewers: tuple[str, ...],
+        version: str | None,
+        key: str | None,
+    ) -> None:
+        case = self.case(which)
+        self.ask(
+            Request(
+                "REQUEST_OVERRIDE",
+                person or ("ada", "carl")[which % 2],
+                case=case,
+                requested=requested,
+                reviewers=reviewers,
+                comment="Sure.",
+                version=self.version(case, version),
+                key=key,
+            )
+        )
+
+    def is_pending(self) -> bool:
+        return any(case.pending for case in self.model.cases)
+
+    def is_time(self) -> bool:
+        """Tell whether something that ends all is not too frequent."""
+        return self.has_cases() and len(self.asked) % 5 == 0
+
+    @precondition(lambda self: self.is_pending() or self.is_time())
+    @rule(
+        action=st.sampled_from(DECISIONS),
+        person=people,
+        which=st.integers(0, 9),
+        named=st.sampled_from([None, None, None, *range(6)]),
+        comment=st.none() | st.just("Decided."),
+        version=versions,
+        key=keys,
+    )
+    def decide(
+        self,
+        action: str,
+        person: str | None,
+        which: int,
+        named: int | None,
+        comment: str | None,
+        version: str | None,
+        key: str | None,
+    ) -> None:
+        pending = [index for index, case in enumerate(self.model.cases) if case.pending]
+        case, known = pending[-1] if pending and which else self.case(which), sorted(self.override_ids)
+        person = person or self.decider(action, case)
+        override = known[named % len(known)] if known and named is not None else None
+        if action != "CANCEL":
+            # A reviewer says what they have read. Where nothing was ever asked for, there is nothing to be said.
+            if not known:
+                return
+            version = version or "right"
+            override = override or next((id for id in reversed(known) if id[0] == case), known[0])
+        expected = self.version(case, version)
+        self.ask(Request(action, person, case=case, override=override, comment=comment, version=expected, key=key))
+
+    @precondition(is_pending)
+    @rule(person=people, which=st.integers(0, 9), reviewers=asked_people, version=versions, key=keys)
+    def reassign(
+        self, person: str | None, which: int, reviewers: tuple[str, ...], version: str | None, key: str | None
+    ) -> None:
+        known = sorted(self.override_ids)
+        pending = [id for id in known if self.model.cases[id[0]].overrides[id[1]].status == "PENDING"]
+        override = pending[-1] if which else known[0]
+        case, person = (override[0] if which > 1 else self.case(which)), person or ("ada", "carl")[which % 2]
+        if which % 3:  # mostly where those who are asked have left; chance alone seldom has it so
+            asked = self.model.cases[override[0]].overrides[override[1]].reviewers
+            for name in ROLES:
+                if "R" in ROLES[name]:
+                    self.set_reviewer(name, is_one=name not in asked)
+        expected = self.version(case, version)
+        self.ask(
+            Request("REASSIGN", person, case=case, override=override, reviewers=reviewers, version=expected, key=key)
+        )
+
+    @precondition(is_pending)
+    @rule(which=st.integers(0, 9))
+    def leave(self, which: int) -> None:
+        """Somebody who is asked to decide is no reviewer from now on."""
+        asked = [case.pending.reviewers for case in self.model.cases if case.pending]
+        self.set_reviewer(asked[-1][which % len(asked[-1])], is_one=False)
+
+    @precondition(lambda self: self.model.roles != ROLES and len(self.asked) % 3 == 0)
+    @rule(which=st.integers(0, 9))
+    def come_back(self, which: int) -> None:
+        gone = sorted(name for name in ROLES if self.model.roles[name] != ROLES[name])
+        self.set_reviewer(gone[which % len(gone)], is_one=True)
+
+    def set_reviewer(self, name: str, *, is_one: bool) -> None:
+        if ("R" in self.model.roles[name]) == is_one:
+            return
+        self.model.roles[name] = ROLES[name] if is_one else ROLES[name].replace("R", "")
+        self.runner.run(self.write_role(getattr(self.world, name).id, is_one))
+        self.before, self.rows = self.rows, self.runner.run(self.contents())
+
+    async def write_role(self, user_id: UUID, is_one: bool) -> None:
+        link = tables.user_roles
+        async with self.database.write() as connection:
+            if is_one:
+                await connection.execute(insert(link).values(user_id=user_id, role=Role.REVIEWER))
+            else:
+                await connection.execute(delete(link).where(link.c.user_id == user_id, link.c.role == Role.REVIEWER))
+
+    def decider(self, action: str, case: int) -> str:
+        override = self.model.cases[case].pending
+        if override is None:
+            return "rosa"
+        return override.creator if action == "CANCEL" else override.reviewers[0]
+
+    @precondition(has_cases)
+    @rule(person=people, which=st.integers(0, 9), version=versions, key=keys)
+    def comment(self, person: str | None, which: int, version: str | None, key: str | None) -> None:
+        case, person = self.case(which), person or "carl"
+        self.ask(Request("COMMENT", person, case=case, comment="Noted.", version=self.version(case, version), key=key))
+
+    @precondition(is_time)
+    @rule(person=people, which=st.integers(0, 9), resolution=st.none() | st.just("DUPLICATE"), key=keys)
+    def close(self, person: str | None, which: int, resolution: str | None, key: str | None) -> None:
+        self.ask(Request("CLOSE", person or "rolf", case=self.case(which), resolution=resolution, key=key))
+
+    @precondition(lambda self: bool(self.asked))
+    @rule(which=st.integers(0, 99))
+    def ask_again(self, which: int) -> None:
+        self.ask(self.asked[which % len(self.asked)])
+
+    @precondition(is_time)
+    @rule(which=st.integers(0, 9), status=statuses)
+    def check_again(self, which: int, status: str) -> None:
+        """The check itself comes to another result, which no action of anybody's is."""
+        case = self.case(which)
+        row = self.rows["cases"][(self.case_ids[case],)]
+        changed = {"evaluation_status": EvaluationStatus(status)}
+        self.rechecked.add(row["subject_id"])
+        self.runner.run(set_by_hand(self.database, tables.subjects, row["subject_id"], **changed))
+        self.model.subjects[self.model.cases[case].subject].status = status
+        self.before, self.rows = self.rows, self.runner.run(self.contents())
+
+    # --- What must hold ----------------------------------------------------------------------------------------------
+
+    def ask(self, request: Request) -> None:
+        """Rehearse what is asked for, then do it: the answers are the same, and the model's."""
+        command, person = self.command(request), getattr(self.world, request.person)
+        is_replay = request.key is not None and (request.person, request.key) in self.model.keys
+        expected = self.model.answer(request)
+        if not is_replay:
+            assert self.runner.run(self.rehearsed(person.actor, command)) == expected
+            assert self.runner.run(self.contents()) == self.rows
+        told, outcome = self.runner.run(self.told(self.world.do(person, command)))
+        assert told == expected
+        self.before, self.rows = self.rows, self.runner.run(self.contents())
+        self.asked.append(request)
+        if told != "done":
+            assert self.rows == self.before
+            return
+        assert outcome is not None
+        self.done[request.action] += 1
+        self.note(request, outcome)
+
+    async def contents(self) -> Contents:
+        """Return all but other accounts' rows: what went wrong in another run is not this one's fault."""
+        mine = self.world.account_id
+        return {
+            name: {key: row for key, row in rows.items() if row.get("account_id", mine) == mine}
+            for name, rows in (await contents(self.database)).items()
+        }
+
+    async def rehearsed(self, actor: Any, command: Command) -> str:
+        told, _ = await self.told(rehearse(self.database, actor, command, request_id="dry"))
+        return told
+
+    async def told(self, asked: Any) -> tuple[str, Outcome | None]:
+        try:
+            answer = await asked
+        except Refusal as refusal:
+            return refusal.code.value, None
+        except InputRefused as refused:
+            return refused.refusals[0].code.value, None
+        outcome: Outcome = answer.outcome if isinstance(answer, Supposed) else answer
+        return ("replayed" if outcome.replayed else "done"), outcome
+
+    def note(self, request: Request, outcome: Outcome) -> None:
+        """Take down where what was made is."""
+        if request.action == "OPEN":
+            self.case_ids.append(outcome.case.id)
+        if request.action == "REQUEST_OVERRIDE":
+            assert request.case is not None and outcome.override is not None
+            self.override_ids[request.case, len(self.model.cases[request.case].overrides) - 1] = outcome.override.id
+
+    @invariant()
+    def all_is_as_the_model_has_it(self) -> None:
+        names = {getattr(self.world, name).id: name for name in ROLES}
+        logs: dict[UUID, list[tuple[str, str]]] = defaultdict(list)
+        for row in sorted(self.rows["case_actions"].values(), key=lambda row: row["seq"]):
+            if row["user_id"] in names:
+                logs[row["case_id"]].append((row["type"], names[row["user_id"]]))
+        for case_id, case in zip(self.case_ids, self.model.cases, strict=True):
+            row = self.rows["cases"][(case_id,)]
+            assert (row["status"], row["resolution"], logs.pop(case_id)) == (case.status, case.resolution, case.log)
+            subject = self.rows["subjects"][(row["subject_id"],)]
+            known = self.model.subjects[case.subject]
+            assert (subject["evaluation_status"], subject["version"]) == (known.status, known.version)
+        assert not logs
+        for (case_index, index), override_id in self.override_ids.items():
+            override = self.model.cases[case_index].overrides[index]
+            row = self.rows["overrides"][(override_id,)]
+            assert (row["status"], row["requested_status"]) == (override.status, override.requested)
+            assert names[row["created_by_id"]] == override.creator
+            assert self.asked_for(override_id, row) == override.reviewers
+
+    def asked_for(self, override_id: UUID, override: Any) -> tuple[str, ...]:
+        """Return who is asked to decide on an override."""
+        names = {getattr(self.world, name).id: name for name in ROLES}
+        version = override["version"] - (override["status"] != "PENDING")
+        table = self.rows["override_reviewers" if version == 1 else "reassigned_reviewers"]
+        found = [row for row in table.values() if (row["override_id"], row.get("version", 1)) == (override_id, version)]
+        return tuple(names[row["reviewer_id"]] for row in sorted(found, key=lambda row: row["position"]))
+
+    @invariant()
+    def the_invariants_hold(self) -> None:
+        hold(self.before, self.rows)
+
+    def teardown(self) -> None:
+        if self.model.cases:
+            assert self.runner.run(self.faults()) == []
+
+    async def faults(self) -> list[Any]:
+        return await unforeseen_faults(self.database, self.world.account_id, self.rechecked)
+
+    # --- In the gateway's words --------------------------------------------------------------------------------------
+
+    def case(self, which: int) -> int:
+        """Return one of the last cases, as that is where something may happen."""
+        return max(0, len(self.model.cases) - 1 - which % 3)
+
+    def version(self, case: int, version: str | None) -> int | None:
+        return {None: None, "right": len(self.model.cases[case].log), "wrong": 99}[version]
+
+    def command(self, request: Request) -> Command:
+        more: dict[str, Any] = {
+            "comment": request.comment,
+            "expected_version": request.version,
+            "idempotency_key": request.key,
+        }
+        if request.action == "OPEN":
+            subject = SubjectDetails(
+                type=SubjectType.COMPANY_ACCOUNT_CHECK,
+                external_ref=f"{request.subject}",
+                label="Moulins",
+                evaluation_status=None if request.result is None else EvaluationStatus(request.result),
+            )
+            return OpenCase(subject=subject, title="A changed IBAN", **more)
+        assert request.case is not None
+        more["case_id"] = self.case_ids[request.case]
+        if request.action == "REQUEST_OVERRIDE":
+            return RequestOverride(
+                requested_status=RequestedStatus(request.requested or ""),
+                reviewer_ids=tuple(getattr(self.world, name).id for name in request.reviewers),
+                **more,
+            )
+        if request.action in (*DECISIONS, "REASSIGN"):
+            more["override_id"] = request.override and self.override_ids[request.override]
+        if request.action == "REASSIGN":
+            more["reviewer_ids"] = tuple(getattr(self.world, name).id for name in request.reviewers)
+        if request.action == "CLOSE":
+            more["resolution"] = request.resolution and Resolution(request.resolution)
+        command: Command = COMMANDS[request.action](**more)
+        return command
+
+
+# Shrinking takes minutes with a database behind it: add Phase.shrink to look into a failure.
+SETTINGS = settings(
+    max_examples=5,
+    stateful_step_count=40,
+    deadline=None,
+    phases=[Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+
+
+@pytest.mark.parametrize("examples", [pytest.param(5, id="5"), pytest.param(60, id="60", marks=pytest.mark.soak)])
+def test_random_people_doing_random_things_are_answered_as_the_model_says(fresh_url: str, examples: int) -> None:
+    with asyncio.Runner() as runner:
+        database = open_database(fresh_url)
+
+        class Played(Casebook):
+            pass
+
+        Played.runner, Played.database, Played.done = runner, database, Counter()
+        try:
+            run_state_machine_as_test(Played, settings=settings(SETTINGS, max_examples=examples))
+            assert examples < 60 or Played.done.keys() == set(ActionType)
+        finally:
+            runner.run(database.close())

@@ -1,0 +1,96 @@
+"""Who may be asked to review: what eligibleReviewers says of each person is what requestOverride answers."""
+
+from typing import Any
+
+from app.db import tables
+from app.domain.model import Role, Scope
+from tests.support.api import Api
+from tests.support.database_contents import set_by_hand
+from tests.support.recorded_sql import recorded
+from tests.support.worklists import WHO
+from tests.support.world import World, make_person, make_world, person_of
+
+CANDIDATES = """query($id: ID!, $first: Int, $after: String, $only: Boolean! = false) { case(id: $id) {
+    eligibleReviewers(first: $first, after: $after, onlyEligible: $only) { totalCount
+        edges { eligible code message node { id displayName } } pageInfo { hasNextPage endCursor } } } }"""
+
+
+async def candidates(api: Api, token: str, case_id: str, **variables: Any) -> Any:
+    data = await api.run(token, CANDIDATES, {"id": case_id, **variables}, accept_language="fr")
+    return data["case"]["eligibleReviewers"]
+
+
+async def test_each_person_is_told_as_the_mutation_would_answer(world: World, api: Api) -> None:
+    gone = await make_person(world.database, world.account_id, "Gone", Role.REVIEWER)
+    await set_by_hand(world.database, tables.users, gone.id, active=False)
+    await make_person(world.database, world.account_id, "Nina")
+    await make_world(world.database)
+    codes = {}
+
+    for viewer in (world.ada, world.bea):
+        case_id = str((await world.open_case()).case.id)
+        found = (await candidates(api, viewer.token, case_id, first=100))["edges"]
+        for candidate in found:
+            asked = {
+                "caseId": case_id,
+                "requestedStatus": "FAVORABLE",
+                "reviewerIds": [candidate["node"]["id"]],
+                "reason": "Sure.",
+            }
+            document = """mutation($input: RequestOverrideInput!) { requestOverride(input: $input) {
+                errors { code message } } }"""
+            data = await api.run(viewer.token, document, {"input": asked}, accept_language="fr")
+            told = [] if candidate["eligible"] else [{"code": candidate["code"], "message": candidate["message"]}]
+            assert data["requestOverride"]["errors"] == told
+            if candidate["eligible"]:
+                await api.act(viewer.token, "cancelOverride", {"caseId": case_id})
+            codes[viewer.id, candidate["node"]["displayName"]] = candidate["code"]
+
+    nobody = dict.fromkeys(["Ada", "Carl", "Aldo", "Gone", "Nina"], "INVALID_REVIEWER")
+    reviewers = dict.fromkeys(["Rosa", "Rolf", "Bea"])
+    by_ada = {**nobody, **reviewers, "Ada": "CREATOR_CANNOT_REVIEW"}
+    by_bea = {**nobody, **reviewers, "Bea": "CREATOR_CANNOT_REVIEW"}
+    assert codes == {
+        (viewer.id, name): code
+        for viewer, told in ((world.ada, by_ada), (world.bea, by_bea))
+        for name, code in told.items()
+    }
+
+
+async def test_those_who_may_be_asked_can_be_paged_alone(world: World, api: Api) -> None:
+    case_id = str((await world.open_case()).case.id)
+    for n in range(4):
+        await make_person(world.database, world.account_id, f"Reviewer{n}", Role.REVIEWER)
+    names, page = [], {"pageInfo": {"endCursor": None}}
+
+    for _ in range(3):
+        after = page["pageInfo"]["endCursor"]
+        page = await candidates(api, world.bea.token, case_id, only=True, first=2, after=after)
+        assert page["totalCount"] == 6
+        assert all(candidate["eligible"] for candidate in page["edges"])
+        names += [candidate["node"]["displayName"] for candidate in page["edges"]]
+
+    assert not page["pageInfo"]["hasNextPage"]
+    assert sorted(names) == ["Reviewer0", "Reviewer1", "Reviewer2", "Reviewer3", "Rolf", "Rosa"]
+
+
+async def test_people_are_read_once_for_a_page_of_cases(world: World, api: Api) -> None:
+    for _ in range(5):
+        await world.open_case()
+    candidates_of = "eligibleReviewers(first: 3) { nodes { displayName roles } edges { eligible } }"
+
+    with recorded() as told:
+        data = await api.run(world.ada.token, f"{{ cases(first: 5) {{ nodes {{ {candidates_of} }} }} }}")
+
+    assert [len(case["eligibleReviewers"]["nodes"]) for case in data["cases"]["nodes"]] == [3] * 5
+    assert sorted(told) == sorted([WHO, "SELECT cases", "SELECT users user_roles"])
+
+
+async def test_a_token_that_may_not_read_people_is_told_so_and_keeps_the_case(world: World, api: Api) -> None:
+    case_id = str((await world.open_case()).case.id)
+    blind = await person_of(world.database, world.ada.id, Scope.CASES_READ)
+
+    answer = (await api.send(blind.token, CANDIDATES, {"id": case_id})).json()
+
+    assert answer["data"] == {"case": {"eligibleReviewers": None}}
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["INSUFFICIENT_SCOPE"]

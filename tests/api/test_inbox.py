@@ -1,0 +1,157 @@
+"""The inbox is what brute force finds: asking each case, one by one, what its viewer may do on it now."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import delete
+
+from app.db import tables
+from app.domain.model import CaseStatus, Role, Scope
+from tests.support.api import Api
+from tests.support.bulk import filled
+from tests.support.database_contents import set_by_hand
+from tests.support.world import Person, World, make_person, person_of
+
+REASONS = ["DECIDE", "ANSWER", "CLOSE"]
+ALL_CASES = """query($after: String) { cases(first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes {
+    id updatedAt status availableActions { action allowed }
+    log: actions(first: 100) { nodes { user { id } } pageInfo { hasNextPage } } } } }"""
+INBOX = """query($reasons: [InboxReason!], $first: Int, $after: String, $last: Int, $before: String) { viewer {
+    inbox(reasons: $reasons, first: $first, after: $after, last: $last, before: $before) {
+        totalCount counts { reason count } edges { reasons node { id } }
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }"""
+
+
+async def all_cases(api: Api, viewer: Person) -> list[dict[str, Any]]:
+    """Return each case of the account with what the viewer may do on it and who did what, the latest first."""
+    found: list[dict[str, Any]] = []
+    after = None
+    while True:
+        page = (await api.run(viewer.token, ALL_CASES, {"after": after}))["cases"]
+        found += page["nodes"]
+        if not page["pageInfo"]["hasNextPage"]:
+            return found
+        after = page["pageInfo"]["endCursor"]
+
+
+def reasons_for(case: Mapping[str, Any], viewer: Person) -> list[str]:
+    """Return why a case belongs into somebody's inbox, by the definition."""
+    assert not case["log"]["pageInfo"]["hasNextPage"]
+    allowed = {item["action"] for item in case["availableActions"] if item["allowed"]}
+    did = [row["user"]["id"] == str(viewer.id) for row in case["log"]["nodes"]]
+    holds = {
+        "DECIDE": bool(allowed & {"ACCEPT", "REFUSE"}),
+        "ANSWER": "COMMENT" in allowed and any(did) and not did[0],
+        "CLOSE": "CLOSE" in allowed and case["status"] == "RESOLVED",
+    }
+    return [reason for reason in REASONS if holds[reason]]
+
+
+async def brute_force(api: Api, viewer: Person, wanted: list[str]) -> list[tuple[str, list[str]]]:
+    cases = await all_cases(api, viewer)
+    cases.sort(key=lambda case: (datetime.fromisoformat(case["updatedAt"]), UUID(case["id"])), reverse=True)
+    found = [(case["id"], reasons_for(case, viewer)) for case in cases]
+    return [(id, reasons) for id, reasons in found if set(reasons) & set(wanted)]
+
+
+async def whole_inbox(api: Api, viewer: Person, wanted: list[str] | None) -> tuple[list[tuple[str, list[str]]], Any]:
+    """Page through the inbox by sevens, and return its edges and its counts."""
+    edges: list[tuple[str, list[str]]] = []
+    after = None
+    inbox: dict[str, Any] = {}
+    while not inbox or inbox["pageInfo"]["hasNextPage"]:
+        variables = {"reasons": wanted, "first": 7, "after": after}
+        inbox = (await api.run(viewer.token, INBOX, variables))["viewer"]["inbox"]
+        edges += [(edge["node"]["id"], edge["reasons"]) for edge in inbox["edges"]]
+        after = inbox["pageInfo"]["endCursor"]
+    return edges, {"total": inbox["totalCount"], **{item["reason"]: item["count"] for item in inbox["counts"]}}
+
+
+async def assert_equal(api: Api, viewer: Person, wanted: list[str] | None = None) -> list[tuple[str, list[str]]]:
+    expected = await brute_force(api, viewer, wanted or REASONS)
+    counts = {reason: sum(reason in reasons for _, reasons in expected) for reason in REASONS}
+    assert await whole_inbox(api, viewer, wanted) == (expected, {"total": len(expected), **counts})
+    return expected
+
+
+async def viewers(world: World) -> dict[str, Person]:
+    """Return people with all roles and with none, and one with a token that may do little."""
+    return {
+        "contributor": world.ada,
+        "reviewer": world.rosa,
+        "both": world.bea,
+        "administrator": world.aldo,
+        "who did nothing yet": await make_person(world.database, world.account_id, "Nina", Role.REVIEWER),
+        "a token to read": await person_of(world.database, world.rosa.id, Scope.CASES_READ),
+    }
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_the_inbox_equals_brute_force_on_random_histories(world: World, api: Api, seed: int) -> None:
+    await filled(world, seed=seed)
+
+    found = {name: await assert_equal(api, viewer) for name, viewer in (await viewers(world)).items()}
+
+    reasons = {name: {reason for _, why in cases for reason in why} for name, cases in found.items()}
+    assert reasons == {
+        "contributor": {"ANSWER", "CLOSE"},
+        "reviewer": {"DECIDE", "ANSWER", "CLOSE"},
+        "both": {"DECIDE", "ANSWER", "CLOSE"},
+        "administrator": set(),
+        "who did nothing yet": {"DECIDE", "CLOSE"},
+        "a token to read": set(),
+    }
+    for wanted in (["DECIDE"], ["ANSWER", "CLOSE"], ["CLOSE", "CLOSE"]):
+        assert await assert_equal(api, world.rosa, wanted)
+
+
+async def test_the_inbox_knows_the_account_s_rules_and_what_has_changed_since_the_request(
+    world: World, api: Api
+) -> None:
+    await filled(world)
+    everything = await assert_equal(api, world.rosa, ["DECIDE"])
+
+    await set_by_hand(world.database, tables.accounts, world.account_id, restrict_to_assigned_reviewers=True)
+    asked = await assert_equal(api, world.rosa, ["DECIDE"])
+    assert 0 < len(asked) < len(everything)
+
+    # An override that can't be accepted any more can still be refused.
+    changed = await world.case_in(CaseStatus.PENDING_REVIEW)
+    await set_by_hand(world.database, tables.subjects, changed.case.subject_id, evaluation_status="ANOMALY")
+    assert (str(changed.case.id), ["DECIDE"]) in await assert_equal(api, world.rosa)
+
+    async with world.database.write() as connection:
+        await connection.execute(delete(tables.user_roles).where(tables.user_roles.c.user_id == world.rosa.id))
+    assert await assert_equal(api, world.rosa) == []
+
+    await set_by_hand(world.database, tables.accounts, world.account_id, overrides_enabled=False)
+    assert {why for _, reasons in await assert_equal(api, world.bea) for why in reasons} == {"ANSWER", "CLOSE"}
+
+
+async def test_the_inbox_pages_backward_and_refuses_a_cursor_of_somebody_else_s(world: World, api: Api) -> None:
+    await filled(world, cases=30, actions=150)
+    edges, _ = await whole_inbox(api, world.rosa, None)
+    assert len(edges) > 8
+
+    last = (await api.run(world.rosa.token, INBOX, {"last": 3}))["viewer"]["inbox"]
+    earlier = {"last": 3, "before": last["pageInfo"]["startCursor"]}
+    middle = (await api.run(world.rosa.token, INBOX, earlier))["viewer"]["inbox"]
+
+    ids = [edge["node"]["id"] for page in (middle, last) for edge in page["edges"]]
+    assert ids == [id for id, _ in edges[-6:]]
+    assert (last["pageInfo"]["hasNextPage"], last["pageInfo"]["hasPreviousPage"]) == (False, True)
+    foreign = {"first": 3, "after": last["pageInfo"]["startCursor"]}
+    answer = (await api.send(world.bea.token, INBOX, foreign)).json()
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["INVALID_CURSOR"]
+
+
+async def test_the_inbox_needs_the_scope_to_read_cases(world: World, api: Api) -> None:
+    blind = await person_of(world.database, world.rosa.id, Scope.USERS_READ)
+
+    answer = (await api.send(blind.token, "{ viewer { user { displayName } inbox { totalCount } } }")).json()
+
+    assert answer["data"] == {"viewer": {"user": {"displayName": "Rosa"}, "inbox": None}}
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["INSUFFICIENT_SCOPE"]

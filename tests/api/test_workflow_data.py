@@ -1,0 +1,80 @@
+"""The workflow as data and as a diagram, against the tables of test_workflow, which are written by hand."""
+
+from app.domain.model import CaseStatus
+from app.domain.workflow_chart import mermaid
+from tests.support.api import Api
+from tests.support.paths import ROOT
+from tests.support.workflow_situations import WHEN, cells
+from tests.support.world import World
+
+WORKFLOW = """{ workflow { mermaid states { status initial final }
+    actions { action roles relation features requiredInput decision outcomes { from to code } } } }"""
+ARROWS = {
+    "[*] --> OPEN: OPEN",
+    "OPEN --> IN_PROGRESS: COMMENT",
+    "OPEN --> PENDING_REVIEW: REQUEST_OVERRIDE",
+    "OPEN --> CLOSED: CLOSE",
+    "IN_PROGRESS --> IN_PROGRESS: COMMENT",
+    "IN_PROGRESS --> PENDING_REVIEW: REQUEST_OVERRIDE",
+    "IN_PROGRESS --> CLOSED: CLOSE",
+    "PENDING_REVIEW --> PENDING_REVIEW: COMMENT, REASSIGN",
+    "PENDING_REVIEW --> IN_PROGRESS: REFUSE, CANCEL",
+    "PENDING_REVIEW --> RESOLVED: ACCEPT",
+    "RESOLVED --> RESOLVED: COMMENT",
+    "RESOLVED --> PENDING_REVIEW: REQUEST_OVERRIDE",
+    "RESOLVED --> CLOSED: CLOSE",
+    "CLOSED --> [*]",
+}
+
+
+def test_the_diagram_has_just_the_arrows_of_the_table() -> None:
+    head, *lines = mermaid().splitlines()
+
+    assert head == "stateDiagram-v2"
+    assert {line.strip() for line in lines} == ARROWS
+    assert len(lines) == len(ARROWS)
+
+
+def test_the_readme_shows_the_diagram_of_the_table_that_runs() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    shown = readme.split("<!-- workflow diagram -->\n```mermaid\n")[1].split("```\n<!-- end of diagram -->")[0]
+
+    assert shown == mermaid()
+
+
+async def test_the_workflow_tells_each_outcome_and_who_may(world: World, api: Api) -> None:
+    told = (await api.run(world.aldo.token, WORKFLOW))["workflow"]
+    actions = {item["action"]: item for item in told["actions"]}
+
+    outcomes = {
+        (name, outcome["from"]): outcome["to"] or outcome["code"]
+        for name, item in actions.items()
+        for outcome in item["outcomes"]
+    }
+    assert outcomes.pop(("OPEN", None)) == "OPEN"
+    assert outcomes == dict(cells(WHEN))
+    assert {name: (item["roles"], item["relation"], item["decision"]) for name, item in actions.items()} == {
+        "OPEN": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
+        "COMMENT": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
+        "REQUEST_OVERRIDE": (["CONTRIBUTOR"], "ANYBODY", None),
+        "ACCEPT": (["REVIEWER"], "REVIEWER", "ACCEPTED"),
+        "REFUSE": (["REVIEWER"], "REVIEWER", "REFUSED"),
+        "CANCEL": ([], "CREATOR", "CANCELLED"),
+        "CLOSE": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
+        "REASSIGN": (["CONTRIBUTOR"], "ANYBODY", None),
+    }
+    assert {name: item["requiredInput"] for name, item in actions.items()} == {
+        "OPEN": ["subject", "title"],
+        "COMMENT": ["caseId", "body"],
+        "REQUEST_OVERRIDE": ["caseId", "requestedStatus", "reviewerIds", "reason"],
+        "ACCEPT": ["caseId", "overrideId", "expectedVersion"],
+        "REFUSE": ["caseId", "overrideId", "expectedVersion"],
+        "CANCEL": ["caseId"],
+        "CLOSE": ["caseId"],
+        "REASSIGN": ["caseId", "overrideId", "reviewerIds"],
+    }
+    assert [(item["status"], item["initial"], item["final"]) for item in told["states"]] == [
+        (status, status == "OPEN", status == "CLOSED") for status in CaseStatus
+    ]
+    assert told["mermaid"] == mermaid()

@@ -1,0 +1,230 @@
+"""No list is read by looking through all cases or all rows of the log: what the engines' planners make of each query.
+
+In the default run the house is small, and PostgreSQL is told to use an index wherever one serves. With `-m soak` it has
+100 000 cases with 1 000 000 actions, and the planner decides by itself.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.admin import accounts
+from app.db.engines import Database
+from app.domain.model import CaseStatus, Scope
+from scripts.benchmarks.generate import analyze, fill, make_people
+from tests.support.api import Api
+from tests.support.world import Person, World, person_of
+
+LARGE = ("cases", "case_actions")
+Sent = list[tuple[str, Any]]
+
+# What is asked for, by what it shows. USER is somebody who acts a lot, ID a case.
+QUERIES = {
+    "the newest": "{ cases { nodes { id title } } }",
+    "the oldest": "{ cases(last: 25) { nodes { id title } } }",
+    "by creation": "{ cases(orderBy: [{field: CREATED_AT, direction: ASC}]) { nodes { title } } }",
+    "by change": "{ cases(orderBy: [{field: UPDATED_AT}]) { nodes { title } } }",
+    "by closing, open ones last": "{ cases(orderBy: [{field: CLOSED_AT, nulls: LAST}]) { nodes { title } } }",
+    "by status": "{ cases(orderBy: [{field: STATUS}]) { nodes { title } } }",
+    "of a status": "{ cases(filter: {status: {eq: PENDING_REVIEW}}) { nodes { title } } }",
+    "of several statuses": "{ cases(filter: {status: {in: [OPEN, IN_PROGRESS]}}) { nodes { title } } }",
+    "of somebody": '{ cases(filter: {createdBy: {eq: "USER"}}) { nodes { title } } }',
+    "of a reference": '{ cases(filter: {reference: {eq: "CASE-000042"}}) { nodes { title } } }',
+    "of a month": """{ cases(filter: {createdAt: {gte: "2025-02-01T00:00:00Z", lt: "2025-03-01T00:00:00Z"}}) {
+        nodes { title } } }""",
+    "that wait for somebody": '{ cases(filter: {waitingFor: "USER"}) { nodes { title } } }',
+    "that somebody was asked about": '{ cases(filter: {assignedReviewer: {eq: "USER"}}) { nodes { title } } }',
+    "that wait": "{ cases(filter: {hasPendingOverride: true}) { nodes { title } } }",
+    "of a country": '{ cases(filter: {subject: {countryCode: {eq: "FR"}}}) { nodes { title } } }',
+    "a count": "{ cases(filter: {status: {eq: OPEN}}) { totalCount } }",
+    "facets": "{ cases(filter: {status: {in: [OPEN, RESOLVED]}}) { facets { statuses { count } } } }",
+    "a search": '{ cases(search: "societe gen") { totalCount nodes { title } edges { match { field } } } }',
+    "a case and what hangs on it": """{ case(id: "ID") { subject { label } actions(first: 5) { totalCount nodes {
+        user { displayName } comment { body documents { filename } } override { status } } }
+        overrides { nodes { assignedReviewers { displayName } } } documents { totalCount }
+        availableActions { allowed } } }""",
+    "a part of its log": '{ case(id: "ID") { actions(types: [COMMENT], user: "USER") { totalCount nodes { seq } } } }',
+    "a case as it stood": """{ caseSnapshot(id: "ID", asOf: {seq: 1}) {
+        status overrides { totalCount nodes { status } } } }""",
+    "a case by its reference": '{ case(reference: "CASE-000042") { title } }',
+    "the whole log": "{ actions { nodes { type } } }",
+    "the end of the whole log": "{ actions(last: 100) { nodes { type } } }",
+    "somebody's part of the whole log": '{ actions(user: "USER") { nodes { type } } }',
+    "the inbox": "{ viewer { inbox { totalCount counts { count } nodes { title } } } }",
+    "the inbox for decisions": "{ viewer { inbox(reasons: [DECIDE]) { nodes { title } } } }",
+    "anything by its id": '{ node(id: "ID") { id } }',
+}
+
+
+@contextmanager
+def noted() -> Iterator[Sent]:
+    """Yield a list that fills with the statements that read, with their parameters."""
+    sent: Sent = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        if statement.lstrip().startswith(("SELECT", "WITH")):
+            sent.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def walk(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from walk(child)
+
+
+async def looked_through(database: Database, sent: Sent, *, indexes_only: bool) -> list[str]:
+    """Return what the planner would read whole, and for which statement."""
+    found = []
+    async with database.read() as connection:
+        if indexes_only and not database.is_sqlite:
+            await connection.execute(text("SET enable_seqscan = off"))
+        for statement, parameters in sent:
+            if database.is_sqlite:
+                plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                steps = [str(step) for *_, step in plan]
+                whole = [step for step in steps if step.startswith(tuple(f"SCAN {name}" for name in LARGE))]
+                if "json_each" in statement:  # what is looked for by ids is not looked for in all of an account
+                    whole += [step for step in steps if step.endswith("(account_id=?)")]
+            else:
+                plan = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
+                nodes = list(walk(_json(plan.scalar())[0]["Plan"]))
+                whole = [
+                    f"Seq Scan on {node['Relation Name']}"
+                    for node in nodes
+                    if node["Node Type"] == "Seq Scan" and node["Relation Name"] in LARGE
+                ]
+            found += [f"{step}: {statement}" for step in whole]
+        if indexes_only and not database.is_sqlite:
+            await connection.execute(text("RESET enable_seqscan"))
+    return found
+
+
+def _json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+async def house(database: Database, cases: int, actions: int) -> Person:
+    """Make an account with this many cases and a small one, and return somebody of the large one who does a lot."""
+    account, small = [await accounts.create_account(database, name) for name in ("House", "Hut")]
+    people, few = [await make_people(database, item.id) for item in (account, small)]
+    await fill(database, account.id, people, cases, actions)
+    await fill(database, small.id, few, cases // 10, actions // 10)
+    await analyze(database)
+    return await person_of(database, people.ids[0], *Scope)
+
+
+async def whole_reads(api: Api, database: Database, viewer: Person, *, indexes_only: bool) -> dict[str, list[str]]:
+    """Return of each query what it would read whole."""
+    case = (await api.run(viewer.token, "{ cases(first: 1) { nodes { id } } }"))["cases"]["nodes"][0]
+    found = {}
+    for name, query in QUERIES.items():
+        with noted() as sent:
+            await api.run(viewer.token, query.replace("USER", str(viewer.id)).replace('ID"', f'{case["id"]}"'))
+        assert len(sent) >= 2, name
+        found[name] = await looked_through(database, sent, indexes_only=indexes_only)
+    return {name: steps for name, steps in found.items() if steps}
+
+
+async def work(database: Database, sent: Sent) -> int:
+    """Return what the statements cost by the engine's own measure: pages that are touched, or steps of its machine."""
+    total = 0
+    async with database.read() as connection:
+        for statement, parameters in sent:
+            if database.is_sqlite:
+                total += await steps_of(connection, statement, parameters)
+            else:
+                told = await connection.exec_driver_sql(
+                    f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", parameters
+                )
+                plan = _json(told.scalar())[0]["Plan"]
+                total += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    return total
+
+
+async def steps_of(connection: AsyncConnection, statement: str, parameters: Any) -> int:
+    taken = 0
+
+    def step() -> int:
+        nonlocal taken
+        taken += 1
+        return 0
+
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    await driver.set_progress_handler(step, 1)
+    try:
+        (await connection.exec_driver_sql(statement, parameters)).all()
+    finally:
+        await driver.set_progress_handler(None, 0)
+    return taken
+
+
+# Orders of which a later page costs what the first one does.
+ORDERS = {
+    "the newest": "",
+    "the oldest": "orderBy: [{field: CREATED_AT, direction: ASC}]",
+    "by change": "orderBy: [{field: UPDATED_AT}]",
+    "by closing": "orderBy: [{field: CLOSED_AT}]",
+    "of a status": "filter: {status: {eq: IN_PROGRESS}}",
+}
+
+
+async def costs_of_pages(api: Api, database: Database, viewer: Person, arguments: str, page: int) -> list[int]:
+    """Return the work for the first page of 25, for the second, and for the one that comes *page* pages later."""
+    query = f"query($after: String, $first: Int) {{ cases(after: $after, first: $first, {arguments}) {{"
+    query += " nodes { id title status } pageInfo { hasNextPage endCursor } } }"
+    after, costs = None, []
+    for first in (25, 25, *[100] * (page // 4), 25):
+        with noted() as sent:
+            info = (await api.run(viewer.token, query, {"first": first, "after": after}))["cases"]["pageInfo"]
+        assert info["hasNextPage"], f"there is no page {page}"
+        after = info["endCursor"]
+        if first == 25:
+            costs.append(await work(database, [item for item in sent if "FROM cases" in item[0]]))
+    return costs
+
+
+async def assert_cheap(api: Api, database: Database, viewer: Person, page: int) -> None:
+    for name, arguments in ORDERS.items():
+        first, second, later = await costs_of_pages(api, database, viewer, arguments, page)
+        # To seek is a little more work than to begin, by steps; and a row may lie on a page of its own.
+        assert 0 < later <= 2 * max(first, second, 25), name
+
+
+async def test_no_query_looks_through_all_cases_or_the_whole_log(database: Database, api: Api) -> None:
+    viewer = await house(database, 600, 4000)
+
+    assert await whole_reads(api, database, viewer, indexes_only=True) == {}
+
+
+async def test_a_later_page_costs_no_more_than_twice_the_first(database: Database, api: Api) -> None:
+    await assert_cheap(api, database, await house(database, 1200, 4000), 8)
+
+
+@pytest.mark.soak
+async def test_a_large_house_is_read_by_indexes_and_its_thousandth_page_costs_what_the_first_does(
+    database: Database, api: Api
+) -> None:
+    viewer = await house(database, 100_000, 1_000_000)
+
+    assert await whole_reads(api, database, viewer, indexes_only=False) == {}
+    await assert_cheap(api, database, viewer, 1000)
+
+
+async def test_a_statement_that_looks_through_all_cases_would_be_found(database: Database, world: World) -> None:
+    await world.case_in(CaseStatus.OPEN)
+    sent: Sent = [("SELECT title FROM cases WHERE title = 'x'", ()), ("SELECT 1 FROM case_actions", ())]
+
+    found = await looked_through(database, sent, indexes_only=False)
+
+    assert [step.split(":")[0].split()[-1] for step in found][:1] == ["cases"]

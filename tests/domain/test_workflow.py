@@ -1,0 +1,281 @@
+"""The workflow against tables written out here: every action, status, set of roles and relation to the override.
+
+The tables are copies of DOMAIN's by hand, never made from `TRANSITIONS`: a wrong row there can't agree with itself.
+"""
+
+import ast
+import sys
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from app.domain.errors import Refusal, StateRefused
+from app.domain.model import ActionType, Actor, CaseFacts, CaseStatus, EvaluationStatus, Feature, OverrideStatus, Scope
+from app.domain.workflow import admit, advance, allowed_from, authorize
+from app.domain.workflow_chart import table
+from tests.support.paths import ROOT
+from tests.support.workflow_situations import (
+    ACTOR,
+    RELATIONS,
+    ROLE_SETS,
+    SOMEBODY,
+    WHEN,
+    Situation,
+    actor_of,
+    cells,
+    code_of,
+    offered,
+    override_of,
+    situations,
+)
+
+CASE_ACTIONS = ["COMMENT", "REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "CANCEL", "CLOSE", "REASSIGN"]
+
+# Who: C contributor, R reviewer, A administrator, - nobody. The relation is what the actor is to the override that the
+# decision is about; "restricted" is an account with restrictToAssignedReviewers.
+WHO = """
+action            relation                 -     C     R     A     CR    CA    RA    CRA
+COMMENT           none                     role  ok    ok    role  ok    ok    ok    ok
+COMMENT           creator                  role  ok    ok    role  ok    ok    ok    ok
+COMMENT           assigned                 role  ok    ok    role  ok    ok    ok    ok
+COMMENT           other                    role  ok    ok    role  ok    ok    ok    ok
+COMMENT           restricted-creator       role  ok    ok    role  ok    ok    ok    ok
+COMMENT           restricted-assigned      role  ok    ok    role  ok    ok    ok    ok
+COMMENT           restricted-other         role  ok    ok    role  ok    ok    ok    ok
+REQUEST_OVERRIDE  none                     role  ok    role  role  ok    ok    role  ok
+REQUEST_OVERRIDE  creator                  role  ok    role  role  ok    ok    role  ok
+REQUEST_OVERRIDE  assigned                 role  ok    role  role  ok    ok    role  ok
+REQUEST_OVERRIDE  other                    role  ok    role  role  ok    ok    role  ok
+REQUEST_OVERRIDE  restricted-creator       role  ok    role  role  ok    ok    role  ok
+REQUEST_OVERRIDE  restricted-assigned      role  ok    role  role  ok    ok    role  ok
+REQUEST_OVERRIDE  restricted-other         role  ok    role  role  ok    ok    role  ok
+ACCEPT            none                     role  role  ok    role  ok    role  ok    ok
+ACCEPT            creator                  role  role  self  role  self  role  self  self
+ACCEPT            assigned                 role  role  ok    role  ok    role  ok    ok
+ACCEPT            other                    role  role  ok    role  ok    role  ok    ok
+ACCEPT            restricted-creator       role  role  self  role  self  role  self  self
+ACCEPT            restricted-assigned      role  role  ok    role  ok    role  ok    ok
+ACCEPT            restricted-other         role  role  asked role  asked role  asked asked
+REFUSE            none                     role  role  ok    role  ok    role  ok    ok
+REFUSE            creator                  role  role  self  role  self  role  self  self
+REFUSE            assigned                 role  role  ok    role  ok    role  ok    ok
+REFUSE            other                    role  role  ok    role  ok    role  ok    ok
+REFUSE            restricted-creator       role  role  self  role  self  role  self  self
+REFUSE            restricted-assigned      role  role  ok    role  ok    role  ok    ok
+REFUSE            restricted-other         role  role  asked role  asked role  asked asked
+CANCEL            none                     ok    ok    ok    ok    ok    ok    ok    ok
+CANCEL            creator                  ok    ok    ok    ok    ok    ok    ok    ok
+CANCEL            assigned                 own   own   own   own   own   own   own   own
+CANCEL            other                    own   own   own   own   own   own   own   own
+CANCEL            restricted-creator       ok    ok    ok    ok    ok    ok    ok    ok
+CANCEL            restricted-assigned      own   own   own   own   own   own   own   own
+CANCEL            restricted-other         own   own   own   own   own   own   own   own
+CLOSE             none                     role  ok    ok    role  ok    ok    ok    ok
+CLOSE             creator                  role  ok    ok    role  ok    ok    ok    ok
+CLOSE             assigned                 role  ok    ok    role  ok    ok    ok    ok
+CLOSE             other                    role  ok    ok    role  ok    ok    ok    ok
+CLOSE             restricted-creator       role  ok    ok    role  ok    ok    ok    ok
+CLOSE             restricted-assigned      role  ok    ok    role  ok    ok    ok    ok
+CLOSE             restricted-other         role  ok    ok    role  ok    ok    ok    ok
+REASSIGN          none                     role  ok    role  role  ok    ok    role  ok
+REASSIGN          creator                  role  ok    role  role  ok    ok    role  ok
+REASSIGN          assigned                 role  ok    role  role  ok    ok    role  ok
+REASSIGN          other                    role  ok    role  role  ok    ok    role  ok
+REASSIGN          restricted-creator       role  ok    role  role  ok    ok    role  ok
+REASSIGN          restricted-assigned      role  ok    role  role  ok    ok    role  ok
+REASSIGN          restricted-other         role  ok    role  role  ok    ok    role  ok
+"""
+REFUSED = {
+    "role": "ROLE_REQUIRED",
+    "self": "SELF_REVIEW_FORBIDDEN",
+    "asked": "NOT_ASSIGNED_REVIEWER",
+    "own": "NOT_OVERRIDE_CREATOR",
+}
+
+# The same where the decision names a finished override.
+WHEN_FINISHED = """
+action            OPEN                  IN_PROGRESS           PENDING_REVIEW           RESOLVED              CLOSED
+COMMENT           IN_PROGRESS           IN_PROGRESS           PENDING_REVIEW           RESOLVED              CASE_CLOSED
+REQUEST_OVERRIDE  PENDING_REVIEW        PENDING_REVIEW        OVERRIDE_ALREADY_ACTIVE  PENDING_REVIEW        CASE_CLOSED
+ACCEPT            OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING     OVERRIDE_NOT_PENDING  CASE_CLOSED
+REFUSE            OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING     OVERRIDE_NOT_PENDING  CASE_CLOSED
+CANCEL            OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING     OVERRIDE_NOT_PENDING  CASE_CLOSED
+CLOSE             CLOSED                CLOSED                OVERRIDE_PENDING         CLOSED                CASE_CLOSED
+REASSIGN          OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING     OVERRIDE_NOT_PENDING  CASE_CLOSED
+"""
+# What a refusal is about.
+ABOUT = {
+    "ROLE_REQUIRED": (),
+    "SELF_REVIEW_FORBIDDEN": ("input", "overrideId"),
+    "NOT_ASSIGNED_REVIEWER": ("input", "overrideId"),
+    "NOT_OVERRIDE_CREATOR": ("input", "overrideId"),
+    "CASE_CLOSED": ("input", "caseId"),
+    "OVERRIDE_PENDING": ("input", "caseId"),
+    "OVERRIDE_ALREADY_ACTIVE": ("input", "caseId"),
+    "NO_PENDING_OVERRIDE": ("input", "caseId"),
+    "OVERRIDE_NOT_PENDING": ("input", "overrideId"),
+}
+
+
+STATUSES = {str(status) for status in CaseStatus}
+WHO_CELLS = dict(cells(WHO))
+WHEN_CELLS = {(*place, False): cell for place, cell in cells(WHEN)} | {
+    (*place, True): cell for place, cell in cells(WHEN_FINISHED)
+}
+
+
+def expected_answer(action: str, status: str, situation: Situation) -> str:
+    """Return what the tables say: the next status, or a code."""
+    roles, relation, override = situation
+    cell = WHO_CELLS[action, relation, roles]
+    finished = override not in (None, OverrideStatus.PENDING)
+    return WHEN_CELLS[action, status, finished] if cell == "ok" else REFUSED[cell]
+
+
+def answer(action: str, actor: Actor, facts: CaseFacts) -> tuple[str, tuple[str, ...] | None]:
+    """Return what the law says, and the field that a refusal is about."""
+    try:
+        authorize(ActionType(action), actor, facts.override)
+        return advance(ActionType(action), facts.status, facts.override), None
+    except Refusal as refusal:
+        return refusal.code, refusal.path
+
+
+def refusal_of_admission(action: ActionType, actor: Actor) -> tuple[str, object] | None:
+    try:
+        admit(action, actor)
+    except Refusal as refusal:
+        ((_, value),) = refusal.params.items()
+        return refusal.code, value
+    return None
+
+
+def test_the_tables_are_whole() -> None:
+    assert WHO_CELLS.keys() == set(product(CASE_ACTIONS, RELATIONS, ROLE_SETS))
+    assert WHEN_CELLS.keys() == set(product(CASE_ACTIONS, STATUSES, (False, True)))
+    assert {"OPEN", *CASE_ACTIONS} == set(ActionType)
+
+
+@pytest.mark.parametrize("status", CaseStatus)
+@pytest.mark.parametrize("action", CASE_ACTIONS)
+def test_the_law_answers_as_the_tables_say(action: str, status: CaseStatus) -> None:
+    answers = {situation: answer(action, actor, facts) for situation, actor, facts in situations(status)}
+
+    assert len(answers) == 8 * (6 * 4 if status == "PENDING_REVIEW" else 1 + 6 * 3)
+    expected = {situation: expected_answer(action, status, situation) for situation in answers}
+    assert answers == {situation: (told, ABOUT.get(told)) for situation, told in expected.items()}
+
+
+@pytest.mark.parametrize("status", CaseStatus)
+def test_what_is_available_is_what_the_tables_say(status: CaseStatus) -> None:
+    for situation, actor, facts in situations(status):
+        codes = {action: code_of(refusal) for action, refusal in offered(actor, facts).items()}
+
+        expected = {action: expected_answer(action, status, situation) for action in CASE_ACTIONS}
+        assert codes == {action: None if told in STATUSES else told for action, told in expected.items()}, situation
+
+
+def test_who_may_not_act_learns_nothing_of_the_state() -> None:
+    told: dict[tuple[str, str, str], set[str]] = {}
+    for status in CaseStatus:
+        for (roles, relation, _), actor, facts in situations(status):
+            for action, refusal in offered(actor, facts).items():
+                if WHO_CELLS[action, relation, roles] != "ok":
+                    assert refusal is not None and not isinstance(refusal, StateRefused)
+                    whole = f"{type(refusal)} {refusal.path} {refusal.params} {refusal}"
+                    told.setdefault((action, relation, roles), set()).add(whole)
+
+    assert len(told) == sum(cell != "ok" for cell in WHO_CELLS.values())
+    assert {len(answers) for answers in told.values()} == {1}
+
+
+@pytest.mark.parametrize("action", ["ACCEPT", "REFUSE"])
+def test_a_creator_who_is_even_named_as_reviewer_decides_nothing(action: str) -> None:
+    override = override_of("creator")
+    assert override is not None
+    named = replace(override, reviewer_ids=frozenset({ACTOR}))
+    facts = CaseFacts(CaseStatus.PENDING_REVIEW, EvaluationStatus.UNFAVORABLE, named)
+
+    for restricted in (False, True):
+        # Another token of the same person makes no other person.
+        actor = replace(actor_of("CRA", restricted=restricted), token_id=SOMEBODY, scopes=frozenset(Scope))
+        assert answer(action, actor, facts)[0] == "SELF_REVIEW_FORBIDDEN"
+
+
+@pytest.mark.parametrize("roles", ROLE_SETS)
+def test_contributors_and_reviewers_open_cases(roles: str) -> None:
+    if roles in ("-", "A"):
+        with pytest.raises(Refusal) as refused:
+            authorize(ActionType.OPEN, actor_of(roles), None)
+        assert (refused.value.code, refused.value.path) == ("ROLE_REQUIRED", ())
+        assert refused.value.params == {"roles": ("CONTRIBUTOR", "REVIEWER")}
+    else:
+        authorize(ActionType.OPEN, actor_of(roles), None)
+
+
+@pytest.mark.parametrize("status", [status for status in CaseStatus if status != "CLOSED"])
+def test_a_case_is_opened_only_where_the_subject_has_no_active_one(status: CaseStatus) -> None:
+    with pytest.raises(StateRefused) as refused:
+        advance(ActionType.OPEN, status)
+
+    assert (refused.value.code, refused.value.path) == ("ACTIVE_CASE_EXISTS", ("input", "subject"))
+    assert advance(ActionType.OPEN, None) is CaseStatus.OPEN
+
+
+@pytest.mark.parametrize("action", ActionType)
+def test_the_account_is_asked_before_the_token(action: ActionType) -> None:
+    actor = actor_of("CRA")
+    needs_overrides = action in ("REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "CANCEL", "REASSIGN")
+    no_scope = replace(actor, scopes=frozenset(Scope) - {Scope.CASES_WRITE})
+    no_overrides = replace(actor, features=frozenset({Feature.CASES}))
+    nothing = replace(actor, features=frozenset(), scopes=frozenset())
+
+    assert refusal_of_admission(action, actor) is None
+    assert refusal_of_admission(action, no_scope) == ("INSUFFICIENT_SCOPE", "cases_write")
+    assert refusal_of_admission(action, nothing) == ("FEATURE_DISABLED", "cases")
+    expected = ("FEATURE_DISABLED", "overrides") if needs_overrides else None
+    assert refusal_of_admission(action, no_overrides) == expected
+
+
+@pytest.mark.parametrize("action", ActionType)
+def test_somebody_inactive_does_nothing_whatever_their_role(action: ActionType) -> None:
+    for roles, relation in product(ROLE_SETS, RELATIONS):
+        with pytest.raises(Refusal) as refused:
+            authorize(action, replace(actor_of(roles), active=False), override_of(relation))
+        assert refused.value.code == "USER_INACTIVE"
+
+
+@pytest.mark.parametrize("status", CaseStatus)
+def test_what_the_workflow_allows_from_a_status_is_what_the_table_says(status: CaseStatus) -> None:
+    allowed = [action for action in CASE_ACTIONS if WHEN_CELLS[action, status, False] in STATUSES]
+
+    assert allowed_from(status) == allowed
+
+
+# --- What is said of the law -----------------------------------------------------------------------------------------
+
+
+def test_the_readme_shows_the_table_that_the_program_runs_on() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    shown = readme.split("<!-- workflow table -->\n")[1].split("<!-- end -->")[0]
+
+    assert shown == table()
+    assert [line.split("|")[1].strip() for line in shown.splitlines()[2:]] == CASE_ACTIONS
+
+
+def test_the_law_is_made_of_the_standard_library_and_knows_no_clock_and_no_device() -> None:
+    imported = set()
+    for path in (ROOT / "app" / "domain").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0 and node.module
+                imported.add(node.module)
+
+    foreign = {name for name in imported if name.split(".")[0] not in sys.stdlib_module_names}
+    assert {name for name in foreign if not f"{name}.".startswith("app.domain.")} == set()
+    assert imported & {"asyncio", "io", "os", "pathlib", "random", "secrets", "socket", "sqlite3", "time"} == set()
+    assert "app.domain.model" in imported

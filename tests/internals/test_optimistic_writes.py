@@ -1,0 +1,343 @@
+"""What rests on its case alone is done without a lock, and is as safe as with it: both say the same."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import ExceptionContext, event, text
+
+from app.actions.checks import rests_on_its_case
+from app.actions.idempotency import Outcome
+from app.audit.verification import verify_log
+from app.db.engines import Database, open_database
+from app.db.repository.locks import lock_case
+from app.domain.commands import (
+    AcceptOverride,
+    AddComment,
+    CancelOverride,
+    CloseCase,
+    Command,
+    NewDocument,
+    OpenCase,
+    RefuseOverride,
+    RequestOverride,
+    SubjectDetails,
+)
+from app.domain.errors import CaseClosed, NotFound, Refusal, RoleRequired, VersionConflict
+from app.domain.model import CaseStatus, RequestedStatus, SubjectType
+from tests.faults.proxy import Proxy
+from tests.support.api import Api
+from tests.support.database_contents import contents
+from tests.support.recorded_sql import sql
+from tests.support.world import Person, World
+
+
+def ways(sent: list[str]) -> list[str]:
+    """Return how each action among the statements went: without a lock, or with it."""
+    read = [statement for statement in sent if statement.startswith("SELECT cases.")]
+    return ["locked" if "FOR UPDATE" in statement else "alone" for statement in read]
+
+
+def ways_of(world: World, *tries: str) -> list[str]:
+    """Return *tries* as the statements tell them. SQLite has one lock for all, of which they say nothing."""
+    return ["alone"] * len(tries) if world.database.is_sqlite else list(tries)
+
+
+async def check(world: World, case_id: UUID) -> list[str]:
+    """Verify the case's log, whose numbers must have no gap, and return the types of its rows."""
+    (verdict,) = [verdict async for verdict in verify_log(world.database, world.account_id, case_id)]
+    assert verdict.fault is None
+    found = await contents(world.database)
+    rows = sorted((row["seq"], row["type"]) for row in found["case_actions"].values() if row["case_id"] == case_id)
+    assert [seq for seq, _ in rows] == list(range(1, found["cases"][(case_id,)]["action_count"] + 1))
+    assert len(found["comments"]) == sum(row["comment_id"] is not None for row in found["case_actions"].values())
+    return [type_ for _, type_ in rows]
+
+
+def test_only_what_reads_and_writes_nothing_but_its_case_rests_on_it() -> None:
+    case_id, document_id = uuid4(), uuid4()
+    subject = SubjectDetails(type=SubjectType.COMPANY_ACCOUNT_CHECK, external_ref="x", label="x")
+    new = NewDocument(id=document_id, filename="x", content_type="text/plain", size_bytes=1, sha256="x")
+    request = RequestOverride(case_id=case_id, requested_status=RequestedStatus.FAVORABLE, reviewer_ids=(uuid4(),))
+    comment = AddComment(case_id=case_id, comment="x")
+    others: list[Command] = [
+        OpenCase(subject=subject, title="x"),
+        request,
+        *(kind(case_id=case_id, override_id=uuid4(), expected_version=1) for kind in (AcceptOverride, RefuseOverride)),
+        CancelOverride(case_id=case_id),
+        CloseCase(case_id=case_id),
+        replace(comment, idempotency_key="key"),
+        replace(comment, document_ids=(document_id,)),
+        replace(comment, new_documents=(new,)),
+    ]
+
+    assert rests_on_its_case(comment) and rests_on_its_case(replace(comment, expected_version=3))
+    assert [command for command in others if rests_on_its_case(command)] == []
+
+
+async def test_a_comment_is_two_statements_without_a_transaction_around_them(world: World) -> None:
+    case_id = (await world.open_case()).case.id
+    comment = AddComment(case_id=case_id, comment="x")
+
+    with sql() as sent:
+        await world.do(world.carl, comment)
+    with sql() as with_key:
+        await world.do(world.carl, replace(comment, idempotency_key="key"))
+
+    assert ways(sent) == ways_of(world, "alone")
+    assert ways(with_key) == ways_of(world, "locked")
+    if not world.database.is_sqlite:
+        assert len(sent) == 2
+    assert await check(world, case_id) == ["OPEN", "COMMENT", "COMMENT"]
+
+
+# --- Behind others ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def elsewhere(fresh_url: str, world: World) -> AsyncIterator[World]:
+    """The world as another gateway has it."""
+    database = open_database(fresh_url)
+    yield replace(world, database=database)
+    await database.close()
+
+
+async def behind(
+    elsewhere: World, first: tuple[Person, Command] | None, world: World, second: AddComment
+) -> tuple[Any, list[str]]:
+    """Let both wait for the case, and return what becomes of the *second*, and how it went."""
+    case_id = second.case_id
+
+    async def do() -> tuple[Outcome | Exception, list[str]]:
+        with sql() as sent:
+            try:
+                return await world.do(world.carl, second), ways(sent)
+            except Refusal as refusal:
+                return refusal, ways(sent)
+
+    tasks: list[asyncio.Task[Any]] = []
+    async with elsewhere.database.write() as connection:
+        await lock_case(connection, world.account_id, case_id)
+        if first is not None:
+            tasks.append(asyncio.create_task(elsewhere.do(*first)))
+            await asyncio.sleep(0.2)
+        tasks.append(asyncio.create_task(do()))
+        await asyncio.sleep(0.2)
+        assert not any(task.done() for task in tasks)
+    *_, ended = await asyncio.gather(*tasks)
+    outcome, went = ended
+    return outcome, went
+
+
+async def test_whoever_is_not_the_first_on_a_case_here_takes_the_lock_at_once(world: World, elsewhere: World) -> None:
+    case_id = (await world.open_case()).case.id
+    comment = AddComment(case_id=case_id, comment="x")
+
+    with sql() as sent:
+        async with elsewhere.database.write() as connection:
+            await connection.execute(text("UPDATE cases SET title = title"))
+            tasks = [asyncio.create_task(world.do(world.carl, comment)) for _ in range(3)]
+            await asyncio.sleep(0.2)
+        await asyncio.gather(*tasks)
+    with sql() as later:
+        await world.do(world.carl, comment)
+
+    if not world.database.is_sqlite:
+        # Of the three, the first one may lose against the two others.
+        assert sorted(ways(sent))[:3] == ["alone", "locked", "locked"]
+        assert ways(later) == ["alone"]
+    assert await check(world, case_id) == ["OPEN", *["COMMENT"] * 4]
+
+
+async def test_a_comment_behind_somebody_who_changes_nothing_is_done(world: World, elsewhere: World) -> None:
+    case_id = (await world.open_case()).case.id
+
+    outcome, went = await behind(elsewhere, None, world, AddComment(case_id=case_id, comment="x"))
+
+    assert (outcome.action.seq, went) == (2, ways_of(world, "alone"))
+    assert await check(world, case_id) == ["OPEN", "COMMENT"]
+
+
+async def test_a_comment_behind_a_close_is_refused_as_one_on_a_closed_case(world: World, elsewhere: World) -> None:
+    case_id = (await world.open_case()).case.id
+    close = world.rosa, CloseCase(case_id=case_id)
+
+    refusal, went = await behind(elsewhere, close, world, AddComment(case_id=case_id, comment="x"))
+
+    assert isinstance(refusal, CaseClosed) and refusal.case_id == case_id
+    assert went == ways_of(world, "alone", "locked")
+    assert await check(world, case_id) == ["OPEN", "CLOSE"]
+
+
+async def test_a_comment_behind_a_request_follows_from_the_state_that_it_made(world: World, elsewhere: World) -> None:
+    case_id = (await world.open_case()).case.id
+    favorable = RequestedStatus.FAVORABLE
+    asked = RequestOverride(case_id=case_id, requested_status=favorable, reviewer_ids=(world.rosa.id,), comment="Sure.")
+
+    outcome, went = await behind(elsewhere, (world.ada, asked), world, AddComment(case_id=case_id, comment="x"))
+
+    assert went == ways_of(world, "alone", "locked")
+    assert (outcome.action.seq, outcome.action.status_before) == (3, CaseStatus.PENDING_REVIEW)
+    assert outcome.case.status is CaseStatus.PENDING_REVIEW
+    assert await check(world, case_id) == ["OPEN", "REQUEST_OVERRIDE", "COMMENT"]
+
+
+async def test_a_comment_behind_another_one_is_told_that_somebody_was_faster(world: World, elsewhere: World) -> None:
+    case_id = (await world.open_case()).case.id
+    first = world.ada, AddComment(case_id=case_id, comment="First.")
+    second = AddComment(case_id=case_id, comment="Second.", expected_version=1)
+
+    conflict, went = await behind(elsewhere, first, world, second)
+
+    assert isinstance(conflict, VersionConflict)
+    assert conflict.params == {"expected": 1, "actual": 2}
+    assert went == ways_of(world, "alone", "locked")
+    assert await check(world, case_id) == ["OPEN", "COMMENT"]
+
+
+async def test_refusals_are_those_of_the_locked_way_in_its_order(world: World) -> None:
+    case_id = (await world.case_in(CaseStatus.CLOSED)).case.id
+    comment = AddComment(case_id=case_id, comment="x", expected_version=7)
+
+    for key in (None, "key"):  # without a lock, and with it
+        asked = replace(comment, idempotency_key=key)
+        with pytest.raises(NotFound):
+            await world.do(world.aldo, replace(asked, case_id=uuid4()))
+        with pytest.raises(RoleRequired):
+            await world.do(world.aldo, asked)
+        with pytest.raises(CaseClosed):
+            await world.do(world.carl, asked)
+    assert await check(world, case_id) == ["OPEN", "CLOSE"]
+
+
+# --- Many at once ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def conflicts(*databases: Database) -> Iterator[list[str]]:
+    """Yield a list that fills with the codes of what the server itself gives up, as deadlocks."""
+    told: list[str] = []
+
+    def note(context: ExceptionContext) -> None:
+        told.append(str(getattr(context.original_exception, "sqlstate", context.original_exception)))
+
+    for database in databases:
+        event.listen(database.writer.engine.sync_engine, "handle_error", note)
+    yield told
+
+
+async def decided(decide: Callable[[UUID], Awaitable[Outcome]], case_id: UUID) -> None:
+    """Decide, and read again where somebody has commented since."""
+    for _ in range(200):
+        try:
+            await decide(case_id)
+        except VersionConflict:
+            continue
+        return
+    raise AssertionError("nobody could decide")
+
+
+async def test_comments_and_everything_else_at_once_make_one_whole_log_without_a_deadlock(
+    fresh_url: str, world: World
+) -> None:
+    # In one gateway, whoever is not the first on a case takes the lock at once.
+    gateways = [replace(world, database=open_database(fresh_url)) for _ in range(4)]
+    case_id = (await world.open_case()).case.id
+    chance = Random(11)
+
+    async def comment(number: int) -> str:
+        await asyncio.sleep(chance.random() * 0.5)
+        key = f"{number}" if number % 5 == 0 else None
+        gateway = gateways[number % 4]
+        try:
+            await gateway.do(world.carl, AddComment(case_id=case_id, comment=f"{number}", idempotency_key=key))
+        except CaseClosed:
+            return "refused"
+        return "done"
+
+    async def review() -> None:
+        for decide in (gateways[0].refuse, gateways[1].cancel, world.refuse):
+            await world.request_override(case_id)
+            await asyncio.sleep(0.02)
+            await decided(decide, case_id)
+        await asyncio.sleep(0.2)
+        await world.do(world.bea, CloseCase(case_id=case_id))
+
+    with conflicts(world.database, *(gateway.database for gateway in gateways)) as given_up:
+        *told, _ = await asyncio.gather(*(comment(number) for number in range(100)), review())
+    for gateway in gateways:
+        await gateway.database.close()
+
+    types = await check(world, case_id)
+    assert types.count("COMMENT") == told.count("done") > 0
+    assert types[-1] == "CLOSE"
+    assert len(types) == 1 + told.count("done") + 7
+    assert given_up == []
+
+
+async def test_what_the_server_calls_a_conflict_is_settled_by_the_locked_way(
+    fresh_url: str, world: World, elsewhere: World
+) -> None:
+    """Where each transaction has a snapshot of its own, an UPDATE that had to wait fails; it does not look again."""
+    if world.database.is_sqlite:
+        pytest.skip("SQLite has one lock, so that all is serial")
+    name = urlsplit(fresh_url).path.removeprefix("/")
+    async with world.database.write() as connection:
+        await connection.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_isolation = "repeatable read"'))
+    case_id = (await world.open_case()).case.id
+    comment = AddComment(case_id=case_id, comment="x")
+
+    # Elsewhere, connections are made no sooner than now.
+    with conflicts(elsewhere.database) as given_up:
+        outcome, went = await behind(world, (world.ada, comment), elsewhere, comment)
+
+    assert (outcome.action.seq, went) == (3, ["alone", "locked"])
+    assert given_up == ["40001"]
+    assert await check(world, case_id) == ["OPEN", "COMMENT", "COMMENT"]
+
+
+# --- An end that nobody knows ----------------------------------------------------------------------------------------
+
+
+class Fixed(Random):
+    """Chance that has always the same to say: below a half, the proxy cuts before it is done, else after."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__(0)
+        self.value = value
+
+    def random(self) -> float:
+        return self.value
+
+
+@pytest.mark.parametrize("cut", ["before", "after"])
+async def test_a_comment_whose_answer_is_lost_is_not_tried_again(fresh_url: str, world: World, cut: str) -> None:
+    if world.database.is_sqlite:
+        pytest.skip("there is no connection to cut")
+    case_id = (await world.open_case()).case.id
+    document = "mutation($input: AddCommentInput!) { addComment(input: $input) { errors { code } } }"
+    parts = urlsplit(fresh_url)
+    proxy = Proxy(parts.port or 5432, Fixed(0.1 if cut == "before" else 0.9), commits=(b"Only once.",))
+
+    async with proxy.serving() as port:
+        through = urlunsplit(parts._replace(netloc=f"{parts.netloc.rpartition(':')[0]}:{port}"))
+        async with Api.opened(through) as api:
+            await api.act(world.ada.token, "addComment", {"caseId": str(case_id), "body": "Before."})
+            proxy.share = 1
+            answer = await api.send(
+                world.ada.token, document, {"input": {"caseId": str(case_id), "body": "Only once."}}
+            )
+            proxy.share = 0
+            after = await api.act(world.ada.token, "addComment", {"caseId": str(case_id), "body": "After."})
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+    assert proxy.cuts == {cut: 1}
+    assert after["errors"] == []
+    assert await check(world, case_id) == ["OPEN", *["COMMENT"] * (2 if cut == "before" else 3)]

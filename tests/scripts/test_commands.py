@@ -1,0 +1,264 @@
+"""The commands in scripts/ as real processes on copies of what they work on, and the locks.
+
+It deliberately installs nothing from an index: tests/scripts/test_clean_clone.py does.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+SCRIPTS = ["bench", "setup", "serve", "test", "lock", "faults", "attacks"]
+
+
+def run(command: list[str | Path], **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | variables
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd="/", timeout=60, check=False)
+
+
+def write_program(path: Path, body: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(textwrap.dedent(body).lstrip())
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Return a tree, in a folder with a space in its name, that has all that set-up reads, and no page to build."""
+    top = tmp_path / "case gate"
+    (top / "app").mkdir(parents=True)
+    shutil.copytree(ROOT / "scripts", top / "scripts")
+    shutil.copy(ROOT / "pyproject.toml", top)
+    page = top / "app" / "graphiql"
+    page.mkdir()
+    (page / "package.json").write_text("{}")
+    return top
+
+
+@pytest.fixture
+def tools(tree: Path) -> Path:
+    """Return a folder of stand-ins for the package managers: they note how they were called, and fetch nothing.
+
+    They stand in for programs of others, whose real runs need an index.
+    """
+    folder = tree.parent / "tools"
+    write_program(
+        folder / "uv",
+        f"""
+        #!/bin/sh
+        echo "uv $*" >> "{tree.parent}/calls"
+        [ ! -e "{tree.parent}/uv-is-killed" ] || {{ kill -KILL $PPID; exit 1; }}
+        [ ! -e "{tree.parent}/uv-fails" ] || exit 1
+        [ "$1" != venv ] || exec "{sys.executable}" -m venv --without-pip "{tree}/.venv"
+        """,
+    )
+    write_program(
+        folder / "npm",
+        f"""
+        #!/bin/sh
+        echo "npm $*" >> "{tree.parent}/calls"
+        [ "$1" != run ] || {{ mkdir -p dist && echo page > dist/index.html; }}
+        """,
+    )
+    write_program(folder / "node", "#!/bin/sh\nexit 0\n")
+    return folder
+
+
+def set_up(tree: Path, tools: Path, group: str = "serve", **variables: str) -> subprocess.CompletedProcess[str]:
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    return run([tree / "scripts" / "setup", group], PATH=path, PYTHON=sys.executable, **variables)
+
+
+def calls(tree: Path) -> list[str]:
+    """Return what the package managers were called for since the last look, by first two words."""
+    record = tree.parent / "calls"
+    lines = record.read_text().splitlines() if record.exists() else []
+    record.unlink(missing_ok=True)
+    return [" ".join(line.split()[:2]) for line in lines]
+
+
+FIRST_TIME = ["uv venv", "uv pip", "uv pip", "npm ci", "npm run"]
+
+
+def test_a_first_set_up_makes_everything_and_a_second_one_does_nothing(tree: Path, tools: Path) -> None:
+    first = set_up(tree, tools)
+    assert (first.returncode, calls(tree)) == (0, FIRST_TIME), first.stderr
+    assert "making .venv" in first.stderr
+
+    start = time.monotonic()
+    second = set_up(tree, tools)
+
+    assert (second.returncode, second.stdout, second.stderr, calls(tree)) == (0, "", "", [])
+    assert time.monotonic() - start < 1
+
+
+def test_serving_needs_nothing_more_where_testing_is_set_up(tree: Path, tools: Path) -> None:
+    set_up(tree, tools, "test")
+    calls(tree)
+
+    result = set_up(tree, tools, "serve")
+
+    assert (result.returncode, result.stderr, calls(tree)) == (0, "", [])
+
+
+def test_testing_adds_its_packages_where_serving_is_set_up(tree: Path, tools: Path) -> None:
+    set_up(tree, tools, "serve")
+    calls(tree)
+
+    result = set_up(tree, tools, "test")
+
+    assert (result.returncode, calls(tree)) == (0, ["uv pip"]), result.stderr
+
+
+def test_a_changed_lock_installs_the_packages_again_and_nothing_else(tree: Path, tools: Path) -> None:
+    set_up(tree, tools)
+    calls(tree)
+    with (tree / "scripts/locks/serve.txt").open("a") as lock:
+        lock.write("# changed\n")
+
+    result = set_up(tree, tools)
+
+    assert (result.returncode, calls(tree)) == (0, ["uv pip"]), result.stderr
+
+
+def test_a_changed_source_of_the_page_builds_the_page_again_and_nothing_else(tree: Path, tools: Path) -> None:
+    set_up(tree, tools)
+    calls(tree)
+    (tree / "app/graphiql/added.css").write_text("body {}")
+
+    result = set_up(tree, tools)
+
+    assert (result.returncode, calls(tree)) == (0, ["npm ci", "npm run"]), result.stderr
+
+
+def test_a_page_that_was_removed_is_built_again(tree: Path, tools: Path) -> None:
+    set_up(tree, tools)
+    calls(tree)
+    shutil.rmtree(tree / "app/graphiql/dist")
+
+    assert set_up(tree, tools).returncode == 0
+    assert calls(tree) == ["npm ci", "npm run"]
+
+
+def test_a_moved_tree_gets_an_environment_of_its_own(tree: Path, tools: Path) -> None:
+    set_up(tree, tools)
+    calls(tree)
+    project = tree / ".venv/.setup/project"
+    project.write_text(project.read_text().replace(str(tree), "/where/it/was"))
+
+    assert set_up(tree, tools).returncode == 0
+    assert calls(tree) == ["uv venv", "uv pip", "uv pip"]
+
+
+def test_an_installation_that_was_killed_starts_over_from_an_empty_environment(tree: Path, tools: Path) -> None:
+    set_up(tree, tools, "serve")
+    leftover = tree / ".venv/leftover"
+    leftover.touch()
+    mark = tree.parent / "uv-is-killed"
+    mark.touch()
+    killed = set_up(tree, tools, "test")
+    mark.unlink()
+    calls(tree)
+
+    result = set_up(tree, tools, "test")
+
+    assert killed.returncode == -signal.SIGKILL
+    assert (result.returncode, calls(tree)) == (0, ["uv venv", "uv pip", "uv pip"]), result.stderr
+    assert not leftover.exists()
+
+
+def test_an_installation_that_fails_says_so_keeps_the_environment_and_is_tried_again(tree: Path, tools: Path) -> None:
+    set_up(tree, tools, "serve")
+    leftover = tree / ".venv/leftover"
+    leftover.touch()
+    mark = tree.parent / "uv-fails"
+    mark.touch()
+    # pip is kept from the index, so that it fails as it does without a network.
+    failed = set_up(tree, tools, "test", PIP_NO_INDEX="1", PIP_FIND_LINKS="", PIP_CONFIG_FILE=os.devnull)
+    mark.unlink()
+    calls(tree)
+
+    result = set_up(tree, tools, "test")
+
+    assert failed.returncode == 1
+    assert "the packages could not be installed" in failed.stderr
+    assert (result.returncode, calls(tree)) == (0, ["uv pip"]), result.stderr
+    assert leftover.exists()
+
+
+def test_two_set_ups_at_once_do_the_work_once(tree: Path, tools: Path) -> None:
+    environment = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHON": sys.executable}
+    command = [tree / "scripts/setup"]
+    both = [subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) for _ in range(2)]
+
+    assert [process.wait(60) for process in both] == [0, 0]
+    assert calls(tree) == FIRST_TIME
+
+
+def test_a_python_that_is_too_old_is_named_with_what_to_do(tree: Path) -> None:
+    old = write_program(tree.parent / "python3.9", '#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.2\nexit 1\n')
+
+    result = run([tree / "scripts/setup"], PYTHON=str(old))
+
+    assert result.returncode == 1
+    assert "needs Python 3.11 or newer" in result.stderr
+    assert f"{old} is Python 3.9.2" in result.stderr
+    assert "PYTHON=/path/to/python" in result.stderr
+    assert not (tree / ".venv").exists()
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_tells_the_usage_and_installs_nothing(tree: Path, script: str) -> None:
+    result = run([tree / "scripts" / script, "--help"])
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"Usage: scripts/{script}")
+    assert not (tree / ".venv").exists()
+
+
+def test_an_unknown_group_is_refused_with_the_usage(tree: Path) -> None:
+    result = run([tree / "scripts/setup", "deploy"])
+
+    assert result.returncode == 2
+    assert result.stderr.startswith("Usage: scripts/setup")
+
+
+def pins(lock: str) -> dict[str, str]:
+    """Return name and version of every package in the lock, each of which must carry a hash."""
+    text = (ROOT / "scripts/locks" / lock).read_text()
+    entries = re.split(r"\n(?=[a-z0-9])", text)
+    assert all("--hash=sha256:" in entry for entry in entries)
+    return dict(re.findall(r"^([a-z0-9._-]+(?:\[[a-z,]+\])?)==([^\s;]+)", text, flags=re.MULTILINE))
+
+
+def test_the_test_lock_holds_the_serve_lock_in_the_same_versions() -> None:
+    serve, test = pins("serve.txt"), pins("test.txt")
+
+    assert "strawberry-graphql" in serve
+    assert serve.items() <= test.items()
+
+
+def test_the_locks_hold_everything_that_the_project_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"]
+    asked = [*project["project"]["dependencies"], *groups["build"], *groups["test"]]
+    # https://packaging.python.org/en/latest/specifications/name-normalization/
+    names = {re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~!; ]", requirement)[0]) for requirement in asked}
+
+    assert names - pins("test.txt").keys() == set()
+
+
+def test_the_locks_name_no_address() -> None:
+    for lock in (ROOT / "scripts/locks").iterdir():
+        assert "://" not in lock.read_text(), lock.name
