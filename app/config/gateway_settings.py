@@ -108,8 +108,10 @@ class DoorSettings(BaseSettings):
         default=1_000, description="Connections that a worker has open at once; the one that idles longest goes first."
     )
     max_concurrency: Positive = Field(default=50, description="Operations that a worker has in hand at once.")
-    rate_limit: Count = Field(default=100, description="Requests of one token in `rate_window`; 0 for no limit.")
-    rate_window: Positive = Field(default=10, description="Seconds that `rate_limit` is counted over.")
+    rate_limit: Count = Field(
+        default=100, description="Requests of one token in `CASEGATE_RATE_WINDOW`; 0 for no limit."
+    )
+    rate_window: Positive = Field(default=10, description="Seconds that `CASEGATE_RATE_LIMIT` is counted over.")
     failed_auth_limit: Count = Field(default=60, description="Failed authentications of an address in a minute.")
     redis_url: str = Field(
         default="", repr=False, pattern="^(rediss?://.+)?$", description="Count rates in this Redis, for all workers."
@@ -123,7 +125,7 @@ class DoorSettings(BaseSettings):
     )
     trusted_documents: Path | None = Field(default=None, description="A manifest of Relay's or Apollo's format.")
     trusted_documents_mode: Literal["off", "log", "allow-list", "only"] | None = Field(
-        default=None, description="What it is for; `log` where there is one."
+        default=None, description="What the manifest is for; by default `log` with a manifest, else `off`."
     )
     persisted_queries: Count = Field(default=0, description="Automatic persisted queries to remember; 0 for none.")
     jwt_issuer: str = Field(default="", description="The identity provider, as in the tokens' `iss`.")
@@ -144,7 +146,7 @@ class DoorSettings(BaseSettings):
         default=tuple(Scope), description="What its tokens may do."
     )
     jwt_create_users: bool = Field(default=False, description="Make people that are seen for the first time.")
-    metrics: bool | None = Field(default=None, description="Serve /metrics; by default as demo.")
+    metrics: bool | None = Field(default=None, description="Serve `/metrics`; by default as `CASEGATE_DEMO`.")
     metrics_token: str = Field(default="", repr=False, description="The bearer token that /metrics asks for.")
     tracing: bool = Field(default=False, description="Send OpenTelemetry spans, as the OTEL_* variables say.")
     traces_per_second: Annotated[float, Field(ge=0)] = Field(

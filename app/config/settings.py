@@ -41,33 +41,55 @@ class Settings(DoorSettings):
         env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
     )
 
-    data_dir: Path = Field(default=Path("data"), description="Where the SQLite database is kept.")
+    data_dir: Path = Field(
+        default=Path("data"), description="The data folder: the SQLite database, and what has no place of its own."
+    )
     database_url: str = Field(
-        default="", repr=False, description="sqlite:///path or postgresql://...; by default SQLite in the data folder."
+        default="",
+        repr=False,
+        description="`postgresql://user:password@host/name`, or `sqlite:///path`;"
+        " by default SQLite in the data folder.",
     )
     database_pool: Annotated[int, Field(ge=1, le=200)] | None = Field(
-        default=None, description="Connections for reading that a worker keeps; on PostgreSQL as many for writing."
+        default=None,
+        description="Connections that a worker keeps for reading, on PostgreSQL as many again for writing;"
+        " by default 10, on SQLite 2.",
     )
-    demo: bool | None = Field(default=None, description="Demo data and tokens; by default only on SQLite.")
-    graphiql: bool | None = Field(default=None, description="Serve GraphiQL; by default as demo.")
-    introspection: bool | None = Field(default=None, description="Answer introspection; by default as graphiql.")
+    demo: bool | None = Field(
+        default=None,
+        description="Demo data, and tokens that anybody who can reach the page can see; by default on SQLite alone.",
+    )
+    graphiql: bool | None = Field(default=None, description="Serve `/graphiql`; by default as `CASEGATE_DEMO`.")
+    introspection: bool | None = Field(
+        default=None, description="Answer introspection; by default as `CASEGATE_GRAPHIQL`."
+    )
     documents_url: str = Field(
-        default="", description="s3://bucket/prefix or file:///path; by default a folder in the data folder."
+        default="",
+        description="`s3://bucket/prefix`, with the usual `AWS_*` variables, or `file:///path`;"
+        " by default a folder in the data folder.",
     )
     anchors_url: str = Field(
-        default="", description="s3://bucket/prefix or file:///path; by default anchors.jsonl in the data folder."
+        default="",
+        description="`s3://bucket/prefix`, or `file:///path` of a file, best out of the reach of the database's owner;"
+        " by default `anchors.jsonl` in the data folder.",
     )
     anchors_key: Path | None = Field(
-        default=None, description="The file of the key that anchors are signed with; by default in the data folder."
+        default=None,
+        description="The file of the Ed25519 key that anchors are signed with, made with mode 0600 where there is none;"
+        " by default `anchors.key` in the data folder.",
     )
     anchors_every: Annotated[float, Field(ge=0, le=86_400)] | None = Field(
         default=None,
-        description="Seconds between anchors, 0 for none; by default 60 on SQLite or where anchors_url is set.",
+        description="Seconds between anchors, while there is something new, 0 for none;"
+        " by default 60 on SQLite or with `CASEGATE_ANCHORS_URL`, else 0.",
     )
     public_url: str = Field(
-        default="", description="Where clients reach the gateway, for links; by default as the request says."
+        default="",
+        description="Where clients reach the gateway: download links begin with it; by default as the request says.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least level that is logged: one JSON line an event, on standard error."
+    )
     demo_people: tuple[DemoPerson, ...] = Field(
         default=(), repr=False, description="Set by `casegate serve` for its workers."
     )

@@ -75,10 +75,10 @@ async def test_a_page_of_four_fields_reads_no_other_columns_but_what_it_is_sorte
     assert set(re.findall(r"cases\.(\w+)", read.split("FROM")[0])) == {"id", "number", "title", "status"}
 
 
-async def test_the_readme_s_worklist_answers(world: World, api: Api) -> None:
+async def test_the_manual_s_worklist_answers(world: World, api: Api) -> None:
     await world.case_in(CaseStatus.PENDING_REVIEW)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    query = readme[readme.index("    query Worklist") : readme.index("- **Lists**")]
+    manual = (ROOT / "app/docs/api.md").read_text(encoding="utf-8")
+    query = manual[manual.index("query Worklist") :].partition("```")[0]
 
     data = await api.run(world.rosa.token, query, {"search": "iban"})
 

@@ -35,10 +35,10 @@ def test_the_diagram_has_just_the_arrows_of_the_table() -> None:
     assert len(lines) == len(ARROWS)
 
 
-def test_the_readme_shows_the_diagram_of_the_table_that_runs() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_manual_shows_the_diagram_of_the_table_that_runs() -> None:
+    manual = (ROOT / "app/docs/workflow.md").read_text(encoding="utf-8")
 
-    shown = readme.split("<!-- workflow diagram -->\n```mermaid\n")[1].split("```\n<!-- end of diagram -->")[0]
+    shown = manual.split("<!-- workflow diagram -->\n```mermaid\n")[1].split("```\n<!-- end of diagram -->")[0]
 
     assert shown == mermaid()
 

@@ -10,10 +10,10 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import text
 
+from app.config import settings_page
 from app.config.gateway_settings import DoorSettings
 from app.config.settings import PREFIX, Settings, SettingsError, load_settings, unknown_settings
 from app.db.engines import database_url, open_database
-from tests.support.paths import ROOT
 from tests.support.postgresql import Server
 
 SECRET = "hunter2"
@@ -278,8 +278,14 @@ def test_a_variable_that_is_no_setting_is_told_with_the_nearest(monkeypatch: pyt
     ]
 
 
-def test_the_readme_lists_each_setting_with_its_default() -> None:
-    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+def test_the_manual_s_page_is_the_one_that_the_settings_make() -> None:
+    page = settings_page.PAGE.read_text(encoding="utf-8")
+
+    assert page.partition(settings_page.MARK)[2] == settings_page.tables(), "run: python -m app.config.settings_page"
+
+
+def test_the_manual_lists_each_setting_with_its_default() -> None:
+    lines = settings_page.PAGE.read_text(encoding="utf-8").splitlines()
     listed = {cells[1].strip(" `"): cells[2].strip() for cells in (line.split("|") for line in lines) if len(cells) > 3}
 
     # The demo's people are handed to workers by the server itself.
@@ -287,7 +293,7 @@ def test_the_readme_lists_each_setting_with_its_default() -> None:
     assert {name for name in listed if name.startswith(PREFIX)} == names
     defaults = {name: listed[f"{PREFIX}{name}"].strip("`") for name in ("DATA_DIR", "DATABASE_POOL", "LOG_LEVEL")}
     assert defaults == {"DATA_DIR": "data", "DATABASE_POOL": "10, on SQLite 2", "LOG_LEVEL": "info"}
-    assert listed[f"{PREFIX}MAX_BODY_BYTES"] == "262144"
+    assert listed[f"{PREFIX}MAX_BODY_BYTES"] == "`262144`"
 
 
 def test_each_setting_says_what_it_is_for() -> None:

@@ -256,10 +256,11 @@ def test_what_the_workflow_allows_from_a_status_is_what_the_table_says(status: C
 # --- What is said of the law -----------------------------------------------------------------------------------------
 
 
-def test_the_readme_shows_the_table_that_the_program_runs_on() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["README.md", "app/docs/workflow.md"])
+def test_the_page_shows_the_table_that_the_program_runs_on(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
 
-    shown = readme.split("<!-- workflow table -->\n")[1].split("<!-- end -->")[0]
+    shown = text.split("<!-- workflow table -->\n")[1].split("<!-- end -->")[0]
 
     assert shown == table()
     assert [line.split("|")[1].strip() for line in shown.splitlines()[2:]] == CASE_ACTIONS

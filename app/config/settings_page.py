@@ -1,0 +1,98 @@
+"""The manual's page of settings, made from the settings classes: name, default, accepted values and meaning.
+
+`python -m app.config.settings_page` writes it.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from app.api.limits.enforcement import NAMES
+from app.config.settings import PREFIX, Settings
+
+PAGE = Path(__file__).parent.parent / "docs/configuration.md"
+MARK = "<!-- Written by `python -m app.config.settings_page`: the settings -->\n"
+INTERNAL = frozenset({"demo_people"})
+"""What the server hands to its workers."""
+OTHERS = "Other settings"
+SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "Database": ("data_dir", "database_"),
+    "Files and links": ("documents_url", "anchors_", "public_url"),
+    "Demo and development": ("demo", "graphiql", "introspection"),
+    "Limits of an operation": (*(f"max_{name}" for name in NAMES), "warn_only"),
+    "Requests and answers": ("max_", "compress_", "answer_", "receive_", "deadline", "plans", "idempotency_", "drain"),
+    "Rates and tokens": ("rate_", "failed_auth_", "redis_", "identity_"),
+    "Browsers and documents of clients": ("cors_", "trusted_", "persisted_"),
+    "Identity provider": ("jwt_",),
+    "Observability": ("log_", "metrics", "tracing", "traces_"),
+    OTHERS: ("",),
+}
+"""How the names in each section begin; the first section that fits has a setting."""
+
+
+def tables() -> str:
+    """Return what the page has below the mark."""
+    shapes: dict[str, Any] = Settings.model_json_schema()["properties"]
+    named: dict[str, list[str]] = {heading: [] for heading in SECTIONS}
+    for name in Settings.model_fields:
+        if name not in INTERNAL:
+            named[_section(name)].append(name)
+    blocks = (_table(heading, names, shapes) for heading, names in named.items() if names)
+    return "\n".join(line for block in blocks for line in block) + "\n"
+
+
+def write() -> None:
+    """Write the page below its mark."""
+    by_hand, mark, _ = PAGE.read_text(encoding="utf-8").partition(MARK)
+    PAGE.write_text(by_hand + mark + tables(), encoding="utf-8")
+
+
+def _section(name: str) -> str:
+    return next(heading for heading, beginnings in SECTIONS.items() if name.startswith(beginnings))
+
+
+def _table(heading: str, names: list[str], shapes: Mapping[str, Any]) -> Iterator[str]:
+    yield f"\n## {heading}\n"
+    yield "| variable | default | accepts | meaning |"
+    yield "| --- | --- | --- | --- |"
+    for name in names:
+        meaning, _, computed = (
+            (Settings.model_fields[name].description or "").removesuffix(".").partition("; by default ")
+        )
+        default = _written(shapes[name].get("default")) or computed or "none"
+        yield f"| `{PREFIX}{name.upper()}` | {default} | {_accepted(shapes[name])} | {meaning}. |"
+
+
+def _written(value: object) -> str:
+    """Return a default as it would be set; empty where nothing would be."""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, list):
+        return f"`{' '.join(map(str, value))}`" if value else ""
+    return "" if value in (None, "") else f"`{value}`"
+
+
+def _accepted(shape: Mapping[str, Any]) -> str:
+    """Return which values a setting takes, by its JSON Schema."""
+    shape = next((item for item in shape.get("anyOf", ()) if item.get("type") != "null"), shape)
+    if "enum" in shape:
+        return ", ".join(f"`{value}`" for value in shape["enum"])
+    match shape.get("type"):
+        case "boolean":
+            return "`true`, `false`"
+        case "array":
+            return "words, separated by blanks or commas"
+        case "integer" | "number" as kind:
+            return _range(shape, "whole number" if kind == "integer" else "number")
+    return {"path": "path", "uuid": "UUID"}.get(shape.get("format", ""), "text")
+
+
+def _range(shape: Mapping[str, Any], kind: str) -> str:
+    least, above, most = (shape.get(name) for name in ("minimum", "exclusiveMinimum", "maximum"))
+    bounds = [f"above {above:g}" if above is not None else f"from {least:g}" if least is not None else ""]
+    bounds.append(f"to {most:g}" if most is not None else "")
+    return " ".join([kind, *filter(None, bounds)])
+
+
+if __name__ == "__main__":
+    write()
