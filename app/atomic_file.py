@@ -64,7 +64,11 @@ def sync_folder(folder: Path) -> None:
     """Have the folder's names on the disk."""
     if os.name != "posix":
         return
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # it may be written to, but not listed
+        os.sync()
+        return
     try:
         os.fsync(handle)
     finally:

@@ -4,6 +4,7 @@
 could not be written. 70: a fault of Casegate itself. 128 and a signal's number: ended by that signal.
 """
 
+import os
 import sys
 from typing import NoReturn
 
@@ -12,11 +13,23 @@ from app.cli import ending
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    _leave_ascii()
     code = ending.run(_program)
     output = sys.modules.get("app.observability.log_output")  # which few commands import, and of these one serves
     if output is not None:
         output.flush()
     sys.exit(code)
+
+
+def _leave_ascii() -> None:
+    """Start again in Python's UTF-8 mode where the locale has no other letters than ASCII's (PEP 540).
+
+    Arguments, settings and file names are decoded by the encoding that the interpreter starts with. It takes UTF-8 in
+    the C locale by itself, unless PYTHONUTF8=0 forbids it.
+    """
+    mode = ["-X", "utf8"]
+    if sys.getfilesystemencoding() == "ascii" and sys.executable and sys.orig_argv[1:3] != mode:
+        os.execv(sys.executable, [sys.executable, *mode, *sys.orig_argv[1:]])  # noqa: S606  # ourselves, without a shell
 
 
 def _program() -> None:

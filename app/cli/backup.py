@@ -16,7 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.atomic_file import WrittenAlready, written_whole
 from app.backup.backup import Advance, BackupError, back_up
 from app.backup.restore import restore as restored
-from app.cli.terminal import AsJson, fail, progress, settings_or_fail
+from app.cli.reading import Unreadable, require_database
+from app.cli.terminal import AsJson, fail, failure_of, progress, settings_or_fail, store_reason
+from app.config.anchoring import HEADS
 from app.config.settings import Settings
 from app.db.engines import database_url
 from app.documents.store import open_store
@@ -69,7 +71,8 @@ def _refuse_shared_folder(settings: Settings, database: Path) -> None:
     if (settings.documents_url and settings.anchors_url) or not settings.data_dir.is_dir():
         return
     for path in sorted(settings.data_dir.iterdir()):
-        if path.suffix != ".restoring" and path.resolve() != database.resolve() and _is_sqlite(path):
+        is_ours = path.suffix == ".restoring" or path.name == HEADS or path.resolve() == database.resolve()
+        if not is_ours and _is_sqlite(path):
             fail(
                 f"{path} is another database, whose documents and anchors are in this folder too:"
                 " restore into a CASEGATE_DATA_DIR of its own"
@@ -91,8 +94,12 @@ def _look_at(file: Path, database: Path) -> None:
     with suppress(OSError):  # which is told when it is written to
         if file.exists() and not file.is_file():
             fail(f"{file} is a folder, a pipe or a device: a backup is written to a file of its own")
-    if not database.exists():
-        fail(f"there is no database {database}")
+    try:
+        require_database(database)
+    except Unreadable as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"there is no backup: {failure_of(error, 'read')}")
 
 
 @contextmanager
@@ -107,7 +114,7 @@ def _told(what: str, settings: Settings) -> Iterator[None]:
     except (sqlite3.Error, SQLAlchemyError) as error:
         fail(f"{what}: {getattr(error, 'orig', None) or error}")
     except BaseError as error:
-        fail(f"{what}: {settings.documents_url or 'the documents'} can't be used: {type(error).__name__}")
+        fail(f"{what}: {settings.documents_url or 'the documents'} can't be used: {store_reason(error)}")
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
         fail(f"{what}: {reason}" if error.filename is None else f"{what}: {error.filename}: {reason}")

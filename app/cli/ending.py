@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
 
-WRONG_USAGE, UNWRITTEN, FAULT = 2, 3, 70
+REFUSED, WRONG_USAGE, UNWRITTEN, FAULT = 1, 2, 3, 70
 SIGNALLED = 128
 INTERRUPTED = SIGNALLED + signal.SIGINT
 
@@ -94,6 +94,8 @@ def _told(message: str, code: int) -> int:
 def _told_fault(fault: Exception) -> int:
     if os.environ.get("CASEGATE_LOG_LEVEL", "").lower() == "debug":
         traceback.print_exception(fault)
+    if isinstance(fault, OSError) and fault.filename is not None:
+        return _told(f"{fault.filename} can't be used: {fault.strerror}", REFUSED)
     words = " ".join(str(fault).split())[:300]
     return _told(f"a fault ({type(fault).__name__}: {words}); CASEGATE_LOG_LEVEL=debug tells where", FAULT)
 

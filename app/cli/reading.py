@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.admin import accounts
 from app.audit.anchors.checkpoint import AnchorError, AnchorsUnusable
 from app.audit.evidence import EvidenceError
-from app.cli.terminal import fail
+from app.cli.terminal import fail, failure_of
 from app.config.settings import Settings
 from app.db.engines import Database, database_url, is_in_use, open_to_read
 from app.db.migrate import readable
@@ -36,10 +36,8 @@ def read(settings: Settings, work: Work[T]) -> T:
         fail(str(error), 2 if isinstance(error, AnchorsUnusable) else 1)
     except (accounts.AdminError, OwnedByAnother, Unreadable) as error:
         fail(str(error), 2)
-    except BaseError as error:
-        fail(f"the bucket does not answer: {type(error).__name__}", 2)
-    except (SQLAlchemyError, OSError) as error:
-        fail(f"the database can't be read: {_in_a_line(error)}", 2)
+    except (BaseError, SQLAlchemyError, OSError) as error:
+        fail(failure_of(error, "read"), 2)
 
 
 async def _read(settings: Settings, work: Work[T]) -> T:
@@ -47,8 +45,7 @@ async def _read(settings: Settings, work: Work[T]) -> T:
     if url.get_backend_name() != "sqlite":
         return await _done(settings, work)
     path = Path(url.database or "")
-    if not await asyncio.to_thread(path.is_file):
-        raise Unreadable(f"there is no database {path}")
+    await asyncio.to_thread(require_database, path)
     if is_in_use(path):
         return await _done(settings, work)
     before = _state(path)
@@ -74,14 +71,16 @@ async def _done(settings: Settings, work: Work[T]) -> T:
         await database.close()
 
 
+def require_database(path: Path) -> None:
+    """See that there is a file that may be read: SQLite would not say why it can't. Raises: Unreadable, OSError."""
+    if not path.is_file():
+        raise Unreadable(f"there is no database {path}")
+    path.open("rb").close()
+
+
 def _state(path: Path) -> list[tuple[int, int]]:
     """Return what is another after somebody has written: sizes and times of the file and its write-ahead log."""
     files = path, path.with_name(f"{path.name}-wal")
     return [
         (found.st_size, found.st_mtime_ns) if file.exists() and (found := file.stat()) else (0, 0) for file in files
     ]
-
-
-def _in_a_line(error: Exception) -> str:
-    cause = getattr(error, "orig", None) or error
-    return " ".join(str(getattr(cause, "strerror", None) or cause).split())

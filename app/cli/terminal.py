@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -85,20 +86,29 @@ def reporting(run: Callable[[], Coroutine[Any, Any, T]]) -> T:
         CommandError,
     ) as error:
         fail(str(error))
-    except BaseError as error:
-        fail(f"the documents' bucket can't be used: {type(error).__name__}")
-    except (SQLAlchemyError, OSError) as error:
-        fail(f"the database can't be used: {reason_of(error)}")
+    except (BaseError, SQLAlchemyError, OSError) as error:
+        fail(failure_of(error, "used"))
 
 
-def reason_of(error: Exception) -> str:
-    """Return in one line why the database, or a file, can't be used."""
+def failure_of(error: Exception, purpose: str) -> str:
+    """Return a line that says what can't be used, or read, and why: a file by its name, the documents, the database."""
+    if isinstance(error, BaseError):
+        return f"the documents can't be {purpose}: {store_reason(error)}"
+    if isinstance(error, OSError) and error.errno and error.filename:
+        return f"{error.filename} can't be {purpose}: {error.strerror}"
     cause = getattr(error, "orig", None) or error
-    if isinstance(cause, TimeoutError) and not str(cause):
-        return "it does not answer"
-    if isinstance(cause, OSError) and cause.errno and cause.filename:
-        return f"{cause.filename}: {cause.strerror}"
-    return " ".join(str(cause).split()) or type(cause).__name__
+    words = " ".join(str(cause).split()) or type(cause).__name__
+    is_silent = isinstance(cause, TimeoutError) and not str(cause)
+    return f"the database can't be {purpose}: {'it does not answer' if is_silent else words}"
+
+
+def store_reason(error: BaseError) -> str:
+    """Return why documents can't be used: a folder's by the system's words, a bucket's by its error's name.
+
+    What else a bucket's error says may have a credential in it.
+    """
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return os.strerror(int(found[1])) if found else type(error).__name__
 
 
 def print_rows(rows: Iterable[Mapping[str, object]], as_json: bool) -> None:

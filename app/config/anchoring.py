@@ -6,6 +6,9 @@ from app.audit.anchors.writing import Anchorer
 from app.config.settings import Settings
 from app.db.engines import Database
 
+HEADS = "anchors.heads"
+"""The file in the data folder that keeps the last row of each case; it is made anew where it is missing."""
+
 
 def anchors(settings: Settings) -> Place:
     """Return where the anchors are kept."""
@@ -15,7 +18,7 @@ def anchors(settings: Settings) -> Place:
 def anchorer(database: Database, settings: Settings) -> Anchorer:
     """Return what anchors the logs."""
     assert settings.anchors_key is not None  # its default is filled in
-    return Anchorer(database, anchors(settings), settings.anchors_key, settings.data_dir / "anchors.heads")
+    return Anchorer(database, anchors(settings), settings.anchors_key, settings.data_dir / HEADS)
 
 
 async def keep_anchored(database: Database, settings: Settings) -> None:

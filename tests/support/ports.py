@@ -5,7 +5,8 @@ It deliberately reserves nothing: a port that was free may be taken by the time 
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 def free_port() -> int:
@@ -28,3 +29,12 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+@contextmanager
+def taken_port() -> Iterator[int]:
+    """Yield a port on which somebody listens meanwhile."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]

@@ -38,9 +38,9 @@ def read_or_make_key(path: Path) -> tuple[Ed25519PrivateKey, bool]:
 
     Raises: AnchorError.
     """
-    if path.exists():
-        return read_key(path), False
     try:
+        if path.exists():
+            return read_key(path), False
         made = _make(path)
     except OSError as error:
         raise AnchorError(f"the anchors' key {path} can't be made: {error.strerror}") from None

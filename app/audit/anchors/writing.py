@@ -6,6 +6,7 @@ that a rewritten log is told within a minute.
 """
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -102,8 +103,9 @@ class Anchorer:
         try:
             self._heads = self._heads or Heads(self._heads_path)
         except (OSError, sqlite3.Error) as error:
+            reason = "Permission denied" if _is_forbidden(self._heads_path) else error
             raise AnchorsUnusable(
-                f"the file of the cases' last rows {self._heads_path} can't be made: {error}"
+                f"the file of the cases' last rows {self._heads_path} can't be used: {reason}"
             ) from None
         return self._heads
 
@@ -113,6 +115,11 @@ class Anchorer:
         if is_new:
             log.info("anchors_key_made", path=str(self._key_path), key=public_key(key))
         return key
+
+
+def _is_forbidden(path: Path | None) -> bool:
+    """Tell whether the file is there and may not be written, which SQLite does not say."""
+    return path is not None and os.access(path, os.F_OK) and not os.access(path, os.R_OK | os.W_OK)
 
 
 async def _check(connection: AsyncConnection, last: Anchor, key: str) -> None:
