@@ -13,9 +13,9 @@ from app.api.execution.steps import Related
 from app.api.execution.variables import Variables
 from app.domain.model import CaseStatus
 from app.observability import metrics
-from tests.api import Api
-from tests.documents import uploaded
-from tests.world import World
+from tests.support.api import Api
+from tests.support.documents import uploaded
+from tests.support.world import World
 
 READ = """query($id: ID!) { case(id: $id) { reference status createdBy { displayName }
     actions(first: 2) { nodes { seq } edges { cursor } } } }"""

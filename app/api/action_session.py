@@ -1,0 +1,71 @@
+"""The actions of one operation, as its actor does them: each one's outcome is known to the loaders from then on."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from app.actions.idempotency import Outcome, replay
+from app.actions.perform import Supposed, perform, rehearse
+from app.api.dataloaders.loaders import left_by, supposed_by
+from app.api.execution.mutation_results import MutationResult
+from app.api.reads import Reads
+from app.db.engines import Database
+from app.documents.along import perform_with
+from app.documents.receive import Received
+from app.documents.store import DocumentStore
+from app.domain.commands import Command
+from app.domain.model import Actor
+
+
+class ActionSession:
+    """Does actions for one actor and request.
+
+    `results`: how the operation's mutations ended, by their names in the answer, while a plan executes it. `codes`: the
+    refusals that payloads tell of, for the log and the metrics.
+    """
+
+    __slots__ = ("_actor", "_database", "_key_lifetime", "_reads", "_request_id", "_store", "codes", "results")
+
+    def __init__(
+        self,
+        actor: Actor,
+        request_id: str,
+        database: Database,
+        store: DocumentStore,
+        key_lifetime: timedelta,
+        reads: Reads,
+    ) -> None:
+        self._actor = actor
+        self._request_id = request_id
+        self._database = database
+        self._store = store
+        self._key_lifetime = key_lifetime
+        self._reads = reads
+        self.results: dict[str | int, MutationResult] = {}
+        self.codes: list[str] = []
+
+    async def perform(self, command: Command, files: Sequence[Received] = ()) -> Outcome:
+        """Do what *command* asks for, with the *files* that came along, and know its result without another look."""
+
+        async def act() -> Outcome:
+            return await perform(
+                self._database, self._actor, command, request_id=self._request_id, key_lifetime=self._key_lifetime
+            )
+
+        return self._known(await (perform_with(self._store, self._actor, files, act) if files else act()))
+
+    async def rehearse(self, command: Command) -> Supposed:
+        """Return what *command* would make; files that came along are not stored."""
+        supposed = await rehearse(self._database, self._actor, command, request_id=self._request_id)
+        self._reads.renew(supposed_by(supposed))
+        return supposed
+
+    async def replay(self, command: Command) -> Outcome | None:
+        """Return the outcome of the action that the command's key already made. Raises: IdempotencyKeyReused."""
+        if command.idempotency_key is None:
+            return None
+        outcome = await replay(self._database, self._actor, command, lifetime=self._key_lifetime)
+        return None if outcome is None else self._known(outcome)
+
+    def _known(self, outcome: Outcome) -> Outcome:
+        self._reads.renew(left_by(outcome))
+        return outcome

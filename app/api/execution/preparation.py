@@ -1,0 +1,225 @@
+"""Prepares operations: what a client sent becomes an operation to execute, or errors that say why it is none.
+
+Each limit on documents is enforced here: on the text before it is parsed, and on the operation before it is validated,
+since some rules take time that grows with the square of the document's length.
+"""
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    GraphQLError,
+    MaxIntrospectionDepthRule,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    parse,
+    validate,
+)
+from graphql.execution.values import VariableValues
+from graphql.validation import specified_rules
+from graphql.validation.rules import overlapping_fields_can_be_merged
+from strawberry import Schema
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.types.graphql import OperationType
+
+from app.api.execution.document_cache import CachedDocument, DocumentCache, hash_of
+from app.api.execution.plans import KnownOperation, note_failure, operations_of
+from app.api.inputs.one_of import OneOfVariables
+from app.api.limits.enforcement import Limiter, Limits, as_limits
+from app.api.limits.scanner import scan
+from app.api.limits.variables import coerced
+from app.observability import tracing
+
+ERRORS_MAX = 10
+
+# How many steps graphql-core may take to compare the fields that share a name: all of its half million take a second.
+overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 10_000
+
+Rule = type[ASTValidationRule]
+RULES: tuple[Rule, ...] = (*specified_rules, MaybeNullValidationRule, OneOfVariables)
+
+
+class NoSuchOperationError(Exception):
+    """The document has no operation of the name that was asked for, or none at all."""
+
+
+class OperationNotAllowedError(Exception):
+    """The operation is of a type that is not taken in this way."""
+
+
+class Sent(NamedTuple):
+    """What a client wants to have executed."""
+
+    text: str
+    variables: dict[str, Any] | None
+    operation_name: str | None
+    request_id: str
+
+
+class Policy(NamedTuple):
+    """What may be executed. *introspection*: whether the schema may be asked for."""
+
+    limits: Limits
+    allowed: Collection[OperationType]
+    introspection: bool
+
+    @property
+    def rule(self) -> Rule:
+        return MaxIntrospectionDepthRule if self.introspection else NoSchemaIntrospectionCustomRule
+
+
+@dataclass(slots=True)
+class Prepared:
+    """An operation, as far as it is known; it is executed unless there are `errors`.
+
+    `fields_max`: how many fields its answer may have. `known` and `variables`: the operation as it was executed before,
+    and its coerced variables, where both are.
+    """
+
+    document_hash: str
+    type: OperationType | None = None
+    name: str | None = None
+    document: DocumentNode | None = None
+    cost: int | None = None
+    fields_max: int | None = None
+    known: KnownOperation | None = None
+    variables: VariableValues | None = None
+    errors: list[GraphQLError] = field(default_factory=list)
+
+    @property
+    def type_name(self) -> str:
+        """The type's name for the log, the metrics and the traces."""
+        return "unknown" if self.type is None else self.type.value
+
+    @property
+    def is_mutation(self) -> bool:
+        return self.type is OperationType.MUTATION
+
+
+class Preparation:
+    """Prepares operations on one schema."""
+
+    def __init__(self, schema: Schema, cache: DocumentCache) -> None:
+        self._schema = schema
+        self._core = schema._schema  # noqa: SLF001  # strawberry shows it in no other way
+        self._cache = cache
+        self._limiter = Limiter(self._core, cache)
+
+    def begin(self, text: str) -> Prepared:
+        """Return an operation of which the document's text alone is known."""
+        document = self._cache.get(text)
+        return Prepared(hash_of(text) if document is None else document.hash)
+
+    async def prepare(
+        self, prepared: Prepared, sent: Sent, policy: Policy, pause: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Prepare the operation; *pause* lets others have their turn before what takes long.
+
+        Raises: NoSuchOperationError, OperationNotAllowedError.
+        """
+        document = self._cache.get(sent.text)
+        prepared.errors = self._limiter.check_text(sent.text, sent.variables, policy.limits, prepared.document_hash)
+        if prepared.errors:
+            return
+        if document is None or policy.rule not in document.valid_by:
+            await pause()
+        if document is not None:
+            prepared.document = document.tree
+            prepared.known = document.operations.get((sent.operation_name, policy.introspection))
+        elif not _parse(sent.text, prepared):
+            return
+        _choose(sent.operation_name, prepared, policy.allowed)
+        self._measure(sent, prepared, policy.limits)
+        if prepared.known is None:
+            self._validate(document, sent, prepared, policy)
+
+    def _measure(self, sent: Sent, prepared: Prepared, limits: Limits) -> None:
+        """Measure the operation, and note an error for each limit that it passes."""
+        tree, name = prepared.document, prepared.name
+        assert tree is not None
+        if prepared.known is not None:
+            prepared.variables = _coerced(prepared.known, sent, prepared.document_hash)
+        values = prepared.variables
+        variables = coerced(self._core, tree, name, sent.variables or {}) if values is None else values.coerced
+        measures = self._limiter.measure(sent.text, tree, name, variables)
+        if measures is None:
+            prepared.errors = [GraphQLError("The document's fragments go round in circles.", tree)]
+            return
+        prepared.cost, prepared.fields_max = measures.cost, limits.most_fields(measures)
+        prepared.errors = limits.check(as_limits(measures), prepared.document_hash)
+
+    def _validate(self, document: CachedDocument | None, sent: Sent, prepared: Prepared, policy: Policy) -> None:
+        """Validate the document, keep it if it is valid, and note the operation if it is going to be executed."""
+        tree, type_ = prepared.document, prepared.type
+        assert tree is not None and type_ is not None
+        if not prepared.errors and (document is None or policy.rule not in document.valid_by):
+            with tracing.phase("validate"):
+                prepared.errors = validate(self._core, tree, (*RULES, policy.rule), ERRORS_MAX)
+            if not prepared.errors:
+                if document is None:
+                    document = CachedDocument(tree, prepared.document_hash, scan(sent.text, None, None))
+                    self._cache.keep(sent.text, document)
+                document.valid_by.add(policy.rule)
+        if sent.operation_name is None and len(operations_of(tree)) > 1:
+            error = GraphQLError("The document has several operations: say which by operationName.")
+            prepared.errors = [*prepared.errors, error]
+        if prepared.errors or document is None or not document.is_kept:
+            return
+        try:
+            known = KnownOperation.of(self._schema, tree, prepared.name, type_)
+            document.operations[sent.operation_name, policy.introspection] = known
+        except Exception as fault:  # graphql-core executes it all the same
+            note_failure(fault, sent.request_id, prepared.document_hash)
+
+
+def _parse(text: str, prepared: Prepared) -> bool:
+    """Parse the document, or note what is wrong with it."""
+    try:
+        with tracing.phase("parse"):
+            prepared.document = parse(text)
+            return True
+    except GraphQLError as error:
+        prepared.errors = [error]
+    except Exception as fault:
+        prepared.errors = [GraphQLError(str(fault), original_error=fault)]
+    return False
+
+
+def _choose(wanted: str | None, prepared: Prepared, allowed: Collection[OperationType]) -> None:
+    """Note which operation of the document is meant. Raises: NoSuchOperationError, OperationNotAllowedError."""
+    known = prepared.known
+    if known is not None:
+        prepared.type, prepared.name = known.type, known.name
+    else:
+        assert prepared.document is not None
+        operations = operations_of(prepared.document)
+        node = next((node for node in operations if wanted is None or _name(node) == wanted), None)
+        if node is None:
+            raise NoSuchOperationError
+        prepared.type, prepared.name = OperationType(node.operation.value), _name(node)
+    if prepared.type not in allowed:
+        raise OperationNotAllowedError
+
+
+def _name(node: OperationDefinitionNode) -> str | None:
+    return node.name.value if node.name else None
+
+
+def _coerced(known: KnownOperation, sent: Sent, document_hash: str) -> VariableValues | None:
+    """Return the variables if they are right; else graphql-core says what is wrong with them."""
+    try:
+        return known.variables.values(sent.variables or {})
+    except Exception as fault:  # graphql-core coerces them all the same
+        note_failure(fault, sent.request_id, document_hash)
+        return None
+
+
+def may_write(text: str) -> bool:
+    """Tell, before it is parsed, whether a document can have a mutation: none is without this word.
+
+    It is for sharing out places alone (GraphQL specification, section 2.3).
+    """
+    return "mutation" in text
