@@ -21,6 +21,7 @@ from app.db.engines import Database
 from app.db.log_lag import LogLag, log_lag
 from app.domain.commands import AddComment
 from tests.support.api import Api
+from tests.support.manual import blocks, page
 from tests.support.world import World
 
 FOLLOW = "query($after: String) { actions(first: 100, after: $after) { nodes { id } pageInfo { endCursor } } }"
@@ -198,3 +199,12 @@ async def test_an_alarm_names_what_holds_the_logs_back_and_the_server_stays_read
     assert "casegate_log_lag_rows 1.0" in metrics
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if "log_held_back" in line]
     assert lines[0]["heldBackBy"][0]["pid"] == pid
+    (printed,) = (json.loads(block.text) for block in blocks("json", page=page("log.md")))
+    assert form(printed) == form(held.json())
+
+
+def form(value: Any) -> Any:
+    """Return the names and types of a value in JSON."""
+    if isinstance(value, dict):
+        return {name: form(item) for name, item in value.items()}
+    return [form(item) for item in value] if isinstance(value, list) else type(value)
