@@ -163,7 +163,7 @@ async def test_who_came_in_before_a_right_was_taken_away_does_nothing_after_it(
     assert (await rows(world) == before) == (really != "done")
 
 
-async def test_whoever_loses_a_right_learns_nothing_of_what_became_of_the_case(world: World) -> None:
+async def test_a_revoked_person_learns_nothing_of_the_case(world: World) -> None:
     case_id = (await world.case_in(CaseStatus.PENDING_REVIEW)).case.id
     _, accept = await command_of(world, "accept", case_id)
     await world.cancel(case_id)
@@ -176,7 +176,7 @@ async def test_whoever_loses_a_right_learns_nothing_of_what_became_of_the_case(w
     assert await told(world.do(world.rosa, accept)) == "UNAUTHENTICATED"
 
 
-async def test_a_change_that_takes_nothing_away_keeps_nobody_from_acting(world: World) -> None:
+async def test_a_change_that_revokes_nothing_stops_no_action(world: World) -> None:
     case_id = (await world.case_in(CaseStatus.PENDING_REVIEW)).case.id
     person, command = await command_of(world, "accept", case_id)
     other = await person_of(world.database, world.rosa.id, *Scope)
@@ -335,7 +335,7 @@ async def test_an_action_waits_for_a_revocation_that_is_not_committed(world: Wor
     }
 
 
-async def test_what_every_request_changes_is_no_change_of_what_somebody_may_do(world: World) -> None:
+async def test_what_every_request_changes_is_no_change_of_authority(world: World) -> None:
     async def authority() -> int:
         found: int = (await contents(world.database))["users"][(world.ada.id,)]["authority_version"]
         return found
@@ -391,7 +391,7 @@ async def test_who_is_looked_up_again_gets_no_role_that_their_token_does_not_giv
     assert await told(world.do(limited_bea, AddComment(case_id=case_id, comment="x"))) == "done"
 
 
-async def test_who_loses_the_token_while_they_wait_for_their_twin_is_not_told_what_it_did(world: World) -> None:
+async def test_a_token_revoked_while_it_waits_for_a_replay_learns_nothing(world: World) -> None:
     case_id = (await world.open_case()).case.id
     comment = AddComment(case_id=case_id, comment="x", idempotency_key="key")
     await world.do(world.carl, comment)
@@ -437,7 +437,7 @@ async def test_an_upload_that_was_begun_before_a_right_was_taken_away_is_not_kep
     assert len((await contents(world.database))["documents"]) == (ended == "done")
 
 
-async def test_a_payload_tells_who_was_revoked_on_the_way(world: World, api: Api) -> None:
+async def test_a_payload_refuses_a_person_who_was_revoked_meanwhile(world: World, api: Api) -> None:
     case_id = (await world.case_in(CaseStatus.PENDING_REVIEW)).case.id
     read = await world.decision(case_id)
     change, _ = CHANGES["the token"]

@@ -128,7 +128,7 @@ async def test_openings_at_once_on_different_subjects_get_different_references(
     assert {payload["case"]["reference"] for payload in payloads} == {f"CASE-{n:06}" for n in range(1, 33)}
 
 
-async def test_50_twins_with_one_key_make_one_action_and_all_are_told_the_same(
+async def test_50_requests_with_one_idempotency_key_make_one_action_and_get_the_same_answer(
     world: World, gateways: list[Api]
 ) -> None:
     case_id = (await world.open_case()).case.id
@@ -199,7 +199,7 @@ async def test_closing_and_everything_else_at_once_leaves_nothing_after_the_clos
     assert await seqs(world, case_id) == list(range(1, len(done) + 2))
 
 
-async def test_whoever_gives_up_waiting_can_ask_again_and_holds_up_nobody(world: World) -> None:
+async def test_a_client_that_gave_up_can_retry_and_blocks_no_other(world: World) -> None:
     case_id = (await world.open_case()).case.id
     comments = [AddComment(case_id=case_id, comment=f"{n}", idempotency_key=f"{n}") for n in range(80)]
     ends: list[Any] = []  # a traceback that somebody keeps, keeps what is in its frames

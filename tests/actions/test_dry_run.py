@@ -286,7 +286,7 @@ async def test_each_action_of_a_document_finds_what_really_is(world: World, api:
     ]
 
 
-async def test_a_dry_run_tells_what_its_key_has_done_already(world: World, api: Api) -> None:
+async def test_a_dry_run_shows_what_its_idempotency_key_has_done(world: World, api: Api) -> None:
     case_id = str((await world.open_case()).case.id)
     request: Request = ("ada", "addComment", {"body": "Once.", "idempotencyKey": "key"}, True)
     done = await act(api, world, request, case_id)
@@ -300,7 +300,7 @@ async def test_a_dry_run_tells_what_its_key_has_done_already(world: World, api: 
     assert await everything(world.database) == before
 
 
-async def test_after_a_dry_run_nobody_waits_for_its_locks_or_misses_its_connection(world: World, api: Api) -> None:
+async def test_a_dry_run_releases_its_locks_and_its_connection(world: World, api: Api) -> None:
     case_id = str((await world.open_case()).case.id)
     request: Request = ("ada", "addComment", {"body": "x"}, True)
 
@@ -313,7 +313,7 @@ async def test_after_a_dry_run_nobody_waits_for_its_locks_or_misses_its_connecti
 
 
 @pytest.mark.parametrize("waits", [True, False])
-async def test_whoever_gives_up_a_dry_run_holds_up_nobody(world: World, waits: bool) -> None:
+async def test_a_cancelled_dry_run_blocks_no_other_request(world: World, waits: bool) -> None:
     case_id = (await world.open_case()).case.id
     comment = AddComment(case_id=case_id, comment="x")
 

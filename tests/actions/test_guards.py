@@ -87,7 +87,7 @@ def test_a_request_is_accepted_only_against_the_result_that_it_was_made_against(
     assert answers[ActionType.REFUSE] is None
 
 
-def test_all_that_is_wrong_with_the_reviewers_is_told_in_their_order() -> None:
+def test_all_errors_of_the_reviewers_come_in_their_order() -> None:
     good, idle, contributor, stranger = (UUID(int=number) for number in range(10, 14))
     candidates = {
         good: Candidate(good, True, frozenset({Role.REVIEWER})),
@@ -129,7 +129,7 @@ def request(case_id: UUID, reviewers: Sequence[UUID], status: str = "FAVORABLE")
     )
 
 
-async def test_people_who_cannot_review_are_not_asked(world: World) -> None:
+async def test_people_who_can_not_review_are_not_assigned(world: World) -> None:
     case_id = (await world.open_case()).case.id
     elsewhere = await make_world(world.database)
     idle = await make_person(world.database, world.account_id, "Ines", Role.REVIEWER)
@@ -151,7 +151,7 @@ async def test_the_subject_has_the_last_word_on_a_request(world: World) -> None:
     assert await codes_of(world, world.ada, request(unfavorable, reviewers, "UNFAVORABLE")) == ["OVERRIDE_NO_CHANGE"]
 
 
-async def test_nobody_accepts_against_a_result_that_has_changed(world: World) -> None:
+async def test_an_override_of_a_changed_result_is_not_accepted(world: World) -> None:
     requested = await world.case_in(CaseStatus.PENDING_REVIEW)
     case_id = requested.case.id
     # The system that makes the checks changes its mind.

@@ -77,7 +77,7 @@ async def test_a_refusal_burns_no_key(world: World) -> None:
     assert cancelled.action.seq == 3
 
 
-async def test_a_replay_is_told_and_shows_the_case_as_it_is_now(world: World, api: Api) -> None:
+async def test_a_replay_is_marked_and_shows_the_case_as_it_is_now(world: World, api: Api) -> None:
     case_id = str((await world.open_case()).case.id)
     shown = (
         "replayed action { id seq hash comment { body } case { version } } comment { id body } case { status version }"

@@ -126,7 +126,7 @@ def told_of(row: Mapping[str, object], found: Contents) -> list[str]:
     return ["-" if value is None else str(value) for value in told]
 
 
-async def test_an_override_keeps_who_asked_whom_and_who_decided(world: World) -> None:
+async def test_an_override_keeps_its_creator_reviewers_and_decider(world: World) -> None:
     story = Story(world)
     for name in STEPS:
         await story.play(name)

@@ -109,7 +109,7 @@ async def faults(world: World) -> list[Any]:
 
 
 @pytest.mark.parametrize("way", LEAVING)
-async def test_where_none_of_those_who_are_asked_can_decide_others_are_asked(world: World, api: Api, way: str) -> None:
+async def test_reviewers_are_replaced_if_none_of_them_can_decide(world: World, api: Api, way: str) -> None:
     requested = await world.case_in(CaseStatus.PENDING_REVIEW)
     case_id, leave = requested.case.id, LEAVING[way]
     assert await told(world.do(world.rolf, AcceptOverride(**await world.read(case_id)))) == ["NOT_ASSIGNED_REVIEWER"]
@@ -145,7 +145,7 @@ async def test_where_none_of_those_who_are_asked_can_decide_others_are_asked(wor
     assert await faults(world) == []
 
 
-async def test_each_row_of_the_log_proves_who_was_asked_then(world: World, api: Api) -> None:
+async def test_each_row_of_the_log_proves_the_reviewers_of_its_time(world: World, api: Api) -> None:
     requested = await world.case_in(CaseStatus.PENDING_REVIEW)
     case_id = requested.case.id
     await deactivate(world.database, world.rosa.id)
@@ -180,7 +180,7 @@ async def test_each_row_of_the_log_proves_who_was_asked_then(world: World, api: 
     ]
 
 
-async def test_lists_and_inboxes_follow_those_who_are_asked_now(world: World, api: Api) -> None:
+async def test_lists_and_inboxes_follow_the_current_reviewers(world: World, api: Api) -> None:
     requested = await world.case_in(CaseStatus.PENDING_REVIEW)
     await deactivate(world.database, world.rosa.id)
     await world.do(world.carl, reassign(requested, world.rolf))
@@ -223,7 +223,7 @@ async def test_a_page_of_cases_shows_each_case_s_present_reviewers(world: World,
         assert len(statements) <= 4
 
 
-async def test_a_dry_run_supposes_the_new_reviewers_and_asks_nobody(world: World, api: Api) -> None:
+async def test_a_dry_run_shows_the_new_reviewers_and_assigns_none(world: World, api: Api) -> None:
     requested = await world.case_in(CaseStatus.PENDING_REVIEW)
     await deactivate(world.database, world.rosa.id)
     assert requested.override is not None
@@ -259,7 +259,7 @@ async def test_a_key_names_others_once(world: World) -> None:
 # --- Who, when, whom --------------------------------------------------------------------------------------------------
 
 
-async def test_while_anybody_who_is_asked_can_decide_nobody_else_is_named(world: World) -> None:
+async def test_reviewers_stay_while_one_of_them_can_decide(world: World) -> None:
     case_id = (await world.open_case()).case.id
     requested = await world.request_override(case_id, reviewers=(world.rosa, world.rolf, world.bea))
     command = reassign(requested, world.bea)
@@ -278,7 +278,7 @@ async def test_while_anybody_who_is_asked_can_decide_nobody_else_is_named(world:
     assert await told(world.do(world.carl, command)) == ["REVIEWERS_AVAILABLE"]
 
 
-async def test_only_contributors_name_others_and_never_themselves_nor_who_asked(world: World) -> None:
+async def test_only_contributors_reassign_and_never_to_themselves_or_the_creator(world: World) -> None:
     database, account_id = world.database, world.account_id
     dora = await make_person(database, account_id, "Dora", Role.CONTRIBUTOR, Role.REVIEWER)
     idle = await make_person(database, account_id, "Ivan", Role.REVIEWER)
@@ -312,7 +312,7 @@ async def test_only_contributors_name_others_and_never_themselves_nor_who_asked(
         ([str(UUID(int=5))] * 2, ["INVALID_INPUT"]),
     ],
 )
-async def test_what_is_wrong_with_the_list_is_told_before_anything_is_looked_at(
+async def test_the_list_s_errors_are_reported_before_anything_is_read(
     world: World, api: Api, reviewers: list[str], codes: list[str]
 ) -> None:
     input = {"caseId": str(uuid4()), "overrideId": str(uuid4()), "reviewerIds": reviewers}
@@ -339,7 +339,7 @@ async def test_what_is_not_pending_gets_no_other_reviewers(world: World) -> None
     assert await told(world.do(world.carl, reassign(first, world.rolf))) == ["CASE_CLOSED"]
 
 
-async def test_where_everybody_may_decide_others_may_be_asked_too(database: Database) -> None:
+async def test_reviewers_are_reassigned_in_an_unrestricted_account_too(database: Database) -> None:
     world = await make_world(database)
     requested = await world.case_in(CaseStatus.PENDING_REVIEW)
     assert await told(world.do(world.carl, reassign(requested, world.rolf))) == ["REVIEWERS_AVAILABLE"]
@@ -425,7 +425,7 @@ async def refused(world: World, statement: Executable, match: str) -> None:
     assert await contents(world.database) == before
 
 
-async def test_the_database_keeps_everybody_who_was_asked(world: World) -> None:
+async def test_the_database_keeps_all_reviewers_who_were_assigned(world: World) -> None:
     requested = await world.case_in(CaseStatus.PENDING_REVIEW)
     await deactivate(world.database, world.rosa.id)
     await world.do(world.carl, reassign(requested, world.rolf))

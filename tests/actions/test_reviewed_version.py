@@ -77,7 +77,7 @@ async def test_evidence_that_was_added_after_the_case_was_read_is_not_passed_ove
 
 
 @pytest.mark.parametrize("mutation", DECISIONS)
-async def test_what_is_finished_unknown_or_of_another_version_is_told_in_this_order(
+async def test_a_finished_an_unknown_and_an_outdated_override_are_refused_in_this_order(
     world: World, api: Api, mutation: str
 ) -> None:
     case_id = (await world.case_in(CaseStatus.PENDING_REVIEW)).case.id

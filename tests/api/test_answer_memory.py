@@ -142,7 +142,7 @@ async def unread(app: ASGIApp, token: str, query: str, variables: dict[str, Any]
         await answering
 
 
-async def test_who_has_much_in_hand_is_told_to_come_back_and_others_are_not(world: World, fresh_url: str) -> None:
+async def test_a_token_with_large_answers_gets_retry_after_and_others_do_not(world: World, fresh_url: str) -> None:
     case_id = await discussed(world)
     beside = await make_world(world.database)
     theirs = await discussed(beside)
@@ -195,7 +195,7 @@ async def test_an_answer_has_no_more_fields_than_it_may_whatever_was_measured(
             assert "data" not in answer
 
 
-async def test_what_is_asked_about_the_schema_is_bounded_by_what_is_built(world: World, fresh_url: str) -> None:
+async def test_introspection_is_bounded_by_what_it_builds(world: World, fresh_url: str) -> None:
     """A type has more fields than is usual, which is what was measured."""
     query = '{ __type(name: "Case") { fields { name description isDeprecated } } }'
     async with Api.opened(fresh_url, introspection=True, max_introspection=32, max_cost=1) as api:

@@ -185,7 +185,7 @@ async def test_what_is_available_is_what_the_mutation_does(world: World, api: Ap
     }
 
 
-async def test_what_is_available_knows_the_account_and_the_reviewers_who_were_asked(world: World, api: Api) -> None:
+async def test_available_actions_depend_on_the_account_and_the_assigned_reviewers(world: World, api: Api) -> None:
     people = await viewers(world)
     await set_by_hand(world.database, tables.accounts, world.account_id, restrict_to_assigned_reviewers=True)
     for situation in ("PENDING_REVIEW", "IN_PROGRESS, refused", "PENDING_REVIEW of Remy", "CLOSED, accepted"):
@@ -201,9 +201,7 @@ async def test_what_is_available_knows_the_account_and_the_reviewers_who_were_as
         assert await kept(api, world, world.rosa, case_id, action, status) == promise
 
 
-async def test_where_nothing_is_pending_whoever_names_what_there_is_not_is_told_the_case_s_state(
-    world: World, api: Api
-) -> None:
+async def test_without_a_pending_override_an_unknown_id_gets_the_case_s_state(world: World, api: Api) -> None:
     """As availableActions says it of a case that never had an override, which is the case's own cell of the table."""
     other = await world.case_in(CaseStatus.PENDING_REVIEW)
     assert other.override is not None

@@ -74,7 +74,7 @@ async def test_ids_that_are_a_default_are_counted(world: World, api: Api) -> Non
         assert await cost_and_fields(api, world.ada.token, Operation(many, {})) == (61 + 61 // 20, 61)
 
 
-async def test_what_is_remembered_of_a_document_s_cost_depends_on_what_is_asked_for(world: World, api: Api) -> None:
+async def test_the_cached_cost_of_a_document_depends_on_the_operation(world: World, api: Api) -> None:
     document = "query($s: String, $o: [CaseOrder!]) { cases(first: 1, search: $s, orderBy: $o) { nodes { id } } }"
     order = [{"field": "STATUS", "direction": "ASC"}]
     asked: list[dict[str, Any]] = [{}, {"s": "a"}, {"s": "b"}, {"s": None}, {"o": order}, {"s": "a", "o": order * 2}]

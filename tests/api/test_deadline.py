@@ -66,7 +66,7 @@ async def one(database: Database) -> int | None:
         return number
 
 
-async def test_the_deadline_follows_into_tasks_that_nobody_can_cancel(database: Database) -> None:
+async def test_the_deadline_applies_in_shielded_tasks(database: Database) -> None:
     async def load(keys: list[int]) -> list[None]:
         async with database.read() as connection:
             await connection.execute(text(ENDLESS[database.is_sqlite]))
@@ -93,7 +93,7 @@ async def test_an_operation_past_its_deadline_is_answered_with_503(fresh_url: st
     }
 
 
-async def test_an_action_whose_answer_nobody_waits_for_is_done_as_a_whole(fresh_url: str, world: World) -> None:
+async def test_an_action_whose_client_gave_up_is_committed_whole(fresh_url: str, world: World) -> None:
     case = await world.open_case()
     document = 'mutation($id: ID!) { addComment(input: {caseId: $id, body: "Late."}) { errors { code } } }'
     # The write lock is taken by another, so that the deadline comes while the action waits for it.

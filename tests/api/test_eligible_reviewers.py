@@ -20,7 +20,7 @@ async def candidates(api: Api, token: str, case_id: str, **variables: Any) -> An
     return data["case"]["eligibleReviewers"]
 
 
-async def test_each_person_is_told_as_the_mutation_would_answer(world: World, api: Api) -> None:
+async def test_each_person_is_as_eligible_as_the_mutation_answers(world: World, api: Api) -> None:
     gone = await make_person(world.database, world.account_id, "Gone", Role.REVIEWER)
     await set_by_hand(world.database, tables.users, gone.id, active=False)
     await make_person(world.database, world.account_id, "Nina")
@@ -57,7 +57,7 @@ async def test_each_person_is_told_as_the_mutation_would_answer(world: World, ap
     }
 
 
-async def test_those_who_may_be_asked_can_be_paged_alone(world: World, api: Api) -> None:
+async def test_eligible_reviewers_can_be_paged_without_the_others(world: World, api: Api) -> None:
     case_id = str((await world.open_case()).case.id)
     for n in range(4):
         await make_person(world.database, world.account_id, f"Reviewer{n}", Role.REVIEWER)
@@ -86,7 +86,7 @@ async def test_people_are_read_once_for_a_page_of_cases(world: World, api: Api) 
     assert sorted(told) == sorted([WHO, "SELECT cases", "SELECT users user_roles"])
 
 
-async def test_a_token_that_may_not_read_people_is_told_so_and_keeps_the_case(world: World, api: Api) -> None:
+async def test_a_token_without_the_users_scope_gets_an_error_and_the_case(world: World, api: Api) -> None:
     case_id = str((await world.open_case()).case.id)
     blind = await person_of(world.database, world.ada.id, Scope.CASES_READ)
 

@@ -154,7 +154,7 @@ async def test_get_asks_and_never_acts(world: World, api: Api) -> None:
     assert (await get("PUT", query=NAME)).status_code == 405
 
 
-async def test_an_answer_is_kept_by_nobody_and_says_what_it_depends_on(world: World, api: Api) -> None:
+async def test_a_response_is_not_cacheable_and_has_vary(world: World, api: Api) -> None:
     answer = await api.send(world.ada.token, NAME)
 
     assert answer.headers["cache-control"] == "no-store"

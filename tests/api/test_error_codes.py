@@ -113,7 +113,7 @@ def test_links_of_the_page_lead_somewhere() -> None:
         assert not anchor or anchor in headings, target
 
 
-def test_the_statuses_of_requests_that_can_t_be_read_are_the_ones_that_are_told() -> None:
+def test_the_statuses_of_unreadable_requests_are_the_documented_ones() -> None:
     used = set()
     for _, name, call in calls():
         if name == "BadRequest" and call.args and isinstance(call.args[0], ast.Constant):
@@ -142,7 +142,7 @@ def assert_told(answer: httpx2.Response, code: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
-async def test_what_is_no_operation_has_a_code_of_the_enum_and_is_told_in_the_language(
+async def test_an_invalid_operation_has_a_code_of_the_enum_and_a_message_in_the_language(
     world: World, api: Api, language: str
 ) -> None:
     headers = {"Authorization": f"Bearer {world.ada.token}", "Accept-Language": language}
@@ -177,7 +177,7 @@ async def test_what_is_no_operation_has_a_code_of_the_enum_and_is_told_in_the_la
     assert all(text.startswith(openings) for text in words) == (language == "fr")
 
 
-async def test_refusals_are_as_their_sections_tell_in_queries_payloads_and_documents(world: World, api: Api) -> None:
+async def test_refusals_are_as_documented_in_queries_payloads_and_documents(world: World, api: Api) -> None:
     ada = {"Authorization": f"Bearer {world.ada.token}"}
     reading = await api.send(world.ada.token, '{ case(id: "x") { id } }')
     unknown = await api.send(None, "{ viewer { id } }")
@@ -197,7 +197,7 @@ async def test_refusals_are_as_their_sections_tell_in_queries_payloads_and_docum
     assert_told(unsupported, ErrorCode.DOCUMENT_TYPE_UNSUPPORTED)
 
 
-async def test_what_may_be_sent_again_is_as_its_section_tells(world: World, fresh_url: str) -> None:
+async def test_retryable_errors_are_as_documented(world: World, fresh_url: str) -> None:
     async with Api.opened(fresh_url, rate_limit=1, rate_window=60) as api:
         await api.send(world.ada.token, "{ viewer { id } }")
         limited = await api.send(world.ada.token, "{ viewer { id } }")

@@ -81,9 +81,7 @@ async def test_what_looks_otherwise_is_another_subject(world: World, api: Api) -
     assert len(set(subjects)) == len(subjects)
 
 
-async def test_what_may_not_stand_in_a_reference_is_refused_alike_where_it_is_written_and_where_it_is_asked_for(
-    world: World, api: Api
-) -> None:
+async def test_an_invalid_reference_is_refused_alike_in_inputs_and_in_queries(world: World, api: Api) -> None:
     for found in "\u202e\x00\n\u2066\ufffe\x85\u2029":
         ref = f"CHK{found}1"
         sent = await opened(api, world.ada.token, ref)

@@ -131,7 +131,7 @@ async def test_the_inbox_knows_the_account_s_rules_and_what_has_changed_since_th
     assert {why for _, reasons in await assert_equal(api, world.bea) for why in reasons} == {"ANSWER", "CLOSE"}
 
 
-async def test_the_inbox_pages_backward_and_refuses_a_cursor_of_somebody_else_s(world: World, api: Api) -> None:
+async def test_the_inbox_pages_backward_and_refuses_another_person_s_cursor(world: World, api: Api) -> None:
     await filled(world, cases=30, actions=150)
     edges, _ = await whole_inbox(api, world.rosa, None)
     assert len(edges) > 8

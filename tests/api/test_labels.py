@@ -54,7 +54,7 @@ async def test_the_relation_and_the_resource_are_enums(world: World, api: Api) -
     assert kinds == {"WorkflowAction.relation": "Relation!", "NotFoundError.resource": "Resource!"}
 
 
-async def test_a_label_is_in_the_language_that_is_asked_for_or_else_the_answer_s(world: World, api: Api) -> None:
+async def test_a_label_is_in_the_requested_language_or_else_in_the_answer_s(world: World, api: Api) -> None:
     story = Story(world)
     for name in STEPS:
         await story.play(name)

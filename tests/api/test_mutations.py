@@ -177,7 +177,7 @@ async def test_the_actions_of_one_document_are_done_in_order_each_for_itself(wor
 # --- Refused ---------------------------------------------------------------------------------------------------------
 
 
-async def test_a_version_conflict_tells_both_versions_and_what_others_did_since(world: World, api: Api) -> None:
+async def test_a_version_conflict_has_both_versions_and_the_actions_between_them(world: World, api: Api) -> None:
     case_id = (await world.open_case()).case.id
     for person, words in ((world.carl, "First."), (world.rosa, "Second.")):
         await world.do(person, AddComment(case_id=case_id, comment=words))
@@ -193,7 +193,7 @@ async def test_a_version_conflict_tells_both_versions_and_what_others_did_since(
         assert [action["seq"] for action in error["actionsSince"]] == list(range(expected + 1, 4))
 
 
-async def test_a_state_refusal_tells_the_state_and_what_the_workflow_allows_from_it(world: World, api: Api) -> None:
+async def test_a_state_error_has_the_status_and_the_allowed_actions(world: World, api: Api) -> None:
     more = "errors { ... on StateError { caseStatus allowedActions case { id version } } }"
     requests: dict[CaseStatus, tuple[str, str, list[str]]] = {
         CaseStatus.OPEN: ("cancelOverride", "NO_PENDING_OVERRIDE", ["COMMENT", "REQUEST_OVERRIDE", "CLOSE"]),
@@ -229,7 +229,7 @@ async def test_a_second_case_on_a_subject_is_refused_with_the_one_that_stands_in
     assert (error["case"], error["allowedActions"]) == (opened["case"], ["COMMENT", "REQUEST_OVERRIDE", "CLOSE"])
 
 
-async def test_other_refusals_tell_what_is_missing_or_too_much(world: World, api: Api) -> None:
+async def test_other_errors_say_what_is_missing_or_too_much(world: World, api: Api) -> None:
     case_id = str((await world.open_case()).case.id)
     comment = {"caseId": case_id, "body": "Noted."}
     featureless = await make_world(world.database, cases=False)
@@ -291,7 +291,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
 }
 
 
-async def test_all_that_is_wrong_with_the_shape_of_an_input_is_told_together(world: World, api: Api) -> None:
+async def test_all_validation_errors_of_an_input_come_together(world: World, api: Api) -> None:
     told = {}
     for mutation, (wrong, _) in WRONG.items():
         payload = await api.act(

@@ -148,7 +148,7 @@ async def test_a_decision_with_everything_wrong_is_refused_in_order(world: World
     ]
 
 
-async def test_a_cancellation_tells_who_may_before_it_tells_the_state(world: World, api: Api) -> None:
+async def test_a_cancellation_checks_the_permission_before_the_state(world: World, api: Api) -> None:
     case = (await world.case_in(CaseStatus.OPEN)).case
     refused = (await world.request_override(case.id)).override
     await world.refuse(case.id)
@@ -199,7 +199,7 @@ async def test_an_opening_with_everything_wrong_is_refused_in_order(world: World
     ]
 
 
-async def test_what_a_key_has_done_is_told_again_whatever_has_changed_since(world: World, api: Api) -> None:
+async def test_a_replay_gives_the_first_answer_whatever_changed_since(world: World, api: Api) -> None:
     case = (await world.open_case()).case
     asked = {"caseId": str(case.id), "body": "Noted.", "expectedVersion": 1, "idempotencyKey": "key"}
     request = Request(api, "addComment", asked, world.carl.token)
@@ -221,7 +221,7 @@ async def test_what_a_key_has_done_is_told_again_whatever_has_changed_since(worl
     assert request.told == [[], ["FEATURE_DISABLED"], ["FEATURE_DISABLED"]]
 
 
-async def test_nobody_learns_the_state_of_a_case_that_they_may_not_act_on(world: World, api: Api) -> None:
+async def test_the_status_of_a_case_is_hidden_from_those_who_may_not_act_on_it(world: World, api: Api) -> None:
     inputs: dict[str, dict[str, Any]] = {
         "addComment": {"body": "x"},
         "closeCase": {},

@@ -177,7 +177,7 @@ async def test_a_cursor_that_was_altered_or_made_up_is_refused(lists: list[List]
         assert ids(await listed.page(after=cursor)) == listed.ids[1:]
 
 
-async def test_a_page_is_25_where_nothing_is_asked(world: World, api: Api) -> None:
+async def test_the_default_page_size_is_25(world: World, api: Api) -> None:
     case_id = (await world.open_case()).case.id
     for n in range(26):
         await world.do(world.carl, AddComment(case_id=case_id, comment=f"{n}"))

@@ -72,7 +72,7 @@ async def test_a_list_by_name_is_walked_both_ways_without_gap_or_repeat(crowd: W
             assert names(before) == expected[:-size][-2:]
 
 
-async def test_by_time_the_newest_come_first_unless_it_is_asked_otherwise(crowd: World, api: Api) -> None:
+async def test_by_time_the_newest_come_first_by_default(crowd: World, api: Api) -> None:
     newest = names(await people(api, crowd))
 
     assert newest[: len(NAMES)] == NAMES[::-1]

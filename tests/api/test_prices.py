@@ -66,7 +66,7 @@ ORDERED = "query($o: [CaseOrder!]) { cases(first: 1, orderBy: $o) { nodes { id }
         ("{ viewer { inbox(first: 1) { totalCount counts { count } } } }", {}, 4 + 3 + 7_000),
     ],
 )
-def test_the_cost_has_the_prices_of_what_is_asked_for(query: str, variables: dict[str, Any], cost: int) -> None:
+def test_the_cost_includes_the_prices_of_the_selection(query: str, variables: dict[str, Any], cost: int) -> None:
     assert measured(query, **variables).cost == cost
 
 
@@ -169,13 +169,13 @@ def rows(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line] for line in lines[2:]]
 
 
-def test_the_manual_tells_each_limit_of_operations_with_its_default_and_setting() -> None:
+def test_the_manual_lists_each_limit_with_its_default_and_setting() -> None:
     told = {what.strip("`"): (int(default), setting.strip("`")) for what, _, default, setting in rows("Operations")}
 
     assert told == {name: (getattr(Limits(), name), f"CASEGATE_MAX_{name.upper()}") for name in NAMES}
 
 
-def test_the_manual_tells_each_price() -> None:
+def test_the_manual_lists_each_price() -> None:
     expected = {f"`{name}`": price for name, price in FIELD_PRICES.items()}
     for prices, end in ((ARGUMENT_PRICES, ""), (VALUE_PRICES, ", each key")):
         for name, price in prices.items():
@@ -186,7 +186,7 @@ def test_the_manual_tells_each_price() -> None:
     assert {name: int(price) for name, price in rows("Cost")} == expected
 
 
-def test_the_manual_tells_what_answers_and_requests_are_bounded_by() -> None:
+def test_the_manual_lists_the_bounds_of_requests_and_responses() -> None:
     told = {settings: bound for _, bound, settings, _ in rows("Answers and what is in hand")}
     found = DoorSettings()
 
@@ -204,7 +204,7 @@ def test_the_manual_tells_what_answers_and_requests_are_bounded_by() -> None:
     assert f"first {STEP // 1024} KiB are free" in MANUAL and f"some {FIELD_BYTES} bytes\nfor a field" in MANUAL
 
 
-def test_the_manual_tells_the_bounds_of_arguments() -> None:
+def test_the_manual_lists_the_bounds_of_arguments() -> None:
     told = " ".join(MANUAL.partition("## Arguments\n")[2].split())
 
     assert f"1 to {PAGE_MAX}, {PAGE_DEFAULT} without" in told

@@ -17,7 +17,7 @@ from tests.support.world import World, make_person, make_world
 NAME = "{ displayName }"
 
 
-async def test_the_viewer_is_told_who_they_are(world: World, api: Api) -> None:
+async def test_viewer_is_the_authenticated_person(world: World, api: Api) -> None:
     restricted = await make_world(world.database, overrides=False, restrict_to_assigned_reviewers=True)
     await set_by_hand(world.database, tables.users, restricted.bea.id, language=Language.FR)
     query = """{ viewer { user { id email displayName roles active language createdAt }
@@ -133,7 +133,7 @@ async def test_the_log_of_a_case_shows_each_row_with_its_words_and_its_override(
         }
 
 
-async def test_the_log_can_be_asked_for_some_types_and_counts_just_those(world: World, api: Api) -> None:
+async def test_the_log_is_filtered_by_types_and_counts_just_those(world: World, api: Api) -> None:
     story = await played(world)
     page = "{ totalCount nodes { seq } pageInfo { hasNextPage } }"
     query = f"""query($id: ID!) {{ case(id: $id) {{
@@ -227,7 +227,7 @@ async def test_a_case_is_found_by_its_id_or_its_reference(world: World, api: Api
         assert await refusals(api, token, f'{{ case(id: "{wrong}") {{ id }} }}') == [("INVALID_ID", ["id"])]
 
 
-async def test_the_people_can_be_asked_for_by_role_and_by_whether_they_may_act(world: World, api: Api) -> None:
+async def test_people_are_filtered_by_role_and_by_active(world: World, api: Api) -> None:
     idle = await make_person(world.database, world.account_id, "Ines", Role.REVIEWER)
     await set_by_hand(world.database, tables.users, idle.id, active=False)
 
@@ -254,7 +254,7 @@ async def test_the_people_can_be_asked_for_by_role_and_by_whether_they_may_act(w
     }
 
 
-async def test_an_operation_is_chosen_by_its_name_and_a_field_can_be_asked_for_twice(world: World, api: Api) -> None:
+async def test_an_operation_is_chosen_by_name_and_a_field_can_be_selected_twice(world: World, api: Api) -> None:
     first, second = [(await world.open_case()).case.id for _ in range(2)]
     document = f"""query A {{ viewer {{ language }} }}
         query B {{ a: case(id: "{first}") {{ reference }} b: case(id: "{second}") {{ ...R ...R reference }} }}

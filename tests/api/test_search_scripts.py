@@ -107,7 +107,7 @@ async def test_the_word_case_finds_what_is_said_and_not_each_reference(world: Wo
         assert said in await found(world, api, search), search
 
 
-async def test_what_asks_for_too_much_is_told_how_much(world: World, api: Api) -> None:
+async def test_a_search_over_the_bound_says_the_bound(world: World, api: Api) -> None:
     for search, number, most in (("a b c d e f g h i", 9, 8), ("漢字" * 30, 2, None), (DISTINCT, 99, 40)):
         answer = (await api.send(world.ada.token, SEARCH, {"search": search})).json()
         if most is None:

@@ -70,7 +70,7 @@ async def test_many_who_work_long_share_the_slices_of_one() -> None:
     assert lag.longest < 0.1  # each with a slice of its own would be this much, and all of it 10 s
 
 
-async def test_who_is_cancelled_takes_nobody_s_turn() -> None:
+async def test_a_cancelled_task_takes_no_turn() -> None:
     slices = Slices(0)
     waiting = [asyncio.create_task(slices.next()) for _ in range(5)]
     await asyncio.sleep(0)

@@ -129,7 +129,7 @@ async def test_each_query_costs_these_statements(world: World, api: Api) -> None
     assert costs == QUERIES
 
 
-async def test_nodes_cost_one_statement_to_tell_what_they_are_and_one_for_each_type(world: World, api: Api) -> None:
+async def test_nodes_cost_one_statement_for_their_types_and_one_for_each_type(world: World, api: Api) -> None:
     cases = [(await world.open_case()).case for _ in range(50)]
     ids = [str(id) for case in cases for id in (case.id, case.subject_id)]
 

@@ -42,7 +42,7 @@ async def follow(api: Api, world: World, cursor: str | None, size: int = 3) -> t
     return seen, cursor
 
 
-async def test_a_case_s_log_is_asked_for_by_type_time_and_person(world: World, api: Api) -> None:
+async def test_a_case_s_log_is_filtered_by_type_time_and_person(world: World, api: Api) -> None:
     story = Story(world)
     for name in STEPS:
         await story.play(name)
@@ -177,7 +177,7 @@ async def test_after_a_restore_into_another_server_new_rows_still_come_last(worl
     assert 4_900_000_000 < int(offset or 0) <= 5_000_000_001
 
 
-async def test_what_can_not_be_asked_of_the_log_is_refused(world: World, api: Api) -> None:
+async def test_unsupported_log_filters_are_refused(world: World, api: Api) -> None:
     case_id = (await world.open_case()).case.id
     wrong: dict[str, Any] = {
         'user: "x"': ("INVALID_ID", ["user"]),
@@ -191,7 +191,7 @@ async def test_what_can_not_be_asked_of_the_log_is_refused(world: World, api: Ap
             assert (error["extensions"]["code"], error["extensions"]["argument"]) == expected
 
 
-async def test_every_part_of_a_log_is_the_part_that_was_asked_for(world: World) -> None:
+async def test_every_page_of_a_filtered_log_has_the_requested_rows(world: World) -> None:
     cases = [(await world.case_in(CaseStatus.OPEN)).case.id for _ in range(2)]
     for n in range(6):
         await world.do(world.ada, AddComment(case_id=cases[0], comment=f"{n}"))

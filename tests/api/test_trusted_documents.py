@@ -110,7 +110,7 @@ async def test_a_document_is_named_by_its_hash_too_and_takes_variables(
     assert answer.json() == {"data": {"node": {"id": str(world.ada.id)}}}
 
 
-async def test_an_unknown_hash_is_told_as_apollos_clients_expect_it(fresh_url: str, world: World) -> None:
+async def test_an_unknown_hash_is_answered_as_apollo_s_clients_expect(fresh_url: str, world: World) -> None:
     async with Api.opened(fresh_url, persisted_queries=10) as api:
         unknown = await ask(api, world, extensions=persisted(NAME))
         learnt = await ask(api, world, query=NAME, extensions=persisted(NAME))

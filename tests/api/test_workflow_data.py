@@ -43,7 +43,7 @@ def test_the_manual_shows_the_diagram_of_the_table_that_runs() -> None:
     assert shown == mermaid()
 
 
-async def test_the_workflow_tells_each_outcome_and_who_may(world: World, api: Api) -> None:
+async def test_the_workflow_has_each_outcome_and_its_roles(world: World, api: Api) -> None:
     told = (await api.run(world.aldo.token, WORKFLOW))["workflow"]
     actions = {item["action"]: item for item in told["actions"]}
 

@@ -163,7 +163,7 @@ def test_the_walk_finds_the_places() -> None:
 
 
 @pytest.mark.parametrize("place", PLACES, ids=str)
-async def test_an_id_of_another_account_or_another_kind_is_answered_like_one_that_nobody_has(
+async def test_an_id_of_another_account_or_type_is_answered_like_an_unknown_one(
     place: Place, world: World, api: Api
 ) -> None:
     # An override is pending on the case exactly where a decision is what is asked for.

@@ -99,7 +99,7 @@ def check(url: str, folder: Path, seconds: float) -> None:
     print(report)  # noqa: T201  # shown by -rP
 
 
-def test_at_twice_its_capacity_it_serves_whom_it_takes_and_tells_the_others(fresh_url: str, tmp_path: Path) -> None:
+def test_at_twice_its_capacity_it_serves_what_it_admits_and_refuses_the_rest(fresh_url: str, tmp_path: Path) -> None:
     check(fresh_url, tmp_path, 4)
 
 

@@ -185,9 +185,7 @@ async def test_a_bucket_takes_no_anchor_twice(s3: str, database: Database, world
         await place.append(anchor)
 
 
-async def test_a_bucket_that_is_not_there_is_told_in_a_line(
-    s3: str, database: Database, world: World, tmp_path: Path
-) -> None:
+async def test_a_missing_bucket_fails_with_one_line(s3: str, database: Database, world: World, tmp_path: Path) -> None:
     await world.open_case()
     nowhere = open_place(f"s3://nowhere/{uuid4()}", tmp_path)
 
@@ -195,7 +193,7 @@ async def test_a_bucket_that_is_not_there_is_told_in_a_line(
         await Anchorer(database, nowhere, tmp_path / "anchors.key").anchor()
 
 
-async def test_whoever_is_cancelled_has_written_before_others_may(
+async def test_a_cancelled_anchoring_is_written_before_the_next_begins(
     anchorer: Anchorer, world: World, tmp_path: Path
 ) -> None:
     await world.open_case()
@@ -371,7 +369,7 @@ def test_a_key_that_is_none_or_is_not_secret_is_refused(
 # --- The command and the server --------------------------------------------------------------------------------------
 
 
-def test_the_commands_anchor_and_tell_the_key(fresh_url: str, tmp_path: Path) -> None:
+def test_the_commands_anchor_and_print_the_key(fresh_url: str, tmp_path: Path) -> None:
     place = {"database_url": fresh_url, "data_dir": str(tmp_path)}
     casegate_json("demo", **place)
 
@@ -387,7 +385,7 @@ def test_the_commands_anchor_and_tell_the_key(fresh_url: str, tmp_path: Path) ->
     assert again.stdout == "nothing is new\n"
 
 
-def test_what_hinders_the_command_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_command_that_can_not_run_prints_one_line(tmp_path: Path) -> None:
     casegate_json("demo", data_dir=str(tmp_path))
     casegate("log", "key", data_dir=str(tmp_path))
     (tmp_path / "anchors.key").chmod(0o644)

@@ -65,7 +65,7 @@ def verified(evidence: object, folder: Path, key: str, *arguments: str) -> Done:
     return subprocess.run(command, cwd=away, capture_output=True, text=True, timeout=60, check=False)
 
 
-async def test_evidence_that_nobody_touched_is_whole_and_anchored(scene: Scene, fresh_url: str, tmp_path: Path) -> None:
+async def test_unchanged_evidence_is_valid_and_anchored(scene: Scene, fresh_url: str, tmp_path: Path) -> None:
     evidence = await evidence_of(scene, fresh_url)
     receipt = f"{evidence['head']['seq']}:{evidence['head']['hash']}"
 
@@ -237,7 +237,7 @@ async def test_the_script_finds_what_is_changed_in_the_file(
     }
 
 
-async def test_a_receipt_tells_of_a_row_that_is_gone_or_is_another(
+async def test_a_receipt_shows_that_its_row_is_missing_or_changed(
     scene: Scene, evidence: dict[str, Any], tmp_path: Path
 ) -> None:
     gone = verified(evidence, tmp_path, scene.key, "--receipt", f"11:{'0' * 64}")
@@ -277,7 +277,7 @@ async def test_a_key_that_is_none_is_refused_and_another_one_proves_nothing(
     assert (done.returncode, done.stdout.partition(",")[0]) == (1, "BAD: the anchor: it is signed by another key")
 
 
-async def test_an_anchor_that_is_older_than_was_asked_for_is_not_enough(
+async def test_an_anchor_older_than_requested_is_insufficient(
     scene: Scene, evidence: dict[str, Any], tmp_path: Path
 ) -> None:
     time = evidence["anchor"]["checkpoint"]["time"]
@@ -327,7 +327,7 @@ async def test_a_file_that_two_readers_could_read_differently_is_refused(
 @pytest.mark.parametrize(
     "content", ["", "[]", "{", "[" * 100_000, '{"anchor": 1}', "null", '"x"', "1", "{}", '{"format": 2}']
 )
-def test_what_is_no_evidence_is_told_without_a_traceback(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_no_evidence_is_reported_without_a_traceback(tmp_path: Path, content: str) -> None:
     done = verified(content, tmp_path, "0" * 64)
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -520,7 +520,7 @@ async def test_the_command_writes_a_whole_file_and_none_over_another(
     assert drafts_in(tmp_path) == []
 
 
-async def test_what_cannot_be_exported_is_told_in_a_line(scene: Scene, fresh_url: str) -> None:
+async def test_an_export_that_fails_prints_one_line(scene: Scene, fresh_url: str) -> None:
     await tamper(scene.database, text("UPDATE case_actions SET type = 'WHAT' WHERE request_id = 'request-comment'"))
     await tamper(scene.database, *everything_of(scene.other_id))
     await scene.database.close()

@@ -182,7 +182,7 @@ async def test_with_its_file_of_heads_anchoring_asks_no_more_of_the_log(
     assert len(told) == 3
 
 
-async def test_a_file_that_holds_no_heads_is_told(world: World, database: Database, tmp_path: Path) -> None:
+async def test_a_file_without_heads_is_reported(world: World, database: Database, tmp_path: Path) -> None:
     await world.open_case()
     anchorer = node(database, tmp_path, "one")
     (tmp_path / "one").mkdir()

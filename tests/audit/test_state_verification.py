@@ -132,7 +132,7 @@ async def changed_by_hand(database: Database, table: Table, where: Any, column: 
 
 
 @pytest.mark.parametrize("table", SHOWN, ids=lambda table: table.name)
-async def test_every_column_is_told_or_refused_or_said_not_to_be_covered(
+async def test_every_column_is_verified_protected_or_listed_as_not_covered(
     world: World, database: Database, api: Api, story: Story, table: Table
 ) -> None:
     case = (await world.open_case()).case
@@ -297,7 +297,7 @@ async def run(fresh_url: str, folder: Path, *arguments: str) -> Any:
     return await asyncio.to_thread(casegate, *arguments, database_url=fresh_url, data_dir=str(folder))
 
 
-async def test_the_command_tells_each_fault_and_what_is_not_covered(
+async def test_the_command_reports_each_fault_and_what_is_not_covered(
     world: World, database: Database, fresh_url: str, tmp_path: Path, story: Story
 ) -> None:
     whole = await run(fresh_url, tmp_path, "log", "verify", "--json")
@@ -319,7 +319,7 @@ async def test_the_command_tells_each_fault_and_what_is_not_covered(
     assert [(other["seq"], other["kind"]) for other in fault["others"]] == [(None, "unlogged")]
 
 
-async def test_documents_that_the_log_lacks_or_has_alone_are_told(
+async def test_documents_missing_from_the_log_or_from_the_table_are_reported(
     world: World, database: Database, fresh_url: str, tmp_path: Path, api: Api, story: Story
 ) -> None:
     other = (await world.open_case()).case.id

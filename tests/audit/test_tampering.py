@@ -215,7 +215,7 @@ async def test_the_command_takes_anchors_and_the_key_from_elsewhere(
     assert "there are no anchors in" in missing.stderr
 
 
-async def test_the_command_tells_of_a_case_that_only_the_anchors_know(scene: Scene, fresh_url: str) -> None:
+async def test_the_command_reports_a_case_that_only_the_anchors_have(scene: Scene, fresh_url: str) -> None:
     await tamper(scene.database, *everything_of(scene.case_id))
     await scene.database.close()
 

@@ -53,7 +53,7 @@ def row(seq: int) -> ColumnElement[bool]:
     return actions.c.seq == seq
 
 
-async def test_a_log_that_nobody_touched_is_whole(story: Story, database: Database) -> None:
+async def test_an_unchanged_log_is_valid(story: Story, database: Database) -> None:
     (verdict,) = await verdicts(database)
 
     assert (verdict.reference, verdict.rows, verdict.fault) == ("CASE-000001", len(STEPS), None)
@@ -171,9 +171,7 @@ async def test_rows_whose_case_was_deleted_are_found(story: Story, database: Dat
     assert verdict.fault.seq == 1
 
 
-async def test_only_the_bad_case_is_named_and_only_the_account_that_is_asked_for(
-    world: World, database: Database
-) -> None:
+async def test_only_the_invalid_case_of_the_requested_account_is_named(world: World, database: Database) -> None:
     other = await make_world(database)
     await other.open_case()
     cases = [(await world.open_case()).case for _ in range(3)]

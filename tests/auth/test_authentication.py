@@ -75,9 +75,7 @@ async def test_a_token_works_until_it_expires_and_then_says_so(world: World, api
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/graphql-response+json"])
-async def test_a_refused_token_is_told_in_the_language_and_the_media_type_that_were_asked_for(
-    api: Api, accept: str
-) -> None:
+async def test_a_refused_token_is_answered_in_the_requested_language_and_media_type(api: Api, accept: str) -> None:
     answer = await api.send(None, VIEWER, accept_language="fr-CA", accept=accept, x_request_id="mine")
 
     assert answer.status_code == 401

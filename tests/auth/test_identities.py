@@ -93,7 +93,7 @@ async def test_an_unverified_address_neither_links_nor_makes_anybody(
     assert [row.roles for row in await people_in(world) if row.id == rosa.id] == [(Role.REVIEWER,)]
 
 
-async def test_nobody_accepts_their_own_override_under_another_address(
+async def test_the_creator_can_not_accept_under_another_address(
     world: World, fresh_url: str, provider: IdentityProvider
 ) -> None:
     ada, rosa = world.ada.identity.user, world.rosa.identity.user
@@ -191,9 +191,7 @@ async def test_another_spelling_of_an_address_is_the_same_person(
     assert len(await people_in(world)) == 6
 
 
-async def test_an_address_that_only_looks_like_another_is_somebody_else(
-    world: World, fresh_url: str, provider: IdentityProvider
-) -> None:
+async def test_a_confusable_address_is_another_person(world: World, fresh_url: str, provider: IdentityProvider) -> None:
     rosa = world.rosa.identity.user
     alike = rosa.email.replace("o", "\u043e", 1)
     async with opened(fresh_url, world, provider) as api:
@@ -273,7 +271,7 @@ async def test_of_two_subjects_with_one_address_at_the_same_moment_one_is_taken(
     assert len(await people_in(world)) == (6 if is_known else 7)
 
 
-async def test_the_address_of_somebody_who_was_deactivated_is_nobody_elses(
+async def test_the_address_of_a_deactivated_person_stays_theirs(
     world: World, fresh_url: str, provider: IdentityProvider
 ) -> None:
     rosa, rolf = world.rosa.identity.user, world.rolf.identity.user
@@ -292,7 +290,7 @@ async def test_the_address_of_somebody_who_was_deactivated_is_nobody_elses(
     assert await linked_to(world, rosa.id) == []
 
 
-async def test_an_unlinked_subject_stands_for_nobody_until_an_administrator_links_it(
+async def test_an_unlinked_subject_is_unauthenticated_until_an_administrator_links_it(
     world: World, fresh_url: str, provider: IdentityProvider
 ) -> None:
     rosa, rolf, database = world.rosa.identity.user, world.rolf.identity.user, world.database

@@ -83,7 +83,7 @@ async def set_flag(database: Database, table: str, **values: object) -> None:
         await connection.execute(update(tables.metadata.tables[table]).values(**values))
 
 
-async def test_whatever_changes_who_somebody_is_is_seen_at_once(world: World, remembering: Api) -> None:
+async def test_every_change_of_an_identity_is_effective_at_once(world: World, remembering: Api) -> None:
     person = await person_of(world.database, world.rosa.id, *Scope)
     token, database, link = person.token, world.database, tables.user_roles
 

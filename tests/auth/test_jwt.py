@@ -143,7 +143,7 @@ async def test_without_a_provider_no_jwt_is_looked_at(world: World, api: Api, pr
     assert provider.fetches == 0
 
 
-async def test_somebody_new_is_made_only_where_the_setting_says_so_and_once(
+async def test_a_new_person_is_provisioned_once_and_only_if_the_setting_allows_it(
     world: World, fresh_url: str, provider: IdentityProvider
 ) -> None:
     async with opened(fresh_url, world, provider, jwt_create_users=False) as api:
@@ -301,7 +301,7 @@ async def test_known_keys_outlive_an_outage_of_a_minute_and_not_of_a_day(provide
     assert in_grace is not None and back is not None
 
 
-async def test_a_provider_that_was_never_reached_is_told_as_503(
+async def test_an_unreachable_identity_provider_is_answered_with_503(
     world: World, fresh_url: str, provider: IdentityProvider
 ) -> None:
     provider.is_up = False

@@ -158,7 +158,7 @@ def test_nothing_is_written_over_unless_that_is_meant(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_document_that_is_missing_or_damaged_is_told_and_the_rest_is_backed_up(tmp_path: Path) -> None:
+def test_a_missing_or_damaged_document_is_reported_and_the_rest_is_backed_up(tmp_path: Path) -> None:
     here, there = {"data_dir": str(tmp_path / "here")}, {"data_dir": str(tmp_path / "there")}
     casegate_json("demo", **here)
     missing, damaged, *_ = sorted(files_in(tmp_path / "here"))
@@ -210,7 +210,7 @@ def test_what_is_not_a_whole_backup_leaves_no_database_behind(tmp_path: Path) ->
         assert list(folder.glob("*.sqlite*")) == list(folder.glob(".*")) == []
 
 
-def test_a_backup_of_nothing_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_backup_without_a_database_fails_with_one_line(tmp_path: Path) -> None:
     done = casegate("backup", str(tmp_path / "casegate.tar"), data_dir=str(tmp_path / "empty"))
 
     assert (done.returncode, done.stdout) == (1, "")

@@ -290,7 +290,7 @@ def test_a_backup_takes_the_place_of_no_folder_pipe_or_device(
         ("", 1, "is a folder"),
     ],
 )
-def test_a_backup_that_can_t_be_written_is_told_in_a_line(
+def test_a_backup_that_can_t_be_written_fails_with_one_line(
     demo: tuple[Path, Path], name: str, code: int, words: str
 ) -> None:
     done = casegate("backup", "--", name, data_dir=str(demo[0]))
@@ -300,7 +300,7 @@ def test_a_backup_that_can_t_be_written_is_told_in_a_line(
     assert done.stderr.count("\n") == 1
 
 
-def test_what_is_no_database_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_fails_with_one_line(tmp_path: Path) -> None:
     (tmp_path / "casegate.sqlite").write_text("not a database, but longer than its header: " + "x" * 5_000)
 
     done = casegate("backup", str(tmp_path / "casegate.tar"), data_dir=str(tmp_path))

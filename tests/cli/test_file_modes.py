@@ -54,7 +54,7 @@ def test_a_server_makes_nothing_that_others_may_read(tmp_path: Path) -> None:
         os.umask(before)
 
 
-def test_what_others_may_read_is_told_and_left(tmp_path: Path) -> None:
+def test_files_that_others_may_read_are_reported_and_left_unchanged(tmp_path: Path) -> None:
     place = {"data_dir": str(tmp_path / "a folder")}
     run("demo", **place)
     run("log", "anchor", **place)

@@ -41,7 +41,7 @@ def test_each_command_explains_itself(command: tuple[str, ...]) -> None:
     assert done.stdout.count("\n") > 5
 
 
-def test_all_faults_of_the_settings_are_told_at_once(tmp_path: Path) -> None:
+def test_all_errors_of_the_settings_are_reported_at_once(tmp_path: Path) -> None:
     done = casegate("migrate", data_dir=str(tmp_path), database_url="mysql://host/name", database_pool="0")
 
     assert done.returncode == 2
@@ -50,14 +50,14 @@ def test_all_faults_of_the_settings_are_told_at_once(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_mistyped_setting_is_told_with_the_one_that_was_meant(tmp_path: Path) -> None:
+def test_a_mistyped_setting_is_reported_with_the_nearest_name(tmp_path: Path) -> None:
     done = casegate("migrate", data_dir=str(tmp_path), databse_url="sqlite:///nowhere")
 
     assert done.returncode == 0
     assert "CASEGATE_DATABSE_URL is not a setting; is CASEGATE_DATABASE_URL meant?" in done.stderr
 
 
-def test_a_database_that_does_not_answer_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_database_that_does_not_answer_fails_with_one_line(tmp_path: Path) -> None:
     done = casegate("migrate", database_url="postgresql://nobody@127.0.0.1:1/nothing", data_dir=str(tmp_path))
 
     assert done.returncode == 1
@@ -65,7 +65,7 @@ def test_a_database_that_does_not_answer_is_told_in_a_line(tmp_path: Path) -> No
     assert "Traceback" not in done.stderr
 
 
-def test_a_folder_that_is_no_folder_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file_fails_with_one_line(tmp_path: Path) -> None:
     occupied = tmp_path / "file"
     occupied.write_text("not a folder")
 
@@ -134,7 +134,7 @@ def test_a_tokens_secret_is_stored_nowhere(tmp_path: Path) -> None:
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else "",
 )
-def test_what_cannot_be_done_is_told_in_a_line(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+def test_a_command_that_fails_prints_one_line(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
     casegate("migrate", data_dir=str(tmp_path))
 
     done = casegate(*arguments, data_dir=str(tmp_path))
@@ -244,7 +244,7 @@ def test_the_schema_is_printed_for_programs() -> None:
     assert "type Mutation {" in done.stdout
 
 
-def test_what_clients_caches_have_to_be_told_is_printed_as_json() -> None:
+def test_the_configuration_of_client_caches_is_printed_as_json() -> None:
     possible, without_id = casegate("schema", "--possible-types"), casegate("schema", "--without-id")
 
     types = json.loads(possible.stdout)
@@ -257,7 +257,7 @@ def test_what_clients_caches_have_to_be_told_is_printed_as_json() -> None:
     assert casegate("schema", "--possible-types", "--without-id").returncode != 0
 
 
-def test_a_whole_log_is_told_as_json(tmp_path: Path) -> None:
+def test_a_valid_log_is_reported_as_json(tmp_path: Path) -> None:
     casegate_json("demo", data_dir=str(tmp_path))
 
     report = json.loads(casegate("log", "verify", "--json", data_dir=str(tmp_path)).stdout)

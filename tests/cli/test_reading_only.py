@@ -45,7 +45,7 @@ def is_one_sentence(said: str) -> bool:
 
 
 @pytest.mark.parametrize("command", READING)
-def test_a_mistyped_place_is_told_and_nothing_is_made_there(tmp_path: Path, command: str) -> None:
+def test_a_mistyped_path_is_reported_and_not_created(tmp_path: Path, command: str) -> None:
     (tmp_path / "empty").mkdir()
     before = content(tmp_path)
     places = [
@@ -95,7 +95,7 @@ async def revised(fresh_url: str, database: Database, how: str) -> None:
         ("none", "it holds no data of Casegate's"),
     ],
 )
-async def test_a_database_of_another_version_is_told_and_not_migrated(
+async def test_a_database_of_another_version_is_reported_and_not_migrated(
     fresh_url: str, database: Database, tmp_path: Path, how: str, words: str
 ) -> None:
     await revised(fresh_url, database, how)
@@ -112,7 +112,7 @@ async def test_a_database_of_another_version_is_told_and_not_migrated(
     assert content(tmp_path) == before
 
 
-def test_what_is_no_database_is_told_and_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_reported_and_left_unchanged(tmp_path: Path) -> None:
     for name, bytes_ in {"empty": b"", "garbage": b"not a database at all" * 500}.items():
         (tmp_path / name).write_bytes(bytes_)
     with closing(sqlite3.connect(tmp_path / "other")) as other:
@@ -128,7 +128,7 @@ def test_what_is_no_database_is_told_and_left_alone(tmp_path: Path) -> None:
     assert content(tmp_path) == before
 
 
-async def test_a_database_that_is_not_on_the_server_is_told(fresh_url: str, tmp_path: Path) -> None:
+async def test_a_database_that_is_not_on_the_server_is_reported(fresh_url: str, tmp_path: Path) -> None:
     if fresh_url.startswith("sqlite"):
         pytest.skip("there is no server")
 
@@ -157,7 +157,7 @@ async def test_what_is_written_meanwhile_is_read(world: World, fresh_url: str, t
     assert after.stdout.endswith("1 cases, 42 rows: no bad\n")
 
 
-async def test_a_folder_that_nobody_may_write_to_is_read(scene: Scene, fresh_url: str, tmp_path: Path) -> None:
+async def test_a_read_only_folder_is_read(scene: Scene, fresh_url: str, tmp_path: Path) -> None:
     setpriv = shutil.which("setpriv")
     if not fresh_url.startswith("sqlite") or setpriv is None:
         pytest.skip("it takes a file, and somebody who may not write to it")

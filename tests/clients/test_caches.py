@@ -113,7 +113,7 @@ async def test_no_client_takes_what_is_past_or_supposed_for_what_is(
             assert len(closed["fresh"]["case"]["actions"]["edges"]) == 7
 
 
-def test_the_caches_are_told_what_the_manual_says(package: Package) -> None:
+def test_the_caches_are_configured_as_the_manual_says(package: Package) -> None:
     manual = (ROOT / "app/docs/clients.md").read_text(encoding="utf-8")
 
     for words, client in (

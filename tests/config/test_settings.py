@@ -199,7 +199,7 @@ async def test_a_url_with_libpqs_sslmode_opens(postgresql: Server) -> None:
 # --- Faults ----------------------------------------------------------------------------------------------------------
 
 
-def test_all_faults_are_told_at_once_each_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_errors_are_reported_at_once_each_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     given(
         monkeypatch,
         database_url="mysql://h/n",
@@ -268,7 +268,7 @@ def test_settings_that_are_printed_show_no_secret() -> None:
     assert "database_pool=10" in repr(settings)
 
 
-def test_a_variable_that_is_no_setting_is_told_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_variable_is_reported_with_the_nearest_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, databse_url="x", zzzzzz="x", require_postgresql="1", log_level="info")
     monkeypatch.setenv("CASEGATES_OTHER", "x")
 

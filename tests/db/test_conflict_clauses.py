@@ -228,7 +228,7 @@ async def test_no_conflict_clause_takes_a_permanent_row_away(
     assert trial.tried > trial.refused > 3_000
 
 
-async def test_a_row_in_sqlite_s_place_for_none_stops_nobody(trial: Trial) -> None:
+async def test_a_row_with_rowid_minus_one_is_refused(trial: Trial) -> None:
     """Before an insertion, a trigger sees -1 where no rowid is given."""
     rows = {table.name: chosen(trial, table)[0] for table in trial.tables}
     for table in trial.tables:

@@ -347,7 +347,7 @@ def test_what_can_t_be_kept_is_refused_by_its_name(query: str) -> None:
         "sqlite:///~nobody-of-that-name/x",
     ],
 )
-def test_what_is_no_database_s_url_is_told_in_a_line(url: str) -> None:
+def test_an_invalid_database_url_fails_with_one_line(url: str) -> None:
     done = casegate("migrate", database_url=url or " ")
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -368,7 +368,7 @@ def test_what_is_no_database_s_url_is_told_in_a_line(url: str) -> None:
         ("postgresql://postgres:{password}@127.0.0.1:{port}/postgres?options=-c%20no%3Dway", "no"),
     ],
 )
-def test_a_server_that_can_t_be_used_is_told_in_a_line(secured: Secured, template: str, words: str) -> None:
+def test_an_unusable_server_fails_with_one_line(secured: Secured, template: str, words: str) -> None:
     for command, code in ((("account", "revoke", str(uuid4())), 1), (("log", "verify"), 2)):
         done = casegate(*command, database_url=secured.url(template))
 
@@ -460,7 +460,7 @@ def test_a_path_is_relative_to_where_one_is_or_to_one_s_home(tmp_path: Path, mon
 @pytest.mark.parametrize(
     "command", [("account", "list"), ("migrate",), ("demo",), ("log", "verify"), ("backup", "b.tar")]
 )
-def test_a_file_that_can_t_be_used_is_told_in_a_line_that_names_it(tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_an_unusable_file_fails_with_one_line_that_names_it(tmp_path: Path, command: tuple[str, ...]) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "text").write_text("this is no database, " * 100)
     (tmp_path / "text").chmod(0o600)  # else that would be told too
@@ -489,7 +489,7 @@ def test_a_file_s_url_of_documents_or_anchors_takes_no_parameters(tmp_path: Path
             assert "write %3F or %23" in done.stderr
 
 
-def test_whoever_runs_it_is_the_user_where_none_is_named(secured: Secured) -> None:
+def test_the_default_database_user_is_the_operating_system_s(secured: Secured) -> None:
     done = casegate("migrate", database_url=f"postgresql://:secret@127.0.0.1:{secured.port}/postgres")
 
     assert done.returncode == 1

@@ -96,7 +96,7 @@ async def test_a_downgrade_that_loses_nothing_is_done(world: World) -> None:
         assert await rows(database) == before, target
 
 
-async def test_what_would_go_is_told_by_table_and_number(lived_in: World) -> None:
+async def test_rows_that_would_be_lost_are_counted_by_table(lived_in: World) -> None:
     with pytest.raises(RowsWouldGo, match=r"case_actions \(\d\d rows\).*documents \(4 rows\)|documents \(4 rows\).*"):
         await migrate(lived_in.database, "base")
     with pytest.raises(RowsWouldGo, match=r"documents[.]warnings \(4 rows\)"):
@@ -124,7 +124,7 @@ async def test_rows_go_where_their_database_is_named(left: World, fresh_url: str
     assert "it holds no data of Casegate's" in emptied.stderr
 
 
-async def test_nothing_goes_down_while_somebody_has_the_database_open(lived_in: World, fresh_url: str) -> None:
+async def test_a_downgrade_is_refused_while_the_database_is_open(lived_in: World, fresh_url: str) -> None:
     for arguments in (("--to", "0004"), ("--to", "base", "--drop-rows", Path(fresh_url).name)):
         done = casegate("migrate", *arguments, database_url=fresh_url)
 
@@ -140,7 +140,7 @@ async def test_up_is_open_to_all_meanwhile(lived_in: World, fresh_url: str) -> N
 @pytest.mark.parametrize(
     "target", ["0", "00", "0099", "-1", "+1", "head-1", "heads", "base,head", "", "0001:0002", "@"]
 )
-async def test_an_unknown_revision_is_told_with_those_there_are(database: Database, target: str) -> None:
+async def test_an_unknown_revision_is_reported_with_the_known_ones(database: Database, target: str) -> None:
     with pytest.raises(MigrationRefused, match=rf"there are base, 0001 to {head()}, and head"):
         await migrate(database, target)
     assert await revision(database) == head()
@@ -162,7 +162,7 @@ async def set_revision(database: Database, *found: str) -> None:
     ],
     ids=["newer", "several", "none"],
 )
-async def test_a_database_of_another_version_is_told_in_a_line(
+async def test_a_database_of_another_version_fails_with_one_line(
     database: Database, fresh_url: str, found: list[str], words: str
 ) -> None:
     await set_revision(database, *found)

@@ -87,7 +87,7 @@ async def test_a_snapshot_sees_one_moment_whatever_is_written_meanwhile(world: W
         assert await connection.scalar(PEOPLE) == before + 1
 
 
-async def test_what_was_committed_is_there_for_whoever_opens_the_database_next(fresh_url: str, world: World) -> None:
+async def test_committed_rows_are_there_when_the_database_is_opened_again(fresh_url: str, world: World) -> None:
     async with world.database.write() as connection:
         await connection.execute(new_person(world, email="nora@example.com"))
 
@@ -161,7 +161,9 @@ async def test_each_connection_is_set_up_for_durability_and_bounded_waits(databa
 @pytest.mark.parametrize(
     ("told", "found"), [("off", "on"), ("on", "on"), ("remote_apply", "remote_apply"), ("local", "local")]
 )
-async def test_a_commit_waits_for_the_disk_whatever_postgresql_is_told(fresh_url: str, told: str, found: str) -> None:
+async def test_a_commit_waits_for_the_disk_whatever_postgresql_s_settings_say(
+    fresh_url: str, told: str, found: str
+) -> None:
     if fresh_url.startswith("sqlite"):
         pytest.skip("SQLite's writer is seen above")
     before, database = open_database(fresh_url), open_database(fresh_url)
@@ -248,7 +250,7 @@ async def test_times_are_compared_as_moments(world: World) -> None:
     ],
     ids=["unique", "not null", "foreign key"],
 )
-async def test_an_error_tells_no_value_not_even_with_its_whole_traceback(world: World, values: dict[str, Any]) -> None:
+async def test_an_error_and_its_traceback_contain_no_values(world: World, values: dict[str, Any]) -> None:
     async with world.database.write() as connection:
         await connection.execute(new_person(world, email="hunter2@example.com"))
 

@@ -203,7 +203,7 @@ async def test_no_row_takes_the_place_of_another_under_a_new_id(scene: Scene) ->
             await violation(scene, copy)
 
 
-async def test_nobody_is_asked_to_review_what_is_decided(scene: Scene) -> None:
+async def test_a_decided_override_gets_no_reviewers(scene: Scene) -> None:
     link, override = tables.override_reviewers, tables.overrides.c
     finished = select(override.id, literal(scene.world.rolf.id, override.id.type), literal(9), override.created_by_id)
 

@@ -268,7 +268,7 @@ async def test_a_load_whose_process_was_killed_is_gone_on_with(
     assert await content(fresh_url, found.people[0].token) == expected
 
 
-async def test_a_half_played_case_that_somebody_closed_is_left_to_them(database: Database) -> None:
+async def test_an_incomplete_demo_case_that_was_closed_stays_as_it_is(database: Database) -> None:
     await load_in_part(database, 1)
     async with database.read() as connection:
         half_played = (await connection.execute(select(tables.cases))).one()

@@ -150,7 +150,7 @@ async def test_the_shape_of_documents_is_checked_with_the_rest(api: Api, world: 
     ]
 
 
-async def test_bad_files_are_told_together_and_leave_nothing(
+async def test_invalid_files_are_reported_together_and_leave_nothing(
     api: Api, world: World, database: Database, tmp_path: Path
 ) -> None:
     case = (await world.open_case()).case

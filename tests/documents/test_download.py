@@ -72,7 +72,7 @@ async def test_head_answers_as_get_without_the_bytes(api: Api, world: World) -> 
         ("bytes=-999999", (0, len(CONTENT))),
     ],
 )
-async def test_a_part_can_be_asked_for(api: Api, world: World, part: str, expected: tuple[int, int]) -> None:
+async def test_a_range_can_be_requested(api: Api, world: World, part: str, expected: tuple[int, int]) -> None:
     answer = await api.client.get(await link(api, world), headers={"Range": part})
 
     start, end = expected

@@ -20,7 +20,7 @@ def codes(payload: dict[str, Any]) -> list[tuple[str, str]]:
     return [(error["code"], ".".join(error["path"])) for error in payload["errors"]]
 
 
-async def test_files_that_are_too_large_are_told_with_the_others(
+async def test_too_large_files_are_reported_with_the_others(
     api: Api, world: World, database: Database, tmp_path: Path
 ) -> None:
     case = (await world.open_case()).case

@@ -84,7 +84,7 @@ async def test_documents_live_in_s3(s3: str, fresh_url: str, world: World, tmp_p
 
 
 @pytest.mark.parametrize("url", ["http://host/x", "s3://", "file://host/x", "/folder/x", "ftp://x", "file:"])
-def test_a_place_that_is_none_is_told_at_start(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unusable_store_is_reported_at_startup(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CASEGATE_DOCUMENTS_URL", url)
 
     with pytest.raises(SettingsError) as refused:
@@ -94,7 +94,7 @@ def test_a_place_that_is_none_is_told_at_start(url: str, monkeypatch: pytest.Mon
     assert check_url("s3://bucket/a") == "s3://bucket/a"
 
 
-async def test_a_sweep_removes_what_nobody_attached_in_time(
+async def test_a_sweep_removes_documents_that_were_not_attached_in_time(
     api: Api, world: World, database: Database, store: DocumentStore, tmp_path: Path
 ) -> None:
     case = (await world.open_case()).case
@@ -194,7 +194,7 @@ async def test_blobs_without_a_row_are_found(api: Api, world: World, database: D
     assert [blob.id async for batch in orphaned(database, store) for blob in batch] == [orphan]
 
 
-def test_the_commands_tell_what_they_found_and_did(fresh_url: str, tmp_path: Path) -> None:
+def test_the_commands_report_what_they_found_and_did(fresh_url: str, tmp_path: Path) -> None:
     place = {"database_url": fresh_url, "data_dir": str(tmp_path)}
     casegate_json("demo", **place)
     blobs = tmp_path / "documents" / "blobs"

@@ -108,7 +108,7 @@ async def test_a_token_and_an_account_have_only_so_much_under_way(world: World) 
         later.take(10)
 
 
-async def test_too_much_under_way_is_told_to_come_back(
+async def test_too_many_transfers_get_retry_after(
     fresh_url: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.main.Transfers", partial(Transfers, token_max=len(TEXT)))

@@ -205,7 +205,7 @@ async def test_an_expired_token_uploads_nothing(api: Api, world: World, database
     assert refusal(await upload(api, world.ada.token))[:2] == (401, "TOKEN_EXPIRED")
 
 
-async def test_refusals_are_told_in_french_too(api: Api, world: World) -> None:
+async def test_refusals_are_in_french_too(api: Api, world: World) -> None:
     answer = await upload(api, world.ada.token, b"", Accept_Language="fr-CA")
 
     assert answer.headers["content-language"] == "fr"

@@ -248,7 +248,7 @@ def test_a_large_sheet_without_anything_to_warn_of_is_examined_whole(tmp_path: P
     assert warnings_of(tmp_path, "a.xlsx", content) == NOTHING
 
 
-async def test_warnings_are_shown_to_whoever_reads_and_uploads(api: Api, world: World) -> None:
+async def test_warnings_are_shown_to_readers_and_uploaders(api: Api, world: World) -> None:
     case = (await world.open_case()).case
     script = pdf_with(SCRIPT, b"<< /S /Launch >>")
     answer = await upload(api, world.ada.token, script, "a.pdf")

@@ -178,7 +178,7 @@ def test_a_string_is_escaped_as_in_the_example_of_rfc_8785() -> None:
     assert r""""request_id":"€$\u000f\nA'B\"\\\\\"/",""" in encoded
 
 
-def test_a_time_is_the_moment_and_not_the_zone_that_it_was_told_in() -> None:
+def test_a_time_is_its_instant_whatever_its_zone() -> None:
     paris = MOMENT.astimezone(timezone(timedelta(hours=1)))
 
     assert canonical(replace(OPENING, created_at=paris)) == OPENING_BYTES

@@ -80,7 +80,7 @@ def test_a_key_is_its_own_key_and_fits_what_it_is_kept_in(local: str, domain: st
     assert address.key.count("@") == 1 and " " not in address.key
 
 
-def test_addresses_that_look_alike_are_told_from_those_that_do_not() -> None:
+def test_confusable_addresses_are_recognised() -> None:
     cyrillic, digits, pairs = "r\u043esa@acme.example", "r0sa@acme.example", "rosa@acrne.example"
     whole = "\u0433\u043e\u0455\u0430@acme.example"
     accents = "ros\u00e1@acme.example"

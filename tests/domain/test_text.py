@@ -54,7 +54,7 @@ INVISIBLE = {
 
 
 @pytest.mark.parametrize("value", INVISIBLE.values(), ids=INVISIBLE)
-def test_what_nobody_can_see_is_empty(value: str) -> None:
+def test_invisible_text_is_empty(value: str) -> None:
     assert is_empty(value)
     assert not is_empty(f"{value}x{value}")
 

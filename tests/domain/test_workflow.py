@@ -224,7 +224,7 @@ def test_a_case_is_opened_only_where_the_subject_has_no_active_one(status: CaseS
 
 
 @pytest.mark.parametrize("action", ActionType)
-def test_the_account_is_asked_before_the_token(action: ActionType) -> None:
+def test_the_account_s_feature_is_checked_before_the_token_s_scope(action: ActionType) -> None:
     actor = actor_of("CRA")
     needs_overrides = action in ("REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "CANCEL", "REASSIGN")
     no_scope = replace(actor, scopes=frozenset(Scope) - {Scope.CASES_WRITE})
@@ -239,7 +239,7 @@ def test_the_account_is_asked_before_the_token(action: ActionType) -> None:
 
 
 @pytest.mark.parametrize("action", ActionType)
-def test_somebody_inactive_does_nothing_whatever_their_role(action: ActionType) -> None:
+def test_an_inactive_person_may_do_nothing_whatever_their_role(action: ActionType) -> None:
     for roles, relation in product(ROLE_SETS, RELATIONS):
         with pytest.raises(Refusal) as refused:
             authorize(action, replace(actor_of(roles), active=False), override_of(relation))

@@ -60,7 +60,7 @@ def test_an_acknowledged_action_that_is_not_in_the_log_is_lost() -> None:
     assert wrongs(Story().ok("a", 1).ok("b", 2), row("a", 1)) == [(Wrong.LOST, "b")]
 
 
-def test_an_action_that_is_in_the_log_twice_is_doubled_even_where_nobody_knows_what_became_of_it() -> None:
+def test_an_action_that_is_logged_twice_is_a_duplicate_even_if_its_outcome_is_unknown() -> None:
     assert wrongs(Story().unknown("a"), row("a", 1), row("a", 2)) == [(Wrong.DOUBLED, "a")]
     assert wrongs(Story().ok("a", 1), row("a", 1), row("a", 1, "d")) == [(Wrong.DOUBLED, "a")]
 
@@ -83,7 +83,7 @@ def test_a_receipt_that_names_another_place_than_the_log_is_found(place: Row) ->
     assert wrongs(story, *before, place) == [(Wrong.RECEIPT, "a")]
 
 
-def test_a_retry_that_is_told_another_place_is_found() -> None:
+def test_a_retry_that_gets_another_place_is_found() -> None:
     found = wrongs(Story().ok("a", 1).ok("a", 2), row("a", 1))
 
     assert found == [(Wrong.OUTCOMES, "a"), (Wrong.RECEIPT, "a")]
@@ -95,7 +95,7 @@ def test_a_retry_that_is_refused_after_an_acknowledgement_is_found() -> None:
     assert found == [(Wrong.REFUSED, "a"), (Wrong.OUTCOMES, "a")]
 
 
-def test_an_action_that_nobody_asked_for_is_found() -> None:
+def test_an_unrequested_action_is_found() -> None:
     assert wrongs(Story().ok("a", 1), row("a", 1), row("ghost", 2)) == [(Wrong.UNASKED, "ghost")]
 
 
@@ -144,7 +144,7 @@ def test_a_history_and_a_log_come_back_from_their_files_as_they_were(tmp_path: P
     assert read_rows(tmp_path / "log.jsonl") == rows
 
 
-def test_the_first_acknowledgement_after_a_moment_is_of_what_was_asked_after_it(tmp_path: Path) -> None:
+def test_the_first_acknowledgement_after_a_moment_is_of_a_later_request(tmp_path: Path) -> None:
     story = Story().ok("a", 1).say(Kind.INVOKE, "b").refused("c").say(Kind.OK, "b", seq=2).ok("d", 3)
     with (tmp_path / "history.jsonl").open("w") as file:
         history = History(file, story.events)

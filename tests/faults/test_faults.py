@@ -62,24 +62,24 @@ def test_a_killed_gateway_starts_by_itself_and_has_lost_and_doubled_nothing(plac
 
 
 @both
-def test_many_requests_with_one_key_are_one_action_and_lost_answers_are_told_again(place: Site) -> None:
+def test_requests_with_one_key_are_one_action_and_lost_answers_are_replayed(place: Site) -> None:
     breaks(Fault.ANSWERS, place)
 
 
 @both
-def test_a_full_disk_keeps_nobody_from_reading_and_writes_go_on_when_there_is_room(place: Site) -> None:
+def test_a_full_disk_allows_reads_and_writes_resume_when_there_is_room(place: Site) -> None:
     if place.disk is None:
         pytest.skip("no small disk may be mounted here")
     breaks(Fault.DISK, place)
 
 
 @on_postgresql
-def test_while_postgresql_is_away_clients_are_told_to_come_back_and_then_writes_go_on(place: Site) -> None:
+def test_while_postgresql_is_down_clients_get_retry_after_and_then_writes_resume(place: Site) -> None:
     breaks(Fault.RESTART, place)
 
 
 @on_postgresql
-def test_a_commit_that_nobody_answers_is_settled_by_its_key(place: Site) -> None:
+def test_a_commit_without_an_answer_is_settled_by_its_idempotency_key(place: Site) -> None:
     breaks(Fault.COMMIT, place)
 
 

@@ -85,7 +85,7 @@ def test_the_languages_know_the_same_details_with_the_same_values() -> None:
     assert {kind.value for kind in Kind} <= named[Language.EN].keys()
 
 
-def test_a_value_that_is_refused_is_told_with_what_was_found_and_what_would_do() -> None:
+def test_a_refused_value_s_message_says_what_was_found_and_what_is_accepted() -> None:
     size = InvalidInput("first", detail=Detail.of_range(1, 100))
     reference = InvalidId("reference", expected="reference_form")
 

@@ -97,7 +97,7 @@ async def test_a_statement_that_fails_fails_for_those_who_share_it_alone_and_the
     assert await coalescer.ask("kind", [5], send) == [10]
 
 
-async def test_who_goes_away_is_not_asked_for_and_keeps_nobody_from_an_answer() -> None:
+async def test_a_cancelled_caller_is_left_out_of_its_batch_and_the_others_get_answers() -> None:
     coalescer, send = Coalescer(), Sending()
 
     tasks = await asked(coalescer, send, [1], [2], [3], [4])

@@ -136,7 +136,7 @@ async def test_comments_of_the_same_moment_are_one_commit(world: World) -> None:
     assert [verdict.fault async for verdict in verify_log(world.database)] == [None] * 8
 
 
-async def test_what_fails_takes_nobody_else_along_and_leaves_nothing(world: World) -> None:
+async def test_a_failed_statement_fails_alone_and_leaves_nothing(world: World) -> None:
     case_ids = [(await world.open_case()).case.id for _ in range(5)]
     taken = clock.new_id()
     assert await written(world.database, comment_on(world, (await world.open_case()).case.id, "Taken", taken)) is True
@@ -156,7 +156,7 @@ async def test_what_fails_takes_nobody_else_along_and_leaves_nothing(world: Worl
     assert [mark == "New" for mark in await marks(world, case_ids)] == [place != failing for place in range(5)]
 
 
-async def test_a_comment_by_somebody_whose_right_is_gone_takes_nobody_else_along(world: World) -> None:
+async def test_a_comment_of_a_revoked_person_fails_alone_in_its_group(world: World) -> None:
     people = [world.ada, world.carl, world.bea, world.rosa, world.rolf]
     case_ids = [(await world.open_case()).case.id for _ in people]
     await set_by_hand(world.database, tables.api_tokens, world.bea.actor.token_id, revoked_at=clock.now())
@@ -231,7 +231,7 @@ async def test_a_lock_that_is_not_to_be_had_is_waited_for_once(fresh_url: str, w
     assert after is True
 
 
-async def test_who_goes_away_keeps_nobody_from_an_answer(world: World) -> None:
+async def test_a_cancelled_caller_does_not_affect_its_batch(world: World) -> None:
     tasks = [asyncio.create_task(name_of(world.database, world.ada.id)) for _ in range(6)]
     await asyncio.sleep(0)
     for place in (0, 3):  # one whose turn it is, and one who waits
@@ -257,7 +257,7 @@ async def test_a_read_that_fails_fails_alone(world: World) -> None:
     assert [results[place] for place in (0, 1, 2, 5)] == [[(7,)]] * 4
 
 
-async def test_statements_are_told_to_whoever_sent_them(world: World) -> None:
+async def test_statements_are_reported_to_their_own_senders(world: World) -> None:
     sender: ContextVar[int] = ContextVar("sender")
     told: list[tuple[int, str]] = []
 

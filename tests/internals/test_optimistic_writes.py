@@ -135,7 +135,7 @@ async def behind(
     return outcome, went
 
 
-async def test_whoever_is_not_the_first_on_a_case_here_takes_the_lock_at_once(world: World, elsewhere: World) -> None:
+async def test_a_second_action_on_a_case_takes_the_lock_at_once(world: World, elsewhere: World) -> None:
     case_id = (await world.open_case()).case.id
     comment = AddComment(case_id=case_id, comment="x")
 
@@ -155,7 +155,7 @@ async def test_whoever_is_not_the_first_on_a_case_here_takes_the_lock_at_once(wo
     assert await check(world, case_id) == ["OPEN", *["COMMENT"] * 4]
 
 
-async def test_a_comment_behind_somebody_who_changes_nothing_is_done(world: World, elsewhere: World) -> None:
+async def test_a_comment_after_an_action_that_changes_nothing_is_made(world: World, elsewhere: World) -> None:
     case_id = (await world.open_case()).case.id
 
     outcome, went = await behind(elsewhere, None, world, AddComment(case_id=case_id, comment="x"))
@@ -188,7 +188,7 @@ async def test_a_comment_behind_a_request_follows_from_the_state_that_it_made(wo
     assert await check(world, case_id) == ["OPEN", "REQUEST_OVERRIDE", "COMMENT"]
 
 
-async def test_a_comment_behind_another_one_is_told_that_somebody_was_faster(world: World, elsewhere: World) -> None:
+async def test_a_comment_after_another_gets_a_version_conflict(world: World, elsewhere: World) -> None:
     case_id = (await world.open_case()).case.id
     first = world.ada, AddComment(case_id=case_id, comment="First.")
     second = AddComment(case_id=case_id, comment="Second.", expected_version=1)

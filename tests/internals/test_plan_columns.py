@@ -85,7 +85,7 @@ async def test_what_code_asks_for_comes_whole_and_once(world: World, api: Api) -
     assert told == sorted([WHO, "SELECT cases", "SELECT subjects", "SELECT overrides"])
 
 
-async def test_one_thing_that_is_asked_for_in_two_places_is_read_once(world: World, api: Api) -> None:
+async def test_a_row_that_is_selected_in_two_places_is_read_once(world: World, api: Api) -> None:
     case = (await world.open_case()).case
     await world.do(world.carl, AddComment(case_id=case.id, comment="See."))
     document = """query($id: ID!) { a: case(id: $id) { actions(first: 1) { nodes { seq } } }

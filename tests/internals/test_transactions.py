@@ -95,7 +95,7 @@ async def test_a_transaction_in_which_nothing_is_done_leaves_nothing(world: Worl
 
 
 @pytest.mark.parametrize("last", [False, True], ids=["by itself", "with the last writes"])
-async def test_a_commit_that_fails_leaves_nothing_and_is_told_as_any_error(world: World, last: bool) -> None:
+async def test_a_failed_commit_leaves_nothing_and_raises_its_error(world: World, last: bool) -> None:
     renamed = updated(tables.accounts, world.account_id, name="Another")
 
     for _ in range(2):  # the connection is good for more

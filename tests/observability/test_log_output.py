@@ -80,7 +80,7 @@ def test_lines_are_written_whole_and_in_order_however_slowly_they_are_read() -> 
     assert found == b"".join(lines)
 
 
-def test_what_nobody_reads_is_held_up_to_a_bound_then_dropped_counted_and_told_when_it_works_again() -> None:
+def test_unread_lines_are_queued_to_a_bound_then_dropped_counted_and_reported_on_recovery() -> None:
     before = dropped()
     with pipe() as (reader, writer):
         fill(writer)
@@ -306,7 +306,7 @@ async def locked(database: Database) -> AsyncIterator[None]:
         pytest.param("unread", "2", marks=pytest.mark.soak),
     ],
 )
-async def test_a_server_whose_lines_nobody_gets_answers_as_ever_and_ends_in_order(
+async def test_a_server_whose_log_is_not_read_answers_and_shuts_down_in_order(
     kind: str, workers: str, fresh_url: str, tmp_path: Path, world: World
 ) -> None:
     case_id, token = str((await world.open_case()).case.id), world.ada.token
@@ -342,7 +342,7 @@ def raw(address: str, data: bytes) -> bytes:
         return connection.recv(65_536)
 
 
-async def test_lines_that_were_held_up_come_when_somebody_reads_and_those_that_were_dropped_are_counted(
+async def test_queued_lines_are_written_when_the_reader_resumes_and_dropped_ones_are_counted(
     fresh_url: str, tmp_path: Path, world: World
 ) -> None:
     with pipe() as (reader, writer):

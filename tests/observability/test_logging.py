@@ -175,7 +175,7 @@ def test_a_line_goes_to_what_standard_error_is_at_that_time(monkeypatch: pytest.
     assert written.getvalue().count(b"\n") == 1
 
 
-def test_an_exceptions_causes_are_told_each_with_its_place() -> None:
+def test_an_exception_s_causes_are_logged_each_with_its_location() -> None:
     try:
         try:
             raise KeyError(CANARY)

@@ -84,7 +84,7 @@ def test_a_label_has_so_many_values_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("settings", [{"metrics": False}, {"metrics": True, "metrics_token": "secret"}], ids=str)
-async def test_not_everybody_is_told(fresh_url: str, settings: dict[str, object]) -> None:
+async def test_metrics_need_their_token(fresh_url: str, settings: dict[str, object]) -> None:
     async with Api.opened(fresh_url, **settings) as api:
         answers = [
             await api.client.get("/metrics", headers=headers)
@@ -95,7 +95,7 @@ async def test_not_everybody_is_told(fresh_url: str, settings: dict[str, object]
     assert [answer.status_code for answer in answers] == expected
 
 
-async def test_how_full_the_house_is_is_looked_at_when_somebody_asks(fresh_url: str, world: World) -> None:
+async def test_the_gauges_are_read_when_metrics_are_requested(fresh_url: str, world: World) -> None:
     case_id = (await world.open_case()).case.id
     async with Api.opened(fresh_url, metrics=True) as api:
         await first_look(world)
@@ -133,7 +133,7 @@ async def full(client: httpx2.AsyncClient, operations: int) -> tuple[float, floa
 
 
 @pytest.mark.parametrize("origin", ["postgresql"], indirect=True)
-async def test_a_worker_tells_the_others_how_full_it_is(fresh_url: str, world: World, tmp_path: Path) -> None:
+async def test_a_worker_shares_its_load_with_the_others(fresh_url: str, world: World, tmp_path: Path) -> None:
     case_id = (await world.open_case()).case.id
     document = f'mutation {{ addComment(input: {{caseId: "{case_id}", body: "y"}}) {{ errors {{ code }} }} }}'
 
@@ -155,7 +155,7 @@ async def test_a_worker_tells_the_others_how_full_it_is(fresh_url: str, world: W
     assert (during, after) == ({1.0}, {0.0})
 
 
-def test_whichever_worker_is_asked_answers_for_all(fresh_url: str, tmp_path: Path) -> None:
+def test_any_worker_answers_for_all(fresh_url: str, tmp_path: Path) -> None:
     token = casegate_json("demo", database_url=fresh_url)["people"][0]["token"]
 
     with serving(tmp_path, "--workers", "2", database_url=fresh_url, demo="false", metrics="true") as server:

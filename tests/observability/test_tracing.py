@@ -146,7 +146,7 @@ async def test_the_clients_trace_goes_on_and_where_it_is_not_sampled_nothing_is_
 
 
 @pytest.mark.parametrize("decision", [Decision.DROP, Decision.RECORD_AND_SAMPLE])
-async def test_the_sampler_is_asked_once_about_an_operation_and_what_it_says_holds_for_all_that_is_in_it(
+async def test_the_sampler_decides_once_for_an_operation_and_all_its_spans(
     decision: Decision, fresh_url: str, world: World, spans: InMemorySpanExporter
 ) -> None:
     await world.open_case()
@@ -190,7 +190,7 @@ def test_so_much_may_be_taken_a_second_and_what_was_not_taken_is_not_saved_up(
     assert found == taken
 
 
-async def test_no_more_operations_are_traced_than_are_allowed_whoever_asks_for_it(
+async def test_no_more_operations_are_traced_than_allowed_whatever_the_client_requests(
     database: Database, spans: InMemorySpanExporter
 ) -> None:
     unsampled = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"}
@@ -352,7 +352,7 @@ async def test_a_trace_takes_what_the_variables_of_opentelemetry_say(
     assert spans.get_finished_spans() == ()
 
 
-async def test_what_fails_is_told_by_its_type_and_not_by_what_it_says(
+async def test_a_failure_is_recorded_by_its_type_without_its_message(
     database: Database, spans: InMemorySpanExporter
 ) -> None:
     components.start_tracing(database, SimpleSpanProcessor(spans))

@@ -75,7 +75,7 @@ def test_quick_run_compares_all_operations_on_postgresql_and_leaves_a_log_that_v
 
 
 @pytest.mark.soak
-def test_soak_tells_memory_all_along() -> None:
+def test_soak_reports_memory_throughout() -> None:
     report = bench("--engine", "sqlite", "--soak", "100")
 
     assert len(report["notes"]) == 11
@@ -83,7 +83,7 @@ def test_soak_tells_memory_all_along() -> None:
 
 
 @pytest.mark.soak
-def test_one_process_is_compared_with_itself_while_it_tells_nothing() -> None:
+def test_one_process_is_compared_with_itself_without_observability() -> None:
     report = bench("--engine", "sqlite", "--observability", "--operation", "Q1", "--concurrency", "2", "--rounds", "1")
 
     assert [line["server"] for line in report["lines"]] == ["silent", "as usual", "traced"]

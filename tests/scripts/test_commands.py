@@ -219,7 +219,7 @@ def test_a_python_that_is_too_old_is_named_with_what_to_do(tree: Path) -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_help_tells_the_usage_and_installs_nothing(tree: Path, script: str) -> None:
+def test_help_prints_the_usage_and_installs_nothing(tree: Path, script: str) -> None:
     result = run([tree / "scripts" / script, "--help"])
 
     assert (result.returncode, result.stderr) == (0, "")

@@ -363,7 +363,7 @@ async def test_a_connection_that_stays_goes_on_with_the_next_request_once_the_bo
     assert (first, second) == ((404, b"no"), (404, b"no"))
 
 
-async def test_who_was_not_told_to_go_on_can_t_have_the_next_request_taken_for_a_body() -> None:
+async def test_without_continue_the_next_request_is_not_taken_for_a_body() -> None:
     async with connected(refuse_and_stay) as (reader, writer):
         writer.write(POST % 0 + b"Content-Length: 30\r\nExpect: 100-continue\r\n\r\n")
         first = await one(reader)
@@ -390,7 +390,7 @@ async def test_the_oldest_goes_where_too_many_send_after_their_answers() -> None
 # --- Answers that nobody reads ---------------------------------------------------------------------------------------
 
 
-async def test_an_answer_that_nobody_reads_is_dropped() -> None:
+async def test_a_response_that_is_not_read_is_dropped() -> None:
     async with wired(answer_at_length, bounds=STRICT) as wire:
         _, writer = await wire.open()
         writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -454,7 +454,7 @@ async def test_where_there_are_too_many_the_one_that_idles_longest_goes_for_the_
     assert (answer, gone, still) == ((200, b"0 of /1"), b"", (200, b"0 of /2"))
 
 
-async def test_none_that_is_being_answered_goes_and_the_next_is_told_to_come_back() -> None:
+async def test_no_active_connection_is_closed_and_the_next_gets_retry_after() -> None:
     is_wanted = asyncio.Event()
 
     async def wait(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -567,7 +567,7 @@ async def test_what_is_no_request_gets_an_id_of_its_own_and_nothing_of_another_r
     assert b"access-control-allow-origin" not in headers
 
 
-async def test_a_connection_too_many_is_told_when_to_come_back() -> None:
+async def test_a_connection_over_the_bound_gets_retry_after() -> None:
     bounds = replace(STRICT, connections=1)
     async with wired(App(), bounds=bounds) as wire:
         _, writer = await wire.open()

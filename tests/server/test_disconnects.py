@@ -66,7 +66,7 @@ def is_idle(server: Server, token: str) -> bool:
     return IDLE in httpx2.get(f"{server.address}/metrics", timeout=5).text
 
 
-async def test_an_action_whose_client_has_gone_is_done_and_its_key_tells_and_a_dry_run_is_undone(
+async def test_an_action_survives_a_disconnect_and_is_found_by_its_key_and_a_dry_run_is_rolled_back(
     fresh_url: str, world: World, tmp_path: Path
 ) -> None:
     case_id = (await world.open_case()).case.id

@@ -65,7 +65,7 @@ async def test_an_answer_without_a_body_is_sent_all_the_same() -> None:
     assert [packet[-4:] for packet in arrived] == [b"\r\n\r\n"] * 2
 
 
-async def test_who_asks_whether_to_go_on_is_told_before_the_answer() -> None:
+async def test_expect_continue_is_answered_before_the_response() -> None:
     async with connected(answer) as (reader, writer):
         writer.write(HEAD + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
         told = await received(reader)

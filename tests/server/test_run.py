@@ -82,7 +82,7 @@ def test_several_workers_write_one_log(fresh_url: str, tmp_path: Path) -> None:
     assert casegate("log", "verify", database_url=fresh_url).returncode == 0
 
 
-def test_it_ends_well_when_told_to(tmp_path: Path) -> None:
+def test_it_shuts_down_cleanly_on_a_signal(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         code = server.stop()
 
@@ -90,7 +90,7 @@ def test_it_ends_well_when_told_to(tmp_path: Path) -> None:
     assert "Traceback" not in server.output
 
 
-def test_a_port_that_is_taken_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_port_in_use_fails_with_one_line(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -152,7 +152,7 @@ def in_demo(visit: Visit, demo: str) -> Visit:
     return visit
 
 
-def test_the_page_asks_nobody_but_this_server_and_breaks_no_rule(in_demo: Visit, demo: str) -> None:
+def test_the_page_requests_only_this_server_and_violates_no_policy(in_demo: Visit, demo: str) -> None:
     in_demo.page.get_by_label("Show Documentation Explorer").click()
     in_demo.page.get_by_label("Show GraphiQL Explorer").click()
     in_demo.page.get_by_text("displayName").first.wait_for()
@@ -208,7 +208,7 @@ def test_the_story_can_be_worked_from_opening_to_the_log(in_demo: Visit) -> None
     assert in_demo.complaints == []
 
 
-def test_the_story_can_be_told_again(in_demo: Visit) -> None:
+def test_the_story_can_be_repeated(in_demo: Visit) -> None:
     first, second = (in_demo.run("OpenCase")["data"]["openCase"] for _ in range(2))
 
     assert (first["errors"], second["errors"]) == ([], [])
@@ -216,7 +216,7 @@ def test_the_story_can_be_told_again(in_demo: Visit) -> None:
     assert in_demo.page.get_by_text(f"$case {second['case']['reference']}").is_visible()
 
 
-def test_an_id_that_no_answer_has_told_yet_is_not_sent(in_demo: Visit) -> None:
+def test_a_placeholder_id_is_not_sent(in_demo: Visit) -> None:
     asked = len(in_demo.asked)
 
     answer = in_demo.run("AddEvidence")

@@ -130,7 +130,7 @@ def test_no_name_can_end_the_data_block(dist: Path) -> None:
     ]
 
 
-def test_with_nobody_handed_in_nobody_is_on_the_page(dist: Path) -> None:
+def test_without_demo_people_the_page_has_none(dist: Path) -> None:
     assert '{"endpoint": "/graphql", "people": []}' in client(dist).get("/graphiql").text
 
 

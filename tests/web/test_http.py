@@ -64,7 +64,7 @@ async def test_a_type_that_we_do_not_have_is_refused_with_one_that_everybody_rea
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
-async def test_a_method_without_an_answer_is_told_which_have_one(api: Api, method: str) -> None:
+async def test_an_unsupported_method_gets_the_allow_header(api: Api, method: str) -> None:
     answer = await api.client.request(method, "/graphql")
 
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
@@ -208,13 +208,13 @@ async def test_every_answer_carries_the_headers_that_protect_a_browser(api: Api,
         assert "strict-transport-security" not in answer.headers
 
 
-async def test_behind_tls_a_browser_is_told_to_come_by_tls_only(api: Api) -> None:
+async def test_behind_tls_responses_have_strict_transport_security(api: Api) -> None:
     answer = await api.client.get("https://test/live")
 
     assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
 
 
-async def test_the_cost_is_told_to_who_asks_for_it(api: Api, world: World) -> None:
+async def test_the_cost_is_reported_on_request(api: Api, world: World) -> None:
     query = "query($n: Int) { cases(first: $n) { nodes { id subject { label } } pageInfo { hasNextPage } } }"
 
     told = await api.send(world.ada.token, query, {"n": 10}, x_graphql_cost="1")
@@ -244,7 +244,7 @@ async def test_names_are_guessed_at_in_development_only(fresh_url: str, world: W
 # --- How much goes on at once ----------------------------------------------------------------------------------------
 
 
-async def test_who_finds_the_house_full_is_told_so_at_once() -> None:
+async def test_a_request_over_the_queue_s_bound_is_refused_at_once() -> None:
     gate, (one, two, token) = Gate(2, patience=60), ids()[:3]
     inside = [Entrant(one, token, writes=False), Entrant(two, two, writes=True)]
 
@@ -301,7 +301,7 @@ async def entered(gate: Gate, who: list[tuple[UUID, UUID]], *, writes: bool) -> 
     return len(inside)
 
 
-async def test_who_has_their_part_waits_for_it_in_turn_and_keeps_nobody_else_out() -> None:
+async def test_a_token_at_its_share_waits_and_does_not_block_others() -> None:
     gate, (account, token, stranger) = Gate(10, patience=60), ids()[:3]
     served: list[str] = []
 
@@ -325,7 +325,7 @@ async def test_who_has_their_part_waits_for_it_in_turn_and_keeps_nobody_else_out
     assert gate.inside == 0
 
 
-async def test_who_waits_too_long_or_behind_too_many_is_told_to_come_back() -> None:
+async def test_a_request_that_waits_too_long_or_in_too_long_a_queue_gets_retry_after() -> None:
     gate, (account, token) = Gate(5, patience=0.05), ids()[:2]
     entrant = Entrant(account, token, writes=True)
     for _ in range(4):
@@ -411,7 +411,7 @@ async def test_a_body_that_comes_in_pieces_is_read_as_a_whole(api: Api, world: W
     assert await stream(api, pieces(), headers) == 200
 
 
-async def test_whoever_gives_up_a_body_leaves_nobody_waiting_for_it(api: Api, world: World) -> None:
+async def test_an_aborted_body_leaves_no_task_waiting(api: Api, world: World) -> None:
     ends = []
 
     async def never() -> AsyncIterator[bytes]:

@@ -26,7 +26,7 @@ GONE, HERE = clock.new_id(), clock.new_id()
 WHO = "{ viewer { rateLimit { limit windowSeconds remaining resetSeconds } } }"
 
 
-async def test_a_token_that_asks_too_often_is_told_when_to_come_back(fresh_url: str, world: World) -> None:
+async def test_a_token_over_its_rate_limit_gets_retry_after(fresh_url: str, world: World) -> None:
     async with Api.opened(fresh_url, rate_limit=3, rate_window=60) as api:
         answers = [await api.send(world.ada.token, WHO, accept_language="fr") for _ in range(5)]
         another = await api.send(world.carl.token, WHO)
@@ -76,7 +76,7 @@ async def test_the_token_is_looked_at_before_the_rate_and_the_rate_before_the_bo
     assert (passed.status_code, unknown.status_code) == (429, 401)
 
 
-async def test_without_a_limit_nothing_is_told_of_one(api: Api, world: World) -> None:
+async def test_without_a_rate_limit_there_are_no_rate_limit_headers(api: Api, world: World) -> None:
     answer = await api.send(world.ada.token, WHO)
 
     assert answer.json() == {"data": {"viewer": {"rateLimit": None}}}
@@ -151,7 +151,7 @@ async def forwarded(api: Api, peer: str, *values: str) -> int:
         return (await client.post("/graphql", json={"query": WHO}, headers=headers)).status_code
 
 
-async def test_nobody_chooses_by_a_header_as_whom_their_failures_are_counted(fresh_url: str, world: World) -> None:
+async def test_a_header_does_not_change_which_address_failures_are_counted_for(fresh_url: str, world: World) -> None:
     real = "203.0.113.9"
     async with Api.opened(fresh_url, failed_auth_limit=4) as api:
         directly = [await forwarded(api, real, f"192.0.2.{number}") for number in range(3)]

@@ -23,9 +23,7 @@ QUERY = "{ viewer { language } }"
 
 
 @pytest.mark.parametrize("page", [None, APP, "https://evil.example"])
-async def test_whatever_is_asked_the_answer_says_once_that_it_depends_on_the_origin(
-    fresh_url: str, world: World, page: str | None
-) -> None:
+async def test_every_response_has_vary_origin_once(fresh_url: str, world: World, page: str | None) -> None:
     headers = {} if page is None else {"origin": page}
     async with Api.opened(fresh_url, cors_origins=(APP,)) as api:
         answers = [await api.client.get(path, headers=headers) for path in ("/live", "/nowhere", "/", "/graphql")]
@@ -47,7 +45,7 @@ async def raising_late(_scope: Scope, _receive: Receive, send: Send) -> None:
     raise RuntimeError("secret")
 
 
-def test_a_fault_that_nobody_has_caught_is_answered_by_its_request_id_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_uncaught_exception_is_answered_by_its_request_id_alone(capsys: pytest.CaptureFixture[str]) -> None:
     logging.configure("info")
     client = TestClient(Starlette(routes=[Route("/", raising)], middleware=[Middleware(Envelope)]))
 

@@ -78,7 +78,7 @@ async def test_who_gives_up_waiting_takes_no_slot_along() -> None:
     assert slots.taken == 0
 
 
-async def test_ready_and_short_reads_answer_while_all_slots_are_taken_and_who_has_waited_is_told_to_come_back(
+async def test_ready_and_short_reads_answer_while_all_slots_are_taken_and_waiting_requests_get_retry_after(
     world: World, fresh_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case_id = str((await world.open_case()).case.id)
@@ -124,7 +124,7 @@ async def test_aliases_that_ask_for_the_same_share_its_statements(world: World, 
         assert sorted(together) == sorted(alone)
 
 
-async def test_the_inbox_is_counted_once_however_often_it_is_asked_for(world: World, api: Api) -> None:
+async def test_the_inbox_is_counted_once_however_often_it_is_selected(world: World, api: Api) -> None:
     inbox = "inbox { totalCount counts { reason count } }"
     with recorded() as told:
         await api.run(world.bea.token, f"{{ viewer {{ a: {inbox} b: {inbox} }} c: viewer {{ {inbox} }} }}")
