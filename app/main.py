@@ -37,6 +37,7 @@ from app.server.shutdown import Draining
 from app.web.admission import Door
 from app.web.concurrency import Gate
 from app.web.graphiql import graphiql_routes
+from app.web.manual import manual_routes
 from app.web.middleware.compression import Compression
 from app.web.middleware.cors import Origins
 from app.web.middleware.fast_path import Shortcut
@@ -122,6 +123,7 @@ def create_app(settings: Settings) -> Starlette:
         Route("/documents", upload.respond, methods=["POST"]),
         Route("/documents/{id}", DownloadEndpoint(database, store, links).respond, methods=["GET"]),
         *probe_routes(database, draining, watch),
+        *manual_routes(has_graphiql=bool(settings.graphiql)),
     ]
     if settings.metrics:
         routes.append(metrics_route(settings.metrics_token, look))

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from os import PathLike, stat_result
 from pathlib import Path
 
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -94,17 +94,15 @@ class HashedFiles(StaticFiles):
 
 
 def graphiql_routes(people: Sequence[DemoPerson], dist: Path = DIST) -> list[Route | Mount]:
-    """Return the routes of `/`, `/graphiql` and its assets; *people* is empty outside demo mode.
+    """Return the routes of `/graphiql` and its assets; *people* is empty outside demo mode.
 
     The page is read here, once. Where it is not built, `/graphiql` answers 503 and says what to do.
     """
-    home = _fixed("/", RedirectResponse("/graphiql"))
     page = dist / "index.html"
     if not page.is_file():
-        return [home, _fixed("/graphiql", PlainTextResponse(NOT_BUILT, status_code=503, headers=PAGE_HEADERS))]
+        return [_fixed("/graphiql", PlainTextResponse(NOT_BUILT, status_code=503, headers=PAGE_HEADERS))]
     filled = fill_page(page.read_text(encoding="utf-8"), people)
     return [
-        home,
         _fixed("/graphiql", HTMLResponse(filled, headers=PAGE_HEADERS)),
         Mount("/graphiql/assets", HashedFiles(directory=dist / "assets")),
     ]

@@ -113,12 +113,6 @@ def test_codings_of_an_asset_have_tags_of_their_own(dist: Path) -> None:
     assert plain.headers["etag"] != encoded.headers["etag"]
 
 
-def test_the_top_leads_to_the_page(dist: Path) -> None:
-    answer = client(dist).get("/")
-
-    assert (answer.status_code, answer.headers["location"]) == (307, "/graphiql")
-
-
 def test_no_name_can_end_the_data_block(dist: Path) -> None:
     page = client(dist, SLY).get("/graphiql").text
 

@@ -16,6 +16,7 @@ export function Strip() {
   return (
     <div className="casegate-strip">
       {isDemo ? <ActAs /> : <span>{word('Write your token into the Headers pane.')}</span>}
+      <a href="docs">{word('Manual')}</a>
       <span className="casegate-known">
         {['case', 'version', 'override', 'reviewer'].map((name) => (
           <span key={name} title={known[name]?.id}>
