@@ -24,7 +24,7 @@ from app.actions.authority import renewed
 from app.actions.checks import drafted, drafted_opening, rests_on_its_case
 from app.actions.effects import EFFECTS, Draft
 from app.actions.idempotency import KEY_LIFETIME, Outcome, claim_key, outcome_of
-from app.db import tables
+from app.db import background, tables
 from app.db.chain import entry_of
 from app.db.dry_run import rehearsed
 from app.db.engines import Database
@@ -40,9 +40,6 @@ from app.domain.errors import InputRefused, Refusal, StateRefused, TokenExpired
 from app.domain.folding import lexemes, reference_lexemes
 from app.domain.model import Actor, OverrideFacts, SearchField
 from app.domain.workflow import admit
-
-# The event loop itself keeps only weak references to tasks.
-_underway: set[asyncio.Task[Outcome]] = set()
 
 # How many act on a database's case here right now: whoever is not the first would lose without a lock.
 _acted_on: Counter[tuple[int, UUID | None]] = Counter()
@@ -72,10 +69,7 @@ async def perform(
     Raises: Refusal or InputRefused, and then nothing was written.
     """
     admit(command.action, actor, brings_documents=command.brings_documents)
-    task = asyncio.create_task(_Asked(actor, command, request_id, now, key_lifetime).do(database))
-    _underway.add(task)
-    task.add_done_callback(_underway.discard)
-    return await asyncio.shield(task)
+    return await asyncio.shield(background.start(_Asked(actor, command, request_id, now, key_lifetime).do(database)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.db import background
 from app.observability.recorder import share
 
 UNDER_WAY = 2
@@ -37,7 +38,6 @@ class _Question:
 class _Kind:
     under_way: int = 0
     waiting: list[_Question] = field(default_factory=list)
-    tasks: set["asyncio.Task[None]"] = field(default_factory=set)  # the event loop itself keeps only weak references
 
 
 class Coalescer:
@@ -73,9 +73,7 @@ class Coalescer:
         if questions:
             known.under_way += 1
             shared = self._shared(kind, known, send, questions)
-            task = asyncio.create_task(shared, context=questions[0].context)
-            known.tasks.add(task)
-            task.add_done_callback(known.tasks.discard)
+            background.start(shared, context=questions[0].context)
         elif not known.under_way:
             del self._kinds[kind]
 

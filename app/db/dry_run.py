@@ -7,6 +7,7 @@ from typing import TypeVar
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db import background
 from app.db.engines import Database
 from app.db.retry import attempt
 
@@ -14,9 +15,6 @@ T = TypeVar("T")
 
 # What can be searched is numbered by a sequence, which would not roll back; a trigger of migration 0004 heeds it.
 _NO_NUMBERS = text("SET LOCAL casegate.rehearsal = 'on'")
-
-# The event loop itself keeps only weak references to tasks.
-_underway: set[asyncio.Task[object]] = set()
 
 
 class _Undo(Exception):
@@ -30,9 +28,8 @@ async def rehearsed(database: Database, work: Callable[[AsyncConnection], Awaita
 
     Raises: what the work raises.
     """
-    task = asyncio.create_task(_undone(database, work))
-    _underway.add(task)
-    task.add_done_callback(_done)
+    task = background.start(_undone(database, work))
+    task.add_done_callback(background.mark_seen)
     return await asyncio.shield(task)
 
 
@@ -55,9 +52,3 @@ async def _undone(database: Database, work: Callable[[AsyncConnection], Awaitabl
             raise
         # It is about the rolling back: a connection that is lost has done it.
     return given[-1]
-
-
-def _done(task: "asyncio.Task[object]") -> None:
-    _underway.discard(task)
-    if not task.cancelled():
-        task.exception()  # seen, even where who asked is gone

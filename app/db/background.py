@@ -1,0 +1,25 @@
+"""Background tasks: work that goes on when whoever waits for it is gone."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextvars import Context
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# The event loop itself keeps only weak references to tasks.
+_running: set[asyncio.Task[Any]] = set()
+
+
+def start(work: Coroutine[Any, Any, T], *, context: Context | None = None) -> asyncio.Task[T]:
+    """Start *work* as a task, which is kept until it has ended. Wait for it by `asyncio.shield`."""
+    task = asyncio.create_task(work, context=context)
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+    return task
+
+
+def mark_seen(task: "asyncio.Task[Any]") -> None:
+    """Take note of how *task* has ended, where nobody may wait for it any more: the event loop warns of it else."""
+    if not task.cancelled():
+        task.exception()
