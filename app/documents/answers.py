@@ -10,7 +10,7 @@ from app.documents.transfers import RATE_MIN
 from app.domain.errors import ComeBackLater, Detail, ErrorCode, InvalidInput, Refusal, TooManyDocuments
 from app.domain.model import Language
 from app.i18n import message, text
-from app.web.statuses import document_status
+from app.web.statuses import document_status, headers_of
 
 log = structlog.get_logger()
 
@@ -18,15 +18,12 @@ log = structlog.get_logger()
 def refused(refusal: Refusal, language: Language) -> Response:
     """Return *refusal* as `{"errors": [{code, message, path}]}`. The connection ends: its body may not all be read."""
     status = document_status(type(refusal)) or 400
-    headers = {"Connection": "close"}
+    headers = {"Connection": "close", **headers_of(refusal)}
     if refusal.path == ("content-encoding",):  # RFC 9110, section 15.5.16
         status, headers["Accept-Encoding"] = 415, "identity"
-    if status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="casegate"'
     error: dict[str, object] = {"code": refusal.code, "message": message(refusal, language), "path": list(refusal.path)}
     seconds = refusal.seconds if isinstance(refusal, ComeBackLater | TooManyDocuments) else None
     if seconds is not None:
-        headers["Retry-After"] = str(seconds)
         error |= {"retryable": True, "retryAfterMs": seconds * 1000}
     return answered({"errors": [error]}, status, language, headers)
 

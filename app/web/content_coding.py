@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from starlette.types import Scope
 
+from app.web.qualities import items_of
+
 _ITEMS_MAX = 20
 _USUAL = 200
 
@@ -34,7 +36,8 @@ def _wanted(accept: bytes, offered: tuple[str, ...]) -> Wanted:
 
     Where `*` alone speaks for them, it is gzip: who writes that may not have thought of younger ones.
     """
-    qualities = _qualities(accept.decode("latin-1"))
+    items = items_of(accept.decode("latin-1"), _ITEMS_MAX)
+    qualities = {"gzip" if name == "x-gzip" else name: quality for name, quality, _ in items}
     others = qualities.get("*", 0.0)
     best = max(offered, key=lambda coding: (qualities.get(coding, others), coding in qualities or coding == "gzip"))
     quality = qualities.get(best, others)
@@ -42,26 +45,3 @@ def _wanted(accept: bytes, offered: tuple[str, ...]) -> Wanted:
     # Where identity is not spoken of, it may be sent, and is wanted less than what is.
     is_wanted = quality > 0 and ("identity" not in qualities or quality >= qualities["identity"])
     return Wanted(best if is_wanted else None, demanded=identity == 0)
-
-
-def _qualities(accept: str) -> dict[str, float]:
-    """Return what is said of each coding; what can't be read is passed over."""
-    found: dict[str, float] = {}
-    for item in accept.split(",")[:_ITEMS_MAX]:
-        name, *parameters = (part.strip().lower() for part in item.split(";"))
-        quality = 1.0
-        for parameter in parameters:
-            key, _, value = parameter.partition("=")
-            if key.strip() == "q":
-                quality = _number(value.strip())
-        if name and 0 <= quality <= 1:
-            found["gzip" if name == "x-gzip" else name] = quality
-    return found
-
-
-def _number(value: str) -> float:
-    """Return a quality, or a number out of its range where it can't be read."""
-    try:
-        return float(value)
-    except ValueError:
-        return -1.0

@@ -2,6 +2,8 @@
 
 from functools import lru_cache
 
+from app.web.qualities import items_of
+
 JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
 
@@ -33,26 +35,10 @@ def _wanted(accept: str) -> str | None:
 def _ranges(accept: str) -> dict[str, float]:
     """Return the header's media ranges with their quality; what can't be read is passed over."""
     found: dict[str, float] = {}
-    for item in accept.split(",")[:_ITEMS_MAX]:
-        name, *parameters = (part.strip().lower() for part in item.split(";"))
-        quality = 1.0
-        for parameter in parameters:
-            key, _, value = parameter.partition("=")
-            if key.strip() == "q":
-                quality = _number(value.strip())
-            elif key.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
-                quality = 0.0
-        if name and 0 <= quality <= 1:
-            found[name] = max(quality, found.get(name, 0.0))
+    for name, quality, parameters in items_of(accept, _ITEMS_MAX):
+        is_ours = parameters.get("charset", "utf-8").strip('"') in ("utf-8", "utf8")
+        found[name] = max(quality if is_ours else 0.0, found.get(name, 0.0))
     return found
-
-
-def _number(value: str) -> float:
-    """Return a quality, or a number out of its range where it can't be read."""
-    try:
-        return float(value)
-    except ValueError:
-        return -1.0
 
 
 def _quality(ranges: dict[str, float], offered: str) -> float:

@@ -1,4 +1,4 @@
-"""The HTTP status of each kind of refusal, at every address."""
+"""The HTTP status of each kind of refusal, and the headers that go with it, at every address."""
 
 from app.domain.errors import (
     AccessRefused,
@@ -31,6 +31,8 @@ _OF_DOCUMENTS: Table = (
     (TooLong, 400),
     (Required, 400),
 )
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="casegate"'}
+"""RFC 6750, section 3."""
 BAD_REQUEST = (400, 405, 406, 408, 413, 415, 431)
 """What a request is answered of which no operation could be read."""
 
@@ -43,6 +45,15 @@ def request_status(kind: type[Refusal]) -> int | None:
 def document_status(kind: type[Refusal]) -> int | None:
     """Return the status of a refusal by the routes of documents; None where they refuse nothing so."""
     return _first(_OF_DOCUMENTS, kind)
+
+
+def headers_of(refusal: Refusal) -> dict[str, str]:
+    """Return the headers of an answer that *refusal* is the whole of."""
+    if isinstance(refusal, Unauthenticated):
+        return dict(CHALLENGE)
+    if isinstance(refusal, ComeBackLater | TooManyDocuments) and refusal.seconds is not None:
+        return {"Retry-After": str(refusal.seconds)}
+    return {}
 
 
 def _first(table: Table, kind: type[Refusal]) -> int | None:

@@ -7,14 +7,14 @@ from starlette.responses import Response
 from app.api.http.decoding import BadRequest
 from app.api.masking import refusal_error, request_error
 from app.db.errors import unavailable_of
-from app.domain.errors import ComeBackLater, ErrorCode, Refusal, Unauthenticated
+from app.domain.errors import ErrorCode, Refusal
 from app.i18n import negotiate
 from app.web.admission import Admission
 from app.web.faults import Formatted, fault_error, log_unavailable
 from app.web.negotiation import JSON, media_type
 from app.web.requests import Incoming
 from app.web.responses import Body, answer
-from app.web.statuses import request_status
+from app.web.statuses import headers_of, request_status
 
 METHODS = ("GET", "HEAD", "POST")
 
@@ -71,10 +71,6 @@ class Exchange:
             case BadRequest():
                 error = request_error(ErrorCode.BAD_REQUEST, refused.words, self.language)
                 return self._error(refused.status, error, refused.headers)
-            case Unauthenticated():  # with the challenge of RFC 6750, section 3
-                return self._refusal(refused, {"WWW-Authenticate": 'Bearer realm="casegate"'})
-            case ComeBackLater():
-                return self._refusal(refused, {"Retry-After": str(refused.seconds)})
             case Refusal():
                 return self._refusal(refused)
         return self._fault(refused)
@@ -84,11 +80,11 @@ class Exchange:
         if unavailable is None:
             return self._error(500, fault_error(fault, self.language, self.request_id))
         log_unavailable(fault, self.request_id)
-        return self._refusal(unavailable, {"Retry-After": str(unavailable.seconds)})
+        return self._refusal(unavailable)
 
-    def _refusal(self, refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
+    def _refusal(self, refusal: Refusal) -> Response:
         status = request_status(type(refusal)) or self.request_error_status()
-        return self._error(status, refusal_error(refusal, self.language), headers)
+        return self._error(status, refusal_error(refusal, self.language), headers_of(refusal))
 
     def _error(self, status: int, error: Formatted, headers: Mapping[str, str] | None = None) -> Response:
         # A long body that is not wanted is not waited for.
