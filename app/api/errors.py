@@ -116,7 +116,7 @@ async def user_errors(
 
 
 def _common(refusal: Refusal, context: Context) -> dict[str, Any]:
-    return {"code": refusal.code, "message": context.message(refusal), "path": list(refusal.path)}
+    return {"code": refusal.code, "message": context.request.message(refusal), "path": list(refusal.path)}
 
 
 def _user_error(refusal: Refusal, context: Context) -> UserError:

@@ -21,7 +21,7 @@ def labelled(attribute: str, *, nullable: bool = False) -> Any:
     """Return a field that says what to call the row's *attribute*."""
 
     def labels(parents: Sequence[Any], info: Info, language: Any = None) -> list[str | None]:
-        wanted = language or info.context.language
+        wanted = language or info.context.request.language
         members = map(attrgetter(attribute), parents)
         return [None if member is None else label(member, wanted) for member in members]
 
@@ -49,7 +49,7 @@ class Label:
 def all_labels(context: Context, language: DomainLanguage | None) -> list[Label]:
     """Return what to call every member of every enum that people see."""
     return [
-        Label(enum=enum, value=member, text=texts[language or context.language])
+        Label(enum=enum, value=member, text=texts[language or context.request.language])
         for enum, members in LABELS.items()
         for member, texts in members.items()
     ]

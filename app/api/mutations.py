@@ -40,10 +40,9 @@ def action_mutation(action: ActionType, takes: type[ActionInput], gives: type[Ac
     """Return the mutation of one type of action, with the permission extension that each of them carries."""
 
     async def resolve(info: Info, input: Any) -> Any:
-        context = info.context
         if input.dry_run:
-            return gives.supposing(await context.rehearse(input.command))
-        return gives.of(await context.perform(input.command, input.files))
+            return gives.supposing(await info.context.actions.rehearse(input.command))
+        return gives.of(await info.context.actions.perform(input.command, input.files))
 
     argument = Annotated[takes, strawberry.argument(description="What to do.")]  # type: ignore[valid-type]  # made here
     resolve.__annotations__ = {"info": Info, "input": argument, "return": gives}

@@ -36,21 +36,21 @@ class ActionPermission(FieldExtension):
 
     async def resolve_async(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Any:
         context, case_id = info.context, None
-        context.renew_loaders()
+        context.reads.renew()
         try:
             asked: ActionInput = kwargs["input"]
             admit(self.action, context.actor, brings_documents=bool(asked.files))
             command = asked.command
             case_id = command.case_id if isinstance(command, CaseCommand) else None
-            outcome = await context.replay(command)
+            outcome = await context.actions.replay(command)
             if outcome is not None:
                 return self.payload.of(outcome)
             await self._enter(context, command)
             return await next_(source, info, **kwargs)
         except (Refusal, InputRefused) as refused:
-            context.renew_loaders()
+            context.reads.renew()
             errors = await user_errors(refused, context, case_id)
-            context.note(error.code for error in errors)
+            context.actions.codes.extend(error.code for error in errors)
             return self.payload(errors=errors)
 
     async def _enter(self, context: Context, command: Command) -> None:

@@ -1,31 +1,60 @@
-"""Tells our own tokens from those of the identity provider, and asks the right one of the two who it is."""
+"""Authenticates requests: by API token or, where there is an identity provider, by its JWT."""
 
-from app.auth.identity import Identity, looked_up, secret_hash
+from app.auth.identity import Identity, TokenUse, bearer, looked_up, secret_hash
 from app.auth.identity_cache import Memory
 from app.auth.jwt import Provider
 from app.db.engines import Database
+from app.db.time_limit import Deadline
 from app.domain.errors import Unauthenticated
+
+DEADLINE_S = 10
 
 
 class Authenticator:
-    """Asks the database about API tokens and, where there is one, the identity provider about JWTs."""
+    """Asks the database about API tokens, and the identity provider about JWTs."""
 
-    def __init__(self, database: Database, provider: Provider | None = None, memory: Memory | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        provider: Provider | None = None,
+        memory: Memory | None = None,
+        token_use: TokenUse | None = None,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
         self._database = database
         self._provider = provider
         self._memory = memory or Memory(0)
+        self._token_use = token_use or TokenUse()
+        self._deadline_s = deadline_s
 
-    def recall(self, secret: str) -> Identity | None:
-        """Return who held *secret* a moment ago, None where that is not known."""
-        return self._memory.recall(secret_hash(secret))
+    async def authenticate(self, header: str | None, *, fresh: bool) -> tuple[Identity, bool]:
+        """Return who sent the `Authorization` *header*, and whether that was looked up now.
 
-    async def identify(self, secret: str) -> Identity:
-        """Return who holds *secret*. Raises: Unauthenticated, IdentityUnavailable."""
-        if secret.count(".") != 2:  # a JWT has three parts (RFC 7519, section 3), a token of ours has one
-            age, hashed = self._memory.age, secret_hash(secret)
-            identity, expires_at = await looked_up(self._database, hashed)
-            self._memory.keep(hashed, identity, expires_at, age)
-            return identity
+        Only who is not to be *fresh* may come from memory: what a token may do can have ended since. Whoever writes is
+        to be, and a JWT always is.
+
+        Raises: Unauthenticated, TokenExpired, IdentityUnavailable, DeadlineExceeded.
+        """
+        secret = bearer(header)
+        if secret.count(".") == 2:  # as a JWT has (RFC 7519, section 3), and no token of ours
+            identity, is_fresh = await self._of_provider(secret), True
+        else:
+            hashed = secret_hash(secret)
+            remembered = None if fresh else self._memory.recall(hashed)
+            is_fresh = remembered is None
+            identity = remembered or await self._looked_up(hashed)
+        self._token_use.note(identity.actor.token_id)
+        return identity, is_fresh
+
+    async def _of_provider(self, token: str) -> Identity:
         if self._provider is None:
             raise Unauthenticated()
-        return await self._provider.identify(secret)
+        with Deadline(self._deadline_s):
+            return await self._provider.identify(token)
+
+    async def _looked_up(self, hashed: str) -> Identity:
+        age = self._memory.age
+        with Deadline(self._deadline_s):
+            identity, expires_at = await looked_up(self._database, hashed)
+        self._memory.keep(hashed, identity, expires_at, age)
+        return identity

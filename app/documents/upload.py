@@ -63,7 +63,7 @@ class UploadEndpoint:
         accepted = request.headers.get("accept-language")
         language = negotiate(accepted)
         try:
-            admission = await self._door.admit(request)
+            admission = await self._door.authenticate(request, fresh=True)
             identity = admission.identity
             language = negotiate(accepted, identity.user.language, identity.account.default_language)
             demand_rate(admission.standing)

@@ -106,15 +106,7 @@ def extension() -> SchemaExtension:
 
 
 class Hooks(SchemaExtension):
-    """A span for each phase, and for each field that does more than hand out an attribute."""
-
-    def on_parse(self) -> Iterator[None]:
-        with phase("parse"):
-            yield
-
-    def on_validate(self) -> Iterator[None]:
-        with phase("validate"):
-            yield
+    """A span for the execution, and for each field that does more than hand out an attribute."""
 
     def on_execute(self) -> Iterator[None]:
         with phase("execute"):

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from app.api.dataloaders.dataloader import Loader
-from app.api.execution.deadline import Deadline
 from app.db.deadlines import in_time, within
 from app.db.engines import Database
+from app.db.time_limit import Deadline
 from app.domain.errors import DeadlineExceeded
 from tests.support.api import Api
 from tests.support.database_contents import contents

@@ -18,9 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.api.limits.enforcement import Limits, as_limits
-from app.api.limits.measurement import Measures, coerced, measure
+from app.api.limits.measurement import Measures, measure
 from app.api.limits.prices import INTROSPECTED_SIZES, LIST_SIZES
 from app.api.limits.scanner import scan
+from app.api.limits.variables import coerced
 from app.api.schema import SCHEMA, _core
 from app.config.gateway_settings import DoorSettings
 from tests.support.api import Api

@@ -10,8 +10,9 @@ from app.api.execution.budget import FIELD_BYTES, STEP
 from app.api.execution.document_cache import BYTES_MAX, LENGTH_MAX
 from app.api.inputs.filters import COMPARISONS_MAX, DEPTH_MAX, FILTERS_MAX, VALUES_MAX
 from app.api.limits.enforcement import NAMES, Limits, as_limits
-from app.api.limits.measurement import Measures, coerced, measure
+from app.api.limits.measurement import Measures, measure
 from app.api.limits.prices import ARGUMENT_PRICES, FIELD_PRICES, LONG_TEXT, TOTAL_PRICES, VALUE_PRICES
+from app.api.limits.variables import coerced
 from app.api.pagination import PAGE_DEFAULT, PAGE_MAX
 from app.api.queries import NODES_MAX
 from app.api.resolvers.worklist import ORDER_MAX

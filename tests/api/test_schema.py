@@ -28,7 +28,7 @@ from strawberry.types.field import StrawberryField
 
 from app.api.fields import Relation
 from app.api.permissions import ActionPermission, ReadPermission
-from app.api.schema import SCHEMA, BoundedValidation, KnownParsing, sdl
+from app.api.schema import SCHEMA, PreparedDocument, sdl
 from app.domain.model import ActionType
 from tests.support.paths import ROOT
 
@@ -133,7 +133,7 @@ def test_nothing_is_hooked_into_every_field_and_documents_are_parsed_and_validat
     extensions = SCHEMA.get_extensions()
 
     assert [extension for extension in extensions if extension._implements_resolve()] == []
-    assert {KnownParsing, BoundedValidation} <= {type(extension) for extension in extensions}
+    assert PreparedDocument in {type(extension) for extension in extensions}
 
 
 def test_only_these_fields_of_things_are_code_and_the_others_are_attributes_or_relations() -> None:

@@ -1,6 +1,7 @@
 """Who holds a token is remembered for reading, and forgotten with the commit of whatever changes it."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -191,17 +192,17 @@ async def test_what_was_looked_up_before_a_change_is_not_remembered_after_it(
         return found
 
     async def remembers() -> bool:
-        await authenticator.identify(world.carl.token)
-        return authenticator.recall(world.carl.token) is not None
+        await authenticator.authenticate(f"Bearer {world.carl.token}", fresh=False)
+        return memory.recall(secret_hash(world.carl.token)) is not None
 
     await until(remembers)
     monkeypatch.setattr(tokens, "token_by_hash", look_slowly)
-    await authenticator.identify(person.token)
+    await authenticator.authenticate(f"Bearer {person.token}", fresh=False)
     monkeypatch.undo()
 
-    assert authenticator.recall(person.token) is None
+    assert memory.recall(secret_hash(person.token)) is None
     with pytest.raises(Unauthenticated):
-        await authenticator.identify(person.token)
+        await authenticator.authenticate(f"Bearer {person.token}", fresh=False)
     hearing.cancel()
 
 
@@ -216,3 +217,41 @@ async def test_a_token_that_expires_is_not_remembered_longer(world: World, monke
 
     assert memory.recall(secret_hash("a")) is None
     assert memory.recall(secret_hash("b")) is world.ada.identity
+
+
+async def test_a_read_relies_on_memory_whatever_words_are_in_it(world: World, remembering: Api) -> None:
+    case_id = str((await world.open_case()).case.id)
+    await remember(remembering, world.carl.token)
+    reads = (
+        "query($id: ID!) { case(id: $id) { title } } # no mutation",
+        "query mutation($id: ID!) { case(id: $id) { mutation: title } }",
+    )
+
+    for read in reads:
+        with recorded() as sent:
+            await remembering.run(world.carl.token, read, {"id": case_id})
+        assert sent == ["SELECT cases"], read
+
+
+async def test_a_write_is_looked_up_whether_its_document_is_known_or_not_and_counts_once(
+    world: World, fresh_url: str, tmp_path: Path
+) -> None:
+    if world.database.is_sqlite:
+        pytest.skip("SQLite tells nobody of changes")
+    case_id = str((await world.open_case()).case.id)
+    write = """query Look($id: ID!) { case(id: $id) { title } }
+        mutation Say($id: ID!) { addComment(input: {caseId: $id, body: "x"}) { action { seq } } }"""
+    async with Api.opened(fresh_url, data_dir=tmp_path, identity_cache=60, rate_limit=100) as api:
+        await remember(api, world.carl.token)
+        left = []
+        for _ in range(3):
+            sent = {"query": write, "operationName": "Say", "variables": {"id": case_id}}
+            with recorded() as statements:
+                answer = await api.client.post(
+                    "/graphql", json=sent, headers={"Authorization": f"Bearer {world.carl.token}"}
+                )
+            assert "errors" not in answer.json()
+            assert statements[0] == LOOKED_UP
+            left.append(int(answer.headers["RateLimit"].split("r=")[1].split(";")[0]))
+
+    assert [before - after for before, after in itertools.pairwise(left)] == [1, 1]

@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from app.api.execution import compiler, plans, resolver_calls
-from app.api.execution.completion import Selection
+from app.api.execution import compiler, operations, resolver_calls
+from app.api.execution.selections import Selection
 from app.api.execution.steps import Related
 from app.api.execution.variables import Variables
 from app.domain.model import CaseStatus
@@ -25,7 +25,7 @@ COMMENT = """mutation($input: AddCommentInput!) { addComment(input: $input) {
 
 # Where the fault is planted, in what a plan alone uses.
 PLACES: dict[str, Callable[[pytest.MonkeyPatch, Any], None]] = {
-    "the compiler": lambda patch, fail: patch.setattr(plans, "compiled", fail),
+    "the compiler": lambda patch, fail: patch.setattr(operations, "compiled", fail),
     "the writer of objects": lambda patch, fail: patch.setattr(Selection, "_made", fail),
     "a step": lambda patch, fail: patch.setattr(Related, "ready", fail),
     "the values of variables": lambda patch, fail: patch.setattr(Variables, "values", fail),

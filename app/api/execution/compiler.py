@@ -37,10 +37,11 @@ from strawberry.types.field import StrawberryField
 
 from app.api import write_only
 from app.api.dataloaders.loaders import Reading
-from app.api.execution.completion import Completion, Leaf, Lists, Once, Selection, Selections, Step, required
+from app.api.execution.completion import Completion, Leaf, Lists, Step, required
 from app.api.execution.object_writers import Declined
 from app.api.execution.reading import Asked
 from app.api.execution.resolver_calls import Call, Site
+from app.api.execution.selections import Once, Selection, Selections
 from app.api.execution.steps import Attribute, Computed, Related, Resolved, Resolver, Traced, TypeName
 from app.api.fields import Relation
 from app.api.selection import attributes

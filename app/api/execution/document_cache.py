@@ -1,15 +1,17 @@
-"""What is known of documents that are valid: parsed, measured, and planned once. It is bounded by the bytes it takes.
+"""The document cache: what is known of a valid document by its text, bounded by the bytes that it takes.
 
-A document takes a hundred times its length once it is parsed, and a plan of it nearly as much again. What is refused is
+An entry has the document parsed, the rules that it is valid by, its measures, and its operations with their plans. A
+document takes a hundred times its length once it is parsed, and a plan of it nearly as much again. What is refused is
 not kept, so that nobody drives out what others send by documents that are wrong.
 """
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import DocumentNode
+from graphql import ASTValidationRule, DocumentNode
 
 BYTES_MAX = 32 * 1024 * 1024
 LENGTH_MAX = 8_192
@@ -20,50 +22,61 @@ _TREE, _PLAN, _LEAST = 200, 60, 2_048
 _MEASURES = 512
 
 
+def hash_of(text: str) -> str:
+    """Return what a document is called in the log and in traces."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 @dataclass(slots=True)
-class Document:
-    """A valid document. `scanned`: its tokens and nesting; `valid_by`: the sets of rules that it was held against."""
+class CachedDocument:
+    """A valid document. `scanned`: its tokens and nesting; `valid_by`: the rules that it was held against."""
 
     tree: DocumentNode
+    hash: str
     scanned: tuple[int, int]
-    valid_by: set[Hashable] = field(default_factory=set)
+    valid_by: set[type[ASTValidationRule]] = field(default_factory=set)
     measures: dict[Hashable, Any] = field(default_factory=dict)
     operations: dict[Hashable, Any] = field(default_factory=dict)
     bytes: int = 0
+    is_kept: bool = False
 
 
-class Documents:
+class DocumentCache:
     """The documents that were sent last, by their text."""
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
         self._bytes_max = bytes_max
-        self._known: OrderedDict[str, Document] = OrderedDict()
+        self._known: OrderedDict[str, CachedDocument] = OrderedDict()
         self.bytes = 0
 
-    def get(self, query: str) -> Document | None:
+    def get(self, text: str) -> CachedDocument | None:
         """Return what is known of a document, None where it is nothing."""
-        found = self._known.get(query)
+        found = self._known.get(text)
         if found is not None:
-            self._known.move_to_end(query)
+            self._known.move_to_end(text)
         return found
 
-    def keep(self, query: str, document: Document) -> None:
+    def keep(self, text: str, document: CachedDocument) -> None:
         """Keep a valid document, unless it is so long that to keep it would cost more than to parse it again."""
-        if len(query) <= LENGTH_MAX and query not in self._known:
-            self._known[query] = document
-            self._grow(document, _LEAST + _TREE * len(query))
+        if len(text) <= LENGTH_MAX and text not in self._known:
+            self._known[text] = document
+            document.is_kept = True
+            self._grow(document, _LEAST + _TREE * len(text))
 
-    def note_plan(self, query: str, document: Document) -> None:
+    def note_plan(self, text: str, document: CachedDocument) -> None:
         """Take note that *document* has one plan more."""
-        self._grow(document, _LEAST + _PLAN * len(query))
+        self._grow(document, _LEAST + _PLAN * len(text))
 
-    def note_measures(self, document: Document) -> None:
+    def note_measures(self, document: CachedDocument) -> None:
         """Take note that *document* was measured for other variables."""
         self._grow(document, _MEASURES)
 
-    def _grow(self, document: Document, more: int) -> None:
+    def _grow(self, document: CachedDocument, more: int) -> None:
+        if not document.is_kept:  # it was dropped while an operation still had it
+            return
         document.bytes += more
         self.bytes += more
         while self.bytes > self._bytes_max and self._known:
             _, dropped = self._known.popitem(last=False)
             self.bytes -= dropped.bytes
+            dropped.is_kept = False

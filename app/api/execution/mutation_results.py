@@ -27,9 +27,9 @@ async def record(code: Callable[..., Awaitable[Any]], name: str, source: Any, in
     try:
         payload = await code(source, info, **arguments)
     except Exception as fault:
-        context.mutation_results[name] = MutationResult(None, fault, {})
+        context.actions.results[name] = MutationResult(None, fault, {})
         raise
-    context.mutation_results[name] = MutationResult(payload, None, context.left_to_loaders)
+    context.actions.results[name] = MutationResult(payload, None, context.reads.left)
     return payload
 
 
@@ -42,10 +42,10 @@ def resume_mutations(schema: GraphQLSchema) -> None:
 
 def _resuming(resolve: Callable[..., Any]) -> Callable[..., Any]:
     def resume(source: Any, info: Any, **arguments: Any) -> Any:
-        result: MutationResult | None = info.context.mutation_results.get(info.path.key)
+        result: MutationResult | None = info.context.actions.results.get(info.path.key)
         if result is None:
             return resolve(source, info, **arguments)
-        info.context.renew_loaders(result.known)
+        info.context.reads.renew(result.known)
         if result.fault is not None:
             raise result.fault
         return result.payload

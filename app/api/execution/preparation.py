@@ -5,12 +5,10 @@ since some rules take time that grows with the square of the document's length.
 """
 
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from graphql import (
     ASTValidationRule,
-    DocumentNode,
     GraphQLError,
     MaxIntrospectionDepthRule,
     NoSchemaIntrospectionCustomRule,
@@ -26,7 +24,8 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.types.graphql import OperationType
 
 from app.api.execution.document_cache import CachedDocument, DocumentCache, hash_of
-from app.api.execution.plans import KnownOperation, note_failure, operations_of
+from app.api.execution.operations import KnownOperation, Prepared, operations_of
+from app.api.execution.plans import note_failure
 from app.api.inputs.one_of import OneOfVariables
 from app.api.limits.enforcement import Limiter, Limits, as_limits
 from app.api.limits.scanner import scan
@@ -69,34 +68,6 @@ class Policy(NamedTuple):
     @property
     def rule(self) -> Rule:
         return MaxIntrospectionDepthRule if self.introspection else NoSchemaIntrospectionCustomRule
-
-
-@dataclass(slots=True)
-class Prepared:
-    """An operation, as far as it is known; it is executed unless there are `errors`.
-
-    `fields_max`: how many fields its answer may have. `known` and `variables`: the operation as it was executed before,
-    and its coerced variables, where both are.
-    """
-
-    document_hash: str
-    type: OperationType | None = None
-    name: str | None = None
-    document: DocumentNode | None = None
-    cost: int | None = None
-    fields_max: int | None = None
-    known: KnownOperation | None = None
-    variables: VariableValues | None = None
-    errors: list[GraphQLError] = field(default_factory=list)
-
-    @property
-    def type_name(self) -> str:
-        """The type's name for the log, the metrics and the traces."""
-        return "unknown" if self.type is None else self.type.value
-
-    @property
-    def is_mutation(self) -> bool:
-        return self.type is OperationType.MUTATION
 
 
 class Preparation:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from app.api.execution.completion import OBJECTS, Column, Completion, Leaf, Run, Step, is_list_of_ready, settled
+from app.api.execution.completion import Column, Completion, Leaf, Run, Step, is_list_of_ready, settled
 from app.api.execution.object_writers import Plain
+from app.api.execution.selections import OBJECTS
 from app.api.fields import WITHOUT
 from app.observability import tracing
 

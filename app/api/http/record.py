@@ -12,7 +12,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from app.api.context import Context
+from app.api.execution.budget import Budget
+from app.api.execution.operations import Prepared
 from app.api.http.exchange import Exchange
 from app.observability import logging, metrics
 from app.observability.deferred import Backlog
@@ -37,21 +38,25 @@ client calls itself, the codes it was told, and what it was.
 class Record:
     """Collects what is noted of one request, and hands it on at its end."""
 
-    __slots__ = ("_exchange", "_started", "context")
+    __slots__ = ("_exchange", "_started", "budget", "codes", "has_begun", "operation")
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._started = time.perf_counter()
-        self.context: Context | None = None
+        self.operation: Prepared | None = None
+        self.budget: Budget | None = None
+        self.codes: list[str] = []
+        self.has_begun = False
 
     def finish(self, response: Response) -> None:
         """Have it written down. What is picked up here is small: all else of the request makes room for the next."""
         taken = time.perf_counter() - self._started
-        exchange, context = self._exchange, self.context
+        exchange, prepared = self._exchange, self.operation
         client, codes, operation = exchange.request.headers.first(CLIENT_HEADERS), exchange.codes, None
-        if context is not None:
-            codes = codes + context.codes if context.codes else codes
-            operation = context.operation_type, context.operation_name, context.document_hash, context.has_begun
+        if self.codes:
+            codes = codes + self.codes
+        if prepared is not None:
+            operation = prepared.type_name, prepared.name, prepared.document_hash, self.has_begun
         _notes.add((time.time(), taken, exchange.request_id, response.status_code, client, codes or (), operation))
 
 

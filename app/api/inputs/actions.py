@@ -10,6 +10,20 @@ from strawberry import ID
 from strawberry.utils.str_converters import to_camel_case
 
 from app.api.enums import ActionType, EvaluationStatus, RequestedStatus, Resolution, SubjectType
+from app.api.inputs.fields import (
+    CASE_ID,
+    COMMENT,
+    DOCUMENT_IDS,
+    DOCUMENTS,
+    EXPECTED_VERSION,
+    IDEMPOTENCY_KEY,
+    OVERRIDE_ID,
+    READ_OVERRIDE,
+    READ_VERSION,
+    dry_run,
+    given,
+    optional,
+)
 from app.api.inputs.uploads import Upload
 from app.documents.receive import Received
 from app.domain.commands import (
@@ -26,47 +40,6 @@ from app.domain.commands import (
 )
 from app.domain.errors import TooManyDocuments
 from app.domain.validation import COMMENT_MAX, DESCRIPTION_MAX, DOCUMENTS_MAX, TITLE_MAX, Shape
-
-
-def _optional(description: str) -> Any:
-    return strawberry.field(default=None, description=description)
-
-
-def _given(description: str) -> Any:
-    return strawberry.field(description=description)
-
-
-def _dry_run() -> Any:
-    return strawberry.field(default=False, description=DRY_RUN)
-
-
-CASE_ID = "The case."
-COMMENT = "A comment to go with it, 1 to 10 000 characters."
-OVERRIDE_ID = (
-    "The override you read; without it the pending one, whichever that is. Name it, so that you decide on no other."
-)
-READ_OVERRIDE = (
-    "The override that you read, whose id is `Case.activeOverride.id`: so nobody decides on another request than that."
-)
-READ_VERSION = (
-    "`Case.version` as you read it. Where anything was done to the case since then, a comment or a document too, it is"
-    " refused with VERSION_CONFLICT."
-)
-DOCUMENT_IDS = (
-    "Your documents, uploaded before to `/documents` and attached to nothing yet; with `documents` 10 at most."
-)
-DOCUMENTS = "Files that come along in a multipart form, 10 MiB each."
-EXPECTED_VERSION = "Refuse with VERSION_CONFLICT unless the case has this version."
-IDEMPOTENCY_KEY = (
-    "1 to 128 of A-Z a-z 0-9 _ -. For 24 hours, or as it is set, the same key with the same input does nothing again"
-    " and answers with what was made, `replayed`; with another input it is refused. Without a key a retry is another"
-    " action, so that a comment whose answer was lost is written twice."
-)
-
-DRY_RUN = (
-    "Only show what would be: all is checked and answered as otherwise, and then undone. Nothing is kept and no key is"
-    " used; new ids, times and hashes will be others."
-)
 
 
 class ActionInput:
@@ -99,11 +72,11 @@ class ActionInput:
 
 @strawberry.input(description="The check that a case is about.")
 class SubjectInput:
-    type: SubjectType = _given("What kind of check it is.")
-    external_ref: str = _given("Its reference in the system that made the check, 1 to 200 characters.")
-    label: str = _given("What to call it, as the supplier's name, 1 to 200 characters. A known subject keeps its own.")
-    country_code: str | None = _optional("The country, by ISO 3166-1 alpha-2, as in FR. A known subject keeps its own.")
-    evaluation_status: EvaluationStatus | None = _optional(
+    type: SubjectType = given("What kind of check it is.")
+    external_ref: str = given("Its reference in the system that made the check, 1 to 200 characters.")
+    label: str = given("What to call it, as the supplier's name, 1 to 200 characters. A known subject keeps its own.")
+    country_code: str | None = optional("The country, by ISO 3166-1 alpha-2, as in FR. A known subject keeps its own.")
+    evaluation_status: EvaluationStatus | None = optional(
         "The result of the check. Without it a known subject keeps its own, and a new one is UNEVALUATED. A known"
         " subject becomes FAVORABLE by an accepted override only."
     )
@@ -121,12 +94,12 @@ class SubjectInput:
 
 @strawberry.input(description="A new case.")
 class OpenCaseInput(ActionInput):
-    subject: SubjectInput = _given("The check it is about.")
-    title: str = _given("What it is about, in a line of 1 to 200 characters.")
-    description: str | None = _optional("What it is about, at length: up to 10 000 characters.")
-    expected_version: int | None = _optional("Refuse unless the subject has this version; 0 for one that must be new.")
-    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
-    dry_run: bool | None = _dry_run()
+    subject: SubjectInput = given("The check it is about.")
+    title: str = given("What it is about, in a line of 1 to 200 characters.")
+    description: str | None = optional("What it is about, at length: up to 10 000 characters.")
+    expected_version: int | None = optional("Refuse unless the subject has this version; 0 for one that must be new.")
+    idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
+    dry_run: bool | None = dry_run()
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return OpenCase(
@@ -163,13 +136,13 @@ class DocumentedInput(ActionInput):
 
 @strawberry.input(description="A comment on a case.")
 class AddCommentInput(DocumentedInput):
-    case_id: ID = _given(CASE_ID)
-    body: str = _given("The text, 1 to 10 000 characters after trimming.")
-    document_ids: list[ID] | None = _optional(DOCUMENT_IDS)
-    documents: list[Upload] | None = _optional(DOCUMENTS)
-    expected_version: int | None = _optional(EXPECTED_VERSION)
-    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
-    dry_run: bool | None = _dry_run()
+    case_id: ID = given(CASE_ID)
+    body: str = given("The text, 1 to 10 000 characters after trimming.")
+    document_ids: list[ID] | None = optional(DOCUMENT_IDS)
+    documents: list[Upload] | None = optional(DOCUMENTS)
+    expected_version: int | None = optional(EXPECTED_VERSION)
+    idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
+    dry_run: bool | None = dry_run()
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return AddComment(
@@ -182,15 +155,15 @@ class AddCommentInput(DocumentedInput):
 
 @strawberry.input(description="A request that somebody else sets the subject's result by hand.")
 class RequestOverrideInput(DocumentedInput):
-    case_id: ID = _given(CASE_ID)
-    requested_status: RequestedStatus = _given("The result that is asked for.")
-    reviewer_ids: list[ID] = _given("Who is asked to decide: 1 to 10 active reviewers, without you.")
-    reason: str = _given("Why, 1 to 10 000 characters after trimming; it becomes the action's comment.")
-    document_ids: list[ID] | None = _optional(DOCUMENT_IDS)
-    documents: list[Upload] | None = _optional(DOCUMENTS)
-    expected_version: int | None = _optional(EXPECTED_VERSION)
-    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
-    dry_run: bool | None = _dry_run()
+    case_id: ID = given(CASE_ID)
+    requested_status: RequestedStatus = given("The result that is asked for.")
+    reviewer_ids: list[ID] = given("Who is asked to decide: 1 to 10 active reviewers, without you.")
+    reason: str = given("Why, 1 to 10 000 characters after trimming; it becomes the action's comment.")
+    document_ids: list[ID] | None = optional(DOCUMENT_IDS)
+    documents: list[Upload] | None = optional(DOCUMENTS)
+    expected_version: int | None = optional(EXPECTED_VERSION)
+    idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
+    dry_run: bool | None = dry_run()
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return RequestOverride(
@@ -220,12 +193,12 @@ class DecisionInput(ActionInput):
 
 @strawberry.input(description="A reviewer's yes.")
 class AcceptOverrideInput(DecisionInput):
-    case_id: ID = _given(CASE_ID)
-    override_id: ID = _given(READ_OVERRIDE)
-    comment: str | None = _optional(COMMENT)
-    expected_version: int = _given(READ_VERSION)
-    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
-    dry_run: bool | None = _dry_run()
+    case_id: ID = given(CASE_ID)
+    override_id: ID = given(READ_OVERRIDE)
+    comment: str | None = optional(COMMENT)
+    expected_version: int = given(READ_VERSION)
+    idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
+    dry_run: bool | None = dry_run()
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return AcceptOverride(**self._decision(shape, common))
@@ -233,12 +206,12 @@ class AcceptOverrideInput(DecisionInput):
 
 @strawberry.input(description="A reviewer's no.")
 class RefuseOverrideInput(DecisionInput):
-    case_id: ID = _given(CASE_ID)
-    override_id: ID = _given(READ_OVERRIDE)
-    comment: str | None = _optional(COMMENT)
-    expected_version: int = _given(READ_VERSION)
-    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
-    dry_run: bool | None = _dry_run()
+    case_id: ID = given(CASE_ID)
+    override_id: ID = given(READ_OVERRIDE)
+    comment: str | None = optional(COMMENT)
+    expected_version: int = given(READ_VERSION)
+    idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
+    dry_run: bool | None = dry_run()
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return RefuseOverride(**self._decision(shape, common))
@@ -246,12 +219,12 @@ class RefuseOverrideInput(DecisionInput):
 
 @strawberry.input(description="The creator takes their request back.")
 class CancelOverrideInput(DecisionInput):
-    case_id: ID = _given(CASE_ID)
-    override_id: ID | None = _optional(OVERRIDE_ID)
-    comment: str | None = _optional(COMMENT)
-    expected_version: int | None = _optional(EXPECTED_VERSION)
-    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
-    dry_run: bool | None = _dry_run()
+    case_id: ID = given(CASE_ID)
+    override_id: ID | None = optional(OVERRIDE_ID)
+    comment: str | None = optional(COMMENT)
+    expected_version: int | None = optional(EXPECTED_VERSION)
+    idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
+    dry_run: bool | None = dry_run()
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return CancelOverride(**self._decision(shape, common))
@@ -259,14 +232,14 @@ class CancelOverrideInput(DecisionInput):
 
 @strawberry.input(description="The end of a case.")
 class CloseCaseInput(ActionInput):
-    case_id: ID = _given(CASE_ID)
-    resolution: Resolution | None = _optional(
+    case_id: ID = given(CASE_ID)
+    resolution: Resolution | None = optional(
         "How it ended; without it OVERRIDE_APPLIED where an override was accepted, else NOT_CONCLUSIVE."
     )
-    comment: str | None = _optional(COMMENT)
-    expected_version: int | None = _optional(EXPECTED_VERSION)
-    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
-    dry_run: bool | None = _dry_run()
+    comment: str | None = optional(COMMENT)
+    expected_version: int | None = optional(EXPECTED_VERSION)
+    idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
+    dry_run: bool | None = dry_run()
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return CloseCase(
@@ -279,15 +252,15 @@ class CloseCaseInput(ActionInput):
 
 @strawberry.input(description="Other people to decide on an override, where none of those who were asked can.")
 class ReassignReviewersInput(DecisionInput):
-    case_id: ID = _given(CASE_ID)
-    override_id: ID = _given("The pending override, whose id is `Case.activeOverride.id`.")
-    reviewer_ids: list[ID] = _given(
+    case_id: ID = given(CASE_ID)
+    override_id: ID = given("The pending override, whose id is `Case.activeOverride.id`.")
+    reviewer_ids: list[ID] = given(
         "Who is asked to decide from now on: 1 to 10 active reviewers, without the override's creator and without you."
     )
-    comment: str | None = _optional(COMMENT)
-    expected_version: int | None = _optional(EXPECTED_VERSION)
-    idempotency_key: str | None = _optional(IDEMPOTENCY_KEY)
-    dry_run: bool | None = _dry_run()
+    comment: str | None = optional(COMMENT)
+    expected_version: int | None = optional(EXPECTED_VERSION)
+    idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
+    dry_run: bool | None = dry_run()
 
     def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
         return ReassignReviewers(

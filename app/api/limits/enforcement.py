@@ -13,9 +13,10 @@ from typing import Any
 import structlog
 from graphql import DocumentNode, GraphQLError, GraphQLSchema
 
-from app.api.execution.document_cache import Documents
-from app.api.limits.measurement import Measures, measure, values_in
+from app.api.execution.document_cache import DocumentCache
+from app.api.limits.measurement import Measures, measure
 from app.api.limits.scanner import scan
+from app.api.limits.variables import values_in
 from app.domain.errors import QueryTooComplex
 
 ACTUAL_MAX = 2**31 - 1  # what fragments expand to has a thousand digits if they want
@@ -70,27 +71,24 @@ NAMES = tuple(field.name for field in fields(Limits) if field.name != "warn_only
 class Limiter:
     """Measures documents for one schema, and remembers what it found of those that are known."""
 
-    def __init__(self, schema: GraphQLSchema, documents: Documents) -> None:
+    def __init__(self, schema: GraphQLSchema, documents: DocumentCache) -> None:
         self._schema = schema
         self._documents = documents
 
-    def scan(self, query: str, limits: Limits, document_hash: str) -> list[GraphQLError]:
-        """Return what is wrong with a document's tokens and brackets, read no further than its limits."""
-        known = self._documents.get(query)
-        if known is None:
-            # Where a limit only warns, the scan has to go on: to the end, as the bytes are bounded.
-            tokens_max = None if "tokens" in limits.warn_only else limits.tokens
-            nesting_max = None if "nesting" in limits.warn_only else limits.nesting
-            tokens, nesting = scan(query, tokens_max, nesting_max)
-        else:
-            tokens, nesting = known.scanned
-        if tokens <= limits.tokens and nesting <= limits.nesting:
-            return []
-        return limits.check({"tokens": tokens, "nesting": nesting}, document_hash)
+    def check_text(
+        self, text: str, variables: Mapping[str, Any] | None, limits: Limits, document_hash: str
+    ) -> list[GraphQLError]:
+        """Return what passes its limit before the document is parsed: its tokens, its nesting, the variables' values.
 
-    def count_inputs(self, variables: Mapping[str, Any], limits: Limits, document_hash: str) -> list[GraphQLError]:
-        """Return an error where the variables have more values than they may: each is looked at several times."""
-        count = values_in(variables, limits.inputs)
+        The text is read no further than its limits.
+        """
+        known = self._documents.get(text)
+        tokens, nesting = _scanned(text, limits) if known is None else known.scanned
+        if tokens > limits.tokens or nesting > limits.nesting:
+            errors = limits.check({"tokens": tokens, "nesting": nesting}, document_hash)
+            if errors:
+                return errors
+        count = values_in(variables, limits.inputs) if variables else 0  # each is looked at several times
         return limits.check({"inputs": count}, document_hash) if count > limits.inputs else []
 
     def measure(
@@ -115,6 +113,13 @@ class Limiter:
             remembered.keep(variables, measures)
             self._documents.note_measures(known)
         return measures
+
+
+def _scanned(text: str, limits: Limits) -> tuple[int, int]:
+    # Where a limit only warns, the scan has to go on: to the end, as the bytes are bounded.
+    tokens_max = None if "tokens" in limits.warn_only else limits.tokens
+    nesting_max = None if "nesting" in limits.warn_only else limits.nesting
+    return scan(text, tokens_max, nesting_max)
 
 
 class _Remembered:

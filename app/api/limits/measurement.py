@@ -11,7 +11,6 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from graphql import (
-    BooleanValueNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -22,22 +21,15 @@ from graphql import (
     GraphQLNonNull,
     GraphQLSchema,
     InlineFragmentNode,
-    IntValueNode,
-    ListValueNode,
-    NullValueNode,
-    ObjectValueNode,
-    OperationDefinitionNode,
     OperationType,
     SelectionNode,
     SelectionSetNode,
-    VariableNode,
     get_named_type,
-    get_variable_values,
     is_composite_type,
 )
-from graphql.execution.values import VariableValues
 from graphql.type import SchemaMetaFieldDef, TypeMetaFieldDef
 
+from app.api.limits.argument_values import ArgumentValues
 from app.api.limits.prices import (
     ARGUMENT_PRICES,
     ERRORS_SIZE,
@@ -50,7 +42,7 @@ from app.api.limits.prices import (
     VALUE_PRICES,
     VALUES_A_FIELD,
 )
-from app.api.pagination import PAGE_DEFAULT, PAGE_MAX
+from app.api.limits.variables import chosen_operation
 
 ITEMS = ("nodes", "edges")
 INTROSPECTION = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
@@ -108,18 +100,6 @@ class Sum:
         self.introspection += other.introspection
 
 
-def coerced(
-    schema: GraphQLSchema, document: DocumentNode, operation: str | None, inputs: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """Return the variables' values as they are executed; none where they are refused, as the operation then is."""
-    definitions = _operation(document, operation).variable_definitions or ()
-    try:
-        values = get_variable_values(schema, definitions, dict(inputs), max_errors=1)
-    except Exception:  # a default that its scalar can't read raises what it likes, and again when it is executed
-        return {}
-    return values.coerced if isinstance(values, VariableValues) else {}
-
-
 def measure(
     schema: GraphQLSchema, document: DocumentNode, operation: str | None, variables: Mapping[str, Any]
 ) -> tuple[Measures, tuple[str, ...], tuple[str, ...]] | None:
@@ -128,10 +108,11 @@ def measure(
     Of the first of these variables it is the value that counts, of the others how many values are in it. *variables*
     are coerced.
     """
-    chosen = _operation(document, operation)
+    chosen = chosen_operation(document, operation)
     definitions = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
     spreads = {name: set(_spreads(node.selection_set)) & definitions.keys() for name, node in definitions.items()}
-    tape = _Tape(schema, variables)
+    values = ArgumentValues(variables)
+    tape = _Tape(schema, values)
     try:
         for name in TopologicalSorter(spreads).static_order():
             tape.measure_fragment(name, definitions[name])
@@ -149,25 +130,7 @@ def measure(
         introspection=found.introspection,
         is_mutation=chosen.operation is OperationType.MUTATION,
     )
-    return measures, tuple(sorted(tape.sized_by)), tuple(sorted(tape.weighed_by))
-
-
-def values_in(value: Any, most: int = 2**31) -> int:
-    """Return how many values there are in a variable's, nested ones too; what passes *most* by one is enough."""
-    if not isinstance(value, list | dict):
-        return 0
-    count, waiting = 0, [value]
-    while waiting and count <= most:
-        inside = waiting.pop()
-        items = inside.values() if isinstance(inside, dict) else inside
-        count += len(inside)
-        waiting.extend(item for item in items if isinstance(item, list | dict))
-    return count
-
-
-def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-    return next((d for d in operations if d.name and d.name.value == name), operations[0])
+    return measures, tuple(sorted(values.sized_by)), tuple(sorted(values.weighed_by))
 
 
 def _spreads(selection_set: SelectionSetNode) -> Iterator[str]:
@@ -184,13 +147,10 @@ def _spreads(selection_set: SelectionSetNode) -> Iterator[str]:
 class _Tape:
     """Measures selection sets, each once."""
 
-    def __init__(self, schema: GraphQLSchema, variables: Mapping[str, Any]) -> None:
+    def __init__(self, schema: GraphQLSchema, values: ArgumentValues) -> None:
         self._schema = schema
-        self._variables = variables
+        self._values = values
         self._fragments: dict[str, Sum] = {}
-        self._weights: dict[str, int] = {}
-        self.sized_by: set[str] = set()
-        self.weighed_by: set[str] = set()
 
     def measure_fragment(self, name: str, node: FragmentDefinitionNode) -> None:
         found = self.sum(node.selection_set, self._schema.get_type(node.type_condition.name.value))
@@ -217,7 +177,7 @@ class _Tape:
     def _is_left_out(self, node: SelectionNode) -> bool:
         """Tell whether the selection is not executed, by its @skip or @include."""
         return any(
-            argument.name.value == "if" and self._value(argument.value) is (directive.name.value == "skip")
+            argument.name.value == "if" and self._values.value(argument.value) is (directive.name.value == "skip")
             for directive in node.directives or ()
             if directive.name.value in ("skip", "include")
             for argument in directive.arguments or ()
@@ -235,7 +195,7 @@ class _Tape:
         if parent is not None:
             cost += self._price(f"{parent.name}.{name}", node, counts=inside.counts)
         if node.arguments:
-            cost += sum(self._weight(argument.value) for argument in node.arguments) // VALUES_A_FIELD
+            cost += sum(self._values.weight(argument.value) for argument in node.arguments) // VALUES_A_FIELD
         if parent is not None and parent.name in SINGLE_ERRORS:
             cost = -(-cost // ERRORS_SIZE)  # the list of errors multiplies it
         if introspected is not None:
@@ -259,16 +219,10 @@ class _Tape:
         if field is None or parent is None:
             return inside.once + inside.items
         if get_named_type(field.type).name.endswith("Connection"):
-            return inside.once + self._page(node) * inside.items
+            return inside.once + self._values.page(node) * inside.items
         if _is_list(field) and not (node.name.value in ITEMS and parent.name.endswith("Connection")):
             return self._length(node, field, parent) * (inside.once + inside.items)
         return inside.once + inside.items
-
-    def _page(self, node: FieldNode) -> int:
-        """Return the size of a connection's page; what is out of range is refused when it is executed."""
-        sizes = {a.name.value: self._value(a.value) for a in node.arguments or () if a.name.value in ("first", "last")}
-        given = sizes.get("first") or sizes.get("last") or PAGE_DEFAULT
-        return min(max(given, 1), PAGE_MAX) if isinstance(given, int) else PAGE_MAX
 
     def _length(self, node: FieldNode, field: GraphQLField, parent: GraphQLNamedType) -> int:
         if not is_composite_type(get_named_type(field.type)):
@@ -284,7 +238,7 @@ class _Tape:
 
     def _ids(self, node: FieldNode) -> int:
         """Return how many ids are asked for: a value that is no list is one of them."""
-        ids = next((self._value(a.value) for a in node.arguments or () if a.name.value == "ids"), None)
+        ids = next((self._values.value(a.value) for a in node.arguments or () if a.name.value == "ids"), None)
         return len(ids) if isinstance(ids, list | tuple) else 1
 
     def _price(self, name: str, node: FieldNode, *, counts: bool) -> int:
@@ -292,46 +246,11 @@ class _Tape:
         price = FIELD_PRICES.get(name, 0) + (TOTAL_PRICES.get(name, 0) if counts else 0)
         for argument in node.arguments or ():
             argument_name = f"{name}.{argument.name.value}"
-            if argument_name in ARGUMENT_PRICES and self._number(argument.value):
+            if argument_name in ARGUMENT_PRICES and self._values.number(argument.value):
                 price += ARGUMENT_PRICES[argument_name]
             elif argument_name in VALUE_PRICES:
-                price += VALUE_PRICES[argument_name] * self._number(argument.value)
+                price += VALUE_PRICES[argument_name] * self._values.number(argument.value)
         return price
-
-    def _number(self, node: Any) -> int:
-        """Return how many values an argument is given: none for null, one for what is no list."""
-        if isinstance(node, VariableNode):
-            self.sized_by.add(node.name.value)
-            value = self._variables.get(node.name.value)
-            return len(value) if isinstance(value, list) else int(value is not None)
-        if isinstance(node, NullValueNode):
-            return 0
-        return len(node.values) if isinstance(node, ListValueNode) else 1
-
-    def _weight(self, node: Any) -> int:
-        """Return how many values there are in an argument, one for a plain one."""
-        if isinstance(node, VariableNode):
-            name = node.name.value
-            self.weighed_by.add(name)
-            if name not in self._weights:
-                self._weights[name] = 1 + values_in(self._variables.get(name))
-            return self._weights[name]
-        if isinstance(node, ListValueNode):
-            return 1 + sum(map(self._weight, node.values))
-        if isinstance(node, ObjectValueNode):
-            return 1 + sum(self._weight(item.value) for item in node.fields)
-        return 1
-
-    def _value(self, node: Any) -> Any:
-        """Return a number, a list or a truth that is written there, or the value of the variable of that name."""
-        if isinstance(node, VariableNode):
-            self.sized_by.add(node.name.value)
-            return self._variables.get(node.name.value)
-        if isinstance(node, IntValueNode):
-            return min(int(node.value), PAGE_MAX) if len(node.value) < 10 else PAGE_MAX
-        if isinstance(node, BooleanValueNode):
-            return node.value
-        return node.values if isinstance(node, ListValueNode) else None
 
 
 def _field(parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:

@@ -64,6 +64,6 @@ async def one_snapshot(info: Info, which: UUID | int, as_of: AsOf) -> CaseSnapsh
         raise InvalidInput("asOf", "seq", detail=Detail.of_range(1, SEQ_MAX))
     context, actor = info.context, info.context.actor
     account_id = actor.account_id
-    async with context.slots.one(account_id, actor.token_id), context.database.snapshot() as connection:
+    async with context.services.slots.one(account_id, actor.token_id), context.database.snapshot() as connection:
         (row,) = await cases_with(connection, account_id, [which], frozenset({"id"}))
         return None if row is None else await case_as_of(connection, account_id, row.id, seq, time)

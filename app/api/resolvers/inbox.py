@@ -80,21 +80,21 @@ async def inbox(
     window = arguments.window(kind, of_types([datetime, UUID]))
 
     async def page() -> list[InboxPlace]:
-        async with context.long_read() as connection:
+        async with context.reads.long_read() as connection:
             return await inbox_page(connection, actor, window, wanted)
 
     async def count() -> tuple[int, Mapping[Reason, int]]:
-        async with context.long_read() as connection:
+        async with context.reads.long_read() as connection:
             return await inbox_counts(connection, actor, wanted)
 
-    places = await context.shared(("inbox", wanted, window), page)
+    places = await context.reads.shared(("inbox", wanted, window), page)
     context.loaders.cases.prime_many({place.case.id: place.case for place in places})
 
     async def total() -> int:
-        return (await context.shared(("inbox counts", wanted), count))[0]
+        return (await context.reads.shared(("inbox counts", wanted), count))[0]
 
     async def counts() -> list[InboxCount]:
-        _, numbers = await context.shared(("inbox counts", wanted), count)
+        _, numbers = await context.reads.shared(("inbox counts", wanted), count)
         return [InboxCount(reason=reason, count=number) for reason, number in numbers.items()]
 
     return cast(InboxConnection, InboxPage(places, arguments, kind, lambda place: place.key, total, counts=counts))

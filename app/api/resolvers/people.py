@@ -63,4 +63,4 @@ async def people_page(context: Context, people: People, arguments: PageArguments
     async with context.database.read() as connection:
         places = await users_page(connection, account_id, window, people)
     context.loaders.users.prime_many({place.user.id: place.user for place in places})
-    return PeoplePage(places, arguments, kind, lambda place: place.key, lambda: context.count_people(people))
+    return PeoplePage(places, arguments, kind, lambda place: place.key, lambda: context.reads.count_people(people))

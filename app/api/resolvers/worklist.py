@@ -153,7 +153,7 @@ class Counts:
     async def total(self) -> int:
         if self._faceted:
             return (await self._facets()).total
-        return await self._context.shared(("total", self.worklist), self._count)
+        return await self._context.reads.shared(("total", self.worklist), self._count)
 
     async def facets(self) -> CaseFacets:
         found = await self._facets()
@@ -163,14 +163,14 @@ class Counts:
         )
 
     async def _facets(self) -> Facets:
-        return await self._context.shared(("facets", self.worklist), self._read)
+        return await self._context.reads.shared(("facets", self.worklist), self._read)
 
     async def _count(self) -> int:
-        async with self._context.long_read() as connection:
+        async with self._context.reads.long_read() as connection:
             return await worklist_count(connection, self.worklist)
 
     async def _read(self) -> Facets:
-        async with self._context.long_read() as connection:
+        async with self._context.reads.long_read() as connection:
             return await worklist_facets(connection, self.worklist)
 
 
@@ -223,10 +223,10 @@ async def _places(context: Context, worklist: Worklist, window: Window, names: f
             return await worklist_page(connection, worklist, window, names)
 
     async def read() -> list[Place]:
-        async with context.long_read() as connection:
+        async with context.reads.long_read() as connection:
             return await worklist_page(connection, worklist, window, names)
 
-    return await context.shared(("page", worklist, window, names), read)
+    return await context.reads.shared(("page", worklist, window, names), read)
 
 
 async def case_page(info: Info, worklist: Worklist, arguments: PageArguments) -> CasePage:

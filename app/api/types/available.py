@@ -102,7 +102,7 @@ def available_for(context: Context, facts: CaseFacts) -> list[AvailableAction]:
             action=item.action,
             allowed=item.refusal is None,
             code=item.refusal.code if item.refusal else None,
-            message=context.message(item.refusal) if item.refusal else None,
+            message=context.request.message(item.refusal) if item.refusal else None,
             status_after=item.status_after,
             required_input=required_input(item.action),
         )

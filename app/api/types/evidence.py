@@ -4,6 +4,7 @@ from datetime import datetime
 
 import strawberry
 
+from app import clock
 from app.api.context import Info
 from app.api.enums import DocumentWarning, Feature, Scope
 from app.api.fields import described, object_type, related
@@ -21,7 +22,9 @@ WARNINGS = (
 async def document_url(parent: strawberry.Parent[DocumentRow], info: Info) -> str | None:
     """Return a new link for the viewer."""
     permit_reading(info.context.actor, Scope.DOCUMENTS_READ, Feature.CASES)
-    return await info.context.document_url(parent.id)
+    context = info.context
+    base_url = context.request.base_url()
+    return await context.services.links.url(base_url, parent.id, context.actor.token_id, clock.now())
 
 
 @object_type(DocumentRow, "A file that came with a comment: evidence, and from then on immutable.")

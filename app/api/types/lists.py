@@ -158,17 +158,17 @@ async def account_actions(context: Context, arguments: PageArguments, rows: Rows
     window = arguments.window(kind, of_types([Position, UUID]))
 
     async def read() -> list[LogPlace]:
-        async with context.database.read() if rows.are_all else context.long_read() as connection:
+        async with context.database.read() if rows.are_all else context.reads.long_read() as connection:
             return await account_log_page(connection, account_id, window, rows)
 
     async def count_rows() -> int:
-        async with context.long_read() as connection:
+        async with context.reads.long_read() as connection:
             return await account_log_count(connection, account_id, rows)
 
     async def count() -> int:
-        return await context.shared(("log", rows), count_rows)
+        return await context.reads.shared(("log", rows), count_rows)
 
-    places = await (read() if rows.are_all else context.shared(("log page", rows, window), read))
+    places = await (read() if rows.are_all else context.reads.shared(("log page", rows, window), read))
 
     return LogPage(places, arguments, kind, lambda place: place.key, count)
 

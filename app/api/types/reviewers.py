@@ -50,7 +50,7 @@ class ReviewerPage(PeoplePage):
             cursor=self.cursor(item),
             eligible=not refusals,
             code=refusals[0].code if refusals else None,
-            message=self._context.message(refusals[0]) if refusals else None,
+            message=self._context.request.message(refusals[0]) if refusals else None,
         )
 
 
@@ -80,7 +80,7 @@ async def eligible_reviewers(
     places = await context.loaders.people_by_case.of(window, people).load(parent.id)
 
     def count() -> Awaitable[int]:
-        return context.count_people(people)
+        return context.reads.count_people(people)
 
     page = ReviewerPage(places, arguments, kind, lambda place: place.key, count, info=info)
     return cast(ReviewerConnection, page)

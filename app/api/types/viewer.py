@@ -44,7 +44,7 @@ class Viewer(Node):
 
 def account_of(context: Context) -> Account:
     """Return the viewer's account, from what authentication read."""
-    account = context.identity.account
+    account = context.request.identity.account
     return Account(
         id=ID(str(account.id)),
         name=account.name,
@@ -63,12 +63,12 @@ def own_node(context: Context, id: UUID) -> Viewer | Account | None:
 
 def viewer(context: Context) -> Viewer:
     """Return the viewer of an operation, from what authentication read."""
-    identity = context.identity
+    identity, standing = context.request.identity, context.request.standing
     return Viewer(
         id=ID(str(identity.actor.token_id)),
         user=cast(User, identity.user),
         account=account_of(context),
         scopes=[scope for scope in Scope if scope in identity.actor.scopes],
-        language=context.language,
-        rate_limit=None if context.standing is None else RateLimit(**context.standing.shown()),
+        language=context.request.language,
+        rate_limit=None if standing is None else RateLimit(**standing.shown()),
     )

@@ -4,8 +4,8 @@ import asyncio
 
 from app.db.deadlines import within
 from app.domain.errors import DeadlineExceeded, Refusal
-from app.web.concurrency import RETRY_S
 
+RETRY_S = 1
 READS_LATER_S = 0.1  # the other way round, a read that is given up would be a fault of its field
 
 

@@ -1,0 +1,38 @@
+"""What a server does beside its requests, as long as it runs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.actions.idempotency import forget_old_keys
+from app.auth.identity import TokenUse
+from app.db.engines import Database
+
+HOUSEKEEPING_S = 60
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def background_tasks(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Do these works beside what is done inside, and end them with it."""
+    tasks = [asyncio.create_task(work) for work in works]
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def run_housekeeping(database: Database, token_use: TokenUse, key_hours: int) -> None:
+    """Now and then, out of every request's way, write down the use of tokens and forget old idempotency keys."""
+    while True:
+        await asyncio.sleep(HOUSEKEEPING_S)
+        try:
+            await token_use.flush(database)
+            await forget_old_keys(database, lifetime=timedelta(hours=key_hours))
+        except SQLAlchemyError as error:
+            log.warning("housekeeping_failed", reason=type(error).__name__)
