@@ -1,9 +1,6 @@
 """The rows of the log."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
-
-import strawberry
 
 from app.api.enums import ActionType, CaseStatus, Resolution
 from app.api.fields import described, object_type, related
@@ -12,15 +9,13 @@ from app.api.types.evidence import Comment
 from app.api.types.nodes import Node
 from app.api.types.overrides import Override
 from app.api.types.people import User
+from app.api.types.references import CaseReference
 from app.db.rows import ActionRow
-
-if TYPE_CHECKING:
-    from app.api.types.cases import Case
 
 
 @object_type(ActionRow, "One permanent row of a case's log.")
 class CaseAction(Node):
-    case: Annotated["Case", strawberry.lazy("app.api.types.cases")] | None = related("cases", "case_id", "The case.")
+    case: CaseReference | None = related("cases", "case_id", "The case.")
     seq: int = described("Its place in the case's log: 1, 2, 3, without a gap.")
     type: ActionType = described("What was done.")
     type_label: str = labelled("type")

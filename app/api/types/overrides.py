@@ -1,27 +1,20 @@
 """Overrides, as they are now."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
-
-import strawberry
 
 from app.api.enums import EvaluationStatus, OverrideStatus, RequestedStatus
 from app.api.fields import described, object_type, related
 from app.api.labels import labelled
 from app.api.types.nodes import Node
 from app.api.types.people import User
+from app.api.types.references import CaseReference
 from app.api.types.subjects import Subject
 from app.db.rows import OverrideRow
-
-if TYPE_CHECKING:
-    from app.api.types.cases import Case
 
 
 @object_type(OverrideRow, "A request to set the subject's result by hand, which a second person decides.")
 class Override(Node):
-    case: Annotated["Case", strawberry.lazy("app.api.types.cases")] | None = related(
-        "cases", "case_id", "The case it is part of."
-    )
+    case: CaseReference | None = related("cases", "case_id", "The case it is part of.")
     subject: Subject | None = related("subjects", "subject_id", "The check whose result it wants to set.")
     created_by: User | None = related("users", "created_by_id", "Who asks. Never one of its reviewers.")
     requested_status: RequestedStatus = described("The result that is asked for.")
