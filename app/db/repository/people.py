@@ -6,13 +6,13 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Select, Table, false, literal_column, select, text, union_all
+from sqlalchemy import ColumnElement, Select, Table, exists, false, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.id_sets import among, of_account
 from app.db.prepared import ACCOUNT, IDS, Prepared
-from app.db.repository.placed import ASKED, one_each, rows_by_id
+from app.db.repository.placed import ASKED, many_each, one_each, rows_by_id
 from app.db.repository.window import Key, Window, count, in_order, windowed
 from app.db.rows import AccountRow, UserRow, columns, every, partial
 from app.domain.model import Candidate, Role
@@ -144,27 +144,29 @@ _FIRST, _LATER = tables.override_reviewers, tables.reassigned_reviewers
 
 @lru_cache(maxsize=100)
 def _reviewers(names: frozenset[str]) -> Prepared:
-    """Return the statement for the people who were ever asked, the last naming first: a person is a line for each role.
+    """Return the statement for those who were asked first, in their order: a person is a line for each role.
 
-    Each line begins with the override's place and its version when they were named.
+    Each line begins with the override's place, and ends with whether others are asked by now.
     """
-    first = _named(_FIRST, literal_column("1", Integer()), names)
-    asked = union_all(first, _named(_LATER, _LATER.c.version, names))
-    return Prepared(asked.order_by(text("place"), text("version DESC"), text("position")))
+    are_others = exists().where(_LATER.c.override_id == ASKED.c.id)
+    return Prepared(_named(_FIRST, are_others, names).order_by(ASKED.c.place, _FIRST.c.position))
 
 
-def _named(link: Table, version: ColumnElement[int], names: frozenset[str]) -> Select[Any]:
+@lru_cache(maxsize=100)
+def _later_reviewers(names: frozenset[str]) -> Prepared:
+    """Return the statement for those who were asked later, the last naming first; its version is in each line."""
+    lines = _named(_LATER, _LATER.c.version, names)
+    return Prepared(lines.order_by(ASKED.c.place, _LATER.c.version.desc(), _LATER.c.position))
+
+
+def _named(link: Table, more: ColumnElement[Any], names: frozenset[str]) -> Select[Any]:
     of_user, source = tables.users.c, ASKED.join(link, link.c.override_id == ASKED.c.id)
     source = source.join(tables.users, of_user.id == link.c.reviewer_id)
     wanted: list[ColumnElement[Any]] = [of_user[name] for name in sorted(names - {"roles"})]
     if "roles" in names:
         source = source.outerjoin(tables.user_roles, tables.user_roles.c.user_id == of_user.id)
         wanted = [*_USER, tables.user_roles.c.role]
-    return (
-        select(ASKED.c.place, version.label("version"), link.c.position, *wanted)
-        .select_from(source)
-        .where(of_account(of_user.account_id, ACCOUNT))
-    )
+    return select(ASKED.c.place, *wanted, more).select_from(source).where(of_account(of_user.account_id, ACCOUNT))
 
 
 async def reviewers_by_override(
@@ -174,16 +176,41 @@ async def reviewers_by_override(
     names: frozenset[str] = EVERY_USER_COLUMN,
 ) -> list[list[UserRow]]:
     """Return for each override the people who are asked to decide, in the order in which they were named."""
-    records = await _reviewers(names).records(connection, account_id=account_id, ids=override_ids)
-    lines: list[list[Any]] = [[] for _ in override_ids]
+    places, *found, are_others = await _reviewers(names).columns(connection, account_id=account_id, ids=override_ids)
+    places = list(places)
+    asked = _people_each(override_ids, places, found, names)
+    reassigned = sorted({place for place, are_asked in zip(places, are_others, strict=True) if are_asked})
+    if reassigned:
+        ids = [override_ids[place] for place in reassigned]
+        others = await _last_asked(connection, account_id, ids, names)
+        for place, people in zip(reassigned, others, strict=True):
+            asked[place] = people
+    return asked
+
+
+async def _last_asked(
+    connection: AsyncConnection, account_id: UUID, override_ids: Sequence[UUID], names: frozenset[str]
+) -> list[list[UserRow]]:
+    """Return for each override those who were asked last, of those who were not asked first."""
     latest: dict[int, int] = {}
-    for place, version, _, *values in records:
-        if latest.setdefault(place, version) == version:
-            lines[place].append(values)
-    if "roles" in names:
-        return [_with_roles(asked) for asked in lines]
-    make = partial(UserRow, names)
-    return [[make(*values) for values in asked] for asked in lines]
+    records = await _later_reviewers(names).records(connection, account_id=account_id, ids=override_ids)
+    lines = [line for line in records if latest.setdefault(line[0], line[-1]) == line[-1]]
+    if not lines:
+        return [[] for _ in override_ids]
+    places, *found, _ = zip(*lines, strict=True)
+    return _people_each(override_ids, places, found, names)
+
+
+def _people_each(
+    override_ids: Sequence[UUID], places: Sequence[int], found: Sequence[Iterable[Any]], names: frozenset[str]
+) -> list[list[UserRow]]:
+    """Return for each override the people in the lines at its place."""
+    if "roles" not in names:
+        return many_each(override_ids, places, map(partial(UserRow, names), *found))
+    lines: list[list[Any]] = [[] for _ in override_ids]
+    for place, *values in zip(places, *found, strict=True):
+        lines[place].append(values)
+    return [_with_roles(of_one) for of_one in lines]
 
 
 async def account_of(connection: AsyncConnection, user_id: UUID) -> UUID | None:
