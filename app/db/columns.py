@@ -68,7 +68,10 @@ class EnumString(Quick):
         self._members.update((member.value, member) for member in enum)
 
     def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
-        return None if value is None else self.enum(value).value
+        if value is None:
+            return None
+        # Python 3.11 finds `value` by a property, and a member of a class by another one.
+        return value._value_ if type(value) is self.enum else self.enum(value)._value_
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
         return self._members[value]

@@ -140,13 +140,20 @@ def _reader(type_: TypeEngine[Any], dialect: Dialect) -> Processor | None:
     return type_.dialect_impl(dialect).result_processor(dialect, None)
 
 
+# A UUID's own constructor takes 2.5 times as long, half of it to look up the member of `SafeUUID`: a worklist of 50
+# cases has 800 ids, for which 1.3 ms of its 9 ms would go to that.
+_new = object.__new__
+_set_int, _set_is_safe = vars(UUID)["int"].__set__, vars(UUID)["is_safe"].__set__
+_UNKNOWN = SafeUUID.unknown
+
+
 def _uuid(digits: str | None) -> UUID | None:
-    """Return the UUID of 32 hexadecimal digits, as they are stored: its own constructor takes three times as long."""
+    """Return the UUID of 32 hexadecimal digits, as they are stored."""
     if digits is None:
         return None
-    made = object.__new__(UUID)
-    object.__setattr__(made, "int", int(digits, 16))
-    object.__setattr__(made, "is_safe", SafeUUID.unknown)
+    made = _new(UUID)
+    _set_int(made, int(digits, 16))
+    _set_is_safe(made, _UNKNOWN)
     return made
 
 
