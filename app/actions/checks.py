@@ -69,7 +69,7 @@ async def drafted(
         command=command,
         now=max(now(), case.updated_at),
         before=case,
-        case=replace(case, status=status),
+        case=case if status is case.status else replace(case, status=status),
         subject=subject,
         override=override,
         reviewer_ids=found.reviewer_ids,

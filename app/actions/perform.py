@@ -9,7 +9,6 @@ other; then nothing is done, and it goes the way of all others.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
@@ -42,7 +41,7 @@ from app.domain.model import Actor, OverrideFacts, SearchField
 from app.domain.workflow import admit
 
 # How many act on a database's case here right now: whoever is not the first would lose without a lock.
-_acted_on: Counter[tuple[int, UUID | None]] = Counter()
+_acted_on: dict[tuple[int, UUID | None], int] = {}
 
 CHANGES_MAX = 5
 """How often what an actor may do may change while one action is under way."""
@@ -138,18 +137,18 @@ class _Asked:
     async def tried(self, database: Database) -> Outcome:
         """Do it without a lock, where that may do and nobody is or was faster, else with it."""
         what = id(database), getattr(self.command, "case_id", None)
-        is_first = not _acted_on[what]
-        _acted_on[what] += 1
+        others = _acted_on.get(what, 0)
+        _acted_on[what] = others + 1
         try:
-            if is_first and rests_on_its_case(self.command):
+            if not others and rests_on_its_case(self.command):
                 outcome = await attempt_alone(database, self._alone)
                 if outcome is not None:
                     return outcome
             return await attempt(database, self._locked)
         finally:
-            _acted_on[what] -= 1
-            if not _acted_on[what]:
-                del _acted_on[what]
+            others = _acted_on.pop(what) - 1
+            if others:
+                _acted_on[what] = others
 
     async def supposed(self, connection: AsyncConnection) -> Supposed:
         """Do it in a transaction that is going to be undone."""

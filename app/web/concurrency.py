@@ -71,6 +71,15 @@ def less(counter: "Counter[UUID]", holder: UUID) -> None:
         del counter[holder]
 
 
+class Held:
+    """How many operations one token or one account has inside, and how many of them read."""
+
+    __slots__ = ("inside", "reads")
+
+    def __init__(self) -> None:
+        self.inside = self.reads = 0
+
+
 class Gate:
     """A bound on what goes on at the same time in this process. `inside`: how many operations that is."""
 
@@ -82,8 +91,7 @@ class Gate:
         self._reads_of_all = self._of_account = part(9)
         self._reads_of_account = self._of_token = part(8)
         self._reads_of_token = part(7)
-        self._holders: Counter[UUID] = Counter()
-        self._readers: Counter[UUID] = Counter()
+        self._held: dict[int, Held] = {}  # by the number that a UUID is: its own hash is made by a call of Python's
         self._reads = 0
         self._line = Line(patience, capacity)
         self.inside = 0
@@ -104,19 +112,24 @@ class Gate:
     def leave(self, who: Entrant) -> None:
         """Be outside again."""
         self.inside -= 1
-        for holder in (who.token_id, who.account_id):
-            less(self._holders, holder)
-            if not who.writes:
-                less(self._readers, holder)
         self._reads -= not who.writes
+        for key in (who.token_id.int, who.account_id.int):
+            held = self._held[key]
+            held.inside -= 1
+            held.reads -= not who.writes
+            if not held.inside:
+                del self._held[key]
         self._line.grant(self._take)
 
     def _has_part(self, who: Entrant) -> bool:
-        account_id, token_id, writes = who
-        holders, readers = self._holders, self._readers
-        if holders[token_id] >= self._of_token or holders[account_id] >= self._of_account:
+        of_token, of_account = self._held.get(who.token_id.int), self._held.get(who.account_id.int)
+        if of_token is not None and (
+            of_token.inside >= self._of_token or not (who.writes or of_token.reads < self._reads_of_token)
+        ):
             return False
-        return writes or (readers[token_id] < self._reads_of_token and readers[account_id] < self._reads_of_account)
+        return of_account is None or (
+            of_account.inside < self._of_account and (who.writes or of_account.reads < self._reads_of_account)
+        )
 
     def _take(self, who: Entrant) -> bool:
         """Take a place, if there is one."""
@@ -124,9 +137,11 @@ class Gate:
         if not has_room or not self._has_part(who):
             return False
         self.inside += 1
-        for holder in (who.token_id, who.account_id):
-            self._holders[holder] += 1
-            if not who.writes:
-                self._readers[holder] += 1
         self._reads += not who.writes
+        for key in (who.token_id.int, who.account_id.int):
+            held = self._held.get(key)
+            if held is None:
+                held = self._held[key] = Held()
+            held.inside += 1
+            held.reads += not who.writes
         return True
