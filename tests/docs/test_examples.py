@@ -19,6 +19,7 @@ from app.demo.load import load_demo
 from app.documents.store import open_store
 from tests.support.api import Api
 from tests.support.manual import PAGES, Block, blocks, page, pages_with
+from tests.support.paths import ROOT
 
 RUNNERS = {
     "graphql": "here",
@@ -130,3 +131,9 @@ async def test_each_operation_answers_what_is_printed_below_it(demo: Demo) -> No
             assert "errors" not in body, (where, body)
             if example.answer is not None:
                 assert_answer(body, await demo.resolve(example.answer), where)
+
+
+def test_files_that_are_named_are_there() -> None:
+    for path in PAGES:
+        for name in re.findall(r"[`(]((?:app|tests|scripts|\.ci)/[\w./-]+)[`)]", path.read_text(encoding="utf-8")):
+            assert (ROOT / name).exists(), (path.name, name)

@@ -1,4 +1,4 @@
-"""The README and the pages of the manual, and the fenced code blocks in them."""
+"""The README, what stands beside it, the pages of the manual, and the fenced code blocks in them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from markdown_it import MarkdownIt
 
 from tests.support.paths import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "app/docs").glob("*.md"))]
+TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+PAGES = [*TOP, *sorted((ROOT / "app/docs").glob("*.md"))]
 
 
 @dataclass(frozen=True, slots=True)
