@@ -15,7 +15,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from app.domain.errors import ErrorCode
 from app.server.connection_bounds import Bounds, raw_answer, registry_of
+from app.server.discarding import Discarding
 from app.server.transport import HeldFlow, Together
+from app.server.write_watch import WriteWatch
 from app.web.middleware.cors import Listed, Pairs
 
 HEAD_END = b"\r\n\r\n"
@@ -45,18 +47,20 @@ class BoundedProtocol(HttpToolsProtocol):
         self._has_ended = False
         self._head_bytes = self._body_bytes = self._framing_bytes = self._gap_bytes = self._declared_bytes = 0
         self._timer: asyncio.TimerHandle | None = None  # for what is to be received
-        self._write_timer: asyncio.TimerHandle | None = None
-        self._moved = 0  # bytes that had been received, or taken by the client, when a window began
-        self._discarded = 0
+        self._moved = 0  # bytes that had been received when a window began
         self._began = 0.0
-        self._is_discarding = self._is_deaf = False
+        self._discarding = Discarding(self, self._registry, self._bounds, self.loop)
+        self._is_deaf = False
 
     # --- The connection ----------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
         self.flow = HeldFlow(transport)
-        self._together = Together(transport, self.loop, self._finish)
+        together = self._together = Together(transport, self.loop, self._finish)
+        self._writing = WriteWatch(
+            self, self.connections, self._registry, self._bounds, self.loop, lambda: together.written
+        )
         self._await_head()
         if not self._registry.make_room(self, self._bounds):
             words = f"There are too many connections: try again in {RETRY_S} s."
@@ -65,8 +69,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._registry.forget(self)
         self._stop_timer()
-        if self._write_timer is not None:
-            self._write_timer.cancel()
+        self._discarding.stop()
+        self._writing.stop()
         self._ahead = b""
         if self._answering is not None and self._answering is not self.cycle:
             _disconnect(self._answering)
@@ -103,7 +107,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _close(self) -> None:
         self.transport.close()
         if self.unsent():
-            self._watch_writing()
+            self._writing.begin()
 
     def timeout_keep_alive_handler(self) -> None:
         if not self.transport.is_closing():
@@ -113,7 +117,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
-            self._discard(len(data))
+            self._discarding.count(len(data))
         elif (
             self._ahead
             or len(data) > PIECE
@@ -202,8 +206,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self.headers.clear()  # trailers
         self._framing_bytes += received - gained
         self._gap_bytes = 0 if gained else self._gap_bytes + received
-        if self._is_discarding:
-            self._discard(received)
+        if self._discarding.is_under_way:
+            self._discarding.count(received)
         elif self._body_bytes > bounds.body_bytes:
             self._refuse(413, ErrorCode.BAD_REQUEST, f"A request can be {bounds.body_bytes} bytes at most.")
         elif self._gap_bytes > bounds.framing_bytes or self._framing_bytes > bounds.framing_bytes + self._body_bytes:
@@ -238,9 +242,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._is_in_head = self._has_ended = True
         self._has_begun = False
-        if self._is_discarding:
-            self._is_discarding = False
-            self._registry.note_end_of_discarding(self)
+        self._discarding.end()
         self._head_bytes = self._body_bytes = self._framing_bytes = self._gap_bytes = self._declared_bytes = 0
         self._stop_timer()
 
@@ -330,16 +332,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _begin_discarding(self) -> None:
         self._stop_timer()
-        self._is_discarding = True
-        self._began = self.loop.time()
-        self._discarded = self._moved = 0
-        self._timer = self.loop.call_later(self._bounds.discard_window_s, self._check_discarding)
-        self._registry.bound_discarding(self, self._bounds)
-
-    def _discard(self, received: int) -> None:
-        self._discarded += received
-        if self._discarded > self._bounds.discard_bytes:
-            self.drop()
+        self._discarding.begin()
 
     # --- Time --------------------------------------------------------------------------------------------------------
 
@@ -364,15 +357,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._moved = received
         self._timer = self.loop.call_later(bounds.body_window_s, self._check_body)
 
-    def _check_discarding(self) -> None:
-        bounds = self._bounds
-        is_slow = self._discarded - self._moved < bounds.discard_rate * bounds.discard_window_s
-        if is_slow or self.loop.time() - self._began > bounds.discard_s:
-            self.drop()
-            return
-        self._moved = self._discarded
-        self._timer = self.loop.call_later(bounds.discard_window_s, self._check_discarding)
-
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -380,35 +364,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._watch_writing()
+        self._writing.begin()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self._registry.note_read(self)
-
-    def _watch_writing(self) -> None:
-        """Drop the connection, if the client does not take what is written to it."""
-        self.loop.call_soon(self._bound_unsent)  # what is dropped may be this one, which is being written to
-        if self._write_timer is None:
-            self._expect_writing()
-
-    def _bound_unsent(self) -> None:
-        if self in self.connections and self.unsent():
-            self._registry.bound_unsent(self, self._bounds)
-
-    def _expect_writing(self) -> None:
-        taken = self._together.written - self.unsent()
-        self._write_timer = self.loop.call_later(self._bounds.write_window_s, self._check_writing, taken)
-
-    def _check_writing(self, taken_before: int) -> None:
-        self._write_timer = None
-        unsent, bounds = self.unsent(), self._bounds
-        if not unsent:
-            return
-        if self._together.written - unsent - taken_before < bounds.write_rate * bounds.write_window_s:
-            self.drop()
-        else:
-            self._expect_writing()
 
 
 def _disconnect(cycle: RequestResponseCycle) -> None:
