@@ -1,28 +1,15 @@
-// Apollo Client with its InMemoryCache, told what the manual says.
-import { ApolloClient, HttpLink, InMemoryCache, gql } from "@apollo/client";
+// Apollo Client with its InMemoryCache. The cache and the update of a list are the manual's, which the test writes down.
+import { ApolloClient, HttpLink, gql } from "@apollo/client";
+import { cache, update } from "../manual-apollo.js";
 import { documents } from "./documents.js";
-import { play, read, token, url } from "./story.js";
+import { play, token, url } from "./story.js";
 
-const cache = new InMemoryCache({
-  possibleTypes: JSON.parse(read("possible-types.json")),
-  typePolicies: Object.fromEntries(JSON.parse(read("without-id.json")).map((type) => [type, { keyFields: false }])),
-});
 const client = new ApolloClient({
   cache,
   link: new HttpLink({ uri: url, headers: { Authorization: `Bearer ${token}` } }),
 });
 const parsed = Object.fromEntries(Object.entries(documents).map(([name, text]) => [name, gql(text)]));
 let latest;
-
-// The edge of what was really done goes to the start of the list that the screen shows.
-function update(store, { data }) {
-  const { case: closed, actionEdge } = data.closeCase ?? {};
-  if (!actionEdge) return;
-  store.modify({
-    id: store.identify(closed),
-    fields: { actions: (list) => ({ ...list, edges: [actionEdge, ...list.edges] }) },
-  });
-}
 
 await play({
   async open(variables) {
