@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.api.dataloaders.loaders import NOTHING_KNOWN, Loaders, Reading
 from app.api.execution.budget import Budget
 from app.auth.identity import Identity
+from app.db import background
 from app.db.deadlines import in_time
 from app.db.engines import Database
 from app.db.repository.people import People, users_count
@@ -73,7 +74,7 @@ class Reads:
         """Return what *read* gives, which aliases that ask for the same share: it is read once."""
         task: asyncio.Task[T | Exception] | None = self._shared.get(key)
         if task is None:
-            task = self._shared[key] = asyncio.create_task(_ended(read))
+            task = self._shared[key] = background.start(_ended(read))
         found = await asyncio.shield(task)  # graphql-core cancels what an error makes useless; others may wait for it
         if isinstance(found, Exception):
             raise found

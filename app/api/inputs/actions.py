@@ -122,15 +122,16 @@ class DocumentedInput(ActionInput):
 
     def _documents(self, shape: Shape) -> dict[str, Any]:
         """Return the documents as a command has them; faults are noted in *shape*."""
-        if len(self.files) > DOCUMENTS_MAX:
+        files = self.files
+        if len(files) > DOCUMENTS_MAX:
             shape.note(TooManyDocuments(max=DOCUMENTS_MAX), "documents")
             return {}
-        for index, file in enumerate(self.files):
+        for index, file in enumerate(files):
             if file.refusal is not None:
                 shape.note(file.refusal, "documents", str(index))
         return {
-            "document_ids": shape.documents(self.document_ids or (), "documentIds", len(self.files)),
-            "new_documents": tuple(file.document for file in self.files if file.document is not None),
+            "document_ids": shape.documents(self.document_ids or (), "documentIds", len(files)),
+            "new_documents": tuple(file.document for file in files if file.document is not None),
         }
 
 
