@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.actions.effects import Draft
+from app.actions.draft import Draft
 from app.db import tables
 from app.db.repository import documents
 from app.db.rows import CommentRow, DocumentRow

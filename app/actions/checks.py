@@ -6,6 +6,7 @@ without the lock: that it is still the same row is seen by whoever writes it.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeGuard
 from uuid import UUID
 
@@ -14,12 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.actions.attachments import find_documents
-from app.actions.effects import EFFECTS, Draft, find_or_make_subject
+from app.actions.draft import Draft
+from app.actions.effects import EFFECTS, find_or_make_subject
 from app.db import tables
 from app.db.prepared import Write
 from app.db.repository import cases, locks, overrides, people
 from app.db.repository.locks import Locked
-from app.db.rows import CaseRow, DocumentRow
+from app.db.rows import CaseRow, DocumentRow, SubjectRow
 from app.domain.action_log import GENESIS
 from app.domain.commands import (
     CaseCommand,
@@ -157,12 +159,7 @@ async def drafted_opening(connection: AsyncConnection, actor: Actor, command: Op
     Raises: Refusal.
     """
     authorize_role(command.action, actor)
-    number = await connection.scalar(
-        update(tables.accounts)
-        .where(tables.accounts.c.id == actor.account_id)
-        .values(case_count=tables.accounts.c.case_count + 1)
-        .returning(tables.accounts.c.case_count)
-    )
+    number = await _next_number(connection, actor)
     details = command.subject
     alike = await locks.lock_subjects(connection, actor.account_id, details.type, details.external_ref)
     active = await cases.active_case_of(connection, [subject.id for subject in alike]) if alike else None
@@ -176,9 +173,36 @@ async def drafted_opening(connection: AsyncConnection, actor: Actor, command: Op
     first, writes = list[Write](), list[Write]()
     subject = find_or_make_subject(first, writes, actor, details, known)
     moment = now()
-    case = CaseRow(
+    return Draft(
+        connection,
+        actor,
+        command,
+        moment,
+        before=None,
+        case=_new_case(actor, command, subject, status, number, moment),
+        subject=subject,
+        subject_is_new=known is None,
+        writes=writes,
+        first=first,
+    )
+
+
+async def _next_number(connection: AsyncConnection, actor: Actor) -> int:
+    number: int | None = await connection.scalar(
+        update(tables.accounts)
+        .where(tables.accounts.c.id == actor.account_id)
+        .values(case_count=tables.accounts.c.case_count + 1)
+        .returning(tables.accounts.c.case_count)
+    )
+    return number or 0
+
+
+def _new_case(
+    actor: Actor, command: OpenCase, subject: SubjectRow, status: CaseStatus, number: int, now: datetime
+) -> CaseRow:
+    return CaseRow(
         id=clock.new_id(),
-        number=number or 0,
+        number=number,
         subject_id=subject.id,
         subject_status_at_opening=subject.evaluation_status,
         title=command.title,
@@ -186,23 +210,11 @@ async def drafted_opening(connection: AsyncConnection, actor: Actor, command: Op
         status=status,
         resolution=None,
         created_by_id=actor.user_id,
-        created_at=moment,
-        updated_at=moment,
+        created_at=now,
+        updated_at=now,
         closed_by_id=None,
         closed_at=None,
         version=0,
         action_count=0,
         head_hash=GENESIS,
-    )
-    return Draft(
-        connection,
-        actor,
-        command,
-        moment,
-        before=None,
-        case=case,
-        subject=subject,
-        subject_is_new=known is None,
-        writes=writes,
-        first=first,
     )

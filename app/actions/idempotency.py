@@ -5,7 +5,7 @@ The record is part of the action's transaction, which `app.actions.perform` owns
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,31 +14,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
+from app.actions.outcome import Outcome, outcome_of
 from app.db import tables
 from app.db.engines import Database
-from app.db.repository import cases, documents, log, overrides
-from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
+from app.db.repository import log
 from app.domain.commands import Command
 from app.domain.errors import IdempotencyKeyReused
 from app.domain.model import Actor
 
 KEY_LIFETIME = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an action left behind: the case as it is now, the log row, and what came with it.
-
-    `replayed`: it was done before, by another request with the same key.
-    """
-
-    case: CaseRow
-    action: ActionRow
-    comment: CommentRow | None = None
-    override: OverrideRow | None = None
-    subject: SubjectRow | None = None
-    documents: tuple[DocumentRow, ...] = ()
-    replayed: bool = False
 
 
 def fingerprint(command: Command) -> str:
@@ -101,23 +85,6 @@ async def _recorded(connection: AsyncConnection, actor: Actor, command: Command,
     if record.fingerprint != fingerprint(command):
         raise IdempotencyKeyReused("input", "idempotencyKey")
     return record.action_id
-
-
-async def outcome_of(connection: AsyncConnection, actor: Actor, action_id: UUID) -> Outcome:
-    """Return what an earlier action made, with the case as it is now."""
-    account_id = actor.account_id
-    (action,) = await log.actions_by_id(connection, account_id, [action_id])
-    assert action is not None
-    (case,) = await cases.cases_by_id(connection, account_id, [action.case_id])
-    assert case is not None
-    comment = override = None
-    attached: list[list[DocumentRow]] = [[]]
-    if action.comment_id is not None:
-        (comment,) = await log.comments_by_id(connection, account_id, [action.comment_id])
-        attached = await documents.documents_by_comment(connection, account_id, [action.comment_id])
-    if action.override_id is not None:
-        (override,) = await overrides.overrides_by_id(connection, account_id, [action.override_id])
-    return Outcome(case, action, comment, override, documents=tuple(attached[0]), replayed=True)
 
 
 async def forget_old_keys(database: Database, now: clock.Clock = clock.now, lifetime: timedelta = KEY_LIFETIME) -> None:

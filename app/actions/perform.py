@@ -1,7 +1,7 @@
 """The one write path: `perform` locks, authorizes, advances, writes the effects and the log row, and commits.
 
 Nothing else commits case data. `rehearse` goes the same way, and undoes it. What is checked under the lock is in
-`drafting`, what an action writes beside its log row and the case's status in `effects`.
+`checks`, what an action writes beside its log row and the case's status in `effects`.
 
 An action that rests on its case alone, as a comment, first tries to do without a lock: it reads, checks, and writes if
 the case has still the version that was read. Each action makes a new version of its case, so that this tells of any
@@ -21,8 +21,10 @@ from app import clock
 from app.actions.attachments import attach
 from app.actions.authority import renewed
 from app.actions.checks import drafted, drafted_opening, rests_on_its_case
-from app.actions.effects import EFFECTS, Draft
-from app.actions.idempotency import KEY_LIFETIME, Outcome, claim_key, outcome_of
+from app.actions.draft import Draft
+from app.actions.effects import EFFECTS
+from app.actions.idempotency import KEY_LIFETIME, claim_key
+from app.actions.outcome import Outcome, Supposed, outcome_of
 from app.db import background, tables
 from app.db.chain import entry_of
 from app.db.dry_run import rehearsed
@@ -32,12 +34,12 @@ from app.db.prepared import write, write_if_unchanged
 from app.db.repository import overrides, people
 from app.db.repository.tokens import authority_of
 from app.db.retry import attempt, attempt_alone
-from app.db.rows import ActionRow, CaseRow, OverrideRow
+from app.db.rows import ActionRow, CaseRow
 from app.domain.action_log import chain_hash
 from app.domain.commands import CaseCommand, Command, OpenCase
 from app.domain.errors import InputRefused, Refusal, StateRefused, TokenExpired
 from app.domain.folding import lexemes, reference_lexemes
-from app.domain.model import Actor, OverrideFacts, SearchField
+from app.domain.model import Actor, SearchField
 from app.domain.workflow import admit
 
 # How many act on a database's case here right now: whoever is not the first would lose without a lock.
@@ -69,22 +71,6 @@ async def perform(
     """
     admit(command.action, actor, brings_documents=command.brings_documents)
     return await asyncio.shield(background.start(_Asked(actor, command, request_id, now, key_lifetime).do(database)))
-
-
-@dataclass(frozen=True, slots=True)
-class Supposed:
-    """What an action would make; nothing of it is there.
-
-    `subject_is_new`: the subject is not there either. `reviewer_ids` are of the action's override. `latest` is the
-    override that would wait for a decision then, or else was finished last, and `latest_facts` are of it.
-    """
-
-    outcome: Outcome
-    subject_is_new: bool
-    reviewer_ids: tuple[UUID, ...]
-    latest: OverrideRow | None
-    latest_reviewer_ids: tuple[UUID, ...]
-    latest_facts: OverrideFacts | None
 
 
 async def rehearse(

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from app.actions.idempotency import Outcome, replay
-from app.actions.perform import Supposed, perform, rehearse
+from app.actions.idempotency import replay
+from app.actions.outcome import Outcome, Supposed
+from app.actions.perform import perform, rehearse
 from app.api.dataloaders.loaders import left_by, supposed_by
 from app.api.execution.mutation_results import MutationResult
 from app.api.reads import Reads

@@ -6,8 +6,7 @@ from typing import Any, Self
 
 import strawberry
 
-from app.actions.idempotency import Outcome
-from app.actions.perform import Supposed
+from app.actions.outcome import Outcome, Supposed
 from app.api.context import Info
 from app.api.errors import ERRORS_MAX, UserError
 from app.api.fields import computed, described

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from app import clock
-from app.actions.idempotency import Outcome
+from app.actions.outcome import Outcome
 from app.actions.perform import perform
 from app.admin import accounts
 from app.auth.identity import authenticate

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from app.actions.idempotency import Outcome
+from app.actions.outcome import Outcome
 from app.documents.receive import Received
 from app.documents.store import DocumentStore
 from app.domain.errors import InputRefused, Refusal

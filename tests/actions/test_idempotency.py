@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import update
 
 from app import clock
-from app.actions.idempotency import Outcome, forget_old_keys
+from app.actions.idempotency import forget_old_keys
+from app.actions.outcome import Outcome
 from app.actions.perform import perform
 from app.db import tables
 from app.domain.commands import AddComment, CaseCommand, CloseCase

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app.actions.idempotency import Outcome
+from app.actions.outcome import Outcome
 from app.actions.perform import perform
 from app.audit.verification import verify_log
 from app.db import tables

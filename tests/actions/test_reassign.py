@@ -11,7 +11,7 @@ from sqlalchemy import Executable, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app import clock
-from app.actions.idempotency import Outcome
+from app.actions.outcome import Outcome
 from app.actions.perform import rehearse
 from app.admin import accounts
 from app.audit.evidence import evidence_of

@@ -21,8 +21,8 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import delete, insert
 
-from app.actions.idempotency import Outcome
-from app.actions.perform import Supposed, rehearse
+from app.actions.outcome import Outcome, Supposed
+from app.actions.perform import rehearse
 from app.db import tables
 from app.db.engines import Database, open_database
 from app.domain.commands import (

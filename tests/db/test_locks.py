@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from app import clock
-from app.actions.idempotency import Outcome
+from app.actions.outcome import Outcome
 from app.db import tables
 from app.db.prepared import write
 from app.db.repository.locks import lock_case

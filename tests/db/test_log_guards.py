@@ -9,7 +9,7 @@ from sqlalchemy import Executable, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app import clock
-from app.actions.idempotency import Outcome
+from app.actions.outcome import Outcome
 from app.db import tables
 from app.db.engines import Database
 from app.domain.commands import AcceptOverride, AddComment, CloseCase, OpenCase, SubjectDetails

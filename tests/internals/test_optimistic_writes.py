@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import ExceptionContext, event, text
 
 from app.actions.checks import rests_on_its_case
-from app.actions.idempotency import Outcome
+from app.actions.outcome import Outcome
 from app.audit.verification import verify_log
 from app.db.engines import Database, open_database
 from app.db.repository.locks import lock_case

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from app.actions.idempotency import Outcome
+from app.actions.outcome import Outcome
 from app.actions.perform import perform
 from app.domain.commands import (
     AcceptOverride,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from app.actions.idempotency import Outcome
+from app.actions.outcome import Outcome
 from app.actions.perform import perform
 from app.admin import accounts
 from app.auth.identity import Identity, authenticate

@@ -13,8 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.actions.idempotency import Outcome
-from app.actions.perform import Supposed
+from app.actions.outcome import Outcome, Supposed
 from app.api.dataloaders.dataloader import Grouped, Loader
 from app.api.execution.budget import Budget
 from app.db.engines import Database

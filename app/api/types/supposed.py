@@ -5,7 +5,7 @@ from typing import cast
 
 import strawberry
 
-from app.actions.perform import Supposed
+from app.actions.outcome import Supposed
 from app.api.enums import ActionType, CaseStatus, DocumentWarning, Resolution
 from app.api.fields import described, object_type, related
 from app.api.labels import labelled

@@ -1,0 +1,72 @@
+"""The draft of an action: what is allowed and not yet written, with the writes that it is going to be."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import clock
+from app.db import tables
+from app.db.indexed import FOLDING, Words
+from app.db.prepared import Write
+from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
+from app.db.writes import inserted, inserted_by, updated
+from app.domain.commands import Command
+from app.domain.model import Actor, SearchField
+
+
+@dataclass(slots=True)
+class Draft:
+    """An action that is allowed and not yet written. `before` is None while the case itself is new.
+
+    `writes`: what is to be written, in this order, once all is known; `first`: what the case itself refers to.
+    `is_rehearsal`: it is going to be undone.
+    """
+
+    connection: AsyncConnection
+    actor: Actor
+    command: Command
+    now: datetime
+    before: CaseRow | None
+    case: CaseRow
+    subject: SubjectRow
+    subject_is_new: bool = False
+    override: OverrideRow | None = None
+    reviewer_ids: tuple[UUID, ...] = ()
+    documents: tuple[DocumentRow, ...] = ()
+    writes: list[Write] = field(default_factory=list)
+    first: list[Write] = field(default_factory=list)
+    is_rehearsal: bool = False
+
+    def insert(self, table: Table, *rows: Any) -> None:
+        """Have *rows*, which are in this account, inserted."""
+        self.writes.extend(inserted(table, row, account_id=self.actor.account_id) for row in rows)
+
+    def log(self, action: ActionRow, **more: Any) -> None:
+        """Have the row of the log inserted, if what the actor may do is by then what it was when this was checked."""
+        actor, more = self.actor, more | {"account_id": self.actor.account_id}
+        self.writes.append(inserted_by(actor.authority, "user_id", tables.case_actions, action, **more))
+
+    def update(self, table: Table, row_id: UUID, **changes: Any) -> None:
+        """Have *changes* made to a row."""
+        self.writes.append(updated(table, row_id, **changes))
+
+    def index(self, field: SearchField, source_id: UUID, words: Collection[str]) -> None:
+        """Have a text of the case found by *words*; to be called before its row is inserted, which makes its own else.
+
+        What is rehearsed is found by nobody, and takes no number of the index.
+        """
+        if not self.is_rehearsal:
+            account_id = self.actor.account_id
+            more = {"field": field, "source_id": source_id, "words": Words(account_id, words), "folding": FOLDING}
+            self.writes.append(inserted(tables.case_texts, None, account_id=account_id, case_id=self.case.id, **more))
+
+    def new_comment(self) -> CommentRow | None:
+        """Return the comment that comes with the action, not yet inserted."""
+        if self.command.comment is None:
+            return None
+        return CommentRow(clock.new_id(), self.case.id, self.actor.user_id, self.command.comment, self.now)
