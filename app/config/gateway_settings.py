@@ -102,7 +102,7 @@ class DoorSettings(BaseSettings):
         default=20, description="Seconds after which PostgreSQL gives up a transaction that says nothing."
     )
     idempotency_hours: Annotated[int, Field(ge=1, le=8760)] = Field(
-        default=24, description="Hours for which an idempotency key tells what it has done."
+        default=24, description="Hours for which an idempotency key is remembered."
     )
     max_connections: Annotated[int, Field(ge=16)] = Field(
         default=1_000, description="Connections that a worker has open at once; the one that idles longest goes first."
@@ -155,7 +155,7 @@ class DoorSettings(BaseSettings):
     )
     log_lag_alarm: Annotated[float, Field(ge=1, le=86_400)] = Field(
         default=60,
-        description="Seconds that rows of the logs may wait to be shown before it is logged, and told by /ready.",
+        description="Seconds that rows of the logs may wait to be shown before the log and /ready say so.",
     )
     drain: Annotated[float, Field(ge=0, le=300)] = Field(
         default=0, description="Seconds for which /ready says no before the server stops to listen."

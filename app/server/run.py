@@ -89,6 +89,7 @@ def _greet(settings: Settings, host: str, port: int, people: Sequence[DemoPerson
     typer.echo(f"API:      {address}/graphql")
     if settings.graphiql:
         typer.echo(f"GraphiQL: {address}/graphiql")
+    typer.echo(f"Manual:   {address}/docs")
     if not people:
         return
     typer.echo("\nThe demo's people:")

@@ -137,3 +137,7 @@ def test_files_that_are_named_are_there() -> None:
     for path in PAGES:
         for name in re.findall(r"[`(]((?:app|tests|scripts|\.ci)/[\w./-]+)[`)]", path.read_text(encoding="utf-8")):
             assert (ROOT / name).exists(), (path.name, name)
+
+
+def test_the_readme_is_short() -> None:
+    assert 6_000 <= len((ROOT / "README.md").read_bytes()) <= 8_192

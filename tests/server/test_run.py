@@ -28,12 +28,14 @@ def test_what_serve_prints_can_be_pasted(tmp_path: Path) -> None:
         answer = subprocess.run(
             ["bash", "-c", curl[1].replace("localhost", "127.0.0.1")], capture_output=True, text=True, check=True
         ).stdout
-        page = re.search(r"^GraphiQL: (\S+)$", server.output, re.MULTILINE)
-        assert page is not None
-        found = httpx2.get(page[1])
+        pages = re.findall(r"^(GraphiQL|Manual): +(\S+)$", server.output, re.MULTILINE)
+        found = {name: httpx2.get(page) for name, page in pages}
 
     assert re.fullmatch(r'\{"data":\{"viewer":\{"user":\{"displayName":"[^"]+"\}\}\}\}', answer)
-    assert found.headers["content-type"].startswith("text/html")
+    assert set(found) == {"GraphiQL", "Manual"}
+    assert {(page.status_code, page.headers["content-type"]) for page in found.values()} == {
+        (200, "text/html; charset=utf-8")
+    }
 
 
 def test_every_person_of_the_demo_is_printed_with_roles_and_a_token_that_works(tmp_path: Path) -> None:
