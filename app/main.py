@@ -14,13 +14,13 @@ from app.api.endpoint import GraphQLView
 from app.auth.authenticator import Authenticator
 from app.auth.identity import TokenUse
 from app.auth.identity_cache import Memory
-from app.config import components
+from app.config import components, environment
 from app.config.anchoring import keep_anchored
+from app.config.document_store import documents
 from app.config.settings import Settings, load_settings
 from app.db.engines import Database
 from app.documents.download import DownloadEndpoint
 from app.documents.links import Links
-from app.documents.store import open_store
 from app.documents.transfers import Transfers
 from app.documents.upkeep import keep_swept
 from app.documents.upload import UploadEndpoint
@@ -63,7 +63,7 @@ def create_app(settings: Settings) -> Starlette:
     provider = components.identity_provider(database, settings)
     door = Door(Authenticator(database, provider, memory, token_use, terms.deadline_s), rates)
     gate = Gate(settings.max_concurrency, settings.database_pool_timeout)
-    store, links = open_store(settings.documents_url, settings.data_dir), Links(database, settings.public_url)
+    store, links = documents(settings), Links(database, settings.public_url)
     transfers, trusted = Transfers(), components.trusted_documents(settings)
     view = GraphQLView(database, door, gate, trusted, terms, store, links, transfers)
     upload = UploadEndpoint(database, store, door, transfers, settings.receive_timeout)
@@ -80,7 +80,7 @@ def create_app(settings: Settings) -> Starlette:
             keep_anchored(database, settings),
             watch.keep(),
             memory.stay_told(database),
-            metrics.tell_others(look),
+            *([metrics.tell_others(look)] if environment.metrics_are_shared() else ()),
         )
         async with background_tasks(*works):
             yield
@@ -99,10 +99,10 @@ def _routes(
         Route("/graphql", view),
         Route("/documents", upload.respond, methods=["POST"]),
         Route("/documents/{id}", download.respond, methods=["GET"]),
-        *manual_routes(has_graphiql=bool(settings.graphiql)),
+        *manual_routes(has_graphiql=settings.graphiql),
     ]
     if settings.metrics:
-        routes.append(metrics_route(settings.metrics_token, look))
+        routes.append(metrics_route(settings.metrics_token, look, is_shared=environment.metrics_are_shared()))
     if settings.graphiql:
         routes.extend(graphiql_routes(settings.demo_people if settings.demo else ()))
     return routes

@@ -100,8 +100,12 @@ async def _write(
         known = await _identity(connection, claimed)
     if known is None or not known.is_linked:
         raise NotLinked("the subject was unlinked")
+    await tokens.lock_token(connection, known.found.token.id)
+    known = await _identity(connection, claimed)  # another of the subject's tokens may have been written meanwhile
+    assert known is not None
     found = known.found
-    await _set_scopes(connection, claimed, found.token.id)
+    if found.token.scopes != claimed.scope_words:
+        await _set_scopes(connection, claimed, found.token.id)
     if claimed.roles is not None and found.token.created_at <= claimed.issued_at:
         await _set_roles(connection, claimed, found)
     known = await _identity(connection, claimed)

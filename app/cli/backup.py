@@ -19,9 +19,9 @@ from app.backup.restore import restore as restored
 from app.cli.reading import Unreadable, require_database
 from app.cli.terminal import AsJson, fail, failure_of, progress, settings_or_fail, store_reason
 from app.config.anchoring import HEADS
+from app.config.document_store import documents as documents_of
 from app.config.settings import Settings
 from app.db.engines import database_url
-from app.documents.store import open_store
 
 POSTGRESQL = """this is PostgreSQL, which has its own tools. Dump it first, then copy the documents:
   pg_dump --format=custom --file=casegate.dump "$CASEGATE_DATABASE_URL"
@@ -42,7 +42,7 @@ def backup(
     database = _sqlite_file(settings)
     _look_at(file, database)
     with _told("there is no backup", settings), written_whole(file, overwrite=force) as output, _bars() as advance:
-        done = asyncio.run(back_up(database, open_store(settings.documents_url, settings.data_dir), output, advance))
+        done = asyncio.run(back_up(database, documents_of(settings), output, advance))
     if as_json:
         told = {"file": str(file), "bytes": done.size, "documents": done.documents, "faults": done.faults}
         typer.echo(json.dumps(told))
@@ -60,7 +60,7 @@ def restore(file: Annotated[Path, typer.Argument(help="A backup, as `casegate ba
     database = _sqlite_file(settings)
     with _told(f"{file} can't be restored", settings):
         _refuse_shared_folder(settings, database)
-        documents = asyncio.run(restored(file, database, open_store(settings.documents_url, settings.data_dir)))
+        documents = asyncio.run(restored(file, database, documents_of(settings)))
     typer.echo(
         f"{database}: restored, with {documents} documents; `casegate log verify` and `documents verify` check it"
     )

@@ -9,6 +9,7 @@ import typer
 
 from app.cli.reading import Unreadable, read
 from app.cli.terminal import AsJson, progress, run, settings_or_fail
+from app.config.document_store import documents as store_of
 from app.config.settings import Settings
 from app.db.engines import Database
 from app.db.repository.documents import document_count
@@ -16,7 +17,7 @@ from app.db.repository.verifying import Missing, missing_documents
 from app.documents import upkeep
 from app.documents.ownership import adopt as adopted
 from app.documents.ownership import check
-from app.documents.store import Blob, DocumentStore, open_store
+from app.documents.store import Blob, DocumentStore
 from app.documents.upkeep import GRACE, Checked, Examined, Swept
 
 documents = typer.Typer(help="The documents' bytes.", no_args_is_help=True)
@@ -143,7 +144,7 @@ async def _verified(settings: Settings, database: Database) -> _Found:
 async def _there(settings: Settings, documents: int) -> DocumentStore | None:
     """Return the store, once it answers; None where there is none yet, and no document. Raises: Unreadable."""
     try:
-        store = open_store(settings.documents_url, settings.data_dir, make=False)
+        store = store_of(settings, make=False)
         async for _ in store.blobs():
             break
     except FileNotFoundError:
@@ -155,8 +156,7 @@ async def _there(settings: Settings, documents: int) -> DocumentStore | None:
 
 
 def _store() -> DocumentStore:
-    settings = settings_or_fail()
-    return open_store(settings.documents_url, settings.data_dir)
+    return store_of(settings_or_fail())
 
 
 def _examined(examined: Examined) -> dict[str, Any]:

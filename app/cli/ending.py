@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
 
+from app.config.environment import is_debugging
+
 REFUSED, WRONG_USAGE, UNWRITTEN, FAULT = 1, 2, 3, 70
 SIGNALLED = 128
 INTERRUPTED = SIGNALLED + signal.SIGINT
@@ -92,7 +94,7 @@ def _told(message: str, code: int) -> int:
 
 
 def _told_fault(fault: Exception) -> int:
-    if os.environ.get("CASEGATE_LOG_LEVEL", "").lower() == "debug":
+    if is_debugging():
         traceback.print_exception(fault)
     if isinstance(fault, OSError) and fault.filename is not None:
         return _told(f"{fault.filename} can't be used: {fault.strerror}", REFUSED)

@@ -12,6 +12,7 @@ import typer
 from obstore.exceptions import BaseError
 
 from app.cli.terminal import AsJson, fail, open_configured, print_rows, reporting, run, settings_or_fail
+from app.config.document_store import documents
 from app.config.settings import Settings
 from app.db import migrate as migrations
 from app.db.engines import Database, database_url
@@ -19,7 +20,6 @@ from app.db.migrate import RowsWouldGo
 from app.db.others import is_open_elsewhere, sessions_elsewhere
 from app.demo.load import Demo, load_demo
 from app.documents.ownership import claim
-from app.documents.store import open_store
 from app.observability import log_output
 
 log = structlog.get_logger()
@@ -45,12 +45,12 @@ def serve(
 
 def _demo(settings: Settings) -> Callable[[Database], Coroutine[Any, Any, Demo]]:
     """Return the work that loads the demo, documents and all."""
-    return lambda database: load_demo(database, open_store(settings.documents_url, settings.data_dir))
+    return lambda database: load_demo(database, documents(settings))
 
 
 async def _claim(settings: Settings, database: Database) -> None:
     """See that the documents' place is this database's. A bucket that does not answer is seen to when it is swept."""
-    store = open_store(settings.documents_url, settings.data_dir)
+    store = documents(settings)
     try:
         await claim(database, store)
     except BaseError as error:

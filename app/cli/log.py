@@ -45,7 +45,6 @@ def key(as_json: AsJson = False) -> None:
     Its folder must be there: a key in a mistyped one would be another than the server's.
     """
     path = settings_or_fail().anchors_key
-    assert path is not None  # its default is filled in
     if not path.parent.is_dir():
         fail(f"there is no folder {path.parent}: `casegate migrate` makes the data folder", 2)
     try:

@@ -9,7 +9,7 @@ import typer
 from app.admin import accounts
 from app.audit.anchors.checkpoint import AnchorError, public_key
 from app.audit.anchors.keys import read_key
-from app.audit.anchors.places import Place, open_place
+from app.audit.anchors.places import Place
 from app.cli.terminal import fail
 from app.config.anchoring import anchors as anchors_set
 from app.config.settings import Settings
@@ -51,14 +51,13 @@ async def anchors_of(settings: Settings, named: str | None, key: str | None) -> 
     """Return the anchors and the key that they must be signed with; None where none are named or there yet."""
     if key is not None and not re.fullmatch("[0-9a-f]{64}", key):
         fail("a public key is 64 hexadecimal digits, as `casegate log key` prints", 2)
-    place = anchors_set(settings) if named is None else open_place(named, settings.data_dir)
+    place = anchors_set(settings, named)
     try:
         if await place.last() is None:
             named = named or settings.anchors_url
             if not named:
                 return None
             raise AnchorError(f"there are no anchors in {named}")
-        assert settings.anchors_key is not None  # its default is filled in
         return place, key or public_key(read_key(settings.anchors_key))
     except AnchorError as error:
         fail(f"{error}\n  (--anchors and --key say which anchors to trust)", 2)

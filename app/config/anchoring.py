@@ -3,6 +3,7 @@
 from app.audit.anchors.places import Place, open_place
 from app.audit.anchors.upkeep import keep_anchoring
 from app.audit.anchors.writing import Anchorer
+from app.config.environment import allows_http
 from app.config.settings import Settings
 from app.db.engines import Database
 
@@ -10,14 +11,13 @@ HEADS = "anchors.heads"
 """The file in the data folder that keeps the last row of each case; it is made anew where it is missing."""
 
 
-def anchors(settings: Settings) -> Place:
-    """Return where the anchors are kept."""
-    return open_place(settings.anchors_url, settings.data_dir)
+def anchors(settings: Settings, named: str | None = None) -> Place:
+    """Return where the anchors are kept, or the place that is *named*."""
+    return open_place(settings.anchors_url if named is None else named, settings.data_dir, allow_http=allows_http())
 
 
 def anchorer(database: Database, settings: Settings) -> Anchorer:
     """Return what anchors the logs."""
-    assert settings.anchors_key is not None  # its default is filled in
     return Anchorer(database, anchors(settings), settings.anchors_key, settings.data_dir / HEADS)
 
 

@@ -26,7 +26,7 @@ def database(settings: Settings) -> Database:
     """Return the database, with as many connections as a server has."""
     return open_database(
         settings.url,
-        pool_size=settings.database_pool or 1,  # its default is filled in
+        pool_size=settings.database_pool,
         patience=settings.patience,
         behind_pooler=settings.database_pooler,
     )
@@ -63,7 +63,7 @@ def terms(settings: Settings) -> Terms:
     """Return what the endpoint allows."""
     return Terms(
         limits=settings.limits,
-        development=bool(settings.introspection),
+        development=settings.introspection,
         plans=settings.plans,
         max_body_bytes=settings.max_body_bytes,
         max_answer_bytes=settings.max_answer_bytes,
@@ -97,4 +97,4 @@ def identity_provider(database: Database, settings: Settings) -> Provider | None
 def trusted_documents(settings: Settings) -> TrustedDocuments:
     """Return the documents of the manifest. Raises: ManifestError."""
     documents = {} if settings.trusted_documents is None else read_manifest(settings.trusted_documents)
-    return TrustedDocuments(documents, Mode(settings.trusted_documents_mode or "off"), settings.persisted_queries)
+    return TrustedDocuments(documents, Mode(settings.trusted_documents_mode), settings.persisted_queries)

@@ -124,8 +124,9 @@ class DoorSettings(BaseSettings):
         default=(), description="Origins whose pages may call, as in https://app.example; * for any."
     )
     trusted_documents: Path | None = Field(default=None, description="A manifest of Relay's or Apollo's format.")
-    trusted_documents_mode: Literal["off", "log", "allow-list", "only"] | None = Field(
-        default=None, description="What the manifest is for; by default `log` with a manifest, else `off`."
+    trusted_documents_mode: Literal["off", "log", "allow-list", "only"] = Field(
+        default_factory=lambda set_: "off" if set_["trusted_documents"] is None else "log",
+        description="What the manifest is for; by default `log` with a manifest, else `off`.",
     )
     persisted_queries: Count = Field(default=0, description="Automatic persisted queries to remember; 0 for none.")
     jwt_issuer: str = Field(default="", description="The identity provider, as in the tokens' `iss`.")
@@ -146,7 +147,6 @@ class DoorSettings(BaseSettings):
         default=tuple(Scope), description="What its tokens may do."
     )
     jwt_create_users: bool = Field(default=False, description="Make people that are seen for the first time.")
-    metrics: bool | None = Field(default=None, description="Serve `/metrics`; by default as `CASEGATE_DEMO`.")
     metrics_token: str = Field(default="", repr=False, description="The bearer token that /metrics asks for.")
     tracing: bool = Field(default=False, description="Send OpenTelemetry spans, as the OTEL_* variables say.")
     traces_per_second: Annotated[float, Field(ge=0)] = Field(

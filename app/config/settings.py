@@ -1,14 +1,14 @@
 """Settings: read once from `CASEGATE_*` variables, checked whole, frozen.
 
-All faults are told at once. No other module reads the environment.
+All faults are told at once. What is not set has its default, some from settings before it.
 """
 
 import difflib
 import importlib.util
-import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -16,13 +16,13 @@ from pydantic_settings import SettingsError as UnreadableSetting
 
 from app.api.limits.enforcement import NAMES, Limits
 from app.api.trusted_documents import read_manifest
+from app.config.environment import PREFIX as PREFIX
+from app.config.environment import has_postgresql_service, variables
 from app.config.gateway_settings import DoorSettings
 from app.db.engines import Patience
 from app.db.urls import database_url, sqlite_url
 from app.documents.store import check_url
 from app.web.graphiql import DemoPerson
-
-PREFIX = "CASEGATE_"
 
 
 class SettingsError(Exception):
@@ -31,6 +31,11 @@ class SettingsError(Exception):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
         self.faults = faults
+
+
+def _is_sqlite(set_: Mapping[str, Any]) -> bool:
+    """Tell it of settings of which the first are validated."""
+    return not set_["database_url"] or str(set_["database_url"]).startswith("sqlite")
 
 
 class Settings(DoorSettings):
@@ -50,18 +55,25 @@ class Settings(DoorSettings):
         description="`postgresql://user:password@host/name`, or `sqlite:///path`;"
         " by default SQLite in the data folder.",
     )
-    database_pool: Annotated[int, Field(ge=1, le=200)] | None = Field(
-        default=None,
+    # On SQLite each is a thread, and more of them only wait for each other's turn with the interpreter.
+    database_pool: Annotated[int, Field(ge=1, le=200)] = Field(
+        default_factory=lambda set_: 2 if _is_sqlite(set_) else 10,
         description="Connections that a worker keeps for reading, on PostgreSQL as many again for writing;"
         " by default 10, on SQLite 2.",
     )
-    demo: bool | None = Field(
-        default=None,
+    demo: bool = Field(
+        default_factory=_is_sqlite,
         description="Demo data, and tokens that anybody who can reach the page can see; by default on SQLite alone.",
     )
-    graphiql: bool | None = Field(default=None, description="Serve `/graphiql`; by default as `CASEGATE_DEMO`.")
-    introspection: bool | None = Field(
-        default=None, description="Answer introspection; by default as `CASEGATE_GRAPHIQL`."
+    graphiql: bool = Field(
+        default_factory=lambda set_: set_["demo"], description="Serve `/graphiql`; by default as `CASEGATE_DEMO`."
+    )
+    introspection: bool = Field(
+        default_factory=lambda set_: set_["graphiql"],
+        description="Answer introspection; by default as `CASEGATE_GRAPHIQL`.",
+    )
+    metrics: bool = Field(
+        default_factory=lambda set_: set_["demo"], description="Serve `/metrics`; by default as `CASEGATE_DEMO`."
     )
     documents_url: str = Field(
         default="",
@@ -73,13 +85,13 @@ class Settings(DoorSettings):
         description="`s3://bucket/prefix`, or `file:///path` of a file, best out of the reach of the database's owner;"
         " by default `anchors.jsonl` in the data folder.",
     )
-    anchors_key: Path | None = Field(
-        default=None,
+    anchors_key: Path = Field(
+        default_factory=lambda set_: set_["data_dir"] / "anchors.key",
         description="The file of the Ed25519 key that anchors are signed with, made with mode 0600 where there is none;"
         " by default `anchors.key` in the data folder.",
     )
-    anchors_every: Annotated[float, Field(ge=0, le=86_400)] | None = Field(
-        default=None,
+    anchors_every: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        default_factory=lambda set_: 60 if _is_sqlite(set_) or set_["anchors_url"] else 0,
         description="Seconds between anchors, while there is something new, 0 for none;"
         " by default 60 on SQLite or with `CASEGATE_ANCHORS_URL`, else 0.",
     )
@@ -105,8 +117,11 @@ class Settings(DoorSettings):
     @field_validator("database_url")
     @classmethod
     def _is_supported(cls, value: str) -> str:
-        if value:
-            database_url(value)
+        service = database_url(value).query.get("service") if value else None
+        if service is not None and not has_postgresql_service(str(service)):
+            raise ValueError(
+                f"its parameter service names {service}, which is not in PGSERVICEFILE or ~/.pg_service.conf"
+            )
         return value
 
     @field_validator("documents_url", "anchors_url")
@@ -122,27 +137,7 @@ class Settings(DoorSettings):
         return value.rstrip("/")
 
     @model_validator(mode="after")
-    def _fill(self) -> "Settings":
-        is_sqlite = self.url.startswith("sqlite")
-        demo = is_sqlite if self.demo is None else self.demo
-        graphiql = demo if self.graphiql is None else self.graphiql
-        introspection = graphiql if self.introspection is None else self.introspection
-        self._check_together()
-        # Frozen for everybody else; this is still the making of it.
-        metrics = demo if self.metrics is None else self.metrics
-        mode = ("log" if self.trusted_documents else "off") if self.trusted_documents_mode is None else None
-        # On SQLite each is a thread, and more of them only wait for each other's turn with the interpreter.
-        pool = self.database_pool or (2 if is_sqlite else 10)
-        every = (60 if is_sqlite or self.anchors_url else 0) if self.anchors_every is None else self.anchors_every
-        self.__dict__.update(
-            database_pool=pool, anchors_every=every, anchors_key=self.anchors_key or self.data_dir / "anchors.key"
-        )
-        self.__dict__.update(demo=demo, graphiql=graphiql, introspection=introspection, metrics=metrics)
-        if mode is not None:
-            self.__dict__.update(trusted_documents_mode=mode)
-        return self
-
-    def _check_together(self) -> None:
+    def _fit_together(self) -> "Settings":
         """Refuse settings that say nothing, or too much, without others."""
         if self.tracing and importlib.util.find_spec("opentelemetry.sdk") is None:
             raise ValueError("CASEGATE_TRACING needs OpenTelemetry: install casegate[otel]")
@@ -150,10 +145,13 @@ class Settings(DoorSettings):
             raise ValueError("CASEGATE_REDIS_URL needs Redis' client: install casegate[redis]")
         if self.trusted_documents is not None:
             read_manifest(self.trusted_documents)
-        if self.trusted_documents_mode not in (None, "off") and self.trusted_documents is None:
+        if self.trusted_documents_mode != "off" and self.trusted_documents is None:
             raise ValueError("CASEGATE_TRUSTED_DOCUMENTS_MODE needs CASEGATE_TRUSTED_DOCUMENTS, the manifest")
-        if not self.jwt_issuer:
-            return
+        if self.jwt_issuer:
+            self._check_issuer()
+        return self
+
+    def _check_issuer(self) -> None:
         if not self.jwt_jwks_url or not self.jwt_audience:
             raise ValueError("CASEGATE_JWT_ISSUER needs CASEGATE_JWT_JWKS_URL and CASEGATE_JWT_AUDIENCE")
         if (self.jwt_account is None) == (not self.jwt_account_claim):
@@ -191,7 +189,8 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise SettingsError([_fault(dict(item)) for item in error.errors()]) from error
+        faults = [_fault(dict(item)) for item in error.errors() if item["type"] != "default_factory_not_called"]
+        raise SettingsError(faults) from error
     except UnreadableSetting as error:
         raise SettingsError([str(error)]) from None
 
@@ -206,9 +205,8 @@ def unknown_settings() -> list[str]:
     """Return a line for each `CASEGATE_*` variable that is none of ours: most likely a slip of the pen."""
     known = [name.upper() for name in Settings.model_fields]
     lines = []
-    for variable in sorted(os.environ):
-        name = variable.removeprefix(PREFIX)
-        if name != variable and not name.startswith("REQUIRE_") and name not in known:
+    for name in variables():
+        if not name.startswith("REQUIRE_") and name not in known:
             near = difflib.get_close_matches(name, known, 1)
-            lines.append(f"{variable} is not a setting" + (f"; is {PREFIX}{near[0]} meant?" if near else ""))
+            lines.append(f"{PREFIX}{name} is not a setting" + (f"; is {PREFIX}{near[0]} meant?" if near else ""))
     return lines

@@ -195,16 +195,6 @@ def _check_value(name: str, value: str) -> None:
         raise ValueError(f"its parameter connect_timeout={value} is no whole number of seconds")
     if name in _FILES and not (name, value) == ("sslrootcert", "system") and not Path(value).is_file():
         raise ValueError(f"its parameter {name} names {value}, which is no file")
-    if name == "service" and not _is_service(value):
-        raise ValueError(f"its parameter service names {value}, which is not in PGSERVICEFILE or ~/.pg_service.conf")
-
-
-def _is_service(name: str) -> bool:
-    path = os.environ.get("PGSERVICEFILE") or os.path.expanduser("~/.pg_service.conf")  # noqa: PTH111  # no home: as is
-    try:
-        return f"[{name}]" in Path(path).read_text().split()
-    except OSError:
-        return False
 
 
 def _check_hosts(parameters: dict[str, str]) -> None:

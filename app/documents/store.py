@@ -155,10 +155,11 @@ async def _pieces(found: "GetResult") -> AsyncIterator[bytes]:
         yield bytes(piece)
 
 
-def open_store(url: str, data_dir: Path, *, make: bool = True) -> DocumentStore:
+def open_store(url: str, data_dir: Path, *, make: bool = True, allow_http: bool = False) -> DocumentStore:
     """Return the store at *url*: `s3://bucket/prefix`, `file:///path`, or empty for a folder in *data_dir*.
 
-    *make*: its folders are made where they are missing; without, it can be read alone.
+    *make*: its folders are made where they are missing; without, it can be read alone. *allow_http*: a bucket is spoken
+    to without TLS, where its endpoint is.
 
     Raises: OSError, when a folder can't be made, or is missing.
     """
@@ -167,10 +168,8 @@ def open_store(url: str, data_dir: Path, *, make: bool = True) -> DocumentStore:
         if make:
             _make(incoming)
         place = urlsplit(url)
-        # Whoever names an endpoint without TLS means it; S3 itself is spoken to by TLS alone.
-        plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
         prefix = unquote(place.path).strip("/") or None
-        bucket = S3Store(place.netloc, prefix=prefix, client_options={"allow_http": plain})
+        bucket = S3Store(place.netloc, prefix=prefix, client_options={"allow_http": allow_http})
         return DocumentStore(bucket, incoming, None, url)
     root = Path(unquote(urlsplit(url).path)) if url else data_dir / "documents"
     folder, incoming = root / "blobs", root / "incoming"

@@ -3,12 +3,11 @@
 Labels have bounded sets of values: an operation by its document's hash, a client by the name that it gives itself, and
 `other` where there are too many of either. Nothing of an account is in them.
 
-With several workers each writes into files of one folder, named by PROMETHEUS_MULTIPROC_DIR, and whichever is asked
-answers for all. `app.server.run` names it before a worker starts.
+With several workers each writes into files of one folder, and whichever is asked answers for all. Prometheus' client
+finds the folder in the environment, where `app.server.run` leaves it before a worker starts.
 """
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -22,7 +21,6 @@ OTHER = "other"
 OPERATIONS_MAX = 200
 CLIENTS_MAX = 20
 LOOK_S = 0.5
-MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
 REGISTRY = CollectorRegistry()
 
@@ -96,11 +94,11 @@ def note_fullness(operations: int, in_use: Mapping[str, int]) -> None:
 
 
 async def tell_others(look: Callable[[], None]) -> None:
-    """Let *look* note now and then how full this worker is, where another may be asked for it.
+    """Let *look* note now and then how full this worker is: another may be asked for it.
 
     To note it with each request would take each request longer than to be counted.
     """
-    while MULTIPROCESS in os.environ:
+    while True:
         look()
         await asyncio.sleep(LOOK_S)
 
@@ -130,10 +128,10 @@ operation_names = Names(OPERATIONS_MAX)
 client_names = Names(CLIENTS_MAX)
 
 
-def exposition() -> bytes:
-    """Return all metrics in Prometheus' text format, of all workers; of others what they have counted by now."""
+def exposition(*, is_shared: bool) -> bytes:
+    """Return all metrics in Prometheus' text format; *is_shared*: of all workers, of others as counted by now."""
     clear_all()
-    if MULTIPROCESS not in os.environ:
+    if not is_shared:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has left it without

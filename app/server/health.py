@@ -35,10 +35,10 @@ def probe_routes(database: Database, draining: Draining, watch: LogWatch) -> lis
     return [Route("/live", live), Route("/ready", respond)]
 
 
-def metrics_route(token: str, look: Callable[[], None]) -> Route:
+def metrics_route(token: str, look: Callable[[], None], *, is_shared: bool) -> Route:
     """Return the route of `/metrics`, for whoever has the token, or for anybody where there is none.
 
-    `look` notes what is only looked at when somebody asks.
+    *look* notes what is only looked at when somebody asks; *is_shared*: see `metrics.exposition`.
     """
 
     async def respond(request: Request) -> Response:
@@ -46,7 +46,7 @@ def metrics_route(token: str, look: Callable[[], None]) -> Route:
         if token and not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
             return PlainTextResponse("unauthorized\n", 401, {"WWW-Authenticate": "Bearer"})
         look()
-        return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+        return Response(metrics.exposition(is_shared=is_shared), media_type=CONTENT_TYPE_LATEST)
 
     return Route("/metrics", respond)
 

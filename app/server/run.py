@@ -1,6 +1,5 @@
 """Serving: prints where the gateway is and who may try it, then hands over to uvicorn."""
 
-import os
 import signal
 import socket
 import tempfile
@@ -12,8 +11,8 @@ import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from app.config.settings import PREFIX, Settings
-from app.observability.metrics import MULTIPROCESS
+from app.config import environment
+from app.config.settings import Settings
 from app.server.connection_bounds import bounded_by_files
 from app.server.protocol import BoundedProtocol
 from app.web.graphiql import DemoPerson
@@ -28,8 +27,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, people: Seq
     Raises: OSError, when the address can't be had.
     """
     if people:
-        # The workers are other processes, which learn of the demo tokens from their environment.
-        os.environ[f"{PREFIX}DEMO_PEOPLE"] = orjson.dumps(people).decode()
+        environment.leave_to_workers("demo_people", orjson.dumps(people).decode())
     config = uvicorn.Config(
         "app.main:application",
         factory=True,
@@ -56,7 +54,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, people: Seq
         uvicorn.Server(config).run(sockets=[listener])
         return
     with tempfile.TemporaryDirectory(prefix="casegate-metrics-") as folder:
-        os.environ[MULTIPROCESS] = folder  # the workers count together
+        environment.share_metrics(folder)
         Multiprocess(config, [listener]).run()
 
 

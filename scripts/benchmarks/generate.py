@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import fields
 from functools import cache, partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Column, Dialect, Table, TypeDecorator, insert, text, update
@@ -176,7 +176,7 @@ def _reviewers(history: History) -> Iterator[dict[str, Any]]:
 
 def _record(row: Any) -> dict[str, Any]:
     """Return the columns of a row. `asdict` would make a deep copy of each value, which took half the time."""
-    names, values = _columns(type(row))
+    names, values = _columns(cast(Any, type(row)))
     return dict(zip(names, values(row), strict=True))
 
 

@@ -52,7 +52,7 @@ def anchorer(database: Database, tmp_path: Path) -> Anchorer:
 def any_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "s3":
         request.getfixturevalue("s3")
-        return open_place(f"s3://evidence/{uuid4()}", tmp_path)
+        return open_place(f"s3://evidence/{uuid4()}", tmp_path, allow_http=True)
     return open_place((tmp_path / "place é" / "anchors.jsonl").as_uri(), tmp_path)
 
 
@@ -176,7 +176,7 @@ async def test_each_place_gives_back_what_was_written_and_finds_its_end(
 
 
 async def test_a_bucket_takes_no_anchor_twice(s3: str, database: Database, world: World, tmp_path: Path) -> None:
-    place = open_place(f"s3://evidence/{uuid4()}", tmp_path)
+    place = open_place(f"s3://evidence/{uuid4()}", tmp_path, allow_http=True)
     await world.open_case()
     await Anchorer(database, place, tmp_path / "anchors.key").anchor()
     (anchor,) = await all_in(place)
@@ -187,7 +187,7 @@ async def test_a_bucket_takes_no_anchor_twice(s3: str, database: Database, world
 
 async def test_a_missing_bucket_fails_with_one_line(s3: str, database: Database, world: World, tmp_path: Path) -> None:
     await world.open_case()
-    nowhere = open_place(f"s3://nowhere/{uuid4()}", tmp_path)
+    nowhere = open_place(f"s3://nowhere/{uuid4()}", tmp_path, allow_http=True)
 
     with pytest.raises(AnchorsUnusable, match="the anchors' bucket is not there"):
         await Anchorer(database, nowhere, tmp_path / "anchors.key").anchor()
@@ -216,12 +216,14 @@ async def test_several_who_anchor_in_a_bucket_at_once_write_one_chain(
     s3: str, database: Database, world: World, tmp_path: Path
 ) -> None:
     url, case_id = f"s3://evidence/{uuid4()}", (await world.open_case()).case.id
-    anchorers = [Anchorer(database, open_place(url, tmp_path), tmp_path / "anchors.key") for _ in range(4)]
+    anchorers = [
+        Anchorer(database, open_place(url, tmp_path, allow_http=True), tmp_path / "anchors.key") for _ in range(4)
+    ]
     for _ in range(5):
         await asyncio.gather(comment(world, case_id), *(anchorer.anchor() for anchorer in anchorers))
     await anchorers[0].anchor()
 
-    anchors = await all_in(open_place(url, tmp_path))
+    anchors = await all_in(open_place(url, tmp_path, allow_http=True))
     leaves = [leaf for anchor in anchors for leaf in anchor.leaves]
     assert [anchor.checkpoint.number for anchor in anchors] == list(range(1, len(anchors) + 1))
     assert sorted(leaves) == sorted(await logged(database))

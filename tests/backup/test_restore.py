@@ -139,7 +139,7 @@ def test_a_place_of_its_own_in_the_same_folder_does(demo: tuple[Path, Path], her
 
 async def test_a_bucket_that_has_documents_is_refused(demo: tuple[Path, Path], s3: str, tmp_path: Path) -> None:
     place = f"s3://evidence/{uuid4()}"
-    store = open_store(place, tmp_path)
+    store = open_store(place, tmp_path, allow_http=True)
 
     assert await restore(demo[1], tmp_path / "casegate.sqlite", store) == 15
     with pytest.raises(BackupError, match=f"{place} has documents already"):

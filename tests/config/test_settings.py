@@ -50,6 +50,7 @@ def test_what_is_not_set_has_its_default() -> None:
         "demo": True,
         "graphiql": True,
         "introspection": True,
+        "metrics": True,
         "documents_url": "",
         "anchors_url": "",
         "anchors_key": Path("data/anchors.key"),
@@ -138,6 +139,32 @@ def test_a_server_anchors_each_minute_where_it_has_a_place_for_it(
     given(monkeypatch, database_url=url, anchors_url=place, anchors_every=every)
 
     assert load_settings().anchors_every == expected
+
+
+@pytest.mark.parametrize(("service", "is_there"), [("ledger", True), ("nowhere", False)])
+def test_a_service_of_postgresql_must_be_in_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, service: str, is_there: bool
+) -> None:
+    services = tmp_path / "services"
+    services.write_text("[ledger]\nhost=db.example\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    given(monkeypatch, database_url=f"postgresql://h/n?service={service}")
+
+    if is_there:
+        assert load_settings().url.endswith("service=ledger")
+    else:
+        assert [fault for fault in faults() if "names nowhere, which is not in PGSERVICEFILE" not in fault] == []
+
+
+@pytest.mark.parametrize("name", ["data_dir", "database_url", "demo", "anchors_url", "graphiql"])
+def test_a_setting_that_others_have_their_default_from_is_the_only_fault(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    given(monkeypatch, **{name: "~nobody-here/x" if name == "data_dir" else "!"})
+
+    (found,) = faults()
+
+    assert found.startswith(f"{PREFIX}{name.upper()}: ")
 
 
 def test_settings_do_not_change() -> None:

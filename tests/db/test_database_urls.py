@@ -255,15 +255,11 @@ def test_where_it_is_comes_to_the_driver(url: str, expected: Mapping[str, Any]) 
     assert {name: arguments.get(name) for name in expected} == expected
 
 
-def test_the_files_of_tls_and_of_passwords_come_to_the_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_files_of_tls_and_of_passwords_come_to_the_driver(tmp_path: Path) -> None:
     file = tmp_path / "a b#?.pem"
     file.write_text("")
     names = ("sslcert", "sslkey", "sslrootcert", "sslcrl", "passfile")
     url = "postgresql://h/x?" + "&".join(f"{name}={quote(str(file))}" for name in names)
-    services = tmp_path / "services"
-    services.write_text("[ledger]\nhost=db.example\n")
-    monkeypatch.setenv("PGSERVICEFILE", str(services))
-
     dsn = asyncpg_arguments(database_url(f"{url}&service=ledger"))["dsn"]
 
     assert dsn.count("a+b%23%3F.pem") == len(names)
@@ -281,7 +277,6 @@ REFUSED = {
     "sslcert=/nowhere": ["sslcert"],
     "sslrootcert=system&sslmode=require": ["sslrootcert=system needs sslmode=verify-full"],
     "passfile=/nowhere": ["passfile"],
-    "service=nowhere": ["service names nowhere"],
     "connect_timeout=soon": ["connect_timeout=soon is no whole number of seconds"],
     "connect_timeout=1.5": ["connect_timeout=1.5"],
     "connect_timeout=": ["connect_timeout"],

@@ -32,7 +32,7 @@ def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> DocumentStore:
     if request.param == "local":
         return open_store((tmp_path / "place é").as_uri(), tmp_path)
     request.getfixturevalue("s3")
-    return open_store(f"s3://evidence/{uuid4()}", tmp_path)
+    return open_store(f"s3://evidence/{uuid4()}", tmp_path, allow_http=True)
 
 
 async def put(store: DocumentStore, content: bytes) -> tuple[UUID, UUID]:

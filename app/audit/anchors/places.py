@@ -43,15 +43,17 @@ class Place(Protocol):
         ...
 
 
-def open_place(url: str, data_dir: Path) -> Place:
-    """Return the place at *url*: `s3://bucket/prefix`, `file:///path`, a path, or empty for a file in *data_dir*."""
+def open_place(url: str, data_dir: Path, *, allow_http: bool = False) -> Place:
+    """Return the place at *url*: `s3://bucket/prefix`, `file:///path`, a path, or empty for a file in *data_dir*.
+
+    *allow_http*: a bucket is spoken to without TLS, where its endpoint is.
+    """
     if url.startswith("s3://"):
         place = urlsplit(url)
-        plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")  # whoever names one means it
         prefix = unquote(place.path).strip("/") or None
         # A bucket that keeps objects for a time (S3 Object Lock) takes none without a checksum.
         return Bucket(
-            S3Store(place.netloc, prefix=prefix, client_options={"allow_http": plain}, checksum_algorithm="SHA256")
+            S3Store(place.netloc, prefix=prefix, client_options={"allow_http": allow_http}, checksum_algorithm="SHA256")
         )
     if not url:
         return AnchorFile(data_dir / "anchors.jsonl")

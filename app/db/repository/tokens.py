@@ -54,6 +54,12 @@ async def token_by_hash(connection: AsyncConnection, secret_hash: str) -> FoundT
     return folded(await _BY_HASH.records(connection, secret_hash=secret_hash))
 
 
+async def lock_token(connection: AsyncConnection, token_id: UUID) -> None:
+    """Keep others from changing the token until the transaction ends; on SQLite nobody else writes meanwhile."""
+    column = tables.api_tokens.c
+    await connection.execute(select(column.id).where(column.id == token_id).with_for_update())
+
+
 async def token_by_id(connection: AsyncConnection, token_id: UUID) -> FoundToken | None:
     """Do as `token_by_hash`, by the token's id."""
     return folded(await _BY_ID.records(connection, token_id=token_id))
