@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from tests.support.gateway import Server, casegate_json, serving
+from tests.support.long_documents import long_document
 
 MIB = 1024 * 1024
 DOCUMENTS = 2_000
@@ -27,9 +28,7 @@ ORDERS = ("REFERENCE", "CREATED_AT", "UPDATED_AT", "CLOSED_AT", "STATUS", "RESOL
 
 
 def long_documents(dice: random.Random, number: int) -> Sent:
-    """Return one of thousands of selections, as long as is kept."""
-    fields = " ".join(dice.choices(FIELDS, k=800))[:7_900].rsplit(" ", 1)[0]
-    return {"query": f"query Q{number} {{ cases(first: 1) {{ nodes {{ {fields} }} }} }}"}
+    return {"query": long_document(dice, number)}
 
 
 def short_tokens(_dice: random.Random, number: int) -> Sent:
