@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from app.api.endpoint import GraphQLView
 from app.auth.authenticator import Authenticator
 from app.auth.identity import TokenUse
-from app.auth.identity_cache import Memory
+from app.auth.identity_cache import IdentityCache
 from app.config import components, environment
 from app.config.anchoring import keep_anchored
 from app.config.document_store import documents
@@ -22,7 +22,7 @@ from app.db.engines import Database
 from app.documents.download import DownloadEndpoint
 from app.documents.links import Links
 from app.documents.transfers import Transfers
-from app.documents.upkeep import keep_swept
+from app.documents.upkeep import sweep_regularly
 from app.documents.upload import UploadEndpoint
 from app.observability import log_output, logging, metrics
 from app.observability.deferred import clear_all
@@ -30,16 +30,16 @@ from app.server.background import background_tasks, run_housekeeping
 from app.server.health import looking, metrics_route, probe_routes
 from app.server.log_lag import LogWatch
 from app.server.runtime import freeze_startup_objects, limit_allocator_arenas
-from app.server.shutdown import Draining
-from app.web.admission import Door
-from app.web.concurrency import Gate
+from app.server.shutdown import Shutdown
+from app.web.admission import AdmissionController
+from app.web.concurrency import ConcurrencyLimiter
 from app.web.graphiql import graphiql_routes
 from app.web.manual import manual_routes
 from app.web.middleware.compression import Compression
-from app.web.middleware.cors import Origins
-from app.web.middleware.fast_path import Shortcut
-from app.web.middleware.security_headers import Envelope
-from app.web.rate_limit import Rates
+from app.web.middleware.cors import CrossOriginRequests
+from app.web.middleware.fast_path import FastPath
+from app.web.middleware.security_headers import SecurityHeaders
+from app.web.rate_limit import RateLimiter
 
 
 def application() -> Starlette:
@@ -59,28 +59,28 @@ def create_app(settings: Settings) -> Starlette:
     database, terms = components.database(settings), components.terms(settings)
     if settings.tracing:
         components.start_tracing(database, allowance=components.allowance(settings))
-    memory, token_use, rates = Memory(settings.identity_cache), TokenUse(), components.rates(settings)
+    memory, token_use, rates = IdentityCache(settings.identity_cache), TokenUse(), components.rates(settings)
     provider = components.identity_provider(database, settings)
-    door = Door(Authenticator(database, provider, memory, token_use, terms.deadline_s), rates)
-    gate = Gate(settings.max_concurrency, settings.database_pool_timeout)
+    door = AdmissionController(Authenticator(database, provider, memory, token_use, terms.deadline_s), rates)
+    gate = ConcurrencyLimiter(settings.max_concurrency, settings.database_pool_timeout)
     store, links = documents(settings), Links(database, settings.public_url)
     transfers, trusted = Transfers(), components.trusted_documents(settings)
     view = GraphQLView(database, door, gate, trusted, terms, store, links, transfers)
     upload = UploadEndpoint(database, store, door, transfers, settings.receive_timeout)
     download = DownloadEndpoint(database, store, links)
-    draining, watch = Draining(settings.drain), LogWatch(database, settings.log_lag_alarm)
+    draining, watch = Shutdown(settings.drain), LogWatch(database, settings.log_lag_alarm)
     look = looking(gate, database)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         draining.watch()
         works = (
-            keep_swept(database, store, swept=app.state.swept),
+            sweep_regularly(database, store, swept=app.state.swept),
             run_housekeeping(database, token_use, settings.idempotency_hours),
             keep_anchored(database, settings),
             watch.keep(),
-            memory.stay_told(database),
-            *([metrics.tell_others(look)] if environment.metrics_are_shared() else ()),
+            memory.keep_subscribed(database),
+            *([metrics.share_gauges(look)] if environment.metrics_are_shared() else ()),
         )
         async with background_tasks(*works):
             yield
@@ -112,14 +112,14 @@ def _middleware(settings: Settings, view: ASGIApp) -> list[Middleware]:
     """Return the middleware, from the outside in."""
     compression = [Middleware(Compression, min_bytes=settings.compress_min_bytes)]
     return [
-        Middleware(Envelope),
-        Middleware(Origins, origins=settings.cors_origins),
+        Middleware(SecurityHeaders),
+        Middleware(CrossOriginRequests, origins=settings.cors_origins),
         *(compression if settings.compress_min_bytes else ()),
-        Middleware(Shortcut, path="/graphql", to=view),
+        Middleware(FastPath, path="/graphql", to=view),
     ]
 
 
-async def _end(token_use: TokenUse, rates: Rates, database: Database) -> None:
+async def _end(token_use: TokenUse, rates: RateLimiter, database: Database) -> None:
     """Write down what is left, and close what is open."""
     clear_all()
     await token_use.flush(database)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Engine, event
 
-from app.db.engines import Database, Patience, open_database
+from app.db.engines import Database, Timeouts, open_database
 from app.db.migrate import migrate
 from app.documents.store import DocumentStore, open_store
 from app.observability.deferred import clear_all
@@ -104,7 +104,7 @@ def fresh_url(origin: Path | Server, tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 async def database(fresh_url: str) -> AsyncIterator[Database]:
     # No gate stands before it, so that many wait for a connection at once.
-    opened = open_database(fresh_url, patience=Patience(pool=15))
+    opened = open_database(fresh_url, patience=Timeouts(pool=15))
     yield opened
     await opened.close()
 

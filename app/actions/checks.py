@@ -82,9 +82,9 @@ async def drafted(
 async def _found(connection: AsyncConnection, actor: Actor, command: CaseCommand, *, leave_open: bool) -> Locked:
     """Lock the case, and return it with the override that a decision is about, if any."""
     account_id, case_id = actor.account_id, command.case_id
-    asked = command.override_id if isinstance(command, DecisionCommand) else None
+    requested = command.override_id if isinstance(command, DecisionCommand) else None
     if isinstance(command, DecisionCommand):
-        whole = await locks.lock_for_decision(connection, account_id, case_id, asked)
+        whole = await locks.lock_for_decision(connection, account_id, case_id, requested)
         if whole is not None:
             return whole
     locked = await locks.lock_case(connection, account_id, case_id, leave_open=leave_open)
@@ -93,11 +93,11 @@ async def _found(connection: AsyncConnection, actor: Actor, command: CaseCommand
     if not isinstance(command, DecisionCommand):
         return locked
     authorize_role(command.action, actor)
-    override = await overrides.override_of_case(connection, account_id, case_id, asked)
+    override = await overrides.override_of_case(connection, account_id, case_id, requested)
     if override is not None:
         reviewer_ids = await overrides.reviewer_ids(connection, override)
         return replace(locked, override=override, reviewer_ids=reviewer_ids)
-    if asked is not None and locked.case.status is CaseStatus.PENDING_REVIEW:
+    if requested is not None and locked.case.status is CaseStatus.PENDING_REVIEW:
         raise NotFound("input", "overrideId", resource=Resource.OVERRIDE)
     return locked  # where nothing waits for a decision, that is told, whatever was named
 
@@ -122,9 +122,9 @@ async def _candidates(
 def _facts(found: Locked, candidates: Mapping[UUID, Candidate]) -> OverrideFacts | None:
     if found.override is None:
         return None
-    asked = frozenset(found.reviewer_ids)
+    requested = frozenset(found.reviewer_ids)
     able = {id for id, candidate in candidates.items() if candidate.is_able}
-    return found.override.facts(asked, has_able_reviewer=not asked.isdisjoint(able))
+    return found.override.facts(requested, has_able_reviewer=not requested.isdisjoint(able))
 
 
 async def _references(

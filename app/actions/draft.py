@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.db import tables
-from app.db.indexed import FOLDING, Words
+from app.db.indexed import FOLDING, IndexedWords
 from app.db.prepared import Write
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
 from app.db.writes import inserted, inserted_by, updated
@@ -62,7 +62,12 @@ class Draft:
         """
         if not self.is_rehearsal:
             account_id = self.actor.account_id
-            more = {"field": field, "source_id": source_id, "words": Words(account_id, words), "folding": FOLDING}
+            more = {
+                "field": field,
+                "source_id": source_id,
+                "words": IndexedWords(account_id, words),
+                "folding": FOLDING,
+            }
             self.writes.append(inserted(tables.case_texts, None, account_id=account_id, case_id=self.case.id, **more))
 
     def new_comment(self) -> CommentRow | None:

@@ -27,10 +27,10 @@ KEY_LIFETIME = timedelta(hours=24)
 
 def fingerprint(command: Command) -> str:
     """Return the SHA-256 of what *command* asks for, so that a key can't come back with another request."""
-    asked = asdict(command) | {"action": command.action, "idempotency_key": None}
-    for document in asked.get("new_documents", ()):
+    content = asdict(command) | {"action": command.action, "idempotency_key": None}
+    for document in content.get("new_documents", ()):
         del document["id"], document["warnings"]  # new each time, or with each version, unlike what the document is
-    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
 async def replay(

@@ -29,7 +29,7 @@ from app.db import background, tables
 from app.db.chain import entry_of
 from app.db.dry_run import rehearsed
 from app.db.engines import Database
-from app.db.errors import AuthorityGone
+from app.db.errors import AuthorityChanged
 from app.db.prepared import write, write_if_unchanged
 from app.db.repository import overrides, people
 from app.db.repository.tokens import authority_of
@@ -70,7 +70,9 @@ async def perform(
     Raises: Refusal or InputRefused, and then nothing was written.
     """
     admit(command.action, actor, brings_documents=command.brings_documents)
-    return await asyncio.shield(background.start(_Asked(actor, command, request_id, now, key_lifetime).do(database)))
+    return await asyncio.shield(
+        background.start(ActionRequest(actor, command, request_id, now, key_lifetime).do(database))
+    )
 
 
 async def rehearse(
@@ -81,11 +83,11 @@ async def rehearse(
     Raises: Refusal or InputRefused.
     """
     admit(command.action, actor, brings_documents=command.brings_documents)
-    return await _Asked(actor, command, request_id, now).suppose(database)
+    return await ActionRequest(actor, command, request_id, now).suppose(database)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class ActionRequest:
     """What somebody asks for, and the ways to do it."""
 
     actor: Actor
@@ -96,14 +98,14 @@ class _Asked:
 
     async def do(self, database: Database) -> Outcome:
         """Do it as who the actor is by then. Raises: Refusal or InputRefused."""
-        return await self.as_they_are(database, lambda asked: asked.tried(database))
+        return await self.as_they_are(database, lambda requested: requested.tried(database))
 
     async def suppose(self, database: Database) -> Supposed:
         """Do the same, and undo it. Raises: Refusal or InputRefused."""
-        return await self.as_they_are(database, lambda asked: rehearsed(database, asked.supposed))
+        return await self.as_they_are(database, lambda requested: rehearsed(database, requested.supposed))
 
     async def as_they_are(
-        self, database: Database, way: Callable[["_Asked"], Awaitable[T]], changes: int = CHANGES_MAX
+        self, database: Database, way: Callable[["ActionRequest"], Awaitable[T]], changes: int = CHANGES_MAX
     ) -> T:
         """Go that *way*, and go it anew where what the actor may do has changed meanwhile: nothing is done by then.
 
@@ -111,10 +113,10 @@ class _Asked:
         """
         try:
             return await way(self)
-        except (Refusal, InputRefused, AuthorityGone) as refused:
+        except (Refusal, InputRefused, AuthorityChanged) as refused:
             async with database.look_up() as connection:
                 actor = await renewed(connection, self.actor, self.now())
-            is_as_before = actor.authority == self.actor.authority and not isinstance(refused, AuthorityGone)
+            is_as_before = actor.authority == self.actor.authority and not isinstance(refused, AuthorityChanged)
             if is_as_before or not changes:
                 raise
         admit(self.command.action, actor, brings_documents=self.command.brings_documents)
@@ -144,8 +146,8 @@ class _Asked:
         ids, facts = tuple[UUID, ...](), None
         if latest is not None:
             ids = await overrides.reviewer_ids(connection, latest)
-            asked = await people.candidates(connection, self.actor.account_id, ids)
-            facts = latest.facts(frozenset(ids), has_able_reviewer=any(person.is_able for person in asked.values()))
+            requested = await people.candidates(connection, self.actor.account_id, ids)
+            facts = latest.facts(frozenset(ids), has_able_reviewer=any(person.is_able for person in requested.values()))
         return Supposed(outcome, draft.subject_is_new, draft.reviewer_ids, latest, ids, facts)
 
     async def _locked(self, connection: AsyncConnection) -> Outcome:
@@ -156,7 +158,7 @@ class _Asked:
             earlier = await claim_key(connection, *claim)
             if earlier is not None:  # who had to wait for a twin may have lost their token meanwhile
                 if await authority_of(connection, self.actor.user_id) != self.actor.authority:
-                    raise AuthorityGone
+                    raise AuthorityChanged
                 return await outcome_of(connection, self.actor, earlier)
         outcome, draft = await self._decided(connection, action_id)
         await write(connection, draft.writes, last=True)
@@ -190,10 +192,10 @@ class _Asked:
             waiting = effect(draft)
             if waiting is not None:
                 await waiting
-        return _drawn_up(draft, action_id, self.request_id), draft
+        return _build_outcome(draft, action_id, self.request_id), draft
 
 
-def _drawn_up(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
+def _build_outcome(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
     """Have the case row, the log row, and then what hangs on it written, and return what the action makes.
 
     In this order: the database takes nothing that no row of the log has.

@@ -19,7 +19,7 @@ from app.documents.store import DocumentStore
 from app.domain.errors import Refusal
 from app.domain.model import Language
 from app.i18n import message
-from app.web.rate_limit import Standing
+from app.web.rate_limit import RateLimitStatus
 from app.web.slots import Slots
 
 
@@ -46,7 +46,7 @@ class RequestFacts:
     request_id: str
     base_url: Callable[[], str]
     document: DocumentNode
-    standing: Standing | None
+    standing: RateLimitStatus | None
 
     def message(self, refusal: Refusal) -> str:
         """Return the sentence of *refusal* in the operation's language."""

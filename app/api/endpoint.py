@@ -45,10 +45,10 @@ from app.documents.transfers import Transfers
 from app.domain.errors import Overloaded
 from app.domain.model import Actor
 from app.observability import tracing
-from app.web.admission import Door, demand_rate
-from app.web.concurrency import Entrant, Gate
+from app.web.admission import AdmissionController, demand_rate
+from app.web.concurrency import AdmittedOperation, ConcurrencyLimiter
 from app.web.etag import revalidated
-from app.web.requests import Incoming
+from app.web.requests import HttpRequest
 from app.web.slots import Slots
 
 COST_HEADER = "X-GraphQL-Cost"
@@ -58,7 +58,7 @@ _ALL = {OperationType.QUERY, OperationType.MUTATION}
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class EndpointOptions:
     """What the endpoint allows. `development`: introspection is answered, and errors guess at what was meant.
 
     `plans`: documents that were executed before have a plan.
@@ -81,10 +81,10 @@ class GraphQLView:
     def __init__(
         self,
         database: Database,
-        door: Door,
-        gate: Gate,
+        door: AdmissionController,
+        gate: ConcurrencyLimiter,
         trusted: TrustedDocuments,
-        terms: Terms,
+        terms: EndpointOptions,
         store: DocumentStore,
         links: Links,
         transfers: Transfers,
@@ -104,7 +104,7 @@ class GraphQLView:
         self._answer_memory = AnswerMemory(terms.answer_memory)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(Incoming(scope, receive))
+        exchange = Exchange(HttpRequest(scope, receive))
         record = Record(exchange)
         with tracing.operation(exchange.request.headers):
             try:
@@ -137,7 +137,7 @@ class GraphQLView:
         text, is_trusted = self._trusted.find(parameters.query, parameters.document_id, parameters.extensions)
         if text is None:
             raise BadRequest(400, "The request has no query.")
-        entrant = Entrant(actor.account_id, actor.token_id, may_write(text))
+        entrant = AdmittedOperation(actor.account_id, actor.token_id, may_write(text))
         await self._gate.enter(entrant)
         try:
             sent = Sent(text, parameters.variables, parameters.operation, exchange.request_id)

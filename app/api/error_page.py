@@ -12,11 +12,11 @@ from app.api.error_codes import MEANINGS, REMEDIES
 from app.api.errors import AccessError, InputError, NotFoundError, StateError, UserError, VersionConflictError
 from app.domain.errors import (
     AccessRefused,
-    ComeBackLater,
     ErrorCode,
     NotFound,
     Refusal,
     RequestRefused,
+    RetryLater,
     StateRefused,
     TooManyDocuments,
     Unauthenticated,
@@ -101,7 +101,7 @@ def _extensions(code: ErrorCode) -> list[str]:
         names += sorted(kind.names)
     elif not issubclass(kind, Unauthenticated):
         names.append("argument")
-    if issubclass(kind, ComeBackLater):
+    if issubclass(kind, RetryLater):
         names += ["retryable", "retryAfterMs"]
     return names
 
@@ -126,7 +126,7 @@ def _retryable(code: ErrorCode) -> str:
     kind = _KINDS.get(code)
     if kind is TooManyDocuments:
         return "at `/documents`, for documents that are attached to nothing"
-    return "yes" if kind is not None and issubclass(kind, ComeBackLater) else "no"
+    return "yes" if kind is not None and issubclass(kind, RetryLater) else "no"
 
 
 def _listed(names: list[str]) -> str:

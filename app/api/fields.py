@@ -52,14 +52,14 @@ def resolved(description: str, *extensions: FieldExtension, loads: tuple[str, ..
 
 def related(loader: str, key: str, description: str) -> Any:
     """Return a field that the *loader* of the operation loads by the row's attribute *key*; null where that is None."""
-    return Relation(loader, key, description)
+    return RelationField(loader, key, description)
 
 
 WITHOUT = object()
 """What stands for an attribute that a row does not have."""
 
 
-class Relation(StrawberryField):
+class RelationField(StrawberryField):
     """A field whose value a dataloader brings; a row that has it already has it as an attribute of the same name."""
 
     def __init__(self, loader: str, key: str, description: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from graphql import GraphQLError
 
-from app.domain.errors import ComeBackLater, ErrorCode, InputRefused, Refusal, RequestRefused
+from app.domain.errors import ErrorCode, InputRefused, Refusal, RequestRefused, RetryLater
 from app.domain.model import Language
 from app.i18n import message, text
 from app.web.faults import Formatted, fault_error
@@ -39,7 +39,7 @@ def refusal_error(refusal: Refusal, language: Language) -> Formatted:
     extensions: Formatted = {"code": refusal.code}
     if isinstance(refusal, RequestRefused):
         extensions |= refusal.params
-    if isinstance(refusal, ComeBackLater):
+    if isinstance(refusal, RetryLater):
         extensions |= {"retryable": True, "retryAfterMs": refusal.seconds * 1000}  # as Retry-After says in seconds
     if refusal.path:
         extensions["argument"] = list(refusal.path)
@@ -76,10 +76,10 @@ def cause_of(error: GraphQLError) -> BaseException:
 def in_json_words(words: str, cause: BaseException) -> str:
     """Return *words* of graphql-core with JSON's names of values for Python's, and without what a scalar has raised."""
     words = words.replace(f", but encountered error '{cause}'; found", ", found")
-    told = _QUOTED.split(words)
-    for index in range(0, len(told), 2):  # what lies between is quoted: it is the client's own
-        told[index] = _PYTHON.sub(lambda found: _JSON[found[0]], told[index])
-    return "".join(told)
+    reported = _QUOTED.split(words)
+    for index in range(0, len(reported), 2):  # what lies between is quoted: it is the client's own
+        reported[index] = _PYTHON.sub(lambda found: _JSON[found[0]], reported[index])
+    return "".join(reported)
 
 
 def _clipped(words: str) -> str:

@@ -38,9 +38,9 @@ class ActionPermission(FieldExtension):
         context, case_id = info.context, None
         context.reads.renew()
         try:
-            asked: ActionInput = kwargs["input"]
-            admit(self.action, context.actor, brings_documents=bool(asked.files))
-            command = asked.command
+            action_input: ActionInput = kwargs["input"]
+            admit(self.action, context.actor, brings_documents=bool(action_input.files))
+            command = action_input.command
             case_id = command.case_id if isinstance(command, CaseCommand) else None
             outcome = await context.actions.replay(command)
             if outcome is not None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from graphql import FieldNode, FragmentSpreadNode, GraphQLResolveInfo, InlineFragmentNode, SelectionSetNode
 from strawberry.utils.str_converters import to_camel_case
 
-from app.api.fields import Relation
+from app.api.fields import RelationField
 
 Nodes = Mapping[str, list[FieldNode]]
 T = TypeVar("T")
@@ -77,7 +77,7 @@ def _needs(object_type: Hashable) -> Mapping[str, frozenset[str]]:
     needs: dict[str, frozenset[str]] = {"__typename": frozenset()}
     for field in object_type.__strawberry_definition__.fields:  # type: ignore[attr-defined]  # strawberry has put it there
         name = field.graphql_name or to_camel_case(field.python_name)
-        if isinstance(field, Relation):
+        if isinstance(field, RelationField):
             needs[name] = frozenset({field.key})
         elif "needs" in field.metadata:
             needs[name] = frozenset(field.metadata["needs"])

@@ -18,7 +18,7 @@ from app.db.engines import Database
 from app.db.repository import cases, documents
 from app.db.repository.window import Window
 from app.db.rows import DocumentRow
-from app.domain.action_log import Link, as_hashed, canonical
+from app.domain.action_log import ChainedEntry, as_hashed, canonical
 
 FORMAT = 2
 _WHOLE = Window(limit=2**31 - 1)
@@ -57,7 +57,7 @@ async def evidence_of(
 
 
 async def _rows(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> list[dict[str, Any]]:
-    rows: list[Link] = []
+    rows: list[ChainedEntry] = []
     try:
         rows.extend([link async for link in entries_of(connection, account_id, case_id)])
     except UNREADABLE:

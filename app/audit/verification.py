@@ -20,7 +20,7 @@ from app.db.chain import entry_of
 from app.db.engines import Database
 from app.db.repository import anchored, cases, documents, log, overrides, people, verifying
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
-from app.domain.action_log import Chain, Entry, Fault, FaultKind, Head, Link
+from app.domain.action_log import Chain, ChainedEntry, Entry, Fault, FaultKind, Head
 from app.domain.log_state import CaseState, Folded, OverrideState, ResultChange, result_fault
 from app.domain.workflow import TRANSITIONS
 
@@ -108,7 +108,7 @@ def _with(verdict: Verdict, finding: CaseFinding | None) -> Verdict:
     return replace(verdict, fault=finding.fault, others=(known, *verdict.others))
 
 
-async def entries_of(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> AsyncIterator[Link]:
+async def entries_of(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> AsyncIterator[ChainedEntry]:
     """Yield one case's rows with all that their hashes cover, as they are found, good or bad."""
     batch = await _batch(connection, account_id, [case_id])
     async for _, link in _links(connection, batch, PIECE):
@@ -144,14 +144,14 @@ async def _batch(connection: AsyncConnection, account_id: UUID, ids: Sequence[UU
     )
 
 
-class _Log:
+class _CaseVerification:
     """One case's log as it is verified: its chain, and the state that follows from it."""
 
     def __init__(self) -> None:
         self.chain = Chain()
         self.folded = Folded()
 
-    def add(self, link: Link) -> None:
+    def add(self, link: ChainedEntry) -> None:
         self.chain.add(link)
         if self.chain.fault is None:  # what follows from a bad row is not known
             self.folded.add(link.entry)
@@ -160,7 +160,7 @@ class _Log:
 async def _verdicts(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> AsyncIterator[Verdict]:
     try:
         batch = await _batch(connection, account_id, ids)
-        logs = {id: _Log() for id in ids}
+        logs = {id: _CaseVerification() for id in ids}
         await _verify(connection, batch, logs, PIECE)
     except UNREADABLE as error:
         _demand_unreadable(error)
@@ -172,7 +172,9 @@ async def _verdicts(connection: AsyncConnection, account_id: UUID, ids: Sequence
             yield _verdict(batch, id, logs[id])
 
 
-async def _verify(connection: AsyncConnection, batch: _Batch, logs: Mapping[UUID, _Log], piece: int) -> None:
+async def _verify(
+    connection: AsyncConnection, batch: _Batch, logs: Mapping[UUID, _CaseVerification], piece: int
+) -> None:
     async for action, link in _links(connection, batch, piece):
         if link is None:
             logs[action.case_id].chain.count += 1
@@ -182,7 +184,7 @@ async def _verify(connection: AsyncConnection, batch: _Batch, logs: Mapping[UUID
 
 async def _verdict_row_by_row(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> Verdict:
     """Return the verdict on a case that may have a row of which a value is none of its kind, which no row holds."""
-    log, reference = _Log(), ""
+    log, reference = _CaseVerification(), ""
     chain = log.chain
     try:
         batch = await _batch(connection, account_id, [case_id])
@@ -201,7 +203,7 @@ def _demand_unreadable(error: Exception) -> None:
         raise error
 
 
-def _verdict(batch: _Batch, case_id: UUID, log: _Log) -> Verdict:
+def _verdict(batch: _Batch, case_id: UUID, log: _CaseVerification) -> Verdict:
     case, chain = batch.cases[case_id], log.chain
     subject = None if case is None else batch.subjects.get(case.subject_id)
     if case is None or subject is None:
@@ -232,7 +234,9 @@ def _state(case: CaseRow) -> CaseState:
     )
 
 
-async def _links(connection: AsyncConnection, batch: _Batch, size: int) -> AsyncIterator[tuple[ActionRow, Link | None]]:
+async def _links(
+    connection: AsyncConnection, batch: _Batch, size: int
+) -> AsyncIterator[tuple[ActionRow, ChainedEntry | None]]:
     """Yield each row of the cases in order, and as a link, where the case and its subject are there."""
     after: tuple[UUID, int] | None = None
     namings: Counter[UUID] = Counter()
@@ -249,7 +253,7 @@ async def _links(connection: AsyncConnection, batch: _Batch, size: int) -> Async
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class _EntryParts:
     """What the entries of a piece of the log are put together from."""
 
     comments: Mapping[UUID, CommentRow | None]
@@ -258,14 +262,14 @@ class _Piece:
     documents: Mapping[UUID, Sequence[DocumentRow]]
 
 
-async def _piece(connection: AsyncConnection, account_id: UUID, actions: Sequence[ActionRow]) -> _Piece:
+async def _piece(connection: AsyncConnection, account_id: UUID, actions: Sequence[ActionRow]) -> _EntryParts:
     comment_ids = [action.comment_id for action in actions if action.comment_id is not None]
     override_ids = list({action.override_id for action in actions if action.override_id is not None})
     made = await overrides.overrides_by_id(connection, account_id, override_ids)
     reviewers = await overrides.reviewer_ids_by_version(connection, account_id, override_ids)
     comments = await log.comments_by_id(connection, account_id, comment_ids)
     attached = await documents.documents_by_comment(connection, account_id, comment_ids)
-    return _Piece(
+    return _EntryParts(
         comments=dict(zip(comment_ids, comments, strict=True)),
         overrides=dict(zip(override_ids, made, strict=True)),
         reviewers=dict(zip(override_ids, reviewers, strict=True)),
@@ -273,12 +277,12 @@ async def _piece(connection: AsyncConnection, account_id: UUID, actions: Sequenc
     )
 
 
-def _link(batch: _Batch, piece: _Piece, action: ActionRow, namings: Mapping[UUID, int]) -> Link | None:
+def _link(batch: _Batch, piece: _EntryParts, action: ActionRow, namings: Mapping[UUID, int]) -> ChainedEntry | None:
     case = batch.cases[action.case_id]
     subject = batch.subjects.get(case.subject_id) if case is not None else None
     if case is None or subject is None:
         return None
-    return Link(_entry(batch.account_id, action, case, subject, piece, namings), action.hash)
+    return ChainedEntry(_entry(batch.account_id, action, case, subject, piece, namings), action.hash)
 
 
 def _entry(
@@ -286,7 +290,7 @@ def _entry(
     action: ActionRow,
     case: CaseRow,
     subject: SubjectRow,
-    piece: _Piece,
+    piece: _EntryParts,
     namings: Mapping[UUID, int],
 ) -> Entry:
     """Return the row as it is found; *namings* count how often each override's reviewers were named up to it."""

@@ -1,7 +1,7 @@
 """Authenticates requests: by API token or, where there is an identity provider, by its JWT."""
 
 from app.auth.identity import Identity, TokenUse, bearer, looked_up, secret_hash
-from app.auth.identity_cache import Memory
+from app.auth.identity_cache import IdentityCache
 from app.auth.jwt import Provider
 from app.db.engines import Database
 from app.db.time_limit import Deadline
@@ -17,13 +17,13 @@ class Authenticator:
         self,
         database: Database,
         provider: Provider | None = None,
-        memory: Memory | None = None,
+        memory: IdentityCache | None = None,
         token_use: TokenUse | None = None,
         deadline_s: float = DEADLINE_S,
     ) -> None:
         self._database = database
         self._provider = provider
-        self._memory = memory or Memory(0)
+        self._memory = memory or IdentityCache(0)
         self._token_use = token_use or TokenUse()
         self._deadline_s = deadline_s
 

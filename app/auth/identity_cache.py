@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import clock
 from app.auth.identity import Identity
 from app.db.engines import Database
-from app.db.postgresql.notifications import Unheard, following
+from app.db.postgresql.notifications import NotificationsUnavailable, following
 
 TOKENS_MAX = 10_000
 RETRY_S = 5
@@ -30,13 +30,13 @@ class _Entry:
     until: float
 
 
-class Memory:
+class IdentityCache:
     """The memory of one process; each entry is forgotten after *seconds*, if nothing else is heard."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._known: dict[str, _Entry] = {}
-        self._is_told = False
+        self._is_subscribed = False
         self.age = 0
         """How often all was forgotten: what was looked up before is not to be remembered after."""
 
@@ -52,7 +52,7 @@ class Memory:
 
     def keep(self, secret_hash: str, identity: Identity, expires_at: datetime | None, age: int) -> None:
         """Remember what was looked up when the memory was of this *age*."""
-        if not self._is_told or age != self.age:
+        if not self._is_subscribed or age != self.age:
             return
         if len(self._known) >= TOKENS_MAX:
             self._known.clear()
@@ -63,19 +63,19 @@ class Memory:
         self.age += 1
         self._known.clear()
 
-    async def stay_told(self, database: Database) -> None:
+    async def keep_subscribed(self, database: Database) -> None:
         """Hear the news for as long as the process lives; while none can be heard, remember nothing."""
         while self._seconds and database.single is not None:
             try:
                 async with following(database, self.forget) as lost:
-                    self._is_told = True
+                    self._is_subscribed = True
                     await lost.wait()
-            except Unheard as error:
+            except NotificationsUnavailable as error:
                 log.warning("identities_not_remembered", reason=str(error))
                 return
             except (SQLAlchemyError, OSError) as error:
                 log.warning("identities_not_remembered", reason=type(error).__name__)
             finally:
-                self._is_told = False
+                self._is_subscribed = False
                 self.forget()
             await asyncio.sleep(RETRY_S)

@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class TokenRequirements:
     """What is demanded of a token, and what its claims are called."""
 
     issuer: str
@@ -53,7 +53,7 @@ class Terms:
 class Provider:
     """Identifies the holders of the provider's tokens."""
 
-    def __init__(self, database: Database, keys: KeySet, terms: Terms) -> None:
+    def __init__(self, database: Database, keys: KeySet, terms: TokenRequirements) -> None:
         self._database = database
         self._keys = keys
         self._terms = terms

@@ -21,7 +21,7 @@ from uuid import UUID
 from app.atomic_file import HeldElsewhere, held, sync_folder
 from app.backup.backup import DATABASE, FORMAT, MANIFEST, BackupError, member_of
 from app.documents.ownership import IDENTITY
-from app.documents.store import DocumentStore, Mark
+from app.documents.store import DocumentStore, RestoreMark
 from app.domain.validation import parse_id
 
 PIECE = 1 << 20
@@ -84,12 +84,12 @@ class _Restoring:
 
     async def _mark(self, mark: str) -> None:
         found = await self.store.mark_restoring(mark)
-        if found is Mark.REFUSED:
+        if found is RestoreMark.REFUSED:
             raise BackupError(
                 f"{self.store.name} has documents already, which may be another database's:"
                 " name a place without any, by CASEGATE_DATA_DIR or CASEGATE_DOCUMENTS_URL"
             )
-        self.marked = found is Mark.MADE
+        self.marked = found is RestoreMark.MADE
 
     async def _store(self, document: dict[str, Any]) -> None:
         account_id, document_id = parse_id(document["accountId"]), parse_id(document["id"])

@@ -41,11 +41,11 @@ def backup(
     settings = settings_or_fail()
     database = _sqlite_file(settings)
     _look_at(file, database)
-    with _told("there is no backup", settings), written_whole(file, overwrite=force) as output, _bars() as advance:
+    with _reported("there is no backup", settings), written_whole(file, overwrite=force) as output, _bars() as advance:
         done = asyncio.run(back_up(database, documents_of(settings), output, advance))
     if as_json:
-        told = {"file": str(file), "bytes": done.size, "documents": done.documents, "faults": done.faults}
-        typer.echo(json.dumps(told))
+        reported = {"file": str(file), "bytes": done.size, "documents": done.documents, "faults": done.faults}
+        typer.echo(json.dumps(reported))
     else:
         for fault in done.faults:
             typer.echo(fault)
@@ -58,7 +58,7 @@ def restore(file: Annotated[Path, typer.Argument(help="A backup, as `casegate ba
     """Restore a backup into the place of the settings, where there must be no database and no documents yet."""
     settings = settings_or_fail()
     database = _sqlite_file(settings)
-    with _told(f"{file} can't be restored", settings):
+    with _reported(f"{file} can't be restored", settings):
         _refuse_shared_folder(settings, database)
         documents = asyncio.run(restored(file, database, documents_of(settings)))
     typer.echo(
@@ -103,7 +103,7 @@ def _look_at(file: Path, database: Path) -> None:
 
 
 @contextmanager
-def _told(what: str, settings: Settings) -> Iterator[None]:
+def _reported(what: str, settings: Settings) -> Iterator[None]:
     """End with a line that says why *what* is so."""
     try:
         yield

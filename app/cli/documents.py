@@ -38,12 +38,12 @@ def verify(as_json: AsJson = False) -> None:
         orphans = [blob.key for blob in found.orphans]
         typer.echo(json.dumps({"documents": found.number, "faults": faults, "orphans": orphans}))
     else:
-        _tell(found)
+        _report(found)
     if found.bad or found.missing:
         raise typer.Exit(1)
 
 
-class _Found(NamedTuple):
+class _Findings(NamedTuple):
     """What verifying found."""
 
     number: int
@@ -52,7 +52,7 @@ class _Found(NamedTuple):
     missing: list[Missing]
 
 
-def _tell(found: _Found) -> None:
+def _report(found: _Findings) -> None:
     for checked in found.bad:
         typer.echo(f"{checked.stored.document.id}: {checked.fault}")
     for missing in found.missing:
@@ -79,8 +79,8 @@ def examine(
 
     found = read(settings, work)
     if as_json:
-        told = [_examined(examined) for examined in found]
-        typer.echo(json.dumps({"documents": len(found), "warnings": [item for item in told if item["warnings"]]}))
+        reported = [_examined(examined) for examined in found]
+        typer.echo(json.dumps({"documents": len(found), "warnings": [item for item in reported if item["warnings"]]}))
         return
     for examined in found:
         if examined.warnings:
@@ -122,14 +122,14 @@ def adopt() -> None:
     typer.echo(f"{run(work)} is this database's now")
 
 
-async def _verified(settings: Settings, database: Database) -> _Found:
+async def _verified(settings: Settings, database: Database) -> _Findings:
     bad, count = list[Checked](), 0
     async with database.read() as connection:
         total = await document_count(connection)
         missing = await missing_documents(connection)
     store = await _there(settings, total)
     if store is None:
-        return _Found(0, [], [], missing)
+        return _Findings(0, [], [], missing)
     await check(database, store)
     with progress("documents", total) as advance:
         async for checked in upkeep.verify(database, store):
@@ -138,7 +138,7 @@ async def _verified(settings: Settings, database: Database) -> _Found:
             if checked.fault is not None:
                 bad.append(checked)
     orphans = [blob async for batch in upkeep.orphaned(database, store) for blob in batch]
-    return _Found(count, bad, orphans, missing)
+    return _Findings(count, bad, orphans, missing)
 
 
 async def _there(settings: Settings, documents: int) -> DocumentStore | None:

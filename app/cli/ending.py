@@ -62,21 +62,21 @@ def run(program: Callable[[], None]) -> int:
     _listen(ended_by)
     try:
         if not _open_streams(sys.argv[1:]):
-            return _told("there is no standard output to print to", UNWRITTEN)
+            return _reported("there is no standard output to print to", UNWRITTEN)
         code = _code_of(program)
         sys.stdout.flush()
     except OutputLost as lost:
         _give_up_output()
-        return _told(f"what was to be printed can't be written: {lost}", UNWRITTEN)
+        return _reported(f"what was to be printed can't be written: {lost}", UNWRITTEN)
     except KeyboardInterrupt:
         code = INTERRUPTED
     except UnicodeError:
-        return _told("an argument or a setting is not UTF-8", WRONG_USAGE)
+        return _reported("an argument or a setting is not UTF-8", WRONG_USAGE)
     except Exception as fault:  # nobody is left who could make a line of it
-        return _told_fault(fault)
+        return _reported_fault(fault)
     if code != INTERRUPTED:
         return code
-    return _told(f"ended by {ended_by[-1].name}, with what it had begun undone", SIGNALLED + ended_by[-1])
+    return _reported(f"ended by {ended_by[-1].name}, with what it had begun undone", SIGNALLED + ended_by[-1])
 
 
 def _code_of(program: Callable[[], None]) -> int:
@@ -87,19 +87,19 @@ def _code_of(program: Callable[[], None]) -> int:
     return 0
 
 
-def _told(message: str, code: int) -> int:
+def _reported(message: str, code: int) -> int:
     sys.stderr.write(f"casegate: {message}\n")
     sys.stderr.flush()
     return code
 
 
-def _told_fault(fault: Exception) -> int:
+def _reported_fault(fault: Exception) -> int:
     if is_debugging():
         traceback.print_exception(fault)
     if isinstance(fault, OSError) and fault.filename is not None:
-        return _told(f"{fault.filename} can't be used: {fault.strerror}", REFUSED)
+        return _reported(f"{fault.filename} can't be used: {fault.strerror}", REFUSED)
     words = " ".join(str(fault).split())[:300]
-    return _told(f"a fault ({type(fault).__name__}: {words}); CASEGATE_LOG_LEVEL=debug tells where", FAULT)
+    return _reported(f"a fault ({type(fault).__name__}: {words}); CASEGATE_LOG_LEVEL=debug tells where", FAULT)
 
 
 def _listen(ended_by: list[signal.Signals]) -> None:

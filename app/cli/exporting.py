@@ -12,7 +12,7 @@ from app import clock
 from app.atomic_file import WrittenAlready, written_whole
 from app.audit.anchors.proving import prove
 from app.audit.evidence import evidence_of
-from app.cli.named import Account, Anchors, Key, anchors_of, find_case, no_case
+from app.cli.named import AccountOption, Anchors, PublicKeyOption, anchors_of, find_case, no_case
 from app.cli.reading import read
 from app.cli.terminal import fail, settings_or_fail
 from app.config.settings import Settings
@@ -22,9 +22,9 @@ from app.db.engines import Database
 def export(
     case: Annotated[str, typer.Option(help="The case: an id, or a reference as in CASE-000123.")],
     file: Annotated[Path | None, typer.Argument(help="Where to write it; by default to standard output.")] = None,
-    account: Account = None,
+    account: AccountOption = None,
     anchors: Anchors = None,
-    key: Key = None,
+    key: PublicKeyOption = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
     """Write one case's evidence: its log, comments and document digests, its chain, and the anchors' proof of it.

@@ -16,7 +16,7 @@ from app.config.document_store import documents
 from app.config.settings import Settings
 from app.db import migrate as migrations
 from app.db.engines import Database, database_url
-from app.db.migrate import RowsWouldGo
+from app.db.migrate import RowsWouldBeLost
 from app.db.others import is_open_elsewhere, sessions_elsewhere
 from app.demo.load import Demo, load_demo
 from app.documents.ownership import claim
@@ -104,7 +104,7 @@ async def _go_down(database: Database, to: str, drop_rows: str | None, *, others
         fail(f"{name} is in use: end all gateways and commands that have it open, then go down")
     try:
         await migrations.migrate(database, to, drop_rows=drop_rows is not None)
-    except RowsWouldGo as refused:
+    except RowsWouldBeLost as refused:
         fail(f"{refused}\n  Make a backup. Then `casegate migrate --to {to} --drop-rows {shlex.quote(name)}` does it.")
 
 

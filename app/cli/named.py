@@ -9,7 +9,7 @@ import typer
 from app.admin import accounts
 from app.audit.anchors.checkpoint import AnchorError, public_key
 from app.audit.anchors.keys import read_key
-from app.audit.anchors.places import Place
+from app.audit.anchors.places import AnchorStore
 from app.cli.terminal import fail
 from app.config.anchoring import anchors as anchors_set
 from app.config.settings import Settings
@@ -17,11 +17,13 @@ from app.db.engines import Database
 from app.db.repository import cases
 from app.domain.validation import parse_id, parse_reference
 
-Account = Annotated[UUID | None, typer.Option(help="Only this account's.")]
+AccountOption = Annotated[UUID | None, typer.Option(help="Only this account's.")]
 Anchors = Annotated[
     str | None, typer.Option(help="Anchors to hold it against: a file, or s3://bucket/prefix. Default: the settings'.")
 ]
-Key = Annotated[str | None, typer.Option(help="The public key that anchors must be signed with. Default: our own.")]
+PublicKeyOption = Annotated[
+    str | None, typer.Option(help="The public key that anchors must be signed with. Default: our own.")
+]
 
 
 async def find_case(database: Database, name: str, account_id: UUID | None) -> tuple[UUID | None, UUID]:
@@ -47,7 +49,7 @@ def no_case(name: str) -> accounts.AdminError:
     return accounts.AdminError(f"there is no case {name}")
 
 
-async def anchors_of(settings: Settings, named: str | None, key: str | None) -> tuple[Place, str] | None:
+async def anchors_of(settings: Settings, named: str | None, key: str | None) -> tuple[AnchorStore, str] | None:
     """Return the anchors and the key that they must be signed with; None where none are named or there yet."""
     if key is not None and not re.fullmatch("[0-9a-f]{64}", key):
         fail("a public key is 64 hexadecimal digits, as `casegate log key` prints", 2)

@@ -11,7 +11,7 @@ import typer
 from app.audit.anchors.checking import Findings, check_anchors
 from app.audit.anchors.checkpoint import Leaf
 from app.audit.verification import NOT_COVERED, Verdict, verify_log
-from app.cli.named import Account, Anchors, Key, anchors_of, find_case, no_case
+from app.cli.named import AccountOption, Anchors, PublicKeyOption, anchors_of, find_case, no_case
 from app.cli.reading import read
 from app.cli.terminal import AsJson, progress, settings_or_fail
 from app.config.settings import Settings
@@ -19,7 +19,7 @@ from app.db.engines import Database
 from app.db.repository.cases import case_count
 from app.domain.action_log import Fault
 
-FAULTS_TOLD = 1_000
+FAULTS_REPORTED = 1_000
 """How many bad cases are told one by one; all are counted."""
 
 
@@ -31,7 +31,7 @@ class Report:
     rows: int = 0
     bad: int = 0
     nameless: int = 0
-    told: list[Verdict] = field(default_factory=list)
+    reported: list[Verdict] = field(default_factory=list)
     findings: Findings | None = None
 
     def take(self, verdict: Verdict) -> None:
@@ -40,8 +40,8 @@ class Report:
         self.nameless += verdict.nameless
         if verdict.fault is not None:
             self.bad += 1
-            if len(self.told) < FAULTS_TOLD:
-                self.told.append(verdict)
+            if len(self.reported) < FAULTS_REPORTED:
+                self.reported.append(verdict)
 
     @property
     def is_whole(self) -> bool:
@@ -50,9 +50,9 @@ class Report:
 
 def verify(
     case: Annotated[str | None, typer.Option(help="Only this case's: an id, or a reference as in CASE-000123.")] = None,
-    account: Account = None,
+    account: AccountOption = None,
     anchors: Anchors = None,
-    key: Key = None,
+    key: PublicKeyOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify every case's log, and name the first bad row of each and its kind.
@@ -72,7 +72,7 @@ def verify(
     if as_json:
         typer.echo(json.dumps(_as_json(report), default=str))
     else:
-        _tell(report)
+        _print_report(report)
     if not report.is_whole:
         raise typer.Exit(1)
 
@@ -113,7 +113,7 @@ async def _verify(
 def _as_json(report: Report) -> dict[str, Any]:
     found = report.findings
     reach = found and {"anchors": found.anchors, "rows": found.rows, "time": found.time, "fault": found.fault}
-    faults = [_fault(verdict) for verdict in report.told]
+    faults = [_fault(verdict) for verdict in report.reported]
     return {
         "cases": report.cases,
         "rows": report.rows,
@@ -130,14 +130,14 @@ def _nameless(report: Report) -> list[str]:
     return [f"the names, types and sizes of {report.nameless} documents, whose rows know their bytes alone"]
 
 
-def _tell(report: Report) -> None:
+def _print_report(report: Report) -> None:
     typer.echo(f"not covered by any hash: {'; '.join([*NOT_COVERED, *_nameless(report)])}")
-    for verdict in report.told:
+    for verdict in report.reported:
         for fault in filter(None, (verdict.fault, *verdict.others)):
             which = f"row {fault.seq} is bad" if fault.seq else "bad"
             typer.echo(f"{verdict.reference or verdict.case_id}: {which} ({fault.kind}): {fault.reason}")
-    if report.bad > len(report.told):
-        typer.echo(f"... and {report.bad - len(report.told)} more")
+    if report.bad > len(report.reported):
+        typer.echo(f"... and {report.bad - len(report.reported)} more")
     found = report.findings
     if found is None:
         typer.echo("nothing is anchored: logs that were cut off or rewritten as a whole can't be told")

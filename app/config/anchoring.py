@@ -1,6 +1,6 @@
 """The anchors as settings have them: their place, what writes them, and the server's work beside its requests."""
 
-from app.audit.anchors.places import Place, open_place
+from app.audit.anchors.places import AnchorStore, open_place
 from app.audit.anchors.upkeep import keep_anchoring
 from app.audit.anchors.writing import Anchorer
 from app.config.environment import allows_http
@@ -11,7 +11,7 @@ HEADS = "anchors.heads"
 """The file in the data folder that keeps the last row of each case; it is made anew where it is missing."""
 
 
-def anchors(settings: Settings, named: str | None = None) -> Place:
+def anchors(settings: Settings, named: str | None = None) -> AnchorStore:
     """Return where the anchors are kept, or the place that is *named*."""
     return open_place(settings.anchors_url if named is None else named, settings.data_dir, allow_http=allows_http())
 

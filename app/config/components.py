@@ -5,17 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from app.api.endpoint import Terms
+from app.api.endpoint import EndpointOptions
 from app.api.trusted_documents import Mode, TrustedDocuments, read_manifest
 from app.auth.jwks import KeySet
-from app.auth.jwt import Provider
-from app.auth.jwt import Terms as ProviderTerms
+from app.auth.jwt import Provider, TokenRequirements
 from app.config.settings import Settings
 from app.db.engines import Database, open_database
 from app.db.watching import let_watch
 from app.observability import tracing
-from app.observability.trace_budget import Allowance
-from app.web.rate_limit import Rates
+from app.observability.trace_budget import TraceBudget
+from app.web.rate_limit import RateLimiter
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
@@ -32,9 +31,9 @@ def database(settings: Settings) -> Database:
     )
 
 
-def rates(settings: Settings) -> Rates:
+def rates(settings: Settings) -> RateLimiter:
     """Return what counts requests."""
-    return Rates(
+    return RateLimiter(
         requests=settings.rate_limit,
         seconds=settings.rate_window,
         failures=settings.failed_auth_limit,
@@ -42,16 +41,16 @@ def rates(settings: Settings) -> Rates:
     )
 
 
-def allowance(settings: Settings) -> Allowance | None:
+def allowance(settings: Settings) -> TraceBudget | None:
     """Return how much may be traced; None where there is no bound."""
-    return Allowance(settings.traces_per_second) if settings.traces_per_second else None
+    return TraceBudget(settings.traces_per_second) if settings.traces_per_second else None
 
 
 def start_tracing(
     database: Database,
     processor: SpanProcessor | None = None,
     sampler: Sampler | None = None,
-    allowance: Allowance | None = None,
+    allowance: TraceBudget | None = None,
 ) -> None:
     """Do as `tracing.start`, and have the statements on *database* traced. Raises: TracingMissing."""
     if tracing.start("sqlite" if database.is_sqlite else "postgresql", processor, sampler, allowance):
@@ -59,9 +58,9 @@ def start_tracing(
             let_watch(engine)
 
 
-def terms(settings: Settings) -> Terms:
+def terms(settings: Settings) -> EndpointOptions:
     """Return what the endpoint allows."""
-    return Terms(
+    return EndpointOptions(
         limits=settings.limits,
         development=settings.introspection,
         plans=settings.plans,
@@ -78,7 +77,7 @@ def identity_provider(database: Database, settings: Settings) -> Provider | None
     """Return the company's identity provider, None where none is set."""
     if not settings.jwt_issuer:
         return None
-    demanded = ProviderTerms(
+    demanded = TokenRequirements(
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
         algorithms=settings.jwt_algorithms,

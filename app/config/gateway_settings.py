@@ -30,7 +30,7 @@ def _origin(value: str) -> str:
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s/:?#@*\[\]]+)(?::(\d{1,5}))?")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 Origin = Annotated[str, AfterValidator(_origin)]
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+NameList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -53,7 +53,7 @@ Algorithm = Literal[
 ]  # asymmetric ones alone: with HS256 a public key would be a secret
 
 
-class DoorSettings(BaseSettings):
+class GatewaySettings(BaseSettings):
     """What `Settings` has for the door."""
 
     max_body_bytes: Annotated[int, Field(ge=1024)] = Field(

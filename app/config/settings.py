@@ -18,8 +18,8 @@ from app.api.limits.enforcement import NAMES, Limits
 from app.api.trusted_documents import read_manifest
 from app.config.environment import PREFIX as PREFIX
 from app.config.environment import has_postgresql_service, variables
-from app.config.gateway_settings import DoorSettings
-from app.db.engines import Patience
+from app.config.gateway_settings import GatewaySettings
+from app.db.engines import Timeouts
 from app.db.urls import database_url, sqlite_url
 from app.documents.store import check_url
 from app.web.graphiql import DemoPerson
@@ -38,7 +38,7 @@ def _is_sqlite(set_: Mapping[str, Any]) -> bool:
     return not set_["database_url"] or str(set_["database_url"]).startswith("sqlite")
 
 
-class Settings(DoorSettings):
+class Settings(GatewaySettings):
     """What can be set. Each field is the variable of its name in capitals behind `CASEGATE_`."""
 
     # A database's password and the demo's tokens are not to be seen: neither here (repr=False) nor in a traceback.
@@ -126,7 +126,7 @@ class Settings(DoorSettings):
 
     @field_validator("documents_url", "anchors_url")
     @classmethod
-    def _is_a_place(cls, value: str) -> str:
+    def _is_location(cls, value: str) -> str:
         return check_url(value) if value else value
 
     @field_validator("public_url")
@@ -166,9 +166,9 @@ class Settings(DoorSettings):
         return Limits(**values, warn_only=frozenset(self.warn_only))
 
     @property
-    def patience(self) -> Patience:
+    def patience(self) -> Timeouts:
         """How long the database is waited for."""
-        return Patience(
+        return Timeouts(
             pool=self.database_pool_timeout,
             lock=self.database_lock_timeout,
             statement=self.database_statement_timeout,

@@ -27,7 +27,7 @@ metadata = MetaData(
 Reader = Callable[[Any], Any]
 
 
-class Quick(TypeDecorator[Any]):
+class FastReadType(TypeDecorator[Any]):
     """A type that knows a quicker way than SQLAlchemy's to read the driver's values."""
 
     def reader(self, dialect: Dialect) -> Reader | None:
@@ -35,7 +35,7 @@ class Quick(TypeDecorator[Any]):
         raise NotImplementedError
 
 
-class UtcDateTime(Quick):
+class UtcDateTime(FastReadType):
     """A time in UTC, aware on both sides; SQLite gives back naive ones."""
 
     impl = DateTime(timezone=True)
@@ -55,7 +55,7 @@ def _utc(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text + "+00:00")
 
 
-class EnumString(Quick):
+class EnumString(FastReadType):
     """A member of a string enum, stored as its value; a value that is no member is a fault."""
 
     impl = String(40)
@@ -80,7 +80,7 @@ class EnumString(Quick):
         return self._members.__getitem__
 
 
-class Warnings(Quick):
+class Warnings(FastReadType):
     """A document's warnings, stored as words; null where it was not examined."""
 
     impl = String(400)

@@ -31,7 +31,7 @@ READERS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """For how many seconds things are waited for, before somebody is told to come back.
 
     `pool`: a free connection; `lock`: what another transaction has locked, on SQLite the write lock; `statement`: the
@@ -124,24 +124,24 @@ class Database:
 
 
 def open_database(
-    url: str, *, pool_size: int = 10, patience: Patience | None = None, behind_pooler: bool = False
+    url: str, *, pool_size: int = 10, patience: Timeouts | None = None, behind_pooler: bool = False
 ) -> Database:
     """Return the database at *url*; nothing is connected before the first use.
 
     *behind_pooler*: a pooler lies in between that gives a server's connection for a transaction, as PgBouncer does.
     """
-    parsed, patience = database_url(url), patience or Patience()
+    parsed, patience = database_url(url), patience or Timeouts()
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, pool_size, patience)
     return _postgresql(parsed, pool_size, patience, behind_pooler=behind_pooler)
 
 
-def open_to_read(url: str, *, patience: Patience | None = None, behind_pooler: bool = False) -> Database:
+def open_to_read(url: str, *, patience: Timeouts | None = None, behind_pooler: bool = False) -> Database:
     """Return the database at *url*, to be read and left as it is: on SQLite no file is made or changed.
 
     One that nobody has in use is read without locks; who reads it so must see afterwards that nobody came meanwhile.
     """
-    parsed, patience = database_url(url), patience or Patience()
+    parsed, patience = database_url(url), patience or Timeouts()
     if parsed.get_backend_name() != "sqlite":
         return _postgresql(parsed, READERS, patience, behind_pooler=behind_pooler)
     path = Path(parsed.database or "").absolute()
@@ -166,11 +166,11 @@ def is_in_use(path: Path) -> bool:
     )
 
 
-def _pool(size: int, patience: Patience) -> dict[str, Any]:
+def _pool(size: int, patience: Timeouts) -> dict[str, Any]:
     return {"pool_size": size, "max_overflow": 0, "pool_timeout": patience.pool, "hide_parameters": True}
 
 
-def _sqlite(url: URL, pool_size: int, patience: Patience) -> Database:
+def _sqlite(url: URL, pool_size: int, patience: Timeouts) -> Database:
     writer = create_async_engine(url, **_pool(1, patience))
     _prepare_sqlite(writer, patience, query_only=False)
     reader, probe = (_sqlite_reader(url, size, patience) for size in (pool_size, 1))
@@ -185,7 +185,7 @@ def _sqlite(url: URL, pool_size: int, patience: Patience) -> Database:
     )
 
 
-def _sqlite_reader(url: URL, size: int, patience: Patience) -> AsyncEngine:
+def _sqlite_reader(url: URL, size: int, patience: Timeouts) -> AsyncEngine:
     # Each call of the driver is a turn through its thread: a read needs no BEGIN, and what was not begun no ROLLBACK.
     reader = create_async_engine(
         url,
@@ -204,7 +204,7 @@ def _sqlite_reader(url: URL, size: int, patience: Patience) -> AsyncEngine:
     return reader
 
 
-def _prepare_sqlite(engine: AsyncEngine, patience: Patience, *, query_only: bool, leave_alone: bool = False) -> None:
+def _prepare_sqlite(engine: AsyncEngine, patience: Timeouts, *, query_only: bool, leave_alone: bool = False) -> None:
     """Take the transaction's start into our own hands: the driver's own start loses updates.
 
     *leave_alone*: say nothing of how the file is to be written.
@@ -242,7 +242,7 @@ def _make_file(_dialect: object, _record: object, arguments: Sequence[Any], _nam
         os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _postgresql(url: URL, pool_size: int, patience: Patience, *, behind_pooler: bool) -> Database:
+def _postgresql(url: URL, pool_size: int, patience: Timeouts, *, behind_pooler: bool) -> Database:
     settle = _shared if behind_pooler else partial(_own, patience)
     pool = _pool(pool_size, patience)
     writer = _postgresql_engine(url, settle(read_only=False), pool)
@@ -278,7 +278,7 @@ def _commit_durably(engine: AsyncEngine) -> None:
         dbapi_connection.commit()
 
 
-def _own(patience: Patience, *, read_only: bool) -> dict[str, Any]:
+def _own(patience: Timeouts, *, read_only: bool) -> dict[str, Any]:
     """Return what asyncpg needs for a connection that is ours alone."""
     return {
         "server_settings": {

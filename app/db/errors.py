@@ -36,7 +36,7 @@ _SQLITE_UNIQUE = {
 _ACTOR = "case_actions.user_id"
 
 
-class AuthorityGone(Exception):
+class AuthorityChanged(Exception):
     """What the actor may do has changed since they were looked up; nothing is done."""
 
 

@@ -1,4 +1,4 @@
-"""`among(column, ids)`: the column is one of the ids; `asked(ids)`: they as a table. One parameter for any number.
+"""`among(column, ids)`: the column is one of the ids. `requested_ids(ids)`: the ids as a table. One parameter each.
 
 One text of SQL for every batch keeps the caches of prepared statements small; an IN list has a text for each length.
 `of_account(column, account_id)` goes with it: the engines can't know how few ids there are, and might look through
@@ -79,24 +79,24 @@ def _json(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
     return f"{which} IN (SELECT value FROM json_each({ids}))"  # noqa: S608  # a parameter's name
 
 
-class _Asked(FunctionElement[Any]):
+class _RequestedIds(FunctionElement[Any]):
     inherit_cache = True
 
 
-def asked(ids: BindParameter[list[UUID]]) -> TableValuedAlias:
+def requested_ids(ids: BindParameter[list[UUID]]) -> TableValuedAlias:
     """Return the ids as a table to join with, of `id` and `place`: each row knows by a number where it belongs."""
-    return _Asked(ids).table_valued(column("id", Uuid()), column("place", Integer()), name="asked")
+    return _RequestedIds(ids).table_valued(column("id", Uuid()), column("place", Integer()), name="requested")
 
 
-@compiles(_Asked, "postgresql")
-def _unnested(element: _Asked, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(_RequestedIds, "postgresql")
+def _unnested(element: _RequestedIds, compiler: SQLCompiler, **kw: Any) -> str:
     ids = compiler.process(element.clauses, **kw)
     listed = f"unnest({ids}) WITH ORDINALITY AS listed(id, place)"
     return f"(SELECT id, place - 1 AS place FROM {listed})"  # noqa: S608  # a parameter's name
 
 
-@compiles(_Asked, "sqlite")
-def _listed(element: _Asked, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(_RequestedIds, "sqlite")
+def _listed(element: _RequestedIds, compiler: SQLCompiler, **kw: Any) -> str:
     ids = compiler.process(element.clauses, **kw)
     return f"(SELECT value AS id, key AS place FROM json_each({ids}))"  # noqa: S608  # a parameter's name
 

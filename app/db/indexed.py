@@ -17,7 +17,7 @@ FOLDING = 1
 """The number of the rules by which words are made now; 0 is for those that the database has made by itself."""
 
 
-class Words(NamedTuple):
+class IndexedWords(NamedTuple):
     """The words of one text, and whose it is: PostgreSQL's index finds no other account's."""
 
     account_id: UUID
@@ -29,7 +29,7 @@ def account_word(account_id: UUID) -> str:
     return f"@{account_id.hex}"
 
 
-class _WordList(TypeDecorator[Words]):
+class _WordList(TypeDecorator[IndexedWords]):
     """Words on their way into the database."""
 
     impl = Text
@@ -38,7 +38,7 @@ class _WordList(TypeDecorator[Words]):
     def load_dialect_impl(self, dialect: Dialect) -> Any:
         return dialect.type_descriptor(ARRAY(Text()) if dialect.name == "postgresql" else Text())
 
-    def process_bind_param(self, value: Words | None, dialect: Dialect) -> Any:
+    def process_bind_param(self, value: IndexedWords | None, dialect: Dialect) -> Any:
         assert value is not None
         if dialect.name == "postgresql":
             return [account_word(value.account_id), *value.words]
@@ -61,7 +61,7 @@ def _as_text(element: _AsStored, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.clauses, **kw)
 
 
-class WordsColumn(TypeDecorator[Words]):
+class WordsColumn(TypeDecorator[IndexedWords]):
     """The type of the column."""
 
     impl = Text

@@ -17,7 +17,7 @@ MOST_HOLDERS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class BlockingTransaction:
     """A transaction that holds the logs back: its session, or the name by which it was prepared."""
 
     pid: int | None
@@ -38,7 +38,7 @@ class LogLag:
 
     rows: int = 0
     seconds: float = 0
-    holders: tuple[Holder, ...] = ()
+    holders: tuple[BlockingTransaction, ...] = ()
 
 
 # The accounts are named so that each one's part of the index is sought.
@@ -81,8 +81,8 @@ async def log_lag(database: Database) -> LogLag:
 
 def _holder(
     pid: int | None, application: str | None, state: str | None, age: Any, gid: str | None, prepared: Any
-) -> Holder:
+) -> BlockingTransaction:
     if gid is not None:
-        return Holder(None, gid, "prepared", round(prepared))
+        return BlockingTransaction(None, gid, "prepared", round(prepared))
     # Another role's state is not shown to everybody, and a session that has just ended is not there any more.
-    return Holder(pid, application or "", state or "unknown", round(age or 0))
+    return BlockingTransaction(pid, application or "", state or "unknown", round(age or 0))

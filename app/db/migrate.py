@@ -24,7 +24,7 @@ class MigrationRefused(Exception):
     """The database can't be brought there; the message says why."""
 
 
-class RowsWouldGo(MigrationRefused):
+class RowsWouldBeLost(MigrationRefused):
     """A downgrade has no place for rows that are kept for good."""
 
     def __init__(self, target: str, losses: list[Loss]) -> None:
@@ -92,12 +92,12 @@ async def migrate(database: Database, target: str = "head", *, drop_rows: bool =
 async def goes_down(database: Database, target: str) -> bool:
     """Tell whether *target* is behind where the database is. Raises: MigrationRefused."""
     async with database.read() as connection:
-        return await connection.run_sync(_goes_down, target)
+        return await connection.run_sync(_is_downgrade, target)
 
 
 def _move(connection: Connection, target: str, drop_rows: bool) -> None:
     bound = config(connection)
-    if not _goes_down(connection, target):
+    if not _is_downgrade(connection, target):
         if target != "base":  # where it is already
             command.upgrade(bound, target)
     elif drop_rows:
@@ -107,10 +107,10 @@ def _move(connection: Connection, target: str, drop_rows: bool) -> None:
         command.downgrade(bound, target)
         losses = lost(before, census(connection, [name for name, found in before.items() if found.columns]))
         if losses:
-            raise RowsWouldGo(target, losses)
+            raise RowsWouldBeLost(target, losses)
 
 
-def _goes_down(connection: Connection, target: str) -> bool:
+def _is_downgrade(connection: Connection, target: str) -> bool:
     """Tell whether *target* is behind where the database is. Raises: MigrationRefused, where either is not known."""
     current = _current(connection)
     known = _known()

@@ -17,11 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from app.db.columns import Quick
+from app.db.columns import FastReadType
 from app.db.id_sets import Ids
-from app.db.listeners import Execution, tell_after, tell_before
+from app.db.listeners import Execution, dispatch_after, dispatch_before
 from app.db.sqlite import driver
-from app.db.sqlite.driver import Rows, Sent
+from app.db.sqlite.driver import DriverRows, Sent
 from app.db.sqlite.group_commit import Lanes
 from app.db.transactions import fail
 from app.db.watching import watched
@@ -44,7 +44,7 @@ class _Slot(NamedTuple):
     always: Any
 
 
-class Text(NamedTuple):
+class CompiledStatement(NamedTuple):
     """A statement as one engine's driver takes it, and how the columns are read that are not as they should be."""
 
     sql: str
@@ -65,7 +65,7 @@ class Prepared:
 
     def __init__(self, statement: Executable) -> None:
         self.statement = statement
-        self._texts: dict[str, Text] = {}
+        self._texts: dict[str, CompiledStatement] = {}
 
     async def columns(self, connection: AsyncConnection | Lanes, **values: Any) -> Sequence[Column]:
         """Execute it, and return what it gives by columns: `map(Row, *columns)` makes rows of them.
@@ -73,7 +73,7 @@ class Prepared:
         Raises: what SQLAlchemy raises.
         """
         sync = getattr(connection, "sync_connection", None)
-        records: Rows
+        records: DriverRows
         if sync is not None:
             text = self.text(sync.dialect)
             records = await _done(sync, [(text.sql, text.parameters(values))])
@@ -102,16 +102,16 @@ class Prepared:
     def _width(self) -> int:
         return len(getattr(self.statement, "selected_columns", ()))
 
-    def text(self, dialect: Dialect) -> Text:
+    def text(self, dialect: Dialect) -> CompiledStatement:
         """Return what an engine's driver is given."""
         return self._texts.get(dialect.name) or self._compiled(dialect)
 
-    def _compiled(self, dialect: Dialect) -> Text:
+    def _compiled(self, dialect: Dialect) -> CompiledStatement:
         compiled: Any = self.statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # any statement has it
         assert not compiled.post_compile_params
         types = [column[3] for column in compiled._result_columns]  # noqa: SLF001  # what it makes its own rows by
         readers = [(index, _reader(type_, dialect)) for index, type_ in enumerate(types)]
-        text = self._texts[dialect.name] = Text(
+        text = self._texts[dialect.name] = CompiledStatement(
             str(compiled),
             tuple(_slot(compiled, name) for name in compiled.positiontup or ()),
             tuple((index, read) for index, read in readers if read is not None),
@@ -133,7 +133,7 @@ def _slot(compiled: Any, name: str) -> _Slot:
 
 def _reader(type_: TypeEngine[Any], dialect: Dialect) -> Processor | None:
     """Return what makes a column's values of the driver's; None where they are the same."""
-    if isinstance(type_, Quick):
+    if isinstance(type_, FastReadType):
         return type_.reader(dialect)
     if isinstance(type_, Uuid) and dialect.name == "sqlite":
         return _uuid
@@ -252,9 +252,9 @@ async def _done(sync: Connection, sent: list[Sent], *, last: bool = False) -> Se
     execution = Execution()
     rows: Sequence[Any]
     try:
-        tell_before(sync, sent, execution)
+        dispatch_before(sync, sent, execution)
         with watched(sent):
-            if isinstance(adapted, driver.Connection):
+            if isinstance(adapted, driver.DriverConnection):
                 rows = await (adapted.turn_and_commit(sent) if last else adapted.turn(sent)) or ()
             else:
                 # It begins a transaction as late as this.
@@ -262,7 +262,7 @@ async def _done(sync: Connection, sent: list[Sent], *, last: bool = False) -> Se
                     await adapted._start_transaction()  # noqa: SLF001
                 ((sql, parameters),) = sent
                 rows = await adapted.driver_connection.fetch(sql, *parameters)
-        tell_after(sync, sent, execution)
+        dispatch_after(sync, sent, execution)
     except BaseException as error:
         await greenlet_spawn(fail, sync, adapted, error, sent[-1], execution)
         raise

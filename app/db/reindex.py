@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.engines import Database
-from app.db.indexed import FOLDING, Words
+from app.db.indexed import FOLDING, IndexedWords
 from app.db.rows import CaseRow
 from app.domain.folding import lexemes, reference_lexemes
 from app.domain.model import SearchField
 
 AT_ONCE = 500
-TOLD_EVERY = 20  # times so many
+REPORT_EVERY = 20  # times so many
 
 log = structlog.get_logger()
 
@@ -37,7 +37,7 @@ async def reindex(database: Database) -> int:
         if count == 0:
             break
         done, batches = done + count, batches + 1
-        if batches % TOLD_EVERY == 0 or done >= total > AT_ONCE:
+        if batches % REPORT_EVERY == 0 or done >= total > AT_ONCE:
             log.info("search_index", done=done, total=total)
     return done
 
@@ -83,4 +83,4 @@ def _made_anew(row: Any) -> dict[str, Any]:
     found_by: Sequence[str] | set[str] = lexemes(text or "")
     if row.field is SearchField.REFERENCE and row.number is not None:
         found_by = reference_lexemes(CaseRow.reference_of(row.number))
-    return {"text_id": row.id, "found_by": Words(row.account_id, found_by)}
+    return {"text_id": row.id, "found_by": IndexedWords(row.account_id, found_by)}

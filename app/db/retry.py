@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.engines import Database
-from app.db.errors import AuthorityGone, is_authority_gone, is_retryable, refusal_of
+from app.db.errors import AuthorityChanged, is_authority_gone, is_retryable, refusal_of
 
 RETRIES = 3
 FIRST_WAIT_S = 0.02
@@ -32,7 +32,7 @@ async def attempt(database: Database, work: Callable[[AsyncConnection], Awaitabl
                 return await work(connection)
         except IntegrityError as error:
             if is_authority_gone(error):
-                raise AuthorityGone from error
+                raise AuthorityChanged from error
             refusal = refusal_of(error)
             if refusal is None:
                 raise

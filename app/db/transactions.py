@@ -33,7 +33,7 @@ async def transaction(connection: AsyncConnection) -> AsyncIterator[None]:
 async def _commit(sync: Connection) -> None:
     adapted: Any = sync.connection.dbapi_connection
     try:
-        if isinstance(adapted, driver.Connection):
+        if isinstance(adapted, driver.DriverConnection):
             await adapted.turn_and_commit([])
         elif adapted._transaction is not None:  # noqa: SLF001  # nothing else tells
             await adapted._call_and_discard(adapted._transaction.commit)  # noqa: SLF001  # as its own `commit` does

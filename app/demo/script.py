@@ -15,7 +15,7 @@ from app.domain.model import ActionType, Actor, EvaluationStatus, RequestedStatu
 
 SCRIPT = tomllib.loads((Path(__file__).parent / "cases.toml").read_text(encoding="utf-8"))
 
-Step = Callable[..., commands.Command]
+ScriptStep = Callable[..., commands.Command]
 """Makes a command of the people, the case, its pending override, if any, and what the script says."""
 
 
@@ -57,7 +57,7 @@ def _request(
     )
 
 
-def _decision(command: type[commands.DecisionCommand]) -> Step:
+def _decision(command: type[commands.DecisionCommand]) -> ScriptStep:
     def make(
         _cast: Mapping[str, Actor], case: CaseRow, pending: UUID | None, comment: str | None = None
     ) -> commands.Command:
@@ -83,7 +83,7 @@ def _close(
     )
 
 
-STEPS: Mapping[ActionType, Step] = {
+STEPS: Mapping[ActionType, ScriptStep] = {
     ActionType.COMMENT: _comment,
     ActionType.REQUEST_OVERRIDE: _request,
     ActionType.ACCEPT: _decision(commands.AcceptOverride),

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app.db.errors import unavailable_of
 from app.documents.transfers import RATE_MIN
-from app.domain.errors import ComeBackLater, Detail, ErrorCode, InvalidInput, Refusal, TooManyDocuments
+from app.domain.errors import Detail, ErrorCode, InvalidInput, Refusal, RetryLater, TooManyDocuments
 from app.domain.model import Language
 from app.i18n import message, text
 from app.web.statuses import document_status, headers_of
@@ -22,7 +22,7 @@ def refused(refusal: Refusal, language: Language) -> Response:
     if refusal.path == ("content-encoding",):  # RFC 9110, section 15.5.16
         status, headers["Accept-Encoding"] = 415, "identity"
     error: dict[str, object] = {"code": refusal.code, "message": message(refusal, language), "path": list(refusal.path)}
-    seconds = refusal.seconds if isinstance(refusal, ComeBackLater | TooManyDocuments) else None
+    seconds = refusal.seconds if isinstance(refusal, RetryLater | TooManyDocuments) else None
     if seconds is not None:
         error |= {"retryable": True, "retryAfterMs": seconds * 1000}
     return answered({"errors": [error]}, status, language, headers)
@@ -44,8 +44,8 @@ def fault(error: Exception, request: Request, language: Language) -> Response:
         return refused(unavailable, language)
     log.error("fault", request_id=request_id, exc_info=error)
     words = text(ErrorCode.INTERNAL_ERROR, language, requestId=request_id)
-    told = {"code": ErrorCode.INTERNAL_ERROR, "message": words, "path": [], "requestId": request_id}
-    return answered({"errors": [told]}, 500, language, {"Connection": "close"})
+    reported = {"code": ErrorCode.INTERNAL_ERROR, "message": words, "path": [], "requestId": request_id}
+    return answered({"errors": [reported]}, 500, language, {"Connection": "close"})
 
 
 def answered(body: object, status: int, language: Language, headers: dict[str, str] | None = None) -> Response:

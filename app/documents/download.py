@@ -88,9 +88,9 @@ class DownloadEndpoint:
             return Response(status_code=304, headers=headers)
         start, end, size = 0, document.size_bytes, document.size_bytes
         status = 200
-        asked = request.headers.get("range")
-        if asked is not None and request.headers.get("if-range", etag) == etag:
-            part = byte_range(asked, size)
+        range_header = request.headers.get("range")
+        if range_header is not None and request.headers.get("if-range", etag) == etag:
+            part = byte_range(range_header, size)
             if part is not None:
                 start, end = part
                 status = 206

@@ -46,7 +46,7 @@ def content_type(path: Path, filename: str) -> str:
     return found
 
 
-def _text_type(text: texts.Text, extension: str) -> str:
+def _text_type(text: texts.TextFile, extension: str) -> str:
     if extension == ".pdf" and texts.holds_pdf(text):
         raise DocumentTypeUnsupported(type=structures.PDF, problem=Detail("type_has_more_before"))
     return texts.type_of(text, extension)

@@ -22,7 +22,7 @@ _SIGNATURE_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class DownloadLink:
     """What a link says: the document is in its path, the rest in its one parameter."""
 
     document_id: UUID
@@ -47,7 +47,7 @@ class Links:
         grant = base64.urlsafe_b64encode(said + signature).decode().rstrip("=")
         return f"{self._public_url or base_url}/documents/{document_id}?grant={grant}"
 
-    async def read(self, document_id: UUID, grant: str, now: datetime) -> Link | None:
+    async def read(self, document_id: UUID, grant: str, now: datetime) -> DownloadLink | None:
         """Return what the link says, None where it is not ours, was altered, or has expired."""
         try:
             raw = base64.b64decode(grant + "=" * (-len(grant) % 4), altchars=b"-_", validate=True)
@@ -58,7 +58,7 @@ class Links:
         if len(said) != 16 + _EXPIRY_BYTES or not hmac.compare_digest(signature, expected):
             return None
         expires_at = datetime.fromtimestamp(int.from_bytes(said[16:], "big"), UTC)
-        return Link(document_id, UUID(bytes=said[:16]), expires_at) if now < expires_at else None
+        return DownloadLink(document_id, UUID(bytes=said[:16]), expires_at) if now < expires_at else None
 
     async def _secret(self) -> bytes:
         if self._key is None:

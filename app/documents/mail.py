@@ -37,7 +37,7 @@ NAMES = frozenset(
 )
 """Fields that messages have."""
 
-_TELLING = frozenset(
+_DISTINCTIVE = frozenset(
     {"from", "sender", "received", "message-id", "return-path", "delivered-to", "date", "mime-version"}
 )
 """Of these at least one is in every message: the others are in memos too."""
@@ -53,7 +53,7 @@ LINES_MAX = 20_000
 def is_message(text: str, *, certain: bool = False) -> bool:
     """Tell whether *text* begins with a message's header; a *certain* one has more fields than a memo's."""
     found = _fields(text)
-    return len(found) >= (4 if certain else 2) and not found.isdisjoint(_TELLING)
+    return len(found) >= (4 if certain else 2) and not found.isdisjoint(_DISTINCTIVE)
 
 
 def _fields(text: str) -> set[str]:

@@ -52,30 +52,30 @@ def warnings_of_office(archive: zipfile.ZipFile) -> Iterator[Found | None]:
         if left < 0:
             yield Found.NOT_FULLY_EXAMINED
             return
-        if reader.telling is None or _tells(archive, part, reader.telling):
+        if reader.markers is None or _contains_any(archive, part, reader.markers):
             yield from _read(archive, part, reader())
 
 
-def _tells(archive: zipfile.ZipFile, part: zipfile.ZipInfo, telling: Sequence[bytes]) -> bool:
+def _contains_any(archive: zipfile.ZipFile, part: zipfile.ZipInfo, markers: Sequence[bytes]) -> bool:
     """Tell whether there is anything in the part that is looked for: most have nothing, and need not be parsed."""
     rest = b""
     with archive.open(part) as opened:
         while piece := opened.read(PIECE):
             data = (rest + piece).lower()
-            if any(word in data for word in telling):
+            if any(word in data for word in markers):
                 return True
             rest = piece[-_LONGEST:]
     return False
 
 
-class Reader:
+class PartReader:
     """Looks at the elements of a part; `found` is what there is to warn of.
 
-    `telling`: what stands in the bytes, in lower case, of a part that has anything to be found, one of them; None where
+    `markers`: what stands in the bytes, in lower case, of a part that has anything to be found, one of them; None where
     every part is read. NUL is in every other encoding than UTF-8.
     """
 
-    telling: ClassVar[Sequence[bytes] | None] = None
+    markers: ClassVar[Sequence[bytes] | None] = None
 
     def __init__(self) -> None:
         self.found: set[Found] = set()
@@ -93,7 +93,7 @@ class Reader:
         """Look at what was gathered, once all is read."""
 
 
-class Relationships(Reader):
+class Relationships(PartReader):
     def start(self, name: str, attributes: dict[str, str]) -> None:
         kind = attributes.get("type", "").strip().lower()
         if attributes.get("targetmode", "").strip().lower() != "external" or kind.endswith(_HARMLESS):
@@ -102,10 +102,10 @@ class Relationships(Reader):
         self.found.add(Found.EXTERNAL_TEMPLATE if is_template else Found.EXTERNAL_LINK)
 
 
-class Fields(Reader):
+class Fields(PartReader):
     """The instructions of a text document's fields, which may be spread over many elements."""
 
-    telling = (b"\0", b"<!doctype", b"instrtext", b"fldsimple")
+    markers = (b"\0", b"<!doctype", b"instrtext", b"fldsimple")
 
     def __init__(self) -> None:
         super().__init__()
@@ -144,10 +144,10 @@ class Fields(Reader):
             self.found.add(Found.EXTERNAL_LINK)
 
 
-class Formulas(Reader):
+class Formulas(PartReader):
     """The formulas of a workbook's cells and names, and its links to other programs."""
 
-    telling = (
+    markers = (
         *(b"\0", b"<!doctype", b"|", b"&#", b"ddelink", b"ddeitem"),
         *(b"webservice", b"image", b"rtd", b"call", b"register", b"importdata"),
     )
@@ -177,7 +177,7 @@ class Formulas(Reader):
         self._formula = None
 
 
-def _reader_of(name: str) -> type[Reader] | None:
+def _reader_of(name: str) -> type[PartReader] | None:
     if name.endswith(".rels"):
         return Relationships
     if _FIELDS_PART.fullmatch(name):
@@ -185,7 +185,7 @@ def _reader_of(name: str) -> type[Reader] | None:
     return Formulas if _FORMULAS_PART.fullmatch(name) else None
 
 
-def _read(archive: zipfile.ZipFile, part: zipfile.ZipInfo, reader: Reader) -> Iterator[Found | None]:
+def _read(archive: zipfile.ZipFile, part: zipfile.ZipInfo, reader: PartReader) -> Iterator[Found | None]:
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartElementHandler = lambda name, attributes: reader.start(

@@ -45,7 +45,7 @@ class Blob:
     modified_at: datetime
 
 
-class Mark(Enum):
+class RestoreMark(Enum):
     """What came of marking a store as one that a backup is being restored to."""
 
     MADE = "made"
@@ -84,21 +84,21 @@ class DocumentStore:
             return False
         return True
 
-    async def mark_restoring(self, mark: str) -> Mark:
+    async def mark_restoring(self, mark: str) -> RestoreMark:
         """Note that a backup is being restored to here, if nothing is here that it did not bring.
 
         *mark* tells one restore from all others. One that was cut off finds its own.
         """
         if await self.owner() is not None:  # a database that has no document there yet
-            return Mark.REFUSED
+            return RestoreMark.REFUSED
         if not await self._create(_MARK, mark.encode()):
             found = await obstore.get_async(self._objects, _MARK)
-            return Mark.FOUND if bytes(await found.bytes_async()) == mark.encode() else Mark.REFUSED
+            return RestoreMark.FOUND if bytes(await found.bytes_async()) == mark.encode() else RestoreMark.REFUSED
         async for batch in self.blobs():
             if any(blob.key != _MARK for blob in batch):
                 await self.unmark_restoring()
-                return Mark.REFUSED
-        return Mark.MADE
+                return RestoreMark.REFUSED
+        return RestoreMark.MADE
 
     async def owner(self) -> str | None:
         """Return which database the place is marked as; None where nobody has marked it."""

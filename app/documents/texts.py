@@ -62,7 +62,7 @@ _PDF = re.compile(r"%PDF-\d\.\d")
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextFile:
     """A file that is text: its encoding, and its first characters without a byte order mark."""
 
     encoding: str
@@ -70,7 +70,7 @@ class Text:
     end: str
 
 
-def read_text(file: BinaryIO) -> Text | None:
+def read_text(file: BinaryIO) -> TextFile | None:
     """Return the text that *file* is; None for a binary file."""
     file.seek(0)
     head = file.read(4)
@@ -82,7 +82,7 @@ def read_text(file: BinaryIO) -> Text | None:
     return None if found is None else _decoded(file, found, skipped)
 
 
-def type_of(text: Text, extension: str) -> str:
+def type_of(text: TextFile, extension: str) -> str:
     """Return the media type of *text*, whose name ends in *extension*."""
     if text.encoding == UTF_32:
         return "text/utf-32"
@@ -96,12 +96,12 @@ def type_of(text: Text, extension: str) -> str:
     return "message/rfc822" if is_mail else "text/plain"
 
 
-def holds_pdf(text: Text) -> bool:
+def holds_pdf(text: TextFile) -> bool:
     """Tell whether a PDF begins a little further down, where readers of PDF still look for it."""
     return _PDF.search(text.start, 0, 1024 + 8) is not None
 
 
-def _active_type(start: str, text: Text) -> str | None:
+def _active_type(start: str, text: TextFile) -> str | None:
     """Return what a text is that something else than a reader would be run by, None for one that is just that."""
     found = next((kind for pattern, kind in _FIRST if pattern.match(start)), None)
     if found is not None or not start.startswith("<"):
@@ -159,11 +159,11 @@ def _is_whole(file: BinaryIO, encoding: str, skipped: int) -> bool:
     return controls * _CONTROLS_IN_UTF_8 <= size
 
 
-def _decoded(file: BinaryIO, encoding: str, skipped: int) -> Text:
+def _decoded(file: BinaryIO, encoding: str, skipped: int) -> TextFile:
     file.seek(skipped)
     codec = "utf-32" if encoding == UTF_32 else encoding
     start = file.read(START).decode(codec, "replace")
-    return Text(encoding, start, _tail(file, 1024).decode(codec, "replace"))
+    return TextFile(encoding, start, _tail(file, 1024).decode(codec, "replace"))
 
 
 def looks_like_utf_16(head: bytes) -> bool:

@@ -45,7 +45,7 @@ class Swept:
     arrivals: int
 
 
-async def keep_swept(
+async def sweep_regularly(
     database: Database,
     store: DocumentStore,
     now: clock.Clock = clock.now,

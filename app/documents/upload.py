@@ -32,7 +32,7 @@ from app.domain.commands import NewDocument
 from app.domain.errors import Detail, DocumentTooLarge, InputRefused, InvalidInput, Refusal, Required, TooManyDocuments
 from app.domain.model import Actor, Feature, Scope
 from app.i18n import negotiate
-from app.web.admission import Door, demand_rate
+from app.web.admission import AdmissionController, demand_rate
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -51,7 +51,12 @@ class UploadEndpoint:
     """The route for uploads."""
 
     def __init__(
-        self, database: Database, store: DocumentStore, door: Door, transfers: Transfers, receive_s: float
+        self,
+        database: Database,
+        store: DocumentStore,
+        door: AdmissionController,
+        transfers: Transfers,
+        receive_s: float,
     ) -> None:
         self._database = database
         self._store = store

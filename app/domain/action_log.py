@@ -107,7 +107,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ChainedEntry:
     """An entry as it was found, with the hash that is stored beside it."""
 
     entry: Entry
@@ -176,7 +176,7 @@ def chain_hash(entry: Entry) -> str:
     return hashlib.sha256(canonical(entry)).hexdigest()
 
 
-def as_hashed(link: Link) -> Entry | None:
+def as_hashed(link: ChainedEntry) -> Entry | None:
     """Return the link's entry in the format that gives its hash, None where none does."""
     entry = link.entry
     if chain_hash(entry) == link.hash:
@@ -209,7 +209,7 @@ def _encoded(value: object) -> object:
             return _plain(value)
 
 
-def verify(links: Iterable[Link], head: Head) -> Fault | None:
+def verify(links: Iterable[ChainedEntry], head: Head) -> Fault | None:
     """Return the first fault of one case's log, or None. *links* come in the order of seq."""
     chain = Chain()
     for link in links:
@@ -235,7 +235,7 @@ class Chain:
         self._resolution: Resolution | None = None
         self._overrides: dict[UUID, tuple[int, OverrideStatus]] = {}  # by its id: the row that made it, how it stands
 
-    def add(self, link: Link) -> None:
+    def add(self, link: ChainedEntry) -> None:
         """Take the next row. After a bad one, rows are counted only."""
         entry = link.entry
         self.count += 1
@@ -249,7 +249,7 @@ class Chain:
         """Return the first fault, of the rows or of what the case and its overrides say of them."""
         return self.fault or self._head_fault(head)
 
-    def _link_fault(self, link: Link) -> Fault | None:
+    def _link_fault(self, link: ChainedEntry) -> Fault | None:
         entry = link.entry
         if entry.seq != self.count:
             kind = FaultKind.GAP if entry.seq > self.count else FaultKind.LINK

@@ -371,7 +371,7 @@ class PersistedQueryMismatch(RequestRefused):
     code = ErrorCode.PERSISTED_QUERY_MISMATCH
 
 
-class ComeBackLater(RequestRefused):
+class RetryLater(RequestRefused):
     """Nothing is wrong with the request: it may be sent again after so many `seconds`."""
 
     names = frozenset({"seconds"})
@@ -383,23 +383,23 @@ class ComeBackLater(RequestRefused):
         return seconds
 
 
-class RateLimited(ComeBackLater):
+class RateLimited(RetryLater):
     code = ErrorCode.RATE_LIMITED
 
 
-class Overloaded(ComeBackLater):
+class Overloaded(RetryLater):
     code = ErrorCode.OVERLOADED
 
 
-class DeadlineExceeded(ComeBackLater):
+class DeadlineExceeded(RetryLater):
     code = ErrorCode.DEADLINE_EXCEEDED
 
 
-class IdentityUnavailable(ComeBackLater):
+class IdentityUnavailable(RetryLater):
     code = ErrorCode.IDENTITY_UNAVAILABLE
 
 
-class Unavailable(ComeBackLater):
+class Unavailable(RetryLater):
     """The database is away or full. What was asked for may have been done: only an idempotency key tells."""
 
     code = ErrorCode.UNAVAILABLE

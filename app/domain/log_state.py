@@ -112,10 +112,10 @@ class Folded:
     def faults(self, case: CaseState, overrides: Mapping[UUID, OverrideState]) -> Iterator[Fault]:
         """Yield what is stored and does not follow from the log."""
         if self.case is not None and case != self.case:
-            yield Fault(self.case.version, FaultKind.STATE, _told("case", case, self.case))
+            yield Fault(self.case.version, FaultKind.STATE, _reported("case", case, self.case))
         for id, (seq, state) in self.overrides.items():
             if id in overrides and overrides[id] != state:
-                yield Fault(seq, FaultKind.STATE, _told(f"override {id}", overrides[id], state))
+                yield Fault(seq, FaultKind.STATE, _reported(f"override {id}", overrides[id], state))
 
 
 def result_fault(
@@ -139,6 +139,6 @@ def result_fault(
     return Fault(seq, FaultKind.STATE, reason)
 
 
-def _told(what: str, stored: CaseState | OverrideState, folded: CaseState | OverrideState) -> str:
+def _reported(what: str, stored: CaseState | OverrideState, folded: CaseState | OverrideState) -> str:
     names = [name for name in stored.__slots__ if getattr(stored, name) != getattr(folded, name)]
     return f"the {what} has another {' and '.join(names)} than the log gives"

@@ -35,7 +35,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _COUNTRY_CODE = re.compile(r"[A-Z]{2}")
 _REFERENCE = re.compile(r"CASE-([0-9]{6,9})")
-_NOBODY = UUID(int=0)
+_NO_ID = UUID(int=0)
 
 _READERS = {Kind.LINE: text.line, Kind.TEXT: text.text, Kind.IDENTIFIER: text.identifier}
 
@@ -94,7 +94,7 @@ def _detail(found: text.Unacceptable) -> Detail:
     return Detail(found.kind, params)
 
 
-class Shape:
+class InputValidator:
     """Checks the fields of one input and collects what is wrong; `finish` refuses it all at once.
 
     Each method returns a value of the right type even where it has noted a fault, so that a caller checks every field.
@@ -114,7 +114,7 @@ class Shape:
         parsed = parse_id(value)
         if parsed is None:
             self._note(InvalidId(*self._root, *path))
-        return parsed or _NOBODY
+        return parsed or _NO_ID
 
     def line(self, value: str | None, *path: str, maximum: int) -> str:
         """Return *value* as a line, as a title is: 1 to *maximum* characters."""
@@ -151,7 +151,7 @@ class Shape:
         ids: list[UUID] = []
         for index, value in enumerate(values):
             reviewer_id = self.id(value, *path, str(index))
-            if reviewer_id in ids and reviewer_id is not _NOBODY:
+            if reviewer_id in ids and reviewer_id is not _NO_ID:
                 self._note(InvalidInput(*self._root, *path, str(index), detail=Detail("twice")))
             ids.append(reviewer_id)
         return tuple(ids)
@@ -164,7 +164,7 @@ class Shape:
         found: list[UUID] = []
         for index, value in enumerate(ids):
             document_id = self.id(value, path, str(index))
-            if document_id in found and document_id is not _NOBODY:
+            if document_id in found and document_id is not _NO_ID:
                 self._note(InvalidInput(*self._root, path, str(index), detail=Detail("twice")))
             found.append(document_id)
         return tuple(found)

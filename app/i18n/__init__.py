@@ -11,15 +11,15 @@ from pathlib import Path
 from app.domain.errors import Detail, ErrorCode, Refusal
 from app.domain.model import Language
 
-Words = Mapping[str, Mapping[str, str]]
+Messages = Mapping[str, Mapping[str, str]]
 
 
-def _read(language: Language) -> Words:
+def _read(language: Language) -> Messages:
     path = Path(__file__).with_name(f"{language.lower()}.toml")
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-WORDS: Mapping[Language, Words] = {language: _read(language) for language in Language}
+WORDS: Mapping[Language, Messages] = {language: _read(language) for language in Language}
 
 
 def message(refusal: Refusal, language: Language) -> str:
@@ -34,7 +34,7 @@ def text(code: ErrorCode, language: Language, **params: object) -> str:
     return words["messages"][code].format_map(said)
 
 
-def _said(value: object, words: Words) -> str:
+def _said(value: object, words: Messages) -> str:
     if isinstance(value, tuple):
         return words["words"]["or"].join(_said(item, words) for item in value)
     if isinstance(value, Detail):

@@ -12,10 +12,10 @@ DELAY_S = 0.05
 
 Item = TypeVar("Item")
 
-_all: "list[Backlog[object]]" = []
+_all: "list[DeferredQueue[object]]" = []
 
 
-class Backlog(Generic[Item]):
+class DeferredQueue(Generic[Item]):
     """What waits for *handle*: for `DELAY_S` at most, until *most* have come together, or until the process ends.
 
     It is handled in a turn of the event loop of its own, which logs what *handle* raises: nobody who added fails by it.

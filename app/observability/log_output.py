@@ -39,7 +39,7 @@ class LineQueue:
         self._most_bytes = most_bytes
         self._waiting: deque[bytes] = deque()
         self._bytes = 0  # of what waits and of what is being written
-        self._untold = 0  # lines that were dropped, of which no line says so yet
+        self._unreported = 0  # lines that were dropped, of which no line says so yet
         self._is_cut = False  # the last line that was written lacks its end
         # Its lock can be taken twice by one thread, as by a signal's handler that logs in the middle of `put`.
         self._changed = threading.Condition()
@@ -71,10 +71,10 @@ class LineQueue:
                 self._changed.notify_all()
 
     def _write(self, lines: bytes) -> None:
-        untold = self._untold
-        if untold and self._sent(_told(untold)):
+        unreported = self._unreported
+        if unreported and self._sent(_dropped_line(unreported)):
             with self._changed:
-                self._untold -= untold
+                self._unreported -= unreported
         written = self._sent(lines)
         if written < len(lines):
             with self._changed:
@@ -101,11 +101,11 @@ class LineQueue:
 
     def _drop(self, lines: bytes) -> None:
         number = lines.count(b"\n") or 1
-        self._untold += number
+        self._unreported += number
         dropped_lines.inc(number)
 
 
-def _told(number: int) -> bytes:
+def _dropped_line(number: int) -> bytes:
     line = {"lines": number, "event": "log_lines_dropped", "level": "warning", "timestamp": clock.now()}
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 

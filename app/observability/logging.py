@@ -59,7 +59,7 @@ def _line(_logger: object, _level: str, event: EventDict) -> bytes:
     cause = event.pop("exc_info", None)
     if isinstance(cause, BaseException):
         try:
-            event["exception"] = told(cause)
+            event["exception"] = exception_details(cause)
         except Exception:  # of a library that can't say what it has raised
             event["exception"] = type(cause).__name__
     return _dumped(event, _LINE | orjson.OPT_NON_STR_KEYS)
@@ -111,7 +111,7 @@ class Forward(logging.Handler):
         logger.log(level, event or "library", logger=record.name, **({"exc_info": cause} if cause else {}))
 
 
-def told(cause: BaseException) -> list[dict[str, Any]]:
+def exception_details(cause: BaseException) -> list[dict[str, Any]]:
     """Return *cause* and what led to it, each with its type, where it was raised, and what may be said of it."""
     chain: list[dict[str, Any]] = []
     seen: set[int] = set()

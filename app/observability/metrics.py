@@ -93,7 +93,7 @@ def note_fullness(operations: int, in_use: Mapping[str, int]) -> None:
         child(connections, pool).set(number)
 
 
-async def tell_others(look: Callable[[], None]) -> None:
+async def share_gauges(look: Callable[[], None]) -> None:
     """Let *look* note now and then how full this worker is: another may be asked for it.
 
     To note it with each request would take each request longer than to be counted.

@@ -23,8 +23,8 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
-from app.observability.recorder import Operation, Part, Statement, Trace
-from app.observability.trace_budget import Allowance
+from app.observability.recorder import Part, Statement, Trace, TracedOperation
+from app.observability.trace_budget import TraceBudget
 
 OPERATION = "GraphQL Operation"
 TRACE_HEADERS = ("traceparent", "tracestate")
@@ -34,7 +34,7 @@ _UNSET, _ERROR = Status(StatusCode.UNSET), Status(StatusCode.ERROR)
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
-class Wanted(NamedTuple):
+class SampledTrace(NamedTuple):
     """A trace that somebody will look at, and within what of the client's, if there is such."""
 
     trace_id: int
@@ -50,7 +50,7 @@ class Spans:
     """
 
     def __init__(
-        self, provider: TracerProvider, processor: SpanProcessor, database: str, allowance: Allowance | None
+        self, provider: TracerProvider, processor: SpanProcessor, database: str, allowance: TraceBudget | None
     ) -> None:
         provider.add_span_processor(processor)  # which ends with it
         self._sampler = provider.sampler
@@ -62,7 +62,7 @@ class Spans:
         self._database = database
         self._allowance = allowance
 
-    def operation(self, headers: Mapping[str, str]) -> Operation | None:
+    def operation(self, headers: Mapping[str, str]) -> TracedOperation | None:
         """Return what is noted of one operation, in the trace that the client is in, where that is sampled."""
         if self._allowance is not None and self._allowance.is_spent():
             return None
@@ -78,18 +78,20 @@ class Spans:
         if self._allowance is not None:
             self._allowance.take()
         flags = _SAMPLED if result.decision is Decision.RECORD_AND_SAMPLE else _DEFAULT
-        return Operation(OPERATION, Wanted(trace_id, outside if outside.is_valid else None, flags, result), self._make)
+        return TracedOperation(
+            OPERATION, SampledTrace(trace_id, outside if outside.is_valid else None, flags, result), self._make
+        )
 
     def _make(self, trace: Trace) -> None:
-        wanted: Wanted = trace.origin
+        wanted: SampledTrace = trace.origin
         contexts = {part: self._context(wanted) for part in trace.parts}
         for part in trace.parts:
             self._end(self._span(part, contexts, wanted))
 
-    def _context(self, wanted: Wanted) -> SpanContext:
+    def _context(self, wanted: SampledTrace) -> SpanContext:
         return SpanContext(wanted.trace_id, self._new_span_id(), False, wanted.flags, wanted.result.trace_state)
 
-    def _span(self, part: Part, contexts: Mapping[Part, SpanContext], wanted: Wanted) -> ReadableSpan:
+    def _span(self, part: Part, contexts: Mapping[Part, SpanContext], wanted: SampledTrace) -> ReadableSpan:
         attributes: dict[str, AttributeValue] = {**part.attributes}
         kind, parent = SpanKind.INTERNAL, _parent(part, contexts) or wanted.parent
         if part.within is None:

@@ -43,7 +43,7 @@ class Part:
         self.error: str | None = None
 
     def __enter__(self) -> None:
-        self._token: Token[Around | None] = AROUND.set(self)
+        self._token: Token[Enclosing | None] = AROUND.set(self)
 
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _at: TracebackType | None
@@ -64,19 +64,19 @@ class Part:
         return Statements([self], texts)
 
 
-class Operation(Part):
+class TracedOperation(Part):
     """An operation, and all that is done for it. When it is over, *tell* is told."""
 
-    __slots__ = ("_tell",)
+    __slots__ = ("_on_end",)
 
-    def __init__(self, name: str, origin: Any, tell: Callable[[Trace], None]) -> None:
+    def __init__(self, name: str, origin: Any, on_end: Callable[[Trace], None]) -> None:
         super().__init__(name, {}, None, Trace(origin))
-        self._tell = tell
+        self._on_end = on_end
 
     def __exit__(self, *raised: Any) -> None:
         super().__exit__(*raised)
         self.trace.is_over = True
-        self._tell(self.trace)
+        self._on_end(self.trace)
         self.trace.parts.clear()  # they know their trace: nothing would go before the collector finds them
 
 
@@ -123,8 +123,8 @@ class Shared:
         return Statements(self._parts, texts)
 
 
-Around = Part | Shared
-AROUND: ContextVar[Around | None] = ContextVar("around", default=None)
+Enclosing = Part | Shared
+AROUND: ContextVar[Enclosing | None] = ContextVar("around", default=None)
 """What is done just now for an operation that is traced."""
 
 

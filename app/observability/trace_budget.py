@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-class Allowance:
+class TraceBudget:
     """So much *per_second*; what is for one second may be taken at once, and what is not taken is not saved up.
 
     After the generic cell rate algorithm (ITU-T I.371, annex A): `_due` is when the last one that was taken would have

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.sampling import Sampler
 
     from app.observability.otel import Spans
-    from app.observability.trace_budget import Allowance
+    from app.observability.trace_budget import TraceBudget
 
 _spans: Spans | None = None
 _NO_SPAN = nullcontext()
@@ -34,7 +34,7 @@ def start(
     system: str,
     processor: SpanProcessor | None = None,
     sampler: Sampler | None = None,
-    allowance: Allowance | None = None,
+    allowance: TraceBudget | None = None,
 ) -> bool:
     """Trace this process from now on, as the OTEL_* variables say, or to *processor* and what *sampler* wants.
 
@@ -102,10 +102,10 @@ def resolving(field: str) -> AbstractContextManager[None]:
 
 def extension() -> SchemaExtension:
     """Return the extension for one operation: the one with hooks only where its trace is sampled."""
-    return Hooks() if is_sampled() else SchemaExtension()
+    return TracingExtension() if is_sampled() else SchemaExtension()
 
 
-class Hooks(SchemaExtension):
+class TracingExtension(SchemaExtension):
     """A span for the execution, and for each field that does more than hand out an attribute."""
 
     def on_execute(self) -> Iterator[None]:

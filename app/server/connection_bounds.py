@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from app.domain.errors import ErrorCode
-from app.web.middleware.cors import Listed, Pairs
+from app.web.middleware.cors import AllowedOrigins, Pairs
 from app.web.request_ids import REQUEST_ID, request_id_of
 
 if sys.platform != "win32":
@@ -187,7 +187,7 @@ def bounded_by_files(connections: int) -> Bounds:
 
 
 def raw_answer(
-    status: int, code: ErrorCode, words: str, given: Pairs, listed: Listed, *, retry_s: int | None = None
+    status: int, code: ErrorCode, words: str, given: Pairs, listed: AllowedOrigins, *, retry_s: int | None = None
 ) -> bytes:
     """Return an answer that no application has made, byte for byte; the connection ends with it.
 

@@ -15,8 +15,8 @@ from app.db.engines import Database
 from app.db.migrate import head, revision
 from app.observability import metrics
 from app.server.log_lag import LogWatch
-from app.server.shutdown import Draining
-from app.web.concurrency import Gate
+from app.server.shutdown import Shutdown
+from app.web.concurrency import ConcurrencyLimiter
 
 ANSWER_S = 5
 """Seconds after which the database is taken for one that does not answer."""
@@ -24,7 +24,7 @@ ANSWER_S = 5
 log = structlog.get_logger()
 
 
-def probe_routes(database: Database, draining: Draining, watch: LogWatch) -> list[Route]:
+def probe_routes(database: Database, draining: Shutdown, watch: LogWatch) -> list[Route]:
     """Return the routes of `/live` and `/ready`."""
 
     async def respond(_request: Request) -> Response:
@@ -51,7 +51,7 @@ def metrics_route(token: str, look: Callable[[], None], *, is_shared: bool) -> R
     return Route("/metrics", respond)
 
 
-def looking(gate: Gate, database: Database) -> Callable[[], None]:
+def looking(gate: ConcurrencyLimiter, database: Database) -> Callable[[], None]:
     """Return what notes how full the process is now."""
 
     def look() -> None:

@@ -31,7 +31,7 @@ class LogWatch:
 
     def details(self) -> dict[str, Any]:
         """Return what `/ready` tells of it: nothing, while rows wait no longer than is usual."""
-        return {"log": self._told()} if self.is_late else {}
+        return {"log": self._details()} if self.is_late else {}
 
     async def keep(self) -> None:
         """Look again and again, until cancelled; what goes wrong is logged."""
@@ -49,10 +49,10 @@ class LogWatch:
         self.lag = await log_lag(self._database)
         metrics.note_log_lag(self.lag.rows, self.lag.seconds)
         if self.is_late:
-            log.warning("log_held_back", **self._told())
+            log.warning("log_held_back", **self._details())
         elif was_late:
             log.info("log_goes_on")
 
-    def _told(self) -> dict[str, Any]:
+    def _details(self) -> dict[str, Any]:
         holders = [holder.plain() for holder in self.lag.holders]
         return {"rows": self.lag.rows, "seconds": round(self.lag.seconds), "heldBackBy": holders}

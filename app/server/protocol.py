@@ -16,9 +16,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from app.domain.errors import ErrorCode
 from app.server.connection_bounds import Bounds, raw_answer, registry_of
 from app.server.discarding import Discarding
-from app.server.transport import HeldFlow, Together
+from app.server.transport import CoalescingWriter, PausableFlowControl
 from app.server.write_watch import WriteWatch
-from app.web.middleware.cors import Listed, Pairs
+from app.web.middleware.cors import AllowedOrigins, Pairs
 
 HEAD_END = b"\r\n\r\n"
 """What a head ends with, and a chunked body: between two of them there is one request's end at most."""
@@ -32,12 +32,14 @@ RETRY_S = 1
 class BoundedProtocol(HttpToolsProtocol):
     """Reads requests, and ends the connection of a client that passes a bound."""
 
-    flow: HeldFlow
+    flow: PausableFlowControl
 
-    def __init__(self, *args: Any, bounds: Bounds | None = None, listed: Listed | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, bounds: Bounds | None = None, listed: AllowedOrigins | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._bounds = bounds or Bounds()
-        self._listed = listed or Listed()
+        self._listed = listed or AllowedOrigins()
         self._registry = registry_of(self.server_state)
         self._answering: RequestResponseCycle | None = None  # uvicorn's own `cycle` is the one that was read last
         self._refusal: bytes | None = None  # for what came behind a request that is still to be answered
@@ -56,8 +58,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
-        self.flow = HeldFlow(transport)
-        together = self._together = Together(transport, self.loop, self._finish)
+        self.flow = PausableFlowControl(transport)
+        together = self._together = CoalescingWriter(transport, self.loop, self._finish)
         self._writing = WriteWatch(
             self, self.connections, self._registry, self._bounds, self.loop, lambda: together.written
         )

@@ -16,7 +16,7 @@ from app.config.settings import Settings
 from app.server.connection_bounds import bounded_by_files
 from app.server.protocol import BoundedProtocol
 from app.web.graphiql import DemoPerson
-from app.web.middleware.cors import Listed
+from app.web.middleware.cors import AllowedOrigins
 
 GRACE_S = 20
 
@@ -37,7 +37,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, people: Seq
         http=partial(  # type: ignore[arg-type]
             BoundedProtocol,
             bounds=bounded_by_files(settings.max_connections),
-            listed=Listed(settings.cors_origins),
+            listed=AllowedOrigins(settings.cors_origins),
         ),
         log_config=None,  # it goes where our own log does
         log_level="warning",

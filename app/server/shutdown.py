@@ -10,7 +10,7 @@ import signal
 from types import FrameType
 
 
-class Draining:
+class Shutdown:
     """Whether the process is coming to its end."""
 
     def __init__(self, seconds: float) -> None:

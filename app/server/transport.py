@@ -9,7 +9,7 @@ LARGE = 65_536
 """In bytes, of what is not put together with its head, which would copy it."""
 
 
-class HeldFlow(FlowControl):
+class PausableFlowControl(FlowControl):
     """uvicorn's flow control, which can be held: until the release nothing is read, whoever asks for more."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -38,7 +38,7 @@ class HeldFlow(FlowControl):
             super().resume_reading()
 
 
-class Together:
+class CoalescingWriter:
     """What answers are written to: the head of each waits for what is written next, for a turn of the loop at most.
 
     How a connection ends after an answer is not decided here: *finish* does it.

@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from app.auth.identity import Identity
 from app.domain.errors import RateLimited, Unauthenticated
-from app.web.rate_limit import Rates, Standing
+from app.web.rate_limit import RateLimiter, RateLimitStatus
 
 ADMISSION = "casegate.admission"
 """Where a request's scope has its admission."""
@@ -28,14 +28,14 @@ class Admission(NamedTuple):
     """Who sent a request, and how they stand with the rate limit. `is_fresh`: they were looked up for this request."""
 
     identity: Identity
-    standing: Standing | None
+    standing: RateLimitStatus | None
     is_fresh: bool
 
 
-class Door:
+class AdmissionController:
     """Admits requests."""
 
-    def __init__(self, authenticator: Authenticator, rates: Rates) -> None:
+    def __init__(self, authenticator: Authenticator, rates: RateLimiter) -> None:
         self._authenticator = authenticator
         self._rates = rates
 
@@ -62,7 +62,7 @@ class Door:
         return admission
 
 
-def demand_rate(standing: Standing | None) -> None:
+def demand_rate(standing: RateLimitStatus | None) -> None:
     """Refuse whoever asks too often. Raises: RateLimited."""
     if standing is not None and standing.passed:
         raise RateLimited(seconds=standing.reset_s)

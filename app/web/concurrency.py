@@ -17,7 +17,7 @@ RETRY_S = 1
 PATIENCE_S = 2.5
 
 
-class Entrant(NamedTuple):
+class AdmittedOperation(NamedTuple):
     """Whose operation it is, and whether it writes."""
 
     account_id: UUID
@@ -25,7 +25,7 @@ class Entrant(NamedTuple):
     writes: bool
 
 
-class Line:
+class WaitQueue:
     """Those who wait for their turn, in the order in which they came; others pass who may not take theirs yet.
 
     At most *most* of one token; who has waited *patience* seconds is told to come back.
@@ -34,10 +34,10 @@ class Line:
     def __init__(self, patience: float, most: float = inf) -> None:
         self._patience = patience
         self._most = most
-        self._turns: dict[asyncio.Future[None], Entrant] = {}
+        self._turns: dict[asyncio.Future[None], AdmittedOperation] = {}
         self._of_token: Counter[UUID] = Counter()
 
-    async def turn(self, who: Entrant, give_back: Callable[[Entrant], None]) -> None:
+    async def turn(self, who: AdmittedOperation, give_back: Callable[[AdmittedOperation], None]) -> None:
         """Wait until *who* has been granted their turn; what comes too late is given back. Raises: Overloaded."""
         if self._of_token[who.token_id] >= self._most:
             raise Overloaded(seconds=RETRY_S)
@@ -57,7 +57,7 @@ class Line:
             del self._turns[turn]
             less(self._of_token, who.token_id)
 
-    def grant(self, taken: Callable[[Entrant], bool]) -> None:
+    def grant(self, taken: Callable[[AdmittedOperation], bool]) -> None:
         """Grant their turn to those who can have it now: *taken* takes it for them, or tells that they can't."""
         for turn, who in list(self._turns.items()):
             if not turn.done() and taken(who):
@@ -80,7 +80,7 @@ class Held:
         self.inside = self.reads = 0
 
 
-class Gate:
+class ConcurrencyLimiter:
     """A bound on what goes on at the same time in this process. `inside`: how many operations that is."""
 
     def __init__(self, capacity: int, patience: float = PATIENCE_S) -> None:
@@ -93,7 +93,7 @@ class Gate:
         self._reads_of_token = part(7)
         self._held: dict[int, Held] = {}  # by the number that a UUID is: its own hash is made by a call of Python's
         self._reads = 0
-        self._line = Line(patience, capacity)
+        self._line = WaitQueue(patience, capacity)
         self.inside = 0
 
     def look(self) -> None:
@@ -101,7 +101,7 @@ class Gate:
         if self.inside >= self._capacity:
             raise Overloaded(seconds=RETRY_S)
 
-    async def enter(self, who: Entrant) -> None:
+    async def enter(self, who: AdmittedOperation) -> None:
         """Be inside, until `leave`. Raises: Overloaded, when it is full, or one's own part of it is for too long."""
         if self._take(who):
             return
@@ -109,7 +109,7 @@ class Gate:
             raise Overloaded(seconds=RETRY_S)
         await self._line.turn(who, self.leave)
 
-    def leave(self, who: Entrant) -> None:
+    def leave(self, who: AdmittedOperation) -> None:
         """Be outside again."""
         self.inside -= 1
         self._reads -= not who.writes
@@ -121,7 +121,7 @@ class Gate:
                 del self._held[key]
         self._line.grant(self._take)
 
-    def _has_part(self, who: Entrant) -> bool:
+    def _has_part(self, who: AdmittedOperation) -> bool:
         of_token, of_account = self._held.get(who.token_id.int), self._held.get(who.account_id.int)
         if of_token is not None and (
             of_token.inside >= self._of_token or not (who.writes or of_token.reads < self._reads_of_token)
@@ -131,7 +131,7 @@ class Gate:
             of_account.inside < self._of_account and (who.writes or of_account.reads < self._reads_of_account)
         )
 
-    def _take(self, who: Entrant) -> bool:
+    def _take(self, who: AdmittedOperation) -> bool:
         """Take a place, if there is one."""
         has_room = self.inside < self._capacity and (who.writes or self._reads < self._reads_of_all)
         if not has_room or not self._has_part(who):

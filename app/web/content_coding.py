@@ -11,14 +11,14 @@ _ITEMS_MAX = 20
 _USUAL = 200
 
 
-class Wanted(NamedTuple):
+class PreferredCoding(NamedTuple):
     """The coding that a client wants most, None for none; `demanded`: it takes no answer without one."""
 
     coding: str | None
     demanded: bool = False
 
 
-def wanted(scope: Scope, offered: tuple[str, ...]) -> Wanted | None:
+def wanted(scope: Scope, offered: tuple[str, ...]) -> PreferredCoding | None:
     """Return what the client wants of the codings *offered*; None where it says nothing about codings."""
     accept: bytes | None = None
     for name, value in scope["headers"]:
@@ -31,7 +31,7 @@ def wanted(scope: Scope, offered: tuple[str, ...]) -> Wanted | None:
 
 # Few are ever sent; a long one is somebody's own, and is not kept.
 @lru_cache(maxsize=1000)
-def _wanted(accept: bytes, offered: tuple[str, ...]) -> Wanted:
+def _wanted(accept: bytes, offered: tuple[str, ...]) -> PreferredCoding:
     """Return the coding of the highest quality; of equal ones the first that is offered.
 
     Where `*` alone speaks for them, it is gzip: who writes that may not have thought of younger ones.
@@ -44,4 +44,4 @@ def _wanted(accept: bytes, offered: tuple[str, ...]) -> Wanted:
     identity = qualities.get("identity", qualities.get("*"))
     # Where identity is not spoken of, it may be sent, and is wanted less than what is.
     is_wanted = quality > 0 and ("identity" not in qualities or quality >= qualities["identity"])
-    return Wanted(best if is_wanted else None, demanded=identity == 0)
+    return PreferredCoding(best if is_wanted else None, demanded=identity == 0)

@@ -25,7 +25,7 @@ KEYS_KEPT = 10_000
 log = structlog.get_logger()
 
 
-class Standing(NamedTuple):
+class RateLimitStatus(NamedTuple):
     """How a token stands: what is left of its limit, and in how many seconds there is more; `passed` if too much."""
 
     limit: int
@@ -107,16 +107,16 @@ class _Redis:
         self._client = Redis.from_url(url, socket_timeout=REDIS_S, socket_connect_timeout=REDIS_S)
         self._hit = self._client.register_script(_HIT)
 
-    async def hit(self, item: RateLimitItem, key: str) -> Standing:
+    async def hit(self, item: RateLimitItem, key: str) -> RateLimitStatus:
         limit, window_s = item.amount, item.get_expiry()
         passed, used, wait_s = await self._hit([f"casegate:{key}"], [limit, window_s])
-        return Standing(limit, window_s, limit - used, min(max(1, wait_s), window_s), passed=bool(passed))
+        return RateLimitStatus(limit, window_s, limit - used, min(max(1, wait_s), window_s), passed=bool(passed))
 
     async def close(self) -> None:
         await self._client.aclose()
 
 
-class Rates:
+class RateLimiter:
     """Counts requests; a limit of 0 is none."""
 
     def __init__(self, *, requests: int, seconds: int, failures: int, redis_url: str = "") -> None:
@@ -126,7 +126,7 @@ class Rates:
         self._own = _Memory()
         self._shared = _Redis(redis_url) if redis_url else None
 
-    async def count_request(self, token_id: UUID) -> Standing | None:
+    async def count_request(self, token_id: UUID) -> RateLimitStatus | None:
         """Count a request of the token, and return how it stands; None where there is no limit."""
         return None if self._requests is None else await self._hit(self._requests, self._key(token_id))
 
@@ -143,7 +143,7 @@ class Rates:
         if self._shared is not None:
             await self._shared.close()
 
-    async def _hit(self, item: RateLimitItem, key: str) -> Standing:
+    async def _hit(self, item: RateLimitItem, key: str) -> RateLimitStatus:
         if self._shared is not None:
             try:
                 return await self._shared.hit(item, key)
@@ -158,13 +158,13 @@ def _key(item: RateLimitItem | None, token_id: UUID) -> str:
     return "" if item is None else item.key_for("token", str(token_id))
 
 
-async def _hit_on(storage: _Memory, item: RateLimitItem, key: str) -> Standing:
+async def _hit_on(storage: _Memory, item: RateLimitItem, key: str) -> RateLimitStatus:
     """Do what the library's `MovingWindowRateLimiter` does in two calls, each of which makes the key anew."""
     limit, window_s = item.amount, item.get_expiry()
     allowed = await storage.acquire_entry(key, limit, window_s)
     began, used = await storage.get_moving_window(key, limit, window_s)
     wait_s = min(max(1, math.ceil(began + window_s - time.monotonic())), window_s)
-    return Standing(limit, window_s, limit - used, wait_s, passed=not allowed)
+    return RateLimitStatus(limit, window_s, limit - used, wait_s, passed=not allowed)
 
 
 def network(address: str) -> str:

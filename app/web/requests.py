@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope
 
 
-class ByName(Headers):
+class HeadersByName(Headers):
     """Headers that are found by their names."""
 
     def __init__(self, scope: Scope) -> None:
@@ -34,13 +34,13 @@ class ByName(Headers):
         return None
 
 
-class Incoming(Request):
+class HttpRequest(Request):
     """Starlette's request, with such headers."""
 
     __slots__ = ("headers",)  # in place of a property, which takes a call each time
 
-    headers: ByName
+    headers: HeadersByName
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)
-        self.headers = ByName(scope)
+        self.headers = HeadersByName(scope)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from app.web.concurrency import Entrant, Line, less
+from app.web.concurrency import AdmittedOperation, WaitQueue, less
 
 
 class Slots:
@@ -20,7 +20,7 @@ class Slots:
         self._of_account = max(1, total * 2 // 3)
         self._of_token = max(1, total // 2)
         self._holders: Counter[UUID] = Counter()
-        self._line = Line(patience)
+        self._line = WaitQueue(patience)
 
     @classmethod
     def beside(cls, connections: int, patience: float) -> "Slots":
@@ -30,7 +30,7 @@ class Slots:
     @asynccontextmanager
     async def one(self, account_id: UUID, token_id: UUID) -> AsyncIterator[None]:
         """Hold a slot. Raises: Overloaded, when it is entered."""
-        who = Entrant(account_id, token_id, writes=False)
+        who = AdmittedOperation(account_id, token_id, writes=False)
         if not self._take(who):
             await self._line.turn(who, self._give)
         try:
@@ -38,7 +38,7 @@ class Slots:
         finally:
             self._give(who)
 
-    def _take(self, who: Entrant) -> bool:
+    def _take(self, who: AdmittedOperation) -> bool:
         """Take a slot, if there is one."""
         if (
             self.taken >= self._total
@@ -50,7 +50,7 @@ class Slots:
         self._holders.update((who.account_id, who.token_id))
         return True
 
-    def _give(self, who: Entrant) -> None:
+    def _give(self, who: AdmittedOperation) -> None:
         """Give a slot back, and to those who have waited longest what they may take now."""
         self.taken -= 1
         for holder in (who.account_id, who.token_id):

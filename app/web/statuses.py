@@ -2,7 +2,6 @@
 
 from app.domain.errors import (
     AccessRefused,
-    ComeBackLater,
     DocumentEmpty,
     DocumentTooLarge,
     DocumentTypeUnsupported,
@@ -11,6 +10,7 @@ from app.domain.errors import (
     RateLimited,
     Refusal,
     Required,
+    RetryLater,
     TooLong,
     TooManyDocuments,
     Unauthenticated,
@@ -19,7 +19,7 @@ from app.domain.errors import (
 Table = tuple[tuple[type[Refusal], int], ...]
 
 # The first class that fits.
-_OF_REQUESTS: Table = ((Unauthenticated, 401), (RateLimited, 429), (ComeBackLater, 503), (DocumentTooLarge, 413))
+_OF_REQUESTS: Table = ((Unauthenticated, 401), (RateLimited, 429), (RetryLater, 503), (DocumentTooLarge, 413))
 _OF_DOCUMENTS: Table = (
     *_OF_REQUESTS,
     (AccessRefused, 403),
@@ -51,7 +51,7 @@ def headers_of(refusal: Refusal) -> dict[str, str]:
     """Return the headers of an answer that *refusal* is the whole of."""
     if isinstance(refusal, Unauthenticated):
         return dict(CHALLENGE)
-    if isinstance(refusal, ComeBackLater | TooManyDocuments) and refusal.seconds is not None:
+    if isinstance(refusal, RetryLater | TooManyDocuments) and refusal.seconds is not None:
         return {"Retry-After": str(refusal.seconds)}
     return {}
 

@@ -149,11 +149,11 @@ def _statements(
 
 
 def _counted(
-    server: Server, asked: Server, loads: Sequence[Prepared], count: Count
+    server: Server, requested: Server, loads: Sequence[Prepared], count: Count
 ) -> Iterator[tuple[tuple[str, str], float]]:
     for load in loads:
         shots = load.supplies[server.name].stretch(2 * REQUESTS)
-        yield (load.operation.key, server.name), count(asked.port, shots)
+        yield (load.operation.key, server.name), count(requested.port, shots)
 
 
 Bare = Callable[[ProcessPoolExecutor], Contestant]

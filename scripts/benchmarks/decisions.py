@@ -114,7 +114,7 @@ def commented(holder: Holder, case: Locked | None, comment_id: UUID, body: str, 
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PendingOverride:
     """An override as a decision must know it."""
 
     id: UUID
@@ -126,32 +126,32 @@ class Asked:
     reviewer_ids: tuple[UUID, ...]
 
 
-def accepted(holder: Holder, case: Locked | None, asked: Asked | None, request_id: str) -> Written:
+def accepted(holder: Holder, case: Locked | None, pending: PendingOverride | None, request_id: str) -> Written:
     """Return the row of an acceptance. Raises: Refusal."""
     actor = holder.actor
     admit(ActionType.ACCEPT, actor)
     if case is None:
         raise NotFound("input", "caseId", resource="case")
-    if asked is None:
+    if pending is None:
         raise NotFound("input", "overrideId", resource="override")
     facts = OverrideFacts(
-        id=asked.id,
-        creator_id=asked.creator_id,
-        status=asked.status,
-        requested_status=asked.requested_status,
-        subject_status_at_request=asked.subject_status_at_request,
-        reviewer_ids=frozenset(asked.reviewer_ids),
+        id=pending.id,
+        creator_id=pending.creator_id,
+        status=pending.status,
+        requested_status=pending.requested_status,
+        subject_status_at_request=pending.subject_status_at_request,
+        reviewer_ids=frozenset(pending.reviewer_ids),
     )
     authorize(ActionType.ACCEPT, actor, facts)
     status = advance(ActionType.ACCEPT, case.status, facts)
     guard(ActionType.ACCEPT, CaseFacts(case.status, case.evaluation_status, facts))
     override = OverrideContent(
-        id=asked.id,
-        creator_id=asked.creator_id,
-        subject_id=asked.subject_id,
-        requested_status=asked.requested_status,
-        subject_status_at_request=asked.subject_status_at_request,
-        reviewer_ids=asked.reviewer_ids,
+        id=pending.id,
+        creator_id=pending.creator_id,
+        subject_id=pending.subject_id,
+        requested_status=pending.requested_status,
+        subject_status_at_request=pending.subject_status_at_request,
+        reviewer_ids=pending.reviewer_ids,
         status=OverrideStatus.ACCEPTED,
         decided_by=actor.user_id,
     )

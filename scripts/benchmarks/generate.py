@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.admin import accounts
 from app.db import tables
 from app.db.engines import Database, open_database
-from app.db.indexed import FOLDING, Words
+from app.db.indexed import FOLDING, IndexedWords
 from app.db.log_position import catch_up
 from app.db.migrate import migrate
 from app.domain.folding import lexemes, reference_lexemes
@@ -198,7 +198,7 @@ def _texts(history: History) -> Iterator[dict[str, Any]]:
     ]
     of_case = {"account_id": account_id, "case_id": case.id, "folding": FOLDING}
     for field, source_id, words in found:
-        yield of_case | {"field": field, "source_id": source_id, "words": Words(account_id, words)}
+        yield of_case | {"field": field, "source_id": source_id, "words": IndexedWords(account_id, words)}
 
 
 async def make_people(database: Database, account_id: UUID, number: int = 20) -> People:

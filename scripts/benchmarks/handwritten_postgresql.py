@@ -20,7 +20,16 @@ from scripts.benchmarks.answers import (
     reviewers_answer,
     worklist_answer,
 )
-from scripts.benchmarks.decisions import Asked, Holder, Locked, Written, accepted, commented, holder_of, may_read
+from scripts.benchmarks.decisions import (
+    Holder,
+    Locked,
+    PendingOverride,
+    Written,
+    accepted,
+    commented,
+    holder_of,
+    may_read,
+)
 
 CONNECTIONS = 20  # as many as the gateway has by default: 10 for reading, 10 for writing
 
@@ -153,11 +162,11 @@ class Postgresql:
             holder = await _holder(connection, secret)
             async with connection.transaction():
                 record = await connection.fetchrow(LOCK_OVERRIDE, holder.actor.account_id, case_id, override_id)
-                asked = _asked(record)
-                action = accepted(holder, _locked(record), asked, request_id)
-                assert asked is not None
-                result = asked.requested_status.value
-                values = (*_values(holder, action), override_id, result, asked.subject_id)
+                pending = _pending_override(record)
+                action = accepted(holder, _locked(record), pending, request_id)
+                assert pending is not None
+                result = pending.requested_status.value
+                values = (*_values(holder, action), override_id, result, pending.subject_id)
                 await connection.execute(WRITE_ACCEPTANCE, *values)
         return accept_answer(holder, action, override_id)
 
@@ -175,11 +184,11 @@ def _locked(record: Any) -> Locked | None:
     return Locked(id, CaseStatus(status), version, count, head, updated_at, ended, EvaluationStatus(evaluation))
 
 
-def _asked(record: Any) -> Asked | None:
+def _pending_override(record: Any) -> PendingOverride | None:
     if record is None:
         return None
     id, creator_id, subject_id, status, requested, at_request, reviewers = tuple(record)[8:]
-    return Asked(
+    return PendingOverride(
         id=id,
         creator_id=creator_id,
         subject_id=subject_id,

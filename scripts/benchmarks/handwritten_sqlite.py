@@ -25,7 +25,16 @@ from scripts.benchmarks.answers import (
     reviewers_answer,
     worklist_answer,
 )
-from scripts.benchmarks.decisions import Asked, Holder, Locked, Written, accepted, commented, holder_of, may_read
+from scripts.benchmarks.decisions import (
+    Holder,
+    Locked,
+    PendingOverride,
+    Written,
+    accepted,
+    commented,
+    holder_of,
+    may_read,
+)
 
 T = TypeVar("T")
 
@@ -163,13 +172,13 @@ class Sqlite:
             holder = find_holder(connection, secret)
             keys = (holder.actor.account_id.hex, case_id.hex, override_id.hex)
             record = connection.execute(LOCK_OVERRIDE, keys).fetchone()
-            asked = _asked(record)
-            action = accepted(holder, _locked(record), asked, request_id)
-            assert asked is not None
+            pending = _pending_override(record)
+            action = accepted(holder, _locked(record), pending, request_id)
+            assert pending is not None
             now = _stored(action.created_at)
             _write_action(connection, holder, action, None, override_id.hex)
             connection.execute(OVERRIDE, (action.user_id.hex, now, override_id.hex))
-            connection.execute(SUBJECT, (asked.requested_status, asked.subject_id.hex))
+            connection.execute(SUBJECT, (pending.requested_status, pending.subject_id.hex))
             return accept_answer(holder, action, override_id)
 
         return await self._write(work)
@@ -216,11 +225,11 @@ def _locked(record: Any) -> Locked | None:
     return Locked(UUID(id), CaseStatus(status), version, count, head, _moment(updated_at), *states)
 
 
-def _asked(record: Any) -> Asked | None:
+def _pending_override(record: Any) -> PendingOverride | None:
     if record is None:
         return None
     id, creator_id, subject_id, status, requested, at_request, reviewers = record[8:]
-    return Asked(
+    return PendingOverride(
         id=UUID(id),
         creator_id=UUID(creator_id),
         subject_id=UUID(subject_id),

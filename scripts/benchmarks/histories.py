@@ -179,8 +179,8 @@ class History:
             prev_hash=self.actions[-1].hash if self.actions else GENESIS,
             hash="",
         )
-        asked = self.reviewers[override.id] if override else ()
-        entry = entry_of(self.account_id, row, self.case, self.subject, comment, override, asked, documents)
+        requested = self.reviewers[override.id] if override else ()
+        entry = entry_of(self.account_id, row, self.case, self.subject, comment, override, requested, documents)
         row = replace(row, hash=chain_hash(entry))
         self.actions.append(row)
         self.case = replace(self.case, version=row.seq, action_count=row.seq, head_hash=row.hash)

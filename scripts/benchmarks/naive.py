@@ -23,7 +23,7 @@ from strawberry.dataloader import DataLoader
 
 from app import clock
 from app.auth.identity import bearer, secret_hash
-from app.db.engines import Database, Patience, open_database
+from app.db.engines import Database, Timeouts, open_database
 from app.domain.model import ActionType, CaseStatus, OverrideStatus, RequestedStatus, Role, Scope
 from scripts.benchmarks import naive_models as entities
 from scripts.benchmarks.naive_writing import accept_override, add_comment
@@ -289,6 +289,6 @@ async def _token(database: Database, request: Request) -> entities.ApiToken:
 
 def application() -> Starlette:
     """Return the app for the database that the environment names."""
-    database = open_database(os.environ["BENCH_DATABASE_URL"], patience=Patience(pool=60))
+    database = open_database(os.environ["BENCH_DATABASE_URL"], patience=Timeouts(pool=60))
     schema = strawberry.Schema(Query, Mutation)
     return Starlette(routes=[Mount("/graphql", Endpoint(schema, database))])

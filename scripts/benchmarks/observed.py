@@ -28,7 +28,7 @@ from scripts.benchmarks.switched import Level
 from tests.support.ports import free_port
 
 TURN_S = 0.1
-NAMES = {Level.SILENT: "silent", Level.TOLD: "as usual", Level.TRACED: "traced"}
+NAMES = {Level.SILENT: "silent", Level.REPORTED: "as usual", Level.TRACED: "traced"}
 
 Rounds = Mapping[Level, list[Round]]
 
@@ -103,7 +103,7 @@ def _lines(operation: Operation, connections: int, rounds: Rounds) -> Iterator[L
 def _notes(operation: Operation, connections: int, rounds: Rounds) -> Iterator[str]:
     """Yield how far chance may have moved each ratio: its standard error, by the delta method, turn by turn."""
     silent = rounds[Level.SILENT]
-    for level in (Level.TOLD, Level.TRACED):
+    for level in (Level.REPORTED, Level.TRACED):
         taken, ratio = rounds[level], _rate(rounds[level]) / _rate(silent)
         apart = [one.rate - ratio * other.rate for one, other in zip(taken, silent, strict=True)]
         error = statistics.stdev(apart) / math.sqrt(len(apart)) / _rate(silent) if len(apart) > 1 else math.nan

@@ -27,14 +27,14 @@ from app.cli import main
 from app.config import components
 from app.observability import tracing
 from app.observability.deferred import clear_all
-from app.observability.trace_budget import Allowance
+from app.observability.trace_budget import TraceBudget
 
 
 class Level(IntEnum):
     """How much is told of a request."""
 
     SILENT = 0
-    TOLD = 1
+    REPORTED = 1
     TRACED = 2
 
 
@@ -42,7 +42,7 @@ class Switch:
     """Stands between the gateway and what it tells: nothing passes above the level that is set."""
 
     def __init__(self) -> None:
-        self.level = Level.TOLD
+        self.level = Level.REPORTED
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sending = threading.Event()
         self._traced_s, self._since = 0.0, time.monotonic()
@@ -54,7 +54,7 @@ class Switch:
 
         def finish(record: Record, response: Response) -> None:
             self._loop = asyncio.get_running_loop()
-            if self.level >= Level.TOLD:
+            if self.level >= Level.REPORTED:
                 self._finish(record, response)
 
         def operation(headers: Mapping[str, str]) -> AbstractContextManager[Any]:
@@ -64,11 +64,11 @@ class Switch:
             self._sending.wait()  # what is sent late is sent in a turn of the same level
             return self._export(exporter, spans)
 
-        told: Any = Record
-        told.finish = finish
+        reported: Any = Record
+        reported.finish = finish
         tracing.operation = operation
         whole: Any = components
-        whole.Allowance = partial(Allowance, clock=self._clock)
+        whole.Allowance = partial(TraceBudget, clock=self._clock)
         sent: Any = OTLPSpanExporter
         sent.export = export
 

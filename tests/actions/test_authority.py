@@ -87,9 +87,9 @@ CHANGES: dict[str, tuple[Change, str]] = {
 }
 
 
-async def told(asked: Awaitable[Any]) -> str:
+async def reported(requested: Awaitable[Any]) -> str:
     try:
-        await asked
+        await requested
     except Refusal as refusal:
         return refusal.code
     except InputRefused as refused:
@@ -103,11 +103,11 @@ async def rows(world: World) -> dict[str, Any]:
     return {name: found[name] for name in ("cases", "case_actions", "comments", "overrides", "subjects")}
 
 
-async def while_waiting(world: World, case_id: UUID, asked: Awaitable[Any], change: Change, actor: Actor) -> str:
+async def while_waiting(world: World, case_id: UUID, requested: Awaitable[Any], change: Change, actor: Actor) -> str:
     """Return what *asked* came to, which waits for the case while *change* is made and committed."""
     async with world.database.write() as connection:
         await lock_case(connection, world.account_id, case_id)
-        task = asyncio.create_task(told(asked))
+        task = asyncio.create_task(reported(requested))
         await asyncio.sleep(0.2)
         assert not task.done()
         await change(connection, actor)
@@ -155,8 +155,8 @@ async def test_who_came_in_before_a_right_was_taken_away_does_nothing_after_it(
     async with world.database.write() as connection:
         await change(connection, person.actor)
 
-    really = await told(world.do(person, command))
-    supposed = await told(rehearse(world.database, person.actor, command, request_id="dry"))
+    really = await reported(world.do(person, command))
+    supposed = await reported(rehearse(world.database, person.actor, command, request_id="dry"))
 
     # The creator takes their request back whatever roles they have left.
     assert (really, supposed) == ((code, code) if (name, taken) != ("cancel", "the role") else ("done", supposed))
@@ -171,9 +171,9 @@ async def test_a_revoked_person_learns_nothing_of_the_case(world: World) -> None
     async with world.database.write() as connection:
         await without_roles(connection, world.rosa.actor)
 
-    assert await told(world.do(world.rosa, accept)) == "ROLE_REQUIRED"
+    assert await reported(world.do(world.rosa, accept)) == "ROLE_REQUIRED"
     await accounts.revoke_token(world.database, world.rosa.actor.token_id)
-    assert await told(world.do(world.rosa, accept)) == "UNAUTHENTICATED"
+    assert await reported(world.do(world.rosa, accept)) == "UNAUTHENTICATED"
 
 
 async def test_a_change_that_revokes_nothing_stops_no_action(world: World) -> None:
@@ -201,7 +201,7 @@ async def test_an_account_that_comes_to_restrict_reviewers_is_heeded_by_who_is_u
     other = await while_waiting(world, case_id, world.do(world.rolf, accept), restrict, world.rolf.actor)
 
     assert other == "NOT_ASSIGNED_REVIEWER"
-    assert await told(world.do(world.rosa, accept)) == "done"
+    assert await reported(world.do(world.rosa, accept)) == "done"
 
 
 @pytest.mark.parametrize("way", ["revoke_token", "revoke_user", "revoke_account", "the provider"])
@@ -237,11 +237,11 @@ async def test_every_way_to_take_a_right_away_is_seen_by_who_is_under_way(
     try:
         if database.is_sqlite:
             await revoke(other)
-            assert await told(world.do(rosa, accept)) == code
+            assert await reported(world.do(rosa, accept)) == code
             return
         async with database.write() as connection:
             await lock_case(connection, world.account_id, case_id)
-            task = asyncio.create_task(told(world.do(rosa, accept)))
+            task = asyncio.create_task(reported(world.do(rosa, accept)))
             await asyncio.sleep(0.2)
             await revoke(other)  # nobody who waits for the case keeps it waiting
             assert not task.done()
@@ -295,7 +295,7 @@ async def test_a_revocation_waits_for_an_action_that_has_written_and_not_committ
             row = row_of(world, case)
             logged = inserted_by(authority, "user_id", tables.case_actions, row, account_id=world.account_id)
             await write(connection, [logged])
-            task = asyncio.create_task(told(revoke(other)))
+            task = asyncio.create_task(reported(revoke(other)))
             await asyncio.sleep(0.2)
             waits = not task.done()
             await begun.rollback()
@@ -319,7 +319,7 @@ async def test_an_action_waits_for_a_revocation_that_is_not_committed(world: Wor
             async with world.database.writer.lent() as connection:
                 begun = await connection.begin()
                 await without_roles(connection, person.actor)
-                task = asyncio.create_task(told(world.do(person, command)))
+                task = asyncio.create_task(reported(world.do(person, command)))
                 await asyncio.sleep(0.2)
                 assert not task.done()
                 await (begun.commit() if is_kept else begun.rollback())
@@ -360,7 +360,7 @@ async def test_emptying_a_table_of_rights_is_a_change_for_everybody(world: World
     async with world.database.write() as connection:
         await connection.execute(text("TRUNCATE user_roles"))
 
-    assert await told(world.do(world.ada, AddComment(case_id=case_id, comment="x"))) == "ROLE_REQUIRED"
+    assert await reported(world.do(world.ada, AddComment(case_id=case_id, comment="x"))) == "ROLE_REQUIRED"
 
 
 # --- Time, roles that a token limits, keys, documents -----------------------------------------------------------------
@@ -373,8 +373,8 @@ async def test_a_token_that_expires_on_the_way_does_nothing(world: World) -> Non
     ended = replace(world.ada.actor, expires_at=clock.now() - timedelta(seconds=1))
     person = Person(replace(world.ada.identity, actor=ended), world.ada.token)
 
-    assert await told(world.do(person, comment)) == "TOKEN_EXPIRED"
-    assert await told(world.do(person, replace(comment, case_id=uuid4()))) == "TOKEN_EXPIRED"
+    assert await reported(world.do(person, comment)) == "TOKEN_EXPIRED"
+    assert await reported(world.do(person, replace(comment, case_id=uuid4()))) == "TOKEN_EXPIRED"
     assert await rows(world) == before
 
 
@@ -387,18 +387,18 @@ async def test_who_is_looked_up_again_gets_no_role_that_their_token_does_not_giv
     limited_bea = Person(replace(world.bea.identity, actor=actor), world.bea.token)
     await by_hand(world.database, with_more, actor)
 
-    assert await told(world.do(limited_bea, accept)) == "ROLE_REQUIRED"
-    assert await told(world.do(limited_bea, AddComment(case_id=case_id, comment="x"))) == "done"
+    assert await reported(world.do(limited_bea, accept)) == "ROLE_REQUIRED"
+    assert await reported(world.do(limited_bea, AddComment(case_id=case_id, comment="x"))) == "done"
 
 
 async def test_a_token_revoked_while_it_waits_for_a_replay_learns_nothing(world: World) -> None:
     case_id = (await world.open_case()).case.id
     comment = AddComment(case_id=case_id, comment="x", idempotency_key="key")
     await world.do(world.carl, comment)
-    assert await told(world.do(world.carl, comment)) == "done"
+    assert await reported(world.do(world.carl, comment)) == "done"
     await accounts.revoke_token(world.database, world.carl.actor.token_id)
 
-    assert await told(world.do(world.carl, comment)) == "UNAUTHENTICATED"
+    assert await reported(world.do(world.carl, comment)) == "UNAUTHENTICATED"
 
 
 async def test_what_was_uploaded_before_a_revocation_is_not_attached_after_it(world: World, api: Api) -> None:
@@ -417,7 +417,7 @@ async def test_what_was_uploaded_before_a_revocation_is_not_attached_after_it(wo
     before = await contents(world.database)
     await accounts.revoke_user(world.database, world.carl.id)
 
-    assert [await told(world.do(world.carl, command)) for command in commands] == ["UNAUTHENTICATED"] * 2
+    assert [await reported(world.do(world.carl, command)) for command in commands] == ["UNAUTHENTICATED"] * 2
     assert (await contents(world.database))["documents"] == before["documents"]
 
 
@@ -430,7 +430,7 @@ async def test_an_upload_that_was_begun_before_a_right_was_taken_away_is_not_kep
         await arrival.write(b"some text")
         received = await arrival.finish("note.txt", "file")
         await by_hand(world.database, change, world.carl.actor)
-        ended = await told(keep(world.database, store, world.carl.actor, received))
+        ended = await reported(keep(world.database, store, world.carl.actor, received))
 
     # Whoever is of the account may upload, whatever their role.
     assert ended == ("done" if "role" in taken else code)

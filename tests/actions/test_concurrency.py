@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from app.audit.verification import verify_log
-from app.db.engines import Patience
+from app.db.engines import Timeouts
 from app.db.retry import RETRIES
 from app.domain.commands import AddComment, CloseCase
 from app.domain.model import CaseStatus
@@ -81,10 +81,10 @@ async def test_64_conflicting_actions_at_once_make_one_decision_and_a_whole_log(
     assert sorted(action["seq"] for action in done) == list(range(3, 44))
     assert await seqs(world, case_id) == list(range(1, 44))
     assert Counter(action["type"] == "COMMENT" for action in done) == {True: 40, False: 1}
-    told = codes(payloads)
-    assert told["ok"] == 41
+    reported = codes(payloads)
+    assert reported["ok"] == 41
     # What they have read is the past once anybody has commented.
-    assert told.keys() <= {"ok", "NO_PENDING_OVERRIDE", "OVERRIDE_NOT_PENDING", "VERSION_CONFLICT"}
+    assert reported.keys() <= {"ok", "NO_PENDING_OVERRIDE", "OVERRIDE_NOT_PENDING", "VERSION_CONFLICT"}
     (override,) = (await contents(world.database))["overrides"].values()
     decisions = {"ACCEPT": "ACCEPTED", "REFUSE": "REFUSED", "CANCEL": "CANCELLED"}
     (decided,) = (action["type"] for action in done if action["type"] != "COMMENT")
@@ -205,7 +205,7 @@ async def test_a_client_that_gave_up_can_retry_and_blocks_no_other(world: World)
     ends: list[Any] = []  # a traceback that somebody keeps, keeps what is in its frames
 
     # Sooner than all tries have waited for a lock that was left behind.
-    async with asyncio.timeout((RETRIES + 1) * Patience().lock / 2):
+    async with asyncio.timeout((RETRIES + 1) * Timeouts().lock / 2):
         for n, comment in enumerate(comments):
             task = asyncio.create_task(world.do(world.carl, comment))
             await asyncio.sleep(n * 0.00025)

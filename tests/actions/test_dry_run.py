@@ -58,22 +58,22 @@ Request = tuple[str, str, dict[str, Any], bool]
 
 def story(world: World, document_id: str) -> list[Request]:
     """Return a case's life, allowed and refused, with every action."""
-    asked = {"requestedStatus": "FAVORABLE", "reviewerIds": [str(world.rosa.id)], "reason": "Sure."}
+    requested = {"requestedStatus": "FAVORABLE", "reviewerIds": [str(world.rosa.id)], "reason": "Sure."}
     return [
         ("ada", "openCase", {"subject": SUBJECT, "title": "A changed IBAN"}, True),
         ("ada", "openCase", {"subject": SUBJECT, "title": "Again"}, False),
         ("carl", "addComment", {"body": "See.", "documentIds": [document_id], "idempotencyKey": "one"}, True),
         ("carl", "addComment", {"body": "See.", "documentIds": [document_id]}, False),
         ("rosa", "acceptOverride", {}, False),
-        ("ada", "requestOverride", asked | {"expectedVersion": 7}, False),
-        ("ada", "requestOverride", asked, True),
-        ("bea", "requestOverride", asked, False),
+        ("ada", "requestOverride", requested | {"expectedVersion": 7}, False),
+        ("ada", "requestOverride", requested, True),
+        ("bea", "requestOverride", requested, False),
         ("carl", "refuseOverride", {}, False),
         ("rosa", "refuseOverride", {"comment": "No.", "idempotencyKey": "two"}, True),
-        ("bea", "requestOverride", asked, True),
+        ("bea", "requestOverride", requested, True),
         ("ada", "cancelOverride", {}, False),
         ("bea", "cancelOverride", {}, True),
-        ("ada", "requestOverride", asked, True),
+        ("ada", "requestOverride", requested, True),
         ("ada", "closeCase", {}, False),
         ("ada", "acceptOverride", {}, False),
         ("rosa", "acceptOverride", {}, True),

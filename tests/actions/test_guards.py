@@ -134,11 +134,11 @@ async def test_people_who_can_not_review_are_not_assigned(world: World) -> None:
     elsewhere = await make_world(world.database)
     idle = await make_person(world.database, world.account_id, "Ines", Role.REVIEWER)
     await accounts.revoke_user(world.database, idle.id)
-    asked = [world.rosa.id, world.ada.id, idle.id, world.carl.id, world.aldo.id, elsewhere.rosa.id, uuid4()]
+    given = [world.rosa.id, world.ada.id, idle.id, world.carl.id, world.aldo.id, elsewhere.rosa.id, uuid4()]
 
-    told = await codes_of(world, world.ada, request(case_id, asked))
+    reported = await codes_of(world, world.ada, request(case_id, given))
 
-    assert told == ["CREATOR_CANNOT_REVIEW", *["INVALID_REVIEWER"] * 5]
+    assert reported == ["CREATOR_CANNOT_REVIEW", *["INVALID_REVIEWER"] * 5]
     await world.do(world.ada, request(case_id, [world.rosa.id, world.bea.id]))
 
 
@@ -214,9 +214,9 @@ async def test_the_first_failing_check_answers(world: World) -> None:
         (asker, replace(command, expected_version=unevaluated.case.version), "SUBJECT_NOT_OVERRIDABLE"),
     ]
 
-    for actor, asked, code in mends:
+    for actor, given, code in mends:
         carl = Person(replace(world.carl.identity, actor=actor), world.carl.token)
-        assert await codes_of(world, carl, asked) == [code]
+        assert await codes_of(world, carl, given) == [code]
 
 
 async def test_the_creator_is_refused_before_the_state_is_looked_at(world: World) -> None:

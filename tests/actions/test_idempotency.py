@@ -18,7 +18,7 @@ from app.domain.errors import IdempotencyKeyReused, NoPendingOverride
 from app.domain.model import Scope
 from tests.support.api import Api
 from tests.support.database_contents import contents
-from tests.support.played_story import NOBODY, START, STEPS, Story, step
+from tests.support.played_story import NO_PERSON, START, STEPS, Story, step
 from tests.support.world import Person, World, person_of
 
 
@@ -51,7 +51,7 @@ async def test_a_key_is_good_for_one_request_of_one_token(world: World) -> None:
     others: list[CaseCommand] = [
         replace(comment, comment="called twice"),
         replace(comment, expected_version=2),
-        replace(comment, case_id=NOBODY),
+        replace(comment, case_id=NO_PERSON),
         CloseCase(case_id=story.case_id, comment="called", idempotency_key="key"),
     ]
 
@@ -84,11 +84,11 @@ async def test_a_replay_is_marked_and_shows_the_case_as_it_is_now(world: World, 
         "replayed action { id seq hash comment { body } case { version } } comment { id body } case { status version }"
     )
     comment = {"caseId": case_id, "body": "Called.", "idempotencyKey": "key"}
-    told = []
+    reported = []
 
     async def send(token: str, **changes: str) -> dict[str, Any]:
         payload = await api.act(token, "addComment", comment | changes, shown)
-        told.append(([error["code"] for error in payload["errors"]], payload["replayed"]))
+        reported.append(([error["code"] for error in payload["errors"]], payload["replayed"]))
         return payload
 
     first = await send(world.carl.token)
@@ -97,7 +97,7 @@ async def test_a_replay_is_marked_and_shows_the_case_as_it_is_now(world: World, 
     await send(world.carl.token, body="Called twice.")
     await send(world.ada.token)
 
-    assert told == [([], False), ([], True), (["IDEMPOTENCY_KEY_REUSED"], False), (["CASE_CLOSED"], False)]
+    assert reported == [([], False), ([], True), (["IDEMPOTENCY_KEY_REUSED"], False), (["CASE_CLOSED"], False)]
     now = {"status": "CLOSED", "version": 3}
     action = first["action"] | {"case": {"version": 3}}
     assert again == first | {"replayed": True, "case": now, "action": action}
@@ -107,16 +107,16 @@ async def test_a_replay_is_marked_and_shows_the_case_as_it_is_now(world: World, 
 async def test_a_key_is_kept_for_as_long_as_it_is_set(fresh_url: str, world: World) -> None:
     case_id = str((await world.open_case()).case.id)
     comment = {"caseId": case_id, "body": "Called.", "idempotencyKey": "key"}
-    told = []
+    reported = []
 
     async with Api.opened(fresh_url, idempotency_hours=2) as api:
         for age in (timedelta(), timedelta(minutes=119), timedelta(minutes=121)):
             async with world.database.write() as connection:
                 await connection.execute(update(tables.idempotency_records).values(created_at=clock.now() - age))
             payload = await api.act(world.carl.token, "addComment", comment, "replayed action { seq }")
-            told.append((payload["replayed"], payload["action"]["seq"]))
+            reported.append((payload["replayed"], payload["action"]["seq"]))
 
-    assert told == [(False, 2), (True, 2), (False, 3)]
+    assert reported == [(False, 2), (True, 2), (False, 3)]
 
 
 async def test_a_key_is_forgotten_after_24_hours(world: World) -> None:

@@ -20,7 +20,7 @@ from app.domain.commands import CloseCase, OpenCase
 from app.domain.errors import SubjectChanged, VersionConflict
 from app.domain.model import EvaluationStatus, Resolution
 from tests.support.database_contents import Contents, contents, differences, without
-from tests.support.played_story import NOBODY, START, STEPS, Story, step
+from tests.support.played_story import NO_PERSON, START, STEPS, Story, step
 from tests.support.world import World
 
 CASE = "cases: action_count head_hash status updated_at version"
@@ -85,7 +85,7 @@ async def test_the_log_and_the_rows_beside_it_say_what_was_done(world: World) ->
 
     found = await contents(world.database)
     log = sorted(found["case_actions"].values(), key=lambda row: row["seq"])
-    assert [told_of(row, found) for row in log] == [line.split() for line in LOG.strip().splitlines()]
+    assert [reported_of(row, found) for row in log] == [line.split() for line in LOG.strip().splitlines()]
     assert [row["created_at"] for row in log] == [START + timedelta(minutes=minute) for minute in range(10)]
     assert [row["request_id"] for row in log] == [f"request-{name}" for name in STEPS]
     assert {(row["case_id"], row["account_id"]) for row in log} == {(story.case_id, world.account_id)}
@@ -107,13 +107,13 @@ async def test_the_log_and_the_rows_beside_it_say_what_was_done(world: World) ->
     }
 
 
-def told_of(row: Mapping[str, object], found: Contents) -> list[str]:
+def reported_of(row: Mapping[str, object], found: Contents) -> list[str]:
     """Return a log row as the line of LOG that it should be."""
     overrides = sorted(found["overrides"].values(), key=lambda override: override["created_at"])
     places = {override["id"]: place for override, place in zip(overrides, ("first", "second", "third"), strict=True)}
     names = {user["id"]: user["display_name"] for user in found["users"].values()}
     bodies = {comment["id"]: comment["body"] for comment in found["comments"].values()}
-    told = [
+    reported = [
         row["seq"],
         row["type"],
         names[row["user_id"]],
@@ -123,7 +123,7 @@ def told_of(row: Mapping[str, object], found: Contents) -> list[str]:
         row["resolution"],
         places.get(row["override_id"]),
     ]
-    return ["-" if value is None else str(value) for value in told]
+    return ["-" if value is None else str(value) for value in reported]
 
 
 async def test_an_override_keeps_its_creator_reviewers_and_decider(world: World) -> None:
@@ -146,8 +146,8 @@ async def test_an_override_keeps_its_creator_reviewers_and_decider(world: World)
     for row in overrides:
         assert (row["created_by_id"], row["case_id"]) == (world.ada.id, story.case_id)
         assert (row["requested_status"], row["subject_status_at_request"]) == ("FAVORABLE", "UNFAVORABLE")
-        asked = [link for link in found["override_reviewers"].values() if link["override_id"] == row["id"]]
-        assert [link["reviewer_id"] for link in sorted(asked, key=lambda link: link["position"])] == [
+        requested = [link for link in found["override_reviewers"].values() if link["override_id"] == row["id"]]
+        assert [link["reviewer_id"] for link in sorted(requested, key=lambda link: link["position"])] == [
             world.rolf.id,
             world.rosa.id,
         ]
@@ -191,7 +191,7 @@ async def test_a_known_subject_keeps_its_name_and_takes_a_newer_result_but_never
         """Open the next case on the subject, once the last one is closed."""
         (open_case,) = [row for row in (await contents(world.database))["cases"].values() if row["closed_at"] is None]
         await world.do(world.ada, CloseCase(case_id=open_case["id"], resolution=Resolution.RESULT_CONFIRMED))
-        _, command = await step("open", world, NOBODY)
+        _, command = await step("open", world, NO_PERSON)
         assert isinstance(command, OpenCase)
         subject = replace(command.subject, label="Another name", country_code="DE", evaluation_status=status)
         return await world.do(world.ada, replace(command, subject=subject, expected_version=expected_version))

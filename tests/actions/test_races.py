@@ -28,7 +28,7 @@ SURE = {"requestedStatus": "FAVORABLE", "reason": "Sure."}
 
 def contest(world: World, pair: str) -> tuple[CaseStatus, list[Call], set[str]]:
     """Return the state of a pair's case, what the two ask for, and what the loser is told."""
-    asked = SURE | {"reviewerIds": [str(world.rosa.id)]}
+    requested = SURE | {"reviewerIds": [str(world.rosa.id)]}
     accept: Call = ("rosa", "acceptOverride", {})
     contests: dict[str, tuple[CaseStatus, list[Call], set[str]]] = {
         "accept against cancel": (
@@ -43,7 +43,7 @@ def contest(world: World, pair: str) -> tuple[CaseStatus, list[Call], set[str]]:
         ),
         "request against request": (
             CaseStatus.IN_PROGRESS,
-            [("ada", "requestOverride", asked), ("carl", "requestOverride", asked)],
+            [("ada", "requestOverride", requested), ("carl", "requestOverride", requested)],
             {"OVERRIDE_ALREADY_ACTIVE"},
         ),
     }
@@ -81,8 +81,8 @@ async def test_of_two_who_press_at_once_one_wins(world: World, gateways: list[Ap
         starts = [chance.choice([0, 0, chance.random() * 0.008]) for _ in calls]
         payloads = await asyncio.gather(*(press(index, wait) for index, wait in enumerate(starts)))
 
-        told = sorted((payload["errors"] or [{"code": "-"}])[0]["code"] for payload in payloads)
-        assert told[0] == "-" and told[1] in codes, (number, starts, payloads)
+        reported = sorted((payload["errors"] or [{"code": "-"}])[0]["code"] for payload in payloads)
+        assert reported[0] == "-" and reported[1] in codes, (number, starts, payloads)
         (won,) = (payload["action"] for payload in payloads if not payload["errors"])
         assert won["seq"] == case.version + 1
         winners[calls[[payload["action"] for payload in payloads].index(won)][0]] += 1

@@ -78,9 +78,9 @@ def reassign(outcome: Outcome, *reviewers: Person, **more: Any) -> ReassignRevie
     return ReassignReviewers(case_id=outcome.case.id, override_id=outcome.override.id, reviewer_ids=ids, **more)
 
 
-async def told(asked: Awaitable[Any]) -> list[str]:
+async def reported(assigned: Awaitable[Any]) -> list[str]:
     try:
-        await asked
+        await assigned
     except Refusal as refusal:
         return [refusal.code]
     except InputRefused as refused:
@@ -88,7 +88,7 @@ async def told(asked: Awaitable[Any]) -> list[str]:
     return []
 
 
-async def names_asked(world: World, case_id: UUID) -> tuple[list[str], ...]:
+async def assigned_names(world: World, case_id: UUID) -> tuple[list[str], ...]:
     """Return who was asked, naming by naming."""
     found = await contents(world.database)
     names = {id: row["display_name"] for (id,), row in found["users"].items()}
@@ -112,7 +112,9 @@ async def faults(world: World) -> list[Any]:
 async def test_reviewers_are_replaced_if_none_of_them_can_decide(world: World, api: Api, way: str) -> None:
     requested = await world.case_in(CaseStatus.PENDING_REVIEW)
     case_id, leave = requested.case.id, LEAVING[way]
-    assert await told(world.do(world.rolf, AcceptOverride(**await world.read(case_id)))) == ["NOT_ASSIGNED_REVIEWER"]
+    assert await reported(world.do(world.rolf, AcceptOverride(**await world.read(case_id)))) == [
+        "NOT_ASSIGNED_REVIEWER"
+    ]
     await leave(world.database, world.rosa.id)
     await leave(world.database, world.ada.id)  # who asked has left as well
     before = await contents(world.database)
@@ -141,7 +143,7 @@ async def test_reviewers_are_replaced_if_none_of_them_can_decide(world: World, a
     changed = {"cases: action_count head_hash updated_at version", "overrides: version", "+2 reassigned_reviewers"}
     assert differences(before, await contents(world.database)) == {*changed, "+1 comments", "+1 case_actions"}
     assert (await world.accept(case_id, world.rolf)).case.status is CaseStatus.RESOLVED
-    assert await names_asked(world, case_id) == (["Rosa"], ["Bea", "Rolf"])
+    assert await assigned_names(world, case_id) == (["Rosa"], ["Bea", "Rolf"])
     assert await faults(world) == []
 
 
@@ -157,9 +159,9 @@ async def test_each_row_of_the_log_proves_the_reviewers_of_its_time(world: World
     await world.refuse(case_id)
 
     evidence = await evidence_of(world.database, world.account_id, case_id, None, clock.now())
-    asked = [row["entry"]["override"] and row["entry"]["override"]["reviewer_ids"] for row in evidence["rows"]]
+    assigned = [row["entry"]["override"] and row["entry"]["override"]["reviewer_ids"] for row in evidence["rows"]]
     rosa, rolf, bea = (str(person.id) for person in (world.rosa, world.rolf, world.bea))
-    assert asked == [None, [rosa], [rolf, bea], [rosa], [rosa]]
+    assert assigned == [None, [rosa], [rolf, bea], [rosa], [rosa]]
     assert await faults(world) == []
     shown = """query($id: ID!, $seq: Int!) { caseSnapshot(id: $id, asOf: {seq: $seq}) { activeOverride { version
         assignedReviewers { displayName roles } } overrides { nodes { status version assignedReviewers { displayName } }
@@ -223,7 +225,7 @@ async def test_a_page_of_cases_shows_each_case_s_present_reviewers(world: World,
         assert len(statements) <= 5  # those who were asked later are one statement for all cases
 
 
-async def test_a_page_on_which_nobody_was_reassigned_looks_for_no_later_reviewers(world: World, api: Api) -> None:
+async def test_a_page_without_reassignments_reads_no_later_reviewers(world: World, api: Api) -> None:
     for _ in range(3):
         await world.case_in(CaseStatus.PENDING_REVIEW)
     for person in ("displayName", "displayName roles active"):
@@ -263,7 +265,7 @@ async def test_a_key_names_others_once(world: World) -> None:
     first, again = [await world.do(world.carl, command) for _ in range(2)]
 
     assert (first.replayed, again.replayed, again.action) == (False, True, first.action)
-    assert await told(world.do(world.carl, replace(command, reviewer_ids=(world.bea.id,)))) == [
+    assert await reported(world.do(world.carl, replace(command, reviewer_ids=(world.bea.id,)))) == [
         "IDEMPOTENCY_KEY_REUSED"
     ]
 
@@ -279,15 +281,15 @@ async def test_reviewers_stay_while_one_of_them_can_decide(world: World) -> None
     await take_role(world.database, world.bea.id)
     before = await contents(world.database)
 
-    assert await told(world.do(world.carl, command)) == ["REVIEWERS_AVAILABLE"]
+    assert await reported(world.do(world.carl, command)) == ["REVIEWERS_AVAILABLE"]
     # The state comes before the people that the input names, and before the version.
     wrong = replace(command, reviewer_ids=(world.ada.id, uuid4()), expected_version=99)
-    assert await told(world.do(world.carl, wrong)) == ["REVIEWERS_AVAILABLE"]
+    assert await reported(world.do(world.carl, wrong)) == ["REVIEWERS_AVAILABLE"]
     assert await contents(world.database) == before
     await deactivate(world.database, world.rolf.id)
-    assert await told(world.do(world.carl, command)) == ["INVALID_REVIEWER"]
+    assert await reported(world.do(world.carl, command)) == ["INVALID_REVIEWER"]
     await give_role(world.database, world.bea.id)
-    assert await told(world.do(world.carl, command)) == ["REVIEWERS_AVAILABLE"]
+    assert await reported(world.do(world.carl, command)) == ["REVIEWERS_AVAILABLE"]
 
 
 async def test_only_contributors_reassign_and_never_to_themselves_or_the_creator(world: World) -> None:
@@ -302,17 +304,19 @@ async def test_only_contributors_reassign_and_never_to_themselves_or_the_creator
     before = await contents(database)
 
     for person in (world.rolf, world.aldo):
-        assert await told(world.do(person, reassign(requested, world.rolf))) == ["ROLE_REQUIRED"]
+        assert await reported(world.do(person, reassign(requested, world.rolf))) == ["ROLE_REQUIRED"]
     people = (world.rolf, dora, world.bea, world.carl, idle, stranger, world.rosa)
     expected = ["CREATOR_CANNOT_REVIEW", "SELF_ASSIGNMENT_FORBIDDEN", *["INVALID_REVIEWER"] * 4]
-    assert await told(world.do(world.bea, reassign(requested, *people))) == expected
-    assert await told(rehearse(database, world.bea.actor, reassign(requested, *people), request_id="x")) == expected
-    assert await told(world.do(dora, reassign(requested, dora))) == ["CREATOR_CANNOT_REVIEW"]
-    assert await told(world.do(world.carl, reassign(requested, world.rolf, expected_version=1))) == ["VERSION_CONFLICT"]
+    assert await reported(world.do(world.bea, reassign(requested, *people))) == expected
+    assert await reported(rehearse(database, world.bea.actor, reassign(requested, *people), request_id="x")) == expected
+    assert await reported(world.do(dora, reassign(requested, dora))) == ["CREATOR_CANNOT_REVIEW"]
+    assert await reported(world.do(world.carl, reassign(requested, world.rolf, expected_version=1))) == [
+        "VERSION_CONFLICT"
+    ]
     assert await contents(database) == before
     # Who asked for the override might take it back and ask others: so they may name others here, too.
-    assert await told(world.do(dora, reassign(requested, world.bea))) == []
-    assert await told(world.do(dora, AcceptOverride(**await world.read(case_id)))) == ["SELF_REVIEW_FORBIDDEN"]
+    assert await reported(world.do(dora, reassign(requested, world.bea))) == []
+    assert await reported(world.do(dora, AcceptOverride(**await world.read(case_id)))) == ["SELF_REVIEW_FORBIDDEN"]
 
 
 @pytest.mark.parametrize(
@@ -342,19 +346,19 @@ async def test_what_is_not_pending_gets_no_other_reviewers(world: World) -> None
     await deactivate(world.database, world.rosa.id)
     unknown = replace(reassign(first, world.rolf), override_id=uuid4())
 
-    assert await told(world.do(world.carl, reassign(first, world.rolf))) == ["OVERRIDE_NOT_PENDING"]
-    assert await told(world.do(world.carl, unknown)) == ["NO_PENDING_OVERRIDE"]
-    assert await told(world.do(world.carl, replace(unknown, case_id=never.case.id))) == ["NO_PENDING_OVERRIDE"]
-    assert await told(world.do(world.carl, replace(unknown, case_id=other.case.id))) == ["NOT_FOUND"]
-    assert await told(world.do(world.carl, replace(unknown, case_id=uuid4()))) == ["NOT_FOUND"]
+    assert await reported(world.do(world.carl, reassign(first, world.rolf))) == ["OVERRIDE_NOT_PENDING"]
+    assert await reported(world.do(world.carl, unknown)) == ["NO_PENDING_OVERRIDE"]
+    assert await reported(world.do(world.carl, replace(unknown, case_id=never.case.id))) == ["NO_PENDING_OVERRIDE"]
+    assert await reported(world.do(world.carl, replace(unknown, case_id=other.case.id))) == ["NOT_FOUND"]
+    assert await reported(world.do(world.carl, replace(unknown, case_id=uuid4()))) == ["NOT_FOUND"]
     await world.do(world.ada, CloseCase(case_id=first.case.id))
-    assert await told(world.do(world.carl, reassign(first, world.rolf))) == ["CASE_CLOSED"]
+    assert await reported(world.do(world.carl, reassign(first, world.rolf))) == ["CASE_CLOSED"]
 
 
 async def test_reviewers_are_reassigned_in_an_unrestricted_account_too(database: Database) -> None:
     world = await make_world(database)
     requested = await world.case_in(CaseStatus.PENDING_REVIEW)
-    assert await told(world.do(world.carl, reassign(requested, world.rolf))) == ["REVIEWERS_AVAILABLE"]
+    assert await reported(world.do(world.carl, reassign(requested, world.rolf))) == ["REVIEWERS_AVAILABLE"]
     await deactivate(database, world.rosa.id)
 
     await world.do(world.carl, reassign(requested, world.rolf))
@@ -363,8 +367,8 @@ async def test_reviewers_are_reassigned_in_an_unrestricted_account_too(database:
     await set_by_hand(database, tables.accounts, world.account_id, restrict_to_assigned_reviewers=True)
     await activate(database, world.rosa.id)
     refuse = RefuseOverride(**await world.read(requested.case.id))
-    assert await told(world.do(world.rosa, refuse)) == ["NOT_ASSIGNED_REVIEWER"]
-    assert await told(world.do(world.rolf, refuse)) == []
+    assert await reported(world.do(world.rosa, refuse)) == ["NOT_ASSIGNED_REVIEWER"]
+    assert await reported(world.do(world.rolf, refuse)) == []
 
 
 # --- At the same time -------------------------------------------------------------------------------------------------
@@ -379,16 +383,16 @@ async def test_who_waits_for_the_case_while_others_take_their_place_decides_noth
     started: dict[str, asyncio.Task[list[str]]] = {}
     async with world.database.write() as connection:
         await lock_case(connection, world.account_id, case_id)
-        started["reassign"] = asyncio.create_task(told(world.do(world.carl, reassign(requested, world.rolf))))
+        started["reassign"] = asyncio.create_task(reported(world.do(world.carl, reassign(requested, world.rolf))))
         await asyncio.sleep(0.2)
-        started["accept"] = asyncio.create_task(told(world.do(world.rosa, accept)))
+        started["accept"] = asyncio.create_task(reported(world.do(world.rosa, accept)))
         await asyncio.sleep(0.2)
         assert not any(task.done() for task in started.values())
     assert await started["reassign"] == []
     await started["accept"]
     await activate(world.database, world.rosa.id)
-    assert await told(world.do(world.rosa, accept)) == ["NOT_ASSIGNED_REVIEWER"]
-    assert await told(world.do(world.rolf, AcceptOverride(**await world.read(case_id)))) == []
+    assert await reported(world.do(world.rosa, accept)) == ["NOT_ASSIGNED_REVIEWER"]
+    assert await reported(world.do(world.rolf, AcceptOverride(**await world.read(case_id)))) == []
 
 
 async def test_who_gets_the_right_back_while_others_are_named_waits_or_comes_first(world: World) -> None:
@@ -402,7 +406,7 @@ async def test_who_gets_the_right_back_while_others_are_named_waits_or_comes_fir
         async with database.writer.lent() as connection:
             begun = await connection.begin()
             await connection.execute(update(tables.users).where(tables.users.c.id == world.rosa.id).values(active=True))
-            task = asyncio.create_task(told(world.do(world.carl, command)))
+            task = asyncio.create_task(reported(world.do(world.carl, command)))
             await asyncio.sleep(0.2)
             assert not task.done()
             await (begun.commit() if kept else begun.rollback())
@@ -416,14 +420,14 @@ async def test_of_those_who_name_others_at_once_one_does(world: World) -> None:
 
     codes = await asyncio.gather(
         *(
-            told(world.do(person, reassign(requested, reviewer)))
+            reported(world.do(person, reassign(requested, reviewer)))
             for person in (world.ada, world.carl)
             for reviewer in (world.rolf, world.bea)
         )
     )
 
     assert sorted(codes) == [[], *[["REVIEWERS_AVAILABLE"]] * 3]
-    assert len(await names_asked(world, requested.case.id)) == 2
+    assert len(await assigned_names(world, requested.case.id)) == 2
     assert await faults(world) == []
 
 
@@ -442,7 +446,7 @@ async def test_the_database_keeps_all_reviewers_who_were_assigned(world: World) 
     await deactivate(world.database, world.rosa.id)
     await world.do(world.carl, reassign(requested, world.rolf))
     assert requested.override is not None
-    asked, override = tables.reassigned_reviewers, tables.overrides
+    assigned, override = tables.reassigned_reviewers, tables.overrides
     row = {
         "override_id": requested.override.id,
         "version": 3,
@@ -451,20 +455,20 @@ async def test_the_database_keeps_all_reviewers_who_were_assigned(world: World) 
         "created_by_id": world.ada.id,
     }
     permanent = "casegate: rows of reassigned_reviewers are permanent"
-    for column in asked.c:
-        await refused(world, update(asked).values({column: column}), permanent)
-    await refused(world, delete(asked), permanent)
+    for column in assigned.c:
+        await refused(world, update(assigned).values({column: column}), permanent)
+    await refused(world, delete(assigned), permanent)
     for version in (1, 4, 5):
         late = "casegate: the override is finished|version_is_later"
-        await refused(world, insert(asked).values(row | {"version": version}), late)
+        await refused(world, insert(assigned).values(row | {"version": version}), late)
     by_creator = row | {"reviewer_id": world.ada.id}
-    await refused(world, insert(asked).values(by_creator), "reviewer_is_not_creator")
-    await refused(world, insert(asked).values(by_creator | {"created_by_id": world.carl.id}), "(?i)foreign key")
+    await refused(world, insert(assigned).values(by_creator), "reviewer_is_not_creator")
+    await refused(world, insert(assigned).values(by_creator | {"created_by_id": world.carl.id}), "(?i)foreign key")
     for version in (0, 1, 4):
         await refused(world, update(override).values(version=version), "casegate: the version of an override")
     await world.accept(requested.case.id, world.rolf)
     for version in (2, 3, 4):
-        await refused(world, insert(asked).values(row | {"version": version}), "casegate: the override is finished")
+        await refused(world, insert(assigned).values(row | {"version": version}), "casegate: the override is finished")
 
 
 async def test_the_verifier_names_the_row_whose_reviewers_were_changed(world: World) -> None:
@@ -501,8 +505,8 @@ async def test_the_verifier_names_the_row_whose_reviewers_were_changed(world: Wo
 async def test_who_has_no_token_can_get_one_and_who_was_revoked_has_left(world: World) -> None:
     requested = await world.case_in(CaseStatus.PENDING_REVIEW)
     await accounts.revoke_token(world.database, world.rosa.actor.token_id)
-    assert await told(world.do(world.carl, reassign(requested, world.rolf))) == ["REVIEWERS_AVAILABLE"]
+    assert await reported(world.do(world.carl, reassign(requested, world.rolf))) == ["REVIEWERS_AVAILABLE"]
 
     await accounts.revoke_user(world.database, world.rosa.id)
 
-    assert await told(world.do(world.carl, reassign(requested, world.rolf))) == []
+    assert await reported(world.do(world.carl, reassign(requested, world.rolf))) == []

@@ -89,20 +89,20 @@ async def test_a_finished_an_unknown_and_an_outdated_override_are_refused_in_thi
     others: list[UUID] = [uuid4(), other.override.id, case_id]
     # Where nothing waits for a decision, that comes before what there is not.
     nothing = [await codes_of(world, api, mutation, wrong | {"overrideId": str(id)}) for id in others]
-    told = [await codes_of(world, api, mutation, wrong | {"overrideId": finished})]
+    reported = [await codes_of(world, api, mutation, wrong | {"overrideId": finished})]
     await world.request_override(case_id)
     unknown = [await codes_of(world, api, mutation, wrong | {"overrideId": str(id)}) for id in others]
-    told.append(await codes_of(world, api, mutation, wrong | {"overrideId": finished}))
-    told.append(await codes_of(world, api, mutation, await world.decision(case_id) | {"expectedVersion": 99}))
+    reported.append(await codes_of(world, api, mutation, wrong | {"overrideId": finished}))
+    reported.append(await codes_of(world, api, mutation, await world.decision(case_id) | {"expectedVersion": 99}))
     for version in (0, 1, 3, 5):  # it has 4
         decision = await world.decision(case_id) | {"expectedVersion": version}
-        told.append(await codes_of(world, api, mutation, decision))
+        reported.append(await codes_of(world, api, mutation, decision))
     await world.cancel(case_id)
     await world.do(world.ada, CloseCase(case_id=case_id))
-    told.append(await codes_of(world, api, mutation, wrong | {"overrideId": finished}))
+    reported.append(await codes_of(world, api, mutation, wrong | {"overrideId": finished}))
 
     assert (nothing, unknown) == ([["NO_PENDING_OVERRIDE"]] * 3, [["NOT_FOUND"]] * 3)
-    assert told == [*[["OVERRIDE_NOT_PENDING"]] * 2, *[["VERSION_CONFLICT"]] * 5, ["CASE_CLOSED"]]
+    assert reported == [*[["OVERRIDE_NOT_PENDING"]] * 2, *[["VERSION_CONFLICT"]] * 5, ["CASE_CLOSED"]]
 
 
 MISSING: list[dict[str, Any]] = [

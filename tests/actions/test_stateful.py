@@ -60,7 +60,7 @@ statuses = st.sampled_from([status.value for status in EvaluationStatus])
 keys = st.sampled_from([None, None, *"abcdefghijkl"])
 versions = st.sampled_from([None] * 6 + ["right", "right", "wrong"])
 results = st.sampled_from([None] + ["UNFAVORABLE"] * 6 + ["ANOMALY", "FAVORABLE"])
-asked_people = st.sampled_from([("rosa",), ("rosa", "rolf"), ("rolf", "bea"), ("bea", "rosa"), ("rosa", "carl")])
+assigned_people = st.sampled_from([("rosa",), ("rosa", "rolf"), ("rolf", "bea"), ("bea", "rosa"), ("rosa", "carl")])
 
 
 class Casebook(RuleBasedStateMachine):
@@ -79,7 +79,7 @@ class Casebook(RuleBasedStateMachine):
         self.case_ids: list[UUID] = []
         self.rechecked: set[UUID] = set()
         self.override_ids: dict[tuple[int, int], UUID] = {}
-        self.asked: list[Request] = []
+        self.sent: list[Request] = []
         self.rows = self.runner.run(self.contents())
         self.before = self.rows
 
@@ -101,7 +101,7 @@ class Casebook(RuleBasedStateMachine):
         person=people,
         which=st.integers(0, 9),
         requested=st.sampled_from(["FAVORABLE", "FAVORABLE", "UNFAVORABLE"]),
-        reviewers=asked_people,
+        reviewers=assigned_people,
         version=versions,
         key=keys,
     )
@@ -133,7 +133,7 @@ class Casebook(RuleBasedStateMachine):
 
     def is_time(self) -> bool:
         """Tell whether something that ends all is not too frequent."""
-        return self.has_cases() and len(self.asked) % 5 == 0
+        return self.has_cases() and len(self.sent) % 5 == 0
 
     @precondition(lambda self: self.is_pending() or self.is_time())
     @rule(
@@ -169,7 +169,7 @@ class Casebook(RuleBasedStateMachine):
         self.ask(Request(action, person, case=case, override=override, comment=comment, version=expected, key=key))
 
     @precondition(is_pending)
-    @rule(person=people, which=st.integers(0, 9), reviewers=asked_people, version=versions, key=keys)
+    @rule(person=people, which=st.integers(0, 9), reviewers=assigned_people, version=versions, key=keys)
     def reassign(
         self, person: str | None, which: int, reviewers: tuple[str, ...], version: str | None, key: str | None
     ) -> None:
@@ -178,10 +178,10 @@ class Casebook(RuleBasedStateMachine):
         override = pending[-1] if which else known[0]
         case, person = (override[0] if which > 1 else self.case(which)), person or ("ada", "carl")[which % 2]
         if which % 3:  # mostly where those who are asked have left; chance alone seldom has it so
-            asked = self.model.cases[override[0]].overrides[override[1]].reviewers
+            sent = self.model.cases[override[0]].overrides[override[1]].reviewers
             for name in ROLES:
                 if "R" in ROLES[name]:
-                    self.set_reviewer(name, is_one=name not in asked)
+                    self.set_reviewer(name, is_one=name not in sent)
         expected = self.version(case, version)
         self.ask(
             Request("REASSIGN", person, case=case, override=override, reviewers=reviewers, version=expected, key=key)
@@ -191,10 +191,10 @@ class Casebook(RuleBasedStateMachine):
     @rule(which=st.integers(0, 9))
     def leave(self, which: int) -> None:
         """Somebody who is asked to decide is no reviewer from now on."""
-        asked = [case.pending.reviewers for case in self.model.cases if case.pending]
-        self.set_reviewer(asked[-1][which % len(asked[-1])], is_one=False)
+        sent = [case.pending.reviewers for case in self.model.cases if case.pending]
+        self.set_reviewer(sent[-1][which % len(sent[-1])], is_one=False)
 
-    @precondition(lambda self: self.model.roles != ROLES and len(self.asked) % 3 == 0)
+    @precondition(lambda self: self.model.roles != ROLES and len(self.sent) % 3 == 0)
     @rule(which=st.integers(0, 9))
     def come_back(self, which: int) -> None:
         gone = sorted(name for name in ROLES if self.model.roles[name] != ROLES[name])
@@ -232,10 +232,10 @@ class Casebook(RuleBasedStateMachine):
     def close(self, person: str | None, which: int, resolution: str | None, key: str | None) -> None:
         self.ask(Request("CLOSE", person or "rolf", case=self.case(which), resolution=resolution, key=key))
 
-    @precondition(lambda self: bool(self.asked))
+    @precondition(lambda self: bool(self.sent))
     @rule(which=st.integers(0, 99))
     def ask_again(self, which: int) -> None:
-        self.ask(self.asked[which % len(self.asked)])
+        self.ask(self.sent[which % len(self.sent)])
 
     @precondition(is_time)
     @rule(which=st.integers(0, 9), status=statuses)
@@ -259,11 +259,11 @@ class Casebook(RuleBasedStateMachine):
         if not is_replay:
             assert self.runner.run(self.rehearsed(person.actor, command)) == expected
             assert self.runner.run(self.contents()) == self.rows
-        told, outcome = self.runner.run(self.told(self.world.do(person, command)))
-        assert told == expected
+        reported, outcome = self.runner.run(self.reported(self.world.do(person, command)))
+        assert reported == expected
         self.before, self.rows = self.rows, self.runner.run(self.contents())
-        self.asked.append(request)
-        if told != "done":
+        self.sent.append(request)
+        if reported != "done":
             assert self.rows == self.before
             return
         assert outcome is not None
@@ -279,12 +279,12 @@ class Casebook(RuleBasedStateMachine):
         }
 
     async def rehearsed(self, actor: Any, command: Command) -> str:
-        told, _ = await self.told(rehearse(self.database, actor, command, request_id="dry"))
-        return told
+        reported, _ = await self.reported(rehearse(self.database, actor, command, request_id="dry"))
+        return reported
 
-    async def told(self, asked: Any) -> tuple[str, Outcome | None]:
+    async def reported(self, sent: Any) -> tuple[str, Outcome | None]:
         try:
-            answer = await asked
+            answer = await sent
         except Refusal as refusal:
             return refusal.code.value, None
         except InputRefused as refused:
@@ -319,9 +319,9 @@ class Casebook(RuleBasedStateMachine):
             row = self.rows["overrides"][(override_id,)]
             assert (row["status"], row["requested_status"]) == (override.status, override.requested)
             assert names[row["created_by_id"]] == override.creator
-            assert self.asked_for(override_id, row) == override.reviewers
+            assert self.requested_of(override_id, row) == override.reviewers
 
-    def asked_for(self, override_id: UUID, override: Any) -> tuple[str, ...]:
+    def requested_of(self, override_id: UUID, override: Any) -> tuple[str, ...]:
         """Return who is asked to decide on an override."""
         names = {getattr(self.world, name).id: name for name in ROLES}
         version = override["version"] - (override["status"] != "PENDING")

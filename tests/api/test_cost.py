@@ -77,11 +77,18 @@ async def test_ids_that_are_a_default_are_counted(world: World, api: Api) -> Non
 async def test_the_cached_cost_of_a_document_depends_on_the_operation(world: World, api: Api) -> None:
     document = "query($s: String, $o: [CaseOrder!]) { cases(first: 1, search: $s, orderBy: $o) { nodes { id } } }"
     order = [{"field": "STATUS", "direction": "ASC"}]
-    asked: list[dict[str, Any]] = [{}, {"s": "a"}, {"s": "b"}, {"s": None}, {"o": order}, {"s": "a", "o": order * 2}]
+    requested: list[dict[str, Any]] = [
+        {},
+        {"s": "a"},
+        {"s": "b"},
+        {"s": None},
+        {"o": order},
+        {"s": "a", "o": order * 2},
+    ]
     search, key = ARGUMENT_PRICES["Query.cases.search"], VALUE_PRICES["Query.cases.orderBy"]
 
     for _ in range(3):
-        costs = [(await cost_and_fields(api, world.ada.token, Operation(document, values)))[0] for values in asked]
+        costs = [(await cost_and_fields(api, world.ada.token, Operation(document, values)))[0] for values in requested]
         assert costs == [3, 3 + search, 3 + search, 3, 3 + key, 3 + search + 2 * key]
 
 

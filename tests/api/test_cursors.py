@@ -64,13 +64,13 @@ async def test_no_cursor_that_is_made_up_is_a_fault(world: World, api: Api, list
     await world.do(world.carl, AddComment(case_id=case_id, comment="See.", document_ids=(document,)))
     kind = kinds(world, case_id)[listed]
 
-    async def told(arguments: str) -> dict[str, Any]:
+    async def reported(arguments: str) -> dict[str, Any]:
         page = "pageInfo { endCursor } nodes { __typename }"
-        asked = LISTS[listed].format(arguments).replace("PAGE", page).replace("CASE", str(case_id), 1)
-        found: dict[str, Any] = (await api.send(world.bea.token, f"{{ {asked} }}")).json()
+        requested = LISTS[listed].format(arguments).replace("PAGE", page).replace("CASE", str(case_id), 1)
+        found: dict[str, Any] = (await api.send(world.bea.token, f"{{ {requested} }}")).json()
         return found
 
-    page = await told("first: 1")
+    page = await reported("first: 1")
     genuine: Any = page["data"]
     while "pageInfo" not in genuine:
         genuine = next(iter(genuine.values()))
@@ -83,7 +83,7 @@ async def test_no_cursor_that_is_made_up_is_a_fault(world: World, api: Api, list
 
     for cursor in made:
         for argument in ("after", "before"):
-            answer = await told(f'{argument}: "{cursor}"')
+            answer = await reported(f'{argument}: "{cursor}"')
             codes = {error["extensions"]["code"] for error in answer.get("errors", [])}
             assert codes <= {"INVALID_CURSOR"}, (cursor, kind.decode(cursor, "x"), answer)
 

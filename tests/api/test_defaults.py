@@ -83,14 +83,14 @@ async def test_an_action_whose_optional_input_is_null_is_done(world: World, api:
     await do(world.ada, "openCase", subject=SUBJECT | {"countryCode": None}, title="A changed IBAN")
     (case,) = (await api.run(world.ada.token, "{ cases { nodes { id } } }"))["cases"]["nodes"]
     about = {"caseId": case["id"]}
-    asked = about | {"requestedStatus": "FAVORABLE", "reviewerIds": [str(world.rosa.id)], "reason": "Sure."}
+    requested = about | {"requestedStatus": "FAVORABLE", "reviewerIds": [str(world.rosa.id)], "reason": "Sure."}
 
     await do(world.ada, "addComment", **about, body="See.")
-    await do(world.ada, "requestOverride", **asked)
+    await do(world.ada, "requestOverride", **requested)
     await do(world.ada, "cancelOverride", **about)
-    await do(world.ada, "requestOverride", **asked)
+    await do(world.ada, "requestOverride", **requested)
     await do(world.rosa, "refuseOverride", **about, **await pending(api, world))
-    await do(world.ada, "requestOverride", **asked)
+    await do(world.ada, "requestOverride", **requested)
     await do(world.rosa, "acceptOverride", **about, **await pending(api, world))
     await do(world.ada, "closeCase", **about)
     assert done == 9

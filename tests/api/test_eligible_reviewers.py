@@ -31,7 +31,7 @@ async def test_each_person_is_as_eligible_as_the_mutation_answers(world: World, 
         case_id = str((await world.open_case()).case.id)
         found = (await candidates(api, viewer.token, case_id, first=100))["edges"]
         for candidate in found:
-            asked = {
+            requested = {
                 "caseId": case_id,
                 "requestedStatus": "FAVORABLE",
                 "reviewerIds": [candidate["node"]["id"]],
@@ -39,21 +39,21 @@ async def test_each_person_is_as_eligible_as_the_mutation_answers(world: World, 
             }
             document = """mutation($input: RequestOverrideInput!) { requestOverride(input: $input) {
                 errors { code message } } }"""
-            data = await api.run(viewer.token, document, {"input": asked}, accept_language="fr")
-            told = [] if candidate["eligible"] else [{"code": candidate["code"], "message": candidate["message"]}]
-            assert data["requestOverride"]["errors"] == told
+            data = await api.run(viewer.token, document, {"input": requested}, accept_language="fr")
+            reported = [] if candidate["eligible"] else [{"code": candidate["code"], "message": candidate["message"]}]
+            assert data["requestOverride"]["errors"] == reported
             if candidate["eligible"]:
                 await api.act(viewer.token, "cancelOverride", {"caseId": case_id})
             codes[viewer.id, candidate["node"]["displayName"]] = candidate["code"]
 
-    nobody = dict.fromkeys(["Ada", "Carl", "Aldo", "Gone", "Nina"], "INVALID_REVIEWER")
+    no_person = dict.fromkeys(["Ada", "Carl", "Aldo", "Gone", "Nina"], "INVALID_REVIEWER")
     reviewers = dict.fromkeys(["Rosa", "Rolf", "Bea"])
-    by_ada = {**nobody, **reviewers, "Ada": "CREATOR_CANNOT_REVIEW"}
-    by_bea = {**nobody, **reviewers, "Bea": "CREATOR_CANNOT_REVIEW"}
+    by_ada = {**no_person, **reviewers, "Ada": "CREATOR_CANNOT_REVIEW"}
+    by_bea = {**no_person, **reviewers, "Bea": "CREATOR_CANNOT_REVIEW"}
     assert codes == {
         (viewer.id, name): code
-        for viewer, told in ((world.ada, by_ada), (world.bea, by_bea))
-        for name, code in told.items()
+        for viewer, reported in ((world.ada, by_ada), (world.bea, by_bea))
+        for name, code in reported.items()
     }
 
 
@@ -79,11 +79,11 @@ async def test_people_are_read_once_for_a_page_of_cases(world: World, api: Api) 
         await world.open_case()
     candidates_of = "eligibleReviewers(first: 3) { nodes { displayName roles } edges { eligible } }"
 
-    with recorded() as told:
+    with recorded() as reported:
         data = await api.run(world.ada.token, f"{{ cases(first: 5) {{ nodes {{ {candidates_of} }} }} }}")
 
     assert [len(case["eligibleReviewers"]["nodes"]) for case in data["cases"]["nodes"]] == [3] * 5
-    assert sorted(told) == sorted([WHO, "SELECT cases", "SELECT users user_roles"])
+    assert sorted(reported) == sorted([WHO, "SELECT cases", "SELECT users user_roles"])
 
 
 async def test_a_token_without_the_users_scope_gets_an_error_and_the_case(world: World, api: Api) -> None:

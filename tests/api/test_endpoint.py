@@ -33,7 +33,7 @@ def body_of(answer: httpx2.Response) -> dict[str, Any]:
     return body
 
 
-def told(answer: httpx2.Response) -> tuple[int, str]:
+def reported(answer: httpx2.Response) -> tuple[int, str]:
     """Return the status and the code of the first error."""
     return answer.status_code, body_of(answer)["errors"][0]["extensions"]["code"]
 
@@ -103,7 +103,7 @@ async def test_what_is_no_request_gets_a_graphql_error_and_no_fault(
     for name, (content, _, _) in BODIES.items():
         headers = {"Authorization": f"Bearer {world.ada.token}", "Content-Type": JSON}
         answer = await api.client.post("/graphql", content=content, headers=headers)
-        answers[name] = told(answer)
+        answers[name] = reported(answer)
         assert "data" not in body_of(answer), name
 
     assert answers == {name: (status, code) for name, (_, status, code) in BODIES.items()}
@@ -130,7 +130,7 @@ async def test_no_form_of_another_page_can_act(world: World, api: Api) -> None:
         headers = {"Authorization": f"Bearer {world.ada.token}", "Content-Type": kind}
         answer = await api.client.post("/graphql", content=content, headers=headers)
 
-        assert told(answer) == (415, "BAD_REQUEST"), kind
+        assert reported(answer) == (415, "BAD_REQUEST"), kind
         assert answer.headers["accept-post"] == JSON
 
 
@@ -141,16 +141,19 @@ async def test_get_asks_and_never_acts(world: World, api: Api) -> None:
 
     close = 'mutation A { closeCase(input: {caseId: "x"}) { errors { code } } }'
     with_variable = "query($id: ID!) { node(id: $id) { __typename } }"
-    asked = await get(query=with_variable, variables=json.dumps({"id": str(world.ada.id)}), extensions="{}")
+    requested = await get(query=with_variable, variables=json.dumps({"id": str(world.ada.id)}), extensions="{}")
 
-    assert body_of(asked) == {"data": {"node": {"__typename": "User"}}}
+    assert body_of(requested) == {"data": {"node": {"__typename": "User"}}}
     assert (await get("HEAD", query=NAME)).status_code == 200
-    assert told(await get(query=close)) == (405, "BAD_REQUEST")
+    assert reported(await get(query=close)) == (405, "BAD_REQUEST")
     assert (await get(query=close)).headers["allow"] == "POST"
-    assert told(await get(query=close + " query B { viewer { language } }", operationName="A")) == (405, "BAD_REQUEST")
+    assert reported(await get(query=close + " query B { viewer { language } }", operationName="A")) == (
+        405,
+        "BAD_REQUEST",
+    )
     for bad in ({"variables": "{"}, {"variables": "[]"}, {"extensions": "1"}):
-        assert told(await get(query=NAME, **bad)) == (400, "BAD_REQUEST")
-    assert told(await get()) == (400, "BAD_REQUEST")
+        assert reported(await get(query=NAME, **bad)) == (400, "BAD_REQUEST")
+    assert reported(await get()) == (400, "BAD_REQUEST")
     assert (await get("PUT", query=NAME)).status_code == 405
 
 
@@ -184,7 +187,7 @@ async def test_an_id_that_could_do_harm_in_a_log_is_replaced(api: Api) -> None:
 
 @pytest.mark.parametrize("first", [True, False], ids=["on, then off", "off, then on"])
 async def test_introspection_is_switched_by_a_setting(fresh_url: str, world: World, first: bool) -> None:
-    told_of = {}
+    reported_of = {}
     # In one process, so that what one app has validated does not pass for validated in the other.
     for introspection in (first, not first):
         async with Api.opened(fresh_url, introspection=introspection) as api:
@@ -192,11 +195,11 @@ async def test_introspection_is_switched_by_a_setting(fresh_url: str, world: Wor
                 await api.send(world.ada.token, query)
                 for query in ("{ __schema { queryType { name } } }", '{ __type(name: "Case") { name } }')
             ]
-            told_of[introspection] = [answer.json().get("data") for answer in answers]
+            reported_of[introspection] = [answer.json().get("data") for answer in answers]
             assert (await api.run(world.ada.token, "{ __typename }")) == {"__typename": "Query"}
 
-    assert told_of[True] == [{"__schema": {"queryType": {"name": "Query"}}}, {"__type": {"name": "Case"}}]
-    assert told_of[False] == [None, None]
+    assert reported_of[True] == [{"__schema": {"queryType": {"name": "Query"}}}, {"__type": {"name": "Case"}}]
+    assert reported_of[False] == [None, None]
 
 
 async def test_a_fault_before_any_field_shows_a_request_id_and_nothing_else(
@@ -205,7 +208,7 @@ async def test_a_fault_before_any_field_shows_a_request_id_and_nothing_else(
     async with without(world.database, "api_tokens"):
         answer = await api.send(world.ada.token, NAME, x_request_id="lost-1", accept_language="fr")
 
-    assert told(answer) == (500, "INTERNAL_ERROR")
+    assert reported(answer) == (500, "INTERNAL_ERROR")
     assert answer.headers["x-request-id"] == "lost-1"
     assert answer.headers["content-language"] == "fr"
     assert body_of(answer)["errors"] == [
@@ -230,5 +233,5 @@ async def test_a_value_of_ours_that_cannot_be_shown_is_a_fault_and_not_the_clien
         world.ada.token, f'{{ node(id: "{subject_id}") {{ ... on Subject {{ version }} }} }}', x_request_id="odd-1"
     )
 
-    assert told(answer) == (200, "INTERNAL_ERROR")
+    assert reported(answer) == (200, "INTERNAL_ERROR")
     assert str(2**40) not in answer.text

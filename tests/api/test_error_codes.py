@@ -128,17 +128,17 @@ def test_the_statuses_of_unreadable_requests_are_the_documented_ones() -> None:
 # --- Answers are as the page tells -----------------------------------------------------------------------------------
 
 
-def assert_told(answer: httpx2.Response, code: str) -> None:
+def assert_documented(answer: httpx2.Response, code: str) -> None:
     """Hold the status, the code and the names of an error's extensions against the code's section."""
     (error,) = answer.json()["errors"]
     extensions = error.get("extensions", error)
     section = SECTIONS[code]
-    statuses_told = re.findall(r"\b[2-5]\d\d\b", section.partition("**HTTP**")[2].partition("\n")[0])
-    extensions_told = re.findall(r"`(\w+)`", section.partition("**Extensions**")[2].partition("\n")[0])
+    statuses_documented = re.findall(r"\b[2-5]\d\d\b", section.partition("**HTTP**")[2].partition("\n")[0])
+    extensions_documented = re.findall(r"`(\w+)`", section.partition("**Extensions**")[2].partition("\n")[0])
 
     assert extensions["code"] == code
-    assert str(answer.status_code) in statuses_told
-    assert set(extensions) - {"message", "path"} <= set(extensions_told)
+    assert str(answer.status_code) in statuses_documented
+    assert set(extensions) - {"message", "path"} <= set(extensions_documented)
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
@@ -170,7 +170,7 @@ async def test_an_invalid_operation_has_a_code_of_the_enum_and_a_message_in_the_
     ]
 
     for code, answer in cases:
-        assert_told(answer, code)
+        assert_documented(answer, code)
         assert answer.headers["Content-Language"] == language
     words = [answer.json()["errors"][0]["message"] for _, answer in cases[:7]]
     openings = ("La requête n’a pas pu être lue : ", "Le document GraphQL n’est pas valide : ", "Une valeur n’est pas ")
@@ -186,15 +186,15 @@ async def test_refusals_are_as_documented_in_queries_payloads_and_documents(worl
     empty = await api.client.post("/documents", content=b"", headers=ada | {"Content-Type": "text/plain"})
     unsupported = await api.client.post("/documents", content=b"MZ\x90\x00" * 100, headers=ada)
 
-    assert_told(reading, ErrorCode.INVALID_ID)
+    assert_documented(reading, ErrorCode.INVALID_ID)
     assert reading.json()["errors"][0]["extensions"]["argument"] == ["id"]
-    assert_told(unknown, ErrorCode.UNAUTHENTICATED)
+    assert_documented(unknown, ErrorCode.UNAUTHENTICATED)
     (error,) = payload["errors"]
     assert (error["code"], error["path"]) == (ErrorCode.NOT_FOUND, ["input", "caseId"])
     assert f"`{error['__typename']}`" in SECTIONS[error["code"]]
-    assert_told(missing, ErrorCode.NOT_FOUND)
-    assert_told(empty, ErrorCode.DOCUMENT_EMPTY)
-    assert_told(unsupported, ErrorCode.DOCUMENT_TYPE_UNSUPPORTED)
+    assert_documented(missing, ErrorCode.NOT_FOUND)
+    assert_documented(empty, ErrorCode.DOCUMENT_EMPTY)
+    assert_documented(unsupported, ErrorCode.DOCUMENT_TYPE_UNSUPPORTED)
 
 
 async def test_retryable_errors_are_as_documented(world: World, fresh_url: str) -> None:
@@ -202,5 +202,5 @@ async def test_retryable_errors_are_as_documented(world: World, fresh_url: str) 
         await api.send(world.ada.token, "{ viewer { id } }")
         limited = await api.send(world.ada.token, "{ viewer { id } }")
 
-    assert_told(limited, ErrorCode.RATE_LIMITED)
+    assert_documented(limited, ErrorCode.RATE_LIMITED)
     assert limited.json()["errors"][0]["extensions"]["retryable"] is True

@@ -63,8 +63,8 @@ class Place:
             'again: closeCase(input: {caseId: "x"}) { errors { code } }' if self.is_mutation else "viewer { language }"
         )
         name = self.name.rpartition(".")[2]
-        asked = f"{self.before} {name}({arguments}) {selection(self.field.type)} {self.behind}"
-        return f"{kind}{declared} {{ {beside} {asked} }}"
+        requested = f"{self.before} {name}({arguments}) {selection(self.field.type)} {self.behind}"
+        return f"{kind}{declared} {{ {beside} {requested} }}"
 
 
 ARGUMENTS: dict[str, Any] = {"id": ID, "caseId": ID, "seq": 1, "hash": "0" * 64, "ids": [ID], "asOf": {"seq": 1}}

@@ -85,10 +85,12 @@ async def test_an_invalid_reference_is_refused_alike_in_inputs_and_in_queries(wo
     for found in "\u202e\x00\n\u2066\ufffe\x85\u2029":
         ref = f"CHK{found}1"
         sent = await opened(api, world.ada.token, ref)
-        asked = (await api.send(world.ada.token, FIND, {"filter": {"subject": {"externalRef": {"eq": ref}}}})).json()
+        requested = (
+            await api.send(world.ada.token, FIND, {"filter": {"subject": {"externalRef": {"eq": ref}}}})
+        ).json()
 
         assert [(error["code"], error["path"][-1]) for error in sent["errors"]] == [("INVALID_INPUT", "externalRef")]
-        (error,) = asked["errors"]
+        (error,) = requested["errors"]
         assert error["extensions"]["code"] == "INVALID_INPUT"
         assert error["extensions"]["argument"] == ["filter", "subject", "externalRef", "eq"]
         assert f"U+{ord(found):04X} at position 4" in error["message"]
@@ -173,9 +175,9 @@ async def test_subjects_from_before_that_become_one_stay_and_openings_meet_the_r
     assert {rows[active], rows[plain], rows[bare]} == {(REF, 0), (REF, 1), (REF, 2)}
     assert (rows[active], rows[plain], rows[alone]) == ((REF, 0), (REF, 1), ("CHK 1", 0))
     assert {rows[id] for id in nothing} == {("", 0), ("", 1)}
-    told = [line for line in logs if line["event"] == "subjects_alike"]
-    assert {line["opened"]["id"] for line in told} >= {str(active)}
-    assert {item["id"] for line in told for item in line["others"]} >= {str(plain), str(bare)}
+    reported = [line for line in logs if line["event"] == "subjects_alike"]
+    assert {line["opened"]["id"] for line in reported} >= {str(active)}
+    assert {item["id"] for line in reported for item in line["others"]} >= {str(plain), str(bare)}
     # All can still be read as they were, and no second case can be opened on any of them.
     details = SubjectDetails(type=SubjectType.COMPANY_ACCOUNT_CHECK, external_ref=REF, label="Moulins")
     with pytest.raises(ActiveCaseExists) as refused:

@@ -115,8 +115,8 @@ async def test_the_inbox_knows_the_account_s_rules_and_what_has_changed_since_th
     everything = await assert_equal(api, world.rosa, ["DECIDE"])
 
     await set_by_hand(world.database, tables.accounts, world.account_id, restrict_to_assigned_reviewers=True)
-    asked = await assert_equal(api, world.rosa, ["DECIDE"])
-    assert 0 < len(asked) < len(everything)
+    requested = await assert_equal(api, world.rosa, ["DECIDE"])
+    assert 0 < len(requested) < len(everything)
 
     # An override that can't be accepted any more can still be refused.
     changed = await world.case_in(CaseStatus.PENDING_REVIEW)

@@ -23,7 +23,7 @@ from app.api.limits.prices import INTROSPECTED_SIZES, LIST_SIZES
 from app.api.limits.scanner import scan
 from app.api.limits.variables import coerced
 from app.api.schema import SCHEMA, _core
-from app.config.gateway_settings import DoorSettings
+from app.config.gateway_settings import GatewaySettings
 from tests.support.api import Api
 from tests.support.world import World
 
@@ -256,7 +256,7 @@ async def test_each_limit_has_a_setting_and_can_be_a_mere_warning(
 
 
 def test_the_settings_are_the_limits() -> None:
-    found = DoorSettings()
+    found = GatewaySettings()
 
     for what in AT_AND_BEYOND:
         assert getattr(found, f"max_{what}") == getattr(Limits(), what)

@@ -241,12 +241,12 @@ async def test_other_errors_say_what_is_missing_or_too_much(world: World, api: A
         (error,) = (await api.act(token, mutation, input, selection))["errors"]
         return {name: value for name, value in error.items() if name not in ("message", "path", "__typename")}
 
-    for token, code, told in (
+    for token, code, reported in (
         (world.aldo.token, "ROLE_REQUIRED", {"requiredRoles": ["CONTRIBUTOR", "REVIEWER"]}),
         (reader.token, "INSUFFICIENT_SCOPE", {"requiredScope": "CASES_WRITE"}),
         (featureless.ada.token, "FEATURE_DISABLED", {"disabledFeature": "CASES"}),
     ):
-        assert await refused(token, "addComment", comment, access) == {"code": code, **access_none, **told}
+        assert await refused(token, "addComment", comment, access) == {"code": code, **access_none, **reported}
     waiting = str((await world.case_in(CaseStatus.PENDING_REVIEW)).case.id)
     absent = {"caseId": waiting, "overrideId": case_id, "expectedVersion": 1}
     resource = "errors { ... on NotFoundError { resource } }"
@@ -292,13 +292,15 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 
 async def test_all_validation_errors_of_an_input_come_together(world: World, api: Api) -> None:
-    told = {}
+    reported = {}
     for mutation, (wrong, _) in WRONG.items():
         payload = await api.act(
             world.bea.token, mutation, wrong | {"expectedVersion": -1, "idempotencyKey": ""}, "case { id }"
         )
         assert payload["case"] is None and {error["__typename"] for error in payload["errors"]} == {"InputError"}
-        told[mutation] = [f"{'.'.join(error['path'])} {error['code']}" for error in payload["errors"]]
+        reported[mutation] = [f"{'.'.join(error['path'])} {error['code']}" for error in payload["errors"]]
 
     common = ["expectedVersion INVALID_INPUT", "idempotencyKey INVALID_INPUT"]
-    assert told == {mutation: [f"input.{line}" for line in [*common, *lines]] for mutation, (_, lines) in WRONG.items()}
+    assert reported == {
+        mutation: [f"input.{line}" for line in [*common, *lines]] for mutation, (_, lines) in WRONG.items()
+    }

@@ -51,10 +51,10 @@ async def test_a_node_of_each_type_is_found_by_its_id(world: World, api: Api) ->
 
 async def test_nodes_come_in_the_order_of_their_ids_with_null_for_what_there_is_not(world: World, api: Api) -> None:
     ids = list((await things(world, api)).values())
-    asked = [ids[3], str(uuid4()), *ids, ids[3].upper(), str(world.rosa.actor.token_id)]
+    requested = [ids[3], str(uuid4()), *ids, ids[3].upper(), str(world.rosa.actor.token_id)]
     query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }"
 
-    nodes = (await api.run(world.ada.token, query, {"ids": asked}))["nodes"]
+    nodes = (await api.run(world.ada.token, query, {"ids": requested}))["nodes"]
 
     expected = [ids[3], None, *ids, ids[3], None]
     assert [node and node["id"] for node in nodes] == expected
@@ -72,8 +72,8 @@ async def test_an_id_that_is_none_is_null_with_an_error_at_its_place_and_takes_n
 
         assert answer["data"]["nodes"] == [None, {"id": good}, None, None]
         assert answer["data"]["viewer"] == {"user": {"id": str(world.ada.id)}} and answer["data"]["labels"]
-        told = [(it["path"], it["extensions"]["code"], it["extensions"]["argument"]) for it in answer["errors"]]
-        assert told == [(["nodes", n], "INVALID_ID", ["ids", str(n)]) for n in (0, 2)]
+        reported = [(it["path"], it["extensions"]["code"], it["extensions"]["argument"]) for it in answer["errors"]]
+        assert reported == [(["nodes", n], "INVALID_ID", ["ids", str(n)]) for n in (0, 2)]
     many = (await api.send(world.ada.token, query, {"ids": [good] * 101})).json()
     assert many["data"]["nodes"] is None and many["data"]["viewer"]
     assert [error["path"] for error in many["errors"]] == [["nodes"]]
@@ -93,12 +93,12 @@ async def test_a_node_that_may_not_be_read_takes_no_other_with_it(world: World, 
 async def test_ids_that_are_none_are_all_named_and_more_than_100_are_refused(world: World, api: Api) -> None:
     good = str(uuid4())
 
-    async def told(ids: list[str]) -> list[tuple[str, list[str]]]:
+    async def reported(ids: list[str]) -> list[tuple[str, list[str]]]:
         listed = ", ".join(f'"{id}"' for id in ids)
         return await refusals(api, world.ada.token, f"{{ nodes(ids: [{listed}]) {{ id }} }}")
 
-    assert await told(["x", good, ""]) == [("INVALID_ID", ["ids", "0"]), ("INVALID_ID", ["ids", "2"])]
-    assert await told([good] * 101) == [("INVALID_INPUT", ["ids"])]
+    assert await reported(["x", good, ""]) == [("INVALID_ID", ["ids", "0"]), ("INVALID_ID", ["ids", "2"])]
+    assert await reported([good] * 101) == [("INVALID_INPUT", ["ids"])]
     assert await refusals(api, world.ada.token, '{ node(id: "x") { id } }') == [("INVALID_ID", ["id"])]
     hundred = await api.run(world.ada.token, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": [good] * 100})
     assert hundred == {"nodes": [None] * 100}

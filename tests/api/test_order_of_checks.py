@@ -25,7 +25,7 @@ class Request:
     mutation: str
     input: dict[str, Any]
     token: str | None = None
-    told: list[list[str]] = field(default_factory=list)
+    reported: list[list[str]] = field(default_factory=list)
 
     async def send(self, **mends: Any) -> None:
         """Mend fields of the input, and send it again."""
@@ -36,11 +36,11 @@ class Request:
         )
         body = (await self.api.send(self.token, document, {"input": self.input})).json()
         if "errors" in body:
-            self.told.append([error["extensions"]["code"] for error in body["errors"]])
+            self.reported.append([error["extensions"]["code"] for error in body["errors"]])
             return
         payload = body["data"][self.mutation]
         assert (payload["action"] is None) == bool(payload["errors"])
-        self.told.append([error["code"] for error in payload["errors"]])
+        self.reported.append([error["code"] for error in payload["errors"]])
 
 
 async def set_roles(world: World, person: Person, *roles: Role) -> None:
@@ -90,7 +90,7 @@ async def test_a_request_for_an_override_with_everything_wrong_is_refused_in_ord
     await request.send(expectedVersion=version)
     await request.send(requestedStatus="FAVORABLE")
 
-    assert request.told == [
+    assert request.reported == [
         ["UNAUTHENTICATED"],
         ["FEATURE_DISABLED"],
         ["FEATURE_DISABLED"],
@@ -135,7 +135,7 @@ async def test_a_decision_with_everything_wrong_is_refused_in_order(world: World
     await set_subject(world, case.subject_id, EvaluationStatus.UNFAVORABLE)
     await request.send()
 
-    assert request.told == [
+    assert request.reported == [
         ["ROLE_REQUIRED"],
         ["NO_PENDING_OVERRIDE"],  # before what there is not
         ["SELF_REVIEW_FORBIDDEN"],
@@ -165,7 +165,7 @@ async def test_a_cancellation_checks_the_permission_before_the_state(world: Worl
     await set_roles(world, world.ada, Role.ADMIN)
     await request.send(expectedVersion=version)
 
-    assert request.told == [
+    assert request.reported == [
         ["NOT_OVERRIDE_CREATOR"],
         ["OVERRIDE_NOT_PENDING"],
         ["OVERRIDE_NOT_PENDING"],
@@ -189,7 +189,7 @@ async def test_an_opening_with_everything_wrong_is_refused_in_order(world: World
     await request.send(expectedVersion=1)
     await request.send(subject=subject | {"evaluationStatus": "ANOMALY"})
 
-    assert request.told == [
+    assert request.reported == [
         ["REQUIRED"],
         ["ROLE_REQUIRED"],
         ["ACTIVE_CASE_EXISTS"],
@@ -201,15 +201,15 @@ async def test_an_opening_with_everything_wrong_is_refused_in_order(world: World
 
 async def test_a_replay_gives_the_first_answer_whatever_changed_since(world: World, api: Api) -> None:
     case = (await world.open_case()).case
-    asked = {"caseId": str(case.id), "body": "Noted.", "expectedVersion": 1, "idempotencyKey": "key"}
-    request = Request(api, "addComment", asked, world.carl.token)
+    requested = {"caseId": str(case.id), "body": "Noted.", "expectedVersion": 1, "idempotencyKey": "key"}
+    request = Request(api, "addComment", requested, world.carl.token)
     await request.send()
     await world.do(world.ada, CloseCase(case_id=case.id))
     await set_by_hand(world.database, tables.users, world.carl.id, active=False)
     await set_roles(world, world.carl, Role.ADMIN)
     before = await contents(world.database)
 
-    again = await api.act(world.carl.token, "addComment", asked, "case { status } action { seq } comment { body }")
+    again = await api.act(world.carl.token, "addComment", requested, "case { status } action { seq } comment { body }")
 
     assert again["errors"] == []
     assert again["case"] == {"status": "CLOSED"}
@@ -218,7 +218,7 @@ async def test_a_replay_gives_the_first_answer_whatever_changed_since(world: Wor
     await set_account(world, cases_enabled=False)
     await request.send()
     await request.send(idempotencyKey="another")
-    assert request.told == [[], ["FEATURE_DISABLED"], ["FEATURE_DISABLED"]]
+    assert request.reported == [[], ["FEATURE_DISABLED"], ["FEATURE_DISABLED"]]
 
 
 async def test_the_status_of_a_case_is_hidden_from_those_who_may_not_act_on_it(world: World, api: Api) -> None:

@@ -70,10 +70,10 @@ async def lists(world: World, api: Api) -> list[List]:
     await elsewhere.open_case()
     cases = [(await world.open_case()).case.id for _ in range(7)]
     newest = await make_person(world.database, world.account_id, "Nina", Role.REVIEWER)
-    asked = [(await world.request_override(cases[1])).override]
+    requested = [(await world.request_override(cases[1])).override]
     for _ in range(6):
         await world.refuse(cases[1])
-        asked.append((await world.request_override(cases[1])).override)
+        requested.append((await world.request_override(cases[1])).override)
     comments = [AddComment(case_id=cases[0], comment=f"{n}") for n in range(6)]
     actions = [(await world.do(world.carl, comment)).action.id for comment in comments]
     (opening,) = (await api.run(world.ada.token, OPENING, {"id": str(cases[0])}))["case"]["actions"]["nodes"]
@@ -81,7 +81,7 @@ async def lists(world: World, api: Api) -> list[List]:
     found = {
         "cases": [str(id) for id in cases],
         "users": [str(person.id) for person in people],
-        "overrides": [str(override.id) for override in asked if override is not None],
+        "overrides": [str(override.id) for override in requested if override is not None],
         "actions": [opening["id"], *(str(id) for id in actions)],
     }
     of_case = {"overrides": cases[1]}
@@ -225,5 +225,5 @@ async def test_a_cursor_opens_no_other_list(world: World, api: Api) -> None:
     for name in lists:
         for origin, cursor in cursors.items():
             body = await body_of(name, f'after: "{cursor}"')
-            told = [error["extensions"]["code"] for error in body.get("errors", [])]
-            assert told == ([] if name == origin else ["INVALID_CURSOR"]), (origin, name)
+            reported = [error["extensions"]["code"] for error in body.get("errors", [])]
+            assert reported == ([] if name == origin else ["INVALID_CURSOR"]), (origin, name)

@@ -22,7 +22,7 @@ async def test_the_edge_of_every_action_is_the_first_of_its_case_s_log(world: Wo
     opened = await api.act(world.ada.token, "openCase", {"subject": SUBJECT, "title": "x"}, f"case {{ id }} {edge}")
     case_id, edges = opened["case"]["id"], [opened["actionEdge"]]
     about: dict[str, Any] = {"caseId": case_id}
-    asked = about | {"requestedStatus": "FAVORABLE", "reviewerIds": [str(world.rosa.id)], "reason": "Sure."}
+    requested = about | {"requestedStatus": "FAVORABLE", "reviewerIds": [str(world.rosa.id)], "reason": "Sure."}
 
     async def do(token: str, mutation: str, input: dict[str, Any]) -> None:
         payload = await api.act(token, mutation, input, edge)
@@ -36,11 +36,11 @@ async def test_the_edge_of_every_action_is_the_first_of_its_case_s_log(world: Wo
         return about | {"overrideId": case["activeOverride"]["id"], "expectedVersion": case["version"]}
 
     await do(world.carl.token, "addComment", about | {"body": "See."})
-    await do(world.ada.token, "requestOverride", asked)
+    await do(world.ada.token, "requestOverride", requested)
     await do(world.rosa.token, "refuseOverride", await pending())
-    await do(world.ada.token, "requestOverride", asked)
+    await do(world.ada.token, "requestOverride", requested)
     await do(world.ada.token, "cancelOverride", about)
-    await do(world.ada.token, "requestOverride", asked)
+    await do(world.ada.token, "requestOverride", requested)
     await do(world.rosa.token, "acceptOverride", await pending())
     await do(world.ada.token, "closeCase", about)
 

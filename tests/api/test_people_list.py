@@ -142,10 +142,10 @@ async def test_reviewers_are_searched_and_sorted_as_people_are(crowd: World, api
         return (await api.run(crowd.bea.token, CANDIDATES, {"id": case_id, "first": 100} | arguments))["case"]["page"]
 
     everybody = await candidates(by=NAME)
-    may_be_asked = [name for name in SORTED if name not in ("Ada", "Aldo", "Bea", "Carl")]
+    may_be_assigned = [name for name in SORTED if name not in ("Ada", "Aldo", "Bea", "Carl")]
     assert names(everybody) == SORTED
-    assert [edge["eligible"] for edge in everybody["edges"]] == [name in may_be_asked for name in SORTED]
-    assert names(await candidates(by=NAME, only=True)) == may_be_asked
+    assert [edge["eligible"] for edge in everybody["edges"]] == [name in may_be_assigned for name in SORTED]
+    assert names(await candidates(by=NAME, only=True)) == may_be_assigned
     found = await candidates(by=NAME, only=True, search="zo", first=2)
     assert (names(found), found["totalCount"]) == (["ÉMILE ZOLA", "Zoë"], 3)
     rest = await candidates(by=NAME, only=True, search="zo", after=found["edges"][-1]["cursor"])

@@ -17,7 +17,7 @@ from app.api.pagination import PAGE_DEFAULT, PAGE_MAX
 from app.api.queries import NODES_MAX
 from app.api.resolvers.worklist import ORDER_MAX
 from app.api.schema import CORE
-from app.config.gateway_settings import DoorSettings
+from app.config.gateway_settings import GatewaySettings
 from scripts.benchmarks.operations import OPERATIONS, WORKLIST
 from tests.support.paths import ROOT
 from tests.support.worklists import SCREEN
@@ -95,9 +95,9 @@ def test_whatever_searches_filters_or_orders_or_holds_a_long_text_has_a_price() 
     for type_ in CORE.type_map.values():
         for name, field in (type_.fields if isinstance(type_, GraphQLObjectType) else {}).items():
             of = f"{type_.name}.{name}"
-            asked = {f"{of}.{argument}" for argument in field.args if argument in ("search", "filter", "since")}
+            requested = {f"{of}.{argument}" for argument in field.args if argument in ("search", "filter", "since")}
             known = ARGUMENT_PRICES.keys() | {"Case.actions.since", "CaseSnapshot.actions.since"}  # of one case's log
-            assert asked <= known, of
+            assert requested <= known, of
             if name in ("body", "description") and not type_.name.startswith("__"):
                 assert FIELD_PRICES[of] == LONG_TEXT
 
@@ -171,9 +171,9 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def test_the_manual_lists_each_limit_with_its_default_and_setting() -> None:
-    told = {what.strip("`"): (int(default), setting.strip("`")) for what, _, default, setting in rows("Operations")}
+    reported = {what.strip("`"): (int(default), setting.strip("`")) for what, _, default, setting in rows("Operations")}
 
-    assert told == {name: (getattr(Limits(), name), f"CASEGATE_MAX_{name.upper()}") for name in NAMES}
+    assert reported == {name: (getattr(Limits(), name), f"CASEGATE_MAX_{name.upper()}") for name in NAMES}
 
 
 def test_the_manual_lists_each_price() -> None:
@@ -188,10 +188,10 @@ def test_the_manual_lists_each_price() -> None:
 
 
 def test_the_manual_lists_the_bounds_of_requests_and_responses() -> None:
-    told = {settings: bound for _, bound, settings, _ in rows("Answers and what is in hand")}
-    found = DoorSettings()
+    reported = {settings: bound for _, bound, settings, _ in rows("Answers and what is in hand")}
+    found = GatewaySettings()
 
-    assert told == {
+    assert reported == {
         "`CASEGATE_MAX_ANSWER_BYTES`": f"{found.max_answer_bytes} bytes",
         "`CASEGATE_ANSWER_MEMORY`": f"{found.answer_memory} bytes",
         "`CASEGATE_MAX_CONCURRENCY`": f"{found.max_concurrency}",
@@ -206,12 +206,12 @@ def test_the_manual_lists_the_bounds_of_requests_and_responses() -> None:
 
 
 def test_the_manual_lists_the_bounds_of_arguments() -> None:
-    told = " ".join(MANUAL.partition("## Arguments\n")[2].split())
+    reported = " ".join(MANUAL.partition("## Arguments\n")[2].split())
 
-    assert f"1 to {PAGE_MAX}, {PAGE_DEFAULT} without" in told
-    assert f"more than {NODES_MAX} `ids`" in told and f"more than {ORDER_MAX} keys" in told
+    assert f"1 to {PAGE_MAX}, {PAGE_DEFAULT} without" in reported
+    assert f"more than {NODES_MAX} `ids`" in reported and f"more than {ORDER_MAX} keys" in reported
     filters = f"{FILTERS_MAX} objects, {COMPARISONS_MAX} comparisons, {VALUES_MAX} values in one of them or {DEPTH_MAX}"
-    assert filters in told
+    assert filters in reported
 
 
 def test_the_example_in_the_manual_costs_what_it_says() -> None:

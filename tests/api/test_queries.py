@@ -146,11 +146,11 @@ async def test_the_log_is_filtered_by_types_and_counts_just_those(world: World, 
 
     case = (await api.run(world.rosa.token, query, {"id": str(story.case_id)}))["case"]
 
-    told = {
+    reported = {
         name: (page["totalCount"], [node["seq"] for node in page["nodes"]], page["pageInfo"]["hasNextPage"])
         for name, page in case.items()
     }
-    assert told == {
+    assert reported == {
         "all": (10, [10], True),
         "null": (10, [10], True),
         "comments": (2, [3, 2], False),

@@ -46,7 +46,7 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 TOO_LONG = "x" * 10_001
 
 # Of each code: how it is told, and the argument that it is about.
-TOLD = """
+REPORTED = """
 UNAUTHENTICATED          401                   -
 TOKEN_EXPIRED            401                   -
 FEATURE_DISABLED         AccessError           -
@@ -280,8 +280,8 @@ def refusal_in(answer: httpx2.Response) -> dict[str, Any]:
         (error,) = body["errors"]
         extensions = error["extensions"]
         kind = "error" if answer.status_code == 200 else str(answer.status_code)
-        told = {"code": extensions["code"], "message": error["message"], "path": extensions.get("argument", [])}
-        return {"__typename": kind, **told}
+        reported = {"code": extensions["code"], "message": error["message"], "path": extensions.get("argument", [])}
+        return {"__typename": kind, **reported}
     (payload,) = body["data"].values()
     assert (payload["case"], payload["action"]) == (None, None)
     refusal: dict[str, Any]
@@ -290,7 +290,7 @@ def refusal_in(answer: httpx2.Response) -> dict[str, Any]:
 
 
 async def test_every_refusal_has_its_code_type_and_path_in_both_languages_and_writes_nothing(scene: Scene) -> None:
-    expected = {line.split()[0]: line.split() for line in TOLD.strip().splitlines()}
+    expected = {line.split()[0]: line.split() for line in REPORTED.strip().splitlines()}
     before = await contents(scene.world.database)
     messages: dict[str, tuple[str, str]] = {}
 
@@ -311,7 +311,7 @@ async def test_every_refusal_has_its_code_type_and_path_in_both_languages_and_wr
 
 
 def test_no_code_is_left_out() -> None:
-    provoked = {line.split()[0] for line in TOLD.strip().splitlines()}
+    provoked = {line.split()[0] for line in REPORTED.strip().splitlines()}
 
     assert provoked == set(ErrorCode) - ELSEWHERE
     assert not provoked & ELSEWHERE

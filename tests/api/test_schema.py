@@ -26,7 +26,7 @@ from graphql import (
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
-from app.api.fields import Relation
+from app.api.fields import RelationField
 from app.api.permissions import ActionPermission, ReadPermission
 from app.api.schema import SCHEMA, PreparedDocument, sdl
 from app.domain.model import ActionType
@@ -141,7 +141,7 @@ def test_only_these_fields_of_things_are_code_and_the_others_are_attributes_or_r
         f"{type_.name}.{name}"
         for type_ in nodes()
         for name, field in fields_of(type_.name).items()
-        if not isinstance(field, Relation) and (field.base_resolver is not None or field.extensions)
+        if not isinstance(field, RelationField) and (field.base_resolver is not None or field.extensions)
     }
 
     assert {name for name in code if not name.endswith("Label")} == {

@@ -60,7 +60,7 @@ async def requests(world: World) -> dict[str, str]:
 
 async def answers(api: Api, token: str, documents: dict[str, str]) -> dict[str, str]:
     """Return of each document the code that it is refused with, or ok."""
-    told = {}
+    reported = {}
     for name, document in documents.items():
         body = (await api.send(token, document)).json()
         codes = [error["extensions"]["code"] for error in body.get("errors", [])]
@@ -69,13 +69,13 @@ async def answers(api: Api, token: str, documents: dict[str, str]) -> dict[str, 
             codes = (
                 [error["code"] for error in found["errors"]] if isinstance(found, dict) and "errors" in found else []
             )
-        told[name] = codes[0] if codes else "ok"
-    return told
+        reported[name] = codes[0] if codes else "ok"
+    return reported
 
 
 async def test_scopes_features_and_activity_decide_what_is_answered(database: Database, api: Api) -> None:
     head, *lines = (line.split() for line in TABLE.strip().splitlines())
-    told: dict[str, dict[str, str]] = {}
+    reported: dict[str, dict[str, str]] = {}
 
     for column in head[1:]:
         world = await make_world(database)
@@ -86,13 +86,13 @@ async def test_scopes_features_and_activity_decide_what_is_answered(database: Da
             await set_by_hand(database, tables.accounts, world.account_id, **{f"{column[1:]}_enabled": False})
         if column == "inactive":
             await set_by_hand(database, tables.users, bea.id, active=False)
-        told[column] = await answers(api, bea.token, documents)
+        reported[column] = await answers(api, bea.token, documents)
 
     expected = {
         column: {line[0]: CODES.get(line[index], line[index]) for line in lines}
         for index, column in enumerate(head[1:], 1)
     }
-    assert told == expected
+    assert reported == expected
 
 
 async def test_a_missing_scope_or_feature_is_named(world: World, api: Api) -> None:

@@ -32,11 +32,11 @@ async def test_the_worklist_s_screen_costs_these_statements_for_1_case_and_for_1
     await make_worklist(world, api)
 
     async def screen(first: int) -> tuple[Counter[str], list[dict[str, Any]]]:
-        with recorded() as told:
+        with recorded() as reported:
             data = await api.run(world.carl.token, SCREEN, {"first": first})
         assert data["cases"]["totalCount"] == 100
         assert len(data["cases"]["nodes"]) == first
-        return Counter(told), data["cases"]["nodes"]
+        return Counter(reported), data["cases"]["nodes"]
 
     await screen(100)  # the first link to a file of a new gateway makes the key for all of them
     costs = {first: (await screen(first))[0] for first in (1, 50, 100)}

@@ -122,14 +122,14 @@ async def test_both_engines_find_what_folding_in_memory_finds(
             reference = (await api.run(world.ada.token, NUMBER, {"id": case_id}))["case"]["reference"]
             opened[case_id] = title
             found_by[case_id] = lexemes(title) | reference_lexemes(reference)
-    for asked in [search, *(part for title in opened.values() for part in title.split())]:
-        wanted = terms(asked)
-        if len(wanted) > 8 or not asked.strip():
+    for requested in [search, *(part for title in opened.values() for part in title.split())]:
+        wanted = terms(requested)
+        if len(wanted) > 8 or not requested.strip():
             continue
 
         expected = {id for id, words in found_by.items() if wanted and all(has(words, term) for term in wanted)}
 
-        assert set(await found(world, api, asked)) == expected, asked
+        assert set(await found(world, api, requested)) == expected, requested
 
 
 def has(words: set[str], term: Term) -> bool:

@@ -140,8 +140,8 @@ async def test_both_engines_find_in_all_scripts_what_the_words_say(
     world = await make_world(database)
     opened = {await open_case(world, f"T {title}"): f"T {title}" for title in titles}
     numbers = {case_id: f"CASE-{number:06}" for number, case_id in enumerate(opened, start=1)}
-    for asked in (search, *titles):
-        wanted = terms(asked)
+    for requested in (search, *titles):
+        wanted = terms(requested)
         if not 0 < len(wanted) <= 8:
             continue
         expected = {
@@ -152,7 +152,7 @@ async def test_both_engines_find_in_all_scripts_what_the_words_say(
                 for term in wanted
             )
         }
-        assert set(await found(world, api, asked)) == expected, ascii(asked)
+        assert set(await found(world, api, requested)) == expected, ascii(requested)
 
 
 def is_found(term: Term, words: set[str]) -> bool:

@@ -58,10 +58,10 @@ async def test_a_page_of_100_cases_costs_the_same_statements_as_a_page_of_1(worl
 
     async def page(selection: str, first: int) -> tuple[list[str], list[dict[str, Any]]]:
         document = f"{{ cases(first: {first}) {{ nodes {{ reference {selection} }} }} }}"
-        with recorded() as told:  # for somebody who is in none of them: the viewer is in hand
+        with recorded() as reported:  # for somebody who is in none of them: the viewer is in hand
             data = await api.run(world.aldo.token, document)
         assert len(data["cases"]["nodes"]) == first
-        return sorted(told), data["cases"]["nodes"]
+        return sorted(reported), data["cases"]["nodes"]
 
     for name, (selection, expected) in PAGES.items():
         costs = {first: (await page(selection, first))[0] for first in (1, 2, 100)}
@@ -122,9 +122,9 @@ async def test_each_query_costs_these_statements(world: World, api: Api) -> None
     costs = {}
 
     for query in QUERIES:
-        with recorded() as told:
+        with recorded() as reported:
             await api.run(world.ada.token, query.replace("CASE_ID", str(case_id)))
-        costs[query] = sorted(told)
+        costs[query] = sorted(reported)
 
     assert costs == QUERIES
 
@@ -133,11 +133,11 @@ async def test_nodes_cost_one_statement_for_their_types_and_one_for_each_type(wo
     cases = [(await world.open_case()).case for _ in range(50)]
     ids = [str(id) for case in cases for id in (case.id, case.subject_id)]
 
-    with recorded() as told:
+    with recorded() as reported:
         await api.run(world.ada.token, "query($ids: [ID!]!) { nodes(ids: $ids) { id __typename } }", {"ids": ids})
 
     what = "SELECT users subjects cases case_actions comments overrides documents"
-    assert sorted(told) == [WHO, "SELECT cases", "SELECT subjects", what]
+    assert sorted(reported) == [WHO, "SELECT cases", "SELECT subjects", what]
 
 
 # What each mutation costs up to its commit: who asks, what is read in the one transaction, and what is written. That is
@@ -200,11 +200,11 @@ async def test_each_mutation_costs_these_statements(world: World, api: Api) -> N
         # The row, the case and what was made are in hand: the payload shows them without another statement.
         shown = """case { status version subject { label } }
             action { seq hash case { version } comment { body } override { status subject { label } } }"""
-        asked = input if mutation == "openCase" else input | {"caseId": case_id}
+        requested = input if mutation == "openCase" else input | {"caseId": case_id}
         if mutation in ("acceptOverride", "refuseOverride"):
-            asked = await world.decision(case_id)
+            requested = await world.decision(case_id)
         with recorded() as costs[mutation]:
-            payload = await api.act(token, mutation, asked, shown)
+            payload = await api.act(token, mutation, requested, shown)
         assert payload["errors"] == []
 
     assert costs == {mutation: cost_of(mutation, world) for mutation in MUTATIONS}
@@ -281,8 +281,8 @@ async def test_a_refusal_at_the_door_costs_no_transaction(world: World, api: Api
 
 
 async def test_a_file_for_a_case_that_is_not_there_is_refused_before_it_is_stored(world: World, api: Api) -> None:
-    with recorded() as told:
+    with recorded() as reported:
         payload = await comment_with(api, world.carl.token, str(uuid4()), [("note.txt", b"some text")])
 
     assert [error["code"] for error in payload["errors"]] == ["NOT_FOUND"]
-    assert told == [WHO, "SELECT cases"]
+    assert reported == [WHO, "SELECT cases"]

@@ -105,8 +105,8 @@ class Stranger:
         else:
             selection = "{ __typename }" if is_composite_type(get_named_type(field.type)) else ""
         kind = "mutation" if place.type == "Mutation" else "query"
-        asked = WAYS[place.type] % f"{place.field}({place.path[0]}: $v{along}) {selection}"
-        return f"{kind}($v: {argument.type}) {{ {asked} }}", {"v": put(variable, place.path[1:], value)}
+        requested = WAYS[place.type] % f"{place.field}({place.path[0]}: $v{along}) {selection}"
+        return f"{kind}($v: {argument.type}) {{ {requested} }}", {"v": put(variable, place.path[1:], value)}
 
 
 # What a field must be given besides.

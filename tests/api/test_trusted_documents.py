@@ -28,7 +28,7 @@ def manifest(tmp_path: Path) -> Path:
     return path
 
 
-def told(answer: httpx2.Response) -> tuple[int, str]:
+def reported(answer: httpx2.Response) -> tuple[int, str]:
     body = answer.json()
     return answer.status_code, body["errors"][0]["extensions"]["code"] if "errors" in body else "NONE"
 
@@ -96,7 +96,7 @@ async def test_the_mode_says_what_may_be_sent(
             await ask(api, world, documentId="unknown"),
         ]
 
-    assert [told(answer)[1] for answer in answers] == MODES[mode]
+    assert [reported(answer)[1] for answer in answers] == MODES[mode]
     assert {answer.status_code for answer in answers} == {200}
     assert ("document_not_trusted" in capsys.readouterr().err) == (mode == "log")
 
@@ -119,9 +119,9 @@ async def test_an_unknown_hash_is_answered_as_apollo_s_clients_expect(fresh_url:
         not_learnt = await ask(api, world, extensions=persisted(USER))
 
     assert unknown.json()["errors"][0]["message"] == "PersistedQueryNotFound"
-    assert [told(answer)[1] for answer in (unknown, learnt, known)] == ["PERSISTED_QUERY_NOT_FOUND", "NONE", "NONE"]
+    assert [reported(answer)[1] for answer in (unknown, learnt, known)] == ["PERSISTED_QUERY_NOT_FOUND", "NONE", "NONE"]
     assert known.json() == learnt.json()
-    assert (told(lied)[1], told(not_learnt)[1]) == ("PERSISTED_QUERY_MISMATCH", "PERSISTED_QUERY_NOT_FOUND")
+    assert (reported(lied)[1], reported(not_learnt)[1]) == ("PERSISTED_QUERY_MISMATCH", "PERSISTED_QUERY_NOT_FOUND")
 
 
 @pytest.mark.parametrize("language", ["en", "fr", "fr-CA, en;q=0.5", "de"])
@@ -150,13 +150,13 @@ async def test_where_only_registered_documents_are_taken_hashes_of_others_are_no
     async with Api.opened(fresh_url, **settings) as api:
         unknown = await ask(api, world, extensions=persisted("{ __typename }"))
 
-    assert told(unknown)[1] == "PERSISTED_QUERY_NOT_SUPPORTED"
+    assert reported(unknown)[1] == "PERSISTED_QUERY_NOT_SUPPORTED"
 
 
 async def test_nothing_is_learnt_unless_the_setting_says_so(api: Api, world: World) -> None:
     await ask(api, world, query=NAME, extensions=persisted(NAME))
 
-    assert told(await ask(api, world, extensions=persisted(NAME)))[1] == "PERSISTED_QUERY_NOT_SUPPORTED"
+    assert reported(await ask(api, world, extensions=persisted(NAME)))[1] == "PERSISTED_QUERY_NOT_SUPPORTED"
 
 
 def test_what_is_learnt_is_bounded_in_number_and_in_bytes() -> None:

@@ -44,8 +44,8 @@ def test_the_manual_shows_the_diagram_of_the_table_that_runs() -> None:
 
 
 async def test_the_workflow_has_each_outcome_and_its_roles(world: World, api: Api) -> None:
-    told = (await api.run(world.aldo.token, WORKFLOW))["workflow"]
-    actions = {item["action"]: item for item in told["actions"]}
+    reported = (await api.run(world.aldo.token, WORKFLOW))["workflow"]
+    actions = {item["action"]: item for item in reported["actions"]}
 
     outcomes = {
         (name, outcome["from"]): outcome["to"] or outcome["code"]
@@ -74,7 +74,7 @@ async def test_the_workflow_has_each_outcome_and_its_roles(world: World, api: Ap
         "CLOSE": ["caseId"],
         "REASSIGN": ["caseId", "overrideId", "reviewerIds"],
     }
-    assert [(item["status"], item["initial"], item["final"]) for item in told["states"]] == [
+    assert [(item["status"], item["initial"], item["final"]) for item in reported["states"]] == [
         (status, status == "OPEN", status == "CLOSED") for status in CaseStatus
     ]
-    assert told["mermaid"] == mermaid()
+    assert reported["mermaid"] == mermaid()

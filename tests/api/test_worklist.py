@@ -79,7 +79,7 @@ FILTERS = st.recursive(
 )
 
 
-def compared(value: Any, asked: dict[str, Any]) -> bool:
+def compared(value: Any, requested: dict[str, Any]) -> bool:
     """Tell whether *value* holds all of the comparators, each of them true or false and never unknown."""
     tests: dict[str, Callable[[Any], bool]] = {
         "eq": lambda other: value is not None and value == other,
@@ -92,7 +92,7 @@ def compared(value: Any, asked: dict[str, Any]) -> bool:
         "lt": lambda other: value < datetime.fromisoformat(other),
         "lte": lambda other: value <= datetime.fromisoformat(other),
     }
-    return all(tests[name](other) for name, other in asked.items())
+    return all(tests[name](other) for name, other in requested.items())
 
 
 class Oracle:
@@ -103,8 +103,8 @@ class Oracle:
         self.found = found
         self.viewer = viewer
 
-    def holds(self, case: Record, asked: dict[str, Any]) -> bool:
-        return all(self._holds(case, name, value) for name, value in asked.items())
+    def holds(self, case: Record, requested: dict[str, Any]) -> bool:
+        return all(self._holds(case, name, value) for name, value in requested.items())
 
     def _holds(self, case: Record, name: str, value: Any) -> bool:
         pending = self.found.pending(case)
@@ -117,7 +117,7 @@ class Oracle:
                 not value or (pending is not None and compared(pending["requested_status"], value))
             ),
             "subject": lambda: self._subject_holds(self.found.subjects[case["subject_id"]], value),
-            "assignedReviewer": lambda: self._asked(case, value),
+            "assignedReviewer": lambda: self._requested(case, value),
             "waitingFor": lambda: value in waiting,
             "waitingForViewer": lambda: (self.viewer in waiting) == value,
             "hasPendingOverride": lambda: (pending is not None) == value,
@@ -130,11 +130,11 @@ class Oracle:
         }
         return tests[name]()
 
-    def _subject_holds(self, subject: Record, asked: dict[str, Any]) -> bool:
+    def _subject_holds(self, subject: Record, requested: dict[str, Any]) -> bool:
         columns = {"type": "type", "countryCode": "country_code", "evaluationStatus": "evaluation_status"}
-        return all(compared(subject[columns[part]], value) for part, value in asked.items())
+        return all(compared(subject[columns[part]], value) for part, value in requested.items())
 
-    def _asked(self, case: Record, asked: dict[str, Any]) -> bool:
+    def _requested(self, case: Record, requested: dict[str, Any]) -> bool:
         """Each comparator is about somebody who was asked; the opposite ones about nobody having been."""
         people = [self.names[id] for row in self.found.overrides[case["id"]] for id in self.found.reviewers[row["id"]]]
         opposites = {"ne": "eq", "notIn": "in"}
@@ -142,18 +142,20 @@ class Oracle:
             not any(compared(person, {opposites[name]: value}) for person in people)
             if name in opposites
             else any(compared(person, {name: value}) for person in people)
-            for name, value in asked.items()
+            for name, value in requested.items()
         )
 
 
-def with_ids(world: World, asked: Any, *, is_people: bool = False) -> Any:
+def with_ids(world: World, requested: Any, *, is_people: bool = False) -> Any:
     """Return *asked* with the ids of the people that it names."""
-    if isinstance(asked, dict):
+    if isinstance(requested, dict):
         people = {"createdBy", "assignedReviewer", "waitingFor"}
-        return {name: with_ids(world, value, is_people=is_people or name in people) for name, value in asked.items()}
-    if isinstance(asked, list):
-        return [with_ids(world, item, is_people=is_people) for item in asked]
-    return str(getattr(world, asked).id) if is_people and isinstance(asked, str) else asked
+        return {
+            name: with_ids(world, value, is_people=is_people or name in people) for name, value in requested.items()
+        }
+    if isinstance(requested, list):
+        return [with_ids(world, item, is_people=is_people) for item in requested]
+    return str(getattr(world, requested).id) if is_people and isinstance(requested, str) else requested
 
 
 # --- Orders ----------------------------------------------------------------------------------------------------------
@@ -218,14 +220,14 @@ async def full(world: World) -> World:
 
 
 @SETTINGS
-@given(asked=FILTERS, order=ORDERS, size=st.integers(1, 25))
+@given(requested=FILTERS, order=ORDERS, size=st.integers(1, 25))
 async def test_a_filter_an_order_and_a_page_are_what_they_are_in_memory(
-    full: World, api: Api, asked: dict[str, Any], order: list[dict[str, str]], size: int
+    full: World, api: Api, requested: dict[str, Any], order: list[dict[str, str]], size: int
 ) -> None:
     found = await archive(full.database, full.account_id)
     oracle = Oracle(full, found)
-    expected = ordered([case for case in found.cases if oracle.holds(case, asked)], order)
-    variables: dict[str, Any] = {"filter": with_ids(full, asked), "orderBy": order}
+    expected = ordered([case for case in found.cases if oracle.holds(case, requested)], order)
+    variables: dict[str, Any] = {"filter": with_ids(full, requested), "orderBy": order}
 
     first = (await api.run(full.ada.token, CASES, variables | {"first": size}))["cases"]
     rest = await api.run(full.ada.token, CASES, variables | {"first": 100, "after": first["pageInfo"]["endCursor"]})
@@ -268,15 +270,17 @@ async def test_a_list_is_walked_whole_both_ways_while_cases_come_in(full: World,
 async def test_facets_count_what_the_filter_leaves_and_nothing_of_another_account(full: World, api: Api) -> None:
     found = await archive(full.database, full.account_id)
     filters: list[dict[str, Any]] = [{}, {"hasPendingOverride": True}, {"not": {"status": {"eq": "OPEN"}}}, {"or": []}]
-    for asked in filters:
-        rows = [case for case in found.cases if Oracle(full, found).holds(case, asked)]
+    for requested in filters:
+        rows = [case for case in found.cases if Oracle(full, found).holds(case, requested)]
 
-        cases = (await api.run(full.ada.token, FACETS, {"filter": asked}))["cases"]
+        cases = (await api.run(full.ada.token, FACETS, {"filter": requested}))["cases"]
 
-        told = {name: {item["status"]: item["count"] for item in counts} for name, counts in cases["facets"].items()}
+        reported = {
+            name: {item["status"]: item["count"] for item in counts} for name, counts in cases["facets"].items()
+        }
         statuses = Counter(row["status"] for row in rows)
         results = Counter(found.subjects[row["subject_id"]]["evaluation_status"] for row in rows)
-        assert told == {
+        assert reported == {
             "statuses": {status: statuses[status] for status in CaseStatus},
             "subjectStatuses": {status: results[status] for status in EvaluationStatus},
         }
@@ -355,9 +359,9 @@ async def test_a_null_of_a_variable_widens_no_filter_and_the_whole_filter_may_be
     await world.open_case()
     query = "query($filter: CaseFilter) { cases(filter: $filter) { totalCount } }"
 
-    told = (await api.send(world.ada.token, query, {"filter": {"resolution": {"eq": None}}})).json()
+    reported = (await api.send(world.ada.token, query, {"filter": {"resolution": {"eq": None}}})).json()
 
-    (error,) = told["errors"]
+    (error,) = reported["errors"]
     assert (error["extensions"]["code"], error["path"]) == ("INVALID_INPUT", ["cases"])
     assert error["extensions"]["argument"] == ["filter", "resolution", "eq"]
     assert "isNull" in error["message"]
@@ -395,5 +399,5 @@ async def test_a_cursor_belongs_to_its_filter_and_its_order(full: World, api: Ap
     for place, arguments in enumerate(lists):
         for origin, cursor in enumerate(cursors):
             body = (await api.send(full.ada.token, CASES, {**arguments, "after": cursor})).json()
-            told = [error["extensions"]["code"] for error in body.get("errors", [])]
-            assert told == ([] if place == origin else ["INVALID_CURSOR"]), (origin, place)
+            reported = [error["extensions"]["code"] for error in body.get("errors", [])]
+            assert reported == ([] if place == origin else ["INVALID_CURSOR"]), (origin, place)

@@ -148,10 +148,10 @@ async def test_every_field_of_a_dry_run_s_payload_is_shown_or_closed(world: Worl
     reviewers = [str(world.rosa.id)]
     input = {"caseId": case_id, "requestedStatus": "FAVORABLE", "reviewerIds": reviewers, "reason": "x", "dryRun": True}
 
-    async def asked() -> dict[str, Any]:
+    async def requested() -> dict[str, Any]:
         return input
 
-    seen = await walk(api, ada, "requestOverride", asked)
+    seen = await walk(api, ada, "requestOverride", requested)
 
     assert seen >= {"SupposedAction.type", "SupposedComment.body", "CaseSnapshot.status", "OverrideSnapshot.status"}
 

@@ -24,8 +24,8 @@ def run(url: str, folder: Path, size: Size) -> tuple[Sequence[str], dict[str, li
     """Return the lines of the table, and what is wrong with each attack that went wrong."""
     archive = asyncio.run(make_archive(url, cases=size.cases, overrides=size.busy, comments=size.busy))
     with serving(folder, database_url=url, demo="false") as server:
-        asked = f'{{ case(id: "{archive.other_case}") {{ id title }} }}'
-        target = Target(server.address, archive.token, server.process.pid, archive.other, asked)
+        requested = f'{{ case(id: "{archive.other_case}") {{ id title }} }}'
+        target = Target(server.address, archive.token, server.process.pid, archive.other, requested)
         lines, wrong = attacked(target, demanding(archive, documents=size.documents))
         log = server.output
     if "Traceback" in log or '"fault"' in log:

@@ -39,14 +39,14 @@ class Got:
 class Target:
     """Where the server is, a token that it knows, and its process.
 
-    `others`: a token of another account, by which another client asks `asked` meanwhile; without it the same one.
+    `others`: a token of another account, by which another client asks `requested` meanwhile; without it the same one.
     """
 
     address: str
     token: str
     pid: int
     others: str = ""
-    asked: str = "{ __typename }"
+    requested: str = "{ __typename }"
 
     @property
     def largest_mib(self) -> int:
@@ -143,7 +143,7 @@ class Heartbeat:
         connection = http.client.HTTPConnection(*self.target.place, timeout=30)
         token = self.target.others or self.target.token
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        body = json.dumps({"query": self.target.asked}).encode()
+        body = json.dumps({"query": self.target.requested}).encode()
         while not self._stop.is_set():
             self._one(connection, "POST", "/graphql", body, headers)
             if self.beats % 5 == 0:

@@ -17,15 +17,15 @@ from app.audit.anchors import writing
 from app.audit.anchors.checkpoint import (
     NOTHING,
     Anchor,
+    AnchorConflict,
     AnchorError,
     AnchorsUnusable,
-    AnchorTaken,
     Checkpoint,
     Leaf,
     public_key,
 )
 from app.audit.anchors.keys import read_key, read_or_make_key
-from app.audit.anchors.places import AnchorFile, Place, open_place
+from app.audit.anchors.places import AnchorFile, AnchorStore, open_place
 from app.audit.anchors.writing import Anchorer
 from app.db import tables
 from app.db.engines import Database, open_database
@@ -49,7 +49,7 @@ def anchorer(database: Database, tmp_path: Path) -> Anchorer:
 
 
 @pytest.fixture(params=["file", "s3"])
-def any_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def any_place(request: pytest.FixtureRequest, tmp_path: Path) -> AnchorStore:
     if request.param == "s3":
         request.getfixturevalue("s3")
         return open_place(f"s3://evidence/{uuid4()}", tmp_path, allow_http=True)
@@ -62,7 +62,7 @@ async def anchored(anchorer: Anchorer) -> list[Checkpoint]:
     return written
 
 
-async def all_in(place: Place) -> list[Anchor]:
+async def all_in(place: AnchorStore) -> list[Anchor]:
     return [anchor async for anchor in place.anchors()]
 
 
@@ -148,9 +148,9 @@ async def test_anchoring_asks_the_same_few_statements_whatever_there_is(anchorer
     found = []
     for more in (1, 12):
         await comment(world, case.id, more)
-        with recorded() as told:
+        with recorded() as reported:
             await anchorer.anchor()
-        found.append(told)
+        found.append(reported)
 
     # Who may anchor, what the last anchored row is now, on SQLite whether its place can be, and the new rows.
     is_sqlite = world.database.is_sqlite
@@ -160,7 +160,7 @@ async def test_anchoring_asks_the_same_few_statements_whatever_there_is(anchorer
 
 
 async def test_each_place_gives_back_what_was_written_and_finds_its_end(
-    any_place: Place, database: Database, world: World, tmp_path: Path
+    any_place: AnchorStore, database: Database, world: World, tmp_path: Path
 ) -> None:
     anchorer = Anchorer(database, any_place, tmp_path / "anchors.key")
     assert await any_place.last() is None
@@ -181,7 +181,7 @@ async def test_a_bucket_takes_no_anchor_twice(s3: str, database: Database, world
     await Anchorer(database, place, tmp_path / "anchors.key").anchor()
     (anchor,) = await all_in(place)
 
-    with pytest.raises(AnchorTaken, match="somebody else wrote anchor 1"):
+    with pytest.raises(AnchorConflict, match="somebody else wrote anchor 1"):
         await place.append(anchor)
 
 
@@ -376,14 +376,14 @@ def test_the_commands_anchor_and_print_the_key(fresh_url: str, tmp_path: Path) -
     casegate_json("demo", **place)
 
     key = casegate("log", "key", **place)
-    told = casegate("log", "anchor", **place)
+    reported = casegate("log", "anchor", **place)
     again = casegate("log", "anchor", **place)
 
     (line,) = (tmp_path / "anchors.jsonl").read_text().splitlines()
     checkpoint = json.loads(line)["checkpoint"]
     assert f"made {tmp_path / 'anchors.key'}" in key.stderr
     assert key.stdout.strip() == checkpoint["key"] == casegate_json("log", "key", **place)["key"]
-    assert told.stdout == f"anchor 1: {checkpoint['size']} rows of 40 cases, {checkpoint['root']}\n"
+    assert reported.stdout == f"anchor 1: {checkpoint['size']} rows of 40 cases, {checkpoint['root']}\n"
     assert again.stdout == "nothing is new\n"
 
 
@@ -431,10 +431,10 @@ async def test_a_place_that_can_t_be_used_is_no_sign_of_tampering(
     async with Api.opened(fresh_url, data_dir=tmp_path, anchors_every=0.02, anchors_url=(tmp_path / "folder").as_uri()):
         await asyncio.sleep(0.3)
 
-    told = capsys.readouterr().err
-    assert "can't be written: Is a directory" in told
-    assert "anchoring_failed" in told
-    assert "anchoring_refused" not in told
+    reported = capsys.readouterr().err
+    assert "can't be written: Is a directory" in reported
+    assert "anchoring_failed" in reported
+    assert "anchoring_refused" not in reported
 
 
 async def test_a_server_says_that_it_cannot_anchor_and_serves_on(

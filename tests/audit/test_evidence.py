@@ -87,9 +87,11 @@ TAMPERINGS: list[tuple[Tampering, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "which", "told"), TAMPERINGS, ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize(
+    ("change", "which", "reported"), TAMPERINGS, ids=lambda value: getattr(value, "__name__", value)
+)
 async def test_the_script_finds_each_tampering_of_the_database(
-    scene: Scene, fresh_url: str, tmp_path: Path, change: Tampering, which: str, told: str
+    scene: Scene, fresh_url: str, tmp_path: Path, change: Tampering, which: str, reported: str
 ) -> None:
     await change(scene)
     await scene.database.close()
@@ -98,7 +100,7 @@ async def test_the_script_finds_each_tampering_of_the_database(
 
     done = verified(evidence, tmp_path, scene.key)
     assert (done.returncode, done.stdout.partition(":")[0]) == (1, "BAD")
-    assert done.stdout.startswith(told)
+    assert done.stdout.startswith(reported)
 
 
 def drafts_in(folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from app.audit.anchors.checkpoint import AnchorsUnusable, Leaf
-from app.audit.anchors.heads import Heads, Reached, head_hash, temporary_heads
+from app.audit.anchors.heads import Heads, HeadsPosition, head_hash, temporary_heads
 from app.audit.anchors.places import AnchorFile, open_place
 from app.audit.anchors.writing import Anchorer
 from app.db.engines import Database
@@ -85,7 +85,7 @@ def test_a_change_reads_and_writes_its_path_alone(tmp_path: Path) -> None:
 
 
 def test_what_was_rolled_back_is_gone_and_what_was_committed_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
-    path, reached = tmp_path / "heads", Reached(3, 17, UUID(int=4))
+    path, reached = tmp_path / "heads", HeadsPosition(3, 17, UUID(int=4))
     with closing(Heads(path)) as heads:
         heads.begin()
         heads.apply([leaf(1, 1), leaf(2, 1)])
@@ -176,10 +176,10 @@ async def test_with_its_file_of_heads_anchoring_asks_no_more_of_the_log(
     await node(database, tmp_path, "one").anchor()
     await world.do(world.ada, AddComment(case_id=case.id, comment="more"))
 
-    with recorded() as told:
+    with recorded() as reported:
         await node(database, tmp_path, "one").anchor()
 
-    assert len(told) == 3
+    assert len(reported) == 3
 
 
 async def test_a_file_without_heads_is_reported(world: World, database: Database, tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ async def test_anchors_of_before_there_were_heads_go_on_being_verified_and_are_g
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "reported"),
     [
         ({"head_root": "0" * 64}, "anchor 1: its leaves do not give its root of the cases' last rows"),
         ({"head_count": 3}, "anchor 1: its leaves do not give its root of the cases' last rows"),
@@ -218,12 +218,12 @@ async def test_anchors_of_before_there_were_heads_go_on_being_verified_and_are_g
         ({"head_root": None}, "anchor 1: its format is 2"),
     ],
 )
-async def test_an_anchor_that_says_other_heads_is_bad(scene: Scene, changes: dict[str, object], told: str) -> None:
+async def test_an_anchor_that_says_other_heads_is_bad(scene: Scene, changes: dict[str, object], reported: str) -> None:
     line = scene.path.read_text().splitlines()[0]
 
     scene.path.write_text(signed_again(scene, line, **changes) + "\n")
 
-    assert (await scene.findings()).fault == told
+    assert (await scene.findings()).fault == reported
 
 
 async def test_no_anchor_goes_back_to_saying_nothing_of_heads(scene: Scene) -> None:

@@ -47,10 +47,10 @@ async def story(world: World) -> Story:
 async def faults(database: Database) -> list[tuple[str, str]]:
     """Return the kind and reason of all that is wrong with the cases, in their order."""
     found = [verdict async for verdict in verify_log(database)]
-    return [(str(fault.kind), fault.reason) for verdict in found for fault in told(verdict)]
+    return [(str(fault.kind), fault.reason) for verdict in found for fault in reported(verdict)]
 
 
-def told(verdict: Verdict) -> list[Any]:
+def reported(verdict: Verdict) -> list[Any]:
     return [fault for fault in (verdict.fault, *verdict.others) if fault is not None]
 
 
@@ -141,7 +141,7 @@ async def test_every_column_is_verified_protected_or_listed_as_not_covered(
     other: dict[str, Any] = {"account_id": elsewhere.account_id, "person": world.bea.id, "position": 9}
     other |= {"case_id": story.case_id if table is documents else case.id, "subject_id": case.subject_id}
     other |= {"comment_id": None, "override_id": None, "resolution": Resolution.DUPLICATE}
-    where, untold = SHOWN[table]
+    where, unreported = SHOWN[table]
     key = [column.name for column in table.primary_key]
     async with database.read() as connection:
         (row,) = (await connection.execute(select(table).where(where))).mappings().all()
@@ -149,7 +149,7 @@ async def test_every_column_is_verified_protected_or_listed_as_not_covered(
 
     refused = set()
     for column in table.c:
-        if column.name in untold:
+        if column.name in unreported:
             continue
         value = another(column, row[column.name], other)
         if not await changed_by_hand(database, table, same, column, value):
@@ -306,14 +306,14 @@ async def test_the_command_reports_each_fault_and_what_is_not_covered(
     await tamper(database, *changed)
     await database.close()
 
-    told = await run(fresh_url, tmp_path, "log", "verify")
+    reported = await run(fresh_url, tmp_path, "log", "verify")
     listed = await run(fresh_url, tmp_path, "log", "verify", "--json")
 
-    assert (whole.returncode, told.returncode, listed.returncode) == (0, 1, 1)
+    assert (whole.returncode, reported.returncode, listed.returncode) == (0, 1, 1)
     assert json.loads(whole.stdout)["notCovered"] == list(NOT_COVERED)
-    assert "not covered by any hash: people's names" in told.stdout
-    assert "CASE-000001: row 9 is bad (state): the subject is ANOMALY in version 2, and the log says" in told.stdout
-    assert f"CASE-000001: bad (unlogged): the comment {comment['id']} is in no row of the log\n" in told.stdout
+    assert "not covered by any hash: people's names" in reported.stdout
+    assert "CASE-000001: row 9 is bad (state): the subject is ANOMALY in version 2, and the log says" in reported.stdout
+    assert f"CASE-000001: bad (unlogged): the comment {comment['id']} is in no row of the log\n" in reported.stdout
     (fault,) = json.loads(listed.stdout)["faults"]
     assert (fault["seq"], fault["kind"]) == (9, "state")
     assert [(other["seq"], other["kind"]) for other in fault["others"]] == [(None, "unlogged")]
@@ -337,10 +337,10 @@ async def test_documents_missing_from_the_log_or_from_the_table_are_reported(
         delete(documents).where(documents.c.id == attached),
         text("DELETE FROM case_texts WHERE source_id = source_id AND field = 'DOCUMENT'"),
     )
-    told = await run(fresh_url, tmp_path, "documents", "verify")
+    reported = await run(fresh_url, tmp_path, "documents", "verify")
     listed = await run(fresh_url, tmp_path, "documents", "verify", "--json")
 
-    assert (whole.returncode, told.returncode, listed.returncode) == (0, 1, 1)
-    assert f"{loose}: no row of the log has it\n" in told.stdout
-    assert "1 documents of this comment are missing\n" in told.stdout
+    assert (whole.returncode, reported.returncode, listed.returncode) == (0, 1, 1)
+    assert f"{loose}: no row of the log has it\n" in reported.stdout
+    assert "1 documents of this comment are missing\n" in reported.stdout
     assert len(json.loads(listed.stdout)["faults"]) == 2

@@ -183,14 +183,14 @@ async def test_the_command_holds_the_logs_against_the_anchors_by_itself(scene: S
     await rewrite_the_chain(scene)
     await scene.database.close()
 
-    told = await verified(scene, fresh_url)
+    reported = await verified(scene, fresh_url)
     listed = await verified(scene, fresh_url, "--json", "--case", str(scene.case_id))
     other = await verified(scene, fresh_url, "--case", "CASE-000001", "--account", str(scene.story.world.account_id))
 
-    assert (whole.returncode, told.returncode, listed.returncode, other.returncode) == (0, 1, 1, 0)
+    assert (whole.returncode, reported.returncode, listed.returncode, other.returncode) == (0, 1, 1, 0)
     assert "1 anchors, the last of " in whole.stdout
     assert whole.stdout.endswith("hold 14 rows\n2 cases, 14 rows: no bad\n")
-    assert "CASE-000002: row 4 is bad (rewritten): another row was anchored\n" in told.stdout
+    assert "CASE-000002: row 4 is bad (rewritten): another row was anchored\n" in reported.stdout
     report = json.loads(listed.stdout)
     assert (report["cases"], report["bad"], report["anchored"]["rows"]) == (1, 1, 14)
     assert (report["faults"][0]["seq"], report["faults"][0]["kind"]) == (4, "rewritten")
@@ -219,12 +219,12 @@ async def test_the_command_reports_a_case_that_only_the_anchors_have(scene: Scen
     await tamper(scene.database, *everything_of(scene.case_id))
     await scene.database.close()
 
-    told = await verified(scene, fresh_url, "--case", str(scene.case_id))
+    reported = await verified(scene, fresh_url, "--case", str(scene.case_id))
     unknown = await verified(scene, fresh_url, "--case", str(uuid4()))
     nonsense = await verified(scene, fresh_url, "--case", "CASE")
 
-    assert f"{scene.case_id}: row 1 is bad (truncated): seq 1 was anchored and is missing\n" in told.stdout
-    assert (told.returncode, unknown.returncode, nonsense.returncode) == (1, 2, 2)
+    assert f"{scene.case_id}: row 1 is bad (truncated): seq 1 was anchored and is missing\n" in reported.stdout
+    assert (reported.returncode, unknown.returncode, nonsense.returncode) == (1, 2, 2)
     assert "there is no case" in unknown.stderr
     assert "neither a case's id nor a reference" in nonsense.stderr
 

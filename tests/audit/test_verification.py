@@ -216,10 +216,10 @@ async def test_the_command_names_the_first_bad_row_and_exits_with_1(
     await tamper(database, delete(actions).where(row(4)))
     await database.close()
 
-    told = await asyncio.to_thread(casegate, "log", "verify", database_url=fresh_url)
+    reported = await asyncio.to_thread(casegate, "log", "verify", database_url=fresh_url)
     listed = await asyncio.to_thread(casegate, "log", "verify", "--json", database_url=fresh_url)
 
-    assert (told.returncode, listed.returncode) == (1, 1)
-    assert "CASE-000001: row 4 is bad (gap): seq 4 is missing\n" in told.stdout
+    assert (reported.returncode, listed.returncode) == (1, 1)
+    assert "CASE-000001: row 4 is bad (gap): seq 4 is missing\n" in reported.stdout
     (fault,) = json.loads(listed.stdout)["faults"]
     assert (fault["reference"], fault["seq"]) == ("CASE-000001", 4)

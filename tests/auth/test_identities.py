@@ -430,7 +430,7 @@ async def test_the_migration_parts_people_whose_addresses_are_one_and_links_none
     await migrate(database, "0006")
     first = await add_by_hand(database, world.account_id, "first", "strasse@acme.example", 1)
     second = await add_by_hand(database, world.account_id, "second", "stra\u00dfe@acme.example", 2)
-    nobody = await add_by_hand(database, world.account_id, "nobody", "no address", 3)
+    no_person = await add_by_hand(database, world.account_id, "nobody", "no address", 3)
     single = await add_by_hand(database, world.account_id, "single", "rene\u0301@acme.example", 4)
 
     await migrate(database)
@@ -442,4 +442,4 @@ async def test_the_migration_parts_people_whose_addresses_are_one_and_links_none
         await admin.change_email(database, second, "weg@acme.example")
         parted = await person_of(api, provider.token(sub="s", email="strasse@acme.example"))
     assert (shared, alone, parted) == (REFUSED, str(single), str(first))
-    assert nobody in {row.id for row in await people_in(world)}
+    assert no_person in {row.id for row in await people_in(world)}

@@ -14,7 +14,7 @@ from app import clock
 from app.admin import accounts
 from app.auth.authenticator import Authenticator
 from app.auth.identity import TokenUse, secret_hash
-from app.auth.identity_cache import Memory
+from app.auth.identity_cache import IdentityCache
 from app.db import tables
 from app.db.engines import Database
 from app.db.repository import tokens
@@ -40,9 +40,9 @@ async def remembering(fresh_url: str, tmp_path: Path) -> AsyncIterator[Api]:
 
 async def looks_up(api: Api, token: str) -> bool:
     """Tell whether a read asks the database who holds *token*."""
-    with recorded() as told:
+    with recorded() as reported:
         await api.send(token, "{ __typename }")
-    return LOOKED_UP in told
+    return LOOKED_UP in reported
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
@@ -174,9 +174,9 @@ async def test_what_was_looked_up_before_a_change_is_not_remembered_after_it(
 ) -> None:
     if world.database.is_sqlite:
         pytest.skip("SQLite tells nobody of changes")
-    memory = Memory(60)
+    memory = IdentityCache(60)
     authenticator = Authenticator(world.database, None, memory)
-    hearing = asyncio.create_task(memory.stay_told(world.database))
+    hearing = asyncio.create_task(memory.keep_subscribed(world.database))
     person = await person_of(world.database, world.ada.id, *Scope)
     look = tokens.token_by_hash
 
@@ -185,10 +185,10 @@ async def test_what_was_looked_up_before_a_change_is_not_remembered_after_it(
         age = memory.age
         await accounts.revoke_token(world.database, person.actor.token_id)
 
-        async def is_told() -> bool:
+        async def is_notified() -> bool:
             return memory.age != age
 
-        await until(is_told)
+        await until(is_notified)
         return found
 
     async def remembers() -> bool:
@@ -207,8 +207,8 @@ async def test_what_was_looked_up_before_a_change_is_not_remembered_after_it(
 
 
 async def test_a_token_that_expires_is_not_remembered_longer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    memory = Memory(60)
-    memory._is_told = True  # as if somebody listened
+    memory = IdentityCache(60)
+    memory._is_subscribed = True  # as if somebody listened
     memory.keep(secret_hash("a"), world.ada.identity, clock.now() + timedelta(seconds=0.05), memory.age)
     memory.keep(secret_hash("b"), world.ada.identity, None, memory.age)
 

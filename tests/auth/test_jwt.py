@@ -50,7 +50,7 @@ async def opened(url: str, world: World, provider: IdentityProvider, **settings:
         yield api
 
 
-def told(answer: httpx2.Response) -> tuple[int, str]:
+def reported(answer: httpx2.Response) -> tuple[int, str]:
     errors = answer.json().get("errors", [{"extensions": {"code": "NONE"}}])
     return answer.status_code, errors[0]["extensions"]["code"]
 
@@ -125,8 +125,8 @@ async def test_a_token_that_is_no_good_is_refused_without_a_reason(
 ) -> None:
     async with opened(fresh_url, world, provider, jwt_algorithms=("RS256", "PS256")) as api:
         bad = forged(provider)
-        answers = {name: told(await api.send(token, WHO)) for name, token in bad.items()}
-        expired = told(await api.send(provider.token(exp=int(time.time()) - HOUR), WHO))
+        answers = {name: reported(await api.send(token, WHO)) for name, token in bad.items()}
+        expired = reported(await api.send(provider.token(exp=int(time.time()) - HOUR), WHO))
         async with world.database.read() as connection:
             found = await people.users(connection, world.account_id)
 
@@ -139,7 +139,7 @@ async def test_a_token_that_is_no_good_is_refused_without_a_reason(
 
 
 async def test_without_a_provider_no_jwt_is_looked_at(world: World, api: Api, provider: IdentityProvider) -> None:
-    assert told(await api.send(provider.token(), WHO)) == (401, "UNAUTHENTICATED")
+    assert reported(await api.send(provider.token(), WHO)) == (401, "UNAUTHENTICATED")
     assert provider.fetches == 0
 
 
@@ -147,7 +147,7 @@ async def test_a_new_person_is_provisioned_once_and_only_if_the_setting_allows_i
     world: World, fresh_url: str, provider: IdentityProvider
 ) -> None:
     async with opened(fresh_url, world, provider, jwt_create_users=False) as api:
-        closed = told(await api.send(provider.token(), WHO))
+        closed = reported(await api.send(provider.token(), WHO))
     async with opened(fresh_url, world, provider) as api:
         ids = {
             (await api.run(provider.token(email=email, sub="ada"), WHO))["viewer"]["user"]["id"]
@@ -169,7 +169,7 @@ async def test_the_account_is_the_one_that_the_claim_names_and_no_other(
     async with opened(fresh_url, world, provider, **settings) as api:
         good = await api.send(provider.token(tenant=str(world.account_id)), WHO)
         others: list[Any] = ["00000000-0000-4000-8000-000000000000", "x", 1, None, []]
-        bad = [told(await api.send(provider.token(tenant=tenant), WHO)) for tenant in others]
+        bad = [reported(await api.send(provider.token(tenant=tenant), WHO)) for tenant in others]
 
     assert good.json()["data"]["viewer"]["user"]["email"] == "ada@acme.example"
     assert bad == [(401, "UNAUTHENTICATED")] * 5
@@ -221,8 +221,8 @@ async def test_who_is_revoked_or_deactivated_is_refused_at_the_next_request(
             (row,) = [row for row in await tokens.tokens_of(connection) if str(row.user_id) == ids[0]]
         await accounts.revoke_token(world.database, row.id)
         await set_by_hand(world.database, tables.users, (await user_id(world.database, ids[1])), active=False)
-        revoked = told(await api.send(ada, WHO))
-        inactive = told(await api.send(bob, "{ cases { nodes { id } } }"))
+        revoked = reported(await api.send(ada, WHO))
+        inactive = reported(await api.send(bob, "{ cases { nodes { id } } }"))
 
     assert revoked == (401, "UNAUTHENTICATED")
     assert inactive == (200, "USER_INACTIVE")
@@ -239,8 +239,8 @@ async def test_an_action_of_theirs_is_logged_as_theirs_with_an_idempotency_key(
     token = provider.token(email=world.ada.identity.user.email)
     case = (await world.open_case()).case
     async with opened(fresh_url, world, provider) as api:
-        asked = {"caseId": str(case.id), "body": "By JWT.", "idempotencyKey": "k"}
-        twice = [await api.act(token, "addComment", asked, "action { id user { id } }") for _ in range(2)]
+        requested = {"caseId": str(case.id), "body": "By JWT.", "idempotencyKey": "k"}
+        twice = [await api.act(token, "addComment", requested, "action { id user { id } }") for _ in range(2)]
 
     assert twice[0] == twice[1]
     assert twice[0]["action"]["user"]["id"] == str(world.ada.id)
@@ -309,7 +309,7 @@ async def test_an_unreachable_identity_provider_is_answered_with_503(
         down = await api.send(provider.token(), WHO)
         own = await api.send(world.ada.token, WHO)
 
-    assert told(down) == (503, "IDENTITY_UNAVAILABLE")
+    assert reported(down) == (503, "IDENTITY_UNAVAILABLE")
     assert down.headers["retry-after"] == str(jwks.RETRY_S)
     assert own.status_code == 200
 

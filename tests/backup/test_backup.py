@@ -108,8 +108,8 @@ def backed_up(place: dict[str, str], folder: Path) -> Path:
     """Back the demo up, documents and all."""
     casegate_json("demo", **place)
     file = folder / "casegate.tar"
-    told = casegate_json("backup", str(file), **place)
-    assert told == {"file": str(file), "bytes": file.stat().st_size, "documents": 15, "faults": []}
+    reported = casegate_json("backup", str(file), **place)
+    assert reported == {"file": str(file), "bytes": file.stat().st_size, "documents": 15, "faults": []}
     return file
 
 

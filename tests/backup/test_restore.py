@@ -245,7 +245,7 @@ def test_of_two_at_once_one_restores_and_the_other_takes_nothing_away(demo: tupl
     found = [(*process.communicate(timeout=60), process.returncode) for process in processes]
 
     assert sorted(code for _, _, code in found) == [0, 1, 1]
-    assert all("already" in told or "under way" in told for _, told, code in found if code), found
+    assert all("already" in reported or "under way" in reported for _, reported, code in found if code), found
     assert casegate_json("documents", "verify", data_dir=str(tmp_path))["faults"] == []
 
 

@@ -124,7 +124,7 @@ def test_every_command_ends_in_a_line_and_a_documented_code(original: Place, tmp
         with surroundings(place) as output:
             own = {"data_dir": str(place.folder), "demo": "false", **settings}
             ended = run([*name.split(), *arguments], own, output, closed=closed)
-        wrong += [f"{name}: {fault}: {ended}" for fault in (*faults(ended), *untold(ended, condition))]
+        wrong += [f"{name}: {fault}: {ended}" for fault in (*faults(ended), *unreported(ended, condition))]
         if surroundings not in DESTROYING:
             wrong += [f"{name}: lost: {what}" for what in lost(before, kept(place))]
         shutil.rmtree(tmp_path / name)
@@ -132,7 +132,7 @@ def test_every_command_ends_in_a_line_and_a_documented_code(original: Place, tmp
     assert wrong == []
 
 
-def untold(ended: Ended, condition: str) -> Iterator[str]:
+def unreported(ended: Ended, condition: str) -> Iterator[str]:
     if ended.code not in (DONE, WRONG) and "error" not in condition and "all" not in condition and not ended.errors:
         yield "it says nothing"
     if "output" in condition and "closed" not in condition and ended.code == DONE and ended.output:

@@ -188,7 +188,7 @@ def test_a_restore_goes_where_only_the_anchors_are_left(original: Place, tmp_pat
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_an_argument_that_names_a_forbidden_file_is_told_in_a_line(
+def test_an_argument_that_names_a_forbidden_file_fails_with_one_line(
     original: Place, tmp_path: Path, arguments: tuple[str, ...], code: int
 ) -> None:
     place = original.copied(tmp_path / "place")

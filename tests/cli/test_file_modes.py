@@ -62,10 +62,10 @@ def test_files_that_others_may_read_are_reported_and_left_unchanged(tmp_path: Pa
     for name in names:
         (tmp_path / "a folder" / name).chmod(0o755)
 
-    told = run("migrate", **place).stderr
-    command = next(line for line in told.splitlines() if "chmod" in line).partition(": others may read what is kept: ")[
-        2
-    ]
+    reported = run("migrate", **place).stderr
+    command = next(line for line in reported.splitlines() if "chmod" in line).partition(
+        ": others may read what is kept: "
+    )[2]
 
     assert command == "chmod go= " + " ".join(f"'{tmp_path}/a folder/{name}'" for name in names)
     assert (tmp_path / "a folder" / "documents").stat().st_mode & 0o777 == 0o755

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.gateway import casegate, casegate_json
 
-NOBODY = "00000000-0000-4000-8000-000000000000"
+NO_PERSON = "00000000-0000-4000-8000-000000000000"
 COMMANDS = [
     ("serve",),
     ("migrate",),
@@ -149,9 +149,9 @@ def test_a_command_that_fails_prints_one_line(tmp_path: Path, arguments: tuple[s
     "arguments",
     [
         ("account", "revoke", "not-an-id"),
-        ("token", "create", "--user", NOBODY, "--scope", "everything"),
-        ("token", "create", "--user", NOBODY),
-        ("user", "create", "--account", NOBODY, "--email", "a@b.c", "--name", "A", "--role", "BOSS"),
+        ("token", "create", "--user", NO_PERSON, "--scope", "everything"),
+        ("token", "create", "--user", NO_PERSON),
+        ("user", "create", "--account", NO_PERSON, "--email", "a@b.c", "--name", "A", "--role", "BOSS"),
         ("serve", "--port", "70000"),
         ("no-such-command",),
     ],

@@ -128,10 +128,10 @@ def remembering(server: Server) -> Iterator[Server]:
 def persist(package: Package, server: Server, token: str, client: str, *, uses_get: bool, language: str) -> Any:
     """Have a new client ask for four operations, of which the first two are the same."""
     settings = {"address": server.address, "token": token, "language": language, "usesGet": uses_get}
-    told = run(package, "src/persisted.js", client, json.dumps(settings | {"run": "Get" if uses_get else "Post"}))
-    assert told["who"] == [language.upper()] * 2
-    assert (told["cases"], told["opened"]) == (3, "OPEN")
-    return told["requests"]
+    reported = run(package, "src/persisted.js", client, json.dumps(settings | {"run": "Get" if uses_get else "Post"}))
+    assert reported["who"] == [language.upper()] * 2
+    assert (reported["cases"], reported["opened"]) == (3, "OPEN")
+    return reported["requests"]
 
 
 def sent(requests: Any) -> list[Sent]:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy import text
 
 from app.config import settings_page
-from app.config.gateway_settings import DoorSettings
+from app.config.gateway_settings import GatewaySettings
 from app.config.settings import PREFIX, Settings, SettingsError, load_settings, unknown_settings
 from app.db.engines import database_url, open_database
 from tests.support.postgresql import Server
@@ -43,7 +43,7 @@ def faults() -> list[str]:
 def test_what_is_not_set_has_its_default() -> None:
     settings = load_settings()
 
-    assert settings.model_dump(exclude=set(DoorSettings.model_fields)) == {
+    assert settings.model_dump(exclude=set(GatewaySettings.model_fields)) == {
         "data_dir": Path("data"),
         "database_url": "",
         "database_pool": 2,
@@ -236,16 +236,16 @@ def test_all_errors_are_reported_at_once_each_with_its_variable(monkeypatch: pyt
         log_level="loud",
     )
 
-    told = faults()
+    reported = faults()
 
-    assert sorted(fault.partition(":")[0] for fault in told) == [
+    assert sorted(fault.partition(":")[0] for fault in reported) == [
         "CASEGATE_DATABASE_POOL",
         "CASEGATE_DATABASE_URL",
         "CASEGATE_DEMO",
         "CASEGATE_LOG_LEVEL",
         "CASEGATE_MAX_BODY_BYTES",
     ]
-    assert all(len(fault.partition(": ")[2]) > 10 for fault in told)
+    assert all(len(fault.partition(": ")[2]) > 10 for fault in reported)
 
 
 @pytest.mark.parametrize(

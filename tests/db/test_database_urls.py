@@ -146,7 +146,7 @@ def make_certificate(folder: Path) -> Path:
     return folder / "server.crt"
 
 
-TOLD = text(
+REPORTED = text(
     "SELECT current_setting('application_name'), current_database(), current_setting('search_path'),"
     " current_setting('timezone'), inet_server_addr() IS NULL"
 )
@@ -193,13 +193,13 @@ REACHED: dict[str, dict[str, Any]] = {
 }
 
 
-async def told_by(url: str) -> dict[str, Any]:
+async def reported_by(url: str) -> dict[str, Any]:
     database = open_database(url)
     try:
         async with database.read() as connection:
-            record = (await connection.execute(TOLD)).one()
+            record = (await connection.execute(REPORTED)).one()
         async with database.write() as connection:
-            assert (await connection.execute(TOLD)).one() == record
+            assert (await connection.execute(REPORTED)).one() == record
     finally:
         await database.close()
     return dict(zip(NAMES, record, strict=True))
@@ -209,7 +209,7 @@ async def told_by(url: str) -> dict[str, Any]:
 async def test_what_libpq_knows_is_kept(secured: Secured, template: str) -> None:
     secured.encrypted.clear()
 
-    found = await told_by(secured.url(template))
+    found = await reported_by(secured.url(template))
 
     assert found | {"ssl": any(secured.encrypted)} == USUAL | REACHED[template]
 
@@ -225,7 +225,7 @@ async def test_names_and_passwords_may_have_any_character(secured: Secured, name
     await admin.close()
     encoded = quote(name, safe="")
 
-    found = await told_by(f"postgresql://{encoded}:{encoded}@127.0.0.1:{secured.port}/{encoded}")
+    found = await reported_by(f"postgresql://{encoded}:{encoded}@127.0.0.1:{secured.port}/{encoded}")
 
     assert found["database"] == name
 
@@ -309,10 +309,10 @@ def test_what_can_t_be_kept_is_refused_by_its_name(query: str) -> None:
     with pytest.raises(ValueError, match=r"\S") as raised:
         database_url(f"postgresql://me:secret@db.example/name?{query}")
 
-    told = str(raised.value)
-    assert [words for words in REFUSED[query] if words not in told] == []
-    assert "secret" not in told
-    assert "\n" not in told
+    reported = str(raised.value)
+    assert [words for words in REFUSED[query] if words not in reported] == []
+    assert "secret" not in reported
+    assert "\n" not in reported
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 
 from app.db import tables
 from app.db.engines import Database, open_database
-from app.db.migrate import MigrationRefused, RowsWouldGo, config, head, migrate, revision
+from app.db.migrate import MigrationRefused, RowsWouldBeLost, config, head, migrate, revision
 from app.domain.model import CaseStatus
 from tests.support.api import Api
 from tests.support.documents import TEXT, comment_with
@@ -74,7 +74,7 @@ async def test_each_downgrade_is_refused_or_loses_nothing(lived_in: World) -> No
     for target in ["base", *revisions()[:-1]]:
         try:
             await migrate(database, target)
-        except RowsWouldGo:
+        except RowsWouldBeLost:
             refused.append(target)
         assert await revision(database) == (head() if target in refused else target)
         await migrate(database)
@@ -97,11 +97,13 @@ async def test_a_downgrade_that_loses_nothing_is_done(world: World) -> None:
 
 
 async def test_rows_that_would_be_lost_are_counted_by_table(lived_in: World) -> None:
-    with pytest.raises(RowsWouldGo, match=r"case_actions \(\d\d rows\).*documents \(4 rows\)|documents \(4 rows\).*"):
+    with pytest.raises(
+        RowsWouldBeLost, match=r"case_actions \(\d\d rows\).*documents \(4 rows\)|documents \(4 rows\).*"
+    ):
         await migrate(lived_in.database, "base")
-    with pytest.raises(RowsWouldGo, match=r"documents[.]warnings \(4 rows\)"):
+    with pytest.raises(RowsWouldBeLost, match=r"documents[.]warnings \(4 rows\)"):
         await migrate(lived_in.database, "0008")
-    with pytest.raises(RowsWouldGo, match=r"case_actions[.]position \(\d\d rows\)"):
+    with pytest.raises(RowsWouldBeLost, match=r"case_actions[.]position \(\d\d rows\)"):
         await migrate(lived_in.database, "0002")
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.db import tables
-from app.db.engines import Database, Patience, open_database
+from app.db.engines import Database, Timeouts, open_database
 from app.db.errors import violated_constraint
 from tests.support.world import World
 
@@ -114,7 +114,7 @@ async def test_200_transactions_at_once_that_read_add_and_write_lose_nothing(fre
 
     # Several nodes, or workers: the lock is the database's, not a pool's.
     async with AsyncExitStack() as opened:
-        nodes = [open_database(fresh_url, patience=Patience(pool=60, lock=60)) for _ in range(4)]  # on a slow machine
+        nodes = [open_database(fresh_url, patience=Timeouts(pool=60, lock=60)) for _ in range(4)]  # on a slow machine
         for node in nodes:
             opened.push_async_callback(node.close)
         await asyncio.gather(*(add_one(nodes[number % 4]) for number in range(200)))
@@ -159,17 +159,17 @@ async def test_each_connection_is_set_up_for_durability_and_bounded_waits(databa
 
 
 @pytest.mark.parametrize(
-    ("told", "found"), [("off", "on"), ("on", "on"), ("remote_apply", "remote_apply"), ("local", "local")]
+    ("reported", "found"), [("off", "on"), ("on", "on"), ("remote_apply", "remote_apply"), ("local", "local")]
 )
 async def test_a_commit_waits_for_the_disk_whatever_postgresql_s_settings_say(
-    fresh_url: str, told: str, found: str
+    fresh_url: str, reported: str, found: str
 ) -> None:
     if fresh_url.startswith("sqlite"):
         pytest.skip("SQLite's writer is seen above")
     before, database = open_database(fresh_url), open_database(fresh_url)
     name = urlsplit(fresh_url).path.removeprefix("/")
     async with before.write() as connection:
-        await connection.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = {told}'))
+        await connection.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = {reported}'))
     await before.close()
 
     seen = [await setting_of(database, "synchronous_commit", writing=True) for _ in range(2)]
@@ -258,10 +258,10 @@ async def test_an_error_and_its_traceback_contain_no_values(world: World, values
         async with world.database.write() as connection:
             await connection.execute(new_person(world, **values))
 
-    told = "".join(traceback.format_exception(raised.value))
-    assert "INSERT INTO users" in told
-    assert "hunter2" not in told
-    assert str(values.get("account_id", "hunter2")) not in told
+    reported = "".join(traceback.format_exception(raised.value))
+    assert "INSERT INTO users" in reported
+    assert "hunter2" not in reported
+    assert str(values.get("account_id", "hunter2")) not in reported
     constraint = violated_constraint(raised.value)
     assert constraint is None or "hunter2" not in constraint
 

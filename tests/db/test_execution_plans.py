@@ -144,10 +144,10 @@ async def work(database: Database, sent: Sent) -> int:
             if database.is_sqlite:
                 total += await steps_of(connection, statement, parameters)
             else:
-                told = await connection.exec_driver_sql(
+                reported = await connection.exec_driver_sql(
                     f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", parameters
                 )
-                plan = _json(told.scalar())[0]["Plan"]
+                plan = _json(reported.scalar())[0]["Plan"]
                 total += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
     return total
 

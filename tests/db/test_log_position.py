@@ -13,7 +13,7 @@ from app.audit.verification import entries_of, verify_log
 from app.db import tables
 from app.db.engines import Database
 from app.db.migrate import migrate
-from app.domain.action_log import Link, chain_hash
+from app.domain.action_log import ChainedEntry, chain_hash
 from app.domain.commands import AddComment
 from app.domain.model import ActionType
 from tests.support.anchored_cases import Scene, signed_again
@@ -27,7 +27,7 @@ async def add_row(scene: Scene, position: int) -> int:
     """Put a row at the end of the other case, whole and chained, as somebody who owns the database could."""
     account_id, case_id = scene.story.world.account_id, scene.other_id
     async with scene.database.read() as connection:
-        last: Link = [link async for link in entries_of(connection, account_id, case_id)][-1]
+        last: ChainedEntry = [link async for link in entries_of(connection, account_id, case_id)][-1]
         which = actions.c.case_id == case_id, actions.c.seq == last.entry.seq
         stored = dict((await connection.execute(select(actions).where(*which))).mappings().one())
     entry = replace(

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.actions.perform import perform
-from app.db.engines import Database, Patience, open_database
+from app.db.engines import Database, Timeouts, open_database
 from app.db.errors import unavailable_of
 from app.db.repository.locks import lock_case
 from app.db.retry import RETRIES, attempt
@@ -32,7 +32,7 @@ SHOWN = "replayed action { id seq }"
 @asynccontextmanager
 async def opened(url: str, **patience: float) -> AsyncIterator[Database]:
     """Yield the database once more, as another gateway has it."""
-    database = open_database(url, pool_size=1, patience=Patience(**patience))
+    database = open_database(url, pool_size=1, patience=Timeouts(**patience))
     yield database
     await database.close()
 
@@ -164,7 +164,7 @@ async def test_a_twin_waits_for_the_first_only_so_long(fresh_url: str, world: Wo
 
 
 async def test_an_exhausted_pool_is_answered_with_a_retryable_503_in_time(fresh_url: str, world: World) -> None:
-    assert Patience().pool <= 3
+    assert Timeouts().pool <= 3
     case_id = (await world.open_case()).case.id
     input = {"caseId": str(case_id), "body": "x"}
     document = "mutation($input: AddCommentInput!) { addComment(input: $input) { errors { code } } }"

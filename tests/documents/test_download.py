@@ -157,14 +157,14 @@ async def test_every_link_that_is_no_good_answers_alike(api: Api, world: World, 
 
     answers = {what: await api.client.get(found) for what, found in no_good.items()}
 
-    def told(answer: Any) -> tuple[int, bytes, dict[str, str]]:
+    def reported(answer: Any) -> tuple[int, bytes, dict[str, str]]:
         headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
         return answer.status_code, answer.content, headers
 
     assert (await api.client.get(url)).status_code == 200
     assert answers["altered"].status_code == 404
     for what, answer in answers.items():
-        assert told(answer) == told(answers["altered"]), what
+        assert reported(answer) == reported(answers["altered"]), what
 
 
 @pytest.mark.parametrize("what", ["token", "person", "scope", "feature", "gone"])

@@ -7,7 +7,7 @@ import pytest
 from app.db.engines import Database
 from app.documents.ownership import OwnedByAnother, adopt, check, claim
 from app.documents.store import DocumentStore, open_store
-from app.documents.upkeep import keep_swept, sweep
+from app.documents.upkeep import sweep, sweep_regularly
 from app.observability import logging
 from tests.support.gateway import casegate, casegate_json
 from tests.support.ports import free_port
@@ -50,7 +50,7 @@ async def test_another_databases_documents_are_neither_swept_nor_verified_until_
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        await keep_swept(database, store, pause=stop)
+        await sweep_regularly(database, store, pause=stop)
 
     assert blob.read_text() == "theirs"
     assert "sweep_refused" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from app.db import tables
 from app.db.engines import Database
 from app.demo import documents
 from app.documents.store import BlobMissing, DocumentStore, check_url, open_store
-from app.documents.upkeep import examine, keep_swept, orphaned, sweep, verify
+from app.documents.upkeep import examine, orphaned, sweep, sweep_regularly, verify
 from app.domain.model import DocumentWarning
 from tests.support.api import Api
 from tests.support.documents import TEXT, comment_with, document_rows, files_in, uploaded
@@ -124,7 +124,7 @@ async def test_what_has_expired_is_swept_while_the_gateway_runs(
             raise StoreGone
 
     with pytest.raises(StoreGone):
-        await keep_swept(database, store, now=lambda: clock.now() + len(pauses) * DAY, pause=pause)
+        await sweep_regularly(database, store, now=lambda: clock.now() + len(pauses) * DAY, pause=pause)
 
     assert (rows, pauses) == ([1, 0, 0], [600, 600, 600])
     assert files_in(tmp_path) == []
@@ -144,7 +144,7 @@ async def test_a_store_that_is_away_ends_no_sweeping(
             raise StoreGone
 
     with pytest.raises(StoreGone):
-        await keep_swept(database, store, now=lambda: clock.now() + DAY, pause=pause)
+        await sweep_regularly(database, store, now=lambda: clock.now() + DAY, pause=pause)
 
     assert (pauses, await document_rows(database)) == (2, 0)
 
@@ -204,15 +204,15 @@ def test_the_commands_report_what_they_found_and_did(fresh_url: str, tmp_path: P
     damaged = next(path for path in account.iterdir() if path.stat().st_size > 100)
     damaged.write_bytes(b"")
 
-    told = casegate("documents", "verify", **place)
+    reported = casegate("documents", "verify", **place)
     listed = casegate("documents", "verify", "--json", **place)
     swept = casegate_json("documents", "sweep", "--grace", "0", **place)
 
     assert whole_store["documents"] == 15
     assert (whole_store["faults"], whole_store["orphans"]) == ([], [])
-    assert (told.returncode, listed.returncode) == (1, 1)
-    assert f"{damaged.name}: its blob has 0 bytes" in told.stdout
-    assert "15 documents: 1 bad; 1 blobs without one" in told.stdout
+    assert (reported.returncode, listed.returncode) == (1, 1)
+    assert f"{damaged.name}: its blob has 0 bytes" in reported.stdout
+    assert "15 documents: 1 bad; 1 blobs without one" in reported.stdout
     assert swept == {"documents": 0, "blobs": 1, "arrivals": 0}
 
 
@@ -229,13 +229,13 @@ async def test_what_came_before_can_be_examined_without_a_change(
     found = {str(it.stored.document.id): it.warnings async for it in examine(database, store)}
     every = {str(it.stored.document.id): it.warnings async for it in examine(database, store, every=True)}
     place = {"database_url": fresh_url, "data_dir": str(tmp_path)}
-    told = await asyncio.to_thread(casegate_json, "documents", "examine", **place)
+    reported = await asyncio.to_thread(casegate_json, "documents", "examine", **place)
 
     scripts = (DocumentWarning.PDF_JAVASCRIPT,)
     assert found == {before: scripts, harmless: ()}
     assert every == {before: scripts, harmless: (), later: scripts}
-    assert told["documents"] == 2
-    assert [(it["documentId"], it["warnings"]) for it in told["warnings"]] == [(before, ["PDF_JAVASCRIPT"])]
+    assert reported["documents"] == 2
+    assert [(it["documentId"], it["warnings"]) for it in reported["warnings"]] == [(before, ["PDF_JAVASCRIPT"])]
     assert files_in(tmp_path, "documents/incoming") == []
 
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from app.domain.action_log import (
     GENESIS,
+    ChainedEntry,
     CommentContent,
     Entry,
     Head,
-    Link,
     Opening,
     OverrideContent,
     chain_hash,
@@ -54,13 +54,13 @@ DECIDED = {"ACCEPT": "ACCEPTED", "REFUSE": "REFUSED", "CANCEL": "CANCELLED"}
 class Story:
     """A case's log as it was written, and what its other rows say."""
 
-    links: tuple[Link, ...]
+    links: tuple[ChainedEntry, ...]
     head: Head
 
 
 def story(actions: Sequence[str], case_id: UUID = CASE) -> Story:
     """Return the log of a case that was opened and then saw *actions*."""
-    links: list[Link] = []
+    links: list[ChainedEntry] = []
     status: CaseStatus | None = None
     overrides: list[OverrideContent] = []
     for seq, action in enumerate(["OPEN", *actions], 1):
@@ -86,7 +86,7 @@ def story(actions: Sequence[str], case_id: UUID = CASE) -> Story:
             override=overrides[-1] if action == "REQUEST_OVERRIDE" or action in DECIDED else None,
             resolution=Resolution.DUPLICATE if action == "CLOSE" else None,
         )
-        links.append(Link(entry, chain_hash(entry)))
+        links.append(ChainedEntry(entry, chain_hash(entry)))
         status = after
     assert status is not None
     resolution = links[-1].entry.resolution
@@ -136,7 +136,7 @@ def stories(draw: st.DrawFn, min_actions: int = 0) -> Story:
     return story(actions)
 
 
-def bad_row(links: Sequence[Link], head: Head) -> int | None:
+def bad_row(links: Sequence[ChainedEntry], head: Head) -> int | None:
     fault = verify(links, head)
     return None if fault is None else fault.seq
 
@@ -193,7 +193,7 @@ def test_a_row_that_was_rewritten_with_its_hash_is_found_where_the_next_one_shou
     index = data.draw(st.integers(0, written.head.action_count - 1))
     links = list(written.links)
     forged = replace(links[index].entry, request_id="forged")
-    links[index] = Link(forged, chain_hash(forged))
+    links[index] = ChainedEntry(forged, chain_hash(forged))
 
     # Behind the last row comes the case's own, which holds its hash.
     assert bad_row(links, written.head) == min(index + 2, written.head.action_count)
@@ -228,7 +228,9 @@ def test_a_row_that_was_added_behind_the_last_is_named(written: Story, kind: str
         last, seq=last.seq + 1, type=ActionType(kind), prev_hash=written.head.head_hash, status_before=last.status_after
     )
 
-    assert bad_row([*written.links, Link(added, chain_hash(added))], written.head) == written.head.action_count + 1
+    assert (
+        bad_row([*written.links, ChainedEntry(added, chain_hash(added))], written.head) == written.head.action_count + 1
+    )
 
 
 @given(stories(min_actions=2), st.data())
@@ -277,11 +279,11 @@ def test_a_case_whose_log_was_emptied_lacks_its_first_row_whatever_it_counts(act
     "change", [{"seq": 5}, {"status_before": CaseStatus.OPEN}, {"status_before": None}], ids=["gap", "jump", "restart"]
 )
 def test_a_log_that_was_written_wrong_is_found_although_its_hashes_agree(change: dict[str, Any]) -> None:
-    links = list[Link]()
+    links = list[ChainedEntry]()
     for link in LIVED.links:
         chained = replace(link.entry, prev_hash=links[-1].hash if links else GENESIS)
         entry = replace(chained, **change) if link.entry.seq == 4 else chained
-        links.append(Link(entry, chain_hash(entry)))
+        links.append(ChainedEntry(entry, chain_hash(entry)))
 
     assert bad_row(links, replace(LIVED.head, head_hash=links[-1].hash)) == 4
 

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import Detail, InputRefused, Refusal
-from app.domain.validation import Shape, parse_id
+from app.domain.validation import InputValidator, parse_id
 
 ID = "01900000-0000-7000-8000-000000000001"
 LONE_SURROGATE = "\ud83d"
 
 
-def refusals_of(shape: Shape) -> list[Refusal]:
+def refusals_of(shape: InputValidator) -> list[Refusal]:
     try:
         shape.finish()
     except InputRefused as refused:
@@ -55,7 +55,7 @@ def refusals_of(shape: Shape) -> list[Refusal]:
     ids=ascii,
 )
 def test_a_text_is_trimmed_and_measured_in_characters(value: str | None, taken: str, code: str | None) -> None:
-    shape = Shape("input")
+    shape = InputValidator("input")
 
     assert shape.text(value, "title", maximum=5) == taken
 
@@ -65,7 +65,7 @@ def test_a_text_is_trimmed_and_measured_in_characters(value: str | None, taken: 
 
 @pytest.mark.parametrize("value", [None, "", "  \n", "\u200b", "\u2800\u3164"], ids=ascii)
 def test_an_optional_text_that_is_blank_is_none(value: str | None) -> None:
-    shape = Shape("input")
+    shape = InputValidator("input")
 
     assert shape.optional_text(value, "comment", maximum=5) is None
     assert refusals_of(shape) == []
@@ -73,7 +73,7 @@ def test_an_optional_text_that_is_blank_is_none(value: str | None) -> None:
 
 @pytest.mark.parametrize("value", ["\0", "\u202e", "\u200b\ud800"], ids=ascii)
 def test_an_optional_text_is_not_dropped_for_what_may_not_stand_in_it(value: str) -> None:
-    shape = Shape("input")
+    shape = InputValidator("input")
     shape.optional_text(value, "comment", maximum=5)
 
     assert [refusal.code for refusal in refusals_of(shape)] in (["INVALID_INPUT"], ["REQUIRED"])
@@ -81,7 +81,7 @@ def test_an_optional_text_is_not_dropped_for_what_may_not_stand_in_it(value: str
 
 @given(st.text(st.characters(), max_size=12) | st.text(" \0\ud800a", max_size=12))
 def test_what_passes_as_text_can_be_stored(value: str) -> None:
-    shape = Shape("input")
+    shape = InputValidator("input")
 
     taken = shape.text(value, "title", maximum=8)
 
@@ -115,7 +115,7 @@ def test_what_passes_as_text_can_be_stored(value: str) -> None:
     ids=ascii,
 )
 def test_what_is_no_uuid_in_its_canonical_form_is_no_id(value: str) -> None:
-    shape = Shape("input")
+    shape = InputValidator("input")
     shape.id(value, "caseId")
 
     assert parse_id(value) is None
@@ -129,7 +129,7 @@ def test_any_uuid_is_an_id_whatever_its_version_and_case(value: UUID, capital: b
 
 @pytest.mark.parametrize("key", ["a", "A-Z_09", "x" * 128, "-", "_"])
 def test_a_decent_idempotency_key_is_taken(key: str) -> None:
-    shape = Shape("input")
+    shape = InputValidator("input")
 
     assert shape.idempotency_key(key, "idempotencyKey") == key
     assert shape.idempotency_key(None, "idempotencyKey") is None
@@ -138,7 +138,7 @@ def test_a_decent_idempotency_key_is_taken(key: str) -> None:
 
 @pytest.mark.parametrize("key", ["", "x" * 129, "a b", "a\n", "é", "a.b", "a/b", "a\0"], ids=ascii)
 def test_another_idempotency_key_is_refused(key: str) -> None:
-    shape = Shape("input")
+    shape = InputValidator("input")
     shape.idempotency_key(key, "idempotencyKey")
 
     assert [refusal.code for refusal in refusals_of(shape)] == ["INVALID_INPUT"]
@@ -159,7 +159,7 @@ def test_another_idempotency_key_is_refused(key: str) -> None:
     ids=ascii,
 )
 def test_a_country_is_two_capital_letters(code: str | None, is_taken: bool) -> None:
-    shape = Shape("input")
+    shape = InputValidator("input")
 
     assert shape.country_code(code, "countryCode") == code
     assert [refusal.code for refusal in refusals_of(shape)] == ([] if is_taken else ["INVALID_INPUT"])
@@ -169,7 +169,7 @@ def test_a_country_is_two_capital_letters(code: str | None, is_taken: bool) -> N
     ("version", "is_taken"), [(None, True), (0, True), (1, True), (2**31 - 1, True), (2**31, False), (-1, False)]
 )
 def test_a_version_is_one_that_a_row_can_have(version: int | None, is_taken: bool) -> None:
-    shape = Shape("input")
+    shape = InputValidator("input")
 
     assert shape.version(version, "expectedVersion") == version
     assert [refusal.code for refusal in refusals_of(shape)] == ([] if is_taken else ["INVALID_INPUT"])
@@ -179,7 +179,7 @@ def test_a_version_is_one_that_a_row_can_have(version: int | None, is_taken: boo
 
 
 def reviewer_faults(values: Sequence[str]) -> list[tuple[str, str, dict[str, object]]]:
-    shape = Shape("input")
+    shape = InputValidator("input")
     shape.reviewers(values, "reviewerIds")
     return [(refusal.code, ".".join(refusal.path), refusal.params) for refusal in refusals_of(shape)]
 
@@ -187,7 +187,7 @@ def reviewer_faults(values: Sequence[str]) -> list[tuple[str, str, dict[str, obj
 @pytest.mark.parametrize("count", [1, 2, 10])
 def test_one_to_ten_reviewers_are_taken_in_their_order(count: int) -> None:
     ids = [uuid4() for _ in range(count)]
-    shape = Shape("input")
+    shape = InputValidator("input")
 
     assert shape.reviewers([str(id) for id in ids], "reviewerIds") == tuple(ids)
     assert refusals_of(shape) == []

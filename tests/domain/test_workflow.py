@@ -17,9 +17,9 @@ from app.domain.workflow_chart import table
 from tests.support.paths import ROOT
 from tests.support.workflow_situations import (
     ACTOR,
+    ANOTHER_PERSON,
     RELATIONS,
     ROLE_SETS,
-    SOMEBODY,
     WHEN,
     Situation,
     actor_of,
@@ -164,7 +164,7 @@ def test_the_law_answers_as_the_tables_say(action: str, status: CaseStatus) -> N
 
     assert len(answers) == 8 * (6 * 4 if status == "PENDING_REVIEW" else 1 + 6 * 3)
     expected = {situation: expected_answer(action, status, situation) for situation in answers}
-    assert answers == {situation: (told, ABOUT.get(told)) for situation, told in expected.items()}
+    assert answers == {situation: (reported, ABOUT.get(reported)) for situation, reported in expected.items()}
 
 
 @pytest.mark.parametrize("status", CaseStatus)
@@ -173,21 +173,23 @@ def test_what_is_available_is_what_the_tables_say(status: CaseStatus) -> None:
         codes = {action: code_of(refusal) for action, refusal in offered(actor, facts).items()}
 
         expected = {action: expected_answer(action, status, situation) for action in CASE_ACTIONS}
-        assert codes == {action: None if told in STATUSES else told for action, told in expected.items()}, situation
+        assert codes == {action: None if reported in STATUSES else reported for action, reported in expected.items()}, (
+            situation
+        )
 
 
 def test_who_may_not_act_learns_nothing_of_the_state() -> None:
-    told: dict[tuple[str, str, str], set[str]] = {}
+    reported: dict[tuple[str, str, str], set[str]] = {}
     for status in CaseStatus:
         for (roles, relation, _), actor, facts in situations(status):
             for action, refusal in offered(actor, facts).items():
                 if WHO_CELLS[action, relation, roles] != "ok":
                     assert refusal is not None and not isinstance(refusal, StateRefused)
                     whole = f"{type(refusal)} {refusal.path} {refusal.params} {refusal}"
-                    told.setdefault((action, relation, roles), set()).add(whole)
+                    reported.setdefault((action, relation, roles), set()).add(whole)
 
-    assert len(told) == sum(cell != "ok" for cell in WHO_CELLS.values())
-    assert {len(answers) for answers in told.values()} == {1}
+    assert len(reported) == sum(cell != "ok" for cell in WHO_CELLS.values())
+    assert {len(answers) for answers in reported.values()} == {1}
 
 
 @pytest.mark.parametrize("action", ["ACCEPT", "REFUSE"])
@@ -199,7 +201,7 @@ def test_a_creator_who_is_even_named_as_reviewer_decides_nothing(action: str) ->
 
     for restricted in (False, True):
         # Another token of the same person makes no other person.
-        actor = replace(actor_of("CRA", restricted=restricted), token_id=SOMEBODY, scopes=frozenset(Scope))
+        actor = replace(actor_of("CRA", restricted=restricted), token_id=ANOTHER_PERSON, scopes=frozenset(Scope))
         assert answer(action, actor, facts)[0] == "SELF_REVIEW_FORBIDDEN"
 
 

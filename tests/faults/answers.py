@@ -28,7 +28,7 @@ async def lose_answers(site: Site, rounds: int) -> Report:
         await site.judge(name)
         hung_up = sum(event.code == "HUNG_UP" for event in site.history.events[before:])
         equal = f"{2 * KEYS} times {DUPLICATES} equal answers"
-        say(f"{name}: {equal}; {site.told(before)}, {hung_up} hung up; {site.rows} rows")
+        say(f"{name}: {equal}; {site.reported(before)}, {hung_up} hung up; {site.rows} rows")
     return report
 
 
@@ -44,7 +44,7 @@ async def _ask_at_once(site: Site, name: str, id: str) -> None:
 async def _demand_one(site: Site, name: str, operation: Operation) -> str | None:
     async with site.load.clients[0] as client:
         events: list[Event] = await asyncio.gather(*(client.ask(operation) for _ in range(DUPLICATES)))
-    told = {(event.kind, event.case, event.seq, event.hash, event.code) for event in events}
-    is_one = len(told) == 1 and events[0].kind is Kind.OK
-    site.demand(is_one, f"{name}: {operation.id}: {DUPLICATES} requests with one key were told {told}")
+    reported = {(event.kind, event.case, event.seq, event.hash, event.code) for event in events}
+    is_one = len(reported) == 1 and events[0].kind is Kind.OK
+    site.demand(is_one, f"{name}: {operation.id}: {DUPLICATES} requests with one key were told {reported}")
     return events[0].case

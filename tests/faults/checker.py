@@ -22,7 +22,7 @@ class Wrong(StrEnum):
     OUTCOMES = "its requests had more than one outcome"
     KEYS = "its requests had more than one key, or its key was another's"
     ACTION = "in the log as another action"
-    UNASKED = "in the log, and nobody asked for it"
+    UNREQUESTED = "in the log, and nobody asked for it"
     ORDER = "in the log before one that was acknowledged before this was asked"
     GAP = "the case's seq is not 1 to n"
 
@@ -41,15 +41,15 @@ class Violation:
 
 def check(events: Iterable[Event], rows: Sequence[Row]) -> list[Violation]:
     """Return all that *events* and the whole log *rows* say that can't both be true; empty where they agree."""
-    asked: dict[str, list[Event]] = defaultdict(list)
+    requested: dict[str, list[Event]] = defaultdict(list)
     for event in events:
-        asked[event.op].append(event)
+        requested[event.op].append(event)
     logged: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         logged[row.op].append(row)
-    found = [wrong for op, own in asked.items() for wrong in _check_op(op, own, logged.get(op, []))]
-    found += [Violation(Wrong.UNASKED, op, _places(own)) for op, own in logged.items() if op not in asked]
-    return [*found, *_check_keys(asked), *_check_cases(asked, rows)]
+    found = [wrong for op, own in requested.items() for wrong in _check_op(op, own, logged.get(op, []))]
+    found += [Violation(Wrong.UNREQUESTED, op, _places(own)) for op, own in logged.items() if op not in requested]
+    return [*found, *_check_keys(requested), *_check_cases(requested, rows)]
 
 
 def _check_op(op: str, events: Sequence[Event], rows: Sequence[Row]) -> Iterator[Violation]:
@@ -70,16 +70,16 @@ def _check_op(op: str, events: Sequence[Event], rows: Sequence[Row]) -> Iterator
         yield Violation(Wrong.ACTION, op, _places(rows))
 
 
-def _check_keys(asked: dict[str, list[Event]]) -> Iterator[Violation]:
+def _check_keys(requested: dict[str, list[Event]]) -> Iterator[Violation]:
     """A key belongs to one operation, else a retry would not be one."""
     owners: dict[str, str] = {}
-    for op, events in asked.items():
+    for op, events in requested.items():
         keys = {event.key for event in events}
         if len(keys) > 1 or owners.setdefault(next(iter(keys)), op) != op:
             yield Violation(Wrong.KEYS, op, ", ".join(sorted(keys)))
 
 
-def _check_cases(asked: dict[str, list[Event]], rows: Sequence[Row]) -> Iterator[Violation]:
+def _check_cases(requested: dict[str, list[Event]], rows: Sequence[Row]) -> Iterator[Violation]:
     cases: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         cases[row.case].append(row)
@@ -88,14 +88,14 @@ def _check_cases(asked: dict[str, list[Event]], rows: Sequence[Row]) -> Iterator
         seqs = [row.seq for row in own]
         if seqs != list(range(1, len(own) + 1)):
             yield Violation(Wrong.GAP, case, str(seqs))
-        yield from _check_order(asked, own)
+        yield from _check_order(requested, own)
 
 
-def _check_order(asked: dict[str, list[Event]], rows: Sequence[Row]) -> Iterator[Violation]:
+def _check_order(requested: dict[str, list[Event]], rows: Sequence[Row]) -> Iterator[Violation]:
     """Look from the case's last row back: what was asked after a later row was acknowledged can't stand before it."""
     acknowledged = inf
     for row in reversed(rows):
-        events = asked.get(row.op, [])
+        events = requested.get(row.op, [])
         invoked = min((event.at for event in events if event.kind is Kind.INVOKE), default=inf)
         if events and invoked > acknowledged:
             yield Violation(Wrong.ORDER, row.op, _places([row]))

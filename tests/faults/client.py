@@ -172,10 +172,10 @@ class Client:
     def invoke(self, operation: Operation) -> None:
         self.note(operation, Kind.INVOKE)
 
-    def note(self, operation: Operation, kind: Kind, **told: Any) -> Event:
+    def note(self, operation: Operation, kind: Kind, **reported: Any) -> Event:
         """Take down what happened, and return it."""
         known = {"case": operation.case, "client": self.name, "op": operation.id, "key": operation.key}
-        event = Event(**{"kind": kind, "at": now(), "action": operation.action, **known, **told})
+        event = Event(**{"kind": kind, "at": now(), "action": operation.action, **known, **reported})
         self.history.note(event)
         return event
 

@@ -42,7 +42,7 @@ async def _round(site: Site, proxy: Proxy, prefix: str, name: str) -> None:
         site.demand(proxy.cuts[when] > 0, f"{name}: no connection was cut {when} its commit was done")
     await site.judge(name)
     cuts = f"cut {proxy.cuts['before']} before and {proxy.cuts['after']} after the commit was done"
-    say(f"{name}: {cuts}; {site.told(before)}, {faults} answers with 503; {site.rows} rows")
+    say(f"{name}: {cuts}; {site.reported(before)}, {faults} answers with 503; {site.rows} rows")
 
 
 def _through(url: str, port: int) -> str:

@@ -46,7 +46,7 @@ async def fill_disk(site: Site, rounds: int) -> Report:
         site.demand(left == [], f"{name}: of a document that was refused there are still {left}")
         await site.judge(name)
         report.measure("first write with room again", seconds)
-        say(f"{name}: {site.told(before)}, {faults} answers with 503; {reads} reads; {site.rows} rows")
+        say(f"{name}: {site.reported(before)}, {faults} answers with 503; {reads} reads; {site.rows} rows")
     return report
 
 
@@ -69,7 +69,7 @@ async def fill_log(site: Site, rounds: int) -> Report:
         faults = site.demand_retryable(name)
         site.demand(faults > 0, f"{name}: no write was refused")
         await site.judge(name)
-        say(f"{name}: {site.told(before)}, {faults} answers with 503; {site.rows} rows")
+        say(f"{name}: {site.reported(before)}, {faults} answers with 503; {site.rows} rows")
     return report
 
 
@@ -109,9 +109,9 @@ async def _demand_no_upload(site: Site, name: str, client: Client) -> None:
     answer = await client.http.post("/documents?filename=a.txt", content=content, headers={"X-Request-ID": id})
     if site.engine == "postgresql" and answer.status_code == 201:
         return  # documents have a disk of their own there, and the row may have found room
-    told = Answer(now(), id, answer.status_code, dict(answer.headers), answer.text)
-    for flaw in told.flaws():
-        site.demand(False, f"{name}: {id}: {flaw}: {told.status} {told.body[:300]}")
+    reported = Answer(now(), id, answer.status_code, dict(answer.headers), answer.text)
+    for flaw in reported.flaws():
+        site.demand(False, f"{name}: {id}: {flaw}: {reported.status} {reported.body[:300]}")
 
 
 class Ballast:

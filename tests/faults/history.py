@@ -67,11 +67,11 @@ class History:
 
     def acknowledged_since(self, moment: float) -> float | None:
         """Return when an action that was asked for after *moment* was first acknowledged, None where none was."""
-        asked: set[str] = set()
+        requested: set[str] = set()
         for event in self.events:
             if event.at > moment and event.kind is Kind.INVOKE:
-                asked.add(event.op)
-            if event.kind is Kind.OK and event.op in asked:
+                requested.add(event.op)
+            if event.kind is Kind.OK and event.op in requested:
                 return event.at
         return None
 

@@ -23,7 +23,7 @@ async def kill(site: Site, rounds: int) -> Report:
         site.demand_no_faults(name)
         await site.judge(name)
         report.measure("restart", seconds)
-        say(f"{name}: {site.told(before)}; ready again after {seconds:.1f} s; {site.rows} rows")
+        say(f"{name}: {site.reported(before)}; ready again after {seconds:.1f} s; {site.rows} rows")
     return report
 
 

@@ -23,5 +23,5 @@ async def restart(site: Site, rounds: int) -> Report:
         faults = site.demand_retryable(name)
         await site.judge(name)
         report.measure("first write after its return", seconds)
-        say(f"{name}: {site.told(before)}, {faults} answers with 503; {site.rows} rows")
+        say(f"{name}: {site.reported(before)}, {faults} answers with 503; {site.rows} rows")
     return report

@@ -82,7 +82,7 @@ class Site:
         self.demand(False, f"{name}: nothing was acknowledged in {self.patience_s} s{busy()}")
         return now() - since
 
-    def told(self, since: int) -> str:
+    def reported(self, since: int) -> str:
         """Return what clients were told after the first *since* events."""
         counts = self.counts(since)
         return f"{counts['ok']} acknowledged, {counts['fail']} refused, {counts['unknown']} unknown"

@@ -96,7 +96,7 @@ def test_a_retry_that_is_refused_after_an_acknowledgement_is_found() -> None:
 
 
 def test_an_unrequested_action_is_found() -> None:
-    assert wrongs(Story().ok("a", 1), row("a", 1), row("ghost", 2)) == [(Wrong.UNASKED, "ghost")]
+    assert wrongs(Story().ok("a", 1), row("a", 1), row("ghost", 2)) == [(Wrong.UNREQUESTED, "ghost")]
 
 
 def test_an_action_that_became_another_is_found() -> None:

@@ -28,7 +28,7 @@ async def kill_one(site: Site, rounds: int) -> Report:
         site.demand_no_faults(name)
         await site.judge(name)
         report.measure(victim, seconds)
-        say(f"{name}: {site.told(before)}; replaced after {seconds:.1f} s; {site.rows} rows")
+        say(f"{name}: {site.reported(before)}; replaced after {seconds:.1f} s; {site.rows} rows")
     await _serve_with(site, alone)
     return report
 

@@ -70,9 +70,9 @@ def test_the_languages_know_the_same_words() -> None:
 
     assert english.keys() == french.keys()
     # The value of a placeholder is named in the language wherever it is one of these.
-    told = {*Role, *OverrideStatus, *Feature, EvaluationStatus.UNEVALUATED, "case", "override"}
-    assert told - english.keys() == set()
-    assert {word for word in told if not french[word].strip() or french[word] == word} == set()
+    reported = {*Role, *OverrideStatus, *Feature, EvaluationStatus.UNEVALUATED, "case", "override"}
+    assert reported - english.keys() == set()
+    assert {word for word in reported if not french[word].strip() or french[word] == word} == set()
 
 
 def test_the_languages_know_the_same_details_with_the_same_values() -> None:

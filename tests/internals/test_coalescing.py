@@ -25,12 +25,12 @@ async def load_case(world: World, which: UUID) -> CaseRow | None:
 
 async def test_operations_of_one_moment_share_statements_and_each_gets_its_own_case(world: World) -> None:
     ids = [(await world.open_case()).case.id for _ in range(6)]
-    asked = [*ids, uuid4(), *ids, *ids]
+    requested = [*ids, uuid4(), *ids, *ids]
 
     with recorded() as sent:
-        found = await asyncio.gather(*(load_case(world, id) for id in asked))
+        found = await asyncio.gather(*(load_case(world, id) for id in requested))
 
-    assert [row and row.id for row in found] == [id if id in ids else None for id in asked]
+    assert [row and row.id for row in found] == [id if id in ids else None for id in requested]
     assert sent == ["SELECT cases"] * (UNDER_WAY + 1)
 
 
@@ -67,7 +67,7 @@ class Sending:
         return [2 * id for id in ids]
 
 
-async def asked(coalescer: Coalescer, send: Sending, *questions: list[int]) -> list["asyncio.Task[Any]"]:
+async def requested(coalescer: Coalescer, send: Sending, *questions: list[int]) -> list["asyncio.Task[Any]"]:
     tasks = [asyncio.create_task(coalescer.ask("kind", ids, send)) for ids in questions]
     await asyncio.sleep(0)
     return tasks
@@ -76,7 +76,7 @@ async def asked(coalescer: Coalescer, send: Sending, *questions: list[int]) -> l
 async def test_who_comes_while_enough_are_under_way_shares_the_next_statement_and_no_earlier_one() -> None:
     coalescer, send = Coalescer(), Sending()
 
-    tasks = await asked(coalescer, send, [1], [2], [3], [4, 5], [6])
+    tasks = await requested(coalescer, send, [1], [2], [3], [4, 5], [6])
     under_way = list(send.sent)
     send.may_go.set()
 
@@ -89,7 +89,7 @@ async def test_a_statement_that_fails_fails_for_those_who_share_it_alone_and_the
     coalescer, send = Coalescer(), Sending()
     send.fault = OSError("the disk is gone")
 
-    tasks = await asked(coalescer, send, [1], [2], [3], [4])
+    tasks = await requested(coalescer, send, [1], [2], [3], [4])
     send.may_go.set()
     ended = await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -100,7 +100,7 @@ async def test_a_statement_that_fails_fails_for_those_who_share_it_alone_and_the
 async def test_a_cancelled_caller_is_left_out_of_its_batch_and_the_others_get_answers() -> None:
     coalescer, send = Coalescer(), Sending()
 
-    tasks = await asked(coalescer, send, [1], [2], [3], [4])
+    tasks = await requested(coalescer, send, [1], [2], [3], [4])
     tasks[0].cancel()  # it is under way: its place is free
     tasks[2].cancel()  # it waits
     await asyncio.sleep(0.01)
@@ -117,7 +117,7 @@ async def test_many_ids_go_alone_and_shared_statements_have_an_end() -> None:
     many = list(range(FEW + 1))
     few = [list(range(FEW)) for _ in range(UNDER_WAY + MOST // FEW + 3)]
 
-    tasks = await asked(coalescer, send, *few, many)
+    tasks = await requested(coalescer, send, *few, many)
     send.may_go.set()
     await asyncio.gather(*tasks)
 

@@ -16,10 +16,10 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from app import clock
 from app.audit.verification import verify_log
 from app.db import tables
-from app.db.engines import Database, Patience, open_database
+from app.db.engines import Database, Timeouts, open_database
 from app.db.prepared import Prepared, Write, write_if_unchanged
 from app.db.rows import ActionRow, CommentRow
-from app.db.sqlite.driver import Connection, Sent
+from app.db.sqlite.driver import DriverConnection, Sent
 from app.db.sqlite.group_commit import MOST
 from app.db.writes import inserted, updated
 from app.domain.commands import AddComment
@@ -40,15 +40,15 @@ def origin(sqlite_template: Path) -> Path:
 def carried() -> Iterator[list[tuple[str, int]]]:
     """Yield a list that grows by each turn of a lane: what is done there, and for how many."""
     turns: list[tuple[str, int]] = []
-    own = Connection._turn
+    own = DriverConnection._turn
 
-    def noted(self: Connection, connection: Any, work: Any, given: Sequence[Any]) -> Any:
+    def noted(self: DriverConnection, connection: Any, work: Any, given: Sequence[Any]) -> Any:
         if work.__name__ in ("looked_up", "committed"):
             turns.append((work.__name__, len(given)))
         return own(self, connection, work, given)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Connection, "_turn", noted)
+        patch.setattr(DriverConnection, "_turn", noted)
         yield turns
 
 
@@ -197,10 +197,10 @@ async def test_what_is_seen_to_be_wrong_by_the_commit_fails_alone_too(world: Wor
 
 async def test_of_those_who_saw_the_same_version_one_writes(world: World) -> None:
     first, second = [(await world.open_case()).case.id for _ in range(2)]
-    asked = [(first, "One"), (second, "Two"), (second, "Three"), (second, "Four"), (first, "Five")]
+    requested = [(first, "One"), (second, "Two"), (second, "Three"), (second, "Four"), (first, "Five")]
 
     results = await asyncio.gather(
-        *(written(world.database, comment_on(world, case_id, mark)) for case_id, mark in asked)
+        *(written(world.database, comment_on(world, case_id, mark)) for case_id, mark in requested)
     )
 
     assert results == [True, True, False, False, False]
@@ -212,7 +212,7 @@ async def test_of_those_who_saw_the_same_version_one_writes(world: World) -> Non
 
 async def test_a_lock_that_is_not_to_be_had_is_waited_for_once(fresh_url: str, world: World) -> None:
     case_ids = [(await world.open_case()).case.id for _ in range(6)]
-    other = open_database(fresh_url, patience=Patience(lock=0.2))
+    other = open_database(fresh_url, patience=Timeouts(lock=0.2))
 
     try:
         async with world.database.write() as holder:
@@ -259,10 +259,10 @@ async def test_a_read_that_fails_fails_alone(world: World) -> None:
 
 async def test_statements_are_reported_to_their_own_senders(world: World) -> None:
     sender: ContextVar[int] = ContextVar("sender")
-    told: list[tuple[int, str]] = []
+    reported: list[tuple[int, str]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Sequence[Any], *_more: Any) -> None:
-        told.append((sender.get(), statement.split()[0]))
+        reported.append((sender.get(), statement.split()[0]))
 
     async def act(place: int, case_id: UUID) -> None:
         sender.set(place)
@@ -271,6 +271,8 @@ async def test_statements_are_reported_to_their_own_senders(world: World) -> Non
     case_ids = [(await world.open_case()).case.id for _ in range(4)]
     for engine in (world.database.reader.engine, world.database.writer.engine):
         event.listen(engine.sync_engine, "after_cursor_execute", note)
-    await asyncio.gather(*(act(*asked) for asked in enumerate(case_ids)))
+    await asyncio.gather(*(act(*requested) for requested in enumerate(case_ids)))
 
-    assert sorted(told) == sorted((place, verb) for place in range(4) for verb in ("SELECT", "UPDATE", *["INSERT"] * 3))
+    assert sorted(reported) == sorted(
+        (place, verb) for place in range(4) for verb in ("SELECT", "UPDATE", *["INSERT"] * 3)
+    )

@@ -178,9 +178,11 @@ async def test_a_comment_behind_a_close_is_refused_as_one_on_a_closed_case(world
 async def test_a_comment_behind_a_request_follows_from_the_state_that_it_made(world: World, elsewhere: World) -> None:
     case_id = (await world.open_case()).case.id
     favorable = RequestedStatus.FAVORABLE
-    asked = RequestOverride(case_id=case_id, requested_status=favorable, reviewer_ids=(world.rosa.id,), comment="Sure.")
+    requested = RequestOverride(
+        case_id=case_id, requested_status=favorable, reviewer_ids=(world.rosa.id,), comment="Sure."
+    )
 
-    outcome, went = await behind(elsewhere, (world.ada, asked), world, AddComment(case_id=case_id, comment="x"))
+    outcome, went = await behind(elsewhere, (world.ada, requested), world, AddComment(case_id=case_id, comment="x"))
 
     assert went == ways_of(world, "alone", "locked")
     assert (outcome.action.seq, outcome.action.status_before) == (3, CaseStatus.PENDING_REVIEW)
@@ -206,13 +208,13 @@ async def test_refusals_are_those_of_the_locked_way_in_its_order(world: World) -
     comment = AddComment(case_id=case_id, comment="x", expected_version=7)
 
     for key in (None, "key"):  # without a lock, and with it
-        asked = replace(comment, idempotency_key=key)
+        requested = replace(comment, idempotency_key=key)
         with pytest.raises(NotFound):
-            await world.do(world.aldo, replace(asked, case_id=uuid4()))
+            await world.do(world.aldo, replace(requested, case_id=uuid4()))
         with pytest.raises(RoleRequired):
-            await world.do(world.aldo, asked)
+            await world.do(world.aldo, requested)
         with pytest.raises(CaseClosed):
-            await world.do(world.carl, asked)
+            await world.do(world.carl, requested)
     assert await check(world, case_id) == ["OPEN", "CLOSE"]
 
 
@@ -222,14 +224,14 @@ async def test_refusals_are_those_of_the_locked_way_in_its_order(world: World) -
 @contextmanager
 def conflicts(*databases: Database) -> Iterator[list[str]]:
     """Yield a list that fills with the codes of what the server itself gives up, as deadlocks."""
-    told: list[str] = []
+    reported: list[str] = []
 
     def note(context: ExceptionContext) -> None:
-        told.append(str(getattr(context.original_exception, "sqlstate", context.original_exception)))
+        reported.append(str(getattr(context.original_exception, "sqlstate", context.original_exception)))
 
     for database in databases:
         event.listen(database.writer.engine.sync_engine, "handle_error", note)
-    yield told
+    yield reported
 
 
 async def decided(decide: Callable[[UUID], Awaitable[Outcome]], case_id: UUID) -> None:
@@ -270,14 +272,14 @@ async def test_comments_and_everything_else_at_once_make_one_whole_log_without_a
         await world.do(world.bea, CloseCase(case_id=case_id))
 
     with conflicts(world.database, *(gateway.database for gateway in gateways)) as given_up:
-        *told, _ = await asyncio.gather(*(comment(number) for number in range(100)), review())
+        *reported, _ = await asyncio.gather(*(comment(number) for number in range(100)), review())
     for gateway in gateways:
         await gateway.database.close()
 
     types = await check(world, case_id)
-    assert types.count("COMMENT") == told.count("done") > 0
+    assert types.count("COMMENT") == reported.count("done") > 0
     assert types[-1] == "CLOSE"
-    assert len(types) == 1 + told.count("done") + 7
+    assert len(types) == 1 + reported.count("done") + 7
     assert given_up == []
 
 

@@ -79,8 +79,8 @@ async def test_what_code_asks_for_comes_whole_and_once(world: World, api: Api) -
 
     sent = await planned(api, world.rosa.token, document, {"id": str(case.id)})
 
-    told = sorted(outline(statement) for statement in sent)
-    assert told == sorted([WHO, "SELECT cases", "SELECT subjects", "SELECT overrides"])
+    reported = sorted(outline(statement) for statement in sent)
+    assert reported == sorted([WHO, "SELECT cases", "SELECT subjects", "SELECT overrides"])
 
 
 async def test_a_row_that_is_selected_in_two_places_is_read_once(world: World, api: Api) -> None:

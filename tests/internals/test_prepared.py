@@ -55,9 +55,9 @@ async def test_a_statement_without_rows_has_its_columns_all_the_same(world: Worl
 
 
 async def test_what_has_a_value_already_need_not_be_given(world: World) -> None:
-    statement = Prepared(select(literal(7), bindparam("asked", type_=tables.cases.c.number.type)))
+    statement = Prepared(select(literal(7), bindparam("requested", type_=tables.cases.c.number.type)))
     async with world.database.read() as connection:
-        assert await statement.first(connection, asked=8) == (7, 8)
+        assert await statement.first(connection, requested=8) == (7, 8)
         with pytest.raises(KeyError):
             await statement.first(connection)
 

@@ -12,10 +12,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app import clock
 from app.db import tables
-from app.db.engines import Database, Patience, open_database
+from app.db.engines import Database, Timeouts, open_database
 from app.db.errors import is_retryable
 from app.db.prepared import Prepared, write
-from app.db.sqlite.driver import Connection
+from app.db.sqlite.driver import DriverConnection
 from app.db.writes import inserted, updated
 from app.domain.commands import AcceptOverride, AddComment
 from app.domain.model import CaseStatus
@@ -33,9 +33,9 @@ async def names(database: Database) -> list[str]:
 def turns_counted() -> Iterator[list[str]]:
     """Yield a list that grows by what is done with each turn through the thread of an SQLite connection."""
     counted: list[str] = []
-    own = Connection._turn
+    own = DriverConnection._turn
 
-    def noted(self: Connection, connection: Any, work: Any, given: Any) -> Any:
+    def noted(self: DriverConnection, connection: Any, work: Any, given: Any) -> Any:
         begins, was_open = self._is_due, connection.in_transaction
         done = own(self, connection, work, given)
         ends = (begins or was_open) and not connection.in_transaction
@@ -43,7 +43,7 @@ def turns_counted() -> Iterator[list[str]]:
         return done
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Connection, "_turn", noted)
+        patch.setattr(DriverConnection, "_turn", noted)
         yield counted
 
 
@@ -124,7 +124,7 @@ async def test_writes_that_fail_are_not_committed_with_those_before_them(world: 
 async def test_a_lock_that_is_not_to_be_had_lets_nothing_be_written_without_it(fresh_url: str, world: World) -> None:
     if not world.database.is_sqlite:
         pytest.skip("PostgreSQL locks rows")
-    other = open_database(fresh_url, patience=Patience(lock=0.1))
+    other = open_database(fresh_url, patience=Timeouts(lock=0.1))
     renamed = updated(tables.accounts, world.account_id, name="Another")
 
     async def go_on_in_spite_of_it() -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.observability.deferred import DELAY_S, Backlog, clear_all
+from app.observability.deferred import DELAY_S, DeferredQueue, clear_all
 from tests.support.ports import wait_until
 
 MOST = 3
@@ -22,7 +22,7 @@ class Handled:
 
 async def test_items_of_a_moment_are_handled_together_a_little_later() -> None:
     handled = Handled()
-    backlog = Backlog(handled, MOST)
+    backlog = DeferredQueue(handled, MOST)
 
     backlog.add(1)
     backlog.add(2)
@@ -37,7 +37,7 @@ async def test_items_of_a_moment_are_handled_together_a_little_later() -> None:
 
 async def test_where_many_come_they_do_not_wait_for_the_time_to_pass() -> None:
     handled = Handled()
-    backlog = Backlog(handled, MOST)
+    backlog = DeferredQueue(handled, MOST)
 
     for item in range(MOST + 1):
         backlog.add(item)
@@ -56,7 +56,7 @@ async def test_where_many_come_they_do_not_wait_for_the_time_to_pass() -> None:
 def test_without_an_event_loop_nothing_waits() -> None:
     handled = Handled()
 
-    Backlog(handled, MOST).add(1)
+    DeferredQueue(handled, MOST).add(1)
 
     assert handled.times == [[1]]
 
@@ -70,7 +70,7 @@ async def test_a_fault_in_handling_is_the_loop_s_to_log_and_the_next_are_handled
             raise OSError("the disk is full")
         handled(items)
 
-    backlog = Backlog(handle, MOST)
+    backlog = DeferredQueue(handle, MOST)
     for items in ([1], [2], [1] * MOST, [3]):
         for item in items:
             backlog.add(item)
@@ -85,10 +85,10 @@ def test_a_process_that_ends_handles_what_waits(tmp_path: Path) -> None:
     program = f"""
 import asyncio
 from pathlib import Path
-from app.observability.deferred import Backlog
+from app.observability.deferred import DeferredQueue
 
 async def work():
-    Backlog(lambda items: Path({str(file)!r}).write_text(str(items)), 3).add(1)
+    DeferredQueue(lambda items: Path({str(file)!r}).write_text(str(items)), 3).add(1)
 
 asyncio.run(work())
 """

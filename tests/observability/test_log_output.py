@@ -97,12 +97,12 @@ def test_unread_lines_are_queued_to_a_bound_then_dropped_counted_and_reported_on
         os.set_blocking(reader.fileno(), False)
         found += reader.read(1 << 20) or b""
 
-    told = [json.loads(line) for line in found.lstrip(b"x").splitlines()]
+    reported = [json.loads(line) for line in found.lstrip(b"x").splitlines()]
     assert taken < 1
     assert not is_written
     assert lost == 900
-    assert sum(line["lines"] for line in told if line["event"] == "log_lines_dropped") == 901
-    assert sum(line["event"] == "x" for line in told) == 100
+    assert sum(line["lines"] for line in reported if line["event"] == "log_lines_dropped") == 901
+    assert sum(line["event"] == "x" for line in reported) == 100
 
 
 def test_a_descriptor_that_takes_nothing_costs_lines_and_nothing_else() -> None:
@@ -134,9 +134,9 @@ queue.put(b"fourth\\n"); queue.flush(5)
 
     subprocess.run([sys.executable, "-c", program, str(file)], check=True, cwd=ROOT)
 
-    first, cut, told, fourth = file.read_text().splitlines()
+    first, cut, reported, fourth = file.read_text().splitlines()
     assert (first, cut, fourth) == ("first line", "second li", "fourth")
-    assert json.loads(told)["lines"] == 2
+    assert json.loads(reported)["lines"] == 2
 
 
 def test_a_descriptor_that_does_not_block_is_waited_for() -> None:

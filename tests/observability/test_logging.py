@@ -43,8 +43,8 @@ async def test_a_request_is_one_line_with_its_id_name_and_hash(
 
     said = {line["request_id"]: line for line in lines(capsys.readouterr().err) if line["event"] == "request"}
     assert said.keys() == {"r-1", "r-2", "r-3", "r-4"}
-    told = {name: (said[name].get("operation"), said[name]["status"], said[name]["codes"]) for name in said}
-    assert told == {
+    reported = {name: (said[name].get("operation"), said[name]["status"], said[name]["codes"]) for name in said}
+    assert reported == {
         "r-1": ("Who", 200, []),
         "r-2": (None, 200, ["GRAPHQL_INVALID"]),
         "r-3": ("Comment", 200, ["INVALID_ID", "REQUIRED"]),
@@ -182,11 +182,11 @@ def test_an_exception_s_causes_are_logged_each_with_its_location() -> None:
         except KeyError as error:
             raise RuntimeError(CANARY) from error
     except RuntimeError as error:
-        told = logs.told(error)
+        reported = logs.exception_details(error)
 
-    assert [item["type"] for item in told] == ["builtins.RuntimeError", "builtins.KeyError"]
-    assert all("test_logs.py" in item["at"][0] for item in told)
-    assert CANARY not in json.dumps(told)
+    assert [item["type"] for item in reported] == ["builtins.RuntimeError", "builtins.KeyError"]
+    assert all(Path(__file__).name in item["at"][0] for item in reported)
+    assert CANARY not in json.dumps(reported)
 
 
 def test_a_live_server_writes_json_only_once_it_serves(fresh_url: str, tmp_path: Path) -> None:

@@ -120,15 +120,15 @@ async def first_look(world: World) -> None:
 
 async def full(client: httpx2.AsyncClient, operations: int) -> tuple[float, float]:
     """Return how many operations are in hand, as soon as so many are, and how many connections for writing in use."""
-    told = ""
+    reported = ""
     for _ in range(100):
-        told = (await client.get("/metrics")).text
-        if value(told, "casegate_operations_in_hand") == operations:
+        reported = (await client.get("/metrics")).text
+        if value(reported, "casegate_operations_in_hand") == operations:
             break
         await asyncio.sleep(0.05)
     return (
-        value(told, "casegate_operations_in_hand"),
-        value(told, "casegate_pool_connections_in_use", pool="writer"),
+        value(reported, "casegate_operations_in_hand"),
+        value(reported, "casegate_pool_connections_in_use", pool="writer"),
     )
 
 
@@ -137,7 +137,7 @@ async def test_a_worker_shares_its_load_with_the_others(fresh_url: str, world: W
     case_id = (await world.open_case()).case.id
     document = f'mutation {{ addComment(input: {{caseId: "{case_id}", body: "y"}}) {{ errors {{ code }} }} }}'
 
-    def told(server: Server) -> set[float]:
+    def reported(server: Server) -> set[float]:
         """Return what is told by whichever worker answers."""
         answers = [httpx2.get(f"{server.address}/metrics").text for _ in range(6)]
         return {value(answer, "casegate_operations_in_hand") for answer in answers}
@@ -147,10 +147,10 @@ async def test_a_worker_shares_its_load_with_the_others(fresh_url: str, world: W
             await connection.execute(text("UPDATE cases SET title = title"))
             waiting = asyncio.create_task(asyncio.to_thread(server.run, world.ada.token, document))
             await asyncio.sleep(3 * metrics.LOOK_S)
-            during = await asyncio.to_thread(told, server)
+            during = await asyncio.to_thread(reported, server)
         await waiting
         await asyncio.sleep(3 * metrics.LOOK_S)
-        after = await asyncio.to_thread(told, server)
+        after = await asyncio.to_thread(reported, server)
 
     assert (during, after) == ({1.0}, {0.0})
 

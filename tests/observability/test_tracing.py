@@ -32,7 +32,7 @@ from app.db.engines import Database
 from app.main import create_app
 from app.observability import tracing
 from app.observability.recorder import Part, Trace
-from app.observability.trace_budget import Allowance
+from app.observability.trace_budget import TraceBudget
 from tests.support.api import Api
 from tests.support.recorded_sql import sql
 from tests.support.world import World
@@ -53,7 +53,7 @@ def named(spans: tuple[ReadableSpan, ...], name: str) -> list[ReadableSpan]:
     return [span for span in spans if span.name == name]
 
 
-class Asked(StaticSampler):
+class Requested(StaticSampler):
     """A sampler that notes what it is asked about."""
 
     def __init__(self, decision: Decision) -> None:
@@ -150,7 +150,7 @@ async def test_the_sampler_decides_once_for_an_operation_and_all_its_spans(
     decision: Decision, fresh_url: str, world: World, spans: InMemorySpanExporter
 ) -> None:
     await world.open_case()
-    sampler = Asked(decision)
+    sampler = Requested(decision)
     trace = "0af7651916cd43dd8448eb211c80319c"
     found = []
 
@@ -174,7 +174,7 @@ def test_so_much_may_be_taken_a_second_and_what_was_not_taken_is_not_saved_up(
     per_second: float, taken: list[int]
 ) -> None:
     now = [0.0]
-    allowance = Allowance(per_second, lambda: now[0])
+    allowance = TraceBudget(per_second, lambda: now[0])
 
     def take_all() -> int:
         count = 0
@@ -196,7 +196,7 @@ async def test_no_more_operations_are_traced_than_allowed_whatever_the_client_re
     unsampled = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"}
     sampled = {"traceparent": "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "theirs=1"}
 
-    def traced(allowance: Allowance | None) -> list[ReadableSpan]:
+    def traced(allowance: TraceBudget | None) -> list[ReadableSpan]:
         components.start_tracing(database, SimpleSpanProcessor(spans), allowance=allowance)
         for headers in (unsampled, sampled, unsampled, {}, {}, sampled):
             with tracing.operation(headers):
@@ -205,7 +205,7 @@ async def test_no_more_operations_are_traced_than_allowed_whatever_the_client_re
         spans.clear()
         return found
 
-    bounded, unbounded = traced(Allowance(2)), traced(None)
+    bounded, unbounded = traced(TraceBudget(2)), traced(None)
 
     assert [dict(span.context.trace_state) for span in bounded] == [{"theirs": "1"}, {}]
     assert len(unbounded) == 4
@@ -384,7 +384,7 @@ async def test_fields_are_hooked_into_only_where_the_trace_is_sampled(world: Wor
     components.start_tracing(world.database, SimpleSpanProcessor(InMemorySpanExporter()))
     try:
         with tracing.operation({}):
-            assert type(tracing.extension()).__name__ == "Hooks"
+            assert type(tracing.extension()).__name__ == "TracingExtension"
         unsampled = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"}
         with tracing.operation(unsampled):
             assert type(tracing.extension()).__name__ == "SchemaExtension"

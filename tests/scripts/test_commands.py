@@ -252,9 +252,9 @@ def test_the_test_lock_holds_the_serve_lock_in_the_same_versions() -> None:
 def test_the_locks_hold_everything_that_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"]
-    asked = [*project["project"]["dependencies"], *groups["build"], *groups["test"]]
+    requested = [*project["project"]["dependencies"], *groups["build"], *groups["test"]]
     # https://packaging.python.org/en/latest/specifications/name-normalization/
-    names = {re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~!; ]", requirement)[0]) for requirement in asked}
+    names = {re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~!; ]", requirement)[0]) for requirement in requested}
 
     assert names - pins("test.txt").keys() == set()
 

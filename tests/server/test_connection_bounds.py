@@ -10,7 +10,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from app.server.connection_bounds import Bounds
-from app.web.middleware.cors import Listed
+from app.web.middleware.cors import AllowedOrigins
 from tests.support.raw_connections import connected, ended, received, wired
 
 GET = b"GET /%d HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -534,7 +534,7 @@ async def test_what_the_connection_refuses_has_the_form_of_every_other_refusal(
     sent: tuple[bytes, int], listed: tuple[str, ...]
 ) -> None:
     bounds = replace(STRICT, body_bytes=100_000)
-    async with connected(App(), bounds=bounds, listed=Listed(listed)) as (reader, writer):
+    async with connected(App(), bounds=bounds, listed=AllowedOrigins(listed)) as (reader, writer):
         writer.write(sent[0])
         status, headers, body = answered(await ended(reader))
 
@@ -557,7 +557,7 @@ def answered(arrived: bytes) -> tuple[int, dict[bytes, bytes], Any]:
 
 @pytest.mark.parametrize("garbage", [b"NO HTTP\r\n\r\n", b"\x16\x03\x01\x02", GET % 0 + b"NO HTTP\r\n\r\n"])
 async def test_what_is_no_request_gets_an_id_of_its_own_and_nothing_of_another_request(garbage: bytes) -> None:
-    async with connected(App(), bounds=STRICT, listed=Listed("*")) as (reader, writer):
+    async with connected(App(), bounds=STRICT, listed=AllowedOrigins("*")) as (reader, writer):
         writer.write(garbage.replace(b"Host", ORIGIN + KNOWN + b"Host"))
         _, _, last = (await ended(reader)).rpartition(b"HTTP/1.1 400")
         _, headers, body = answered(b"HTTP/1.1 400" + last)

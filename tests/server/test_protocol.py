@@ -68,18 +68,18 @@ async def test_an_answer_without_a_body_is_sent_all_the_same() -> None:
 async def test_expect_continue_is_answered_before_the_response() -> None:
     async with connected(answer) as (reader, writer):
         writer.write(HEAD + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
-        told = await received(reader)
+        reported = await received(reader)
         writer.write(b"hi")
         arrived = await received(reader)
 
-    assert told == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert reported == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert arrived.endswith(b"\r\n\r\nhi/")
 
 
 async def test_requests_that_come_at_once_are_answered_in_their_order() -> None:
     async with connected(answer) as (reader, writer):
-        asked = b"".join(b"GET /%d HTTP/1.1\r\nHost: here\r\n\r\n" % number for number in range(5))
-        writer.write(asked)
+        requested = b"".join(b"GET /%d HTTP/1.1\r\nHost: here\r\n\r\n" % number for number in range(5))
+        writer.write(requested)
         arrived = b""
         while arrived.count(b"HTTP/1.1 200") < 5 or not arrived.endswith(b"/4"):
             arrived += await received(reader)

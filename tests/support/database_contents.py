@@ -38,13 +38,13 @@ async def contents(database: Database) -> Contents:
 
 def differences(before: Contents, after: Contents) -> set[str]:
     """Return what came in, as `+2 comments`, and what changed, as `cases: status version`; rows that went too."""
-    told = set()
+    reported = set()
     for name, rows in after.items():
         known = before[name]
         if new := len(rows.keys() - known.keys()):
-            told.add(f"+{new} {name}")
+            reported.add(f"+{new} {name}")
         if gone := len(known.keys() - rows.keys()):
-            told.add(f"-{gone} {name}")
+            reported.add(f"-{gone} {name}")
         changed = {
             column
             for key in rows.keys() & known.keys()
@@ -52,8 +52,8 @@ def differences(before: Contents, after: Contents) -> set[str]:
             if value != known[key][column]
         }
         if changed:
-            told.add(f"{name}: {' '.join(sorted(changed))}")
-    return told
+            reported.add(f"{name}: {' '.join(sorted(changed))}")
+    return reported
 
 
 async def set_by_hand(database: Database, table: Table, id: UUID, **values: Any) -> None:

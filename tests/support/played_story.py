@@ -22,7 +22,7 @@ from app.domain.model import EvaluationStatus, RequestedStatus, SubjectType
 from tests.support.world import Person, World
 
 START = datetime(2026, 11, 24, 8, tzinfo=UTC)
-NOBODY = UUID(int=0)
+NO_PERSON = UUID(int=0)
 STEPS = [
     "open",
     "comment",
@@ -71,11 +71,11 @@ class Story:
 
     world: World
     outcomes: dict[str, Outcome] = field(default_factory=dict)
-    asked: dict[str, tuple[Person, Command]] = field(default_factory=dict)
+    requested: dict[str, tuple[Person, Command]] = field(default_factory=dict)
 
     @property
     def case_id(self) -> UUID:
-        return self.outcomes["open"].case.id if self.outcomes else NOBODY
+        return self.outcomes["open"].case.id if self.outcomes else NO_PERSON
 
     @property
     def now(self) -> datetime:
@@ -84,7 +84,7 @@ class Story:
     async def perform(self, name: str, **changes: object) -> Outcome:
         """Do a step with *changes* to its command."""
         # Who asks again asks for the same, whatever has become of the case since.
-        person, command = self.asked.get(name) or await step(name, self.world, self.case_id)
+        person, command = self.requested.get(name) or await step(name, self.world, self.case_id)
         command = replace(command, **changes)  # type: ignore[arg-type]  # tests of them change fields by name
         return await perform(
             self.world.database, person.actor, command, request_id=f"request-{name}", now=lambda: self.now
@@ -92,6 +92,6 @@ class Story:
 
     async def play(self, name: str, **changes: object) -> Outcome:
         """Do the next step."""
-        self.asked[name] = await step(name, self.world, self.case_id)
+        self.requested[name] = await step(name, self.world, self.case_id)
         outcome = self.outcomes[name] = await self.perform(name, **changes)
         return outcome

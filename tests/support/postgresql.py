@@ -89,8 +89,8 @@ class Account:
         """Return who to run as, or None where the current user will do."""
         if os.geteuid():
             return None
-        nobody = pwd.getpwnam("nobody")
-        return cls(nobody.pw_uid, nobody.pw_gid)
+        no_person = pwd.getpwnam("nobody")
+        return cls(no_person.pw_uid, no_person.pw_gid)
 
     def own(self, folder: Path) -> None:
         for path in [folder, *folder.rglob("*")]:

@@ -11,7 +11,7 @@ from uvicorn.server import ServerState
 
 from app.server.connection_bounds import Bounds
 from app.server.protocol import BoundedProtocol
-from app.web.middleware.cors import Listed
+from app.web.middleware.cors import AllowedOrigins
 
 
 class Brief(BoundedProtocol):
@@ -39,7 +39,7 @@ async def wired(
     *,
     bounds: Bounds | None = None,
     protocol: type[BoundedProtocol] = BoundedProtocol,
-    listed: Listed | None = None,
+    listed: AllowedOrigins | None = None,
 ) -> AsyncIterator[Wire]:
     """Serve *app* by our protocol."""
     config = uvicorn.Config(app, log_config=None)
@@ -58,7 +58,7 @@ async def wired(
 
 @asynccontextmanager
 async def connected(
-    app: ASGIApp, *, shuts_down: bool = False, bounds: Bounds | None = None, listed: Listed | None = None
+    app: ASGIApp, *, shuts_down: bool = False, bounds: Bounds | None = None, listed: AllowedOrigins | None = None
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """Serve *app* by our protocol, and yield a connection to it, which the server may close after an answer."""
     async with wired(app, bounds=bounds, protocol=Brief if shuts_down else BoundedProtocol, listed=listed) as wire:

@@ -46,7 +46,7 @@ def sql() -> Iterator[list[str]]:
 @contextmanager
 def recorded() -> Iterator[list[str]]:
     """Yield a list that has the outlines of the statements once the block is left."""
-    told: list[str] = []
+    reported: list[str] = []
     with sql() as sent:
-        yield told
-    told += map(outline, sent)
+        yield reported
+    reported += map(outline, sent)

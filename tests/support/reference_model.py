@@ -129,8 +129,8 @@ class Model:
             is_review = action in ("ACCEPT", "REFUSE")
             self._demand(action != "CANCEL" or override.creator == request.person, "NOT_OVERRIDE_CREATOR")
             self._demand(not is_review or override.creator != request.person, "SELF_REVIEW_FORBIDDEN")
-            is_asked = not self.restricted or request.person in override.reviewers
-            self._demand(not is_review or is_asked, "NOT_ASSIGNED_REVIEWER")
+            is_assigned = not self.restricted or request.person in override.reviewers
+            self._demand(not is_review or is_assigned, "NOT_ASSIGNED_REVIEWER")
         self._demand(case.status != "CLOSED", "CASE_CLOSED")
         self._demand(override is None or override.status == "PENDING", "OVERRIDE_NOT_PENDING")
         status = CELLS[action, case.status]

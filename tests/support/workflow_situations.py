@@ -20,7 +20,7 @@ from app.domain.model import (
 )
 from app.domain.workflow import available
 
-ACCOUNT, ACTOR, SOMEBODY, TOKEN, OVERRIDE = (UUID(int=number) for number in range(1, 6))
+ACCOUNT, ACTOR, ANOTHER_PERSON, TOKEN, OVERRIDE = (UUID(int=number) for number in range(1, 6))
 ROLES = {"C": Role.CONTRIBUTOR, "R": Role.REVIEWER, "A": Role.ADMIN}
 ROLE_SETS = ["-", "C", "R", "A", "CR", "CA", "RA", "CRA"]
 RELATIONS = [
@@ -77,11 +77,11 @@ def override_of(relation: str, status: OverrideStatus = OverrideStatus.PENDING) 
         return None
     return OverrideFacts(
         id=OVERRIDE,
-        creator_id=ACTOR if kind == "creator" else SOMEBODY,
+        creator_id=ACTOR if kind == "creator" else ANOTHER_PERSON,
         status=status,
         requested_status=RequestedStatus.FAVORABLE,
         subject_status_at_request=EvaluationStatus.UNFAVORABLE,
-        reviewer_ids=frozenset({ACTOR} if kind == "assigned" else {SOMEBODY}),
+        reviewer_ids=frozenset({ACTOR} if kind == "assigned" else {ANOTHER_PERSON}),
         has_able_reviewer=False,
     )
 

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import clock
 from app.documents.links import Links
-from app.web.content_coding import Wanted, wanted
+from app.web.content_coding import PreferredCoding, wanted
 from app.web.middleware.compression import SMALL_BYTES, Compression
 from tests.support.api import Api
 from tests.support.world import World
@@ -36,34 +36,34 @@ TYPES = "{ __schema { types { name description fields { name description } } } }
     ("accept", "expected"),
     [
         (None, None),
-        ("", Wanted(None)),
-        ("gzip", Wanted("gzip")),
-        ("x-gzip", Wanted("gzip")),
-        ("GZIP", Wanted("gzip")),
-        ("gzip, deflate, br, zstd", Wanted("zstd")),
-        ("zstd;q=0.5, gzip;q=0.8", Wanted("gzip")),
-        ("zstd;q=0, gzip", Wanted("gzip")),
-        ("gzip;q=0", Wanted(None)),
-        ("gzip;q=0.000", Wanted(None)),
-        ("br, deflate", Wanted(None)),
-        ("identity", Wanted(None)),
-        ("gzip;q=0.5, identity;q=0.8", Wanted(None)),
-        ("gzip;q=0.5, identity;q=0.2", Wanted("gzip")),
-        ("*", Wanted("gzip")),
-        ("*;q=0.1", Wanted("gzip")),
-        ("*;q=0", Wanted(None, demanded=True)),
-        ("gzip;q=0, *", Wanted("zstd")),
-        ("identity;q=0", Wanted(None, demanded=True)),
-        ("identity;q=0, gzip", Wanted("gzip", demanded=True)),
-        ("*;q=0, zstd;q=0.3", Wanted("zstd", demanded=True)),
-        ("gzip ; q=0.5 , zstd ;q=0.4", Wanted("gzip")),
-        ("gzip;q=2, zstd;q=x, br;q=nan", Wanted(None)),
-        (";;,,=,", Wanted(None)),
-        ("gzip;q=-1", Wanted(None)),
-        ("a, " * 1000 + "gzip", Wanted(None)),
+        ("", PreferredCoding(None)),
+        ("gzip", PreferredCoding("gzip")),
+        ("x-gzip", PreferredCoding("gzip")),
+        ("GZIP", PreferredCoding("gzip")),
+        ("gzip, deflate, br, zstd", PreferredCoding("zstd")),
+        ("zstd;q=0.5, gzip;q=0.8", PreferredCoding("gzip")),
+        ("zstd;q=0, gzip", PreferredCoding("gzip")),
+        ("gzip;q=0", PreferredCoding(None)),
+        ("gzip;q=0.000", PreferredCoding(None)),
+        ("br, deflate", PreferredCoding(None)),
+        ("identity", PreferredCoding(None)),
+        ("gzip;q=0.5, identity;q=0.8", PreferredCoding(None)),
+        ("gzip;q=0.5, identity;q=0.2", PreferredCoding("gzip")),
+        ("*", PreferredCoding("gzip")),
+        ("*;q=0.1", PreferredCoding("gzip")),
+        ("*;q=0", PreferredCoding(None, demanded=True)),
+        ("gzip;q=0, *", PreferredCoding("zstd")),
+        ("identity;q=0", PreferredCoding(None, demanded=True)),
+        ("identity;q=0, gzip", PreferredCoding("gzip", demanded=True)),
+        ("*;q=0, zstd;q=0.3", PreferredCoding("zstd", demanded=True)),
+        ("gzip ; q=0.5 , zstd ;q=0.4", PreferredCoding("gzip")),
+        ("gzip;q=2, zstd;q=x, br;q=nan", PreferredCoding(None)),
+        (";;,,=,", PreferredCoding(None)),
+        ("gzip;q=-1", PreferredCoding(None)),
+        ("a, " * 1000 + "gzip", PreferredCoding(None)),
     ],
 )
-def test_the_coding_is_the_one_that_is_wanted_most(accept: str | None, expected: Wanted | None) -> None:
+def test_the_coding_is_the_one_that_is_wanted_most(accept: str | None, expected: PreferredCoding | None) -> None:
     headers = [] if accept is None else [(b"accept-encoding", accept.encode())]
 
     assert wanted({"headers": headers}, BOTH) == expected
@@ -72,7 +72,7 @@ def test_the_coding_is_the_one_that_is_wanted_most(accept: str | None, expected:
 def test_several_fields_are_one_list() -> None:
     headers = [(b"accept-encoding", b"zstd;q=0.1"), (b"accept-encoding", b"gzip")]
 
-    assert wanted({"headers": headers}, BOTH) == Wanted("gzip")
+    assert wanted({"headers": headers}, BOTH) == PreferredCoding("gzip")
 
 
 # --- Operations ------------------------------------------------------------------------------------------------------

@@ -100,12 +100,12 @@ async def test_what_a_preflight_refuses_is_said_in_its_body_too(fresh_url: str) 
 async def test_a_page_is_let_into_a_private_network_where_it_is_listed_and_asks(fresh_url: str) -> None:
     wanted = {"Access_Control_Request_Private_Network": "true"}
     async with Api.opened(fresh_url, cors_origins=(APP,)) as api:
-        asked = await preflight(api, APP, "POST", **wanted)
-        not_asked = await preflight(api, APP, "POST")
+        requested = await preflight(api, APP, "POST", **wanted)
+        not_requested = await preflight(api, APP, "POST")
         theirs = await preflight(api, "https://other.example", "POST", **wanted)
 
-    assert asked.headers["access-control-allow-private-network"] == "true"
-    assert "access-control-allow-private-network" not in not_asked.headers
+    assert requested.headers["access-control-allow-private-network"] == "true"
+    assert "access-control-allow-private-network" not in not_requested.headers
     assert "access-control-allow-private-network" not in theirs.headers
 
 

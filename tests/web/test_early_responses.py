@@ -87,9 +87,9 @@ def _curl(url: str, size: int, token: str, *more: str) -> str:
     program = shutil.which("curl")
     if program is None:
         pytest.skip("no curl")
-    asked = [part for pair in headers(token).items() for part in ("-H", ": ".join(pair))]
+    requested = [part for pair in headers(token).items() for part in ("-H", ": ".join(pair))]
     done = subprocess.run(
-        [program, "-s", "-o", "/dev/null", "-w", "%{http_code}", "--data-binary", "@-", *asked, *more, url],
+        [program, "-s", "-o", "/dev/null", "-w", "%{http_code}", "--data-binary", "@-", *requested, *more, url],
         input=bytes(size),
         capture_output=True,
         check=False,
@@ -102,7 +102,7 @@ def by_curl(url: str, size: int, token: str) -> str:
     return _curl(url, size, token)
 
 
-def by_curl_unasked(url: str, size: int, token: str) -> str:
+def by_curl_without_expect(url: str, size: int, token: str) -> str:
     return _curl(url, size, token, "-H", "Expect:")
 
 
@@ -121,7 +121,7 @@ CLIENTS: Mapping[str, Callable[[str, int, str], str]] = {
     "httpx2": by_httpx2,
     "httpx2 in chunks": by_httpx2_in_chunks,
     "curl": by_curl,
-    "curl without Expect": by_curl_unasked,
+    "curl without Expect": by_curl_without_expect,
     "Node's fetch": by_node,
 }
 

@@ -74,12 +74,12 @@ class Visit:
     """One look at the page by a browser that has never seen it."""
 
     page: Page
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
     def open(self, server: str) -> None:
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("websocket", lambda socket: self.asked.append(socket.url))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("websocket", lambda socket: self.requests.append(socket.url))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
         with self.page.expect_event("worker", lambda worker: "/graphql.worker" in worker.url):
@@ -158,7 +158,7 @@ def test_the_page_requests_only_this_server_and_violates_no_policy(in_demo: Visi
     in_demo.page.get_by_text("displayName").first.wait_for()
     in_demo.run("WhoAmI")
 
-    hosts = {urlsplit(url).netloc for url in in_demo.asked if not url.startswith("data:")}
+    hosts = {urlsplit(url).netloc for url in in_demo.requests if not url.startswith("data:")}
     assert hosts == {urlsplit(demo).netloc}
     assert in_demo.complaints == []
     assert in_demo.page.title() == "Casegate"
@@ -217,12 +217,12 @@ def test_the_story_can_be_repeated(in_demo: Visit) -> None:
 
 
 def test_a_placeholder_id_is_not_sent(in_demo: Visit) -> None:
-    asked = len(in_demo.asked)
+    requests = len(in_demo.requests)
 
     answer = in_demo.run("AddEvidence")
 
     assert answer["errors"][0]["message"].startswith('Not sent. "$case" is not known yet: run the tab OpenCase first')
-    assert f"{in_demo.page.url.removesuffix('graphiql')}graphql" not in in_demo.asked[asked:]
+    assert f"{in_demo.page.url.removesuffix('graphiql')}graphql" not in in_demo.requests[requests:]
 
 
 def test_another_person_can_be_chosen(in_demo: Visit) -> None:

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.domain.errors import Overloaded
-from app.web.concurrency import Entrant, Gate
+from app.web.concurrency import AdmittedOperation, ConcurrencyLimiter
 from app.web.middleware.cors import WebSocketOrigins
 from app.web.negotiation import JSON, RESPONSE_JSON, media_type
 from tests.support.api import Api
@@ -130,10 +130,10 @@ USUAL_HEADERS = [
 
 @pytest.mark.parametrize("names", USUAL_HEADERS)
 async def test_a_listed_page_may_send_what_usual_clients_send(fresh_url: str, names: str) -> None:
-    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": names}
+    requested = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": names}
     async with Api.opened(fresh_url, cors_origins=(APP,)) as api:
-        ours = await api.client.options("/documents", headers={"Origin": APP, **asked})
-        theirs = await api.client.options("/documents", headers={"Origin": "https://evil.example", **asked})
+        ours = await api.client.options("/documents", headers={"Origin": APP, **requested})
+        theirs = await api.client.options("/documents", headers={"Origin": "https://evil.example", **requested})
 
     assert (ours.status_code, ours.headers["access-control-allow-origin"]) == (200, APP)
     allowed = {name.strip().lower() for name in ours.headers["access-control-allow-headers"].split(",")}
@@ -217,42 +217,42 @@ async def test_behind_tls_responses_have_strict_transport_security(api: Api) -> 
 async def test_the_cost_is_reported_on_request(api: Api, world: World) -> None:
     query = "query($n: Int) { cases(first: $n) { nodes { id subject { label } } pageInfo { hasNextPage } } }"
 
-    told = await api.send(world.ada.token, query, {"n": 10}, x_graphql_cost="1")
+    reported = await api.send(world.ada.token, query, {"n": 10}, x_graphql_cost="1")
     more = await api.send(world.ada.token, query, {"n": 100}, x_graphql_cost="1")
-    untold = await api.send(world.ada.token, query, {"n": 10})
+    unreported = await api.send(world.ada.token, query, {"n": 10})
 
     # cases, pageInfo, hasNextPage, and for each of the page nodes, id, subject, label
-    assert told.json()["extensions"] == {"cost": {"requested": 3 + 10 * 4, "limit": 75_000}}
+    assert reported.json()["extensions"] == {"cost": {"requested": 3 + 10 * 4, "limit": 75_000}}
     assert more.json()["extensions"]["cost"]["requested"] == 3 + 100 * 4
-    assert "extensions" not in untold.json()
+    assert "extensions" not in unreported.json()
 
 
 async def test_names_are_guessed_at_in_development_only(fresh_url: str, world: World) -> None:
-    told = {}
+    reported = {}
     for introspection in (True, False):
         async with Api.opened(fresh_url, introspection=introspection) as api:
             answer = await api.send(world.ada.token, "{ viewr { language } }")
             wrong = await api.send(
                 world.ada.token, "query($r: Role) { users(role: $r) { nodes { id } } }", {"r": "REVIEWR"}
             )
-        told[introspection] = answer.json()["errors"][0]["message"], "Did you mean" in wrong.text
+        reported[introspection] = answer.json()["errors"][0]["message"], "Did you mean" in wrong.text
 
-    assert told[True] == ("Cannot query field 'viewr' on type 'Query'. Did you mean 'viewer'?", True)
-    assert told[False] == ("Cannot query field 'viewr' on type 'Query'.", False)
+    assert reported[True] == ("Cannot query field 'viewr' on type 'Query'. Did you mean 'viewer'?", True)
+    assert reported[False] == ("Cannot query field 'viewr' on type 'Query'.", False)
 
 
 # --- How much goes on at once ----------------------------------------------------------------------------------------
 
 
 async def test_a_request_over_the_queue_s_bound_is_refused_at_once() -> None:
-    gate, (one, two, token) = Gate(2, patience=60), ids()[:3]
-    inside = [Entrant(one, token, writes=False), Entrant(two, two, writes=True)]
+    gate, (one, two, token) = ConcurrencyLimiter(2, patience=60), ids()[:3]
+    inside = [AdmittedOperation(one, token, writes=False), AdmittedOperation(two, two, writes=True)]
 
     for entrant in inside:
         await gate.enter(entrant)
     assert gate.inside == 2
     with pytest.raises(Overloaded):
-        await gate.enter(Entrant(uuid4(), uuid4(), writes=True))
+        await gate.enter(AdmittedOperation(uuid4(), uuid4(), writes=True))
     with pytest.raises(Overloaded):
         gate.look()
     for entrant in inside:
@@ -268,17 +268,25 @@ async def test_no_token_no_account_and_no_reading_takes_all_the_room() -> None:
     account, other, *tokens = ids()
 
     for capacity in (10, 50):
-        assert await entered(Gate(capacity, 0), [(account, tokens[0])] * capacity, writes=False) == capacity * 7 // 10
-        assert await entered(Gate(capacity, 0), [(account, tokens[0])] * capacity, writes=True) == capacity * 8 // 10
+        assert (
+            await entered(ConcurrencyLimiter(capacity, 0), [(account, tokens[0])] * capacity, writes=False)
+            == capacity * 7 // 10
+        )
+        assert (
+            await entered(ConcurrencyLimiter(capacity, 0), [(account, tokens[0])] * capacity, writes=True)
+            == capacity * 8 // 10
+        )
         each_another = [(account, token) for token in tokens[:capacity]]
-        assert await entered(Gate(capacity, 0), each_another, writes=False) == capacity * 8 // 10
-        assert await entered(Gate(capacity, 0), each_another, writes=True) == capacity * 9 // 10
+        assert await entered(ConcurrencyLimiter(capacity, 0), each_another, writes=False) == capacity * 8 // 10
+        assert await entered(ConcurrencyLimiter(capacity, 0), each_another, writes=True) == capacity * 9 // 10
         strangers = list(zip(ids(), ids(), strict=True))[:capacity]
-        assert await entered(Gate(capacity, 0), strangers, writes=False) == capacity * 9 // 10
-        assert await entered(Gate(capacity, 0), strangers, writes=True) == capacity
+        assert await entered(ConcurrencyLimiter(capacity, 0), strangers, writes=False) == capacity * 9 // 10
+        assert await entered(ConcurrencyLimiter(capacity, 0), strangers, writes=True) == capacity
 
-    gate = Gate(10, patience=0)
-    inside = [Entrant(account, token, writes=False) for token in tokens[:8]] + [Entrant(other, other, writes=True)]
+    gate = ConcurrencyLimiter(10, patience=0)
+    inside = [AdmittedOperation(account, token, writes=False) for token in tokens[:8]] + [
+        AdmittedOperation(other, other, writes=True)
+    ]
     for entrant in inside:
         await gate.enter(entrant)
     for entrant in inside:
@@ -286,11 +294,11 @@ async def test_no_token_no_account_and_no_reading_takes_all_the_room() -> None:
     assert await entered(gate, [(account, tokens[0])] * 10, writes=False) == 7  # all of it was given back
 
 
-async def entered(gate: Gate, who: list[tuple[UUID, UUID]], *, writes: bool) -> int:
+async def entered(gate: ConcurrencyLimiter, who: list[tuple[UUID, UUID]], *, writes: bool) -> int:
     """Return how many of these are let in together."""
     inside = []
     for account_id, token_id in who:
-        entrant = Entrant(account_id, token_id, writes)
+        entrant = AdmittedOperation(account_id, token_id, writes)
         try:
             await gate.enter(entrant)
         except Overloaded:
@@ -302,11 +310,11 @@ async def entered(gate: Gate, who: list[tuple[UUID, UUID]], *, writes: bool) -> 
 
 
 async def test_a_token_at_its_share_waits_and_does_not_block_others() -> None:
-    gate, (account, token, stranger) = Gate(10, patience=60), ids()[:3]
+    gate, (account, token, stranger) = ConcurrencyLimiter(10, patience=60), ids()[:3]
     served: list[str] = []
 
     async def hold(name: str, account_id: UUID, token_id: UUID, *, writes: bool) -> None:
-        entrant = Entrant(account_id, token_id, writes)
+        entrant = AdmittedOperation(account_id, token_id, writes)
         await gate.enter(entrant)
         served.append(name)
         await asyncio.sleep(0.01)
@@ -326,8 +334,8 @@ async def test_a_token_at_its_share_waits_and_does_not_block_others() -> None:
 
 
 async def test_a_request_that_waits_too_long_or_in_too_long_a_queue_gets_retry_after() -> None:
-    gate, (account, token) = Gate(5, patience=0.05), ids()[:2]
-    entrant = Entrant(account, token, writes=True)
+    gate, (account, token) = ConcurrencyLimiter(5, patience=0.05), ids()[:2]
+    entrant = AdmittedOperation(account, token, writes=True)
     for _ in range(4):
         await gate.enter(entrant)
 
@@ -340,8 +348,8 @@ async def test_a_request_that_waits_too_long_or_in_too_long_a_queue_gets_retry_a
 
 
 async def test_who_goes_away_while_they_wait_takes_no_place_along() -> None:
-    gate, (account, token) = Gate(1, patience=60), ids()[:2]
-    entrant = Entrant(account, token, writes=True)
+    gate, (account, token) = ConcurrencyLimiter(1, patience=60), ids()[:2]
+    entrant = AdmittedOperation(account, token, writes=True)
     await gate.enter(entrant)
     waiting = [asyncio.create_task(gate.enter(entrant))]
     await asyncio.sleep(0)

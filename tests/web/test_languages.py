@@ -43,14 +43,14 @@ async def test_the_header_chooses_then_the_person_then_the_account_then_english(
     case_id = str((await world.open_case()).case.id)
     headers = ["fr", "fr-CA", "de, fr;q=0.5", "en-GB, fr;q=0.9", "de", "*", "nonsense;;;q", None]
 
-    async def told() -> list[str]:
+    async def reported() -> list[str]:
         return [await language_of(api, world, case_id, header) for header in headers]
 
-    assert await told() == ["fr", "fr", "fr", "en", "en", "en", "en", "en"]
+    assert await reported() == ["fr", "fr", "fr", "en", "en", "en", "en", "en"]
     await set_by_hand(world.database, tables.accounts, world.account_id, default_language=Language.FR)
-    assert await told() == ["fr", "fr", "fr", "en", "fr", "fr", "fr", "fr"]
+    assert await reported() == ["fr", "fr", "fr", "en", "fr", "fr", "fr", "fr"]
     await set_by_hand(world.database, tables.users, world.aldo.id, language=Language.EN)
-    assert await told() == ["fr", "fr", "fr", "en", "en", "en", "en", "en"]
+    assert await reported() == ["fr", "fr", "fr", "en", "en", "en", "en", "en"]
 
 
 async def test_what_people_wrote_stays_in_their_language(world: World, api: Api) -> None:

@@ -188,9 +188,9 @@ def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
 
 
 def test_pages_are_read_without_javascript_at_any_width(address: str, page: Page) -> None:
-    asked: list[str] = []
+    requested: list[str] = []
     complaints: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: requested.append(request.url))
     page.on("console", lambda line: complaints.append(line.text))
 
     for path in ("/", "/docs", "/docs/errors", "/docs/configuration", "/docs/workflow", "/docs/clients"):  # the widest
@@ -202,7 +202,7 @@ def test_pages_are_read_without_javascript_at_any_width(address: str, page: Page
         assert page.locator("main").bounding_box()["width"] <= window["width"], path  # type: ignore[index]
 
     assert complaints == []
-    assert all(url.startswith(address) for url in asked)
+    assert all(url.startswith(address) for url in requested)
 
 
 def test_an_error_code_s_address_leads_to_its_entry(address: str, page: Page) -> None:

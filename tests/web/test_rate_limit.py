@@ -17,7 +17,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import clock
 from app.domain.errors import RateLimited
-from app.web.rate_limit import Rates, network
+from app.web.rate_limit import RateLimiter, network
 from tests.support.api import Api
 from tests.support.ports import free_port, is_listening, wait_until
 from tests.support.world import World
@@ -94,7 +94,7 @@ async def test_an_address_that_fails_too_often_is_slowed_down_and_a_good_token_f
 
 async def test_what_has_expired_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.web.rate_limit.SWEEP_S", 0.2)
-    rates = Rates(requests=5, seconds=1, failures=0)
+    rates = RateLimiter(requests=5, seconds=1, failures=0)
     kept = rates._own.events  # the library's own
 
     await rates.count_request(GONE)
@@ -167,7 +167,7 @@ async def test_a_header_does_not_change_which_address_failures_are_counted_for(f
 
 @pytest.mark.parametrize("set_by", [-3600, 3600, 86_400 * 365])
 async def test_a_clock_that_is_set_changes_no_limit(monkeypatch: pytest.MonkeyPatch, set_by: int) -> None:
-    rates = Rates(requests=2, seconds=60, failures=1)
+    rates = RateLimiter(requests=2, seconds=60, failures=1)
     await rates.count_request(HERE)
     await rates.count_failure("192.0.2.7")
     now = time.time() + set_by
@@ -208,7 +208,7 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
 
 
 async def test_workers_that_share_a_redis_count_together(redis_url: str) -> None:
-    workers = [Rates(requests=4, seconds=60, failures=0, redis_url=redis_url) for _ in range(2)]
+    workers = [RateLimiter(requests=4, seconds=60, failures=0, redis_url=redis_url) for _ in range(2)]
 
     standings = [await workers[number % 2].count_request(HERE) for number in range(6)]
     for worker in workers:
@@ -220,7 +220,7 @@ async def test_workers_that_share_a_redis_count_together(redis_url: str) -> None
 async def test_redis_counts_by_its_own_clock_and_forgets_what_was_counted_ahead_of_it(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rates = Rates(requests=3, seconds=60, failures=1, redis_url=redis_url)
+    rates = RateLimiter(requests=3, seconds=60, failures=1, redis_url=redis_url)
     first = await rates.count_request(HERE)
     now = time.time() + 3600
     monkeypatch.setattr(time, "time", lambda: now)  # of this worker
@@ -247,7 +247,7 @@ async def test_redis_counts_by_its_own_clock_and_forgets_what_was_counted_ahead_
 
 
 async def test_after_the_window_redis_lets_in_again(redis_url: str) -> None:
-    rates = Rates(requests=1, seconds=1, failures=0, redis_url=redis_url)
+    rates = RateLimiter(requests=1, seconds=1, failures=0, redis_url=redis_url)
 
     standings = [await rates.count_request(HERE) for _ in range(2)]
     await asyncio.sleep(1.1)
@@ -258,7 +258,7 @@ async def test_after_the_window_redis_lets_in_again(redis_url: str) -> None:
 
 
 async def test_where_redis_does_not_answer_each_worker_counts_for_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    rates = Rates(requests=2, seconds=60, failures=1, redis_url=f"redis://127.0.0.1:{free_port()}")
+    rates = RateLimiter(requests=2, seconds=60, failures=1, redis_url=f"redis://127.0.0.1:{free_port()}")
 
     standings = [await rates.count_request(HERE) for _ in range(3)]
     await rates.count_failure("192.0.2.7")

@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from app.observability import logging
-from app.web.middleware.fast_path import Shortcut
-from app.web.middleware.security_headers import Envelope
+from app.web.middleware.fast_path import FastPath
+from app.web.middleware.security_headers import SecurityHeaders
 from tests.support.api import Api
 from tests.support.world import World
 
@@ -47,7 +47,7 @@ async def raising_late(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 def test_an_uncaught_exception_is_answered_by_its_request_id_alone(capsys: pytest.CaptureFixture[str]) -> None:
     logging.configure("info")
-    client = TestClient(Starlette(routes=[Route("/", raising)], middleware=[Middleware(Envelope)]))
+    client = TestClient(Starlette(routes=[Route("/", raising)], middleware=[Middleware(SecurityHeaders)]))
 
     answer = client.get("/", headers={"X-Request-ID": "odd"})
 
@@ -72,7 +72,7 @@ async def test_after_an_answer_has_begun_a_fault_is_logged_and_nothing_is_answer
         return {"type": "http.disconnect"}
 
     scope = {"type": "http", "headers": [(b"x-request-id", b"odd")], "scheme": "http", "path": "/"}
-    await Envelope(raising_late)(scope, receive, send)
+    await SecurityHeaders(raising_late)(scope, receive, send)
 
     assert [message["type"] for message in sent] == ["http.response.start"]
     assert json.loads(capsys.readouterr().err)["event"] == "fault"
@@ -92,7 +92,7 @@ def test_an_address_that_is_led_past_the_router_is_found_where_the_app_is_mounte
         return PlainTextResponse("found")
 
     route = Route("/graphql", respond)
-    app = Starlette(routes=[route], middleware=[Middleware(Shortcut, path="/graphql", to=route.app)])
+    app = Starlette(routes=[route], middleware=[Middleware(FastPath, path="/graphql", to=route.app)])
     client = TestClient(app, root_path=root_path)
 
     assert [client.get(f"{root_path}{path}").status_code for path in ("/graphql", "/graphql/x")] == [200, 404]

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app.db.engines import Database, Patience, open_database
+from app.db.engines import Database, Timeouts, open_database
 from app.db.errors import unavailable_of
 from app.domain.errors import Overloaded
 from app.server.health import ready
@@ -126,14 +126,14 @@ async def test_aliases_that_ask_for_the_same_share_its_statements(world: World, 
 
 async def test_the_inbox_is_counted_once_however_often_it_is_selected(world: World, api: Api) -> None:
     inbox = "inbox { totalCount counts { reason count } }"
-    with recorded() as told:
+    with recorded() as reported:
         await api.run(world.bea.token, f"{{ viewer {{ a: {inbox} b: {inbox} }} c: viewer {{ {inbox} }} }}")
 
-    assert len(told) == 3  # who asks, the page, and the counts
+    assert len(reported) == 3  # who asks, the page, and the counts
 
 
 async def test_a_statement_that_takes_too_long_is_given_up_on_both_engines(fresh_url: str) -> None:
-    database = open_database(fresh_url, patience=Patience(statement=0.3))
+    database = open_database(fresh_url, patience=Timeouts(statement=0.3))
     try:
         with pytest.raises(DBAPIError) as given_up:
             async with asyncio.timeout(20), database.read() as connection:

@@ -25,7 +25,7 @@ class Loader(Generic[K]):
         self._found: dict[K | None, Any] = {}
         self._futures: dict[K, asyncio.Future[Any]] = {}
         self._batches: dict[K, asyncio.Task[Exception | None]] = {}
-        self._asked: dict[K, None] = {}
+        self._pending_keys: dict[K, None] = {}
         self._next: asyncio.Task[Exception | None] | None = None
         self.budget: Budget | None = None  # of the operation that asks
 
@@ -68,7 +68,7 @@ class Loader(Generic[K]):
             return found
         if missing and not self._batches:  # the usual case: nobody else waits for any
             self._next = asyncio.create_task(self._load())
-            self._asked = dict.fromkeys(missing)
+            self._pending_keys = dict.fromkeys(missing)
             self._batches = dict.fromkeys(missing, self._next)
             batches = {self._next}
         else:
@@ -95,7 +95,7 @@ class Loader(Generic[K]):
         if key not in self._batches:
             if self._next is None:
                 self._next = asyncio.create_task(self._load())
-            self._asked[key] = None
+            self._pending_keys[key] = None
             self._batches[key] = self._next
         return self._batches[key]
 
@@ -106,8 +106,8 @@ class Loader(Generic[K]):
             with suppress(TimeoutError):  # what is loaded is given up then, too
                 async with in_time():
                     await self.budget.settle()
-        keys = list(self._asked)
-        self._asked, self._next = {}, None
+        keys = list(self._pending_keys)
+        self._pending_keys, self._next = {}, None
         fault = None
         try:
             async with in_time():

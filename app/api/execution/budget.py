@@ -24,7 +24,7 @@ LOOK_AFTER = 100
 """Fields after which the clock is looked at: graphql-core takes two milliseconds for them."""
 
 
-class Place:
+class BudgetTurn:
     """Where somebody stopped who has more to build. Whoever is given up lets go of it."""
 
     __slots__ = ("__weakref__",)
@@ -64,7 +64,7 @@ class Budget:
         self._size_paid, self._fields_paid = min(STEP, bytes_max), STEP // FIELD_BYTES
         self.stop: Callable[[Refusal], None] | None = None
         self._is_stopped = self._was_due = False
-        self._behind: set[ref[Place]] = set()
+        self._behind: set[ref[BudgetTurn]] = set()
         self._caught_up: asyncio.Future[None] | None = None
 
     def count(self, fields: int, size: int) -> None:
@@ -152,13 +152,13 @@ class Budget:
         finally:
             self.catch_up(place)
 
-    def fall_behind(self) -> Place:
+    def fall_behind(self) -> BudgetTurn:
         """Return the place of somebody who is about to pause, to be given to `catch_up`."""
-        place = Place()
+        place = BudgetTurn()
         self._behind.add(ref(place, self._leave))
         return place
 
-    def catch_up(self, place: Place) -> None:
+    def catch_up(self, place: BudgetTurn) -> None:
         """Take note that whoever paused there has built what was left."""
         self._leave(ref(place))
 
@@ -176,7 +176,7 @@ class Budget:
             for _ in range(3):  # those who start now ask in the next turn, or in the one after it
                 await asyncio.sleep(0)
 
-    def _leave(self, place: ref[Place]) -> None:
+    def _leave(self, place: ref[BudgetTurn]) -> None:
         self._behind.discard(place)
         if not self._behind and self._caught_up is not None:
             caught_up, self._caught_up = self._caught_up, None

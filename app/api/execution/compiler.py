@@ -37,13 +37,13 @@ from strawberry.types.field import StrawberryField
 
 from app.api import write_only
 from app.api.dataloaders.loaders import Reading
-from app.api.execution.completion import Completion, Leaf, Lists, Step, required
+from app.api.execution.completion import Completion, FieldStep, LeafValues, Lists, required
 from app.api.execution.object_writers import Declined
-from app.api.execution.reading import Asked
-from app.api.execution.resolver_calls import Call, Site
+from app.api.execution.reading import ReadingBuilder
+from app.api.execution.resolver_calls import Call, CallSite
 from app.api.execution.selections import Once, Selection, Selections
 from app.api.execution.steps import Attribute, Computed, Related, Resolved, Resolver, Traced, TypeName
-from app.api.fields import Relation
+from app.api.fields import RelationField
 from app.api.selection import attributes
 from app.db.rows import UserRow
 
@@ -101,7 +101,7 @@ class Plan:
     `needs_reading`: some of it is refused to who may act and not read.
     """
 
-    steps: Mapping[str, Step]
+    steps: Mapping[str, FieldStep]
     root: Selection
     reading: Reading
     needs_reading: bool
@@ -121,7 +121,7 @@ class _Compiler:
         self._variables = variables
         self._definitions = operation.fragments
         self._fragments = {name: FragmentDetails(node) for name, node in self._definitions.items()}
-        self._asked = Asked()
+        self._requested = ReadingBuilder()
         self._needs_reading = False
 
     def plan(self) -> Plan:
@@ -131,12 +131,12 @@ class _Compiler:
             raise Declined
         collected = collect_fields(self._schema, self._fragments, self._variables, type_, node)
         steps = self._steps(type_, collected.grouped_field_set)
-        return Plan(steps, Selection.of(steps), self._asked.reading(), self._needs_reading)
+        return Plan(steps, Selection.of(steps), self._requested.reading(), self._needs_reading)
 
-    def _steps(self, type_: GraphQLObjectType, grouped: Mapping[str, list[Any]]) -> Mapping[str, Step]:
+    def _steps(self, type_: GraphQLObjectType, grouped: Mapping[str, list[Any]]) -> Mapping[str, FieldStep]:
         return {name: self._step(type_, details) for name, details in grouped.items()}
 
-    def _step(self, type_: GraphQLObjectType, details: list[Any]) -> Step:
+    def _step(self, type_: GraphQLObjectType, details: list[Any]) -> FieldStep:
         nodes = [detail.node for detail in details]
         name = nodes[0].name.value
         if name == "__typename":
@@ -151,8 +151,8 @@ class _Compiler:
             attribute = definition.python_name
             is_awaited = definition.metadata.get("awaited")
             return Computed(attrgetter(attribute), completion) if is_awaited else Attribute.of(attribute, completion)
-        if isinstance(definition, Relation):
-            self._asked.relation(definition.loader, self._columns(field.type, details))
+        if isinstance(definition, RelationField):
+            self._requested.relation(definition.loader, self._columns(field.type, details))
             related = Related(
                 definition.python_name,
                 definition.loader,
@@ -161,7 +161,7 @@ class _Compiler:
                 completion,
             )
             return Traced(f"{type_.name}.{name}", related)
-        self._asked.code(definition.metadata.get("loads"))
+        self._requested.code(definition.metadata.get("loads"))
         resolved = Resolved(self._resolver(type_, field, definition, nodes), completion)
         return Traced(f"{type_.name}.{name}", resolved)
 
@@ -180,7 +180,7 @@ class _Compiler:
     ) -> Resolver:
         operation = self._operation
         call = Call(
-            Site(operation.schema, self._schema, operation.node, self._definitions, type_, field, definition, nodes)
+            CallSite(operation.schema, self._schema, operation.node, self._definitions, type_, field, definition, nodes)
         )
         batch = definition.metadata.get("batch")
         return call.each if batch is None else partial(call.all, batch)
@@ -194,7 +194,7 @@ class _Compiler:
             case GraphQLList():
                 return Lists(self._completion(type_.of_type, details))
             case GraphQLEnumType():
-                return Leaf(_names(type_).__getitem__)
+                return LeafValues(_names(type_).__getitem__)
             case GraphQLScalarType():
                 return _scalar(type_)
             case GraphQLObjectType():
@@ -222,10 +222,10 @@ def _is_list(type_: Any) -> bool:
 
 def _scalar(type_: GraphQLScalarType) -> Completion:
     if type_.name == "ID":
-        return Leaf(_id)
+        return LeafValues(_id)
     if type_.name not in AS_THEY_ARE:
         raise Declined
-    return Leaf(is_text=type_.name == "String")
+    return LeafValues(is_text=type_.name == "String")
 
 
 def _id(value: Any) -> Any:

@@ -37,7 +37,7 @@ class Completion(Protocol):
     async def later(self, values: Column, run: Run) -> Column: ...
 
 
-class Step(Protocol):
+class FieldStep(Protocol):
     """What brings one field of many objects of one type; otherwise as a Completion.
 
     `ready` is None where it has to be waited for; if it does not `waits`, it never is. What is `plain` is not asked at
@@ -52,7 +52,7 @@ class Step(Protocol):
     def later(self, sources: Column, run: Run) -> Awaitable[Column]: ...
 
 
-class AtOnce:
+class Immediate:
     """Values that never wait."""
 
     @property
@@ -66,7 +66,7 @@ class AtOnce:
         return self.now(values, run)
 
 
-class Around:
+class Wrapper:
     """What waits where that does which it is around."""
 
     inner: Completion
@@ -77,7 +77,7 @@ class Around:
 
 
 @dataclass(frozen=True)
-class Leaf(AtOnce):
+class LeafValues(Immediate):
     """Values that JSON has as they are, or those that *written* makes of them; null too, unless `is_required`.
 
     `is_text`: they may be long.
@@ -103,7 +103,7 @@ class Leaf(AtOnce):
 
 
 @dataclass(frozen=True)
-class Required(Around):
+class NonNull(Wrapper):
     """Values of which none may be null; if one is, graphql-core says which."""
 
     inner: Completion
@@ -123,18 +123,18 @@ def _demanded(found: Column) -> Column:
 
 def required(inner: Completion) -> Completion:
     """Return what does as *inner*, and lets no null through."""
-    return replace(inner, is_required=True) if isinstance(inner, Leaf) else Required(inner)
+    return replace(inner, is_required=True) if isinstance(inner, LeafValues) else NonNull(inner)
 
 
 @dataclass(frozen=True)
-class Lists(Around):
+class Lists(Wrapper):
     """Lists, whose items are completed all at once. Those of objects wait in any case: there may be many."""
 
     inner: Completion
 
     @property
     def waits(self) -> bool:
-        return not isinstance(self.inner, Leaf)
+        return not isinstance(self.inner, LeafValues)
 
     def now(self, values: Column, run: Run) -> Column:
         items = _flat(values)
@@ -147,7 +147,7 @@ class Lists(Around):
 
 def is_list_of_ready(completion: Completion) -> bool:
     """Tell whether *completion* is that of lists which wait for nothing but their length."""
-    lists = completion.inner if isinstance(completion, Required) else completion
+    lists = completion.inner if isinstance(completion, NonNull) else completion
     return isinstance(lists, Lists) and not lists.inner.waits
 
 

@@ -13,7 +13,7 @@ from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from graphql.pyutils import Path, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from app.api.execution.budget import Budget, Place
+from app.api.execution.budget import Budget, BudgetTurn
 
 
 class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -106,7 +106,7 @@ class _List:
         """Return the list, to be awaited if anything in it is."""
         return self._gathered() if self._awaited else self._results
 
-    async def rest(self, place: Place) -> list[Any]:
+    async def rest(self, place: BudgetTurn) -> list[Any]:
         """Complete what is left from *place* on, and return the list."""
         try:
             await self._budget.pause()

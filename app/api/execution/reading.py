@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from app.api.dataloaders.loaders import NOTHING_KNOWN, Loaders, Reading
 
 
-class Asked:
+class ReadingBuilder:
     """What the steps of one plan ask loaders for."""
 
     def __init__(self) -> None:

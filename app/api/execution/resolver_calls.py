@@ -38,7 +38,7 @@ NOTHING_GIVEN = VariableValues({}, {})
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class CallSite:
     """Where a field is called: its nodes in a document, and the field of the schema that they name."""
 
     schema: Schema
@@ -54,9 +54,9 @@ class Site:
 class Call:
     """A field's code for all objects. Raises: Declined, where strawberry would do more than is known here."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: CallSite) -> None:
         self._site = site
-        self._before, self._after = _told(site)
+        self._before, self._after = _arguments_around(site)
         self._arguments = _Arguments(site)
         self._code = _code(site)
         self._known: dict[str, Any] = {}
@@ -76,26 +76,26 @@ class Call:
 
     def _info(self, run: Run) -> Any:
         site = self._site
-        told = *self._before, run.variables, run.context, *self._after
-        raw: GraphQLResolveInfo[Any] = GraphQLResolveInfo(*told)
+        reported = *self._before, run.variables, run.context, *self._after
+        raw: GraphQLResolveInfo[Any] = GraphQLResolveInfo(*reported)
         info: Any = site.schema.config.info_class(_raw_info=raw, _field=site.definition)
         info.known = self._known
         return info
 
 
-def _told(site: Site) -> tuple[Any, Any]:
+def _arguments_around(site: CallSite) -> tuple[Any, Any]:
     """Return what `GraphQLResolveInfo` tells that is known beforehand: before the variables, and after the context."""
     path = Path(None, _response_name(site), site.type.name)
     where = site.nodes[0].name.value, site.nodes, site.field.type, site.type, path
     return (*where, site.core, site.fragments, None, site.operation), (inspect.isawaitable, None, None)
 
 
-def _response_name(site: Site) -> str:
+def _response_name(site: CallSite) -> str:
     node = site.nodes[0]
     return node.alias.value if node.alias else node.name.value
 
 
-def _code(site: Site) -> Callable[..., Any]:
+def _code(site: CallSite) -> Callable[..., Any]:
     """Return what calls the field's resolver, and notes how a mutation ended."""
     code = _through_extension(site.definition)
     return partial(record, code, _response_name(site)) if site.type is site.core.mutation_type else code
@@ -129,7 +129,7 @@ def _through_extension(field: StrawberryField) -> Callable[..., Any]:
 class _Arguments:
     """A field's arguments: what the document says is converted once, and plain variables are only looked up."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: CallSite) -> None:
         self._site = site
         nodes: Sequence[ArgumentNode] = site.nodes[0].arguments or ()
         varying = {node.name.value: node for node in nodes if _has_variable(node.value)}
@@ -179,7 +179,7 @@ class _Given:
     is_required: bool
 
     @classmethod
-    def of(cls, site: Site, node: ArgumentNode) -> "_Given | None":
+    def of(cls, site: CallSite, node: ArgumentNode) -> "_Given | None":
         name, value = node.name.value, node.value
         argument: GraphQLArgument = site.field.args[name]
         has_default = argument.default_value is not Undefined or argument.default is not None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.api.execution.completion import Around, Column, Run, Step, settled
+from app.api.execution.completion import Column, FieldStep, Run, Wrapper, settled
 from app.api.execution.object_writers import Objects, objects_of
 
 OBJECTS = 500
@@ -15,7 +15,7 @@ OBJECTS = 500
 
 
 @dataclass(frozen=True)
-class Once(Around):
+class Once(Wrapper):
     """Values of which many may be one and the same thing, as the people of a page are: it is completed but once."""
 
     inner: "Selection"
@@ -43,14 +43,14 @@ def _repeated(values: Column, things: Iterable[int], completed: Column) -> Colum
 class Selection:
     """What is selected of objects of one type; `steps` are those that are not plain."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[FieldStep, ...]
     waits: bool
     make: Objects
     fields: int
     names: int
 
     @classmethod
-    def of(cls, steps: Mapping[str, Step]) -> "Selection":
+    def of(cls, steps: Mapping[str, FieldStep]) -> "Selection":
         make = objects_of(tuple((name, step.plain) for name, step in steps.items()))
         others = tuple(step for step in steps.values() if step.plain is None)
         return cls(others, any(step.waits for step in others), make, len(steps), sum(map(len, steps)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from app.api.execution.completion import Column, Completion, Leaf, Run, Step, is_list_of_ready, settled
+from app.api.execution.completion import Column, Completion, FieldStep, LeafValues, Run, is_list_of_ready, settled
 from app.api.execution.object_writers import Plain
 from app.api.execution.selections import OBJECTS
 from app.api.fields import WITHOUT
@@ -35,7 +35,7 @@ class Traced(_Waiting):
     """A step that has a span of its own where the operation is traced."""
 
     name: str
-    step: Step
+    step: FieldStep
 
     def ready(self, sources: Column, run: Run) -> Column | None:
         return None if run.is_traced else self.step.ready(sources, run)
@@ -75,7 +75,7 @@ class Attribute:
 
     @classmethod
     def of(cls, name: str, completion: Completion) -> "Attribute":
-        plain = completion.plain(name) if isinstance(completion, Leaf) else None
+        plain = completion.plain(name) if isinstance(completion, LeafValues) else None
         return cls(attrgetter(name), completion, completion.waits, plain, is_list_of_ready(completion))
 
     def ready(self, sources: Column, run: Run) -> Column | None:

@@ -12,7 +12,7 @@ from app.i18n import negotiate
 from app.web.admission import Admission
 from app.web.faults import Formatted, fault_error, log_unavailable
 from app.web.negotiation import JSON, media_type
-from app.web.requests import Incoming
+from app.web.requests import HttpRequest
 from app.web.responses import Body, answer
 from app.web.statuses import headers_of, request_status
 
@@ -22,7 +22,7 @@ METHODS = ("GET", "HEAD", "POST")
 class Exchange:
     """What is known of a request so far."""
 
-    def __init__(self, request: Incoming) -> None:
+    def __init__(self, request: HttpRequest) -> None:
         self.request = request
         self.request_id: str = request.scope["request_id"]
         self._accept_language = request.headers.get("accept-language")

@@ -16,7 +16,7 @@ from app.api.execution.budget import Budget
 from app.api.execution.operations import Prepared
 from app.api.http.exchange import Exchange
 from app.observability import logging, metrics
-from app.observability.deferred import Backlog
+from app.observability.deferred import DeferredQueue
 
 CLIENT_HEADERS = ("x-graphql-client-name", "apollographql-client-name")
 HASH_SHOWN = 16
@@ -81,7 +81,7 @@ def _write_down(notes: Sequence[Note]) -> None:
     logging.write(map(_line, notes))
 
 
-_notes = Backlog(_write_down, NOTES_WAITING)
+_notes = DeferredQueue(_write_down, NOTES_WAITING)
 
 
 def _line(note: Note) -> dict[str, Any]:

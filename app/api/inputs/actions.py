@@ -39,7 +39,7 @@ from app.domain.commands import (
     SubjectDetails,
 )
 from app.domain.errors import TooManyDocuments
-from app.domain.validation import COMMENT_MAX, DESCRIPTION_MAX, DOCUMENTS_MAX, TITLE_MAX, Shape
+from app.domain.validation import COMMENT_MAX, DESCRIPTION_MAX, DOCUMENTS_MAX, TITLE_MAX, InputValidator
 
 
 class ActionInput:
@@ -57,7 +57,7 @@ class ActionInput:
     @cached_property
     def command(self) -> Command:
         """The input as a command. Raises: InputRefused, with every fault of its shape."""
-        shape = Shape("input")
+        shape = InputValidator("input")
         common = {
             "expected_version": shape.version(self.expected_version, "expectedVersion"),
             "idempotency_key": shape.idempotency_key(self.idempotency_key, "idempotencyKey"),
@@ -66,7 +66,7 @@ class ActionInput:
         shape.finish()
         return command
 
-    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
         raise NotImplementedError
 
 
@@ -81,7 +81,7 @@ class SubjectInput:
         " subject becomes FAVORABLE by an accepted override only."
     )
 
-    def details(self, shape: Shape) -> SubjectDetails:
+    def details(self, shape: InputValidator) -> SubjectDetails:
         """Return the subject as a command has it; faults are noted in *shape*."""
         return SubjectDetails(
             type=self.type,
@@ -101,7 +101,7 @@ class OpenCaseInput(ActionInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
         return OpenCase(
             subject=self.subject.details(shape),
             title=shape.line(self.title, "title", maximum=TITLE_MAX),
@@ -120,7 +120,7 @@ class DocumentedInput(ActionInput):
     def files(self) -> Sequence[Received]:
         return self.documents or ()
 
-    def _documents(self, shape: Shape) -> dict[str, Any]:
+    def _documents(self, shape: InputValidator) -> dict[str, Any]:
         """Return the documents as a command has them; faults are noted in *shape*."""
         files = self.files
         if len(files) > DOCUMENTS_MAX:
@@ -145,7 +145,7 @@ class AddCommentInput(DocumentedInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
         return AddComment(
             case_id=shape.id(self.case_id, "caseId"),
             comment=shape.text(self.body, "body", maximum=COMMENT_MAX),
@@ -166,7 +166,7 @@ class RequestOverrideInput(DocumentedInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
         return RequestOverride(
             case_id=shape.id(self.case_id, "caseId"),
             requested_status=self.requested_status,
@@ -184,7 +184,7 @@ class DecisionInput(ActionInput):
     override_id: ID | None
     comment: str | None
 
-    def _decision(self, shape: Shape, common: dict[str, Any]) -> dict[str, Any]:
+    def _decision(self, shape: InputValidator, common: dict[str, Any]) -> dict[str, Any]:
         return common | {
             "case_id": shape.id(self.case_id, "caseId"),
             "override_id": None if self.override_id is None else shape.id(self.override_id, "overrideId"),
@@ -201,7 +201,7 @@ class AcceptOverrideInput(DecisionInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
         return AcceptOverride(**self._decision(shape, common))
 
 
@@ -214,7 +214,7 @@ class RefuseOverrideInput(DecisionInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
         return RefuseOverride(**self._decision(shape, common))
 
 
@@ -227,7 +227,7 @@ class CancelOverrideInput(DecisionInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
         return CancelOverride(**self._decision(shape, common))
 
 
@@ -242,7 +242,7 @@ class CloseCaseInput(ActionInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
         return CloseCase(
             case_id=shape.id(self.case_id, "caseId"),
             resolution=self.resolution,
@@ -263,7 +263,7 @@ class ReassignReviewersInput(DecisionInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: Shape, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
         return ReassignReviewers(
             **self._decision(shape, common), reviewer_ids=shape.reviewers(self.reviewer_ids, "reviewerIds")
         )

@@ -167,45 +167,45 @@ class FilterReader:
         self._comparisons = 0
         self._filters = 0
 
-    def read(self, asked: CaseFilter, *path: str, depth: int = 1) -> Condition:
+    def read(self, filter_input: CaseFilter, *path: str, depth: int = 1) -> Condition:
         """Return *asked* as a condition. Raises: InvalidInput, InvalidId, Required, TooLong."""
         if depth > DEPTH_MAX:
             raise InvalidInput("filter", detail=Detail("nested", {"maximum": DEPTH_MAX}))
         self._filters += 1
         if self._filters > FILTERS_MAX:
             raise InvalidInput("filter", detail=Detail.of_length(self._filters, FILTERS_MAX))
-        parts = list(self._combined(asked, path, depth))
+        parts = list(self._combined(filter_input, path, depth))
         for name, field in _FIELDS.items():
-            parts += self._compared(field, _given(asked, name, path), (*path, name))
-        subject = _given(asked, "subject", path)
+            parts += self._compared(field, _given(filter_input, name, path), (*path, name))
+        subject = _given(filter_input, "subject", path)
         if subject is not None:
             inside = (*path, "subject")
             for name, field in _SUBJECT_FIELDS.items():
                 parts += self._compared(field, _given(subject, name, inside), (*inside, name))
-        has_pending = _given(asked, "has_pending_override", path)
+        has_pending = _given(filter_input, "has_pending_override", path)
         if has_pending is not None:
             parts.append(self._one(Field.HAS_PENDING_OVERRIDE, Operator.EQ, has_pending))
-        parts += self._waiting(asked, path)
+        parts += self._waiting(filter_input, path)
         return Conjunction(tuple(parts))
 
-    def _waiting(self, asked: CaseFilter, path: tuple[str, ...]) -> Iterator[Condition]:
-        somebody, viewer = _given(asked, "waiting_for", path), _given(asked, "waiting_for_viewer", path)
-        if somebody is not None:
-            yield self._one(Field.WAITING_FOR, Operator.EQ, _id(somebody, (*path, "waiting_for")))
+    def _waiting(self, filter_input: CaseFilter, path: tuple[str, ...]) -> Iterator[Condition]:
+        person, viewer = _given(filter_input, "waiting_for", path), _given(filter_input, "waiting_for_viewer", path)
+        if person is not None:
+            yield self._one(Field.WAITING_FOR, Operator.EQ, _id(person, (*path, "waiting_for")))
         if viewer is not None:
             mine = self._one(Field.WAITING_FOR, Operator.EQ, self._viewer_id)
             yield mine if viewer else Negation(mine)
 
-    def _combined(self, asked: CaseFilter, path: tuple[str, ...], depth: int) -> Iterator[Condition]:
+    def _combined(self, filter_input: CaseFilter, path: tuple[str, ...], depth: int) -> Iterator[Condition]:
         for name, combination in (("and_", Conjunction), ("or_", Disjunction)):
-            filters = _given(asked, name, path)
+            filters = _given(filter_input, name, path)
             if filters is not None:
                 yield combination(
                     tuple(
                         self.read(item, *path, name, str(index), depth=depth + 1) for index, item in enumerate(filters)
                     )
                 )
-        opposite = _given(asked, "not_", path)
+        opposite = _given(filter_input, "not_", path)
         if opposite is not None:
             yield Negation(self.read(opposite, *path, "not_", depth=depth + 1))
 
@@ -226,11 +226,11 @@ class FilterReader:
         return Comparison(field, operator, value)
 
 
-def _given(asked: Any, name: str, path: tuple[str, ...]) -> Any:
+def _given(filter_input: Any, name: str, path: tuple[str, ...]) -> Any:
     """Return what the input *asked* has by this name, None where it is not given. Raises: InvalidInput, for a null."""
-    value = getattr(asked, name, UNSET)
+    value = getattr(filter_input, name, UNSET)
     if value is None:
-        detail = "null_asked" if hasattr(asked, "is_null") and name != "is_null" else "null"
+        detail = "null_asked" if hasattr(filter_input, "is_null") and name != "is_null" else "null"
         raise InvalidInput(*_names((*path, name)), detail=Detail(detail))
     return None if value is UNSET else value
 

@@ -19,8 +19,8 @@ from app.db.repository.window import Window
 from app.db.repository.worklist import (
     Facets,
     Order,
-    Place,
     Worklist,
+    WorklistPosition,
     key_types,
     worklist_count,
     worklist_facets,
@@ -124,17 +124,19 @@ class CaseConnection:
     )
 
 
-class CasePage(Page[Place]):
+class CasePage(Page[WorklistPosition]):
     """A page of a worklist; stands for a `CaseConnection`."""
 
-    def __init__(self, places: Sequence[Place], arguments: PageArguments, kind: CursorKind, counts: "Counts") -> None:
+    def __init__(
+        self, places: Sequence[WorklistPosition], arguments: PageArguments, kind: CursorKind, counts: "Counts"
+    ) -> None:
         super().__init__(places, arguments, kind, lambda place: place.key, counts.total)
         self._counts = counts
 
-    def node(self, item: Place) -> CaseRow:
+    def node(self, item: WorklistPosition) -> CaseRow:
         return item.case
 
-    def edge(self, item: Place) -> Any:
+    def edge(self, item: WorklistPosition) -> Any:
         return CaseEdge(node=cast(Case, item.case), cursor=self.cursor(item), terms=self._counts.worklist.terms)
 
     @property
@@ -179,23 +181,23 @@ def _counted(count: Any, numbers: Mapping[Any, int]) -> list[Any]:
 
 
 def worklist_of(
-    context: Context, asked: CaseFilter | None, order: list[CaseOrder] | None, search: str | None
+    context: Context, given: CaseFilter | None, order: list[CaseOrder] | None, search: str | None
 ) -> Worklist:
     """Return which cases are asked for. Raises: InvalidInput, InvalidId, TooLong."""
     actor = context.actor
     return Worklist(
         account_id=actor.account_id,
-        condition=None if asked is None else FilterReader(actor.user_id).read(asked),
+        condition=None if given is None else FilterReader(actor.user_id).read(given),
         order=_order(order or []),
         terms=search_terms(search),
     )
 
 
-def _order(asked: list[CaseOrder]) -> tuple[Order, ...]:
-    if len(asked) > ORDER_MAX:
-        raise InvalidInput("orderBy", detail=Detail.of_length(len(asked), ORDER_MAX))
-    for index, item in enumerate(asked):
-        if any(item.field is other.field for other in asked[:index]):
+def _order(given: list[CaseOrder]) -> tuple[Order, ...]:
+    if len(given) > ORDER_MAX:
+        raise InvalidInput("orderBy", detail=Detail.of_length(len(given), ORDER_MAX))
+    for index, item in enumerate(given):
+        if any(item.field is other.field for other in given[:index]):
             raise InvalidInput("orderBy", str(index), "field", detail=Detail("twice"))
     return tuple(
         Order(
@@ -203,7 +205,7 @@ def _order(asked: list[CaseOrder]) -> tuple[Order, ...]:
             item.direction is OrderDirection.DESC,
             None if item.nulls is None else item.nulls is NullsOrder.LAST,
         )
-        for item in asked
+        for item in given
     )
 
 
@@ -217,12 +219,14 @@ def case_edge(context: Context, case: CaseRow) -> CaseEdge:
     return CaseEdge(node=cast(Case, case), cursor=cursor, terms=None)
 
 
-async def _places(context: Context, worklist: Worklist, window: Window, names: frozenset[str]) -> list[Place]:
+async def _places(
+    context: Context, worklist: Worklist, window: Window, names: frozenset[str]
+) -> list[WorklistPosition]:
     if not worklist.is_long:
         async with context.database.read() as connection:
             return await worklist_page(connection, worklist, window, names)
 
-    async def read() -> list[Place]:
+    async def read() -> list[WorklistPosition]:
         async with context.reads.long_read() as connection:
             return await worklist_page(connection, worklist, window, names)
 

@@ -39,15 +39,15 @@ async def facts_of(cases: Sequence[CaseRow], context: Context) -> list[CaseFacts
     )
     finished = await _finished(context, [id for id in ids if pending[id] is None])
     latest: list[OverrideRow | None] = [pending[id] or finished.get(id) for id in ids]
-    asked = await _asked(context, latest)
+    reviewers = await _assigned_reviewers(context, latest)
 
     def facts(case: CaseRow, override: OverrideRow | None) -> CaseFacts:
         status = subjects[case.subject_id].evaluation_status
         if override is None:
             return CaseFacts(case.status, status)
         found = override.facts(
-            frozenset(person.id for person in asked.get(override.id, ())),
-            has_able_reviewer=any(person.candidate.is_able for person in asked.get(override.id, ())),
+            frozenset(person.id for person in reviewers.get(override.id, ())),
+            has_able_reviewer=any(person.candidate.is_able for person in reviewers.get(override.id, ())),
         )
         is_pending = override.status is OverrideStatus.PENDING
         return CaseFacts(case.status, status, *((found, None) if is_pending else (None, found)))
@@ -65,7 +65,9 @@ async def _finished(context: Context, ids: Sequence[UUID]) -> Mapping[UUID, Over
     return {id: found[id][0] for id in ids if found[id]}
 
 
-async def _asked(context: Context, overrides: Sequence[OverrideRow | None]) -> Mapping[UUID | None, list[UserRow]]:
+async def _assigned_reviewers(
+    context: Context, overrides: Sequence[OverrideRow | None]
+) -> Mapping[UUID | None, list[UserRow]]:
     """Return who is asked to decide on each override, where that decides anything."""
     actor = context.actor
     if actor.restrict_to_assigned_reviewers:

@@ -29,7 +29,7 @@ from app.api.types.evidence import Document
 from app.api.types.log import CaseAction
 from app.api.types.overrides import Override
 from app.db.repository.log import EVERY_COMMENT_COLUMN, LogPlace, account_log_count, account_log_page
-from app.db.repository.log_parts import EVERY_ACTION_COLUMN, Rows, Wanted
+from app.db.repository.log_parts import EVERY_ACTION_COLUMN, LogColumns, LogFilter
 from app.db.repository.overrides import EVERY_OVERRIDE_COLUMN
 from app.db.repository.window import Window
 from app.db.rows import ActionRow, CaseRow, DocumentRow, OverrideRow
@@ -45,22 +45,24 @@ Since = Annotated[
 By = Annotated[ID | None, strawberry.argument(description="Only what this person did.")]
 
 
-def rows_of(types: list[ActionType] | None, since: datetime | None, user: str | None) -> Rows:
+def rows_of(types: list[ActionType] | None, since: datetime | None, user: str | None) -> LogFilter:
     """Return which rows of a log are asked for. Raises: InvalidId, InvalidInput."""
     user_id = None if user is None else parse_id(user)
     if user is not None and user_id is None:
         raise InvalidId("user")
-    return Rows(None if types is None else frozenset(types), None if since is None else in_utc(since, "since"), user_id)
+    return LogFilter(
+        None if types is None else frozenset(types), None if since is None else in_utc(since, "since"), user_id
+    )
 
 
-class _Log(NamedTuple):
+class _CaseLog(NamedTuple):
     """The log that a case or a snapshot shows: of which case, and up to which row, None for all."""
 
     id: UUID
     until: int | None
 
     @classmethod
-    def of(cls, parent: Parent) -> "_Log":
+    def of(cls, parent: Parent) -> "_CaseLog":
         if isinstance(parent, CaseSnapshotRow):
             return cls(parent.row_id, parent.until)
         return cls(parent.id, None)
@@ -99,16 +101,16 @@ async def actions_of_cases(
 
 
 async def _actions_of(
-    parents: Sequence[Parent], info: Info, arguments: PageArguments, rows: Rows
+    parents: Sequence[Parent], info: Info, arguments: PageArguments, rows: LogFilter
 ) -> list[Page[ActionRow]]:
     loaders = info.context.loaders
-    logs = list(map(_Log.of, parents))
+    logs = list(map(_CaseLog.of, parents))
     of_each = [rows if log.until is None else rows._replace(until=log.until) for log in logs]
     names = {own: _name(own) for own in set(of_each)}
     kinds = [CursorKind("actions of {}: {}", (log.id, names[own])) for log, own in zip(logs, of_each, strict=True)]
     windows = arguments.windows(kinds, of_types([int]))
     wanted = known_of(info, "wanted", lambda: _wanted(loaders, selected_items(info)))
-    groups: dict[tuple[Window, Rows], list[UUID]] = {}
+    groups: dict[tuple[Window, LogFilter], list[UUID]] = {}
     for log, group in zip(logs, zip(windows, of_each, strict=True), strict=True):
         groups.setdefault(group, []).append(log.id)
     found = {}
@@ -116,7 +118,7 @@ async def _actions_of(
         found[window, own] = await loaders.actions_by_case.of(window, own, wanted).collect(ids)
     are_all = rows._replace(until=None).are_all
 
-    def page(parent: Parent, log: _Log, kind: CursorKind, window: Window, own: Rows) -> Page[ActionRow]:
+    def page(parent: Parent, log: _CaseLog, kind: CursorKind, window: Window, own: LogFilter) -> Page[ActionRow]:
         async def count() -> int:
             if are_all:
                 return parent.until if isinstance(parent, CaseSnapshotRow) else parent.action_count
@@ -130,14 +132,14 @@ async def _actions_of(
 
 def action_edge(action: ActionRow) -> Edge[CaseAction]:
     """Return a row of a case's log as an edge of the whole log."""
-    kind = CursorKind("actions of {}: {}", (action.case_id, _name(Rows())))
+    kind = CursorKind("actions of {}: {}", (action.case_id, _name(LogFilter())))
     return Edge(node=cast(CaseAction, action), cursor=kind.encode((action.seq,)))
 
 
-def _wanted(loaders: Loaders, nodes: Nodes) -> Wanted:
+def _wanted(loaders: Loaders, nodes: Nodes) -> LogColumns:
     """Return what is wanted of a log whose rows have these fields selected."""
     comments, overrides, users = map(loaders.columns, ("comments", "overrides", "users"))
-    return Wanted(
+    return LogColumns(
         (attributes(CaseAction, nodes) or EVERY_ACTION_COLUMN) | {"seq"},
         (comments or EVERY_COMMENT_COLUMN) if "comment" in nodes else None,
         (overrides or EVERY_OVERRIDE_COLUMN) if "override" in nodes else None,
@@ -145,13 +147,13 @@ def _wanted(loaders: Loaders, nodes: Nodes) -> Wanted:
     )
 
 
-def _name(rows: Rows) -> str:
+def _name(rows: LogFilter) -> str:
     """Return what tells these rows from others, for their cursors."""
     types = "all" if rows.types is None else sorted(rows.types)
     return f"{types}, {rows.since}, {rows.user_id}, {rows.until}"
 
 
-async def account_actions(context: Context, arguments: PageArguments, rows: Rows) -> Page[LogPlace]:
+async def account_actions(context: Context, arguments: PageArguments, rows: LogFilter) -> Page[LogPlace]:
     """Return a page of the account's whole log."""
     account_id = context.actor.account_id
     kind = CursorKind(f"actions of {account_id}: {_name(rows)}")
@@ -204,7 +206,7 @@ async def documents_of_cases(
     """Return a page of the documents of each case."""
     loaders = info.context.loaders
     arguments = PageArguments(first, after, last, before)
-    logs = list(map(_Log.of, parents))
+    logs = list(map(_CaseLog.of, parents))
     kinds = [CursorKind("documents of {}: {}", (log.id, log.until)) for log in logs]
     windows = arguments.windows(kinds, of_types([UUID]))
     groups: dict[tuple[Window, int | None], list[UUID]] = {}
@@ -214,7 +216,7 @@ async def documents_of_cases(
     for group, ids in groups.items():
         found[group] = await loaders.documents_by_case.of(*group).collect(ids)
 
-    def page(log: _Log, kind: CursorKind, window: Window) -> Page[DocumentRow]:
+    def page(log: _CaseLog, kind: CursorKind, window: Window) -> Page[DocumentRow]:
         async def count() -> int:
             counted: int = await loaders.document_counts.of(log.until).load(log.id)
             return counted

@@ -72,8 +72,8 @@ async def eligible_reviewers(
     context = info.context
     permit_reading(context.actor, Scope.USERS_READ, Feature.CASES)
     viewer_id = context.actor.user_id
-    asked = People(Role.REVIEWER, active=True, without=viewer_id) if only_eligible else People()
-    people = people_of(asked, search, order_by)
+    people_filter = People(Role.REVIEWER, active=True, without=viewer_id) if only_eligible else People()
+    people = people_of(people_filter, search, order_by)
     kind = CursorKind(f"candidates for {viewer_id}: {people}")
     arguments = PageArguments(first, after, last, before)
     window = people_window(people, arguments, kind)

@@ -55,15 +55,16 @@ async def reviewers_of(parents: Sequence[OverrideSnapshotRow], info: Info) -> li
     """Return the same for several overrides."""
     loaders = info.context.loaders
     earlier = await loaders.reviewer_ids_by_version.collect(row.row_id for row in parents if row.reviewers_version)
-    asked: list[Sequence[UUID] | None] = [
+    reviewer_ids: list[Sequence[UUID] | None] = [
         row.reviewer_ids if row.reviewers_version is None else earlier[row.row_id].get(row.reviewers_version, ())
         for row in parents
     ]
-    named = await loaders.users.collect(id for ids in asked for id in ids or ())
-    now = (row.row_id for row, ids in zip(parents, asked, strict=True) if ids is None)
+    named = await loaders.users.collect(id for ids in reviewer_ids for id in ids or ())
+    now = (row.row_id for row, ids in zip(parents, reviewer_ids, strict=True) if ids is None)
     known = await loaders.reviewers_by_override.collect(now)
     return [
-        known[row.row_id] if ids is None else [named[id] for id in ids] for row, ids in zip(parents, asked, strict=True)
+        known[row.row_id] if ids is None else [named[id] for id in ids]
+        for row, ids in zip(parents, reviewer_ids, strict=True)
     ]
 
 

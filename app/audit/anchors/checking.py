@@ -12,7 +12,7 @@ from uuid import UUID
 from app.audit.anchors.anchored_rows import AnchoredRows
 from app.audit.anchors.checkpoint import FORMAT, NOTHING, WITHOUT_HEADS, Anchor, Checkpoint, Leaf
 from app.audit.anchors.heads import Heads, heads_fault, temporary_heads
-from app.audit.anchors.places import Place
+from app.audit.anchors.places import AnchorStore
 from app.db.engines import Database
 from app.db.repository import anchored
 from app.domain.action_log import Fault, FaultKind
@@ -45,7 +45,7 @@ class Findings:
 
 async def check_anchors(
     database: Database,
-    place: Place,
+    place: AnchorStore,
     key: str,
     concerns: Callable[[Leaf], bool] = lambda _leaf: True,
     advance: Callable[[int], None] = lambda _rows: None,
@@ -67,7 +67,7 @@ async def check_anchors(
 
 async def _check_each(
     database: Database,
-    place: Place,
+    place: AnchorStore,
     key: str,
     concerns: Callable[[Leaf], bool],
     advance: Callable[[int], None],

@@ -34,7 +34,7 @@ class AnchorsUnusable(AnchorError):
     """Where the anchors are kept can't be read or written now, which says nothing of the logs."""
 
 
-class AnchorTaken(AnchorError):
+class AnchorConflict(AnchorError):
     """Somebody else wrote an anchor of this number."""
 
 

@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS reached (number INTEGER NOT NULL, position INTEGER NO
 """
 
 
-class Reached(NamedTuple):
+class HeadsPosition(NamedTuple):
     """The number of the anchor that the heads are as of, and the place of its last row in the whole log."""
 
     number: int
@@ -68,7 +68,7 @@ class Heads:
             self._database.execute(statement)
         return True
 
-    def commit(self, reached: Reached) -> None:
+    def commit(self, reached: HeadsPosition) -> None:
         """Keep what was changed, as of the anchor that was *reached*."""
         self.root()
         self._database.execute("DELETE FROM reached")
@@ -93,9 +93,9 @@ class Heads:
             self._database.execute(f"DELETE FROM {table}")  # noqa: S608  # our own words
 
     @property
-    def reached(self) -> Reached | None:
+    def reached(self) -> HeadsPosition | None:
         found = self._database.execute("SELECT number, position, action_id FROM reached").fetchone()
-        return found and Reached(found[0], found[1], UUID(found[2]))
+        return found and HeadsPosition(found[0], found[1], UUID(found[2]))
 
     @property
     def count(self) -> int:

@@ -13,8 +13,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.audit.anchors.checkpoint import Anchor, AnchorError, AnchorsUnusable, Leaf
-from app.audit.anchors.heads import Heads, Reached, heads_fault
-from app.audit.anchors.places import Place
+from app.audit.anchors.heads import Heads, HeadsPosition, heads_fault
+from app.audit.anchors.places import AnchorStore
 from app.db.repository import anchored
 
 BATCH = 1_000
@@ -24,15 +24,15 @@ class HeadsTaken(Exception):
     """Another process works with the heads."""
 
 
-def reached_by(anchor: Anchor) -> Reached:
+def reached_by(anchor: Anchor) -> HeadsPosition:
     """Return what the heads have reached with this anchor."""
     checkpoint = anchor.checkpoint
-    return Reached(checkpoint.number, checkpoint.position, UUID(checkpoint.action_id))
+    return HeadsPosition(checkpoint.number, checkpoint.position, UUID(checkpoint.action_id))
 
 
 @asynccontextmanager
 async def current_heads(
-    heads: Heads, connection: AsyncConnection, place: Place, last: Anchor | None
+    heads: Heads, connection: AsyncConnection, place: AnchorStore, last: Anchor | None
 ) -> AsyncIterator[Heads]:
     """Yield *heads* as of the anchor *last*; what is not committed is undone at the end.
 
@@ -50,7 +50,7 @@ async def current_heads(
         raise AnchorsUnusable(f"the file of the cases' last rows can't be used: {error}") from error
 
 
-async def _bring_to(heads: Heads, connection: AsyncConnection, place: Place, last: Anchor | None) -> None:
+async def _bring_to(heads: Heads, connection: AsyncConnection, place: AnchorStore, last: Anchor | None) -> None:
     reached = heads.reached
     if last is None:
         heads.clear()
@@ -72,7 +72,7 @@ async def _bring_to(heads: Heads, connection: AsyncConnection, place: Place, las
         raise AnchorError(f"anchor {last.checkpoint.number}: neither the log nor the anchors give its heads")
 
 
-async def _add_rows(heads: Heads, connection: AsyncConnection, reached: Reached | None, last: Anchor) -> None:
+async def _add_rows(heads: Heads, connection: AsyncConnection, reached: HeadsPosition | None, last: Anchor) -> None:
     """Add the rows of the log that come after what was *reached*, to the end of *last*."""
     since, end = reached and reached[1:], reached_by(last)[1:]
     leaves: list[Leaf] = []

@@ -18,12 +18,12 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import ObjectStore, S3Store
 
 from app.atomic_file import sync_folder
-from app.audit.anchors.checkpoint import Anchor, AnchorError, AnchorsUnusable, AnchorTaken
+from app.audit.anchors.checkpoint import Anchor, AnchorConflict, AnchorError, AnchorsUnusable
 
 PIECE = 1 << 16
 
 
-class Place(Protocol):
+class AnchorStore(Protocol):
     """A place for anchors."""
 
     def held(self) -> AbstractAsyncContextManager[bool]:
@@ -43,7 +43,7 @@ class Place(Protocol):
         ...
 
 
-def open_place(url: str, data_dir: Path, *, allow_http: bool = False) -> Place:
+def open_place(url: str, data_dir: Path, *, allow_http: bool = False) -> AnchorStore:
     """Return the place at *url*: `s3://bucket/prefix`, `file:///path`, a path, or empty for a file in *data_dir*.
 
     *allow_http*: a bucket is spoken to without TLS, where its endpoint is.
@@ -188,7 +188,7 @@ class Bucket:
             try:
                 await obstore.put_async(self._objects, _key(number), anchor.line(), mode="create")
             except AlreadyExistsError:
-                raise AnchorTaken(f"somebody else wrote anchor {number} meanwhile") from None
+                raise AnchorConflict(f"somebody else wrote anchor {number} meanwhile") from None
             except FileNotFoundError:
                 raise AnchorsUnusable("the anchors' bucket is not there") from None
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from app.audit.anchors.checking import fault_of, grow
 from app.audit.anchors.checkpoint import Anchor, AnchorError, Checkpoint, Leaf
 from app.audit.anchors.heads import Heads, ProvenHead, heads_fault, temporary_heads
-from app.audit.anchors.places import Place
+from app.audit.anchors.places import AnchorStore
 from app.domain.merkle import Tree
 
 
@@ -31,7 +31,7 @@ class Proof:
     head: ProvenHead | None
 
 
-async def prove(place: Place, key: str, case_id: UUID) -> Proof:
+async def prove(place: AnchorStore, key: str, case_id: UUID) -> Proof:
     """Return the proof of a case's rows; all anchors are read once, and checked on the way.
 
     Raises: AnchorError, where an anchor is bad, or there is none.
@@ -46,7 +46,7 @@ async def prove(place: Place, key: str, case_id: UUID) -> Proof:
         return Proof(last.checkpoint, last.signature, leaves, heads.head_of(case_id))
 
 
-async def _prove_rows(place: Place, key: str, case_id: UUID, heads: Heads) -> tuple[Anchor, Sequence[ProvenLeaf]]:
+async def _prove_rows(place: AnchorStore, key: str, case_id: UUID, heads: Heads) -> tuple[Anchor, Sequence[ProvenLeaf]]:
     tree, last, mine = Tree(), None, list[tuple[int, Leaf]]()
     async for anchor in place.anchors():
         mine += [(tree.size + offset, leaf) for offset, leaf in enumerate(anchor.leaves) if leaf.case_id == case_id]

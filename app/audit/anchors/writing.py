@@ -21,9 +21,9 @@ from app.audit.anchors.checkpoint import (
     FORMAT,
     NOTHING,
     Anchor,
+    AnchorConflict,
     AnchorError,
     AnchorsUnusable,
-    AnchorTaken,
     Checkpoint,
     Leaf,
     public_key,
@@ -32,7 +32,7 @@ from app.audit.anchors.checkpoint import (
 from app.audit.anchors.heads import Heads
 from app.audit.anchors.keeping_heads import HeadsTaken, current_heads, reached_by
 from app.audit.anchors.keys import read_key, read_or_make_key
-from app.audit.anchors.places import Place
+from app.audit.anchors.places import AnchorStore
 from app.db.engines import Database
 from app.db.repository import anchored
 from app.db.repository.anchored import LoggedRow
@@ -48,7 +48,7 @@ log = structlog.get_logger()
 class Anchorer:
     """Anchors one database's logs in one place."""
 
-    def __init__(self, database: Database, place: Place, key_path: Path, heads_path: Path | None = None) -> None:
+    def __init__(self, database: Database, place: AnchorStore, key_path: Path, heads_path: Path | None = None) -> None:
         """*heads_path*: where the heads of all cases are kept; without, they are made anew by each process."""
         self.database = database
         self.place = place
@@ -73,7 +73,7 @@ class Anchorer:
                     return None
                 try:
                     return await self._write(connection, last, now)
-                except (AnchorTaken, HeadsTaken):  # by another process, in a bucket, which nobody can hold
+                except (AnchorConflict, HeadsTaken):  # by another process, in a bucket, which nobody can hold
                     return None
 
     async def _number_of_last(self) -> int:
@@ -152,7 +152,7 @@ async def _batches(
 
 async def _place_of(
     connection: AsyncConnection, anchors: AsyncIterator[Anchor], last: Anchor | None
-) -> anchored.Place | None:
+) -> anchored.RowPosition | None:
     """Return where to go on: after the last row that is anchored, of those whose place can be.
 
     A row with a made-up place, which comes after all others, would otherwise be the last one that is ever anchored.
@@ -163,7 +163,7 @@ async def _place_of(
     if not await anchored.is_to_come(connection, place[0]):
         return place
     log.error("anchored_place_is_to_come", number=last.checkpoint.number, position=place[0])
-    found: anchored.Place | None = None
+    found: anchored.RowPosition | None = None
     async for anchor in anchors:
         places = await anchored.places_of(connection, [(leaf.case_id, leaf.seq) for leaf in anchor.leaves])
         found = max([*places, *([] if found is None else [found])], default=None)

@@ -16,7 +16,7 @@ CHANNEL = "casegate_identity"
 TRIAL_S = 2
 
 
-class Unheard(Exception):
+class NotificationsUnavailable(Exception):
     """Nothing is heard: a pooler that shares connections out by the transaction lies in between."""
 
 
@@ -24,7 +24,7 @@ class Unheard(Exception):
 async def following(database: Database, heard: Callable[[], None]) -> AsyncIterator[asyncio.Event]:
     """Call *heard* at all news, and yield what is set when there won't be any more.
 
-    Raises: Unheard; SQLAlchemyError, OSError where the database can't be reached.
+    Raises: NotificationsUnavailable; SQLAlchemyError, OSError where the database can't be reached.
     """
     tried, lost = asyncio.Event(), asyncio.Event()
 
@@ -42,5 +42,5 @@ async def following(database: Database, heard: Callable[[], None]) -> AsyncItera
             async with asyncio.timeout(TRIAL_S):
                 await tried.wait()
         except TimeoutError:
-            raise Unheard("no notification came") from None
+            raise NotificationsUnavailable("no notification came") from None
         yield lost

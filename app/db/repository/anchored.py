@@ -42,12 +42,12 @@ async def is_first_to_anchor(connection: AsyncConnection) -> bool:
     return bool((await connection.execute(statement, {"lock": ANCHORING})).one()[1])
 
 
-Place = tuple[int, UUID]
+RowPosition = tuple[int, UUID]
 """A row's place in the whole log, and its id, which orders rows of one place."""
 
 
 async def rows_after(
-    connection: AsyncConnection, place: Place | None, until: Place | None = None
+    connection: AsyncConnection, place: RowPosition | None, until: RowPosition | None = None
 ) -> AsyncGenerator[LoggedRow, None]:
     """Yield the rows that come after *place*, as far as nothing can come in between any more, or to *until*."""
     # The accounts are named so that each one's part of the index is sought; there is none on places alone.
@@ -65,7 +65,7 @@ async def rows_after(
         yield LoggedRow(*record)
 
 
-def _literal(place: Place) -> Tuple:
+def _literal(place: RowPosition) -> Tuple:
     return tuple_(literal(place[0], _COLUMN.position.type), literal(place[1], _COLUMN.id.type))
 
 
@@ -88,7 +88,9 @@ async def hash_of(connection: AsyncConnection, case_id: UUID, seq: int) -> str |
     return found
 
 
-async def rows_until(connection: AsyncConnection, end: Place) -> AsyncGenerator[tuple[UUID, UUID, int, str], None]:
+async def rows_until(
+    connection: AsyncConnection, end: RowPosition
+) -> AsyncGenerator[tuple[UUID, UUID, int, str], None]:
     """Yield account, case, seq and hash of all rows up to a place, whatever place they have, in no order."""
     key = tuple_(_COLUMN.position, _COLUMN.id)
     statement = select(_COLUMN.account_id, _COLUMN.case_id, _COLUMN.seq, _COLUMN.hash).where(key <= _literal(end))
@@ -134,7 +136,7 @@ async def is_to_come(connection: AsyncConnection, position: int) -> bool:
     return position >= (await connection.scalar(select(SafePosition())) or 0)
 
 
-async def places_of(connection: AsyncConnection, rows: Sequence[tuple[UUID, int]]) -> list[Place]:
+async def places_of(connection: AsyncConnection, rows: Sequence[tuple[UUID, int]]) -> list[RowPosition]:
     """Return the places of rows by case and seq, of those that can be."""
     case_ids, wanted = list({case_id for case_id, _ in rows}), set(rows)
     statement = select(_COLUMN.case_id, _COLUMN.seq, _COLUMN.position, _COLUMN.id).where(

@@ -130,18 +130,18 @@ def _of_request(condition: Comparison) -> ColumnElement[bool]:
     return found.exists()
 
 
-def _asked(*, pending: bool) -> Callable[[Comparison], ColumnElement[bool]]:
+def _is_reviewer(*, pending: bool) -> Callable[[Comparison], ColumnElement[bool]]:
     """Return the condition on those who were asked: a list that is made once, from what they were asked about."""
 
     def place(condition: Comparison) -> ColumnElement[bool]:
         override, parts = tables.overrides.c, []
         for link in (tables.override_reviewers, tables.reassigned_reviewers):
-            asked = select(override.case_id).join(link, link.c.override_id == override.id)
-            asked = asked.where(_compared(link.c.reviewer_id, condition))
+            case_ids = select(override.case_id).join(link, link.c.override_id == override.id)
+            case_ids = case_ids.where(_compared(link.c.reviewer_id, condition))
             if pending:  # then nobody is meant who was asked before others were
                 version = link.c.version if "version" in link.c else FIRST_VERSION
-                asked = asked.where(override.status == OverrideStatus.PENDING, override.version == version)
-            parts.append(asked)
+                case_ids = case_ids.where(override.status == OverrideStatus.PENDING, override.version == version)
+            parts.append(case_ids)
         return tables.cases.c.id.in_(union_all(*parts))
 
     return place
@@ -159,7 +159,7 @@ _PLACES: Mapping[Field, Callable[[Comparison], ColumnElement[bool]]] = {
     ),
     **dict.fromkeys((Field.SUBJECT_TYPE, Field.SUBJECT_REF, Field.SUBJECT_COUNTRY, Field.SUBJECT_STATUS), _of_subject),
     Field.REQUESTED_STATUS: _of_request,
-    Field.ASSIGNED_REVIEWER: _asked(pending=False),
-    Field.WAITING_FOR: _asked(pending=True),
+    Field.ASSIGNED_REVIEWER: _is_reviewer(pending=False),
+    Field.WAITING_FOR: _is_reviewer(pending=True),
     Field.HAS_PENDING_OVERRIDE: _has_pending,
 }

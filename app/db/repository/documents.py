@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.id_sets import among, of_account
 from app.db.prepared import Prepared
-from app.db.repository.placed import ASKED, many_each, placed
+from app.db.repository.placed import REQUESTED, many_each, placed
 from app.db.repository.window import Window, count, first, grouped, in_order
 from app.db.rows import DocumentRow, columns, every, partial
 
@@ -37,7 +37,7 @@ async def documents_by_id(
 @lru_cache(maxsize=100)
 def _by_comment(names: frozenset[str]) -> Prepared:
     found = placed(_COLUMN.comment_id, tables.documents, (_COLUMN[name] for name in sorted(names)))
-    return Prepared(found.order_by(ASKED.c.place, _COLUMN.position))
+    return Prepared(found.order_by(REQUESTED.c.place, _COLUMN.position))
 
 
 async def documents_by_comment(

@@ -12,7 +12,7 @@ from app.db import tables
 from app.db.id_sets import among, of_account
 from app.db.prepared import ACCOUNT, IDS, LIMIT, Prepared
 from app.db.repository.cases import cases_by_id, subjects_by_id
-from app.db.repository.window import Shape, Window, between, first
+from app.db.repository.window import Window, WindowShape, between, first
 from app.db.rows import ActionRow, CaseRow, OverrideRow, SubjectRow, columns
 from app.db.snapshots import (
     CaseSnapshotRow,
@@ -158,7 +158,7 @@ def _overrides(*conditions: ColumnElement[bool]) -> Select[tuple[object, ...]]:
 
 
 @lru_cache(maxsize=100)
-def _part_until(shape: Shape) -> Prepared:
+def _part_until(shape: WindowShape) -> Prepared:
     order = [column.asc() if shape.backward else column.desc() for column in _KEY]
     rank = func.row_number().over(partition_by=_OVERRIDE.case_id, order_by=order)
     part = _overrides(*between(_KEY, shape.window)).add_columns(rank.label("rank")).subquery()

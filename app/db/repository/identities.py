@@ -37,7 +37,7 @@ async def identity_of(connection: AsyncConnection, account_id: UUID, issuer: str
     return None if found is None else FoundIdentity(found, records[0][0] is None)
 
 
-class Holder(NamedTuple):
+class AddressHolder(NamedTuple):
     """Somebody who has an address, or another spelling of it from before there were keys."""
 
     id: UUID
@@ -45,7 +45,7 @@ class Holder(NamedTuple):
     active: bool
 
 
-async def lock_holders(connection: AsyncConnection, account_id: UUID, key: str) -> list[Holder]:
+async def lock_holders(connection: AsyncConnection, account_id: UUID, key: str) -> list[AddressHolder]:
     """Return who has the address with this key, locked: one person, or several from before there were keys."""
     user = tables.users.c
     statement = (
@@ -55,7 +55,7 @@ async def lock_holders(connection: AsyncConnection, account_id: UUID, key: str) 
         .order_by(user.id)
         .with_for_update()
     )
-    return [Holder(*record) for record in await connection.execute(statement)]
+    return [AddressHolder(*record) for record in await connection.execute(statement)]
 
 
 async def was_linked(connection: AsyncConnection, user_id: UUID, issuer: str) -> bool:

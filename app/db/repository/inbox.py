@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.repository.overrides import FIRST_VERSION
-from app.db.repository.window import Key, Window, in_list_order, windowed
+from app.db.repository.window import OrderKey, Window, in_list_order, windowed
 from app.db.rows import CaseRow, columns
 from app.domain.model import ActionType, Actor, CaseStatus, EvaluationStatus, InboxReason, OverrideStatus
 from app.domain.workflow import TRANSITIONS, Guard, Relation, may_try, subject_is_overridable, subject_is_unchanged
@@ -45,22 +45,22 @@ def _relation(relation: Relation, actor: Actor) -> Sequence[ColumnElement[bool]]
         case Relation.CREATOR:
             return [_PENDING.c.created_by_id == actor.user_id]
         case Relation.REVIEWER if actor.restrict_to_assigned_reviewers:
-            return [_PENDING.c.created_by_id != actor.user_id, _is_asked(actor)]
+            return [_PENDING.c.created_by_id != actor.user_id, _is_assigned(actor)]
         case Relation.REVIEWER:
             return [_PENDING.c.created_by_id != actor.user_id]
         case _:
             return []
 
 
-def _is_asked(actor: Actor) -> ColumnElement[bool]:
+def _is_assigned(actor: Actor) -> ColumnElement[bool]:
     first, later, pending = tables.override_reviewers.c, tables.reassigned_reviewers.c, _PENDING.c
-    asked_first = select(first.override_id).where(
+    assigned_first = select(first.override_id).where(
         first.override_id == pending.id, first.reviewer_id == actor.user_id, pending.version == FIRST_VERSION
     )
-    asked_later = select(later.override_id).where(
+    assigned_later = select(later.override_id).where(
         later.override_id == pending.id, later.reviewer_id == actor.user_id, pending.version == later.version
     )
-    return or_(asked_first.exists(), asked_later.exists())
+    return or_(assigned_first.exists(), assigned_later.exists())
 
 
 def _decide(actor: Actor) -> ColumnElement[bool]:
@@ -108,7 +108,7 @@ async def inbox_page(
     case_columns = columns(CaseRow, tables.cases)
     reasons = [cast(_REASONS[reason](actor), Integer) for reason in InboxReason]
     statement = select(*case_columns, *reasons).select_from(_FROM).where(*_conditions(actor, wanted))
-    statement = windowed(statement, (Key(_CASE.updated_at), Key(_CASE.id)), window)
+    statement = windowed(statement, (OrderKey(_CASE.updated_at), OrderKey(_CASE.id)), window)
     width = len(case_columns)
     places = []
     for record in await connection.execute(statement):

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.id_sets import among
 from app.db.log_position import SafePosition
-from app.db.repository.log_parts import EVERY_ACTION_COLUMN, Rows
+from app.db.repository.log_parts import EVERY_ACTION_COLUMN, LogFilter
 from app.db.repository.placed import one_each, rows_by_id
-from app.db.repository.window import Key, Window, count, in_list_order, windowed
+from app.db.repository.window import OrderKey, Window, count, in_list_order, windowed
 from app.db.rows import ActionRow, CommentRow, columns, every, partial
 
 EVERY_COMMENT_COLUMN = every(CommentRow)
@@ -34,15 +34,17 @@ class LogPlace(NamedTuple):
     key: tuple[int, UUID]
 
 
-def _account_log(account_id: UUID, rows: Rows) -> list[ColumnElement[bool]]:
+def _account_log(account_id: UUID, rows: LogFilter) -> list[ColumnElement[bool]]:
     column = tables.case_actions.c
     return [column.account_id == account_id, column.position < SafePosition(), *rows.conditions()]
 
 
-async def account_log_page(connection: AsyncConnection, account_id: UUID, window: Window, rows: Rows) -> list[LogPlace]:
+async def account_log_page(
+    connection: AsyncConnection, account_id: UUID, window: Window, rows: LogFilter
+) -> list[LogPlace]:
     """Return a part of the account's log, the oldest first, as far as nothing can come in between any more."""
     column = tables.case_actions.c
-    keys = (Key(column.position, descending=False), Key(column.id, descending=False))
+    keys = (OrderKey(column.position, descending=False), OrderKey(column.id, descending=False))
     statement = windowed(select(*_ACTION, column.position).where(*_account_log(account_id, rows)), keys, window)
     places = [
         LogPlace(ActionRow(*record), (position, record[0])) for *record, position in await connection.execute(statement)
@@ -50,17 +52,17 @@ async def account_log_page(connection: AsyncConnection, account_id: UUID, window
     return in_list_order(places, window)
 
 
-async def account_log_count(connection: AsyncConnection, account_id: UUID, rows: Rows) -> int:
+async def account_log_count(connection: AsyncConnection, account_id: UUID, rows: LogFilter) -> int:
     return await count(connection, tables.case_actions, _account_log(account_id, rows))
 
 
-class Place(NamedTuple):
+class CaseLogPosition(NamedTuple):
     """A place in the log of a case that there is, and the row that stands there now, if any."""
 
     action: ActionRow | None
 
 
-async def row_at(connection: AsyncConnection, account_id: UUID, case_id: UUID, seq: int) -> Place | None:
+async def row_at(connection: AsyncConnection, account_id: UUID, case_id: UUID, seq: int) -> CaseLogPosition | None:
     """Return what stands at *seq* in the log of the case; None where the account has no such case."""
     case, column = tables.cases.c, tables.case_actions.c
     here = and_(column.case_id == case.id, column.account_id == case.account_id, column.seq == seq)
@@ -72,7 +74,7 @@ async def row_at(connection: AsyncConnection, account_id: UUID, case_id: UUID, s
     record = (await connection.execute(statement)).first()
     if record is None:
         return None
-    return Place(None if record[0] is None else ActionRow(*record))
+    return CaseLogPosition(None if record[0] is None else ActionRow(*record))
 
 
 async def actions_since(

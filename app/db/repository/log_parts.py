@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.id_sets import among, of_account
 from app.db.prepared import ACCOUNT, Column, Prepared
-from app.db.repository.placed import ASKED, many_each
+from app.db.repository.placed import REQUESTED, many_each
 from app.db.repository.window import Window, grouped
 from app.db.rows import ActionRow, CommentRow, OverrideRow, UserRow, every, maker, partial
 from app.domain.model import ActionType
@@ -24,7 +24,7 @@ SEQ_MAX = 2**31 - 1
 EVERY_ACTION_COLUMN = every(ActionRow)
 
 
-class Rows(NamedTuple):
+class LogFilter(NamedTuple):
     """Which rows of a log: of some types, since a time, by one person, up to a seq; None for all."""
 
     types: frozenset[ActionType] | None = None
@@ -48,10 +48,10 @@ class Rows(NamedTuple):
             yield column.seq <= self.until
 
 
-_ALL = Rows()
+_ALL = LogFilter()
 
 
-class Wanted(NamedTuple):
+class LogColumns(NamedTuple):
     """Which columns of a log's rows are wanted, and of what they name, comments, overrides, people; None: none of it.
 
     These are read by the rows' own statement, which costs less than one of their own. `actions` has `seq`, and the key
@@ -73,7 +73,7 @@ class LogRow(ActionRow):
     user: UserRow | None
 
 
-class _Kind(NamedTuple):
+class _JoinedRows(NamedTuple):
     """What comes along: as which attribute, the column that has its id, and its other columns that are wanted."""
 
     name: str
@@ -84,14 +84,14 @@ class _Kind(NamedTuple):
 
 
 @lru_cache(maxsize=500)
-def _kinds(wanted: Wanted) -> Sequence[_Kind]:
+def _kinds(wanted: LogColumns) -> Sequence[_JoinedRows]:
     kinds = (
         ("comment", "comment_id", CommentRow, tables.comments, wanted.comments),
         ("override", "override_id", OverrideRow, tables.overrides, wanted.overrides),
         ("user", "user_id", UserRow, tables.users, wanted.users),
     )
     return [
-        _Kind(name, key, row, table, tuple(sorted(columns - {"id"})))
+        _JoinedRows(name, key, row, table, tuple(sorted(columns - {"id"})))
         for name, key, row, table, columns in kinds
         if columns
     ]
@@ -102,8 +102,8 @@ async def actions_by_case(
     account_id: UUID,
     case_ids: Sequence[UUID],
     window: Window,
-    rows: Rows = _ALL,
-    wanted: Wanted = Wanted(),  # noqa: B008  # it can't be changed
+    rows: LogFilter = _ALL,
+    wanted: LogColumns = LogColumns(),  # noqa: B008  # it can't be changed
 ) -> list[list[ActionRow]]:
     """Return for each case the same *window* of its log, newest first; the key is seq. With only some of the *rows*,
     nothing comes along.
@@ -125,7 +125,7 @@ async def actions_by_case(
     return many_each(case_ids, places, map(make, *own))
 
 
-def _came(kind: _Kind, ids: Iterable[UUID | None], columns: Iterable[Column]) -> list[Any]:
+def _came(kind: _JoinedRows, ids: Iterable[UUID | None], columns: Iterable[Column]) -> list[Any]:
     """Return the rows of a kind with these ids: not every action has one, and a person did many of them."""
     make = maker(kind.row, ("id", *kind.columns))
     records = zip(ids, *columns, strict=True)
@@ -151,10 +151,10 @@ def _bounds(window: Window) -> dict[str, int]:
 
 
 @lru_cache(maxsize=500)
-def _part_of_log(wanted: Wanted, bounds: frozenset[str]) -> Prepared:
+def _part_of_log(wanted: LogColumns, bounds: frozenset[str]) -> Prepared:
     column, case = tables.case_actions.c, tables.cases.c
     above, below, latest = (bindparam(name, type_=Integer()) for name in ("above", "below", "latest"))
-    source: FromClause = ASKED.join(tables.cases, case.id == ASKED.c.id)
+    source: FromClause = REQUESTED.join(tables.cases, case.id == REQUESTED.c.id)
     source = source.join(tables.case_actions, column.case_id == case.id)
     own = {name: column[name] for name in sorted(wanted.actions)}
     more = []
@@ -164,11 +164,11 @@ def _part_of_log(wanted: Wanted, bounds: frozenset[str]) -> Prepared:
         own[kind.key] = of_it.id
         more += [of_it[name] for name in kind.columns]
     statement = (
-        select(ASKED.c.place, *own.values(), *more)
+        select(REQUESTED.c.place, *own.values(), *more)
         .select_from(source)
         .where(of_account(case.account_id, ACCOUNT), of_account(column.account_id, ACCOUNT))
         .where(column.seq > above)
-        .order_by(ASKED.c.place, column.seq.desc())
+        .order_by(REQUESTED.c.place, column.seq.desc())
     )
     last: ColumnElement[int] = case.action_count
     if "below" in bounds:
@@ -178,7 +178,7 @@ def _part_of_log(wanted: Wanted, bounds: frozenset[str]) -> Prepared:
 
 
 def _sifted_log(
-    account_id: UUID, case_ids: Sequence[UUID], window: Window, rows: Rows, names: frozenset[str]
+    account_id: UUID, case_ids: Sequence[UUID], window: Window, rows: LogFilter, names: frozenset[str]
 ) -> Select[Any]:
     column = tables.case_actions.c
     rank = func.row_number().over(
@@ -198,7 +198,7 @@ def _sifted_log(
 
 
 async def action_counts(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], rows: Rows
+    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], rows: LogFilter
 ) -> list[int]:
     """Return for each case how many of these *rows* its log has."""
     column = tables.case_actions.c

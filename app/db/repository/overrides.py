@@ -11,7 +11,7 @@ from app.db import tables
 from app.db.id_sets import among, of_account
 from app.db.prepared import ACCOUNT, IDS, LIMIT, Prepared
 from app.db.repository.placed import one_each, rows_by_id
-from app.db.repository.window import Shape, Window, between, grouped
+from app.db.repository.window import Window, WindowShape, between, grouped
 from app.db.rows import OverrideRow, columns, every, maker, partial
 from app.domain.model import OverrideStatus
 
@@ -67,7 +67,7 @@ async def overrides_by_case(
 
 
 @lru_cache(maxsize=100)
-def _part_by_case(shape: Shape) -> Prepared:
+def _part_by_case(shape: WindowShape) -> Prepared:
     order = [column.asc() if shape.backward else column.desc() for column in _KEY]
     rank = func.row_number().over(partition_by=_COLUMN.case_id, order_by=order)
     part = (

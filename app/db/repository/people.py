@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.id_sets import among, of_account
 from app.db.prepared import ACCOUNT, IDS, Prepared
-from app.db.repository.placed import ASKED, many_each, one_each, rows_by_id
-from app.db.repository.window import Key, Window, count, in_order, windowed
+from app.db.repository.placed import REQUESTED, many_each, one_each, rows_by_id
+from app.db.repository.window import OrderKey, Window, count, in_order, windowed
 from app.db.rows import AccountRow, UserRow, columns, every, partial
 from app.domain.model import Candidate, Role
 from app.domain.search_words import Term
@@ -78,9 +78,9 @@ class People(NamedTuple):
     descending: bool = True
 
     @property
-    def keys(self) -> tuple[Key, Key]:
+    def keys(self) -> tuple[OrderKey, OrderKey]:
         column = tables.users.c
-        return Key(column[self.order], self.descending), Key(column.id, self.descending)
+        return OrderKey(column[self.order], self.descending), OrderKey(column.id, self.descending)
 
 
 class PersonPlace(NamedTuple):
@@ -148,25 +148,25 @@ def _reviewers(names: frozenset[str]) -> Prepared:
 
     Each line begins with the override's place, and ends with whether others are asked by now.
     """
-    are_others = exists().where(_LATER.c.override_id == ASKED.c.id)
-    return Prepared(_named(_FIRST, are_others, names).order_by(ASKED.c.place, _FIRST.c.position))
+    are_others = exists().where(_LATER.c.override_id == REQUESTED.c.id)
+    return Prepared(_named(_FIRST, are_others, names).order_by(REQUESTED.c.place, _FIRST.c.position))
 
 
 @lru_cache(maxsize=100)
 def _later_reviewers(names: frozenset[str]) -> Prepared:
     """Return the statement for those who were asked later, the last naming first; its version is in each line."""
     lines = _named(_LATER, _LATER.c.version, names)
-    return Prepared(lines.order_by(ASKED.c.place, _LATER.c.version.desc(), _LATER.c.position))
+    return Prepared(lines.order_by(REQUESTED.c.place, _LATER.c.version.desc(), _LATER.c.position))
 
 
 def _named(link: Table, more: ColumnElement[Any], names: frozenset[str]) -> Select[Any]:
-    of_user, source = tables.users.c, ASKED.join(link, link.c.override_id == ASKED.c.id)
+    of_user, source = tables.users.c, REQUESTED.join(link, link.c.override_id == REQUESTED.c.id)
     source = source.join(tables.users, of_user.id == link.c.reviewer_id)
     wanted: list[ColumnElement[Any]] = [of_user[name] for name in sorted(names - {"roles"})]
     if "roles" in names:
         source = source.outerjoin(tables.user_roles, tables.user_roles.c.user_id == of_user.id)
         wanted = [*_USER, tables.user_roles.c.role]
-    return select(ASKED.c.place, *wanted, more).select_from(source).where(of_account(of_user.account_id, ACCOUNT))
+    return select(REQUESTED.c.place, *wanted, more).select_from(source).where(of_account(of_user.account_id, ACCOUNT))
 
 
 async def reviewers_by_override(
@@ -178,17 +178,17 @@ async def reviewers_by_override(
     """Return for each override the people who are asked to decide, in the order in which they were named."""
     places, *found, are_others = await _reviewers(names).columns(connection, account_id=account_id, ids=override_ids)
     places = list(places)
-    asked = _people_each(override_ids, places, found, names)
-    reassigned = sorted({place for place, are_asked in zip(places, are_others, strict=True) if are_asked})
+    rows = _people_each(override_ids, places, found, names)
+    reassigned = sorted({place for place, are_reassigned in zip(places, are_others, strict=True) if are_reassigned})
     if reassigned:
         ids = [override_ids[place] for place in reassigned]
-        others = await _last_asked(connection, account_id, ids, names)
+        others = await _last_reviewers(connection, account_id, ids, names)
         for place, people in zip(reassigned, others, strict=True):
-            asked[place] = people
-    return asked
+            rows[place] = people
+    return rows
 
 
-async def _last_asked(
+async def _last_reviewers(
     connection: AsyncConnection, account_id: UUID, override_ids: Sequence[UUID], names: frozenset[str]
 ) -> list[list[UserRow]]:
     """Return for each override those who were asked last, of those who were not asked first."""

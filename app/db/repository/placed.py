@@ -10,19 +10,19 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Table, select
 
-from app.db.id_sets import asked, of_account
+from app.db.id_sets import of_account, requested_ids
 from app.db.prepared import ACCOUNT, IDS, Column, Prepared
 
 R = TypeVar("R")
 
-ASKED = asked(IDS)
+REQUESTED = requested_ids(IDS)
 
 
 def placed(key: ColumnElement[UUID], table: Table, columns: Iterable[ColumnElement[object]]) -> Select[tuple[object]]:
     """Return the statement for the account's rows whose *key* was asked for: their place, and *columns*."""
     return (
-        select(ASKED.c.place, *columns)
-        .select_from(ASKED.join(table, key == ASKED.c.id))
+        select(REQUESTED.c.place, *columns)
+        .select_from(REQUESTED.join(table, key == REQUESTED.c.id))
         .where(of_account(table.c.account_id, ACCOUNT))
     )
 

@@ -41,7 +41,7 @@ def _bound(value: Any, column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class OrderKey:
     """One key of an order. A null is the least of all, unless `nulls_last` says where it goes."""
 
     column: ColumnElement[Any]
@@ -49,7 +49,7 @@ class Key:
     nullable: bool = False
     nulls_last: bool | None = None
 
-    def reversed(self) -> "Key":
+    def reversed(self) -> "OrderKey":
         nulls_last = None if self.nulls_last is None else not self.nulls_last
         return replace(self, descending=not self.descending, nulls_last=nulls_last)
 
@@ -88,8 +88,8 @@ class Window(NamedTuple):
     backward: bool = False
 
     @property
-    def shape(self) -> "Shape":
-        return Shape(_nulls(self.after), _nulls(self.before), self.backward)
+    def shape(self) -> "WindowShape":
+        return WindowShape(_nulls(self.after), _nulls(self.before), self.backward)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class Window(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class WindowShape:
     """What of a window is in its statement's text: which keys there are, and which of them are null."""
 
     after: tuple[bool, ...] | None
@@ -130,12 +130,12 @@ def in_order(ids: Sequence[UUID], rows: Iterable[R]) -> list[R | None]:
     return [found.get(id) for id in ids]
 
 
-def windowed(statement: Select[Any], columns: Sequence[ColumnElement[Any] | Key], window: Window) -> Select[Any]:
+def windowed(statement: Select[Any], columns: Sequence[ColumnElement[Any] | OrderKey], window: Window) -> Select[Any]:
     """Return *statement* for the rows of *window*, sorted by *columns*, descending where nothing else is said.
 
     Read backward, the rows come in the opposite order: see `in_list_order`.
     """
-    keys = [item if isinstance(item, Key) else Key(item) for item in columns]
+    keys = [item if isinstance(item, OrderKey) else OrderKey(item) for item in columns]
     far, near = ("before", "after") if window.backward else ("after", "before")
     opposite = [key.reversed() for key in keys]
     if window.backward:
@@ -153,14 +153,14 @@ def between(columns: Sequence[ColumnElement[Any]], window: Window) -> list[Colum
 
     They are for lists that are ranked, many at once: `windowed` reads one.
     """
-    keys = [Key(column) for column in columns]
+    keys = [OrderKey(column) for column in columns]
     conditions = [] if window.after is None else [_row_after(keys, window.after)]
     if window.before is not None:
         conditions.append(_row_after([key.reversed() for key in keys], window.before))
     return conditions
 
 
-def _stretches(key: Key) -> list[ColumnElement[bool]]:
+def _stretches(key: OrderKey) -> list[ColumnElement[bool]]:
     """Return the conditions of the parts that a whole list has in an index, where a null is the least."""
     if not key.nullable or key.ends_in_nulls == key.descending:
         return []
@@ -168,7 +168,7 @@ def _stretches(key: Key) -> list[ColumnElement[bool]]:
     return [within, without] if key.ends_in_nulls else [without, within]
 
 
-def _beyond(keys: Sequence[Key], edge: tuple[Any, ...]) -> list[ColumnElement[bool]]:
+def _beyond(keys: Sequence[OrderKey], edge: tuple[Any, ...]) -> list[ColumnElement[bool]]:
     """Return the conditions of which one holds for a row that comes after *edge*; rows of the first come first.
 
     Keys that go the same way are compared as one row, for which both engines seek in an index. Those without a value
@@ -190,13 +190,13 @@ def _beyond(keys: Sequence[Key], edge: tuple[Any, ...]) -> list[ColumnElement[bo
     return within or [without, first.column.is_not(None)]
 
 
-def _row_after(keys: Sequence[Key], edge: tuple[Any, ...]) -> ColumnElement[bool]:
+def _row_after(keys: Sequence[OrderKey], edge: tuple[Any, ...]) -> ColumnElement[bool]:
     row = tuple_(*(key.column for key in keys))
     bound = tuple_(*(_bound(value, key.column) for key, value in zip(keys, edge, strict=True)))
     return row < bound if keys[0].descending else row > bound
 
 
-def _sifted(keys: Sequence[Key], edge: tuple[Any, ...]) -> ColumnElement[bool]:
+def _sifted(keys: Sequence[OrderKey], edge: tuple[Any, ...]) -> ColumnElement[bool]:
     (first, value), *rest = zip(keys, edge, strict=True)
     after = first.comes_after(value)
     if not rest:
@@ -206,7 +206,7 @@ def _sifted(keys: Sequence[Key], edge: tuple[Any, ...]) -> ColumnElement[bool]:
 
 
 def _one_after_another(
-    statement: Select[Any], keys: Sequence[Key], conditions: Sequence[ColumnElement[bool]], limit: int
+    statement: Select[Any], keys: Sequence[OrderKey], conditions: Sequence[ColumnElement[bool]], limit: int
 ) -> Select[Any]:
     """Return the first *limit* rows of *statement* by the *keys*, looked for under each of the *conditions* alone."""
     if len(conditions) < 2:

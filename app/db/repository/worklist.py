@@ -17,7 +17,7 @@ from app.db.columns import EnumString, UtcDateTime
 from app.db.prepared import ACCOUNT, Prepared
 from app.db.repository.conditions import Condition, where
 from app.db.repository.search import found
-from app.db.repository.window import Key, Shape, Window, in_list_order, windowed
+from app.db.repository.window import OrderKey, Window, WindowShape, in_list_order, windowed
 from app.db.rows import CaseRow, partial
 from app.domain.model import CaseStatus, EvaluationStatus
 from app.domain.search_words import Term
@@ -68,7 +68,7 @@ class Worklist:
         return bool(self.terms) and not self.order
 
 
-class Place(NamedTuple):
+class WorklistPosition(NamedTuple):
     """A case and the key of its place in the list."""
 
     case: CaseRow
@@ -90,14 +90,14 @@ def _conditions(worklist: Worklist) -> Iterable[ColumnElement[bool]]:
         yield where(worklist.condition)
 
 
-def _keys(worklist: Worklist, hits: Subquery | None) -> list[Key]:
+def _keys(worklist: Worklist, hits: Subquery | None) -> list[OrderKey]:
     if worklist.ranked and hits is not None:
-        return [Key(hits.c.score), Key(_CASE.number)]
+        return [OrderKey(hits.c.score), OrderKey(_CASE.number)]
     keys = [
-        Key(_CASE[order.field], order.descending, bool(_CASE[order.field].nullable), order.nulls_last)
+        OrderKey(_CASE[order.field], order.descending, bool(_CASE[order.field].nullable), order.nulls_last)
         for order in _order(worklist)
     ]
-    return keys if _is_total(worklist) else [*keys, Key(_CASE.id, keys[-1].descending)]
+    return keys if _is_total(worklist) else [*keys, OrderKey(_CASE.id, keys[-1].descending)]
 
 
 def _order(worklist: Worklist) -> tuple[Order, ...]:
@@ -129,7 +129,7 @@ def _type(column: Column[Any]) -> type[Any] | UnionType:
 
 async def worklist_page(
     connection: AsyncConnection, worklist: Worklist, window: Window, names: frozenset[str]
-) -> list[Place]:
+) -> list[WorklistPosition]:
     """Return a page of the list, its rows with the columns of *names* alone."""
     if worklist.terms is None and worklist.condition is None:
         statement, values = _whole_list(worklist.order, names, window.shape), window.values
@@ -137,7 +137,7 @@ async def worklist_page(
     else:
         records = [tuple(record) for record in await connection.execute(_page(worklist, window, names))]
     make, width = partial(CaseRow, names), len(names)
-    return in_list_order([Place(make(*record[:width]), record[width:]) for record in records], window)
+    return in_list_order([WorklistPosition(make(*record[:width]), record[width:]) for record in records], window)
 
 
 def _page(worklist: Worklist, window: Window, names: frozenset[str]) -> Select[Any]:
@@ -148,7 +148,7 @@ def _page(worklist: Worklist, window: Window, names: frozenset[str]) -> Select[A
 
 
 @lru_cache(maxsize=500)
-def _whole_list(order: tuple[Order, ...], names: frozenset[str], shape: Shape) -> Prepared:
+def _whole_list(order: tuple[Order, ...], names: frozenset[str], shape: WindowShape) -> Prepared:
     """Return the statement for pages of the account's whole list."""
     return Prepared(_page(Worklist(ACCOUNT, order=order), shape.window, names))
 

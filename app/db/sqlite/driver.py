@@ -27,7 +27,7 @@ DRIVER = "sqlite+turns"
 Sent = tuple[str, Sequence[Any]]
 """A statement and its parameters."""
 
-Rows = Sequence[Any]
+DriverRows = Sequence[Any]
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ class _Done(NamedTuple):
     description: Any = None
     rowcount: int = -1
     lastrowid: int | None = None
-    rows: Rows = ()
+    rows: DriverRows = ()
 
 
 def _executed(connection: sqlite3.Connection, execute: Callable[[sqlite3.Cursor], sqlite3.Cursor]) -> _Done:
@@ -55,8 +55,8 @@ def _executed(connection: sqlite3.Connection, execute: Callable[[sqlite3.Cursor]
         cursor.close()
 
 
-def _done(connection: sqlite3.Connection, sent: Sequence[Sent]) -> Rows:
-    rows: Rows = ()
+def _done(connection: sqlite3.Connection, sent: Sequence[Sent]) -> DriverRows:
+    rows: DriverRows = ()
     cursor = connection.cursor()
     try:
         for sql, parameters in sent:
@@ -68,13 +68,15 @@ def _done(connection: sqlite3.Connection, sent: Sequence[Sent]) -> Rows:
 
 # --- What several callers ask for, in one turn -----------------------------------------------------------------------
 
-Work = Callable[[sqlite3.Connection, Sequence[Sequence[Sent]]], Sequence[Rows | BaseException]]
+Work = Callable[[sqlite3.Connection, Sequence[Sequence[Sent]]], Sequence[DriverRows | BaseException]]
 """What is done in a connection's thread with what each of several callers sends, and returned to each of them."""
 
 
-def looked_up(connection: sqlite3.Connection, parcels: Sequence[Sequence[Sent]]) -> Sequence[Rows | BaseException]:
+def looked_up(
+    connection: sqlite3.Connection, parcels: Sequence[Sequence[Sent]]
+) -> Sequence[DriverRows | BaseException]:
     """Return the rows that each caller's last statement gives."""
-    results: list[Rows | BaseException] = []
+    results: list[DriverRows | BaseException] = []
     for sent in parcels:
         try:
             results.append(_done(connection, sent))
@@ -83,7 +85,9 @@ def looked_up(connection: sqlite3.Connection, parcels: Sequence[Sequence[Sent]])
     return results
 
 
-def committed(connection: sqlite3.Connection, parcels: Sequence[Sequence[Sent]]) -> Sequence[Rows | BaseException]:
+def committed(
+    connection: sqlite3.Connection, parcels: Sequence[Sequence[Sent]]
+) -> Sequence[DriverRows | BaseException]:
     """Commit what callers write in one transaction, where all goes well, hence with one wait for the disk.
 
     Each caller's first statement tells by its row whether the others are executed; it is returned. Where anything
@@ -99,7 +103,7 @@ def committed(connection: sqlite3.Connection, parcels: Sequence[Sequence[Sent]])
     return [committed(connection, [sent])[0] for sent in parcels]
 
 
-def _committed(connection: sqlite3.Connection, parcels: Sequence[Sequence[Sent]]) -> Sequence[Rows]:
+def _committed(connection: sqlite3.Connection, parcels: Sequence[Sequence[Sent]]) -> Sequence[DriverRows]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         results = [_written(connection, sent) for sent in parcels]
@@ -111,14 +115,14 @@ def _committed(connection: sqlite3.Connection, parcels: Sequence[Sequence[Sent]]
     return results
 
 
-def _written(connection: sqlite3.Connection, sent: Sequence[Sent]) -> Rows:
+def _written(connection: sqlite3.Connection, sent: Sequence[Sent]) -> DriverRows:
     rows = _done(connection, sent[:1])
     if rows:
         _done(connection, sent[1:])
     return rows
 
 
-class Cursor(AsyncAdapt_aiosqlite_cursor):
+class DriverCursor(AsyncAdapt_aiosqlite_cursor):
     """A cursor that is one only while it executes."""
 
     __slots__ = ("arraysize",)
@@ -156,11 +160,11 @@ class Cursor(AsyncAdapt_aiosqlite_cursor):
         self._rows = deque(self._cursor.rows)
 
 
-class Connection(AsyncAdapt_aiosqlite_connection):
+class DriverConnection(AsyncAdapt_aiosqlite_connection):
     """A connection with such cursors, which begins a transaction no sooner than something is done in it."""
 
     __slots__ = ("_is_due", "statement_s")
-    _cursor_cls = Cursor
+    _cursor_cls = DriverCursor
 
     def __init__(self, dbapi: Any, connection: Any) -> None:
         super().__init__(dbapi, connection)
@@ -177,7 +181,7 @@ class Connection(AsyncAdapt_aiosqlite_connection):
         assert not (server_side and self._is_due)
         return super().cursor(server_side)
 
-    async def turn(self, sent: Sequence[Sent]) -> Rows:
+    async def turn(self, sent: Sequence[Sent]) -> DriverRows:
         """Execute statements in one turn, and return the last one's rows as they are. Raises: what sqlite3 raises."""
         return await self.bounded(_done, sent)
 
@@ -235,8 +239,8 @@ class Connection(AsyncAdapt_aiosqlite_connection):
 class Driver(AsyncAdapt_aiosqlite_dbapi):
     """The driver as SQLAlchemy sees it."""
 
-    def connect(self, *arg: Any, **kw: Any) -> Connection:
-        return Connection(self, super().connect(*arg, **kw)._connection)
+    def connect(self, *arg: Any, **kw: Any) -> DriverConnection:
+        return DriverConnection(self, super().connect(*arg, **kw)._connection)
 
 
 class Dialect(SQLiteDialect_aiosqlite):

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, CursorResult, Executable
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 from app.db.connections import Connections
-from app.db.listeners import Execution, tell_after, tell_before
-from app.db.sqlite.driver import Rows, Sent, Work, committed, looked_up
+from app.db.listeners import Execution, dispatch_after, dispatch_before
+from app.db.sqlite.driver import DriverRows, Sent, Work, committed, looked_up
 from app.db.transactions import fail
 from app.db.watching import watched
 
@@ -41,7 +41,7 @@ class Lanes:
     def dialect(self) -> Any:
         return self.reader.engine.dialect
 
-    async def turn(self, sent: Sequence[Sent]) -> Rows:
+    async def turn(self, sent: Sequence[Sent]) -> DriverRows:
         """Execute statements, and return the last one's rows as the driver has them. Raises: as SQLAlchemy does."""
         return await self.reading.turn(sent)
 
@@ -63,11 +63,11 @@ class _Parcel:
     """What one caller sends."""
 
     sent: Sequence[Sent]
-    received: "asyncio.Future[Rows]"
+    received: "asyncio.Future[DriverRows]"
     context: Context
     execution: Execution = field(default_factory=Execution)
 
-    def receive(self, result: Rows | BaseException) -> None:
+    def receive(self, result: DriverRows | BaseException) -> None:
         if self.received.done():  # whoever waited was cancelled
             return
         if isinstance(result, BaseException):
@@ -86,11 +86,11 @@ class _Lane:
         self._is_taken = False
         self._task: asyncio.Task[None] | None = None  # the event loop itself keeps only weak references
 
-    async def turn(self, sent: Sequence[Sent]) -> Rows:
+    async def turn(self, sent: Sequence[Sent]) -> DriverRows:
         with watched(sent):
             return await self._turn(sent)
 
-    async def _turn(self, sent: Sequence[Sent]) -> Rows:
+    async def _turn(self, sent: Sequence[Sent]) -> DriverRows:
         parcel = _Parcel(sent, asyncio.get_running_loop().create_future(), copy_context())
         if self._is_taken:
             self._waiting.append(parcel)
@@ -112,7 +112,7 @@ class _Lane:
 
     async def _carry_others(self) -> None:
         parcels, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-        results: Sequence[Rows | BaseException]
+        results: Sequence[DriverRows | BaseException]
         try:
             results = await self._carried(parcels)
         except Exception as error:
@@ -122,26 +122,28 @@ class _Lane:
         for parcel, result in zip(parcels, results, strict=True):
             parcel.receive(result)
 
-    async def _carried(self, parcels: Sequence[_Parcel]) -> Sequence[Rows | BaseException]:
+    async def _carried(self, parcels: Sequence[_Parcel]) -> Sequence[DriverRows | BaseException]:
         """Take one turn, and return what each parcel's statements gave, or how they failed."""
         async with self._connections.lent() as connection:
             sync = connection.sync_connection
             assert sync is not None
             adapted: Any = sync.connection.dbapi_connection
             for parcel in parcels:
-                parcel.context.run(tell_before, sync, parcel.sent, parcel.execution)
+                parcel.context.run(dispatch_before, sync, parcel.sent, parcel.execution)
             try:
                 results = await adapted.taken(self._work, [parcel.sent for parcel in parcels])
             except BaseException as error:
                 await greenlet_spawn(fail, sync, adapted, error, parcels[0].sent[-1], parcels[0].execution)
                 raise
-            return [await _told(sync, parcel, result) for parcel, result in zip(parcels, results, strict=True)]
+            return [await _reported(sync, parcel, result) for parcel, result in zip(parcels, results, strict=True)]
 
 
-async def _told(sync: Connection, parcel: _Parcel, result: Rows | BaseException) -> Rows | BaseException:
+async def _reported(
+    sync: Connection, parcel: _Parcel, result: DriverRows | BaseException
+) -> DriverRows | BaseException:
     """Let listeners know, and return the result, an error as SQLAlchemy has it."""
     if not isinstance(result, BaseException):
-        parcel.context.run(tell_after, sync, parcel.sent, parcel.execution)
+        parcel.context.run(dispatch_after, sync, parcel.sent, parcel.execution)
         return result
     adapted: Any = sync.connection.dbapi_connection
     try:

@@ -39,7 +39,7 @@ _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")  # RFC 9110, sect
 _SHOWN = re.compile(r"[^\x21-\x7e ]")
 
 
-class Listed:
+class AllowedOrigins:
     """The origins whose pages may read answers, and the header fields that let them."""
 
     def __init__(self, origins: Sequence[str] = ()) -> None:
@@ -56,7 +56,7 @@ class Listed:
         return [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", self._exposed)]
 
 
-class Origins:
+class CrossOriginRequests:
     """ASGI middleware: answers preflights, and leaves in the scope what lets a page of *origins* read its answer.
 
     Whoever does not say where they come from is led past all of it: to them, only what answers depend on is `varied`.
@@ -65,7 +65,7 @@ class Origins:
     def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
         self.app = app
         self._sockets = WebSocketOrigins(app, origins)
-        self._listed = Listed(origins)
+        self._listed = AllowedOrigins(origins)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "websocket":
@@ -76,28 +76,28 @@ class Origins:
             scope["cross_origin"] = self._listed.readable(given[b"origin"])
         return self.app(scope, receive, send)
 
-    def _preflight(self, asked: Headers) -> Response:
+    def _preflight(self, headers: Headers) -> Response:
         """Return what the browser decides by.
 
         It is a success whatever is refused: of another status a browser's console says that alone, and not which
         origin, method or field is not allowed.
         """
-        origin, method = asked["origin"], asked["access-control-request-method"]
+        origin, method = headers["origin"], headers["access-control-request-method"]
         vary = {"Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"}
         if origin not in self._listed:
             words = f"The origin {_shown(origin)} is not among those whose pages may call: CASEGATE_CORS_ORIGINS."
             return PlainTextResponse(f"{words}\n", headers=vary)
-        names = _field_names(asked.get("access-control-request-headers", ""))
+        names = _field_names(headers.get("access-control-request-headers", ""))
         allowed = [name for name in names[:FIELDS_MAX] if _FIELD_NAME.fullmatch(name)]
-        headers = vary | {
+        answer = vary | {
             "Access-Control-Allow-Origin": origin,
             "Access-Control-Allow-Methods": ", ".join(METHODS),
             "Access-Control-Allow-Headers": ", ".join(allowed),
             "Access-Control-Max-Age": str(PREFLIGHT_KEPT_S),
         }
-        if asked.get("access-control-request-private-network") == "true":
-            headers["Access-Control-Allow-Private-Network"] = "true"
-        return PlainTextResponse(_verdict(method, [name for name in names if name not in allowed]), headers=headers)
+        if headers.get("access-control-request-private-network") == "true":
+            answer["Access-Control-Allow-Private-Network"] = "true"
+        return PlainTextResponse(_verdict(method, [name for name in names if name not in allowed]), headers=answer)
 
 
 def _field_names(listed: str) -> list[str]:
@@ -141,13 +141,13 @@ class WebSocketOrigins:
         self.origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket" and not self._is_welcome(Headers(scope=scope)):
+        if scope["type"] == "websocket" and not self._is_allowed(Headers(scope=scope)):
             await receive()  # the handshake; closing before it is accepted answers with 403
             await send({"type": "websocket.close", "code": 1008})
             return
         await self.app(scope, receive, send)
 
-    def _is_welcome(self, headers: Headers) -> bool:
+    def _is_allowed(self, headers: Headers) -> bool:
         origin = headers.get("origin")
         return (
             origin is None

@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class Shortcut:
+class FastPath:
     """ASGI middleware: hands requests for *path* straight *to* the app that answers them."""
 
     def __init__(self, app: ASGIApp, path: str, to: ASGIApp) -> None:

@@ -21,7 +21,7 @@ HEADERS: Pairs = [
 TLS_HEADERS: Pairs = [*HEADERS, (b"strict-transport-security", b"max-age=31536000; includeSubDomains")]
 
 
-class Envelope:
+class SecurityHeaders:
     """ASGI middleware: sets `scope["request_id"]` and the answer's headers; lets nothing that is raised inside get as
     far as the server, which would write all of it down.
     """
