@@ -41,11 +41,11 @@ async def test_a_worklist_reads_what_it_shows_by_four_statements_whatever_its_le
     assert costs[1] == {
         "SELECT cases": {"cases.id", "cases.number", "cases.status", "cases.action_count"},
         f"{LOG} users": {
-            *("asked.place", "case_actions.seq", "case_actions.created_at", "users.id", "users.display_name"),
+            *("requested.place", "case_actions.seq", "case_actions.created_at", "users.id", "users.display_name"),
             *("comments.id", "comments.body", "overrides.id", "overrides.status"),
         },
-        "SELECT documents": {"asked.place", "documents.id", "documents.filename"},
-        "SELECT reassigned_reviewers override_reviewers users": {"asked.place", "users.id", "users.display_name"},
+        "SELECT documents": {"requested.place", "documents.id", "documents.filename"},
+        "SELECT reassigned_reviewers override_reviewers users": {"requested.place", "users.id", "users.display_name"},
     }
 
 
@@ -58,7 +58,7 @@ async def test_people_come_with_all_that_any_part_of_the_operation_shows_of_them
     people = [statement for statement in sent if " users" in statement and outline(statement) != WHO]
 
     assert {outline(statement) for statement in people} == {"SELECT users"}
-    wanted = {"asked.place", "users.id", "users.display_name", "users.email", "users.active"}
+    wanted = {"requested.place", "users.id", "users.display_name", "users.email", "users.active"}
     assert all(read(statement) == wanted for statement in people)
 
 
