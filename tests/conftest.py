@@ -33,7 +33,35 @@ from tests.support.world import World, make_world
 
 # Hypothesis fails an example that takes 0.2 s, and this may be a busy machine.
 settings.register_profile("casegate", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=10)
 settings.load_profile("casegate")
+
+PROCESSES = frozenset({"tests.support.gateway", "tests.support.browser", "tests.support.node"})
+"""What starts server processes, browsers and Node: a quick run has no test of a module that imports from these."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="SQLite alone, without processes of their own")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("quick"):
+        settings.load_profile("quick")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("quick"):
+        return
+    left_out = [item for item in items if not _is_quick(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if _is_quick(item)]
+
+
+def _is_quick(item: pytest.Item) -> bool:
+    assert isinstance(item, pytest.Function)
+    if "[postgresql" in item.name or item.path.parent.name in ("attacks", "faults", "scripts"):
+        return False
+    return PROCESSES.isdisjoint(getattr(value, "__module__", None) for value in vars(item.module).values())
 
 
 @pytest.fixture(autouse=True)

@@ -262,3 +262,22 @@ def test_the_locks_hold_everything_that_the_project_asks_for() -> None:
 def test_the_locks_name_no_address() -> None:
     for lock in (ROOT / "scripts/locks").iterdir():
         assert "://" not in lock.read_text(), lock.name
+
+
+def test_a_quick_run_has_neither_postgresql_nor_processes() -> None:
+    files = ["tests/api/test_nodes.py", "tests/server/test_run.py", "tests/domain/test_merkle.py"]
+
+    listed = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "--quick", *files],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+        check=True,
+    ).stdout
+
+    assert "test_nodes.py::" in listed
+    assert "test_merkle.py::" in listed
+    assert "[sqlite" in listed
+    assert "postgresql" not in listed
+    assert "test_run.py" not in listed
