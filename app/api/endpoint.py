@@ -17,12 +17,12 @@ from strawberry.types.graphql import OperationType
 from app.actions.idempotency import KEY_LIFETIME
 from app.api.context import Context, RequestFacts, Services
 from app.api.execution.budget import ANSWER_MAX, ANSWERS_MAX, Budget
-from app.api.execution.operations import Prepared
+from app.api.execution.operations import PreparedOperation
 from app.api.execution.preparation import (
     NoSuchOperationError,
     OperationNotAllowedError,
+    OperationRequest,
     Policy,
-    Sent,
     may_write,
 )
 from app.api.execution.slices import Slices
@@ -140,14 +140,14 @@ class GraphQLView:
         entrant = AdmittedOperation(actor.account_id, actor.token_id, may_write(text))
         await self._gate.enter(entrant)
         try:
-            sent = Sent(text, parameters.variables, parameters.operation, exchange.request_id)
+            sent = OperationRequest(text, parameters.variables, parameters.operation, exchange.request_id)
             response = await self._execute(exchange, record, actor, sent)
         finally:
             self._gate.leave(entrant)
         is_cachable = is_trusted and exchange.request.method != "POST" and response.status_code == 200
         return revalidated(exchange.request, response) if is_cachable else response
 
-    async def _execute(self, exchange: Exchange, record: Record, actor: Actor, sent: Sent) -> Response:
+    async def _execute(self, exchange: Exchange, record: Record, actor: Actor, sent: OperationRequest) -> Response:
         share = self._answer_memory.share(actor.account_id, actor.token_id)
         budget = record.budget = Budget(self._slices, self._terms.max_answer_bytes, share)
         prepared = record.operation = PREPARATION.begin(sent.text)
@@ -168,7 +168,9 @@ class GraphQLView:
             finally:
                 budget.stop = None
 
-    async def _prepare(self, exchange: Exchange, prepared: Prepared, sent: Sent, budget: Budget) -> None:
+    async def _prepare(
+        self, exchange: Exchange, prepared: PreparedOperation, sent: OperationRequest, budget: Budget
+    ) -> None:
         """Prepare the operation. Raises: BadRequest, where there is none that may be executed."""
         is_post = exchange.request.method == "POST"
         policy = self._policies[is_post]
@@ -181,7 +183,7 @@ class GraphQLView:
             raise BadRequest(405, words, {"Allow": "POST"}) from None
         budget.bound_fields(prepared.fields_max)
 
-    async def _context(self, exchange: Exchange, prepared: Prepared, budget: Budget) -> Context:
+    async def _context(self, exchange: Exchange, prepared: PreparedOperation, budget: Budget) -> Context:
         request = exchange.request
         admission = await self._door.authenticate(request, fresh=prepared.is_mutation)
         assert prepared.document is not None
@@ -195,7 +197,7 @@ class GraphQLView:
         )
         return Context(facts, self._services, budget)
 
-    async def _executed(self, sent: Sent, prepared: Prepared, context: Context) -> ExecutionResult:
+    async def _executed(self, sent: OperationRequest, prepared: PreparedOperation, context: Context) -> ExecutionResult:
         """Return what the operation gives, by its plan if it has one."""
         if self._terms.plans:
             planned = await PLANS.execute(sent.text, prepared, context)

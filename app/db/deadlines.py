@@ -7,7 +7,7 @@ from contextvars import ContextVar
 _end: ContextVar[float | None] = ContextVar("end", default=None)
 
 
-class within:  # noqa: N801  # it is used as a function is
+class deadline:  # noqa: N801  # it is used as a function is
     """Give up reads that are not done in so many *seconds*; an action that has begun comes to its end."""
 
     def __init__(self, seconds: float) -> None:
@@ -21,7 +21,7 @@ class within:  # noqa: N801  # it is used as a function is
 
 
 def in_time() -> asyncio.Timeout:
-    """Return what gives up reads at the end of the time that `within` sets, by a TimeoutError.
+    """Return what gives up reads at the end of the time that `deadline` sets, by a TimeoutError.
 
     It is for tasks, as those of dataloaders, that nobody could cancel with the operation that they work for.
     """

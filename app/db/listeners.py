@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from app.db.sqlite.driver import Sent
+from app.db.sqlite.driver import BoundStatement
 
 
 class Execution:
@@ -17,13 +17,13 @@ class Execution:
         """Do nothing: there is no cursor."""
 
 
-def dispatch_before(connection: Connection, sent: Sequence[Sent], execution: Execution) -> None:
+def dispatch_before(connection: Connection, sent: Sequence[BoundStatement], execution: Execution) -> None:
     """Tell that statements are about to be executed."""
     if _are_there(connection):
         _dispatch(connection.dispatch.before_cursor_execute, connection, sent, execution)
 
 
-def dispatch_after(connection: Connection, sent: Sequence[Sent], execution: Execution) -> None:
+def dispatch_after(connection: Connection, sent: Sequence[BoundStatement], execution: Execution) -> None:
     """Tell that statements were executed."""
     if _are_there(connection):
         _dispatch(connection.dispatch.after_cursor_execute, connection, sent, execution)
@@ -33,7 +33,7 @@ def _are_there(connection: Connection) -> bool:
     return connection._has_events or connection.engine._has_events  # noqa: SLF001  # as it asks itself
 
 
-def _dispatch(listeners: Any, connection: Connection, sent: Sequence[Sent], execution: Execution) -> None:
+def _dispatch(listeners: Any, connection: Connection, sent: Sequence[BoundStatement], execution: Execution) -> None:
     for listen in listeners:
         for sql, parameters in sent:
             listen(connection, None, sql, tuple(parameters), execution, False)

@@ -21,7 +21,7 @@ from app.db.columns import FastReadType
 from app.db.id_sets import Ids
 from app.db.listeners import Execution, dispatch_after, dispatch_before
 from app.db.sqlite import driver
-from app.db.sqlite.driver import DriverRows, Sent
+from app.db.sqlite.driver import BoundStatement, DriverRows
 from app.db.sqlite.group_commit import Lanes
 from app.db.transactions import fail
 from app.db.watching import watched
@@ -218,7 +218,7 @@ async def write_if_unchanged(connection: AsyncConnection | Lanes, version: int, 
     return bool(await _done(sync, [(_together(tuple(texts)), parameters)]))
 
 
-def _unchanged(dialect: Dialect, version: int, writes: Sequence[Write]) -> Iterator[Sent]:
+def _unchanged(dialect: Dialect, version: int, writes: Sequence[Write]) -> Iterator[BoundStatement]:
     """Yield the statements for SQLite, of which the first one returns its row if it has this version."""
     for place, item in enumerate(writes):
         statement = item.statement if place else item.dependent
@@ -246,7 +246,7 @@ def _together(statements: tuple[str, ...]) -> str:
 # --- Execution -------------------------------------------------------------------------------------------------------
 
 
-async def _done(sync: Connection, sent: list[Sent], *, last: bool = False) -> Sequence[Any]:
+async def _done(sync: Connection, sent: list[BoundStatement], *, last: bool = False) -> Sequence[Any]:
     """Send statements, and return the last one's rows as the driver has them. Raises: as SQLAlchemy does."""
     adapted: Any = sync.connection.dbapi_connection
     execution = Execution()

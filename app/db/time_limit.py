@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.db.deadlines import within
+from app.db.deadlines import deadline
 from app.domain.errors import DeadlineExceeded, Refusal
 
 RETRY_S = 1
@@ -30,7 +30,7 @@ class Deadline:
         task = asyncio.current_task(loop)
         assert task is not None
         self._task, self._cancelling = task, task.cancelling()
-        self._reads = within(self._seconds + READS_LATER_S)
+        self._reads = deadline(self._seconds + READS_LATER_S)
         self._reads.__enter__()
         self._timer = loop.call_later(self._seconds, self._give_up)
         return self

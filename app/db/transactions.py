@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 from app.db.sqlite import driver
-from app.db.sqlite.driver import Sent
+from app.db.sqlite.driver import BoundStatement
 
 
 @asynccontextmanager
@@ -43,7 +43,7 @@ async def _commit(sync: Connection) -> None:
 
 
 def fail(
-    sync: Connection, adapted: Any, error: BaseException, sent: Sent | None = None, execution: Any = None
+    sync: Connection, adapted: Any, error: BaseException, sent: BoundStatement | None = None, execution: Any = None
 ) -> NoReturn:
     """Do what SQLAlchemy does where its own execution fails: tell listeners, let go of what is lost, and raise."""
     statement, parameters = sent or (None, None)

@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.sqlite.driver import Sent
+from app.db.sqlite.driver import BoundStatement
 from app.observability.recorder import AROUND
 
 _UNWATCHED = nullcontext()
 
 
-def watched(sent: Sequence[Sent]) -> AbstractContextManager[Any]:
+def watched(sent: Sequence[BoundStatement]) -> AbstractContextManager[Any]:
     """Return what is to be entered while these statements are executed."""
     around = AROUND.get()
     return _UNWATCHED if around is None else around.statements([sql for sql, _parameters in sent])

@@ -55,7 +55,7 @@ class Bounds:
     unsent_bytes: int = 48 * MIB
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     """What is known of a connection where it competes with others."""
 
     @property
@@ -72,7 +72,7 @@ class Connection(Protocol):
         """End it at once."""
 
 
-class Registry:
+class ConnectionRegistry:
     """The connections of one process, each kind of them in the order of their last step, the oldest first.
 
     *connections* are all that there are, WebSockets too.
@@ -80,13 +80,13 @@ class Registry:
 
     def __init__(self, connections: Sized) -> None:
         self._connections = connections
-        self._open: OrderedDict[Connection, None] = OrderedDict()
-        self._discarding: OrderedDict[Connection, None] = OrderedDict()
-        self._unread: OrderedDict[Connection, None] = OrderedDict()
-        self._ahead: OrderedDict[Connection, None] = OrderedDict()
+        self._open: OrderedDict[ClientConnection, None] = OrderedDict()
+        self._discarding: OrderedDict[ClientConnection, None] = OrderedDict()
+        self._unread: OrderedDict[ClientConnection, None] = OrderedDict()
+        self._ahead: OrderedDict[ClientConnection, None] = OrderedDict()
         self._warned_at = float("-inf")
 
-    def read_in_turn(self, connection: Connection) -> None:
+    def read_in_turn(self, connection: ClientConnection) -> None:
         """Have the next request of *connection* read that was sent ahead.
 
         A turn of the event loop begins one of these, however many connections have sent such: others have their turns.
@@ -102,25 +102,25 @@ class Registry:
                 asyncio.get_running_loop().call_soon(self._read_next)
             connection.read_ahead()
 
-    def note_step(self, connection: Connection) -> None:
+    def note_step(self, connection: ClientConnection) -> None:
         """Count *connection*, which has begun or ended something, as the newest."""
         self._open[connection] = None
         self._open.move_to_end(connection)
 
-    def note_read(self, connection: Connection) -> None:
+    def note_read(self, connection: ClientConnection) -> None:
         """Count *connection* as one whose client has taken its answers."""
         self._unread.pop(connection, None)
 
-    def note_end_of_discarding(self, connection: Connection) -> None:
+    def note_end_of_discarding(self, connection: ClientConnection) -> None:
         """Count *connection* no longer as one that sends what nobody reads."""
         self._discarding.pop(connection, None)
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: ClientConnection) -> None:
         """Count *connection* no longer."""
         for known in (self._open, self._discarding, self._unread, self._ahead):
             known.pop(connection, None)
 
-    def make_room(self, newest: Connection, bounds: Bounds) -> bool:
+    def make_room(self, newest: ClientConnection, bounds: Bounds) -> bool:
         """Return whether there is room for the newest connection.
 
         Where there are too many, the one that waits longest for its client goes; none that is being answered.
@@ -137,13 +137,13 @@ class Registry:
         self._end(oldest)
         return True
 
-    def bound_discarding(self, newest: Connection, bounds: Bounds) -> None:
+    def bound_discarding(self, newest: ClientConnection, bounds: Bounds) -> None:
         """Count *newest* as one that sends what nobody reads, and end the oldest of them where they are too many."""
         self._discarding[newest] = None
         if len(self._discarding) > bounds.discarding:
             self._end(next(iter(self._discarding)))
 
-    def bound_unsent(self, newest: Connection, bounds: Bounds) -> None:
+    def bound_unsent(self, newest: ClientConnection, bounds: Bounds) -> None:
         """Count *newest* as one whose client has more to read than the system keeps for it.
 
         Where all of that does not fit into the memory, the oldest such connections end.
@@ -155,19 +155,19 @@ class Registry:
             total -= oldest.unsent()
             self._end(oldest)
 
-    def _end(self, connection: Connection) -> None:
+    def _end(self, connection: ClientConnection) -> None:
         self.forget(connection)
         connection.drop()
 
 
-_registries: "WeakKeyDictionary[ServerState, Registry]" = WeakKeyDictionary()
+_registries: "WeakKeyDictionary[ServerState, ConnectionRegistry]" = WeakKeyDictionary()
 
 
-def registry_of(state: ServerState) -> Registry:
+def registry_of(state: ServerState) -> ConnectionRegistry:
     """Return the registry of the server with this *state*."""
     found = _registries.get(state)
     if found is None:
-        found = _registries[state] = Registry(state.connections)
+        found = _registries[state] = ConnectionRegistry(state.connections)
     return found
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.server.connection_bounds import Bounds, Connection, Registry
+from app.server.connection_bounds import Bounds, ClientConnection, ConnectionRegistry
 
 
 class Discarding:
@@ -11,7 +11,11 @@ class Discarding:
     __slots__ = ("_began", "_bounds", "_connection", "_loop", "_moved", "_registry", "_size", "_timer", "is_under_way")
 
     def __init__(
-        self, connection: Connection, registry: Registry, bounds: Bounds, loop: asyncio.AbstractEventLoop
+        self,
+        connection: ClientConnection,
+        registry: ConnectionRegistry,
+        bounds: Bounds,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._connection = connection
         self._registry = registry

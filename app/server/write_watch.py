@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Container
 
-from app.server.connection_bounds import Bounds, Connection, Registry
+from app.server.connection_bounds import Bounds, ClientConnection, ConnectionRegistry
 
 
 class WriteWatch:
@@ -13,9 +13,9 @@ class WriteWatch:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: ClientConnection,
         connections: Container[object],
-        registry: Registry,
+        registry: ConnectionRegistry,
         bounds: Bounds,
         loop: asyncio.AbstractEventLoop,
         written: Callable[[], int],

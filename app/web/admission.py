@@ -15,7 +15,7 @@ ADMISSION = "casegate.admission"
 """Where a request's scope has its admission."""
 
 
-class Authenticator(Protocol):
+class RequestAuthenticator(Protocol):
     """Tells who sent an `Authorization` header, and whether that was looked up now; always, where it is to be *fresh*.
 
     Raises: Unauthenticated, IdentityUnavailable, DeadlineExceeded.
@@ -35,7 +35,7 @@ class Admission(NamedTuple):
 class AdmissionController:
     """Admits requests."""
 
-    def __init__(self, authenticator: Authenticator, rates: RateLimiter) -> None:
+    def __init__(self, authenticator: RequestAuthenticator, rates: RateLimiter) -> None:
         self._authenticator = authenticator
         self._rates = rates
 

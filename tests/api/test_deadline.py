@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from app.api.dataloaders.dataloader import Loader
-from app.db.deadlines import in_time, within
+from app.db.deadlines import deadline, in_time
 from app.db.engines import Database
 from app.db.time_limit import Deadline
 from app.domain.errors import DeadlineExceeded
@@ -34,7 +34,7 @@ async def running(database: Database) -> int:
 async def test_a_read_that_takes_too_long_is_stopped_in_the_database(database: Database) -> None:
     started = time.monotonic()
 
-    with within(0.3), pytest.raises(TimeoutError):
+    with deadline(0.3), pytest.raises(TimeoutError):
         async with in_time(), database.read() as connection:
             await connection.execute(text(ENDLESS[database.is_sqlite]))
 
@@ -72,7 +72,7 @@ async def test_the_deadline_applies_in_shielded_tasks(database: Database) -> Non
             await connection.execute(text(ENDLESS[database.is_sqlite]))
         return [None for _ in keys]
 
-    with within(0.3):
+    with deadline(0.3):
         loaded = asyncio.ensure_future(Loader(load).load(1))
     done, _ = await asyncio.wait([loaded], timeout=5)
 

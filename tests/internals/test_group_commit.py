@@ -19,7 +19,7 @@ from app.db import tables
 from app.db.engines import Database, Timeouts, open_database
 from app.db.prepared import Prepared, Write, write_if_unchanged
 from app.db.rows import ActionRow, CommentRow
-from app.db.sqlite.driver import DriverConnection, Sent
+from app.db.sqlite.driver import BoundStatement, DriverConnection
 from app.db.sqlite.group_commit import MOST
 from app.db.writes import inserted, updated
 from app.domain.commands import AddComment
@@ -247,8 +247,8 @@ async def test_a_cancelled_caller_does_not_affect_its_batch(world: World) -> Non
 async def test_a_read_that_fails_fails_alone(world: World) -> None:
     lanes = world.database.lanes
     assert lanes is not None
-    good: Sent = ("SELECT 7", ())
-    bad: dict[int, Sent] = {3: ("SELECT nothing", ()), 4: ("SELECT ?", (2**64,))}
+    good: BoundStatement = ("SELECT 7", ())
+    bad: dict[int, BoundStatement] = {3: ("SELECT nothing", ()), 4: ("SELECT ?", (2**64,))}
 
     results = await asyncio.gather(*(lanes.turn([bad.get(place, good)]) for place in range(6)), return_exceptions=True)
 

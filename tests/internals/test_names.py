@@ -1,4 +1,4 @@
-"""Identifiers are in the field's terms: the words that older code spoke in are in none of them."""
+"""Identifiers are in the field's terms: no word that is avoided is in one, and no two classes share a name."""
 
 import ast
 import re
@@ -59,3 +59,15 @@ def test_an_avoided_word_is_found_wherever_a_name_is_defined(source: str) -> Non
 
 def test_a_word_within_another_one_is_not_avoided() -> None:
     assert avoided_words("masked = retold = 1") == []
+
+
+def test_no_two_modules_of_the_program_define_a_class_of_one_name() -> None:
+    modules: dict[str, list[str]] = {}
+    for path in (ROOT / "app").rglob("*.py"):
+        if "node_modules" not in path.parts:
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    modules.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+
+    assert len(modules) > 300
+    assert {name: paths for name, paths in modules.items() if len(paths) > 1} == {}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.api.execution.object_writers import Declined, Plain, objects_of
+from app.api.execution.object_writers import Declined, PlainField, objects_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,8 @@ class Thing:
 
 def plain(
     attribute: str, written: Callable[[Any], Any] | None = None, *, is_required: bool = False, is_text: bool = False
-) -> Plain:
-    return Plain(attribute, written, is_required, is_text)
+) -> PlainField:
+    return PlainField(attribute, written, is_required, is_text)
 
 
 def test_fields_stand_in_the_order_in_which_they_are_selected() -> None:

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple, Protocol
 from graphql.execution.values import VariableValues
 
 from app.api.context import Context
-from app.api.execution.object_writers import Declined, Plain
+from app.api.execution.object_writers import Declined, PlainField
 
 Column = list[Any]
 
 
-class Run(NamedTuple):
+class PlanRun(NamedTuple):
     """One execution of a plan. `is_traced`: somebody will look at how long each step took."""
 
     context: Context
@@ -33,8 +33,8 @@ class Completion(Protocol):
 
     @property
     def waits(self) -> bool: ...
-    def now(self, values: Column, run: Run) -> Column: ...
-    async def later(self, values: Column, run: Run) -> Column: ...
+    def now(self, values: Column, run: PlanRun) -> Column: ...
+    async def later(self, values: Column, run: PlanRun) -> Column: ...
 
 
 class FieldStep(Protocol):
@@ -47,9 +47,9 @@ class FieldStep(Protocol):
     @property
     def waits(self) -> bool: ...
     @property
-    def plain(self) -> Plain | None: ...
-    def ready(self, sources: Column, run: Run) -> Column | None: ...
-    def later(self, sources: Column, run: Run) -> Awaitable[Column]: ...
+    def plain(self) -> PlainField | None: ...
+    def ready(self, sources: Column, run: PlanRun) -> Column | None: ...
+    def later(self, sources: Column, run: PlanRun) -> Awaitable[Column]: ...
 
 
 class Immediate:
@@ -59,10 +59,10 @@ class Immediate:
     def waits(self) -> bool:
         return False
 
-    def now(self, values: Column, run: Run) -> Column:
+    def now(self, values: Column, run: PlanRun) -> Column:
         raise NotImplementedError
 
-    async def later(self, values: Column, run: Run) -> Column:
+    async def later(self, values: Column, run: PlanRun) -> Column:
         return self.now(values, run)
 
 
@@ -87,11 +87,11 @@ class LeafValues(Immediate):
     is_required: bool = False
     is_text: bool = False
 
-    def plain(self, attribute: str) -> Plain:
+    def plain(self, attribute: str) -> PlainField:
         """Return the field that *attribute* is, if it is completed so."""
-        return Plain(attribute, self.written, self.is_required, self.is_text)
+        return PlainField(attribute, self.written, self.is_required, self.is_text)
 
-    def now(self, values: Column, run: Run) -> Column:
+    def now(self, values: Column, run: PlanRun) -> Column:
         written = self.written
         if self.is_text:
             run.context.budget.count(0, sum([len(value) for value in values if value is not None]))
@@ -108,10 +108,10 @@ class NonNull(Wrapper):
 
     inner: Completion
 
-    def now(self, values: Column, run: Run) -> Column:
+    def now(self, values: Column, run: PlanRun) -> Column:
         return _demanded(self.inner.now(values, run))
 
-    async def later(self, values: Column, run: Run) -> Column:
+    async def later(self, values: Column, run: PlanRun) -> Column:
         return _demanded(await self.inner.later(values, run))
 
 
@@ -136,11 +136,11 @@ class Lists(Wrapper):
     def waits(self) -> bool:
         return not isinstance(self.inner, LeafValues)
 
-    def now(self, values: Column, run: Run) -> Column:
+    def now(self, values: Column, run: PlanRun) -> Column:
         items = _flat(values)
         return _listed(values, self.inner.now(items, run) if items else items)
 
-    async def later(self, values: Column, run: Run) -> Column:
+    async def later(self, values: Column, run: PlanRun) -> Column:
         items = _flat(values)
         return _listed(values, await self.inner.later(items, run) if items else items)
 

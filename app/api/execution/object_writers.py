@@ -11,7 +11,7 @@ class Declined(Exception):
     """The plan can't go on: graphql-core is to find the answer, or the error."""
 
 
-class Plain(NamedTuple):
+class PlainField(NamedTuple):
     """A field that is an attribute of its object, as it is or as *written* makes it; null too, unless `is_required`.
 
     `is_text`: it may be long.
@@ -23,7 +23,7 @@ class Plain(NamedTuple):
     is_text: bool
 
 
-def objects_of(fields: tuple[tuple[str, Plain | None], ...]) -> Objects:
+def objects_of(fields: tuple[tuple[str, PlainField | None], ...]) -> Objects:
     """Return what makes objects with these fields of what they stand for, and of columns for those that are not plain.
 
     It is generated: to read an attribute and to put it into a display of a dictionary takes a tenth of the time of
@@ -46,11 +46,11 @@ def objects_of(fields: tuple[tuple[str, Plain | None], ...]) -> Objects:
     return made
 
 
-def _length(index: int, field: Plain) -> str:
+def _length(index: int, field: PlainField) -> str:
     return f"len(v{index})" if field.is_required else f"(0 if v{index} is None else len(v{index}))"
 
 
-def _written(index: int, field: Plain | None) -> str:
+def _written(index: int, field: PlainField | None) -> str:
     if field is None or field.written is None:
         return f"v{index}"
     return f"w{index}(v{index})" if field.is_required else f"None if v{index} is None else w{index}(v{index})"

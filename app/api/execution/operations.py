@@ -53,7 +53,7 @@ def operations_of(document: DocumentNode) -> list[OperationDefinitionNode]:
 
 
 @dataclass(slots=True)
-class Prepared:
+class PreparedOperation:
     """An operation, as far as it is known; it is executed unless there are `errors`.
 
     `fields_max`: how many fields its answer may have. `known` and `variables`: the operation as it was executed before,

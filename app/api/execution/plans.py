@@ -12,10 +12,10 @@ from strawberry.types import ExecutionResult
 from app.api.context import Context
 from app.api.dataloaders.loaders import NOTHING_KNOWN
 from app.api.execution.compiler import Plan
-from app.api.execution.completion import Run
+from app.api.execution.completion import PlanRun
 from app.api.execution.document_cache import DocumentCache
 from app.api.execution.object_writers import Declined
-from app.api.execution.operations import Prepared
+from app.api.execution.operations import PreparedOperation
 from app.api.write_only import may_read
 from app.db.errors import unavailable_of
 from app.domain.errors import InputRefused, Overloaded, QueryTooComplex, Refusal
@@ -33,7 +33,7 @@ class Plans:
     def __init__(self, cache: DocumentCache) -> None:
         self._cache = cache
 
-    async def execute(self, text: str, prepared: Prepared, context: Context) -> ExecutionResult | None:
+    async def execute(self, text: str, prepared: PreparedOperation, context: Context) -> ExecutionResult | None:
         """Return what a prepared operation gives; None where graphql-core is to execute it.
 
         Raises: QueryTooComplex, Overloaded, and what says that the database is away: to try again would be no use.
@@ -50,7 +50,7 @@ class Plans:
             context.budget.begin_again()
             return None
 
-    async def _execute(self, text: str, prepared: Prepared, context: Context) -> ExecutionResult | None:
+    async def _execute(self, text: str, prepared: PreparedOperation, context: Context) -> ExecutionResult | None:
         known, variables = prepared.known, prepared.variables
         if known is None or variables is None:
             return None
@@ -64,7 +64,7 @@ class Plans:
         execute = _in_turn if known.operation.is_mutation else _side_by_side
         context.reads.expect(plan.reading)
         with tracing.phase("execute"):
-            data = await execute(plan, Run(context, variables, tracing.is_sampled()))
+            data = await execute(plan, PlanRun(context, variables, tracing.is_sampled()))
         metrics.child(metrics.plans, "followed").inc()
         return ExecutionResult(data=data, errors=None)
 
@@ -77,14 +77,14 @@ def note_failure(fault: Exception, request_id: str, document_hash: str) -> None:
         log.error("plan_failed", request_id=request_id, document=document_hash, exc_info=fault)
 
 
-async def _side_by_side(plan: Plan, run: Run) -> dict[str, Any]:
+async def _side_by_side(plan: Plan, run: PlanRun) -> dict[str, Any]:
     """Execute a query, whose fields may come in any order."""
     data: dict[str, Any]
     (data,) = await plan.root.objects([None], run)
     return data
 
 
-async def _in_turn(plan: Plan, run: Run) -> dict[str, Any]:
+async def _in_turn(plan: Plan, run: PlanRun) -> dict[str, Any]:
     """Execute a mutation: one field after the other, each with all that is selected of it."""
     data: dict[str, Any] = {}
     for name, step in plan.steps.items():

@@ -24,7 +24,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.types.graphql import OperationType
 
 from app.api.execution.document_cache import CachedDocument, DocumentCache, hash_of
-from app.api.execution.operations import KnownOperation, Prepared, operations_of
+from app.api.execution.operations import KnownOperation, PreparedOperation, operations_of
 from app.api.execution.plans import note_failure
 from app.api.inputs.one_of import OneOfVariables
 from app.api.limits.enforcement import Limiter, Limits, as_limits
@@ -49,7 +49,7 @@ class OperationNotAllowedError(Exception):
     """The operation is of a type that is not taken in this way."""
 
 
-class Sent(NamedTuple):
+class OperationRequest(NamedTuple):
     """What a client wants to have executed."""
 
     text: str
@@ -79,13 +79,13 @@ class Preparation:
         self._cache = cache
         self._limiter = Limiter(self._core, cache)
 
-    def begin(self, text: str) -> Prepared:
+    def begin(self, text: str) -> PreparedOperation:
         """Return an operation of which the document's text alone is known."""
         document = self._cache.get(text)
-        return Prepared(hash_of(text) if document is None else document.hash)
+        return PreparedOperation(hash_of(text) if document is None else document.hash)
 
     async def prepare(
-        self, prepared: Prepared, sent: Sent, policy: Policy, pause: Callable[[], Awaitable[None]]
+        self, prepared: PreparedOperation, sent: OperationRequest, policy: Policy, pause: Callable[[], Awaitable[None]]
     ) -> None:
         """Prepare the operation; *pause* lets others have their turn before what takes long.
 
@@ -107,7 +107,7 @@ class Preparation:
         if prepared.known is None:
             self._validate(document, sent, prepared, policy)
 
-    def _measure(self, sent: Sent, prepared: Prepared, limits: Limits) -> None:
+    def _measure(self, sent: OperationRequest, prepared: PreparedOperation, limits: Limits) -> None:
         """Measure the operation, and note an error for each limit that it passes."""
         tree, name = prepared.document, prepared.name
         assert tree is not None
@@ -122,7 +122,9 @@ class Preparation:
         prepared.cost, prepared.fields_max = measures.cost, limits.most_fields(measures)
         prepared.errors = limits.check(as_limits(measures), prepared.document_hash)
 
-    def _validate(self, document: CachedDocument | None, sent: Sent, prepared: Prepared, policy: Policy) -> None:
+    def _validate(
+        self, document: CachedDocument | None, sent: OperationRequest, prepared: PreparedOperation, policy: Policy
+    ) -> None:
         """Validate the document, keep it if it is valid, and note the operation if it is going to be executed."""
         tree, type_ = prepared.document, prepared.type
         assert tree is not None and type_ is not None
@@ -146,7 +148,7 @@ class Preparation:
             note_failure(fault, sent.request_id, prepared.document_hash)
 
 
-def _parse(text: str, prepared: Prepared) -> bool:
+def _parse(text: str, prepared: PreparedOperation) -> bool:
     """Parse the document, or note what is wrong with it."""
     try:
         with tracing.phase("parse"):
@@ -159,7 +161,7 @@ def _parse(text: str, prepared: Prepared) -> bool:
     return False
 
 
-def _choose(wanted: str | None, prepared: Prepared, allowed: Collection[OperationType]) -> None:
+def _choose(wanted: str | None, prepared: PreparedOperation, allowed: Collection[OperationType]) -> None:
     """Note which operation of the document is meant. Raises: NoSuchOperationError, OperationNotAllowedError."""
     known = prepared.known
     if known is not None:
@@ -179,7 +181,7 @@ def _name(node: OperationDefinitionNode) -> str | None:
     return node.name.value if node.name else None
 
 
-def _coerced(known: KnownOperation, sent: Sent, document_hash: str) -> VariableValues | None:
+def _coerced(known: KnownOperation, sent: OperationRequest, document_hash: str) -> VariableValues | None:
     """Return the variables if they are right; else graphql-core says what is wrong with them."""
     try:
         return known.variables.values(sent.variables or {})

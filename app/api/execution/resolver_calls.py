@@ -29,7 +29,7 @@ from strawberry import Schema
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
-from app.api.execution.completion import Column, Run, settled
+from app.api.execution.completion import Column, PlanRun, settled
 from app.api.execution.mutation_results import record
 from app.api.execution.object_writers import Declined
 from app.api.execution.variable_coercion import converting
@@ -61,7 +61,7 @@ class Call:
         self._code = _code(site)
         self._known: dict[str, Any] = {}
 
-    async def each(self, sources: Column, run: Run) -> Column:
+    async def each(self, sources: Column, run: PlanRun) -> Column:
         """Call the resolver for each object."""
         info, arguments = self._info(run), self._arguments.of(run)
         values = [self._code(source, info, **arguments) for source in sources]
@@ -69,12 +69,12 @@ class Call:
             return [await values[0]] if len(values) == 1 else await settled(values)
         return values
 
-    async def all(self, batch: Callable[..., Any], sources: Column, run: Run) -> Column:
+    async def all(self, batch: Callable[..., Any], sources: Column, run: PlanRun) -> Column:
         """Call the field's batch function once."""
         found = batch(sources, self._info(run), **self._arguments.of(run))
         return list(await found) if inspect.isawaitable(found) else list(found)
 
-    def _info(self, run: Run) -> Any:
+    def _info(self, run: PlanRun) -> Any:
         site = self._site
         reported = *self._before, run.variables, run.context, *self._after
         raw: GraphQLResolveInfo[Any] = GraphQLResolveInfo(*reported)
@@ -144,7 +144,7 @@ class _Arguments:
             except Exception:  # it is raised again where it can be told
                 self._are_plain = False
 
-    def of(self, run: Run) -> Mapping[str, Any]:
+    def of(self, run: PlanRun) -> Mapping[str, Any]:
         """Return the arguments by their names in Python. Raises: GraphQLError, for one that can't be."""
         if not self._are_plain:
             return self._converted(get_argument_values(self._site.field, self._site.nodes[0], run.variables))

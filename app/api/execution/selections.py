@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.api.execution.completion import Column, FieldStep, Run, Wrapper, settled
+from app.api.execution.completion import Column, FieldStep, PlanRun, Wrapper, settled
 from app.api.execution.object_writers import Objects, objects_of
 
 OBJECTS = 500
@@ -20,15 +20,15 @@ class Once(Wrapper):
 
     inner: "Selection"
 
-    def now(self, values: Column, run: Run) -> Column:
+    def now(self, values: Column, run: PlanRun) -> Column:
         things = self._things(values, run)
         return _repeated(values, things, self.inner.now(list(things.values()), run))
 
-    async def later(self, values: Column, run: Run) -> Column:
+    async def later(self, values: Column, run: PlanRun) -> Column:
         things = self._things(values, run)
         return _repeated(values, things, await self.inner.later(list(things.values()), run))
 
-    def _things(self, values: Column, run: Run) -> dict[int, Any]:
+    def _things(self, values: Column, run: PlanRun) -> dict[int, Any]:
         things = {id(value): value for value in values}
         run.context.budget.count((len(values) - len(things)) * self.inner.fields, 0)
         return things
@@ -55,18 +55,18 @@ class Selection:
         others = tuple(step for step in steps.values() if step.plain is None)
         return cls(others, any(step.waits for step in others), make, len(steps), sum(map(len, steps)))
 
-    def now(self, values: Column, run: Run) -> Column:
+    def now(self, values: Column, run: PlanRun) -> Column:
         sources = _present(values)
         if not sources:
             return values
         columns: list[Any] = [step.ready(sources, run) for step in self.steps]
         return _with_nulls(values, self._made(sources, columns, run))
 
-    async def later(self, values: Column, run: Run) -> Column:
+    async def later(self, values: Column, run: PlanRun) -> Column:
         sources = _present(values)
         return _with_nulls(values, await self.objects(sources, run)) if sources else values
 
-    async def objects(self, sources: Column, run: Run) -> Column:
+    async def objects(self, sources: Column, run: PlanRun) -> Column:
         """Return an object of the answer for each of *sources*."""
         columns: list[Any] = [step.ready(sources, run) for step in self.steps]
         waiting = [index for index, column in enumerate(columns) if column is None]
@@ -86,7 +86,7 @@ class Selection:
             made += self._made(sources[part], [column[part] for column in columns], run)
         return made
 
-    def _made(self, sources: Column, columns: list[Column], run: Run) -> Column:
+    def _made(self, sources: Column, columns: list[Column], run: PlanRun) -> Column:
         """Return objects of what they stand for, once they are counted."""
         run.context.budget.count(len(sources) * self.fields, len(sources) * self.names)
         made, size = self.make(sources, columns)
@@ -117,14 +117,14 @@ class Selections:
     def waits(self) -> bool:
         return any(selection.waits for selection in self.by_type.values())
 
-    def now(self, values: Column, run: Run) -> Column:
+    def now(self, values: Column, run: PlanRun) -> Column:
         places = self._places(values)
         objects = [
             self.by_type[name].now([values[index] for index in indexes], run) for name, indexes in places.items()
         ]
         return _put(values, places.values(), objects)
 
-    async def later(self, values: Column, run: Run) -> Column:
+    async def later(self, values: Column, run: PlanRun) -> Column:
         places = self._places(values)
         objects = await settled(
             self.by_type[name].later([values[index] for index in indexes], run) for name, indexes in places.items()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from app.api.execution.completion import Column, Completion, FieldStep, LeafValues, Run, is_list_of_ready, settled
-from app.api.execution.object_writers import Plain
+from app.api.execution.completion import Column, Completion, FieldStep, LeafValues, PlanRun, is_list_of_ready, settled
+from app.api.execution.object_writers import PlainField
 from app.api.execution.selections import OBJECTS
 from app.api.fields import WITHOUT
 from app.observability import tracing
@@ -26,7 +26,7 @@ class _Waiting:
     def plain(self) -> None:
         return None
 
-    def ready(self, sources: Column, run: Run) -> Column | None:
+    def ready(self, sources: Column, run: PlanRun) -> Column | None:
         return None
 
 
@@ -37,13 +37,13 @@ class Traced(_Waiting):
     name: str
     step: FieldStep
 
-    def ready(self, sources: Column, run: Run) -> Column | None:
+    def ready(self, sources: Column, run: PlanRun) -> Column | None:
         return None if run.is_traced else self.step.ready(sources, run)
 
-    def later(self, sources: Column, run: Run) -> Awaitable[Column]:
+    def later(self, sources: Column, run: PlanRun) -> Awaitable[Column]:
         return self._traced(sources, run) if run.is_traced else self.step.later(sources, run)
 
-    async def _traced(self, sources: Column, run: Run) -> Column:
+    async def _traced(self, sources: Column, run: PlanRun) -> Column:
         with tracing.resolving(self.name):
             return await self.step.later(sources, run)
 
@@ -56,10 +56,10 @@ class TypeName:
     waits: bool = False
     plain: None = None
 
-    def ready(self, sources: Column, run: Run) -> Column:
+    def ready(self, sources: Column, run: PlanRun) -> Column:
         return [self.name] * len(sources)
 
-    async def later(self, sources: Column, run: Run) -> Column:
+    async def later(self, sources: Column, run: PlanRun) -> Column:
         return self.ready(sources, run)
 
 
@@ -70,7 +70,7 @@ class Attribute:
     get: Callable[[Any], Any]
     completion: Completion
     waits: bool
-    plain: Plain | None
+    plain: PlainField | None
     may_be_short: bool
 
     @classmethod
@@ -78,7 +78,7 @@ class Attribute:
         plain = completion.plain(name) if isinstance(completion, LeafValues) else None
         return cls(attrgetter(name), completion, completion.waits, plain, is_list_of_ready(completion))
 
-    def ready(self, sources: Column, run: Run) -> Column | None:
+    def ready(self, sources: Column, run: PlanRun) -> Column | None:
         if self.waits and not (self.may_be_short and len(sources) <= PAGES):
             return None
         values = list(map(self.get, sources))
@@ -86,7 +86,7 @@ class Attribute:
             return None
         return self.completion.now(values, run)
 
-    async def later(self, sources: Column, run: Run) -> Column:
+    async def later(self, sources: Column, run: PlanRun) -> Column:
         values: Column = []
         for start in range(0, len(sources), PAGES):  # of a page it is all its items, with a cursor for each
             if start and run.context.budget.is_due:
@@ -102,7 +102,7 @@ class Computed(_Waiting):
     get: Callable[[Any], Any]
     completion: Completion
 
-    async def later(self, sources: Column, run: Run) -> Column:
+    async def later(self, sources: Column, run: PlanRun) -> Column:
         values = await settled(map(self.get, sources))
         return await self.completion.later(values, run) if self.completion.waits else self.completion.now(values, run)
 
@@ -120,7 +120,7 @@ class Related(_Waiting):
     is_list: bool
     completion: Completion
 
-    def ready(self, sources: Column, run: Run) -> Column | None:
+    def ready(self, sources: Column, run: PlanRun) -> Column | None:
         if self.completion.waits:
             return None
         values = self._with_them(sources)
@@ -128,7 +128,7 @@ class Related(_Waiting):
             values = run.context.loaders.part(self.loader).known(list(map(self.key, sources)))
         return None if values is None else self.completion.now(values, run)
 
-    async def later(self, sources: Column, run: Run) -> Column:
+    async def later(self, sources: Column, run: PlanRun) -> Column:
         values = self._with_them(sources)
         if values is None:
             loader, keys = run.context.loaders.part(self.loader), list(map(self.key, sources))
@@ -141,7 +141,7 @@ class Related(_Waiting):
         return list(map(attrgetter(self.name), sources))
 
 
-Resolver = Callable[[Column, Run], Awaitable[Column]]
+Resolver = Callable[[Column, PlanRun], Awaitable[Column]]
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,6 @@ class Resolved(_Waiting):
     resolve: Resolver
     completion: Completion
 
-    async def later(self, sources: Column, run: Run) -> Column:
+    async def later(self, sources: Column, run: PlanRun) -> Column:
         values = await self.resolve(sources, run)
         return await self.completion.later(values, run) if self.completion.waits else self.completion.now(values, run)

@@ -13,7 +13,7 @@ from typing import Any
 from starlette.responses import Response
 
 from app.api.execution.budget import Budget
-from app.api.execution.operations import Prepared
+from app.api.execution.operations import PreparedOperation
 from app.api.http.exchange import Exchange
 from app.observability import logging, metrics
 from app.observability.deferred import DeferredQueue
@@ -43,7 +43,7 @@ class Record:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._started = time.perf_counter()
-        self.operation: Prepared | None = None
+        self.operation: PreparedOperation | None = None
         self.budget: Budget | None = None
         self.codes: list[str] = []
         self.has_begun = False

@@ -24,7 +24,7 @@ from sqlalchemy.util.concurrency import await_
 
 DRIVER = "sqlite+turns"
 
-Sent = tuple[str, Sequence[Any]]
+BoundStatement = tuple[str, Sequence[Any]]
 """A statement and its parameters."""
 
 DriverRows = Sequence[Any]
@@ -55,7 +55,7 @@ def _executed(connection: sqlite3.Connection, execute: Callable[[sqlite3.Cursor]
         cursor.close()
 
 
-def _done(connection: sqlite3.Connection, sent: Sequence[Sent]) -> DriverRows:
+def _done(connection: sqlite3.Connection, sent: Sequence[BoundStatement]) -> DriverRows:
     rows: DriverRows = ()
     cursor = connection.cursor()
     try:
@@ -68,12 +68,12 @@ def _done(connection: sqlite3.Connection, sent: Sequence[Sent]) -> DriverRows:
 
 # --- What several callers ask for, in one turn -----------------------------------------------------------------------
 
-Work = Callable[[sqlite3.Connection, Sequence[Sequence[Sent]]], Sequence[DriverRows | BaseException]]
+Work = Callable[[sqlite3.Connection, Sequence[Sequence[BoundStatement]]], Sequence[DriverRows | BaseException]]
 """What is done in a connection's thread with what each of several callers sends, and returned to each of them."""
 
 
 def looked_up(
-    connection: sqlite3.Connection, parcels: Sequence[Sequence[Sent]]
+    connection: sqlite3.Connection, parcels: Sequence[Sequence[BoundStatement]]
 ) -> Sequence[DriverRows | BaseException]:
     """Return the rows that each caller's last statement gives."""
     results: list[DriverRows | BaseException] = []
@@ -86,7 +86,7 @@ def looked_up(
 
 
 def committed(
-    connection: sqlite3.Connection, parcels: Sequence[Sequence[Sent]]
+    connection: sqlite3.Connection, parcels: Sequence[Sequence[BoundStatement]]
 ) -> Sequence[DriverRows | BaseException]:
     """Commit what callers write in one transaction, where all goes well, hence with one wait for the disk.
 
@@ -103,7 +103,7 @@ def committed(
     return [committed(connection, [sent])[0] for sent in parcels]
 
 
-def _committed(connection: sqlite3.Connection, parcels: Sequence[Sequence[Sent]]) -> Sequence[DriverRows]:
+def _committed(connection: sqlite3.Connection, parcels: Sequence[Sequence[BoundStatement]]) -> Sequence[DriverRows]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         results = [_written(connection, sent) for sent in parcels]
@@ -115,7 +115,7 @@ def _committed(connection: sqlite3.Connection, parcels: Sequence[Sequence[Sent]]
     return results
 
 
-def _written(connection: sqlite3.Connection, sent: Sequence[Sent]) -> DriverRows:
+def _written(connection: sqlite3.Connection, sent: Sequence[BoundStatement]) -> DriverRows:
     rows = _done(connection, sent[:1])
     if rows:
         _done(connection, sent[1:])
@@ -181,11 +181,11 @@ class DriverConnection(AsyncAdapt_aiosqlite_connection):
         assert not (server_side and self._is_due)
         return super().cursor(server_side)
 
-    async def turn(self, sent: Sequence[Sent]) -> DriverRows:
+    async def turn(self, sent: Sequence[BoundStatement]) -> DriverRows:
         """Execute statements in one turn, and return the last one's rows as they are. Raises: what sqlite3 raises."""
         return await self.bounded(_done, sent)
 
-    async def turn_and_commit(self, sent: Sequence[Sent]) -> None:
+    async def turn_and_commit(self, sent: Sequence[BoundStatement]) -> None:
         """Execute statements, if any, and commit what was begun in the same turn. Raises: what sqlite3 raises.
 
         After an error the transaction is still there, to be rolled back.

@@ -16,7 +16,7 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 
 from app.db.connections import Connections
 from app.db.listeners import Execution, dispatch_after, dispatch_before
-from app.db.sqlite.driver import DriverRows, Sent, Work, committed, looked_up
+from app.db.sqlite.driver import BoundStatement, DriverRows, Work, committed, looked_up
 from app.db.transactions import fail
 from app.db.watching import watched
 
@@ -41,11 +41,11 @@ class Lanes:
     def dialect(self) -> Any:
         return self.reader.engine.dialect
 
-    async def turn(self, sent: Sequence[Sent]) -> DriverRows:
+    async def turn(self, sent: Sequence[BoundStatement]) -> DriverRows:
         """Execute statements, and return the last one's rows as the driver has them. Raises: as SQLAlchemy does."""
         return await self.reading.turn(sent)
 
-    async def write(self, sent: Sequence[Sent]) -> bool:
+    async def write(self, sent: Sequence[BoundStatement]) -> bool:
         """Commit *sent* if the first statement returns a row, else nothing, and tell which. Raises: as SQLAlchemy does.
 
         Others may be in the same transaction; nobody's writes are done or undone because of theirs.
@@ -62,7 +62,7 @@ class Lanes:
 class _Parcel:
     """What one caller sends."""
 
-    sent: Sequence[Sent]
+    sent: Sequence[BoundStatement]
     received: "asyncio.Future[DriverRows]"
     context: Context
     execution: Execution = field(default_factory=Execution)
@@ -86,11 +86,11 @@ class _Lane:
         self._is_taken = False
         self._task: asyncio.Task[None] | None = None  # the event loop itself keeps only weak references
 
-    async def turn(self, sent: Sequence[Sent]) -> DriverRows:
+    async def turn(self, sent: Sequence[BoundStatement]) -> DriverRows:
         with watched(sent):
             return await self._turn(sent)
 
-    async def _turn(self, sent: Sequence[Sent]) -> DriverRows:
+    async def _turn(self, sent: Sequence[BoundStatement]) -> DriverRows:
         parcel = _Parcel(sent, asyncio.get_running_loop().create_future(), copy_context())
         if self._is_taken:
             self._waiting.append(parcel)
