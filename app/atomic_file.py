@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all: beside its place first, then durably under its name."""
+"""Atomic writes of files: under another name first, then durably under their own."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""The application: settings in, an ASGI app out. Its parts and their order are listed here, once."""
+"""The application: settings in, an ASGI app out. Its components and their order are listed here, once."""
 
 import asyncio
 import warnings

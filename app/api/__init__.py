@@ -1,1 +1,1 @@
-"""The counter: everything GraphQL."""
+"""GraphQL: the schema, its execution, and its endpoint over HTTP."""

@@ -1,4 +1,4 @@
-"""The actions of one operation, as its actor does them: each one's outcome is known to the loaders from then on."""
+"""The actions of one operation: performs them for its actor, and gives their outcomes to the dataloaders."""
 
 from collections.abc import Sequence
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What clients with a cache have to be told of the schema: the members of its interfaces, and what has no id."""
+"""The schema's facts for client caches: the members of its interfaces, and the types without an id."""
 
 from graphql import GraphQLAbstractType, GraphQLObjectType, is_abstract_type, is_introspection_type
 

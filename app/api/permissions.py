@@ -1,4 +1,4 @@
-"""The door: field extensions that refuse by feature, scope, role and identity before anything is done or told.
+"""Field extensions that refuse by feature, scope, role and identity before anything is done or shown.
 
 What may change under our feet (status, version, reviewers) is checked again under the lock, by `app.actions.perform`.
 """

@@ -1,4 +1,4 @@
-"""What of an object is selected, so that only the columns that are needed are read.
+"""The selected fields of an object, so that only the columns that are needed are read.
 
 It looks at the document as it was validated, and takes every fragment and every `@include` as wanted.
 """

@@ -1,1 +1,1 @@
-"""Who it is: by a token of ours, or by one of the company's identity provider."""
+"""Authentication: by an API token, or by a JWT of the company's identity provider."""

@@ -1,4 +1,4 @@
-"""Who is asking: a bearer token becomes an `Identity`, by one statement.
+"""Identity: a bearer token becomes an `Identity`, by one statement.
 
 It tells who somebody is and what they may do in general; whether they may do a certain thing is `domain.workflow`'s.
 """

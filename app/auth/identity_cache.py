@@ -1,4 +1,4 @@
-"""Who holds a token, remembered for some seconds while PostgreSQL tells of every change, which empties the memory.
+"""The identity cache: who holds a token, for some seconds; PostgreSQL's notifications of changes empty it.
 
 Reading alone relies on it: whoever wants to write is looked up anew. On SQLite, and wherever no news can be heard,
 nothing is remembered.

@@ -1,4 +1,4 @@
-"""Whom a subject of the identity provider stands for: looked for, linked or made at its first sight, and written down.
+"""Provisioning: finds, links or creates the person that a subject of the identity provider stands for.
 
 A subject is linked by a verified address alone, and once: from then on the address decides nothing. Nobody is activated
 again, and nothing about cases is touched.

@@ -1,4 +1,4 @@
-"""Whether others may read what is kept: modes are told and never changed, since an operator may have meant them."""
+"""File modes: reports kept files that others may read; it changes none, since an operator may have meant them."""
 
 import os
 import shlex

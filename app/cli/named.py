@@ -1,4 +1,4 @@
-"""What the log's commands name: a case by its id or reference, the anchors, and the key that these are trusted by."""
+"""Options that the log's commands share: a case by its id or reference, the anchors, and the key to trust."""
 
 import re
 from typing import Annotated

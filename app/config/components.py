@@ -1,4 +1,4 @@
-"""The parts of the application that settings decide on, each made from them. In which order they stand is `main`'s."""
+"""The components of the application, each made from its settings. `main` puts them in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of the door: limits, times, rates, origins, identity, documents, and what is seen from outside."""
+"""Settings of the gateway: limits, times, rates, origins, identity, documents, and what is seen from outside."""
 
 import re
 from pathlib import Path

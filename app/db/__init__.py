@@ -1,1 +1,1 @@
-"""The archive: tables, engines, migrations, and every statement that reads."""
+"""The database: tables, engines, migrations, and every statement that reads."""

@@ -1,4 +1,4 @@
-"""Background tasks: work that goes on when whoever waits for it is gone."""
+"""Background tasks: keeps a reference to each until it ends, whoever still waits for it."""
 
 import asyncio
 from collections.abc import Coroutine

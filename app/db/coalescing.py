@@ -1,4 +1,4 @@
-"""Coalescing: what operations of one account ask for by ids at the same moment is one statement between them.
+"""Coalescing: look-ups by ids of one account at the same moment share one statement.
 
 A dataloader's batch is one operation's. Here such batches meet: while as many statements of a kind are under way as may
 be, whoever comes waits, and shares the next one. It is sent after all of them have asked, so that nobody gets what is

@@ -1,4 +1,4 @@
-"""What the tables are made of: how constraints are named, and the columns that many of them have.
+"""Column types of the tables, and the names of their constraints.
 
 The types are those that the engines do not have, the same on SQLite and PostgreSQL.
 """

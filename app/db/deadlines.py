@@ -1,4 +1,4 @@
-"""How long reads may take: a time that is set once for all that an operation reads."""
+"""A deadline for reads, set once for all that an operation reads."""
 
 import asyncio
 from contextvars import ContextVar

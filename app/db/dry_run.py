@@ -1,4 +1,4 @@
-"""A transaction that is done and undone: what a dry run is made of. What it gave is all that is left of it."""
+"""A transaction that is rolled back: what it returned is all that is left of a dry run."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

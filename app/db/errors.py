@@ -1,4 +1,4 @@
-"""What a database's error means: a refusal by constraint, a conflict worth another try, a database away, or a fault."""
+"""Classifies database errors: a refusal by constraint, a conflict to retry, an unavailable database, or a fault."""
 
 import errno
 import sqlite3

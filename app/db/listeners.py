@@ -1,4 +1,4 @@
-"""Lets SQLAlchemy's listeners, as those that trace, know of statements that go to a driver without SQLAlchemy."""
+"""Dispatches SQLAlchemy's events for statements that go to a driver without SQLAlchemy."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What of the logs is not shown yet, and which transactions hold it back: on PostgreSQL, where several write at a time.
+"""The lag of the log: rows that are not shown yet, and on PostgreSQL the transactions that hold them back.
 
 Followers and anchors go no further than the oldest transaction of this database that is under way: see `position`. It
 reads sessions and numbers, and nothing that a statement says.

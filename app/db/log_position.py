@@ -1,4 +1,4 @@
-"""Places in an account's whole log, so that it can be followed without missing a row that is committed late.
+"""Positions in an account's whole log, so that following it misses no row that is committed late.
 
 A number from a sequence would not do: of two transactions, the one with the smaller number may commit last, when a
 reader is past it. A counter in a locked row would do, and make all writers of an account wait for each other's commit.

@@ -1,4 +1,4 @@
-"""Statements that are compiled once for an engine, and given to its driver as they are: what is asked all the time.
+"""Prepared statements: compiled once for an engine, and given to its driver as they are.
 
 SQLAlchemy builds, hashes and looks up a statement each time that it is executed, and wraps each row: that takes several
 times as long as the driver does. Errors, events and connections are SQLAlchemy's all the same. Text that depends on

@@ -1,4 +1,4 @@
-"""Makes anew the words of texts that were not folded by the present rules: from before them, or written by hand.
+"""Reindexes texts whose search words were not made by the present rules.
 
 It goes through a few at a time, each a transaction, so that it can be cut off and gone on with, and several may do it.
 """

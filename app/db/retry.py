@@ -1,4 +1,4 @@
-"""Tries a transaction that lost against another one again, as a whole.
+"""Retries a transaction that lost against another one, as a whole.
 
 What it does not do: try again after a COMMIT whose end nobody knows, as when the connection is lost. That is settled by
 an idempotency key alone.

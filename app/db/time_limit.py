@@ -1,4 +1,4 @@
-"""The time that an operation may take. It stops what the event loop knows of; statements are stopped by their end."""
+"""The time limit of an operation. It cancels what the event loop knows of; statements end by their own deadline."""
 
 import asyncio
 

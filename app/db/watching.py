@@ -1,4 +1,4 @@
-"""Has the statements of one operation noted where it is traced, which costs the others a look at a variable.
+"""Records the statements of traced operations; for others it costs a look at a context variable.
 
 SQLAlchemy's events of cursors would be an engine's: to tell them, it makes objects for each connection, whoever it is.
 """

@@ -1,4 +1,4 @@
-"""Rows that are inserted and rows that are changed, as statements that are prepared once for each set of columns.
+"""INSERT and UPDATE statements, prepared once for each set of columns.
 
 Each has a twin for `prepared.write_if_unchanged`.
 """

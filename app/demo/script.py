@@ -1,4 +1,4 @@
-"""The demo's script: the people and the cases of demo_cases.toml, and each of its lines as a command.
+"""The demo's script: the people and the cases of cases.toml, and each of its lines as a command.
 
 It plays nothing; `app.demo.load` does.
 """

@@ -1,4 +1,4 @@
-"""Files that come along with an action: stored before its transaction, and removed again where it was refused."""
+"""Files of an action's own request: stored before its transaction, and removed again where it was refused."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,4 +1,4 @@
-"""What the document routes answer when they refuse: the same codes and words as the mutations, with an HTTP status."""
+"""Responses of the document routes to refusals: the codes and messages of the mutations, with an HTTP status."""
 
 import orjson
 import structlog

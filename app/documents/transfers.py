@@ -1,4 +1,4 @@
-"""What is arriving: how many bytes a token and an account may have under way here, and how long that may take."""
+"""Uploads under way: bounds on their bytes for a token and an account, and on the time of each."""
 
 import asyncio
 import time

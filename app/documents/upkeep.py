@@ -1,4 +1,4 @@
-"""Looking after documents: forgotten ones are swept away, and those that there should be are verified."""
+"""Maintenance of documents: sweeps those that were never attached, and verifies the others."""
 
 import asyncio
 import hashlib

@@ -1,1 +1,1 @@
-"""The law of the case domain: standard library only, no I/O, no clock."""
+"""The rules of the case domain: standard library only, no I/O, no clock."""

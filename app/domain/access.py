@@ -1,4 +1,4 @@
-"""Who may read, and bring documents: what the account, the token and the person may do apart from any action."""
+"""Who may read and upload: what the account, the token and the person allow apart from any action."""
 
 from app.domain.errors import FeatureDisabled, InsufficientScope, UserInactive
 from app.domain.model import Actor, Feature, Scope

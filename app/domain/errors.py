@@ -1,4 +1,4 @@
-"""The tree of refusals: every answer other than yes, as DOMAIN.md's section 6 lists them.
+"""The refusals: every answer other than yes, as DOMAIN.md's section 6 lists them.
 
 A refusal is a code, the input field it is about, and the values that its message names. The words are in `app.i18n`.
 """

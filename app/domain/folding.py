@@ -1,4 +1,4 @@
-"""Folding: what is alike for whoever searches, and the words that a text is found by.
+"""Folding: what a search takes as equal, and the words that a text is found by.
 
 What is stored and what is asked for are folded here, for both engines. Letters are alike whatever their form in
 Unicode, their case, their width and, in Latin, Greek, Hebrew and Arabic, their accents or points. Scripts without

@@ -1,4 +1,4 @@
-"""The words of the case domain: enums, the actor, and the facts that a decision needs.
+"""The model of the case domain: enums, the actor, and the facts that a decision needs.
 
 It decides nothing; `workflow` does.
 """

@@ -1,4 +1,4 @@
-"""What is searched for: the terms of a search, and where they occur in a text that is shown."""
+"""Search terms, and where they occur in a text that is shown."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""The shape of an input: every field is checked, and all that is wrong is refused together.
+"""Validation of an input: every field is checked, and all errors are refused together.
 
 No database and no state: whether a thing exists is asked later.
 """

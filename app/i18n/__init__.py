@@ -1,4 +1,4 @@
-"""Words: the messages of refusals in English and French, and which of the two a request wants.
+"""Messages of refusals in English and French, and the language that a request wants.
 
 Codes and data never depend on the language. The words themselves are in `en.toml` and `fr.toml`.
 """

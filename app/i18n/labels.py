@@ -1,4 +1,4 @@
-"""Labels: what to call the members of enums. The words themselves are in `labels.toml`, by the schema's names."""
+"""Labels of the members of enums; they stand in `labels.toml`, by the schema's names."""
 
 import tomllib
 from collections.abc import Mapping

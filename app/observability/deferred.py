@@ -1,4 +1,4 @@
-"""Puts off what nobody waits for: many small things of one kind are done together, a moment later.
+"""A deferred queue: many small tasks of one kind are done together, a moment later.
 
 What is to be told of a request is no part of its answer, and for many requests at once it takes a fraction of the time.
 """

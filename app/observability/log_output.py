@@ -1,4 +1,4 @@
-"""Where the lines of a process's log go: standard error, which may be full, closed, or a pipe that nobody reads.
+"""The output of a process's log: standard error, which may be full, closed, or a pipe that is not read.
 
 In a process that serves, they wait in a bounded queue for a thread that writes them. Whoever logs neither waits nor
 fails by it: what has no room or can't be written is dropped and counted. Commands, which are over soon, write at once.

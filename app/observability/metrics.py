@@ -1,4 +1,4 @@
-"""What Prometheus can ask for: how much is asked, how long it takes, what goes wrong, and how full the house is.
+"""Prometheus metrics: requests, durations, errors, and how full the process is.
 
 Labels have bounded sets of values: an operation by its document's hash, a client by the name that it gives itself, and
 `other` where there are too many of either. Nothing of an account is in them.

@@ -1,4 +1,4 @@
-"""Notes of an operation that is traced: what was done in it, within what, from when to when, and whether it failed.
+"""The recorder of a traced operation: what was done in it, within what, from when to when, and whether it failed.
 
 They know nothing of OpenTelemetry, whose spans are made of them once the operation is over: to make those meanwhile
 would take the operation longer than to be looked at is worth.

@@ -1,4 +1,4 @@
-"""What a server does beside its requests, as long as it runs."""
+"""Background tasks of a server, for as long as it runs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine

@@ -1,4 +1,4 @@
-"""What the connections of one process may take in bytes, seconds and file handles; which is closed for a new one."""
+"""Bounds of a process's connections in bytes, seconds and file handles; which one is closed for a new one."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""What is asked from outside about the process itself: does it run, is it ready, and its metrics."""
+"""Probes: liveness, readiness and metrics of the process."""
 
 import asyncio
 import hmac

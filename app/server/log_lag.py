@@ -1,4 +1,4 @@
-"""Watching how far the logs are shown, in the background of a server: an alarm names what holds them back."""
+"""Watches the log's lag in the background of a server; an alarm names what holds the log back."""
 
 import asyncio
 from typing import Any

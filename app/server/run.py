@@ -1,4 +1,4 @@
-"""Serving: prints where the gateway is and who may try it, then hands over to uvicorn."""
+"""Runs the server: prints where the gateway is and who may try it, then hands over to uvicorn."""
 
 import signal
 import socket

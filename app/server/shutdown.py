@@ -1,4 +1,4 @@
-"""The end of a process: from SIGTERM on it is not ready any more, and some seconds later it stops to listen.
+"""Shutdown: from SIGTERM on the process is not ready any more, and some seconds later it stops listening.
 
 In between, whoever shares out the requests has time to notice. What has begun is finished by the server itself. A
 worker whose parent has died stops to listen at once: the next parent needs the port.

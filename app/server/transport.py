@@ -1,4 +1,4 @@
-"""What answers are written to, and what decides whether more is read from the client."""
+"""The transport of a connection: what responses are written to, and when more is read from the client."""
 
 import asyncio
 from collections.abc import Callable

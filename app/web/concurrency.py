@@ -1,4 +1,4 @@
-"""Lets only so many operations in at once: who finds it full is told at once to come back.
+"""Concurrency limiter; sheds load with 503.
 
 One token and one account have a part of it each, of which reads leave a part to their own writes, and all reads leave a
 part to all writes. Who finds their own part taken waits for their turn, outside, where they keep nobody else waiting.

@@ -1,4 +1,4 @@
-"""Answers that a client may keep if it asks each time whether they are still good (RFC 9110, section 13.1.2)."""
+"""Entity tags: responses that a client may keep if it revalidates them (RFC 9110, section 13.1.2)."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Which of our two media types a client wants most (RFC 9110, section 12.5.1)."""
+"""Negotiation of the response's media type, one of two (RFC 9110, section 12.5.1)."""
 
 from functools import lru_cache
 

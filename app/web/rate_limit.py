@@ -1,4 +1,4 @@
-"""Rate limits: so many requests of one token in so many seconds, and so many failed authentications of one address.
+"""Rate limits: requests of one token, and failed authentications of one address, in a number of seconds.
 
 Counted in memory, by each worker for itself, or in Redis for all of them. Where Redis does not answer, each worker goes
 on counting for itself: the limit is looser then, and never gone.

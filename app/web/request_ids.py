@@ -1,4 +1,4 @@
-"""The id of a request: the client's own where it is a decent one, else a new one."""
+"""The id of a request: the client's own if it is well-formed, else a new one."""
 
 import re
 from collections.abc import Iterable

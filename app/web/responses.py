@@ -1,4 +1,4 @@
-"""How an answer is written: one well-formed GraphQL body, its media type, and the headers that each answer has."""
+"""GraphQL responses: one well-formed body, its media type, and the headers that each response has."""
 
 from collections.abc import Mapping
 from functools import lru_cache

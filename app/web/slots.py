@@ -1,4 +1,4 @@
-"""Slots for what takes the database long: so few that short reads always have connections, and shared out fairly.
+"""Slots for long reads: so few that short reads always have connections, and shared out fairly.
 
 One account has a part of them, and one token a part of that; who finds theirs taken waits, and others pass.
 """

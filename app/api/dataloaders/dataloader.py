@@ -1,4 +1,4 @@
-"""A dataloader: whoever asks at the same time, for one thing or for many, shares one statement."""
+"""A dataloader: look-ups of the same turn of the event loop, for one key or for many, share one statement."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The dataloaders of one operation: each relation is one statement, however many rows ask for it.
+"""The dataloaders of one operation: each relation is one statement, whatever the number of rows.
 
 Each batch opens a short connection of its own, since GraphQL resolves siblings at the same time; small ones share a
 statement with those of other operations. Every loader names a batch function of `app.db.repository` and nothing else.

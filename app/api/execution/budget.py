@@ -1,4 +1,4 @@
-"""What one operation has built of its answer so far, held against its bounds while it is built.
+"""The budget of one operation: what it has built of its answer so far, held against its bounds while it is built.
 
 It is counted by the batch where there are batches. Whoever builds asks now and then whether others are to have their
 turn, and dataloaders wait for those who stopped for that: they are about to ask for more.

@@ -1,4 +1,4 @@
-"""Makes a plan of one operation of a valid document, for certain values of what its @skip and @include look at.
+"""Compiles one operation of a valid document into a plan, for certain values of its @skip and @include.
 
 Which fields are selected, and what they are given, graphql-core's own functions say. Raises Declined for what a plan
 does not cover: introspection, and fields whose kind is not known here.

@@ -1,4 +1,4 @@
-"""What becomes of the values of a field in an answer: of those of many objects at once, all of one kind.
+"""Completes the values of one field for many objects at once, as graphql-core would one by one.
 
 Where nothing inside has to be waited for, `now` gives them; `later` does in any case. It knows neither documents nor
 the schema; `compiler` reads those. Objects are in `selections`.

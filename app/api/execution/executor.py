@@ -1,4 +1,4 @@
-"""graphql-core's execution with an operation's bounds: it counts what it builds, and gives way to others.
+"""graphql-core's executor with an operation's bounds: it counts what it builds, and yields to other operations.
 
 graphql-core completes whatever it has without a pause, and a page of pages takes it a second. Here a list stops in the
 middle where others are to have their turn, and its rest becomes something to be awaited, as a list of awaitables is.

@@ -1,4 +1,4 @@
-"""How the mutations of one operation ended, so that none is done twice where a plan fails behind it.
+"""The results of one operation's mutations, so that none is performed twice where a plan fails after it.
 
 A plan notes how each of its mutations ended. If it fails later, graphql-core executes the operation anew, and takes
 what was noted in place of the field's own code.

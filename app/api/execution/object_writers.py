@@ -1,4 +1,4 @@
-"""Code that makes the objects of an answer, generated for the fields that they have."""
+"""Generated code that makes the objects of an answer from their rows."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple

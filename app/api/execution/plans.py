@@ -1,4 +1,4 @@
-"""The plans of documents that were executed before, and their execution instead of graphql-core's.
+"""Plans: operations that were executed before, compiled and executed without a walk over their fields.
 
 What is decided before a document is executed, its limits and its variables, is decided for each request as ever.
 """

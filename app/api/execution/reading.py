@@ -1,4 +1,4 @@
-"""Who asks which loader for what, noted while a plan is made: so that it is known beforehand what is loaded."""
+"""What an operation reads: collects loaders and columns while a plan is compiled, to be known before it runs."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""How a plan calls a field's code: as strawberry does, with what is known of the call beforehand put together once."""
+"""Calls a field's resolver from a plan, as strawberry does, with what is known of the call put together once."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What becomes of the objects of an answer: each selection of many objects, all of one type or of several.
+"""Completes selections of many objects at once, all of one type or of several.
 
 Where nothing inside has to be waited for, `now` gives them; `later` does in any case.
 """

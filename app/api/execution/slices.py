@@ -1,4 +1,4 @@
-"""Slices of time on the event loop: work that takes long, whoever it is for, gives way to others after each of them.
+"""Time slices on the event loop: long work, for whichever operation, yields to other tasks after each of them.
 
 A turn of the event loop has one slice for all such work together, so that fifty operations hold nobody up for longer
 than one does. What is waited for anyway, as a database, takes no part in it.

@@ -1,4 +1,4 @@
-"""Values of variables that are plain, as most are: looked at by functions that are made once for a type.
+"""Coerces variables of plain types by functions that are made once for a type.
 
 Plain are the scalars, enums, lists of them, and input objects of them. What is not right, or not plain, is left to
 graphql-core and strawberry, whose values these functions otherwise give.

@@ -1,4 +1,4 @@
-"""The values of an operation's variables: of those that are plain, without another look at the schema.
+"""The coerced values of an operation's variables; plain ones without another look at the schema.
 
 What is not right in them, or not that plain, is left to graphql-core.
 """

@@ -1,4 +1,4 @@
-"""From a request to what the client asks for; whatever was sent, the worst is a `BadRequest`.
+"""Decodes a request into an operation to execute; whatever was sent, the worst is a `BadRequest`.
 
 The body is counted while it arrives, and read no further than it may be long or may take.
 """

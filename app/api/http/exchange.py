@@ -1,4 +1,4 @@
-"""One request and how it is answered: the language and the media type that were negotiated, and headers on the way."""
+"""One request and its response: the negotiated language and media type, and the response's headers."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What is noted of a request once it is answered: a line in the log, and the metrics. Never what was sent with it.
+"""Records an answered request: a line in the log, and the metrics. Never what was sent with it.
 
 It is written down for many requests at once, a moment later.
 """

@@ -1,4 +1,4 @@
-"""The memory of a process for the answers that it has in hand, shared out among the operations that build them.
+"""The memory of a process for answers that are being built, shared out among accounts, tokens and operations.
 
 An operation takes what it needs step by step, and gives all of it back once its answer is on its way. One token and one
 account have a part each; what has no room is told to come back, and whoever is alone may have what one answer may take.

@@ -1,4 +1,4 @@
-"""The values of arguments, as they are written in a document or as a variable has them, for what is measured."""
+"""Values of arguments, from literals and variables, for the measurement of an operation."""
 
 from collections.abc import Mapping
 from typing import Any

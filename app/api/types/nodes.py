@@ -1,4 +1,4 @@
-"""What every thing of the API has."""
+"""The interface `Node`, and the fields that every type has."""
 
 import strawberry
 from strawberry import ID

@@ -1,4 +1,4 @@
-"""Who is asking, and in which account."""
+"""The viewer: the authenticated person, their token's scopes and their account."""
 
 from typing import cast
 from uuid import UUID

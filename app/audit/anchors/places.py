@@ -1,4 +1,4 @@
-"""Where anchors are kept: a file that is only ever appended to, or a bucket with an object for each anchor.
+"""Where anchors are stored: a file that is only ever appended to, or a bucket with an object for each anchor.
 
 A place reads and appends whole anchors; what they say is `checkpoint`'s. A file is locked by whoever goes on from its
 end, and a bucket takes no object twice, so that nobody's anchor comes between another's.

@@ -1,4 +1,4 @@
-"""Anchoring in the background of a server: again and again, while there is something new. It never ends the server."""
+"""Anchors regularly in the background of a server, where there is something new. It never ends the server."""
 
 import asyncio
 

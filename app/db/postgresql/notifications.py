@@ -1,4 +1,4 @@
-"""News of identities, as PostgreSQL tells them: that a token, a person, a role or an account has changed, never which.
+"""PostgreSQL's notifications that a token, a person, a role or an account has changed; never which.
 
 A trigger of migration 0005 tells it with the commit (https://www.postgresql.org/docs/current/sql-notify.html).
 """

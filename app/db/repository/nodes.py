@@ -1,4 +1,4 @@
-"""What an id is, whatever it is."""
+"""The type of the row that has an id."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID

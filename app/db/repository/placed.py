@@ -1,4 +1,4 @@
-"""Rows that are read by ids: each comes with a number that says where it belongs, one for each id or many.
+"""Rows that are read by ids: each comes with the index of its id, one for each id or many.
 
 To find its place by the id that a row has costs more than to read the row.
 """

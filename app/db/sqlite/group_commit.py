@@ -1,4 +1,4 @@
-"""SQLite's lanes: what many callers ask for at the same moment goes to its thread in one turn, and comes back in one.
+"""SQLite's group commit: reads, and writes, of the same moment share one turn through the thread and one commit.
 
 A turn there and back takes longer than a short statement, and each wait for the disk longer than a comment's rows. Who
 comes alone is sent at once; who comes meanwhile waits for the end of that turn, and shares the next one. What takes

@@ -1,4 +1,4 @@
-"""Which pages of other origins may call: none, unless they are listed.
+"""Cross-origin requests (CORS): pages of other origins may call if they are listed, and else none.
 
 A listed page may send whatever header fields it likes. That is safe because nobody is known by what a browser adds by
 itself: there are no cookies, and `Access-Control-Allow-Credentials` is never sent. Who is asking is told by a header

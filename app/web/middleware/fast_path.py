@@ -1,4 +1,4 @@
-"""Leads the requests of one address past the router, which takes four times as long to find where they go.
+"""Routes one path without the router, which takes four times as long.
 
 The router knows the address too, and finds it where the app is mounted below another path.
 """

@@ -1,4 +1,4 @@
-"""What every answer comes in, whatever made it: the id of its request, and headers that protect a browser.
+"""The request's id and the headers of every response, and the last handler of exceptions.
 
 The id is the client's own where it is a decent one, else a new one. What no route has caught becomes a line in the log
 and an answer with that id, nothing else. An answer with a policy of its own, as the GraphiQL page has, keeps it.
