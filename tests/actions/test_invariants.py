@@ -28,7 +28,7 @@ from app.domain.commands import (
 from app.domain.errors import InputRefused, Refusal
 from app.domain.model import EvaluationStatus, RequestedStatus, Resolution, SubjectType
 from tests.support.database_contents import Contents, contents, differences, set_by_hand
-from tests.support.invariants import hold, unforeseen_faults
+from tests.support.invariants import assert_invariants, unforeseen_faults
 from tests.support.world import World, make_world
 
 PEOPLE = ("ada", "carl", "rosa", "rolf", "bea", "aldo")
@@ -173,7 +173,7 @@ async def test_whatever_people_try_in_whatever_order_the_invariants_hold(
 
     for step in history:
         after = await played.play(step, before)
-        hold(before, after)
+        assert_invariants(before, after)
         before = after
 
     assert await unforeseen_faults(database, played.world.account_id, played.rechecked) == []

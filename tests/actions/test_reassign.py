@@ -434,7 +434,7 @@ async def test_of_those_who_name_others_at_once_one_does(world: World) -> None:
 # --- The database -----------------------------------------------------------------------------------------------------
 
 
-async def refused(world: World, statement: Executable, match: str) -> None:
+async def assert_refused(world: World, statement: Executable, match: str) -> None:
     before = await contents(world.database)
     with pytest.raises(IntegrityError, match=match):
         await run(world.database, statement)
@@ -456,19 +456,23 @@ async def test_the_database_keeps_all_reviewers_who_were_assigned(world: World) 
     }
     permanent = "casegate: rows of reassigned_reviewers are permanent"
     for column in assigned.c:
-        await refused(world, update(assigned).values({column: column}), permanent)
-    await refused(world, delete(assigned), permanent)
+        await assert_refused(world, update(assigned).values({column: column}), permanent)
+    await assert_refused(world, delete(assigned), permanent)
     for version in (1, 4, 5):
         late = "casegate: the override is finished|version_is_later"
-        await refused(world, insert(assigned).values(row | {"version": version}), late)
+        await assert_refused(world, insert(assigned).values(row | {"version": version}), late)
     by_creator = row | {"reviewer_id": world.ada.id}
-    await refused(world, insert(assigned).values(by_creator), "reviewer_is_not_creator")
-    await refused(world, insert(assigned).values(by_creator | {"created_by_id": world.carl.id}), "(?i)foreign key")
+    await assert_refused(world, insert(assigned).values(by_creator), "reviewer_is_not_creator")
+    await assert_refused(
+        world, insert(assigned).values(by_creator | {"created_by_id": world.carl.id}), "(?i)foreign key"
+    )
     for version in (0, 1, 4):
-        await refused(world, update(override).values(version=version), "casegate: the version of an override")
+        await assert_refused(world, update(override).values(version=version), "casegate: the version of an override")
     await world.accept(requested.case.id, world.rolf)
     for version in (2, 3, 4):
-        await refused(world, insert(assigned).values(row | {"version": version}), "casegate: the override is finished")
+        await assert_refused(
+            world, insert(assigned).values(row | {"version": version}), "casegate: the override is finished"
+        )
 
 
 async def test_the_verifier_names_the_row_whose_reviewers_were_changed(world: World) -> None:

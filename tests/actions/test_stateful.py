@@ -40,7 +40,7 @@ from app.domain.commands import (
 from app.domain.errors import InputRefused, Refusal
 from app.domain.model import ActionType, EvaluationStatus, RequestedStatus, Resolution, Role, SubjectType
 from tests.support.database_contents import Contents, contents, set_by_hand
-from tests.support.invariants import hold, unforeseen_faults
+from tests.support.invariants import assert_invariants, unforeseen_faults
 from tests.support.reference_model import ROLES, Model, Request
 from tests.support.world import World, make_world
 
@@ -331,7 +331,7 @@ class Casebook(RuleBasedStateMachine):
 
     @invariant()
     def the_invariants_hold(self) -> None:
-        hold(self.before, self.rows)
+        assert_invariants(self.before, self.rows)
 
     def teardown(self) -> None:
         if self.model.cases:

@@ -146,7 +146,9 @@ async def kept(api: Api, world: World, viewer: Person, case_id: UUID, action: st
     return {"allowed": False, **error}
 
 
-async def compare(world: World, api: Api, people: dict[str, Person], situation: str) -> set[str | None]:
+async def assert_mutations_answer_alike(
+    world: World, api: Api, people: dict[str, Person], situation: str
+) -> set[str | None]:
     """Hold each mutation of each viewer to what they were promised, and return the codes that there were."""
     codes: set[str | None] = set()
     case_id = await case_in(world, situation)
@@ -166,7 +168,7 @@ async def compare(world: World, api: Api, people: dict[str, Person], situation: 
 async def test_what_is_available_is_what_the_mutation_does(world: World, api: Api) -> None:
     people = await viewers(world)
 
-    codes = {situation: await compare(world, api, people, situation) for situation in SITUATIONS}
+    codes = {situation: await assert_mutations_answer_alike(world, api, people, situation) for situation in SITUATIONS}
 
     assert set.union(*codes.values()) == {
         None,
@@ -189,7 +191,7 @@ async def test_available_actions_depend_on_the_account_and_the_assigned_reviewer
     people = await viewers(world)
     await set_by_hand(world.database, tables.accounts, world.account_id, restrict_to_assigned_reviewers=True)
     for situation in ("PENDING_REVIEW", "IN_PROGRESS, refused", "PENDING_REVIEW of Remy", "CLOSED, accepted"):
-        assert "NOT_ASSIGNED_REVIEWER" in await compare(world, api, people, situation)
+        assert "NOT_ASSIGNED_REVIEWER" in await assert_mutations_answer_alike(world, api, people, situation)
 
     case_id = await case_in(world, "PENDING_REVIEW of Bea")
     await set_by_hand(world.database, tables.accounts, world.account_id, overrides_enabled=False)

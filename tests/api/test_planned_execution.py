@@ -70,7 +70,7 @@ async def viewers(world: World) -> list[Person]:
     ]
 
 
-async def compare_queries(world: World, both: Both, seed: int, number: int) -> None:
+async def assert_plans_answer_alike(world: World, both: Both, seed: int, number: int) -> None:
     """Hold *number* random queries to each other, of which most must have followed a plan."""
     dice = random.Random(seed)
     await filled(world, cases=12, actions=80, seed=seed)
@@ -94,7 +94,7 @@ async def compare_queries(world: World, both: Both, seed: int, number: int) -> N
 
 
 async def test_random_queries_are_answered_as_graphql_core_does(world: World, both: Both) -> None:
-    await compare_queries(world, both, seed=7, number=150)
+    await assert_plans_answer_alike(world, both, seed=7, number=150)
 
 
 # What breaks, and a query of what hangs on it.
@@ -209,4 +209,4 @@ async def test_an_action_whose_payload_fails_is_done_once(
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(5))
 async def test_5_000_random_queries_are_answered_as_graphql_core_does(world: World, both: Both, seed: int) -> None:
-    await compare_queries(world, both, seed=1000 + seed, number=1000)
+    await assert_plans_answer_alike(world, both, seed=1000 + seed, number=1000)

@@ -33,7 +33,7 @@ LIMITS = {
 }
 
 
-def check(server: Server, token: str, document: str) -> None:
+def assert_withstood(server: Server, token: str, document: str) -> None:
     answer = httpx2.post(
         f"{server.address}/graphql",
         content=json.dumps({"query": document}, ensure_ascii=True).encode(),
@@ -53,7 +53,7 @@ def live(fresh_url: str, tmp_path: Path) -> Iterator[tuple[Server, str]]:
         yield server, token
 
 
-def run(live: tuple[Server, str], examples: int) -> None:
+def assert_generated_documents_are_withstood(live: tuple[Server, str], examples: int) -> None:
     @settings(
         max_examples=examples,
         deadline=None,
@@ -63,16 +63,16 @@ def run(live: tuple[Server, str], examples: int) -> None:
     )
     @given(document=from_schema(SDL, custom_scalars=SCALARS))
     def try_out(document: str | DocumentNode) -> None:
-        check(*live, str(document))
+        assert_withstood(*live, str(document))
 
     try_out()
     assert '"fault"' not in live[0].output
 
 
 def test_no_generated_operation_is_a_fault(live: tuple[Server, str]) -> None:
-    run(live, 100)
+    assert_generated_documents_are_withstood(live, 100)
 
 
 @pytest.mark.soak
 def test_none_of_2000_generated_operations_is_a_fault(live: tuple[Server, str]) -> None:
-    run(live, 2000)
+    assert_generated_documents_are_withstood(live, 2000)

@@ -83,7 +83,7 @@ async def overload(server: Server, token: str, seconds: float) -> tuple[Load, li
     return load, memory
 
 
-def check(url: str, folder: Path, seconds: float) -> None:
+def assert_overload_is_shed(url: str, folder: Path, seconds: float) -> None:
     token = casegate_json("demo", database_url=url)["people"][0]["token"]
     with serving(folder, database_url=url, demo="false", max_concurrency=str(IN_HAND)) as server:
         load, memory = asyncio.run(overload(server, token, seconds))
@@ -100,9 +100,9 @@ def check(url: str, folder: Path, seconds: float) -> None:
 
 
 def test_at_twice_its_capacity_it_serves_what_it_admits_and_refuses_the_rest(fresh_url: str, tmp_path: Path) -> None:
-    check(fresh_url, tmp_path, 4)
+    assert_overload_is_shed(fresh_url, tmp_path, 4)
 
 
 @pytest.mark.soak
 def test_at_twice_its_capacity_for_half_a_minute(fresh_url: str, tmp_path: Path) -> None:
-    check(fresh_url, tmp_path, 30)
+    assert_overload_is_shed(fresh_url, tmp_path, 30)

@@ -96,7 +96,7 @@ async def scene(world: World) -> Scene:
     return Scene(world, closed, waiting.case.id)
 
 
-async def refused(scene: Scene, table: Table, statement: Executable) -> None:
+async def assert_refused(scene: Scene, table: Table, statement: Executable) -> None:
     """Run a statement that the database must refuse by a trigger, and leave *table* as it was."""
     before = await scene.rows(table)
     assert before
@@ -127,13 +127,13 @@ def copy_of(table: Table, which: ColumnElement[bool], **changes: Any) -> Insert:
 async def test_no_column_of_a_finished_row_is_updated(scene: Scene) -> None:
     for column in columns_of(PERMANENT):
         table = column.table
-        await refused(scene, table, update(table).where(scene.of(table, scene.closed)).values({column: column}))
+        await assert_refused(scene, table, update(table).where(scene.of(table, scene.closed)).values({column: column}))
 
 
 async def test_no_column_of_an_open_case_s_log_is_updated(scene: Scene) -> None:
     for column in columns_of([tables.case_actions, tables.comments, tables.override_reviewers]):
         table = column.table
-        await refused(scene, table, update(table).where(scene.of(table, scene.open)).values({column: column}))
+        await assert_refused(scene, table, update(table).where(scene.of(table, scene.open)).values({column: column}))
 
 
 async def test_what_was_said_when_a_row_was_made_stays_while_it_is_open(scene: Scene) -> None:
@@ -152,20 +152,20 @@ async def test_what_was_said_when_a_row_was_made_stays_while_it_is_open(scene: S
             assert await scene.run(update(column.table).where(which).values({column: column})) == 1
         else:
             value = (FIXED | others)[column.name]
-            await refused(scene, column.table, update(column.table).where(which).values({column: value}))
+            await assert_refused(scene, column.table, update(column.table).where(which).values({column: value}))
 
 
 async def test_no_row_is_deleted_whether_its_case_is_closed_or_open(scene: Scene) -> None:
     for table in PERMANENT:
         for case_id in (scene.closed, scene.open):
-            await refused(scene, table, delete(table).where(scene.of(table, case_id)))
+            await assert_refused(scene, table, delete(table).where(scene.of(table, case_id)))
 
 
 async def test_no_table_is_emptied(scene: Scene) -> None:
     for table in PERMANENT:
-        await refused(scene, table, delete(table))
+        await assert_refused(scene, table, delete(table))
         if not scene.database.is_sqlite:  # which has no TRUNCATE
-            await refused(scene, table, text(f"TRUNCATE {table.name} CASCADE"))
+            await assert_refused(scene, table, text(f"TRUNCATE {table.name} CASCADE"))
 
 
 async def test_no_row_is_replaced(scene: Scene) -> None:
@@ -173,11 +173,15 @@ async def test_no_row_is_replaced(scene: Scene) -> None:
         copy = select(table).where(scene.of(table, scene.closed))
         if scene.database.is_sqlite:
             # It deletes without firing DELETE's triggers, unless it is told to.
-            await refused(scene, table, insert(table).prefix_with("OR REPLACE").from_select(table.c.keys(), copy))
+            await assert_refused(
+                scene, table, insert(table).prefix_with("OR REPLACE").from_select(table.c.keys(), copy)
+            )
             continue
         key = [column.name for column in table.primary_key]
         upsert = postgresql.insert(table).from_select(table.c.keys(), copy)
-        await refused(scene, table, upsert.on_conflict_do_update(index_elements=key, set_={key[0]: table.c[key[0]]}))
+        await assert_refused(
+            scene, table, upsert.on_conflict_do_update(index_elements=key, set_={key[0]: table.c[key[0]]})
+        )
 
 
 async def test_no_row_takes_the_place_of_another_under_a_new_id(scene: Scene) -> None:
@@ -198,7 +202,7 @@ async def test_no_row_takes_the_place_of_another_under_a_new_id(scene: Scene) ->
         changes = {name: value for name, value in elsewhere.items() if name not in key}
         copy = copy_of(table, scene.of(table, case_id) & which, **changes)
         if scene.database.is_sqlite:
-            await refused(scene, table, copy.prefix_with("OR REPLACE"))
+            await assert_refused(scene, table, copy.prefix_with("OR REPLACE"))
         else:
             await violation(scene, copy)
 
@@ -209,7 +213,7 @@ async def test_a_decided_override_gets_no_reviewers(scene: Scene) -> None:
 
     for status in (OverrideStatus.ACCEPTED, OverrideStatus.REFUSED):
         row = finished.where(override.status == status)
-        await refused(scene, link, insert(link).from_select(link.c.keys(), row))
+        await assert_refused(scene, link, insert(link).from_select(link.c.keys(), row))
 
 
 async def test_the_gateway_goes_on_writing_what_it_may(scene: Scene) -> None:

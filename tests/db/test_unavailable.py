@@ -33,7 +33,7 @@ async def nowhere(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         yield opened
 
 
-def demand_retryable(answer: httpx2.Response) -> None:
+def assert_retryable(answer: httpx2.Response) -> None:
     assert (answer.status_code, answer.headers["retry-after"], answer.headers["x-request-id"]) == (503, "1", "lost-1")
 
 
@@ -43,7 +43,7 @@ async def test_an_operation_is_answered_with_a_retryable_503_and_logged_once(
 ) -> None:
     answer = await nowhere.send("cgt_x", QUERY, x_request_id="lost-1", accept_language=language)
 
-    demand_retryable(answer)
+    assert_retryable(answer)
     extensions = {"code": "UNAVAILABLE", "seconds": 1, "requestId": "lost-1", "retryable": True, "retryAfterMs": 1000}
     assert answer.json() == {"errors": [{"message": WORDS[language], "extensions": extensions}]}
     (line,) = [json.loads(line) for line in capsys.readouterr().err.splitlines() if '"unavailable"' in line]
@@ -56,6 +56,6 @@ async def test_an_upload_is_answered_with_a_retryable_503(nowhere: Api) -> None:
 
     answer = await nowhere.client.post("/documents?filename=a.txt", content=b"a", headers=headers)
 
-    demand_retryable(answer)
+    assert_retryable(answer)
     retry = {"retryable": True, "retryAfterMs": 1000}
     assert answer.json() == {"errors": [{"code": "UNAVAILABLE", "message": WORDS["en"], "path": [], **retry}]}

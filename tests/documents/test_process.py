@@ -170,7 +170,7 @@ def test_a_connection_that_is_cut_half_way_leaves_nothing(server: Server, token:
     assert "fault" not in server.output
 
 
-def _kill_and_restart(tmp_path: Path, token: str, rounds: int, uploads: int) -> None:
+def _assert_survives_kill(tmp_path: Path, token: str, rounds: int, uploads: int) -> None:
     """Kill the server while uploads and comments are under way; hold what it acknowledged against what is there."""
     acknowledged: dict[str, str] = {}
     attached: set[str] = set()
@@ -193,7 +193,7 @@ def _kill_and_restart(tmp_path: Path, token: str, rounds: int, uploads: int) -> 
                     break
             killer.join()
     with serving(tmp_path, demo="false") as server:
-        _check(server, token, case, acknowledged, attached)
+        _assert_whole(server, token, case, acknowledged, attached)
     place = {"data_dir": str(tmp_path)}
     assert casegate("documents", "verify", **place).returncode == 0
     assert casegate("log", "verify", **place).returncode == 0
@@ -202,7 +202,7 @@ def _kill_and_restart(tmp_path: Path, token: str, rounds: int, uploads: int) -> 
     assert list((tmp_path / "documents" / "incoming").iterdir()) == []
 
 
-def _check(server: Server, token: str, case: str, acknowledged: dict[str, str], attached: set[str]) -> None:
+def _assert_whole(server: Server, token: str, case: str, acknowledged: dict[str, str], attached: set[str]) -> None:
     """Every listed document downloads with its SHA-256, and every acknowledged one is listed."""
     rows, after = [], None
     while True:
@@ -218,9 +218,9 @@ def _check(server: Server, token: str, case: str, acknowledged: dict[str, str], 
 
 
 def test_a_server_that_is_killed_loses_nothing_that_it_acknowledged(tmp_path: Path, token: str) -> None:
-    _kill_and_restart(tmp_path, token, rounds=2, uploads=50)
+    _assert_survives_kill(tmp_path, token, rounds=2, uploads=50)
 
 
 @pytest.mark.soak
 def test_a_server_that_is_killed_often_loses_nothing_that_it_acknowledged(tmp_path: Path, token: str) -> None:
-    _kill_and_restart(tmp_path, token, rounds=50, uploads=50)
+    _assert_survives_kill(tmp_path, token, rounds=50, uploads=50)

@@ -41,7 +41,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         pytest.skip(f"no PostgreSQL: {missing}")
 
 
-def breaks(fault: Fault, place: Site) -> None:
+def assert_withstands(fault: Fault, place: Site) -> None:
     """Do a round, and demand that all that clients were told is what the log has."""
     place.problems.clear()
 
@@ -58,29 +58,29 @@ on_postgresql = pytest.mark.parametrize("place", ["postgresql"], indirect=True)
 
 @both
 def test_a_killed_gateway_starts_by_itself_and_has_lost_and_doubled_nothing(place: Site) -> None:
-    breaks(Fault.KILL, place)
+    assert_withstands(Fault.KILL, place)
 
 
 @both
 def test_requests_with_one_key_are_one_action_and_lost_answers_are_replayed(place: Site) -> None:
-    breaks(Fault.ANSWERS, place)
+    assert_withstands(Fault.ANSWERS, place)
 
 
 @both
 def test_a_full_disk_allows_reads_and_writes_resume_when_there_is_room(place: Site) -> None:
     if place.disk is None:
         pytest.skip("no small disk may be mounted here")
-    breaks(Fault.DISK, place)
+    assert_withstands(Fault.DISK, place)
 
 
 @on_postgresql
 def test_while_postgresql_is_down_clients_get_retry_after_and_then_writes_resume(place: Site) -> None:
-    breaks(Fault.RESTART, place)
+    assert_withstands(Fault.RESTART, place)
 
 
 @on_postgresql
 def test_a_commit_without_an_answer_is_settled_by_its_idempotency_key(place: Site) -> None:
-    breaks(Fault.COMMIT, place)
+    assert_withstands(Fault.COMMIT, place)
 
 
 @pytest.mark.soak

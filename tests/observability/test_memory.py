@@ -121,7 +121,7 @@ def server(fresh_url: str, tmp_path: Path) -> Iterator[tuple[Server, str]]:
         yield running, token
 
 
-def check(running: Server, token: str, documents: int) -> None:
+def assert_memory_is_bounded(running: Server, token: str, documents: int) -> None:
     """Send so many documents of each kind, and hold the memory to its bound; printed, by the kind, with -rP."""
     process, dice = psutil.Process(running.process.pid), random.Random(4)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
@@ -146,9 +146,9 @@ def check(running: Server, token: str, documents: int) -> None:
 
 @pytest.mark.soak
 def test_different_documents_take_no_more_memory_the_more_there_are(server: tuple[Server, str]) -> None:
-    check(*server, documents=60)
+    assert_memory_is_bounded(*server, documents=60)
 
 
 @pytest.mark.soak
 def test_2_000_documents_of_each_kind_take_no_more(server: tuple[Server, str]) -> None:
-    check(*server, DOCUMENTS)
+    assert_memory_is_bounded(*server, DOCUMENTS)

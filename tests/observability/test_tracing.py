@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -88,12 +89,30 @@ async def tracing_into(exporter: InMemorySpanExporter, url: str, sampler: Sample
 
 
 async def traced(
-    url: str, exporter: InMemorySpanExporter, world: World, sampler: Sampler | None = None, **headers: str
+    url: str,
+    exporter: InMemorySpanExporter,
+    world: World,
+    sampler: Sampler | None = None,
+    query: str = QUERY,
+    **headers: str,
 ) -> tuple[ReadableSpan, ...]:
     async with tracing_into(exporter, url, sampler) as api:
-        data = await api.run(world.carl.token, QUERY, {"reference": "CASE-000001"}, **headers)
+        data = await api.run(world.carl.token, query, {"reference": "CASE-000001"}, **headers)
         assert data["case"]["createdBy"]["displayName"] == "Ada"
     return exporter.get_finished_spans()
+
+
+async def test_a_document_in_the_cache_is_not_parsed_and_validated_again(
+    fresh_url: str, world: World, spans: InMemorySpanExporter
+) -> None:
+    await world.open_case()
+    query = f"{QUERY}# {uuid4()}"
+
+    for _ in range(2):
+        found = await traced(fresh_url, spans, world, query=query)
+
+    phases = {phase: len(named(found, f"graphql.{phase}")) for phase in ("parse", "validate", "execute")}
+    assert phases == {"parse": 1, "validate": 1, "execute": 2}
 
 
 async def test_an_operation_has_a_span_with_its_phases_and_statements_in_it(
@@ -101,7 +120,8 @@ async def test_an_operation_has_a_span_with_its_phases_and_statements_in_it(
 ) -> None:
     await world.open_case()
 
-    found = await traced(fresh_url, spans, world)
+    # A document that no test has sent before: of one that is in the cache, there is nothing to parse and validate.
+    found = await traced(fresh_url, spans, world, query=f"{QUERY}# {uuid4()}")
 
     (operation,) = named(found, "query")
     attributes = dict(operation.attributes or {})

@@ -44,7 +44,7 @@ def is_of_result(fault: Fault) -> bool:
     return fault.kind is FaultKind.STATE and fault.reason.startswith("the subject is")
 
 
-def hold(before: Contents, after: Contents) -> None:
+def assert_invariants(before: Contents, after: Contents) -> None:
     """See to it that each invariant holds after a step."""
     assert_permanent(before, after)
     logs: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
