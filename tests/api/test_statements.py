@@ -100,8 +100,8 @@ QUERIES: dict[str, list[str]] = {
     '{ case(id: "CASE_ID") { availableActions { action allowed code message } } }': [
         WHO,
         "SELECT cases",
-        REVIEWERS,
         "SELECT overrides",
+        REVIEWERS,
         "SELECT subjects",
     ],
     '{ verifyReceipt(caseId: "CASE_ID", seq: 1, hash: "x") { stands action { hash } } }': [

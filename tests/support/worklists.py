@@ -8,7 +8,7 @@ from tests.support.documents import uploaded
 from tests.support.world import World
 
 WHO = "SELECT api_tokens users accounts user_roles"
-REVIEWERS = "SELECT override_reviewers users user_roles reassigned_reviewers"
+REVIEWERS = "SELECT reassigned_reviewers override_reviewers users user_roles"
 USERS = "SELECT users user_roles"
 LOG = "SELECT cases case_actions comments overrides"  # the words and overrides come along with the rows
 
