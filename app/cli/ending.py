@@ -103,7 +103,12 @@ def _reported_fault(fault: Exception) -> int:
 
 
 def _listen(ended_by: list[signal.Signals]) -> None:
-    """Have other signals end the program as Ctrl-C does, which asyncio makes a cancellation of."""
+    """Have other signals end the program as Ctrl-C does, which asyncio makes a cancellation of.
+
+    A shell's script starts what it puts into the background with SIGINT ignored: asyncio would then not hear of it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def end(number: int, _frame: FrameType | None) -> None:
         ended_by.append(signal.Signals(number))
