@@ -108,8 +108,8 @@ async def test_a_document_in_the_cache_is_not_parsed_and_validated_again(
     await world.open_case()
     query = f"{QUERY}# {uuid4()}"
 
-    for _ in range(2):
-        found = await traced(fresh_url, spans, world, query=query)
+    await traced(fresh_url, spans, world, query=query)
+    found = await traced(fresh_url, spans, world, query=query)
 
     phases = {phase: len(named(found, f"graphql.{phase}")) for phase in ("parse", "validate", "execute")}
     assert phases == {"parse": 1, "validate": 1, "execute": 2}
