@@ -77,7 +77,9 @@ async def test_a_cancelled_task_takes_no_turn() -> None:
     for task in waiting[:4]:
         task.cancel()
     async with asyncio.timeout(5):
-        await waiting[4]
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert [type(result) for result in ended] == [asyncio.CancelledError] * 4 + [type(None)]
 
 
 # Of much text and many objects, by all that an answer has: connections, relations, lists, and one person many times.

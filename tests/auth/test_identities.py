@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -21,30 +19,12 @@ from app.db.repository import identities, people, tokens
 from app.db.rows import UserRow
 from app.domain.model import IdentityOrigin, Role, Scope
 from tests.support.api import Api
-from tests.support.identity_provider import AUDIENCE, ISSUER, IdentityProvider, running_provider
+from tests.support.identity_provider import ISSUER, IdentityProvider, opened
+from tests.support.identity_provider import provider as provider  # a fixture
 from tests.support.world import World
 
 WHO = "{ viewer { user { id email roles } } }"
 REFUSED = "UNAUTHENTICATED"
-
-
-@pytest.fixture
-def provider() -> Iterator[IdentityProvider]:
-    with running_provider() as running:
-        yield running
-
-
-@asynccontextmanager
-async def opened(url: str, world: World, provider: IdentityProvider, **settings: Any) -> AsyncIterator[Api]:
-    given = {
-        "jwt_issuer": ISSUER,
-        "jwt_audience": AUDIENCE,
-        "jwt_jwks_url": provider.url,
-        "jwt_account": world.account_id,
-        "jwt_create_users": True,
-    } | settings
-    async with Api.opened(url, **given) as api:
-        yield api
 
 
 async def person_of(api: Api, token: str) -> str:

@@ -5,8 +5,6 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
@@ -24,30 +22,12 @@ from app.domain.errors import IdentityUnavailable
 from app.domain.model import Role
 from tests.support.api import Api
 from tests.support.database_contents import set_by_hand
-from tests.support.identity_provider import AUDIENCE, ISSUER, IdentityProvider, running_provider
+from tests.support.identity_provider import IdentityProvider, opened
+from tests.support.identity_provider import provider as provider  # a fixture
 from tests.support.world import World
 
 WHO = "{ viewer { user { id email displayName roles } scopes } }"
 HOUR = 3600
-
-
-@pytest.fixture
-def provider() -> Iterator[IdentityProvider]:
-    with running_provider() as running:
-        yield running
-
-
-@asynccontextmanager
-async def opened(url: str, world: World, provider: IdentityProvider, **settings: Any) -> AsyncIterator[Api]:
-    given = {
-        "jwt_issuer": ISSUER,
-        "jwt_audience": AUDIENCE,
-        "jwt_jwks_url": provider.url,
-        "jwt_account": world.account_id,
-        "jwt_create_users": True,
-    } | settings
-    async with Api.opened(url, **given) as api:
-        yield api
 
 
 def reported(answer: httpx2.Response) -> tuple[int, str]:

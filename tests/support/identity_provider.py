@@ -3,14 +3,18 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
+import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from tests.support.api import Api
+from tests.support.world import World
 
 ISSUER = "https://login.example"
 AUDIENCE = "casegate"
@@ -96,3 +100,23 @@ def running_provider() -> Iterator[IdentityProvider]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@pytest.fixture
+def provider() -> Iterator[IdentityProvider]:
+    with running_provider() as running:
+        yield running
+
+
+@asynccontextmanager
+async def opened(url: str, world: World, provider: IdentityProvider, **settings: Any) -> AsyncIterator[Api]:
+    """Open the gateway's app with *provider* as its identity provider, whose new subjects become people."""
+    given = {
+        "jwt_issuer": ISSUER,
+        "jwt_audience": AUDIENCE,
+        "jwt_jwks_url": provider.url,
+        "jwt_account": world.account_id,
+        "jwt_create_users": True,
+    } | settings
+    async with Api.opened(url, **given) as api:
+        yield api
