@@ -138,6 +138,11 @@ async def hurried(fresh_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         yield planned, plain
 
 
+def without_identity(sent: list[str]) -> list[str]:
+    """Leave out the look-up of the token's person, which the identity cache repeats after some seconds."""
+    return [statement for statement in sent if "FROM api_tokens" not in statement]
+
+
 @pytest.mark.parametrize("look_after", [0, 7])
 async def test_pauses_change_no_answer_and_no_number_of_statements(
     world: World,
@@ -159,7 +164,7 @@ async def test_pauses_change_no_answer_and_no_number_of_statements(
         monkeypatch.setattr(budgets, "LOOK_AFTER", 10**9)
         statements()
         expected = await api.send(world.bea.token, document, variables, x_request_id="the-same")
-        sent = len(statements())
+        sent = len(without_identity(statements()))
         monkeypatch.setattr(budgets, "LOOK_AFTER", look_after)
         for client in (*hurried, hurried[0]):
             statements()
@@ -168,7 +173,7 @@ async def test_pauses_change_no_answer_and_no_number_of_statements(
                 assert answer.json().get("data") == expected.json().get("data")
                 continue
             assert answer.content == expected.content
-            assert len(statements()) <= sent, document
+            assert len(without_identity(statements())) <= sent, document
 
 
 # --- Writing ---------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.attacks.catalogue import ATTACKS
-from tests.attacks.table import attacked
+from tests.attacks.table import BUSY_WAIT_S, attacked
 from tests.attacks.target import Target
 from tests.support.gateway import casegate_json, serving
 
@@ -21,7 +21,7 @@ def test_no_attack_is_a_fault_or_keeps_others_waiting(
     token = casegate_json("demo", database_url=fresh_url)["people"][0]["token"]
 
     with serving(tmp_path, database_url=fresh_url, demo="false", introspection="true") as server:
-        lines, wrong = attacked(Target(server.address, token, server.process.pid), ATTACKS)
+        lines, wrong = attacked(Target(server.address, token, server.process.pid), ATTACKS, wait_s=BUSY_WAIT_S)
         log = server.output
 
     if pytestconfig.get_verbosity() > 0:

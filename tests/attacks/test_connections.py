@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from tests.attacks.connections import ATTACKS
-from tests.attacks.table import attacked
+from tests.attacks.table import BUSY_WAIT_S, attacked
 from tests.attacks.target import Target
 from tests.support.gateway import casegate_json, serving
 from tests.support.ports import wait_until
@@ -25,7 +25,7 @@ def test_no_connection_takes_from_others_what_they_need(
     ) as server:
         process = psutil.Process(server.process.pid)
         before = process.num_fds()
-        lines, wrong = attacked(Target(server.address, token, server.process.pid), ATTACKS)
+        lines, wrong = attacked(Target(server.address, token, server.process.pid), ATTACKS, wait_s=BUSY_WAIT_S)
         left_over = not wait_until(lambda: process.num_fds() <= before + 5, 20)
         log = server.output
 
