@@ -10,7 +10,9 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
+from app.api.context import Services
 from app.api.endpoint import GraphQLView
+from app.api.operation_runner import OperationRunner
 from app.auth.authenticator import Authenticator
 from app.auth.identity import TokenUse
 from app.auth.identity_cache import IdentityCache
@@ -40,6 +42,7 @@ from app.web.middleware.cors import CrossOriginRequests
 from app.web.middleware.fast_path import FastPath
 from app.web.middleware.security_headers import SecurityHeaders
 from app.web.rate_limit import RateLimiter
+from app.web.slots import Slots
 
 
 def application() -> Starlette:
@@ -65,7 +68,9 @@ def create_app(settings: Settings) -> Starlette:
     gate = ConcurrencyLimiter(settings.max_concurrency, settings.database_pool_timeout)
     store, links = documents(settings), Links(database, settings.public_url)
     transfers, trusted = Transfers(), components.trusted_documents(settings)
-    view = GraphQLView(database, door, gate, trusted, terms, store, links, transfers)
+    slots = Slots.beside(database.reader.size, database.reader.patience)
+    runner = OperationRunner(Services(database, store, links, slots, terms.key_lifetime), terms)
+    view = GraphQLView(runner, door, gate, trusted, terms, store, transfers)
     upload = UploadEndpoint(database, store, door, transfers, settings.receive_timeout)
     download = DownloadEndpoint(database, store, links)
     draining, watch = Shutdown(settings.drain), LogWatch(database, settings.log_lag_alarm)

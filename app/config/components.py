@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from app.api.endpoint import EndpointOptions
+from app.api.operation_runner import EndpointOptions
 from app.api.trusted_documents import Mode, TrustedDocuments, read_manifest
 from app.auth.jwks import KeySet
 from app.auth.jwt import Provider, TokenRequirements

@@ -20,9 +20,8 @@ from typing import Any
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
-from starlette.responses import Response
 
-from app.api.http.record import Record
+from app.api.record import Record
 from app.cli import main
 from app.config import components
 from app.observability import tracing
@@ -52,10 +51,10 @@ class Switch:
     def put_in(self) -> None:
         """Have what the gateway tells come by here."""
 
-        def finish(record: Record, response: Response) -> None:
+        def finish(record: Record, *facts: Any) -> None:
             self._loop = asyncio.get_running_loop()
             if self.level >= Level.REPORTED:
-                self._finish(record, response)
+                self._finish(record, *facts)
 
         def operation(headers: Mapping[str, str]) -> AbstractContextManager[Any]:
             return self._operation(headers) if self.level >= Level.TRACED else self._untraced

@@ -1,6 +1,6 @@
-"""Records an answered request: a line in the log, and the metrics. Never what was sent with it.
+"""Records an answered operation: a line in the log, and the metrics. Never what was sent with it.
 
-It is written down for many requests at once, a moment later.
+It is written down for many operations at once, a moment later.
 """
 
 import re
@@ -10,11 +10,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from starlette.responses import Response
-
 from app.api.execution.budget import Budget
 from app.api.execution.operations import PreparedOperation
-from app.api.http.exchange import Exchange
 from app.observability import logging, metrics
 from app.observability.deferred import DeferredQueue
 
@@ -29,43 +26,45 @@ _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/-]{0,39}")
 Noted = tuple[str, str | None, str, bool]
 """What is noted of an operation: its type, name, and document's hash, and whether it has begun."""
 
-Note = tuple[float, float, str, int, str | None, Sequence[str], Noted | None]
-"""What is noted of a request: when it ended, in seconds since the epoch, how many it took, its id, its status, what the
-client calls itself, the codes it was told, and what it was.
+Note = tuple[float, float, str, int | str, str | None, Sequence[str], Noted | None]
+"""What is noted of a request: when it ended, in seconds since the epoch, how many it took, its id, its status, or over
+what it was streamed, what the client calls itself, the codes it was told, and what it was.
 """
 
 
 class Record:
-    """Collects what is noted of one request, and hands it on at its end."""
+    """Collects what is noted of one operation, and hands it on at its end."""
 
-    __slots__ = ("_exchange", "_started", "budget", "codes", "has_begun", "operation")
+    __slots__ = ("_started", "budget", "codes", "has_begun", "operation")
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self) -> None:
         self._started = time.perf_counter()
         self.operation: PreparedOperation | None = None
         self.budget: Budget | None = None
         self.codes: list[str] = []
         self.has_begun = False
 
-    def finish(self, response: Response) -> None:
-        """Have it written down. What is picked up here is small: all else of the request makes room for the next."""
+    def finish(self, request_id: str, answered: int | str, client: str | None, codes: Sequence[str]) -> None:
+        """Have it written down. What is picked up here is small: all else of the request makes room for the next.
+
+        *answered*: the status of the response, or the transport that the result was streamed over.
+        """
         taken = time.perf_counter() - self._started
-        exchange, prepared = self._exchange, self.operation
-        client, codes, operation = exchange.request.headers.first(CLIENT_HEADERS), exchange.codes, None
+        prepared, operation = self.operation, None
         if self.codes:
-            codes = codes + self.codes
+            codes = [*codes, *self.codes]
         if prepared is not None:
             operation = prepared.type_name, prepared.name, prepared.document_hash, self.has_begun
-        _notes.add((time.time(), taken, exchange.request_id, response.status_code, client, codes or (), operation))
+        _notes.add((time.time(), taken, request_id, answered, client, codes or (), operation))
 
 
 def _write_down(notes: Sequence[Note]) -> None:
     """Count requests, operations and errors, and write a line for each request."""
     by_status: Counter[int] = Counter()
     by_code: Counter[str] = Counter()
-    for _, seconds, _, status, client, codes, operation in notes:
-        by_status[status] += 1
+    for _, seconds, _, answered, client, codes, operation in notes:
+        if isinstance(answered, int):
+            by_status[answered] += 1
         if codes:
             by_code.update(codes)
         if operation is not None:
@@ -85,10 +84,10 @@ _notes = DeferredQueue(_write_down, NOTES_WAITING)
 
 
 def _line(note: Note) -> dict[str, Any]:
-    at, seconds, request_id, status, client, codes, operation = note
-    line = {
+    at, seconds, request_id, answered, client, codes, operation = note
+    line: dict[str, Any] = {
         "request_id": request_id,
-        "status": status,
+        "status" if isinstance(answered, int) else "transport": answered,
         "client": _client(client),
         "codes": codes,
         "milliseconds": int(seconds * 10_000 + 0.5) / 10,

@@ -1,0 +1,191 @@
+"""Runs one operation, whatever transport brought it: prepares, measures and executes it, masks and writes its result.
+
+Who sends it, what is refused before it is an operation, and how its result is sent, are the transport's.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NamedTuple, Protocol
+
+from graphql import GraphQLError
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from app.actions.idempotency import KEY_LIFETIME
+from app.api.context import Context, RequestFacts, Services
+from app.api.execution.budget import ANSWER_MAX, ANSWERS_MAX, Budget
+from app.api.execution.operations import PreparedOperation
+from app.api.execution.preparation import OperationRequest, Policy
+from app.api.execution.slices import Slices
+from app.api.http.writing import written
+from app.api.limits.answer_memory import AnswerMemory
+from app.api.limits.enforcement import Limits
+from app.api.masking import cause_of, format_errors
+from app.api.record import Record
+from app.api.schema import PLANS, PREPARATION, SCHEMA
+from app.db.errors import unavailable_of
+from app.db.time_limit import Deadline
+from app.domain.errors import Overloaded
+from app.domain.model import Actor, Language
+from app.observability import tracing
+from app.web.admission import Admission
+
+ALL_TYPES = frozenset(OperationType)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointOptions:
+    """What the endpoint allows. `development`: introspection is answered, and errors guess at what was meant.
+
+    `plans`: documents that were executed before have a plan.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    development: bool = False
+    plans: bool = True
+    max_body_bytes: int = 262_144
+    max_answer_bytes: int = ANSWER_MAX
+    answer_memory: int = ANSWERS_MAX
+    receive_s: float = 10
+    deadline_s: float = 10
+    key_lifetime: timedelta = KEY_LIFETIME
+
+
+class Authenticate(Protocol):
+    """Tells who sends the operation; looked up now, where they are to be *fresh*. Raises: as `Authenticator`."""
+
+    def __call__(self, *, fresh: bool) -> Awaitable[Admission]: ...
+
+
+@dataclass(slots=True)
+class OperationCall:
+    """One operation as a transport hands it in. `record` collects what is noted of it."""
+
+    sent: OperationRequest
+    policy: Policy
+    authenticate: Authenticate
+    language: Language
+    base_url: Callable[[], str]
+    record: Record
+    shows_cost: bool = False
+
+
+class OperationResult(NamedTuple):
+    """An operation's result as it is sent, with its `content` as JSON. `has_begun`: execution began."""
+
+    body: dict[str, Any]
+    content: bytes | memoryview
+    has_begun: bool
+
+
+class OperationRunner:
+    """Runs operations within the bounds of *options*."""
+
+    def __init__(self, services: Services, options: EndpointOptions) -> None:
+        self._services = services
+        self._options = options
+        self._slices = Slices()
+        self._answer_memory = AnswerMemory(options.answer_memory)
+
+    async def run(self, call: OperationCall, actor: Actor) -> OperationResult:
+        """Return what the operation gives.
+
+        Raises: NoSuchOperationError, OperationNotAllowedError, Refusal for one that is refused as a whole.
+        """
+        budget, prepared = self.begin(call, actor)
+        with Deadline(self._options.deadline_s) as deadline:
+            budget.stop = deadline.stop
+            try:
+                await self.prepare(call, prepared, budget)
+                if prepared.errors:
+                    return await self.result(call, ExecutionResult(data=None, errors=prepared.errors))
+                admission = await call.authenticate(fresh=prepared.is_mutation)
+                return await self._execute(call, prepared, self.context(call, prepared, budget, admission))
+            finally:
+                budget.stop = None
+
+    def begin(self, call: OperationCall, actor: Actor) -> tuple[Budget, PreparedOperation]:
+        """Return the budget of an operation, and the operation as far as it is known by its text."""
+        share = self._answer_memory.share(actor.account_id, actor.token_id)
+        budget = call.record.budget = Budget(self._slices, self._options.max_answer_bytes, share)
+        prepared = call.record.operation = PREPARATION.begin(call.sent.text)
+        return budget, prepared
+
+    async def prepare(self, call: OperationCall, prepared: PreparedOperation, budget: Budget) -> None:
+        """Prepare the operation. Raises: NoSuchOperationError, OperationNotAllowedError."""
+        await PREPARATION.prepare(prepared, call.sent, call.policy, budget.pause)
+        budget.bound_fields(prepared.fields_max)
+
+    def context(
+        self, call: OperationCall, prepared: PreparedOperation, budget: Budget, admission: Admission
+    ) -> Context:
+        """Return a new context, in which nothing is loaded yet."""
+        assert prepared.document is not None
+        facts = RequestFacts(
+            admission.identity,
+            call.language,
+            call.sent.request_id,
+            call.base_url,
+            prepared.document,
+            admission.standing,
+        )
+        return Context(facts, self._services, budget)
+
+    async def _execute(self, call: OperationCall, prepared: PreparedOperation, context: Context) -> OperationResult:
+        call.record.codes = context.actions.codes
+        try:
+            result = await self._planned(call.sent, prepared, context)
+            demand_database(result.errors, call.sent.request_id)
+            return await self.result(call, result)
+        finally:  # they know of each other, and would stay until the collector came
+            context.reads.renew()
+
+    async def _planned(self, sent: OperationRequest, prepared: PreparedOperation, context: Context) -> ExecutionResult:
+        """Return what the operation gives, by its plan if it has one."""
+        if self._options.plans:
+            planned = await PLANS.execute(sent.text, prepared, context)
+            if planned is not None:
+                return planned
+        return await execute(sent, context)
+
+    async def result(self, call: OperationCall, result: ExecutionResult) -> OperationResult:
+        """Return *result* as it is sent, masked and written within the budget."""
+        record = call.record
+        prepared, budget = record.operation, record.budget
+        assert prepared is not None and budget is not None
+        body: dict[str, Any] = {}
+        if result.errors:
+            body["errors"] = format_errors(
+                result.errors, call.language, call.sent.request_id, suggestions=self._options.development
+            )
+        # Where execution began there is data, if only null; an error without a path was raised before.
+        has_begun = record.has_begun = result.data is not None or any(error.path for error in result.errors or ())
+        if has_begun:
+            body["data"] = result.data
+        if prepared.cost is not None and call.shows_cost:
+            body["extensions"] = {"cost": {"requested": prepared.cost, "limit": self._options.limits.cost}}
+        tracing.describe(prepared.type_name, prepared.name, prepared.document_hash)
+        return OperationResult(body, await written(body, budget), has_begun)
+
+
+async def execute(sent: OperationRequest, context: Context, root: object = None) -> ExecutionResult:
+    """Execute an operation that was prepared, by graphql-core; *root* is a subscription's event."""
+    result = await SCHEMA.execute(
+        sent.text,
+        variable_values=sent.variables,
+        operation_name=sent.operation_name,
+        context_value=context,
+        root_value=root,
+        allowed_operation_types=ALL_TYPES,
+    )
+    assert isinstance(result, ExecutionResult)
+    return result
+
+
+def demand_database(errors: "list[GraphQLError] | None", request_id: str) -> None:
+    """Raise what kept the database from answering, if anything: a result that lacks what was not there is none."""
+    for error in errors or ():
+        cause = cause_of(error)
+        if isinstance(cause, Overloaded) or unavailable_of(cause, request_id) is not None:
+            raise cause
