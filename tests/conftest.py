@@ -9,6 +9,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,10 @@ settings.load_profile("casegate")
 
 PROCESSES = frozenset({"tests.support.gateway", "tests.support.browser", "tests.support.node"})
 """What starts server processes, browsers and Node: a quick run has no test of a module that imports from these."""
+
+
+_is_counted: ContextVar[bool] = ContextVar("_is_counted", default=False)
+"""Whether statements count: in the context of a test that counts them, and of what it does."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -158,18 +163,20 @@ async def api(fresh_url: str, tmp_path: Path) -> AsyncIterator[Api]:
 
 @pytest.fixture
 def statements() -> Iterator[Callable[[], list[str]]]:
-    """A function that returns the SQL that was sent since it was called last, to any database.
+    """A function that returns the SQL that the test has sent since it called this last, to any database.
 
-    BEGIN is not counted, nor what a gateway asks once in the background: whose documents it has.
+    Nothing counts before the first call; nor do BEGIN, what a gateway's background tasks send that run by then, and
+    what it asks once: whose documents it has.
     """
     sent: list[str] = []
     others = ("BEGIN", "SELECT server_keys.value", "INSERT INTO server_keys")
 
     def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        if not statement.startswith(others):
+        if _is_counted.get() and not statement.startswith(others):
             sent.append(statement)
 
     def since() -> list[str]:
+        _is_counted.set(True)
         found = sent.copy()
         sent.clear()
         return found

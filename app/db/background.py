@@ -19,7 +19,7 @@ def start(work: Coroutine[Any, Any, T], *, context: Context | None = None) -> as
     return task
 
 
-def mark_seen(task: "asyncio.Task[Any]") -> None:
-    """Take note of how *task* has ended, where nobody may wait for it any more: the event loop warns of it else."""
-    if not task.cancelled():
-        task.exception()
+def mark_seen(ended: "asyncio.Future[Any]") -> None:
+    """Take note of how a task or future has *ended* that nobody may wait for: the event loop would warn of it."""
+    if not ended.cancelled():
+        ended.exception()

@@ -1,6 +1,7 @@
 """The deadline: what takes too long is given up, its SQL too, and an action that has begun is done or is not there."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -77,6 +78,25 @@ async def test_the_deadline_applies_in_shielded_tasks(database: Database) -> Non
     done, _ = await asyncio.wait([loaded], timeout=5)
 
     assert done and isinstance(loaded.exception(), TimeoutError)
+
+
+async def test_a_load_that_fails_when_nobody_waits_for_it_leaves_no_warning() -> None:
+    async def load(keys: list[int]) -> list[None]:
+        raise TimeoutError
+
+    warnings: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: warnings.append(context))
+    try:
+        loader = Loader(load)
+        loader.load(1)
+        with pytest.raises(TimeoutError):
+            await loader.load(2)
+        gc.collect()
+        await asyncio.sleep(0)
+    finally:
+        asyncio.get_running_loop().set_exception_handler(None)
+
+    assert warnings == []
 
 
 async def test_an_operation_past_its_deadline_is_answered_with_503(fresh_url: str, world: World) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from app.api.execution.budget import Budget
+from app.db import background
 from app.db.deadlines import in_time
 
 K = TypeVar("K", bound=Hashable)
@@ -57,7 +58,10 @@ class Loader(Generic[K]):
                 future.set_result(self._found[key])
             else:
                 self._batch(key)
-        return asyncio.shield(future)  # graphql-core cancels what an error makes useless; others may wait for it too
+        waiting = asyncio.shield(future)  # graphql-core cancels what an error makes useless; others may wait for it too
+        if not future.done():
+            waiting.add_done_callback(background.mark_seen)  # an operation that is given up begins to wait for none
+        return waiting
 
     async def collect(self, keys: Iterable[K | None]) -> Mapping[K | None, Any]:
         """Return what is known, *keys* among it; None is no key. Raises: what the batch function raises."""
