@@ -120,7 +120,7 @@ async def test_the_deadline_stops_what_is_built_without_waiting_for_anything(wor
 
     assert answer.json()["errors"][0]["extensions"]["code"] == "DEADLINE_EXCEEDED"
     assert answer.status_code == 503
-    assert taken < 10  # as much time of the core as no answer may take
+    assert taken < 10  # all of it takes more than a second on a fast machine, and far more on a slow one
 
 
 class Hurried(Slices):
