@@ -64,7 +64,7 @@ ORDERED = "query($o: [CaseOrder!]) { cases(first: 1, orderBy: $o) { nodes { id }
         ("{ cases(first: 3) { nodes { actions(first: 2) { totalCount } } } }", {}, 1 + 3 * 3),
         ("{ cases(first: 2) { nodes { description } } }", {}, 1 + 2 * (2 + LONG_TEXT)),
         ('{ caseSnapshot(id: "1", asOf: {seq: 1}) { id: caseId } }', {}, 2 + FIELD_PRICES["Query.caseSnapshot"]),
-        ("{ viewer { inbox(first: 1) { totalCount counts { count } } } }", {}, 4 + 3 + 7_000),
+        ("{ viewer { inbox(first: 1) { totalCount counts { count } } } }", {}, 4 + 3 + 12_000),
     ],
 )
 def test_the_cost_includes_the_prices_of_the_selection(query: str, variables: dict[str, Any], cost: int) -> None:
@@ -116,9 +116,11 @@ ATTACKS = {
 }
 
 
-@pytest.mark.parametrize("attack", ["searches", "filters", "inboxes", "searches by nothing"])
-def test_20_times_what_takes_the_database_longest_is_refused(attack: str) -> None:
-    query = "{ " + " ".join(ATTACKS[attack] % number for number in range(20)) + " }"
+@pytest.mark.parametrize(
+    ("attack", "times"), [("searches", 4), ("filters", 5), ("inboxes", 7), ("searches by nothing", 4), ("logs", 7)]
+)
+def test_some_times_what_takes_the_database_longest_is_refused(attack: str, times: int) -> None:
+    query = "{ " + " ".join(ATTACKS[attack] % number for number in range(times)) + " }"
 
     (error,) = Limits().check(as_limits(measured(query)), "")
 
@@ -126,9 +128,8 @@ def test_20_times_what_takes_the_database_longest_is_refused(attack: str) -> Non
     assert getattr(error.original_error, "params")["what"] == "cost"  # noqa: B009  # any refusal's
 
 
-@pytest.mark.parametrize(("attack", "times"), [("logs", 20), ("long texts", 25)])
-def test_much_of_what_takes_long_is_no_small_part_of_what_an_operation_may_cost(attack: str, times: int) -> None:
-    query = "{ " + " ".join(ATTACKS[attack] % number for number in range(times)) + " }"
+def test_many_long_texts_are_no_small_part_of_what_an_operation_may_cost() -> None:
+    query = "{ " + " ".join(ATTACKS["long texts"] % number for number in range(25)) + " }"
 
     assert measured(query).cost > COST_MAX
 
@@ -155,7 +156,7 @@ def test_ordinary_screens_are_well_within_what_an_operation_may_cost() -> None:
     costs = screens()
 
     assert len(costs) > 15
-    assert max(costs.values()) < 0.6 * COST_MAX, costs
+    assert max(costs.values()) < 0.7 * COST_MAX, costs
 
 
 # --- The manual ------------------------------------------------------------------------------------------------------
@@ -219,4 +220,4 @@ def test_the_example_in_the_manual_costs_what_it_says() -> None:
         orderBy: [{field: UPDATED_AT}]) { totalCount facets { statuses { status count } } ...P } }
         fragment P on CaseConnection """ + WORKLIST.partition("first: $first)")[2].rsplit("}", 1)[0]
 
-    assert abs(measured(query, first=50).cost - 35_000) < 2_000
+    assert abs(measured(query, first=50).cost - 46_000) < 2_000
