@@ -1,6 +1,7 @@
 """Fixtures: every test that touches a database gets a fresh, migrated one, on SQLite and on a real PostgreSQL.
 
-Migrations run once an engine and session; a test gets a copy of the file, or a clone of the template database.
+Migrations run once an engine and session, and so is the world made: a test gets a copy of the file, or a clone of the
+template database.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from app.observability.deferred import clear_all
 from tests.support.anchored_cases import scene as scene  # a fixture
 from tests.support.api import Api
 from tests.support.postgresql import (
+    Administrator,
     PostgresqlMissing,
     Server,
     create_database,
@@ -89,6 +92,14 @@ async def _migrate(url: str) -> None:
         await database.close()
 
 
+async def _make_world(url: str) -> World:
+    database = open_database(url)
+    try:
+        return await make_world(database)
+    finally:
+        await database.close()
+
+
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file."""
@@ -98,13 +109,22 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def sqlite_world(sqlite_template: Path) -> tuple[Path, World]:
+    """A migrated SQLite file with the world in it."""
+    path = sqlite_template.with_name("world.sqlite")
+    shutil.copyfile(sqlite_template, path)
+    return path, asyncio.run(_make_world(f"sqlite:///{path}"))
+
+
+@pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
     """A real PostgreSQL. Where there is none the tests on it are skipped, loudly, or fail where CI demands it."""
     try:
         with postgresql_server() as admin_url:
             template = f"template_{uuid.uuid4().hex}"
             asyncio.run(_migrate(create_database(admin_url, template)))
-            yield Server(admin_url, template)
+            with Administrator.connected(admin_url) as administrator:
+                yield Server(admin_url, template, administrator)
             drop_database(admin_url, template)
     except PostgresqlMissing as missing:
         if os.environ.get("CASEGATE_REQUIRE_POSTGRESQL") == "1":
@@ -113,9 +133,26 @@ def postgresql() -> Iterator[Server]:
         pytest.skip(f"no PostgreSQL: {missing}")
 
 
+@pytest.fixture(scope="session")
+def postgresql_world(postgresql: Server) -> Iterator[tuple[Server, World]]:
+    """The server, with a template that has the world in it."""
+    server = replace(postgresql, template=f"world_{uuid.uuid4().hex}")
+    world = asyncio.run(_make_world(create_database(server.admin_url, server.template, postgresql.template)))
+    yield server, world
+    drop_database(server.admin_url, server.template)
+
+
+@pytest.fixture
+def populated() -> None:
+    """Have `fresh_url` come with the world in it; `origin` looks for this name."""
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def origin(request: pytest.FixtureRequest) -> Path | Server:
     """Where a fresh database comes from; whatever asks for it runs once on each engine."""
+    if "populated" in request.fixturenames:
+        populated: tuple[Path | Server, World] = request.getfixturevalue(f"{request.param}_world")
+        return populated[0]
     found: Path | Server = request.getfixturevalue("sqlite_template" if request.param == "sqlite" else "postgresql")
     return found
 
@@ -130,8 +167,8 @@ def fresh_url(origin: Path | Server, tmp_path: Path) -> Iterator[str]:
         yield f"sqlite:///{path}"
         return
     name = f"test_{uuid.uuid4().hex}"
-    yield create_database(origin.admin_url, name, origin.template)
-    drop_database(origin.admin_url, name)
+    yield origin.clone(name)
+    origin.drop(name)
 
 
 @pytest.fixture
@@ -149,9 +186,11 @@ def store(tmp_path: Path) -> DocumentStore:
 
 
 @pytest.fixture
-async def world(database: Database) -> World:
+def world(populated: None, request: pytest.FixtureRequest, origin: Path | Server, database: Database) -> World:
     """An account with the people that most stories need."""
-    return await make_world(database)
+    name = "sqlite_world" if isinstance(origin, Path) else "postgresql_world"
+    made: World = request.getfixturevalue(name)[1]
+    return replace(made, database=database)
 
 
 @pytest.fixture

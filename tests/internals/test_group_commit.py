@@ -31,9 +31,9 @@ NAMED = Prepared(select(tables.users.c.display_name).where(tables.users.c.id == 
 
 
 @pytest.fixture
-def origin(sqlite_template: Path) -> Path:
+def origin(sqlite_world: tuple[Path, World]) -> Path:
     """SQLite alone: PostgreSQL's driver needs no thread, and each of its connections commits by itself."""
-    return sqlite_template
+    return sqlite_world[0]
 
 
 @contextmanager

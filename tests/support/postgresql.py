@@ -67,6 +67,47 @@ class Server:
 
     admin_url: str
     template: str
+    administrator: "Administrator"
+
+    def clone(self, name: str) -> str:
+        """Make the database *name* as a copy of the template, and return its URL."""
+        self.administrator.run(lambda admin: add_database(admin, name, self.template))
+        return database_url(self.admin_url, name)
+
+    def drop(self, name: str) -> None:
+        """Drop the database *name*."""
+        self.administrator.run(lambda admin: remove_database(admin, name))
+
+
+class Administrator:
+    """A connection to a server that is kept, for code without an event loop: making one takes as long as its work."""
+
+    def __init__(self, url: str, runner: asyncio.Runner) -> None:
+        self._url = url
+        self._runner = runner
+        self._connection: asyncpg.Connection | None = None
+
+    @classmethod
+    @contextmanager
+    def connected(cls, url: str) -> "Iterator[Administrator]":
+        # A loop of its own that is nobody's current one: tests run theirs in the same thread.
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            opened = cls(url, runner)
+            try:
+                yield opened
+            finally:
+                if opened._connection is not None:
+                    runner.run(opened._connection.close())
+
+    def run(self, work: Callable[[asyncpg.Connection], Awaitable[None]]) -> None:
+        """Do *work* with the connection, on a new one where a test has ended it."""
+        self._runner.run(self._work(work))
+
+    async def _work(self, work: Callable[[asyncpg.Connection], Awaitable[None]]) -> None:
+        await asyncio.sleep(0)  # so that a connection that has ended is found out
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(self._url)
+        await work(self._connection)
 
 
 class PostgresqlMissing(Exception):
@@ -274,7 +315,8 @@ def stop(server: "subprocess.Popen[bytes]") -> None:
 
 async def add_database(admin: asyncpg.Connection, name: str, template: str | None = None) -> None:
     """Create the database *name*, as a copy of *template* if given: nobody may be connected to that one."""
-    source = f" TEMPLATE {quoted(template)}" if template else ""
+    # Copying the files takes half the time of writing each page to the log, without fsync even less.
+    source = f" TEMPLATE {quoted(template)} STRATEGY FILE_COPY" if template else ""
     await admin.execute(f"CREATE DATABASE {quoted(name)}{source}")
 
 
