@@ -13,7 +13,9 @@ import httpx2
 import pytest
 
 from app.actions.perform import perform, rehearse
+from app.db.engines import Timeouts
 from app.db.repository.locks import lock_case
+from app.db.retry import RETRIES
 from app.domain.commands import AddComment
 from app.domain.errors import CaseClosed
 from app.domain.model import CaseStatus
@@ -322,7 +324,8 @@ async def test_a_cancelled_dry_run_blocks_no_other_request(world: World, waits: 
         await asyncio.sleep(n * 0.0005 if waits else 0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    async with asyncio.timeout(5):
+    # Sooner than all tries have waited for a lock that was left behind.
+    async with asyncio.timeout((RETRIES + 1) * Timeouts().lock / 2):
         outcome = await perform(world.database, world.ada.actor, comment, request_id="r")
 
     assert outcome.action.seq == 2

@@ -32,6 +32,16 @@ async def running(database: Database) -> int:
         return await connection.scalar(text(statement)) or 0
 
 
+async def has_stopped(database: Database) -> None:
+    """Wait until nobody works on an endless statement: PostgreSQL, or SQLite in a thread of ours."""
+    for _ in range(300):
+        used = time.process_time()
+        await asyncio.sleep(0.2)
+        if not (time.process_time() - used > 0.1 if database.is_sqlite else await running(database)):
+            return
+    raise AssertionError("it goes on")
+
+
 async def test_a_read_that_takes_too_long_is_stopped_in_the_database(database: Database) -> None:
     started = time.monotonic()
 
@@ -39,10 +49,8 @@ async def test_a_read_that_takes_too_long_is_stopped_in_the_database(database: D
         async with in_time(), database.read() as connection:
             await connection.execute(text(ENDLESS[database.is_sqlite]))
 
-    assert time.monotonic() - started < 3
-    if not database.is_sqlite:
-        await asyncio.sleep(0.2)
-        assert await running(database) == 0
+    assert time.monotonic() - started < 60  # all of it takes minutes
+    await has_stopped(database)
     # The pool is whole: as many reads at once as it has connections.
     async with asyncio.TaskGroup() as tasks:
         found = [tasks.create_task(one(database)) for _ in range(10)]
@@ -54,11 +62,7 @@ async def test_a_read_that_is_cancelled_is_stopped_in_the_database(database: Dat
         async with asyncio.timeout(0.3), database.read() as connection:
             await connection.execute(text(ENDLESS[database.is_sqlite]))
 
-    used = time.process_time()
-    await asyncio.sleep(0.5)
-    # SQLite works in a thread of ours, which would have taken all of this time.
-    assert time.process_time() - used < 0.3
-    assert database.is_sqlite or await running(database) == 0
+    await has_stopped(database)
 
 
 async def one(database: Database) -> int | None:
@@ -75,7 +79,7 @@ async def test_the_deadline_applies_in_shielded_tasks(database: Database) -> Non
 
     with deadline(0.3):
         loaded = asyncio.ensure_future(Loader(load).load(1))
-    done, _ = await asyncio.wait([loaded], timeout=5)
+    done, _ = await asyncio.wait([loaded], timeout=60)
 
     assert done and isinstance(loaded.exception(), TimeoutError)
 
@@ -122,7 +126,7 @@ async def test_an_action_whose_client_gave_up_is_committed_whole(fresh_url: str,
             await connection.execute(text("UPDATE cases SET title = title"))
             answer = await api.send(world.ada.token, document, {"id": str(case.case.id)})
         comments: Mapping[Any, Any] = {}
-        for _ in range(100):
+        for _ in range(600):
             comments = (await contents(world.database))["comments"]
             if comments:
                 break

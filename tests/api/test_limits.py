@@ -71,8 +71,8 @@ def test_the_scan_is_linear_whatever_the_text(text: str) -> None:
     started = time.process_time()
     scan(text, None, None)
 
-    # A square would be minutes.
-    assert time.process_time() - started < 2
+    # A square would be minutes, on any machine.
+    assert time.process_time() - started < 30
 
 
 @given(st.text(alphabet='{}[]()"\\#\n ,.!$:@a1-eé\x00\ufeff', max_size=60))
@@ -185,7 +185,7 @@ def test_a_document_costs_what_it_is_long_and_not_what_it_expands_to() -> None:
     found = measure(CORE, document, None, {})
 
     assert found is not None and found[0].selections > 2**1000
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 30  # what it expands to would take for ever
 
 
 def test_circular_fragments_are_left_to_validation() -> None:

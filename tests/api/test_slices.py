@@ -54,20 +54,30 @@ class Lag:
             self.longest = max(self.longest, time.thread_time() - before)
 
 
-async def work(slices: Slices, seconds: float) -> None:
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        if slices.is_over:
-            await slices.next()
-        sum(range(1_000))
-
-
 async def test_many_who_work_long_share_the_slices_of_one() -> None:
     slices = Slices(0.005)
-    async with Lag().watched() as lag:
-        await asyncio.gather(*(work(slices, 0.5) for _ in range(20)))
+    turns: list[set[int]] = [set()]
 
-    assert lag.longest < 0.1  # each with a slice of its own would be this much, and all of it 10 s
+    async def work(number: int) -> None:
+        end = time.perf_counter() + 0.5
+        while time.perf_counter() < end:
+            if slices.is_over:
+                await slices.next()
+            turns[-1].add(number)
+            sum(range(1_000))
+
+    async def tick() -> None:
+        while True:
+            turns.append(set())
+            await asyncio.sleep(0)
+
+    ticking = asyncio.create_task(tick())
+    await asyncio.gather(*(work(number) for number in range(20)))
+    ticking.cancel()
+
+    # With a slice for each, all 20 work in each turn of the event loop; with one for all, who had it and who has it.
+    assert sum(len(workers) > 2 for workers in turns[2:]) == 0
+    assert set().union(*turns) == set(range(20))
 
 
 async def test_a_cancelled_task_takes_no_turn() -> None:
@@ -76,7 +86,7 @@ async def test_a_cancelled_task_takes_no_turn() -> None:
     await asyncio.sleep(0)
     for task in waiting[:4]:
         task.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         ended = await asyncio.gather(*waiting, return_exceptions=True)
 
     assert [type(result) for result in ended] == [asyncio.CancelledError] * 4 + [type(None)]
@@ -107,7 +117,7 @@ async def test_an_operation_without_a_plan_gives_way_to_others(world: World, pla
 
     assert len(answer["cases"]["nodes"]) == 60
     print(f"took {taken:.3f} s, others waited {lag.longest:.3f} s")  # noqa: T201  # shown by -rP
-    assert lag.longest < max(0.1, taken / 5)
+    assert lag.longest < taken / 2  # without slices they wait for all of it, on any machine
 
 
 @pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")  # what was not begun yet is given up, too
@@ -222,4 +232,4 @@ async def test_a_large_answer_is_written_in_slices() -> None:
         await written(body, budget)
         taken = time.thread_time() - started
 
-    assert lag.longest < max(0.1, taken / 5)
+    assert lag.longest < taken / 2

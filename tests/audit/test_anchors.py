@@ -3,7 +3,7 @@
 import asyncio
 import json
 import stat
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -428,10 +428,15 @@ async def test_a_place_that_can_t_be_used_is_no_sign_of_tampering(
     await world.open_case()
     (tmp_path / "folder").mkdir()
 
+    reported = ""
     async with Api.opened(fresh_url, data_dir=tmp_path, anchors_every=0.02, anchors_url=(tmp_path / "folder").as_uri()):
-        await asyncio.sleep(0.3)
+        for _ in range(400):
+            await asyncio.sleep(0.05)
+            reported += capsys.readouterr().err
+            if reported.count("anchoring_failed") >= 2:
+                break
 
-    reported = capsys.readouterr().err
+    reported += capsys.readouterr().err
     assert "can't be written: Is a directory" in reported
     assert "anchoring_failed" in reported
     assert "anchoring_refused" not in reported
@@ -446,7 +451,7 @@ async def test_a_server_says_that_it_cannot_anchor_and_serves_on(
 
     async with Api.opened(fresh_url, data_dir=tmp_path, anchors_every=0.02) as api:
         refused: list[str] = []
-        for _ in range(200):
+        for _ in range(1_200):
             refused += [line for line in capsys.readouterr().err.splitlines() if "anchoring_refused" in line]
             if len(refused) >= 2:
                 break
@@ -464,15 +469,24 @@ async def test_who_is_cancelled_as_the_file_is_opened_leaves_it_closed(
     place = AnchorFile(tmp_path / "anchors.jsonl")
     opened: list[Any] = []
     really_open = place._open  # to be slower than it is
+    begins, goes_on = threading.Event(), threading.Event()
 
     def open_slowly() -> Any:
-        time.sleep(0.2)
+        begins.set()
+        assert goes_on.wait(60)
         opened.append(really_open())
         return opened[0]
 
+    async def hold() -> None:
+        async with place.held():
+            raise AssertionError("it was cancelled before")
+
     monkeypatch.setattr(place, "_open", open_slowly)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05), place.held():
-            pass
+    holding = asyncio.create_task(hold())
+    await asyncio.to_thread(begins.wait, 60)
+    holding.cancel()
+    asyncio.get_running_loop().call_later(0.05, goes_on.set)
+    with pytest.raises(asyncio.CancelledError):
+        await holding
 
     assert [file.closed for file in opened] == [True]

@@ -1,7 +1,6 @@
 """Transactions that lose, wait or are cut off: tried again where nothing was done, never where nobody knows."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
@@ -174,16 +173,15 @@ async def test_an_exhausted_pool_is_answered_with_a_retryable_503_in_time(fresh_
         async with locked(world, case_id):
             holder = asyncio.create_task(api.send(world.ada.token, document, {"input": input}))
             await asyncio.sleep(0.2)
-            began = time.monotonic()
+            # While the only connection is in use: who waited for it would wait for this to end.
             answers = await asyncio.gather(
                 *(api.send(world.ada.token, document, {"input": input}) for _ in range(5)),
             )
-            took = time.monotonic() - began
+            assert not holder.done()
         held = await holder
 
     assert {answer.status_code for answer in answers} == {503}
     assert {answer.json()["errors"][0]["extensions"]["code"] for answer in answers} == {"UNAVAILABLE"}
-    assert took < 3
     assert held.json() == {"data": {"addComment": {"errors": []}}}
     assert await comments(world) == 1
 

@@ -107,7 +107,7 @@ async def test_who_is_cancelled_leaves_nothing_running_and_no_connection_lost(fr
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.2), database.read() as connection:
                     await Prepared(slow(database)).records(connection)
-        async with asyncio.timeout(5), database.read() as connection:
+        async with asyncio.timeout(30), database.read() as connection:
             assert await Prepared(select(func.count()).select_from(tables.cases)).first(connection) == (0,)
         assert database.connections_in_use() == {"reader": 0, "writer": 0}
     finally:
@@ -175,9 +175,9 @@ async def test_one_s_own_connection_is_none_that_others_get(fresh_url: str) -> N
     try:
         async with database.read() as connection:
             await connection.execute(select(1))
-        async with asyncio.timeout(5), connections.own() as own:
+        async with asyncio.timeout(30), connections.own() as own:
             assert await own.scalar(select(1)) == 1
-        async with asyncio.timeout(5), database.read() as connection:
+        async with asyncio.timeout(30), database.read() as connection:
             assert await connection.scalar(select(1)) == 1
     finally:
         await database.close()

@@ -166,7 +166,7 @@ async def test_who_is_cancelled_in_a_transaction_leaves_no_lock_behind(world: Wo
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        async with asyncio.timeout(3), world.database.write() as connection:
+        async with asyncio.timeout(30), world.database.write() as connection:
             await connection.execute(text("UPDATE accounts SET name = name"))
         assert "Another" not in await names(world.database), after
     assert world.database.connections_in_use() == {"reader": 0, "writer": 0}

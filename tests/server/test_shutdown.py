@@ -4,7 +4,9 @@ import http.client
 import json
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -23,17 +25,29 @@ def is_ready(server: Server) -> bool:
 def test_from_sigterm_on_it_is_not_ready_and_still_serves_until_it_stops(
     fresh_url: str, tmp_path: Path, workers: str
 ) -> None:
-    token = casegate_json("demo", database_url=fresh_url)["people"][0]["token"]
-    with serving(tmp_path, "--workers", workers, database_url=fresh_url, demo="false", drain="1.5") as server:
-        before = is_ready(server)
-        server.process.send_signal(signal.SIGTERM)
-        turned = wait_until(lambda: not is_ready(server), 1.4)
-        answer = server.run(token, NAME)
-        code = server.process.wait(timeout=20)
+    # What is asked meanwhile takes longer on a slow machine.
+    assert any(_serves_until_it_stops(fresh_url, tmp_path / f"{drain}", workers, drain) for drain in (1.5, 15))
 
-    assert (before, turned, code) == (True, True, 0)
-    assert answer["viewer"]["language"]
+
+def _serves_until_it_stops(url: str, folder: Path, workers: str, drain: float) -> bool:
+    """Hold a server to it, and return whether all was asked within *drain*."""
+    folder.mkdir()
+    token = casegate_json("demo", database_url=url)["people"][0]["token"]
+    answer: Any = None
+    with serving(folder, "--workers", workers, database_url=url, demo="false", drain=str(drain)) as server:
+        assert is_ready(server)
+        end = time.monotonic() + drain
+        server.process.send_signal(signal.SIGTERM)
+        with suppress(httpx2.TransportError):
+            while is_ready(server):
+                time.sleep(0.02)
+            answer = server.run(token, NAME)
+        is_in_time = time.monotonic() < end
+        assert server.process.wait(timeout=60) == 0
+
     assert "Traceback" not in server.output
+    assert not is_in_time or answer["viewer"]["language"]
+    return is_in_time
 
 
 def test_workers_whose_parent_was_killed_leave_the_port_to_the_next_one(fresh_url: str, tmp_path: Path) -> None:

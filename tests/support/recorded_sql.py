@@ -25,8 +25,9 @@ def outline(statement: str) -> str:
 
 def _note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
     sent = _sent.get()
-    # BEGIN and ROLLBACK are no round trips on SQLite, and PostgreSQL's driver sends them unseen.
-    if sent is not None and not statement.startswith(("BEGIN", "ROLLBACK")):
+    # BEGIN and ROLLBACK are no round trips on SQLite, and PostgreSQL's driver sends them unseen. The last asks a
+    # connection that nobody has used for some seconds whether it is still good, as there is on a slow machine.
+    if sent is not None and not statement.startswith(("BEGIN", "ROLLBACK")) and statement != "SELECT 1":
         sent.append(statement)
 
 
