@@ -84,7 +84,7 @@ async def test_the_deadline_applies_in_shielded_tasks(database: Database) -> Non
     assert done and isinstance(loaded.exception(), TimeoutError)
 
 
-async def test_a_load_that_fails_when_nobody_waits_for_it_leaves_no_warning() -> None:
+async def test_a_load_that_fails_unawaited_leaves_no_warning() -> None:
     async def load(keys: list[int]) -> list[None]:
         raise TimeoutError
 
