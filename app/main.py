@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from app.api.context import Services
 from app.api.endpoint import GraphQLView
 from app.api.operation_runner import OperationRunner
+from app.api.streams import Streams
+from app.api.websocket.endpoint import WebSocketEndpoint
 from app.auth.authenticator import Authenticator
 from app.auth.identity import TokenUse
 from app.auth.identity_cache import IdentityCache
@@ -32,7 +34,7 @@ from app.server.background import background_tasks, run_housekeeping
 from app.server.health import looking, metrics_route, probe_routes
 from app.server.log_lag import LogWatch
 from app.server.runtime import freeze_startup_objects, limit_allocator_arenas
-from app.server.shutdown import Shutdown
+from app.server.shutdown import ENDING, Shutdown
 from app.web.admission import AdmissionController
 from app.web.concurrency import ConcurrencyLimiter
 from app.web.graphiql import graphiql_routes
@@ -71,37 +73,47 @@ def create_app(settings: Settings) -> Starlette:
     slots = Slots.beside(database.reader.size, database.reader.patience)
     runner = OperationRunner(Services(database, store, links, slots, terms.key_lifetime), terms)
     view = GraphQLView(runner, door, gate, trusted, terms, store, transfers)
+    streams = Streams(runner, gate, trusted, terms, components.streaming(settings))
+    sockets = WebSocketEndpoint(streams, door)
     upload = UploadEndpoint(database, store, door, transfers, settings.receive_timeout)
     download = DownloadEndpoint(database, store, links)
     draining, watch = Shutdown(settings.drain), LogWatch(database, settings.log_lag_alarm)
     look = looking(gate, database)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, asyncio.Event]]:
         draining.watch()
+        ending = asyncio.Event()
         works = (
             sweep_regularly(database, store, swept=app.state.swept),
             run_housekeeping(database, token_use, settings.idempotency_hours),
             keep_anchored(database, settings),
             watch.keep(),
             memory.keep_subscribed(database),
+            _end_streams(ending, sockets),
             *([metrics.share_gauges(look)] if environment.metrics_are_shared() else ()),
         )
         async with background_tasks(*works):
-            yield
+            yield {ENDING: ending}
         await _end(token_use, rates, database)
 
-    routes = [*_routes(settings, view, upload, download, look), *probe_routes(database, draining, watch)]
+    routes = [*_routes(settings, view, sockets, upload, download, look), *probe_routes(database, draining, watch)]
     app = Starlette(routes=routes, middleware=_middleware(settings, view), lifespan=lifespan)
     app.state.database, app.state.swept = database, asyncio.Event()
     return app
 
 
 def _routes(
-    settings: Settings, view: ASGIApp, upload: UploadEndpoint, download: DownloadEndpoint, look: Callable[[], None]
-) -> list[Route | Mount]:
-    routes: list[Route | Mount] = [
+    settings: Settings,
+    view: ASGIApp,
+    sockets: ASGIApp,
+    upload: UploadEndpoint,
+    download: DownloadEndpoint,
+    look: Callable[[], None],
+) -> list[BaseRoute]:
+    routes: list[BaseRoute] = [
         Route("/graphql", view),
+        WebSocketRoute("/graphql", sockets),
         Route("/documents", upload.respond, methods=["POST"]),
         Route("/documents/{id}", download.respond, methods=["GET"]),
         *manual_routes(has_graphiql=settings.graphiql),
@@ -122,6 +134,12 @@ def _middleware(settings: Settings, view: ASGIApp) -> list[Middleware]:
         *(compression if settings.compress_min_bytes else ()),
         Middleware(FastPath, path="/graphql", to=view),
     ]
+
+
+async def _end_streams(ending: asyncio.Event, sockets: WebSocketEndpoint) -> None:
+    """Have streams end when the server ends."""
+    await ending.wait()
+    await sockets.drain()
 
 
 async def _end(token_use: TokenUse, rates: RateLimiter, database: Database) -> None:

@@ -24,6 +24,8 @@ from app.api.limits.enforcement import Limits
 from app.api.masking import cause_of, format_errors
 from app.api.record import Record
 from app.api.schema import PLANS, PREPARATION, SCHEMA
+from app.api.subscription_events import EventSource, subscribe
+from app.auth.identity import Identity
 from app.db.errors import unavailable_of
 from app.db.time_limit import Deadline
 from app.domain.errors import Overloaded
@@ -89,35 +91,60 @@ class OperationRunner:
         self._answer_memory = AnswerMemory(options.answer_memory)
 
     async def run(self, call: OperationCall, actor: Actor) -> OperationResult:
-        """Return what the operation gives.
+        """Return what a query or a mutation gives. Raises: as `start`."""
+        result = await self.start(call, actor)
+        assert isinstance(result, OperationResult)  # the policy has no subscription in it
+        return result
+
+    async def start(self, call: OperationCall, actor: Actor) -> OperationResult | EventSource:
+        """Return what the operation gives, or the source of a subscription.
 
         Raises: NoSuchOperationError, OperationNotAllowedError, Refusal for one that is refused as a whole.
         """
-        budget, prepared = self.begin(call, actor)
+        budget, prepared = self._begin(call, actor)
         with Deadline(self._options.deadline_s) as deadline:
             budget.stop = deadline.stop
             try:
-                await self.prepare(call, prepared, budget)
+                await PREPARATION.prepare(prepared, call.sent, call.policy, budget.pause)
+                budget.bound_fields(prepared.fields_max)
                 if prepared.errors:
-                    return await self.result(call, ExecutionResult(data=None, errors=prepared.errors))
+                    return await self._result(call, ExecutionResult(data=None, errors=prepared.errors))
                 admission = await call.authenticate(fresh=prepared.is_mutation)
-                return await self._execute(call, prepared, self.context(call, prepared, budget, admission))
+                context = self._context(call, prepared, budget, admission)
+                if prepared.type is OperationType.SUBSCRIPTION:
+                    return await self._subscribe(call, prepared, context)
+                return await self._run(call, context, self._planned(call.sent, prepared, context))
             finally:
                 budget.stop = None
 
-    def begin(self, call: OperationCall, actor: Actor) -> tuple[Budget, PreparedOperation]:
-        """Return the budget of an operation, and the operation as far as it is known by its text."""
+    async def run_event(
+        self, call: OperationCall, source: EventSource, event: object, identity: Identity
+    ) -> OperationResult:
+        """Return what a subscription gives for one event of its source, to *identity*. Raises: Refusal."""
+        budget, prepared = self._begin(call, identity.actor, source.prepared)
+        budget.bound_fields(prepared.fields_max)
+        with Deadline(self._options.deadline_s) as deadline:
+            budget.stop = deadline.stop
+            try:
+                context = self._context(call, prepared, budget, Admission(identity, None, is_fresh=True))
+                return await self._run(call, context, _execute(call.sent, context, event))
+            finally:
+                budget.stop = None
+
+    async def refused(self, call: OperationCall, error: GraphQLError) -> OperationResult:
+        """Return the result of an operation that is none because of *error*."""
+        return await self._result(call, ExecutionResult(data=None, errors=[error]))
+
+    def _begin(
+        self, call: OperationCall, actor: Actor, known: PreparedOperation | None = None
+    ) -> tuple[Budget, PreparedOperation]:
+        """Return the budget of an operation, and the operation as far as it is known."""
         share = self._answer_memory.share(actor.account_id, actor.token_id)
         budget = call.record.budget = Budget(self._slices, self._options.max_answer_bytes, share)
-        prepared = call.record.operation = PREPARATION.begin(call.sent.text)
+        prepared = call.record.operation = known or PREPARATION.begin(call.sent.text)
         return budget, prepared
 
-    async def prepare(self, call: OperationCall, prepared: PreparedOperation, budget: Budget) -> None:
-        """Prepare the operation. Raises: NoSuchOperationError, OperationNotAllowedError."""
-        await PREPARATION.prepare(prepared, call.sent, call.policy, budget.pause)
-        budget.bound_fields(prepared.fields_max)
-
-    def context(
+    def _context(
         self, call: OperationCall, prepared: PreparedOperation, budget: Budget, admission: Admission
     ) -> Context:
         """Return a new context, in which nothing is loaded yet."""
@@ -132,14 +159,27 @@ class OperationRunner:
         )
         return Context(facts, self._services, budget)
 
-    async def _execute(self, call: OperationCall, prepared: PreparedOperation, context: Context) -> OperationResult:
+    async def _run(
+        self, call: OperationCall, context: Context, executing: Awaitable[ExecutionResult]
+    ) -> OperationResult:
         call.record.codes = context.actions.codes
         try:
-            result = await self._planned(call.sent, prepared, context)
-            demand_database(result.errors, call.sent.request_id)
-            return await self.result(call, result)
+            result = await executing
+            _demand_database(result.errors, call.sent.request_id)
+            return await self._result(call, result)
         finally:  # they know of each other, and would stay until the collector came
             context.reads.renew()
+
+    async def _subscribe(
+        self, call: OperationCall, prepared: PreparedOperation, context: Context
+    ) -> OperationResult | EventSource:
+        """Return the source of a subscription, or the result that says why there is none."""
+        found = await subscribe(prepared, call.sent, context)
+        if isinstance(found, EventSource):
+            tracing.describe(prepared.type_name, prepared.name, prepared.document_hash)
+            return found
+        _demand_database(found, call.sent.request_id)
+        return await self._result(call, ExecutionResult(data=None, errors=found))
 
     async def _planned(self, sent: OperationRequest, prepared: PreparedOperation, context: Context) -> ExecutionResult:
         """Return what the operation gives, by its plan if it has one."""
@@ -147,9 +187,9 @@ class OperationRunner:
             planned = await PLANS.execute(sent.text, prepared, context)
             if planned is not None:
                 return planned
-        return await execute(sent, context)
+        return await _execute(sent, context)
 
-    async def result(self, call: OperationCall, result: ExecutionResult) -> OperationResult:
+    async def _result(self, call: OperationCall, result: ExecutionResult) -> OperationResult:
         """Return *result* as it is sent, masked and written within the budget."""
         record = call.record
         prepared, budget = record.operation, record.budget
@@ -169,7 +209,7 @@ class OperationRunner:
         return OperationResult(body, await written(body, budget), has_begun)
 
 
-async def execute(sent: OperationRequest, context: Context, root: object = None) -> ExecutionResult:
+async def _execute(sent: OperationRequest, context: Context, root: object = None) -> ExecutionResult:
     """Execute an operation that was prepared, by graphql-core; *root* is a subscription's event."""
     result = await SCHEMA.execute(
         sent.text,
@@ -183,7 +223,7 @@ async def execute(sent: OperationRequest, context: Context, root: object = None)
     return result
 
 
-def demand_database(errors: "list[GraphQLError] | None", request_id: str) -> None:
+def _demand_database(errors: list[GraphQLError] | None, request_id: str) -> None:
     """Raise what kept the database from answering, if anything: a result that lacks what was not there is none."""
     for error in errors or ():
         cause = cause_of(error)

@@ -17,7 +17,7 @@ from app.db.rows import OverrideRow, UserRow
 from app.domain.access import permit_reading
 from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand
 from app.domain.errors import InputRefused, NotFound, Refusal
-from app.domain.model import ActionType, Feature, OverrideFacts, Resource, Scope
+from app.domain.model import ActionType, Actor, Feature, OverrideFacts, Resource, Scope
 from app.domain.workflow import admit, authorize, authorize_role
 
 Next = Callable[..., Awaitable[Any]]
@@ -104,6 +104,10 @@ class ReadPermission(FieldExtension):
         self.scope = scope
         self.feature = feature
 
+    def permit(self, actor: Actor) -> None:
+        """Let *actor* read, or refuse. Raises: as `permit_reading`."""
+        permit_reading(actor, self.scope, self.feature)
+
     def resolve_async(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Awaitable[Any]:  # type: ignore[override]  # to be awaited all the same
-        permit_reading(info.context.actor, self.scope, self.feature)
+        self.permit(info.context.actor)
         return next_(source, info, **kwargs)

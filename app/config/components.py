@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app.api.operation_runner import EndpointOptions
+from app.api.streams import StreamOptions
 from app.api.trusted_documents import Mode, TrustedDocuments, read_manifest
 from app.auth.jwks import KeySet
 from app.auth.jwt import Provider, TokenRequirements
@@ -70,6 +71,17 @@ def terms(settings: Settings) -> EndpointOptions:
         receive_s=settings.receive_timeout,
         deadline_s=settings.deadline,
         key_lifetime=timedelta(hours=settings.idempotency_hours),
+    )
+
+
+def streaming(settings: Settings) -> StreamOptions:
+    """Return the bounds of streams."""
+    return StreamOptions(
+        per_token=settings.streams_per_token,
+        per_process=settings.streams_max,
+        slow_s=settings.streams_slow_timeout,
+        comment_s=settings.streams_comment_interval,
+        init_s=settings.streams_init_timeout,
     )
 
 

@@ -157,6 +157,20 @@ class GatewaySettings(BaseSettings):
         default=60,
         description="Seconds that rows of the logs may wait to be shown before the log and /ready say so.",
     )
+    streams_per_token: Positive = Field(default=20, description="Streams that one token has open at once in a worker.")
+    streams_max: Positive = Field(default=1_000, description="Streams that a worker has open at once.")
+    streams_init_timeout: Seconds = Field(
+        default=10, description="Seconds for a WebSocket's `connection_init` to arrive."
+    )
+    streams_max_message_bytes: Annotated[int, Field(ge=1024)] = Field(
+        default=1_048_576, description="The largest message that a client may send over a WebSocket, in bytes."
+    )
+    streams_slow_timeout: Seconds = Field(
+        default=30, description="Seconds without progress after which a stream that is not read is ended."
+    )
+    streams_comment_interval: Seconds = Field(
+        default=12, description="Seconds between the comments that keep a stream of server-sent events open."
+    )
     drain: Annotated[float, Field(ge=0, le=300)] = Field(
         default=0, description="Seconds for which /ready says no before the server stops to listen."
     )

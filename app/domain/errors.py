@@ -53,6 +53,8 @@ class ErrorCode(StrEnum):
     RATE_LIMITED = "RATE_LIMITED"
     OVERLOADED = "OVERLOADED"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    STREAM_LIMIT = "STREAM_LIMIT"
+    STREAM_TOO_SLOW = "STREAM_TOO_SLOW"
     QUERY_TOO_COMPLEX = "QUERY_TOO_COMPLEX"
     DOCUMENT_NOT_TRUSTED = "DOCUMENT_NOT_TRUSTED"
     PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
@@ -369,6 +371,19 @@ class PersistedQueryMismatch(RequestRefused):
     """A text came with a hash that is not its own."""
 
     code = ErrorCode.PERSISTED_QUERY_MISMATCH
+
+
+class StreamLimit(RequestRefused):
+    """Of one token, or of the process, as many streams as may be are open: `max`."""
+
+    code = ErrorCode.STREAM_LIMIT
+    names = frozenset({"max"})
+
+
+class StreamTooSlow(RequestRefused):
+    """The reader of a stream has taken nothing for too long. It goes on from its last cursor."""
+
+    code = ErrorCode.STREAM_TOO_SLOW
 
 
 class RetryLater(RequestRefused):

@@ -64,6 +64,19 @@ connections = Gauge(
     registry=REGISTRY,
     multiprocess_mode="livesum",
 )
+streams = Gauge(
+    "casegate_streams",
+    "Operations that are being streamed, by transport.",
+    ["transport"],
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
+streams_ended = Counter(
+    "casegate_streams_ended",
+    "Streams that have ended, by transport and by what ended them.",
+    ["transport", "cause"],
+    registry=REGISTRY,
+)
 
 
 log_lag_seconds = Gauge(

@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from app.domain.errors import ErrorCode
 from app.server.connection_bounds import Bounds, raw_answer, registry_of
 from app.server.discarding import Discarding
+from app.server.shutdown import announce_end
 from app.server.transport import CoalescingWriter, PausableFlowControl
 from app.server.write_watch import WriteWatch
 from app.web.middleware.cors import AllowedOrigins, Pairs
@@ -80,6 +81,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
 
     def shutdown(self) -> None:
+        announce_end(self.app_state)
         if self._answering is not None:
             self._answering.keep_alive = False
         super().shutdown()

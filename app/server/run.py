@@ -15,6 +15,7 @@ from app.config import environment
 from app.config.settings import Settings
 from app.server.connection_bounds import bounded_by_files
 from app.server.protocol import BoundedProtocol
+from app.server.websocket_protocol import PING_S, PONG_S, BoundedWebSocket
 from app.web.graphiql import DemoPerson
 from app.web.middleware.cors import AllowedOrigins
 
@@ -28,6 +29,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, people: Seq
     """
     if people:
         environment.leave_to_workers("demo_people", orjson.dumps(people).decode())
+    bounds = bounded_by_files(settings.max_connections)
     config = uvicorn.Config(
         "app.main:application",
         factory=True,
@@ -35,10 +37,13 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, people: Seq
         port=port,
         workers=workers,
         http=partial(  # type: ignore[arg-type]
-            BoundedProtocol,
-            bounds=bounded_by_files(settings.max_connections),
-            listed=AllowedOrigins(settings.cors_origins),
+            BoundedProtocol, bounds=bounds, listed=AllowedOrigins(settings.cors_origins)
         ),
+        ws=partial(BoundedWebSocket, bounds=bounds),  # type: ignore[arg-type]
+        ws_max_size=settings.streams_max_message_bytes,
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=PONG_S,
+        ws_per_message_deflate=False,
         log_config=None,  # it goes where our own log does
         log_level="warning",
         access_log=False,

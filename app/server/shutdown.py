@@ -7,7 +7,19 @@ worker whose parent has died stops to listen at once: the next parent needs the 
 import asyncio
 import multiprocessing
 import signal
+from collections.abc import Mapping
 from types import FrameType
+from typing import Any
+
+ENDING = "casegate.ending"
+"""Where the lifespan's state has the event that the server is ending: what is streamed has no end of its own."""
+
+
+def announce_end(state: Mapping[str, Any]) -> None:
+    """Have streams end, where the application has any."""
+    ending: asyncio.Event | None = state.get(ENDING)
+    if ending is not None:
+        ending.set()
 
 
 class Shutdown:

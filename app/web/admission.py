@@ -50,16 +50,26 @@ class AdmissionController:
         known: Admission | None = request.scope.get(ADMISSION)
         if known is not None and (known.is_fresh or not fresh):
             return known
-        try:
-            identity, is_fresh = await self._authenticator.authenticate(
-                request.headers.get("authorization"), fresh=fresh
-            )
-        except Unauthenticated:
-            await self._rates.count_failure(request.client.host if request.client else "")
-            raise
-        standing = known.standing if known else await self._rates.count_request(identity.actor.token_id)
+        address = request.client.host if request.client else ""
+        identity, is_fresh = await self.identify(request.headers.get("authorization"), address, fresh=fresh)
+        standing = known.standing if known else await self.count(identity)
         admission = request.scope[ADMISSION] = Admission(identity, standing, is_fresh)
         return admission
+
+    async def identify(self, header: str | None, address: str, *, fresh: bool) -> tuple[Identity, bool]:
+        """Return who sent an `Authorization` header from *address*, and whether that was looked up now.
+
+        Raises: as `authenticate`.
+        """
+        try:
+            return await self._authenticator.authenticate(header, fresh=fresh)
+        except Unauthenticated:
+            await self._rates.count_failure(address)
+            raise
+
+    async def count(self, identity: Identity) -> RateLimitStatus | None:
+        """Count a request of this token, and return how it stands; whether its limit is passed is to `demand`."""
+        return await self._rates.count_request(identity.actor.token_id)
 
 
 def demand_rate(standing: RateLimitStatus | None) -> None:

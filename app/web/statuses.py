@@ -11,6 +11,7 @@ from app.domain.errors import (
     Refusal,
     Required,
     RetryLater,
+    StreamLimit,
     TooLong,
     TooManyDocuments,
     Unauthenticated,
@@ -19,7 +20,13 @@ from app.domain.errors import (
 Table = tuple[tuple[type[Refusal], int], ...]
 
 # The first class that fits.
-_OF_REQUESTS: Table = ((Unauthenticated, 401), (RateLimited, 429), (RetryLater, 503), (DocumentTooLarge, 413))
+_OF_REQUESTS: Table = (
+    (Unauthenticated, 401),
+    (RateLimited, 429),
+    (StreamLimit, 429),
+    (RetryLater, 503),
+    (DocumentTooLarge, 413),
+)
 _OF_DOCUMENTS: Table = (
     *_OF_REQUESTS,
     (AccessRefused, 403),
