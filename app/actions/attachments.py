@@ -6,10 +6,9 @@ Where the bytes are is `app.documents`'s: they were there before the transaction
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from app.actions.draft import Draft
 from app.db import tables
+from app.db.reader import Reader
 from app.db.repository import documents
 from app.db.rows import CommentRow, DocumentRow
 from app.domain.commands import DocumentedCommand
@@ -19,7 +18,7 @@ from app.domain.model import Actor, SearchField
 
 
 async def find_documents(
-    connection: AsyncConnection, actor: Actor, command: DocumentedCommand, now: datetime
+    connection: Reader, actor: Actor, command: DocumentedCommand, now: datetime
 ) -> tuple[tuple[DocumentRow, ...], list[Refusal]]:
     """Return the command's documents in order: those named, locked, and those that came along; and what is wrong."""
     named = await documents.lock_unattached(connection, actor.account_id, actor.user_id, command.document_ids, now)

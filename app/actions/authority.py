@@ -9,8 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
+from app.db.reader import Reader
 from app.db.repository import tokens
 from app.db.repository.tokens import FoundToken
 from app.domain.errors import TokenExpired, Unauthenticated
@@ -47,7 +46,7 @@ def demand_valid(found: FoundToken | None, now: datetime) -> FoundToken:
     return found
 
 
-async def renewed(connection: AsyncConnection, actor: Actor, now: datetime) -> Actor:
+async def renewed(connection: Reader, actor: Actor, now: datetime) -> Actor:
     """Return the actor as they are now. Raises: Unauthenticated, TokenExpired."""
     _demand_time(actor.expires_at, now)
     found = demand_valid(await tokens.token_by_id(connection, actor.token_id), now)

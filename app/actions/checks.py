@@ -11,7 +11,6 @@ from typing import TypeGuard
 from uuid import UUID
 
 from sqlalchemy import update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.actions.attachments import find_documents
@@ -19,6 +18,7 @@ from app.actions.draft import Draft
 from app.actions.effects import EFFECTS, find_or_make_subject
 from app.db import tables
 from app.db.prepared import Write
+from app.db.reader import Reader
 from app.db.repository import cases, locks, overrides, people
 from app.db.repository.locks import Locked
 from app.db.rows import CaseRow, DocumentRow, SubjectRow
@@ -47,7 +47,7 @@ def rests_on_its_case(command: Command) -> TypeGuard[CaseCommand]:
 
 
 async def drafted(
-    connection: AsyncConnection, actor: Actor, command: CaseCommand, now: clock.Clock, *, leave_open: bool = False
+    connection: Reader, actor: Actor, command: CaseCommand, now: clock.Clock, *, leave_open: bool = False
 ) -> Draft:
     """Lock the case, check all that may have changed since the door, and return the action to be written.
 
@@ -79,7 +79,7 @@ async def drafted(
     )
 
 
-async def _found(connection: AsyncConnection, actor: Actor, command: CaseCommand, *, leave_open: bool) -> Locked:
+async def _found(connection: Reader, actor: Actor, command: CaseCommand, *, leave_open: bool) -> Locked:
     """Lock the case, and return it with the override that a decision is about, if any."""
     account_id, case_id = actor.account_id, command.case_id
     requested = command.override_id if isinstance(command, DecisionCommand) else None
@@ -103,7 +103,7 @@ async def _found(connection: AsyncConnection, actor: Actor, command: CaseCommand
 
 
 async def _candidates(
-    connection: AsyncConnection, actor: Actor, command: CaseCommand, found: Locked
+    connection: Reader, actor: Actor, command: CaseCommand, found: Locked
 ) -> Mapping[UUID, Candidate]:
     """Return those of the account whom the command names as reviewers, and those whose place they take.
 
@@ -128,7 +128,7 @@ def _facts(found: Locked, candidates: Mapping[UUID, Candidate]) -> OverrideFacts
 
 
 async def _references(
-    connection: AsyncConnection,
+    connection: Reader,
     actor: Actor,
     command: CaseCommand,
     override: OverrideFacts | None,
@@ -153,7 +153,7 @@ def _check_version(command: Command, actual: int) -> None:
         raise VersionConflict("input", "expectedVersion", expected=command.expected_version, actual=actual)
 
 
-async def drafted_opening(connection: AsyncConnection, actor: Actor, command: OpenCase, now: clock.Clock) -> Draft:
+async def drafted_opening(connection: Reader, actor: Actor, command: OpenCase, now: clock.Clock) -> Draft:
     """Take the account's next number, which makes openings wait for each other, and return the case to be written.
 
     Raises: Refusal.
@@ -187,7 +187,7 @@ async def drafted_opening(connection: AsyncConnection, actor: Actor, command: Op
     )
 
 
-async def _next_number(connection: AsyncConnection, actor: Actor) -> int:
+async def _next_number(connection: Reader, actor: Actor) -> int:
     number: int | None = await connection.scalar(
         update(tables.accounts)
         .where(tables.accounts.c.id == actor.account_id)

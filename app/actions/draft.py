@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Table
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.db import tables
 from app.db.indexed import FOLDING, IndexedWords
 from app.db.prepared import Write
+from app.db.reader import Reader
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
 from app.db.writes import inserted, inserted_by, updated
 from app.domain.commands import Command
@@ -27,7 +27,7 @@ class Draft:
     `is_rehearsal`: it is going to be undone.
     """
 
-    connection: AsyncConnection
+    connection: Reader
     actor: Actor
     command: Command
     now: datetime

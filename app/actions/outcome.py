@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
+from app.db.reader import Reader
 from app.db.repository import cases, documents, log, overrides
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
 from app.domain.model import Actor, OverrideFacts
@@ -42,7 +41,7 @@ class Supposed:
     latest_facts: OverrideFacts | None
 
 
-async def outcome_of(connection: AsyncConnection, actor: Actor, action_id: UUID) -> Outcome:
+async def outcome_of(connection: Reader, actor: Actor, action_id: UUID) -> Outcome:
     """Return what an earlier action made, with the case as it is now."""
     account_id = actor.account_id
     (action,) = await log.actions_by_id(connection, account_id, [action_id])

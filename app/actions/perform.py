@@ -30,10 +30,11 @@ from app.db.chain import entry_of
 from app.db.dry_run import rehearsed
 from app.db.engines import Database
 from app.db.errors import AuthorityChanged
-from app.db.prepared import write, write_if_unchanged
+from app.db.prepared import AutocommitWriter, write, write_if_unchanged
+from app.db.reader import Reader
 from app.db.repository import overrides, people
 from app.db.repository.tokens import authority_of
-from app.db.retry import attempt, attempt_alone
+from app.db.retry import attempt, attempt_autocommit
 from app.db.rows import ActionRow, CaseRow
 from app.domain.action_log import chain_hash
 from app.domain.commands import CaseCommand, Command, OpenCase
@@ -71,7 +72,7 @@ async def perform(
     """
     admit(command.action, actor, brings_documents=command.brings_documents)
     return await asyncio.shield(
-        background.start(ActionRequest(actor, command, request_id, now, key_lifetime).do(database))
+        background.start(ActionRequest(actor, command, request_id, now, key_lifetime).run(database))
     )
 
 
@@ -83,7 +84,7 @@ async def rehearse(
     Raises: Refusal or InputRefused.
     """
     admit(command.action, actor, brings_documents=command.brings_documents)
-    return await ActionRequest(actor, command, request_id, now).suppose(database)
+    return await ActionRequest(actor, command, request_id, now).dry_run(database)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +97,15 @@ class ActionRequest:
     now: clock.Clock
     key_lifetime: timedelta = KEY_LIFETIME
 
-    async def do(self, database: Database) -> Outcome:
+    async def run(self, database: Database) -> Outcome:
         """Do it as who the actor is by then. Raises: Refusal or InputRefused."""
-        return await self.as_they_are(database, lambda requested: requested.tried(database))
+        return await self.with_current_authority(database, lambda requested: requested.optimistic_or_locked(database))
 
-    async def suppose(self, database: Database) -> Supposed:
+    async def dry_run(self, database: Database) -> Supposed:
         """Do the same, and undo it. Raises: Refusal or InputRefused."""
-        return await self.as_they_are(database, lambda requested: rehearsed(database, requested.supposed))
+        return await self.with_current_authority(database, lambda requested: rehearsed(database, requested.dry_run_in))
 
-    async def as_they_are(
+    async def with_current_authority(
         self, database: Database, way: Callable[["ActionRequest"], Awaitable[T]], changes: int = CHANGES_MAX
     ) -> T:
         """Go that *way*, and go it anew where what the actor may do has changed meanwhile: nothing is done by then.
@@ -114,33 +115,33 @@ class ActionRequest:
         try:
             return await way(self)
         except (Refusal, InputRefused, AuthorityChanged) as refused:
-            async with database.look_up() as connection:
+            async with database.point_reads() as connection:
                 actor = await renewed(connection, self.actor, self.now())
             is_as_before = actor.authority == self.actor.authority and not isinstance(refused, AuthorityChanged)
             if is_as_before or not changes:
                 raise
         admit(self.command.action, actor, brings_documents=self.command.brings_documents)
-        return await replace(self, actor=actor).as_they_are(database, way, changes - 1)
+        return await replace(self, actor=actor).with_current_authority(database, way, changes - 1)
 
-    async def tried(self, database: Database) -> Outcome:
+    async def optimistic_or_locked(self, database: Database) -> Outcome:
         """Do it without a lock, where that may do and nobody is or was faster, else with it."""
         what = id(database), getattr(self.command, "case_id", None)
         others = _acted_on.get(what, 0)
         _acted_on[what] = others + 1
         try:
             if not others and rests_on_its_case(self.command):
-                outcome = await attempt_alone(database, self._alone)
+                outcome = await attempt_autocommit(database, self._try_optimistic)
                 if outcome is not None:
                     return outcome
-            return await attempt(database, self._locked)
+            return await attempt(database, self._perform_locked)
         finally:
             others = _acted_on.pop(what) - 1
             if others:
                 _acted_on[what] = others
 
-    async def supposed(self, connection: AsyncConnection) -> Supposed:
+    async def dry_run_in(self, connection: AsyncConnection) -> Supposed:
         """Do it in a transaction that is going to be undone."""
-        outcome, draft = await self._decided(connection, clock.new_id(), is_rehearsal=True)
+        outcome, draft = await self._check(connection, clock.new_id(), is_rehearsal=True)
         await write(connection, draft.writes)
         latest = await overrides.latest_of_case(connection, self.actor.account_id, outcome.case.id)
         ids, facts = tuple[UUID, ...](), None
@@ -150,7 +151,7 @@ class ActionRequest:
             facts = latest.facts(frozenset(ids), has_able_reviewer=any(person.is_able for person in requested.values()))
         return Supposed(outcome, draft.subject_is_new, draft.reviewer_ids, latest, ids, facts)
 
-    async def _locked(self, connection: AsyncConnection) -> Outcome:
+    async def _perform_locked(self, connection: AsyncConnection) -> Outcome:
         """Do it in a transaction that ends with it, if its key did not do it before."""
         action_id = clock.new_id()
         if self.command.idempotency_key is not None:
@@ -160,18 +161,18 @@ class ActionRequest:
                 if await authority_of(connection, self.actor.user_id) != self.actor.authority:
                     raise AuthorityChanged
                 return await outcome_of(connection, self.actor, earlier)
-        outcome, draft = await self._decided(connection, action_id)
+        outcome, draft = await self._check(connection, action_id)
         await write(connection, draft.writes, last=True)
         return outcome
 
-    async def _alone(self, connection: AsyncConnection) -> Outcome | None:
+    async def _try_optimistic(self, connection: AutocommitWriter) -> Outcome | None:
         """Do it by one statement that finds the case as it was when all was checked; None where it does not."""
-        outcome, draft = await self._decided(connection, clock.new_id(), leave_open=True)
+        outcome, draft = await self._check(connection, clock.new_id(), leave_open=True)
         assert draft.before is not None
         return outcome if await write_if_unchanged(connection, draft.before.version, draft.writes) else None
 
-    async def _decided(
-        self, connection: AsyncConnection, action_id: UUID, *, leave_open: bool = False, is_rehearsal: bool = False
+    async def _check(
+        self, connection: Reader, action_id: UUID, *, leave_open: bool = False, is_rehearsal: bool = False
     ) -> tuple[Outcome, Draft]:
         """Check it; return what it makes, once the writes of the draft are done."""
         command = self.command

@@ -44,7 +44,7 @@ class ActionSession:
         self.results: dict[str | int, MutationResult] = {}
         self.codes: list[str] = []
 
-    async def perform(self, command: Command, files: Sequence[Received] = ()) -> Outcome:
+    async def run(self, command: Command, files: Sequence[Received] = ()) -> Outcome:
         """Do what *command* asks for, with the *files* that came along, and know its result without another look."""
 
         async def act() -> Outcome:
@@ -54,7 +54,7 @@ class ActionSession:
 
         return self._known(await (perform_with(self._store, self._actor, files, act) if files else act()))
 
-    async def rehearse(self, command: Command) -> Supposed:
+    async def dry_run(self, command: Command) -> Supposed:
         """Return what *command* would make; files that came along are not stored."""
         supposed = await rehearse(self._database, self._actor, command, request_id=self._request_id)
         self._reads.renew(supposed_by(supposed))

@@ -41,8 +41,8 @@ def action_mutation(action: ActionType, takes: type[ActionInput], gives: type[Ac
 
     async def resolve(info: Info, input: Any) -> Any:
         if input.dry_run:
-            return gives.supposing(await info.context.actions.rehearse(input.command))
-        return gives.of(await info.context.actions.perform(input.command, input.files))
+            return gives.supposing(await info.context.actions.dry_run(input.command))
+        return gives.of(await info.context.actions.run(input.command, input.files))
 
     argument = Annotated[takes, strawberry.argument(description="What to do.")]  # type: ignore[valid-type]  # made here
     resolve.__annotations__ = {"info": Info, "input": argument, "return": gives}

@@ -6,14 +6,13 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from app.api.dataloaders.loaders import NOTHING_KNOWN, Loaders, Reading
 from app.api.execution.budget import Budget
 from app.auth.identity import Identity
 from app.db import background
 from app.db.deadlines import in_time
 from app.db.engines import Database
+from app.db.reader import Reader
 from app.db.repository.people import People, users_count
 from app.web.slots import Slots
 
@@ -64,7 +63,7 @@ class Reads:
         self.renew()
 
     @asynccontextmanager
-    async def long_read(self) -> AsyncIterator[AsyncConnection]:
+    async def long_read(self) -> AsyncIterator[Reader]:
         """Yield a connection for what may take the database long. Raises: Overloaded, where others do so already."""
         actor = self._identity.actor
         async with self._slots.one(actor.account_id, actor.token_id), self._database.read() as connection:

@@ -76,7 +76,7 @@ async def authenticate(database: Database, secret: str, now: clock.Clock = clock
 
 async def looked_up(database: Database, hashed: str, now: clock.Clock = clock.now) -> tuple[Identity, datetime | None]:
     """Return who holds the token with this hash, and when it expires. Raises: as `authenticate`."""
-    async with database.look_up() as connection:
+    async with database.point_reads() as connection:
         found = await tokens.token_by_hash(connection, hashed)
     if found is None or not hmac.compare_digest(found.token.secret_hash, hashed):
         raise Unauthenticated()
@@ -85,7 +85,7 @@ async def looked_up(database: Database, hashed: str, now: clock.Clock = clock.no
 
 async def authenticate_holder(database: Database, token_id: UUID, now: datetime) -> Identity:
     """Return who holds the token that a signed link names. Raises: as `authenticate`."""
-    async with database.look_up() as connection:
+    async with database.point_reads() as connection:
         found = await tokens.token_by_id(connection, token_id)
     return identity_of(demand_valid(found, now))
 

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, ExceptionContext, event
@@ -21,7 +21,9 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from app.db.coalescing import Coalescer
 from app.db.connections import PING_AFTER_S, Connections
-from app.db.sqlite.group_commit import Lanes
+from app.db.prepared import AutocommitWriter
+from app.db.reader import Reader
+from app.db.sqlite.group_commit import GroupCommit
 from app.db.transactions import transaction
 from app.db.urls import asyncpg_arguments
 from app.db.urls import database_url as database_url  # which those import who open the database
@@ -57,7 +59,7 @@ class Database:
     writer: Connections
     probe: Connections
     single: AsyncEngine | None
-    lanes: Lanes | None
+    group_commit: GroupCommit | None
     coalescer: Coalescer
 
     @property
@@ -73,12 +75,12 @@ class Database:
         """Yield a connection of one's own: GraphQL resolves siblings at once, and a connection serves one at a time."""
         return self.reader.lent()
 
-    def look_up(self) -> AbstractAsyncContextManager[AsyncConnection]:
+    def point_reads(self) -> AbstractAsyncContextManager[Reader]:
         """Do as `read`, for prepared statements that take next to no time, as those that find rows by their ids.
 
         On SQLite those that come at the same moment share a turn through its thread.
         """
-        return self.read() if self.lanes is None else cast(Any, nullcontext(self.lanes))
+        return self.read() if self.group_commit is None else nullcontext(self.group_commit)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
@@ -99,19 +101,19 @@ class Database:
         async with self.writer.lent() as connection, transaction(connection):
             yield connection
 
-    def alone(self) -> AbstractAsyncContextManager[AsyncConnection]:
+    def autocommit_writer(self) -> AbstractAsyncContextManager[AutocommitWriter]:
         """Lend a connection on which each prepared statement is a transaction of its own, whose end is the statement's.
 
         It writes by `prepared.write_if_unchanged`.
         """
-        return self.writer.lent() if self.lanes is None else self.look_up()
+        return self.writer.lent() if self.group_commit is None else nullcontext(self.group_commit)
 
     def connections_in_use(self) -> dict[str, int]:
         """Return how many connections of each pool are in use."""
         return {"reader": self.reader.lent_out, "writer": self.writer.lent_out}
 
     @asynccontextmanager
-    async def apart(self) -> AsyncIterator[AsyncConnection]:
+    async def dedicated_connection(self) -> AsyncIterator[AsyncConnection]:
         """Yield a connection to PostgreSQL beside all others, to be kept for as long as it lasts."""
         assert self.single is not None
         async with self.single.connect() as connection:
@@ -155,7 +157,9 @@ def open_to_read(url: str, *, patience: Timeouts | None = None, behind_pooler: b
     )
     _prepare_sqlite(engine, patience, query_only=True, leave_alone=True)
     connections = Connections(engine, READERS, patience.pool)
-    return Database(connections, connections, connections, None, Lanes.between(connections, connections), Coalescer())
+    return Database(
+        connections, connections, connections, None, GroupCommit.between(connections, connections), Coalescer()
+    )
 
 
 def is_in_use(path: Path) -> bool:
@@ -181,7 +185,7 @@ def _sqlite(url: URL, pool_size: int, patience: Timeouts) -> Database:
 
     readers, writers = Connections(reader, pool_size, patience.pool), Connections(writer, 1, patience.pool)
     return Database(
-        readers, writers, Connections(probe, 1, patience.pool), None, Lanes.between(readers, writers), Coalescer()
+        readers, writers, Connections(probe, 1, patience.pool), None, GroupCommit.between(readers, writers), Coalescer()
     )
 
 
@@ -254,12 +258,12 @@ def _postgresql(url: URL, pool_size: int, patience: Timeouts, *, behind_pooler: 
         _ping_after_a_pause(engine)
     if not behind_pooler:
         _commit_durably(writer)
-    apart = {"poolclass": NullPool, "hide_parameters": True, "isolation_level": "AUTOCOMMIT"}
+    dedicated_connection = {"poolclass": NullPool, "hide_parameters": True, "isolation_level": "AUTOCOMMIT"}
     return Database(
         Connections(reader, pool_size, patience.pool),
         Connections(writer, pool_size, patience.pool),
         Connections(probe, 1, patience.pool),
-        None if behind_pooler else _postgresql_engine(url, settle(read_only=True), apart),
+        None if behind_pooler else _postgresql_engine(url, settle(read_only=True), dedicated_connection),
         None,
         Coalescer(),
     )

@@ -20,11 +20,15 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 from app.db.columns import FastReadType
 from app.db.id_sets import Ids
 from app.db.listeners import Execution, dispatch_after, dispatch_before
+from app.db.reader import Reader
 from app.db.sqlite import driver
-from app.db.sqlite.driver import BoundStatement, DriverRows
-from app.db.sqlite.group_commit import Lanes
+from app.db.sqlite.driver import BoundStatement
+from app.db.sqlite.group_commit import GroupCommit
 from app.db.transactions import fail
 from app.db.watching import watched
+
+AutocommitWriter = AsyncConnection | GroupCommit
+"""What `write_if_unchanged` writes by."""
 
 Processor = Callable[[Any], Any]
 Column = Iterable[Any]
@@ -67,40 +71,28 @@ class Prepared:
         self.statement = statement
         self._texts: dict[str, CompiledStatement] = {}
 
-    async def columns(self, connection: AsyncConnection | Lanes, **values: Any) -> Sequence[Column]:
+    async def columns(self, reader: Reader, **values: Any) -> Sequence[Column]:
         """Execute it, and return what it gives by columns: `map(Row, *columns)` makes rows of them.
 
         Raises: what SQLAlchemy raises.
         """
-        sync = getattr(connection, "sync_connection", None)
-        records: DriverRows
-        if sync is not None:
-            text = self.text(sync.dialect)
-            records = await _done(sync, [(text.sql, text.parameters(values))])
-        elif isinstance(connection, Lanes):
-            text = self.text(connection.dialect)
-            records = await connection.turn([(text.sql, text.parameters(values))])
-        else:  # a dry run's, which has turns of its own
-            found: list[Column] = list(zip(*(await connection.execute(self.statement, values)).all(), strict=True))
-            return found or [()] * self._width
+        text = self.text(reader.dialect)
+        sent: list[BoundStatement] = [(text.sql, text.parameters(values))]
+        records = await (reader.fetch(sent) if isinstance(reader, GroupCommit) else _done(_sync(reader), sent))
         if not records:
             return [()] * text.width
-        found = list(zip(*records, strict=True))
+        found: list[Column] = list(zip(*records, strict=True))
         for index, read in text.read:
             found[index] = map(read, found[index])
         return found
 
-    async def records(self, connection: AsyncConnection, **values: Any) -> list[tuple[Any, ...]]:
+    async def records(self, reader: Reader, **values: Any) -> list[tuple[Any, ...]]:
         """Do as `columns`, and return rows as tuples."""
-        return list(zip(*await self.columns(connection, **values), strict=True))
+        return list(zip(*await self.columns(reader, **values), strict=True))
 
-    async def first(self, connection: AsyncConnection, **values: Any) -> tuple[Any, ...] | None:
+    async def first(self, reader: Reader, **values: Any) -> tuple[Any, ...] | None:
         """Do as `columns`, and return the first row, if any."""
-        return next(zip(*await self.columns(connection, **values), strict=True), None)
-
-    @property
-    def _width(self) -> int:
-        return len(getattr(self.statement, "selected_columns", ()))
+        return next(zip(*await self.columns(reader, **values), strict=True), None)
 
     def text(self, dialect: Dialect) -> CompiledStatement:
         """Return what an engine's driver is given."""
@@ -183,8 +175,7 @@ async def write(connection: AsyncConnection, writes: Sequence[Write], *, last: b
     No two of them may change the same row. *last*: nothing comes after them, so that on SQLite, where that saves a
     turn, the transaction is committed with them. Raises: what SQLAlchemy raises.
     """
-    sync = connection.sync_connection
-    assert sync is not None
+    sync = _sync(connection)
     texts = [item.statement.text(sync.dialect) for item in writes]
     parameters = [text.parameters(item.values) for text, item in zip(texts, writes, strict=True)]
     if sync.dialect.name == "postgresql":
@@ -193,11 +184,11 @@ async def write(connection: AsyncConnection, writes: Sequence[Write], *, last: b
     await _done(sync, [(text.sql, values) for text, values in zip(texts, parameters, strict=True)], last=last)
 
 
-async def write_if_unchanged(connection: AsyncConnection | Lanes, version: int, writes: Sequence[Write]) -> bool:
+async def write_if_unchanged(connection: AutocommitWriter, version: int, writes: Sequence[Write]) -> bool:
     """Do *writes* if the first one, a row's change, still finds its row with this *version*, else nothing.
 
     It needs no transaction around it: all of it is done, or nothing is. On SQLite it gets one, whose lock keeps all
-    others away (`Lanes.write`). On PostgreSQL it is one statement. After PostgreSQL's manual, section 13.2.1, an UPDATE
+    others away (`GroupCommit`). On PostgreSQL it is one statement. After PostgreSQL's manual, section 13.2.1, an UPDATE
     that has to wait for a row's lock looks at the row again once it has it: one that has another version by then is no
     longer found. And after section 7.8.4, the other writes know what the first one did by what it returns alone: they
     insert a row for each row that it returns, hence nothing where it found nothing, and never anything before it has
@@ -205,10 +196,10 @@ async def write_if_unchanged(connection: AsyncConnection | Lanes, version: int, 
 
     Raises: what SQLAlchemy raises.
     """
-    if isinstance(connection, Lanes):
+    if isinstance(connection, GroupCommit):
         return await connection.write(list(_unchanged(connection.dialect, version, writes)))
-    sync = connection.sync_connection
-    assert sync is not None and sync.dialect.name == "postgresql"
+    sync = _sync(connection)
+    assert sync.dialect.name == "postgresql"
     texts, parameters = [], []
     for item in writes:
         assert item.dependent is not None
@@ -244,6 +235,12 @@ def _together(statements: tuple[str, ...]) -> str:
 
 
 # --- Execution -------------------------------------------------------------------------------------------------------
+
+
+def _sync(connection: Reader) -> Connection:
+    """Return the connection that the driver's is found by."""
+    assert isinstance(connection, AsyncConnection) and connection.sync_connection is not None
+    return connection.sync_connection
 
 
 async def _done(sync: Connection, sent: list[BoundStatement], *, last: bool = False) -> Sequence[Any]:

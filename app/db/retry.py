@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.engines import Database
 from app.db.errors import AuthorityChanged, is_authority_gone, is_retryable, refusal_of
+from app.db.prepared import AutocommitWriter
 
 RETRIES = 3
 FIRST_WAIT_S = 0.02
@@ -45,14 +46,14 @@ async def attempt(database: Database, work: Callable[[AsyncConnection], Awaitabl
     raise AssertionError("unreachable")
 
 
-async def attempt_alone(database: Database, work: Callable[[AsyncConnection], Awaitable[T | None]]) -> T | None:
+async def attempt_autocommit(database: Database, work: Callable[[AutocommitWriter], Awaitable[T | None]]) -> T | None:
     """Do *work*, which writes by `prepared.write_if_unchanged`, without a transaction around it.
 
     Return None where it lost against another one, or a constraint did not let it: then nothing is done, and a
     transaction with its locks will tell.
     """
     try:
-        async with database.alone() as connection:
+        async with database.autocommit_writer() as connection:
             return await work(connection)
     except DBAPIError as error:
         if not isinstance(error, IntegrityError) and not is_retryable(error):

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -18,6 +17,7 @@ from app import clock
 from app.actions.authority import renewed
 from app.db import tables
 from app.db.engines import Database
+from app.db.reader import Reader
 from app.db.repository import documents
 from app.db.rows import DocumentRow
 from app.documents.answers import answered, fault, late, refused
@@ -134,7 +134,7 @@ async def _write(database: Database, actor: Actor, document: NewDocument) -> Doc
     return row
 
 
-async def demand_uploader(connection: AsyncConnection, actor: Actor) -> None:
+async def demand_uploader(connection: Reader, actor: Actor) -> None:
     """Lock the actor's person until the transaction's end, so that their uploads are counted one after the other.
 
     Whatever takes a right away waits for that lock or is waited for. Who has lost theirs while the bytes came uploads

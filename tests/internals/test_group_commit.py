@@ -53,7 +53,7 @@ def carried() -> Iterator[list[tuple[str, int]]]:
 
 
 async def name_of(database: Database, user_id: UUID) -> str | None:
-    async with database.look_up() as connection:
+    async with database.point_reads() as connection:
         found = await NAMED.first(connection, user_id=user_id)
     return None if found is None else str(found[0])
 
@@ -74,7 +74,7 @@ def comment_on(world: World, case_id: UUID, mark: str, comment_id: UUID | None =
         status_after=CaseStatus.IN_PROGRESS,
         resolution=None,
         created_at=now,
-        request_id="lanes",
+        request_id="together",
         prev_hash=mark,
         hash=mark,
     )
@@ -86,7 +86,7 @@ def comment_on(world: World, case_id: UUID, mark: str, comment_id: UUID | None =
 
 
 async def written(database: Database, writes: Sequence[Write], version: int = 1) -> bool | BaseException:
-    async with database.alone() as connection:
+    async with database.autocommit_writer() as connection:
         try:
             return await write_if_unchanged(connection, version, writes)
         except Exception as error:
@@ -106,10 +106,10 @@ async def test_who_comes_while_a_turn_is_under_way_shares_the_next_one(world: Wo
 
     with carried() as turns:
         names = await asyncio.gather(*(name_of(world.database, person.id) for person in people))
-        alone = await name_of(world.database, world.ada.id)
+        one = await name_of(world.database, world.ada.id)
 
     assert names == [await name_of(world.database, person.id) for person in people]
-    assert len(set(names)) == 4 and alone == names[0]
+    assert len(set(names)) == 4 and one == names[0]
     assert turns == [("looked_up", 1), ("looked_up", 19), ("looked_up", 1)]
 
 
@@ -245,12 +245,14 @@ async def test_a_cancelled_caller_does_not_affect_its_batch(world: World) -> Non
 
 
 async def test_a_read_that_fails_fails_alone(world: World) -> None:
-    lanes = world.database.lanes
-    assert lanes is not None
+    together = world.database.group_commit
+    assert together is not None
     good: BoundStatement = ("SELECT 7", ())
     bad: dict[int, BoundStatement] = {3: ("SELECT nothing", ()), 4: ("SELECT ?", (2**64,))}
 
-    results = await asyncio.gather(*(lanes.turn([bad.get(place, good)]) for place in range(6)), return_exceptions=True)
+    results = await asyncio.gather(
+        *(together.fetch([bad.get(place, good)]) for place in range(6)), return_exceptions=True
+    )
 
     assert isinstance(results[3], OperationalError) and "nothing" in str(results[3].orig)
     assert isinstance(results[4], OverflowError)

@@ -11,17 +11,16 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from app.actions.outcome import Outcome, Supposed
 from app.api.dataloaders.dataloader import Grouped, Loader
 from app.api.execution.budget import Budget
 from app.db.engines import Database
+from app.db.reader import Reader
 from app.db.repository import cases, documents, history, log, log_parts, nodes, overrides, people, search
 from app.db.rows import CaseRow
 from app.observability.metrics import batches
 
-LongRead = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
+LongRead = Callable[[], AbstractAsyncContextManager[Reader]]
 BatchFunction = Callable[..., Awaitable[Sequence[Any]]]
 
 
@@ -121,7 +120,7 @@ def _loader(
     *arguments: Any,
 ) -> Loader[UUID]:
     async def send(ids: list[UUID]) -> Sequence[Any]:
-        async with database.look_up() as connection:
+        async with database.point_reads() as connection:
             return await function(connection, account_id, ids, *arguments)
 
     async def load(ids: list[UUID]) -> Sequence[Any]:
@@ -144,7 +143,7 @@ def _cases_with(database: Database, account_id: UUID, is_alone: bool) -> Loader[
         names = keys[0].names if len(keys) == 1 else frozenset[str]().union(*(key.names for key in keys))
 
         async def send(which: list[UUID | int]) -> Sequence[CaseRow | None]:
-            async with database.look_up() as connection:
+            async with database.point_reads() as connection:
                 return await cases.cases_with(connection, account_id, which, names)
 
         which = [key.which for key in keys]

@@ -32,7 +32,7 @@ async def following(database: Database, heard: Callable[[], None]) -> AsyncItera
         tried.set()
         heard()
 
-    async with database.apart() as connection:
+    async with database.dedicated_connection() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
         driver.add_termination_listener(lambda _: lost.set())
         await driver.add_listener(CHANNEL, hear)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.id_sets import among
+from app.db.reader import Reader
 from app.db.repository.placed import one_each, rows_by_id
 from app.db.repository.window import count, first
 from app.db.rows import CaseRow, SubjectRow, columns, every, partial
@@ -20,18 +20,18 @@ _SUBJECT = columns(SubjectRow, tables.subjects)
 
 
 async def subjects_by_id(
-    connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID], names: frozenset[str] = EVERY_SUBJECT_COLUMN
+    connection: Reader, account_id: UUID, ids: Sequence[UUID], names: frozenset[str] = EVERY_SUBJECT_COLUMN
 ) -> list[SubjectRow | None]:
     places, *found = await rows_by_id(tables.subjects, names).columns(connection, account_id=account_id, ids=ids)
     return one_each(ids, places, map(partial(SubjectRow, names), *found))
 
 
-async def cases_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[CaseRow | None]:
+async def cases_by_id(connection: Reader, account_id: UUID, ids: Sequence[UUID]) -> list[CaseRow | None]:
     return await cases_with(connection, account_id, ids, EVERY_CASE_COLUMN)
 
 
 async def cases_with(
-    connection: AsyncConnection, account_id: UUID, which: Sequence[UUID | int], names: frozenset[str]
+    connection: Reader, account_id: UUID, which: Sequence[UUID | int], names: frozenset[str]
 ) -> list[CaseRow | None]:
     """Return for each id or number its case, with the columns of *names* alone."""
     ids = [item for item in which if isinstance(item, UUID)]
@@ -50,16 +50,14 @@ async def cases_with(
     return [by_id.get(item) if isinstance(item, UUID) else by_number.get(item) for item in which]
 
 
-async def active_case_of(connection: AsyncConnection, subject_ids: Sequence[UUID]) -> CaseRow | None:
+async def active_case_of(connection: Reader, subject_ids: Sequence[UUID]) -> CaseRow | None:
     """Return the first case that is not closed on any of these subjects."""
     case = tables.cases.c
     statement = select(*_CASE).where(case.subject_id.in_(subject_ids), case.status != "CLOSED").order_by(case.number)
     return await first(connection, statement.limit(1), CaseRow)
 
 
-async def first_case_by_ref(
-    connection: AsyncConnection, account_id: UUID, external_refs: Sequence[str]
-) -> dict[str, CaseRow]:
+async def first_case_by_ref(connection: Reader, account_id: UUID, external_refs: Sequence[str]) -> dict[str, CaseRow]:
     """Return by its subject's reference the first case that was opened on each; a subject without one is left out."""
     statement = (
         select(tables.subjects.c.external_ref, *_CASE)
@@ -70,15 +68,13 @@ async def first_case_by_ref(
     return {ref: CaseRow(*record) for ref, *record in await connection.execute(statement)}
 
 
-async def case_count(connection: AsyncConnection, account_id: UUID | None) -> int:
+async def case_count(connection: Reader, account_id: UUID | None) -> int:
     """Return how many cases there are, of one account or of all: for the command line."""
     mine = [] if account_id is None else [tables.cases.c.account_id == account_id]
     return await count(connection, tables.cases, mine)
 
 
-async def cases_named(
-    connection: AsyncConnection, which: UUID | int, account_id: UUID | None
-) -> list[tuple[UUID, UUID]]:
+async def cases_named(connection: Reader, which: UUID | int, account_id: UUID | None) -> list[tuple[UUID, UUID]]:
     """Return account and id of each case with this id or number: for the command line, which stands above accounts.
 
     A case that only its log's rows know has no number, and is known by its id.

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.id_sets import among, of_account
 from app.db.prepared import Prepared
+from app.db.reader import Reader
 from app.db.repository.placed import REQUESTED, many_each, placed
 from app.db.repository.window import Window, count, first, grouped, in_order
 from app.db.rows import DocumentRow, columns, every, partial
@@ -24,9 +24,7 @@ _COLUMN = tables.documents.c
 _DOCUMENT = columns(DocumentRow, tables.documents)
 
 
-async def documents_by_id(
-    connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]
-) -> list[DocumentRow | None]:
+async def documents_by_id(connection: Reader, account_id: UUID, ids: Sequence[UUID]) -> list[DocumentRow | None]:
     """Return attached documents; one that is not attached yet is only its uploader's."""
     statement = select(*_DOCUMENT).where(
         of_account(_COLUMN.account_id, account_id), among(_COLUMN.id, ids), _COLUMN.comment_id.is_not(None)
@@ -41,7 +39,7 @@ def _by_comment(names: frozenset[str]) -> Prepared:
 
 
 async def documents_by_comment(
-    connection: AsyncConnection,
+    connection: Reader,
     account_id: UUID,
     comment_ids: Sequence[UUID],
     names: frozenset[str] = EVERY_DOCUMENT_COLUMN,
@@ -52,7 +50,7 @@ async def documents_by_comment(
 
 
 async def documents_by_case(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], window: Window, until: int | None = None
+    connection: Reader, account_id: UUID, case_ids: Sequence[UUID], window: Window, until: int | None = None
 ) -> list[list[DocumentRow]]:
     """Return for each case the same *window* of its documents, newest first; the key is the id, which is by time.
 
@@ -85,7 +83,7 @@ def _by(until: int | None) -> Sequence[ColumnElement[bool]]:
 
 
 async def document_counts(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], until: int | None = None
+    connection: Reader, account_id: UUID, case_ids: Sequence[UUID], until: int | None = None
 ) -> list[int]:
     statement = (
         select(_COLUMN.case_id, func.count())
@@ -97,7 +95,7 @@ async def document_counts(
 
 
 async def visible_document(
-    connection: AsyncConnection, account_id: UUID, user_id: UUID, document_id: UUID
+    connection: Reader, account_id: UUID, user_id: UUID, document_id: UUID
 ) -> DocumentRow | None:
     """Return the document if the person may have it: it is attached, or their own."""
     statement = select(*_DOCUMENT).where(
@@ -109,7 +107,7 @@ async def visible_document(
 
 
 async def lock_unattached(
-    connection: AsyncConnection, account_id: UUID, uploader_id: UUID, ids: Sequence[UUID], now: datetime
+    connection: Reader, account_id: UUID, uploader_id: UUID, ids: Sequence[UUID], now: datetime
 ) -> list[DocumentRow | None]:
     """Return for each id the uploader's document that is still to be attached, locked, else None."""
     if not ids:
@@ -129,7 +127,7 @@ async def lock_unattached(
     return in_order(ids, (DocumentRow(*record) for record in await connection.execute(statement)))
 
 
-async def unattached(connection: AsyncConnection, uploader_id: UUID, now: datetime) -> tuple[int, datetime | None]:
+async def unattached(connection: Reader, uploader_id: UUID, now: datetime) -> tuple[int, datetime | None]:
     """Return how many documents the person still may attach, and since when there is the oldest of them."""
     statement = select(func.count(), func.min(_COLUMN.created_at)).where(
         _COLUMN.uploader_id == uploader_id,
@@ -147,7 +145,7 @@ class StoredDocument(NamedTuple):
     document: DocumentRow
 
 
-async def stored_documents(connection: AsyncConnection, after: UUID | None, limit: int) -> list[StoredDocument]:
+async def stored_documents(connection: Reader, after: UUID | None, limit: int) -> list[StoredDocument]:
     """Return the next *limit* documents of all accounts, in the order of their ids."""
     statement = select(_COLUMN.account_id, *_DOCUMENT).order_by(_COLUMN.id).limit(limit)
     if after is not None:
@@ -155,10 +153,10 @@ async def stored_documents(connection: AsyncConnection, after: UUID | None, limi
     return [StoredDocument(record[0], DocumentRow(*record[1:])) for record in await connection.execute(statement)]
 
 
-async def known_ids(connection: AsyncConnection, ids: Sequence[UUID]) -> set[UUID]:
+async def known_ids(connection: Reader, ids: Sequence[UUID]) -> set[UUID]:
     """Return those of *ids* that are documents of any account."""
-    return set(await connection.scalars(select(_COLUMN.id).where(among(_COLUMN.id, ids))))
+    return set((await connection.execute(select(_COLUMN.id).where(among(_COLUMN.id, ids)))).scalars())
 
 
-async def document_count(connection: AsyncConnection) -> int:
+async def document_count(connection: Reader) -> int:
     return await count(connection, tables.documents, [])

@@ -6,11 +6,11 @@ from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.id_sets import among, of_account
 from app.db.prepared import ACCOUNT, IDS, LIMIT, Prepared
+from app.db.reader import Reader
 from app.db.repository.cases import cases_by_id, subjects_by_id
 from app.db.repository.window import Window, WindowShape, between, first
 from app.db.rows import ActionRow, CaseRow, OverrideRow, SubjectRow, columns
@@ -33,7 +33,7 @@ _UNTIL = bindparam("until", type_=Integer())
 
 
 async def case_as_of(
-    connection: AsyncConnection, account_id: UUID, case_id: UUID, seq: int | None, time: datetime | None
+    connection: Reader, account_id: UUID, case_id: UUID, seq: int | None, time: datetime | None
 ) -> CaseSnapshotRow | None:
     """Return the case after row *seq*, or at *time*; None where there was no such row, or no case."""
     (case,) = await cases_by_id(connection, account_id, [case_id])
@@ -61,18 +61,14 @@ async def case_as_of(
     )
 
 
-async def _last_row(
-    connection: AsyncConnection, case: CaseRow, seq: int | None, time: datetime | None
-) -> ActionRow | None:
+async def _last_row(connection: Reader, case: CaseRow, seq: int | None, time: datetime | None) -> ActionRow | None:
     """Return row *seq* of the case's log, or its last one at *time*: no row is earlier than the one before."""
     then = _ACTION.seq == seq if time is None else _ACTION.created_at <= time
     statement = select(*columns(ActionRow, tables.case_actions)).where(_ACTION.case_id == case.id, then)
     return await first(connection, statement.order_by(_ACTION.seq.desc()).limit(1), ActionRow)
 
 
-async def _subject_then(
-    connection: AsyncConnection, case: CaseRow, subject: SubjectRow, until: int
-) -> SubjectSnapshotRow:
+async def _subject_then(connection: Reader, case: CaseRow, subject: SubjectRow, until: int) -> SubjectSnapshotRow:
     """Return the subject with the result that the case's log had left it with: while it is open, no other's does."""
     statement = (
         select(_OVERRIDE.requested_status)
@@ -90,7 +86,7 @@ async def _subject_then(
 
 
 async def overrides_until(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], window: Window, until: int
+    connection: Reader, account_id: UUID, case_ids: Sequence[UUID], window: Window, until: int
 ) -> list[list[OverrideSnapshotRow]]:
     """Return for each case a *window* of its overrides as they were after row *until* of its log, newest first."""
     statement, values = _part_until(window.shape), window.values | {"until": until}
@@ -103,7 +99,7 @@ async def overrides_until(
 
 
 async def override_counts_until(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], until: int
+    connection: Reader, account_id: UUID, case_ids: Sequence[UUID], until: int
 ) -> list[int]:
     """Return for each case how many overrides it had after row *until* of its log."""
     records = await _COUNTS.records(connection, account_id=account_id, ids=case_ids, until=until)
@@ -112,7 +108,7 @@ async def override_counts_until(
 
 
 async def _pending_then(
-    connection: AsyncConnection, account_id: UUID, case: CaseRow, last: ActionRow
+    connection: Reader, account_id: UUID, case: CaseRow, last: ActionRow
 ) -> OverrideSnapshotRow | None:
     if last.status_after is not CaseStatus.PENDING_REVIEW:
         return None

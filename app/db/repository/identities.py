@@ -4,9 +4,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.reader import Reader
 from app.db.repository.tokens import FoundToken, folded, token_columns
 from app.db.rows import IdentityRow, columns
 
@@ -21,7 +21,7 @@ class FoundIdentity(NamedTuple):
     is_linked: bool
 
 
-async def identity_of(connection: AsyncConnection, account_id: UUID, issuer: str, subject: str) -> FoundIdentity | None:
+async def identity_of(connection: Reader, account_id: UUID, issuer: str, subject: str) -> FoundIdentity | None:
     """Return whom the subject stands for, by one statement."""
     statement = (
         select(_COLUMN.unlinked_at, *token_columns(), tables.user_roles.c.role)
@@ -45,7 +45,7 @@ class AddressHolder(NamedTuple):
     active: bool
 
 
-async def lock_holders(connection: AsyncConnection, account_id: UUID, key: str) -> list[AddressHolder]:
+async def lock_holders(connection: Reader, account_id: UUID, key: str) -> list[AddressHolder]:
     """Return who has the address with this key, locked: one person, or several from before there were keys."""
     user = tables.users.c
     statement = (
@@ -58,27 +58,25 @@ async def lock_holders(connection: AsyncConnection, account_id: UUID, key: str) 
     return [AddressHolder(*record) for record in await connection.execute(statement)]
 
 
-async def was_linked(connection: AsyncConnection, user_id: UUID, issuer: str) -> bool:
+async def was_linked(connection: Reader, user_id: UUID, issuer: str) -> bool:
     """Tell whether any subject of *issuer* stands for the person, or did."""
     statement = select(_COLUMN.user_id).where(_COLUMN.user_id == user_id, _COLUMN.issuer == issuer).limit(1)
     return (await connection.execute(statement)).first() is not None
 
 
-async def has_account(connection: AsyncConnection, account_id: UUID) -> bool:
+async def has_account(connection: Reader, account_id: UUID) -> bool:
     statement = select(tables.accounts.c.id).where(tables.accounts.c.id == account_id)
     return (await connection.execute(statement)).first() is not None
 
 
-async def identities_of_user(connection: AsyncConnection, user_id: UUID) -> list[IdentityRow]:
+async def identities_of_user(connection: Reader, user_id: UUID) -> list[IdentityRow]:
     """Return the subjects that stand for the person, and those that did, the oldest first."""
     ordered = (_COLUMN.created_at, _COLUMN.issuer, _COLUMN.subject)
     statement = select(*_IDENTITY).where(_COLUMN.user_id == user_id).order_by(*ordered)
     return [IdentityRow(*record) for record in await connection.execute(statement)]
 
 
-async def identity_of_subject(
-    connection: AsyncConnection, account_id: UUID, issuer: str, subject: str
-) -> IdentityRow | None:
+async def identity_of_subject(connection: Reader, account_id: UUID, issuer: str, subject: str) -> IdentityRow | None:
     """Return the subject's row, locked, whether it stands for somebody or not."""
     key = (_COLUMN.account_id == account_id, _COLUMN.issuer == issuer, _COLUMN.subject == subject)
     record = (await connection.execute(select(*_IDENTITY).where(*key).with_for_update())).first()

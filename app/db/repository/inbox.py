@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Integer, and_, case, cast, false, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.reader import Reader
 from app.db.repository.overrides import FIRST_VERSION
 from app.db.repository.window import OrderKey, Window, in_list_order, windowed
 from app.db.rows import CaseRow, columns
@@ -102,7 +102,7 @@ def _conditions(actor: Actor, wanted: frozenset[InboxReason]) -> Sequence[Column
 
 
 async def inbox_page(
-    connection: AsyncConnection, actor: Actor, window: Window, wanted: frozenset[InboxReason]
+    connection: Reader, actor: Actor, window: Window, wanted: frozenset[InboxReason]
 ) -> list[InboxPlace]:
     """Return a part of the person's inbox, the latest change first."""
     case_columns = columns(CaseRow, tables.cases)
@@ -119,7 +119,7 @@ async def inbox_page(
 
 
 async def inbox_counts(
-    connection: AsyncConnection, actor: Actor, wanted: frozenset[InboxReason]
+    connection: Reader, actor: Actor, wanted: frozenset[InboxReason]
 ) -> tuple[int, Mapping[InboxReason, int]]:
     """Return how many cases there are in all, and for each reason."""
     sums = [func.coalesce(func.sum(case((_REASONS[reason](actor), 1), else_=0)), 0) for reason in InboxReason]

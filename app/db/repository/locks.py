@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, bindparam, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.id_sets import among
 from app.db.prepared import ACCOUNT, Prepared
+from app.db.reader import Reader
 from app.db.repository.overrides import FIRST_VERSION, reviewer_ids
 from app.db.rows import CaseRow, OverrideRow, SubjectRow, columns, maker
 from app.domain.model import OverrideStatus
@@ -48,9 +48,7 @@ _SEEN = Prepared(_of_case())
 _LOCKED = Prepared(_of_case().with_for_update(of=[tables.cases, tables.subjects]))
 
 
-async def lock_case(
-    connection: AsyncConnection, account_id: UUID, case_id: UUID, *, leave_open: bool = False
-) -> Locked | None:
+async def lock_case(connection: Reader, account_id: UUID, case_id: UUID, *, leave_open: bool = False) -> Locked | None:
     """Lock the case with its subject, or *leave* both *open*, for who asks for the case's version as it writes."""
     statement = _SEEN if leave_open else _LOCKED
     record = await statement.first(connection, account_id=account_id, case_id=case_id)
@@ -75,7 +73,7 @@ _NAMED = _for_decision(tables.overrides.c.id == bindparam("override_id"))
 
 
 async def lock_for_decision(
-    connection: AsyncConnection, account_id: UUID, case_id: UUID, override_id: UUID | None
+    connection: Reader, account_id: UUID, case_id: UUID, override_id: UUID | None
 ) -> Locked | None:
     """Lock the case with its named override, or with its pending one where none is named.
 
@@ -99,7 +97,7 @@ async def lock_for_decision(
     return Locked(case, subject, override, tuple(reviewers))
 
 
-async def lock_people(connection: AsyncConnection, account_id: UUID, ids: Collection[UUID]) -> None:
+async def lock_people(connection: Reader, account_id: UUID, ids: Collection[UUID]) -> None:
     """Keep away whatever changes what these people may do, until the transaction ends; in the order that all keep."""
     if connection.dialect.name == "sqlite":
         return  # it has one writer
@@ -108,9 +106,7 @@ async def lock_people(connection: AsyncConnection, account_id: UUID, ids: Collec
     await connection.execute(statement.with_for_update(read=True))
 
 
-async def lock_subjects(
-    connection: AsyncConnection, account_id: UUID, type: str, external_ref: str
-) -> list[SubjectRow]:
+async def lock_subjects(connection: Reader, account_id: UUID, type: str, external_ref: str) -> list[SubjectRow]:
     """Lock the subject that *external_ref* names, and those from before there were keys that it names too."""
     subject = tables.subjects.c
     # A row whose reference was changed by hand has another's key.

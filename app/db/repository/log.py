@@ -6,11 +6,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, literal, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.id_sets import among
 from app.db.log_position import SafePosition
+from app.db.reader import Reader
 from app.db.repository.log_parts import EVERY_ACTION_COLUMN, LogFilter
 from app.db.repository.placed import one_each, rows_by_id
 from app.db.repository.window import OrderKey, Window, count, in_list_order, windowed
@@ -21,7 +21,7 @@ EVERY_COMMENT_COLUMN = every(CommentRow)
 _ACTION = columns(ActionRow, tables.case_actions)
 
 
-async def actions_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[ActionRow | None]:
+async def actions_by_id(connection: Reader, account_id: UUID, ids: Sequence[UUID]) -> list[ActionRow | None]:
     statement = rows_by_id(tables.case_actions, EVERY_ACTION_COLUMN)
     places, *found = await statement.columns(connection, account_id=account_id, ids=ids)
     return one_each(ids, places, map(partial(ActionRow, EVERY_ACTION_COLUMN), *found))
@@ -39,9 +39,7 @@ def _account_log(account_id: UUID, rows: LogFilter) -> list[ColumnElement[bool]]
     return [column.account_id == account_id, column.position < SafePosition(), *rows.conditions()]
 
 
-async def account_log_page(
-    connection: AsyncConnection, account_id: UUID, window: Window, rows: LogFilter
-) -> list[LogPlace]:
+async def account_log_page(connection: Reader, account_id: UUID, window: Window, rows: LogFilter) -> list[LogPlace]:
     """Return a part of the account's log, the oldest first, as far as nothing can come in between any more."""
     column = tables.case_actions.c
     keys = (OrderKey(column.position, descending=False), OrderKey(column.id, descending=False))
@@ -52,7 +50,7 @@ async def account_log_page(
     return in_list_order(places, window)
 
 
-async def account_log_count(connection: AsyncConnection, account_id: UUID, rows: LogFilter) -> int:
+async def account_log_count(connection: Reader, account_id: UUID, rows: LogFilter) -> int:
     return await count(connection, tables.case_actions, _account_log(account_id, rows))
 
 
@@ -62,7 +60,7 @@ class CaseLogPosition(NamedTuple):
     action: ActionRow | None
 
 
-async def row_at(connection: AsyncConnection, account_id: UUID, case_id: UUID, seq: int) -> CaseLogPosition | None:
+async def row_at(connection: Reader, account_id: UUID, case_id: UUID, seq: int) -> CaseLogPosition | None:
     """Return what stands at *seq* in the log of the case; None where the account has no such case."""
     case, column = tables.cases.c, tables.case_actions.c
     here = and_(column.case_id == case.id, column.account_id == case.account_id, column.seq == seq)
@@ -77,9 +75,7 @@ async def row_at(connection: AsyncConnection, account_id: UUID, case_id: UUID, s
     return CaseLogPosition(None if record[0] is None else ActionRow(*record))
 
 
-async def actions_since(
-    connection: AsyncConnection, account_id: UUID, case_id: UUID, seq: int, limit: int
-) -> list[ActionRow]:
+async def actions_since(connection: Reader, account_id: UUID, case_id: UUID, seq: int, limit: int) -> list[ActionRow]:
     """Return the first *limit* rows of the case's log that came after *seq*, oldest first."""
     column = tables.case_actions.c
     statement = (
@@ -92,7 +88,7 @@ async def actions_since(
 
 
 async def comments_by_id(
-    connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID], names: frozenset[str] = EVERY_COMMENT_COLUMN
+    connection: Reader, account_id: UUID, ids: Sequence[UUID], names: frozenset[str] = EVERY_COMMENT_COLUMN
 ) -> list[CommentRow | None]:
     places, *found = await rows_by_id(tables.comments, names).columns(connection, account_id=account_id, ids=ids)
     return one_each(ids, places, map(partial(CommentRow, names), *found))
@@ -104,17 +100,17 @@ class IdempotencyRecord(NamedTuple):
 
 
 async def idempotency_record(
-    connection: AsyncConnection, token_id: UUID, key: str, not_before: datetime
+    connection: Reader, token_id: UUID, key: str, not_before: datetime
 ) -> IdempotencyRecord | None:
     column = tables.idempotency_records.c
     statement = select(column.fingerprint, column.action_id).where(
         column.token_id == token_id, column.key == key, column.created_at >= not_before
     )
     record = (await connection.execute(statement)).first()
-    return record and IdempotencyRecord(*record)
+    return None if record is None else IdempotencyRecord(*record)
 
 
-async def case_ids(connection: AsyncConnection, account_id: UUID, after: UUID | None, limit: int) -> Sequence[UUID]:
+async def case_ids(connection: Reader, account_id: UUID, after: UUID | None, limit: int) -> Sequence[UUID]:
     """Return the next *limit* ids of the account's cases, and of cases that only its log's rows know, in order."""
     known = select(tables.cases.c.id).where(tables.cases.c.account_id == account_id)
     logged = select(tables.case_actions.c.case_id).where(tables.case_actions.c.account_id == account_id)
@@ -122,11 +118,11 @@ async def case_ids(connection: AsyncConnection, account_id: UUID, after: UUID | 
     statement = select(ids.c.id).order_by(ids.c.id).limit(limit)
     if after is not None:
         statement = statement.where(ids.c.id > after)
-    return (await connection.scalars(statement)).all()
+    return (await connection.execute(statement)).scalars().all()
 
 
 async def log_piece(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], after: tuple[UUID, int] | None, limit: int
+    connection: Reader, account_id: UUID, case_ids: Sequence[UUID], after: tuple[UUID, int] | None, limit: int
 ) -> list[ActionRow]:
     """Return the next *limit* rows of these cases' logs after a case's row, in the order of case and seq."""
     column = tables.case_actions.c

@@ -10,11 +10,11 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, FromClause, Integer, Select, Table, and_, bindparam, func, select
 from sqlalchemy import case as sql_case
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.id_sets import among, of_account
 from app.db.prepared import ACCOUNT, Column, Prepared
+from app.db.reader import Reader
 from app.db.repository.placed import REQUESTED, many_each
 from app.db.repository.window import Window, grouped
 from app.db.rows import ActionRow, CommentRow, OverrideRow, UserRow, every, maker, partial
@@ -98,7 +98,7 @@ def _kinds(wanted: LogColumns) -> Sequence[_JoinedRows]:
 
 
 async def actions_by_case(
-    connection: AsyncConnection,
+    connection: Reader,
     account_id: UUID,
     case_ids: Sequence[UUID],
     window: Window,
@@ -197,9 +197,7 @@ def _sifted_log(
     return select(*shown).where(page.c.rank <= window.limit).order_by(page.c.case_id, page.c.seq.desc())
 
 
-async def action_counts(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], rows: LogFilter
-) -> list[int]:
+async def action_counts(connection: Reader, account_id: UUID, case_ids: Sequence[UUID], rows: LogFilter) -> list[int]:
     """Return for each case how many of these *rows* its log has."""
     column = tables.case_actions.c
     statement = (

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import Table, literal, select, union_all
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.id_sets import among, of_account
+from app.db.reader import Reader
 
 _NODES: Mapping[str, Table] = {
     "User": tables.users,
@@ -23,7 +23,7 @@ _NODES: Mapping[str, Table] = {
 _VISIBLE = {"Document": (tables.documents.c.comment_id.is_not(None),)}
 
 
-async def kinds_by_id(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> list[str | None]:
+async def kinds_by_id(connection: Reader, account_id: UUID, ids: Sequence[UUID]) -> list[str | None]:
     """Return of each id what it is: the name of its type in the API, or None."""
     found = union_all(
         *(

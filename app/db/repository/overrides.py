@@ -5,11 +5,11 @@ from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, bindparam, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.id_sets import among, of_account
 from app.db.prepared import ACCOUNT, IDS, LIMIT, Prepared
+from app.db.reader import Reader
 from app.db.repository.placed import one_each, rows_by_id
 from app.db.repository.window import Window, WindowShape, between, grouped
 from app.db.rows import OverrideRow, columns, every, maker, partial
@@ -45,20 +45,20 @@ _PENDING = Prepared(
 
 
 async def overrides_by_id(
-    connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID], names: frozenset[str] = EVERY_OVERRIDE_COLUMN
+    connection: Reader, account_id: UUID, ids: Sequence[UUID], names: frozenset[str] = EVERY_OVERRIDE_COLUMN
 ) -> list[OverrideRow | None]:
     places, *found = await rows_by_id(tables.overrides, names).columns(connection, account_id=account_id, ids=ids)
     return one_each(ids, places, map(partial(OverrideRow, names), *found))
 
 
-async def overrides_of_case(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> list[OverrideRow]:
+async def overrides_of_case(connection: Reader, account_id: UUID, case_id: UUID) -> list[OverrideRow]:
     """Return all overrides of a case, newest first."""
     found = await _BY_CASE.columns(connection, account_id=account_id, ids=[case_id])
     return list(map(maker(OverrideRow), *found))
 
 
 async def overrides_by_case(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], window: Window
+    connection: Reader, account_id: UUID, case_ids: Sequence[UUID], window: Window
 ) -> list[list[OverrideRow]]:
     """Return for each case the same *window* of its overrides, newest first; the key is their time and id."""
     statement = _part_by_case(window.shape)
@@ -80,14 +80,14 @@ def _part_by_case(shape: WindowShape) -> Prepared:
     return Prepared(statement.order_by(part.c.case_id, part.c.created_at.desc(), part.c.id.desc()))
 
 
-async def override_counts(connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID]) -> list[int]:
+async def override_counts(connection: Reader, account_id: UUID, case_ids: Sequence[UUID]) -> list[int]:
     """Return for each case how many overrides it has."""
     counts = dict(await _COUNTS.records(connection, account_id=account_id, ids=case_ids))
     return [counts.get(case_id, 0) for case_id in case_ids]
 
 
 async def override_statuses_by_case(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID]
+    connection: Reader, account_id: UUID, case_ids: Sequence[UUID]
 ) -> list[dict[UUID, OverrideStatus]]:
     """Return for each case how its overrides stand, by their ids."""
     column = tables.overrides.c
@@ -101,7 +101,7 @@ async def override_statuses_by_case(
 
 
 async def pending_overrides_by_case(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID]
+    connection: Reader, account_id: UUID, case_ids: Sequence[UUID]
 ) -> list[OverrideRow | None]:
     columns = await _PENDING.columns(connection, account_id=account_id, ids=case_ids)
     found = {row.case_id: row for row in map(maker(OverrideRow), *columns)}
@@ -119,7 +119,7 @@ _LATER_REVIEWERS = Prepared(
 )
 
 
-async def reviewer_ids(connection: AsyncConnection, override: OverrideRow) -> tuple[UUID, ...]:
+async def reviewer_ids(connection: Reader, override: OverrideRow) -> tuple[UUID, ...]:
     """Return who is asked to decide on the override, in the order in which they were named."""
     if override.reviewers_version <= FIRST_VERSION:
         (ids,) = await _FIRST_REVIEWERS.columns(connection, override_id=override.id)
@@ -142,7 +142,7 @@ _EACH_LATER = Prepared(
 
 
 async def reviewer_ids_by_version(
-    connection: AsyncConnection, _account_id: UUID, override_ids: Sequence[UUID]
+    connection: Reader, _account_id: UUID, override_ids: Sequence[UUID]
 ) -> list[Mapping[int, Sequence[UUID]]]:
     """Return for each override all who were ever asked to decide, by its version in which they were named."""
     found: dict[UUID, dict[int, list[UUID]]] = {id: {} for id in override_ids}
@@ -164,7 +164,7 @@ _OF_CASE = _of_case(_COLUMN.id == bindparam("override_id"))
 
 
 async def override_of_case(
-    connection: AsyncConnection, account_id: UUID, case_id: UUID, override_id: UUID | None
+    connection: Reader, account_id: UUID, case_id: UUID, override_id: UUID | None
 ) -> OverrideRow | None:
     """Return the named override of the case, or its pending one where none is named."""
     if override_id is None:
@@ -182,13 +182,13 @@ _LATEST = Prepared(
 )
 
 
-async def latest_of_case(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> OverrideRow | None:
+async def latest_of_case(connection: Reader, account_id: UUID, case_id: UUID) -> OverrideRow | None:
     """Return the case's pending override, else the one that was finished last: none is made while one is pending."""
     record = await _LATEST.first(connection, account_id=account_id, case_id=case_id)
     return None if record is None else OverrideRow(*record)
 
 
-async def has_accepted_override(connection: AsyncConnection, case_id: UUID) -> bool:
+async def has_accepted_override(connection: Reader, case_id: UUID) -> bool:
     statement = select(
         select(tables.overrides.c.id)
         .where(tables.overrides.c.case_id == case_id, tables.overrides.c.status == OverrideStatus.ACCEPTED)

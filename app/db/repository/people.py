@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Table, exists, false, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.id_sets import among, of_account
 from app.db.prepared import ACCOUNT, IDS, Prepared
+from app.db.reader import Reader
 from app.db.repository.placed import REQUESTED, many_each, one_each, rows_by_id
 from app.db.repository.window import OrderKey, Window, count, in_order, windowed
 from app.db.rows import AccountRow, UserRow, columns, every, partial
@@ -41,7 +41,7 @@ _BY_ID = Prepared(
 
 
 async def users_by_id(
-    connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID], names: frozenset[str] = EVERY_USER_COLUMN
+    connection: Reader, account_id: UUID, ids: Sequence[UUID], names: frozenset[str] = EVERY_USER_COLUMN
 ) -> list[UserRow | None]:
     """Return for each id its person, with *names* alone: a person with roles is a line for each of them."""
     if "roles" in names:
@@ -51,7 +51,7 @@ async def users_by_id(
     return one_each(ids, places, map(partial(UserRow, names), *found))
 
 
-async def candidates(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Candidate]:
+async def candidates(connection: Reader, account_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Candidate]:
     """Return those of *ids* who are in the account, as candidates for a review."""
     found = await users_by_id(connection, account_id, ids)
     return {user.id: user.candidate for user in found if user is not None}
@@ -108,9 +108,7 @@ def _conditions(account_id: UUID, people: People) -> Iterator[ColumnElement[bool
         )
 
 
-async def users_page(
-    connection: AsyncConnection, account_id: UUID, window: Window, people: People
-) -> list[PersonPlace]:
+async def users_page(connection: Reader, account_id: UUID, window: Window, people: People) -> list[PersonPlace]:
     """Return a part of the list of these people; the key is what it is sorted by, and the id."""
     first, second = people.keys
     listed = select(*_USER, first.column.label("place")).where(*_conditions(account_id, people))
@@ -128,14 +126,14 @@ async def users_page(
 
 
 async def people_by_case(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], window: Window, people: People
+    connection: Reader, account_id: UUID, case_ids: Sequence[UUID], window: Window, people: People
 ) -> list[list[PersonPlace]]:
     """Return for each case the same page of people."""
     found = await users_page(connection, account_id, window, people)
     return [found] * len(case_ids)
 
 
-async def users_count(connection: AsyncConnection, account_id: UUID, people: People) -> int:
+async def users_count(connection: Reader, account_id: UUID, people: People) -> int:
     return await count(connection, tables.users, list(_conditions(account_id, people)))
 
 
@@ -170,7 +168,7 @@ def _named(link: Table, more: ColumnElement[Any], names: frozenset[str]) -> Sele
 
 
 async def reviewers_by_override(
-    connection: AsyncConnection,
+    connection: Reader,
     account_id: UUID,
     override_ids: Sequence[UUID],
     names: frozenset[str] = EVERY_USER_COLUMN,
@@ -189,7 +187,7 @@ async def reviewers_by_override(
 
 
 async def _last_reviewers(
-    connection: AsyncConnection, account_id: UUID, override_ids: Sequence[UUID], names: frozenset[str]
+    connection: Reader, account_id: UUID, override_ids: Sequence[UUID], names: frozenset[str]
 ) -> list[list[UserRow]]:
     """Return for each override those who were asked last, of those who were not asked first."""
     latest: dict[int, int] = {}
@@ -213,19 +211,20 @@ def _people_each(
     return [_with_roles(of_one) for of_one in lines]
 
 
-async def account_of(connection: AsyncConnection, user_id: UUID) -> UUID | None:
+async def account_of(connection: Reader, user_id: UUID) -> UUID | None:
     """Return the account that the person is in, None where there is no such person."""
-    return await connection.scalar(select(tables.users.c.account_id).where(tables.users.c.id == user_id))
+    found: UUID | None = await connection.scalar(select(tables.users.c.account_id).where(tables.users.c.id == user_id))
+    return found
 
 
-async def lock_people(connection: AsyncConnection, account_id: UUID) -> None:
+async def lock_people(connection: Reader, account_id: UUID) -> None:
     """Lock everybody in the account, in the order in which others lock people too."""
     user = tables.users.c
     statement = select(user.id).where(user.account_id == account_id).order_by(user.id)
     await connection.execute(statement.with_for_update(key_share=True))
 
 
-async def accounts(connection: AsyncConnection) -> list[AccountRow]:
+async def accounts(connection: Reader) -> list[AccountRow]:
     """Return all accounts, the oldest first: for the command line, which stands above them."""
     statement = select(*columns(AccountRow, tables.accounts)).order_by(
         tables.accounts.c.created_at, tables.accounts.c.id
@@ -233,7 +232,7 @@ async def accounts(connection: AsyncConnection) -> list[AccountRow]:
     return [AccountRow(*record) for record in await connection.execute(statement)]
 
 
-async def users(connection: AsyncConnection, account_id: UUID) -> list[UserRow]:
+async def users(connection: Reader, account_id: UUID) -> list[UserRow]:
     """Return all people of an account, the oldest first: for the command line."""
     statement = (
         select(*_USER, tables.user_roles.c.role)
@@ -244,7 +243,7 @@ async def users(connection: AsyncConnection, account_id: UUID) -> list[UserRow]:
     return _with_roles(await connection.execute(statement))
 
 
-async def user(connection: AsyncConnection, user_id: UUID) -> UserRow | None:
+async def user(connection: Reader, user_id: UUID) -> UserRow | None:
     """Return one person, whatever their account: for the command line."""
     statement = (
         select(*_USER, tables.user_roles.c.role)

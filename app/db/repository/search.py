@@ -24,7 +24,6 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -32,6 +31,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from app.db import tables
 from app.db.id_sets import among, of_account
 from app.db.indexed import account_word
+from app.db.reader import Reader
 from app.db.rows import CaseRow
 from app.domain.model import SearchField
 from app.domain.search_words import Lexeme, Term
@@ -117,7 +117,7 @@ class Match(NamedTuple):
 
 
 async def matches_by_case(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID], terms: tuple[Term, ...]
+    connection: Reader, account_id: UUID, case_ids: Sequence[UUID], terms: tuple[Term, ...]
 ) -> list[Match | None]:
     """Return for each case the text that weighs most of those with any of *terms*, the first one among equals."""
     rank = func.row_number().over(partition_by=_TEXT.case_id, order_by=(_WEIGHT.desc(), _TEXT.source_id))

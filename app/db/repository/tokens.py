@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, bindparam, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.prepared import Prepared
+from app.db.reader import Reader
 from app.db.rows import AccountRow, TokenRow, UserRow, columns, maker
 from app.domain.model import Role
 
@@ -49,18 +49,18 @@ _BY_HASH = _joined(tables.api_tokens.c.secret_hash == bindparam("secret_hash"))
 _BY_ID = _joined(tables.api_tokens.c.id == bindparam("token_id"))
 
 
-async def token_by_hash(connection: AsyncConnection, secret_hash: str) -> FoundToken | None:
+async def token_by_hash(connection: Reader, secret_hash: str) -> FoundToken | None:
     """Return the token with its user and its account, whatever account that is, by one statement."""
     return folded(await _BY_HASH.records(connection, secret_hash=secret_hash))
 
 
-async def lock_token(connection: AsyncConnection, token_id: UUID) -> None:
+async def lock_token(connection: Reader, token_id: UUID) -> None:
     """Keep others from changing the token until the transaction ends; on SQLite nobody else writes meanwhile."""
     column = tables.api_tokens.c
     await connection.execute(select(column.id).where(column.id == token_id).with_for_update())
 
 
-async def token_by_id(connection: AsyncConnection, token_id: UUID) -> FoundToken | None:
+async def token_by_id(connection: Reader, token_id: UUID) -> FoundToken | None:
     """Do as `token_by_hash`, by the token's id."""
     return folded(await _BY_ID.records(connection, token_id=token_id))
 
@@ -75,16 +75,14 @@ def folded(records: Sequence[tuple[Any, ...]]) -> FoundToken | None:
     return FoundToken(_token(*record[:first]), user, _account(*record[second:-2]), record[-2])
 
 
-async def authority_of(connection: AsyncConnection, user_id: UUID) -> int | None:
+async def authority_of(connection: Reader, user_id: UUID) -> int | None:
     """Return how often what the person may do has changed, None where there is no such person."""
     user = tables.users.c
     found: int | None = await connection.scalar(select(user.authority_version).where(user.id == user_id))
     return found
 
 
-async def tokens_of(
-    connection: AsyncConnection, account_id: UUID | None = None, user_id: UUID | None = None
-) -> list[TokenRow]:
+async def tokens_of(connection: Reader, account_id: UUID | None = None, user_id: UUID | None = None) -> list[TokenRow]:
     """Return the tokens of an account or of a user, or all, the oldest first."""
     statement = select(*_TOKEN).order_by(tables.api_tokens.c.created_at, tables.api_tokens.c.id)
     if account_id is not None:

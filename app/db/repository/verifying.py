@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.id_sets import among
+from app.db.reader import Reader
 from app.domain.log_state import RESULT_TYPES, OverrideState, ResultChange
 from app.domain.model import ActionType
 
@@ -17,7 +17,7 @@ _DOCUMENT, _OVERRIDE = tables.documents.c, tables.overrides.c
 
 
 async def override_states(
-    connection: AsyncConnection, account_id: UUID, case_ids: Sequence[UUID]
+    connection: Reader, account_id: UUID, case_ids: Sequence[UUID]
 ) -> dict[UUID, dict[UUID, OverrideState]]:
     """Return for each case how its overrides stand, by their ids."""
     names = ("case_id", "status", "created_at", "version", "decided_by_id", "decided_at")
@@ -38,7 +38,7 @@ class Unlogged(NamedTuple):
     id: UUID
 
 
-async def unlogged(connection: AsyncConnection, case_ids: Sequence[UUID]) -> list[Unlogged]:
+async def unlogged(connection: Reader, case_ids: Sequence[UUID]) -> list[Unlogged]:
     """Return what hangs on these cases, of whatever account, and on none of their rows."""
     comments = select(_COMMENT.case_id, _COMMENT.id).where(
         among(_COMMENT.case_id, case_ids),
@@ -77,7 +77,7 @@ def _unlogged_documents() -> Select[Any]:
     )
 
 
-async def unlogged_among(connection: AsyncConnection, document_ids: Sequence[UUID]) -> set[UUID]:
+async def unlogged_among(connection: Reader, document_ids: Sequence[UUID]) -> set[UUID]:
     """Return those of these documents that are attached, and in no row of the log."""
     statement = _unlogged_documents().where(among(_DOCUMENT.id, document_ids))
     return {record[1] for record in await connection.execute(statement)}
@@ -91,7 +91,7 @@ class Missing(NamedTuple):
     number: int
 
 
-async def missing_documents(connection: AsyncConnection) -> list[Missing]:
+async def missing_documents(connection: Reader) -> list[Missing]:
     """Return the comments that lack documents."""
     counted = (
         select(func.count())
@@ -106,7 +106,7 @@ async def missing_documents(connection: AsyncConnection) -> list[Missing]:
 
 
 async def result_changes(
-    connection: AsyncConnection, account_id: UUID, subject_ids: Sequence[UUID]
+    connection: Reader, account_id: UUID, subject_ids: Sequence[UUID]
 ) -> dict[UUID, list[ResultChange]]:
     """Return for each subject the rows of all its cases that say what its result is, in order."""
     statement = (

@@ -19,9 +19,9 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.prepared import LIMIT
+from app.db.reader import Reader
 from app.db.rows import Row
 
 R = TypeVar("R", bound=Row)
@@ -241,11 +241,11 @@ def grouped(ids: Sequence[UUID], rows: Iterable[R], key: str) -> list[list[R]]:
     return [groups[id] for id in ids]
 
 
-async def count(connection: AsyncConnection, table: Table, conditions: Sequence[ColumnElement[bool]]) -> int:
+async def count(connection: Reader, table: Table, conditions: Sequence[ColumnElement[bool]]) -> int:
     return await connection.scalar(select(func.count()).select_from(table).where(*conditions)) or 0
 
 
-async def first(connection: AsyncConnection, statement: Select[Any], row: Callable[..., R]) -> R | None:
+async def first(connection: Reader, statement: Select[Any], row: Callable[..., R]) -> R | None:
     """Return the statement's first record as a *row*, or None where it has none."""
     record = (await connection.execute(statement)).first()
     return None if record is None else row(*record)

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import BindParameter, Column, ColumnElement, FromClause, Select, Subquery, false, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.columns import EnumString, UtcDateTime
 from app.db.prepared import ACCOUNT, Prepared
+from app.db.reader import Reader
 from app.db.repository.conditions import Condition, where
 from app.db.repository.search import found
 from app.db.repository.window import OrderKey, Window, WindowShape, in_list_order, windowed
@@ -128,7 +128,7 @@ def _type(column: Column[Any]) -> type[Any] | UnionType:
 
 
 async def worklist_page(
-    connection: AsyncConnection, worklist: Worklist, window: Window, names: frozenset[str]
+    connection: Reader, worklist: Worklist, window: Window, names: frozenset[str]
 ) -> list[WorklistPosition]:
     """Return a page of the list, its rows with the columns of *names* alone."""
     if worklist.terms is None and worklist.condition is None:
@@ -153,7 +153,7 @@ def _whole_list(order: tuple[Order, ...], names: frozenset[str], shape: WindowSh
     return Prepared(_page(Worklist(ACCOUNT, order=order), shape.window, names))
 
 
-async def worklist_count(connection: AsyncConnection, worklist: Worklist) -> int:
+async def worklist_count(connection: Reader, worklist: Worklist) -> int:
     source, _ = _source(worklist)
     statement = select(func.count()).select_from(source).where(*_conditions(worklist))
     return await connection.scalar(statement) or 0
@@ -167,7 +167,7 @@ class Facets(NamedTuple):
     total: int
 
 
-async def worklist_facets(connection: AsyncConnection, worklist: Worklist) -> Facets:
+async def worklist_facets(connection: Reader, worklist: Worklist) -> Facets:
     source, _ = _source(worklist)
     status, subject_status = _CASE.status, tables.subjects.c.evaluation_status
     statement = (

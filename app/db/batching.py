@@ -1,0 +1,102 @@
+"""Batching: what is submitted at the same moment is executed together.
+
+While as many batches are under way as may be, whoever comes waits, and shares the next one. It is executed after all of
+them have come, so that nobody gets what is older than their request. Who comes alone is executed at once, in their own
+task.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from app.db import background
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem(Generic[Q]):
+    """What one caller submits, and the context that they do it in."""
+
+    value: Q
+    context: Context
+
+
+Execute = Callable[[Sequence[BatchItem[Q]]], Awaitable[Sequence[A | BaseException]]]
+"""Executes a batch, and returns for each item its answer, or how it failed."""
+
+
+class Batcher(Generic[Q, A]):
+    """Has at most *concurrent* batches under way, each of as many items as have *size_max* together, or of one."""
+
+    def __init__(
+        self,
+        execute: Execute[Q, A],
+        *,
+        concurrent: int,
+        size_max: int,
+        size: Callable[[Q], int] = lambda _: 1,
+        on_idle: Callable[[], object] = lambda: None,
+    ) -> None:
+        """*on_idle* is called whenever nothing is under way any more."""
+        self._execute = execute
+        self._concurrent = concurrent
+        self._size_max = size_max
+        self._size = size
+        self._on_idle = on_idle
+        self._under_way = 0
+        self._waiting: list[tuple[BatchItem[Q], asyncio.Future[A]]] = []
+
+    async def submit(self, value: Q) -> A:
+        """Return what the execution gives for *value*. Raises: what it fails with."""
+        item = BatchItem(value, copy_context())
+        if self._under_way == self._concurrent:
+            answered: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+            self._waiting.append((item, answered))
+            return await answered
+        self._under_way += 1
+        try:
+            (answer,) = await self._execute([item])
+        finally:
+            self._start_next_batch()
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def _start_next_batch(self) -> None:
+        self._under_way -= 1
+        batch = self._next_batch()
+        if batch:
+            self._under_way += 1
+            background.start(self._execute_batch(batch), context=batch[0][0].context.copy())
+        elif not self._under_way:
+            self._on_idle()
+
+    def _next_batch(self) -> list[tuple[BatchItem[Q], asyncio.Future[A]]]:
+        """Take out of the queue what is executed next; whoever has gone away meanwhile is forgotten."""
+        batch, size = [], 0
+        while self._waiting and size < self._size_max:
+            item, answered = self._waiting.pop(0)
+            if not answered.done():
+                batch.append((item, answered))
+                size += self._size(item.value)
+        return batch
+
+    async def _execute_batch(self, batch: Sequence[tuple[BatchItem[Q], asyncio.Future[A]]]) -> None:
+        answers: Sequence[A | BaseException]
+        try:
+            answers = await self._execute([item for item, _ in batch])
+        except Exception as error:
+            answers = [error] * len(batch)
+        finally:
+            self._start_next_batch()
+        for (_, answered), answer in zip(batch, answers, strict=True):
+            if answered.done():  # whoever waited was cancelled
+                continue
+            if isinstance(answer, BaseException):
+                answered.set_exception(answer)
+            else:
+                answered.set_result(answer)
