@@ -28,6 +28,8 @@ from app.documents.links import Links
 from app.documents.transfers import Transfers
 from app.documents.upkeep import sweep_regularly
 from app.documents.upload import UploadEndpoint
+from app.jsonapi.endpoint import JsonApiView
+from app.jsonapi.resources import PREFIX
 from app.observability import log_output, logging, metrics
 from app.observability.deferred import clear_all
 from app.server.background import background_tasks, run_housekeeping
@@ -73,10 +75,8 @@ def create_app(settings: Settings) -> Starlette:
     slots = Slots.beside(database.reader.size, database.reader.patience)
     runner = OperationRunner(Services(database, store, links, slots, terms.key_lifetime), terms)
     view = GraphQLView(runner, door, gate, trusted, terms, store, transfers)
-    streams = Streams(runner, gate, trusted, terms, components.streaming(settings))
-    sockets = WebSocketEndpoint(streams, door)
+    sockets = WebSocketEndpoint(Streams(runner, gate, trusted, terms, components.streaming(settings)), door)
     upload = UploadEndpoint(database, store, door, transfers, settings.receive_timeout)
-    download = DownloadEndpoint(database, store, links)
     draining, watch = Shutdown(settings.drain), LogWatch(database, settings.log_lag_alarm)
     look = looking(gate, database)
 
@@ -97,23 +97,22 @@ def create_app(settings: Settings) -> Starlette:
             yield {ENDING: ending}
         await _end(token_use, rates, database)
 
-    routes = [*_routes(settings, view, sockets, upload, download, look), *probe_routes(database, draining, watch)]
+    resources = JsonApiView(runner, door, gate, terms, settings.public_url)
+    apis = [Route("/graphql", view), WebSocketRoute("/graphql", sockets), Route(f"{PREFIX}/{{path:path}}", resources)]
+    routes = [
+        *apis,
+        *_routes(settings, upload, DownloadEndpoint(database, store, links), look),
+        *probe_routes(database, draining, watch),
+    ]
     app = Starlette(routes=routes, middleware=_middleware(settings, view), lifespan=lifespan)
     app.state.database, app.state.swept = database, asyncio.Event()
     return app
 
 
 def _routes(
-    settings: Settings,
-    view: ASGIApp,
-    sockets: ASGIApp,
-    upload: UploadEndpoint,
-    download: DownloadEndpoint,
-    look: Callable[[], None],
+    settings: Settings, upload: UploadEndpoint, download: DownloadEndpoint, look: Callable[[], None]
 ) -> list[BaseRoute]:
     routes: list[BaseRoute] = [
-        Route("/graphql", view),
-        WebSocketRoute("/graphql", sockets),
         Route("/documents", upload.respond, methods=["POST"]),
         Route("/documents/{id}", download.respond, methods=["GET"]),
         *manual_routes(has_graphiql=settings.graphiql),

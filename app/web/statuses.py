@@ -1,20 +1,28 @@
 """The HTTP status of each kind of refusal, and the headers that go with it, at every address."""
 
+from collections.abc import Iterator
+from functools import cache
+
 from app.domain.errors import (
     AccessRefused,
     DocumentEmpty,
     DocumentTooLarge,
     DocumentTypeUnsupported,
+    ErrorCode,
+    IdempotencyKeyReused,
     InvalidInput,
     NotFound,
     RateLimited,
     Refusal,
+    RequestRefused,
     Required,
     RetryLater,
+    StateRefused,
     StreamLimit,
     TooLong,
     TooManyDocuments,
     Unauthenticated,
+    VersionConflict,
 )
 
 Table = tuple[tuple[type[Refusal], int], ...]
@@ -38,6 +46,22 @@ _OF_DOCUMENTS: Table = (
     (TooLong, 400),
     (Required, 400),
 )
+# JSON:API: what can be repaired in the request alone is 422, as is a key that was used for another request
+# (draft-ietf-httpapi-idempotency-key-header-07, section 2.7).
+_OF_RESOURCES: Table = (
+    (Unauthenticated, 401),
+    (AccessRefused, 403),
+    (NotFound, 404),
+    (StateRefused, 409),
+    (VersionConflict, 409),
+    (IdempotencyKeyReused, 422),
+    (RateLimited, 429),
+    (RetryLater, 503),
+    (RequestRefused, 400),
+    (DocumentTooLarge, 413),
+    (DocumentTypeUnsupported, 415),
+    (Refusal, 422),
+)
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="casegate"'}
 """RFC 6750, section 3."""
 BAD_REQUEST = (400, 405, 406, 408, 413, 415, 431)
@@ -52,6 +76,26 @@ def request_status(kind: type[Refusal]) -> int | None:
 def document_status(kind: type[Refusal]) -> int | None:
     """Return the status of a refusal by the routes of documents; None where they refuse nothing so."""
     return _first(_OF_DOCUMENTS, kind)
+
+
+def resource_status(code: str) -> int:
+    """Return the status of an answer of JSON:API that refuses with *code*."""
+    kind = _kinds().get(ErrorCode(code))
+    if kind is None:  # what no refusal stands for: a fault, or what can't be read
+        return 500 if code == ErrorCode.INTERNAL_ERROR else 400
+    return _first(_OF_RESOURCES, kind) or 422
+
+
+@cache
+def _kinds() -> dict[ErrorCode, type[Refusal]]:
+    """Return the classes of refusals by their codes."""
+    return {kind.code: kind for kind in _below(Refusal) if hasattr(kind, "code")}
+
+
+def _below(kind: type[Refusal]) -> Iterator[type[Refusal]]:
+    for below in kind.__subclasses__():
+        yield below
+        yield from _below(below)
 
 
 def headers_of(refusal: Refusal) -> dict[str, str]:

@@ -1,0 +1,135 @@
+"""One request of JSON:API and its response: the negotiated language and media type, and errors as its documents."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from app.api.http.decoding import BadRequest
+from app.db.errors import unavailable_of
+from app.domain.errors import ErrorCode, InputRefused, Refusal
+from app.domain.model import Language
+from app.i18n import message, negotiate, text
+from app.jsonapi.negotiation import ACCEPTED, media_type
+from app.jsonapi.problems import Problem, ProblemsFound, common_status, error_objects
+from app.jsonapi.resources import PREFIX
+from app.web.admission import Admission
+from app.web.faults import fault_error, log_unavailable
+from app.web.negotiation import JSON
+from app.web.requests import HttpRequest
+from app.web.statuses import headers_of, resource_status
+
+VERSION = {"version": "1.1"}
+
+
+class ResourceExchange:
+    """What is known of a request so far."""
+
+    def __init__(self, request: HttpRequest, public_url: str) -> None:
+        self.request = request
+        self.request_id: str = request.scope["request_id"]
+        self._public_url = public_url
+        self._accept_language = request.headers.get("accept-language")
+        self.language = negotiate(self._accept_language)
+        self.headers: dict[str, str] = {}
+        self.codes: list[str] = []
+        self._media_type = media_type(request.headers.get("accept"))
+
+    @property
+    def base_url(self) -> str:
+        """Where clients reach the gateway."""
+        return self._public_url or str(self.request.base_url).rstrip("/")
+
+    @property
+    def address(self) -> str:
+        """The address that was asked for, as a client reaches it."""
+        query = self.request.scope["query_string"].decode("latin-1")
+        return self.base_url + PREFIX + self.path + (f"?{query}" if query else "")
+
+    @property
+    def path(self) -> str:
+        """The path below the prefix."""
+        path: str = self.request.scope["path"]
+        return path.removeprefix(self.request.scope.get("root_path", "")).removeprefix(PREFIX)
+
+    def demand_method(self, methods: Sequence[str]) -> None:
+        """Refuse what this address has no answer to. Raises: BadRequest."""
+        if self._media_type is None:
+            raise BadRequest(406, f"Accept {ACCEPTED}, without parameters but ext, which must be empty, and profile.")
+        if self.request.method not in methods:
+            allowed = ", ".join(methods)
+            raise BadRequest(405, f"Use {allowed}.", {"Allow": allowed})
+
+    def admitted(self, admission: Admission) -> None:
+        """Speak the language of who came in, and tell them how they stand."""
+        identity = admission.identity
+        self.language = negotiate(self._accept_language, identity.user.language, identity.account.default_language)
+        if admission.standing is not None:
+            self.headers |= admission.standing.headers()
+
+    def answer(self, status: int, document: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+        """Return a document as the answer."""
+        body = orjson.dumps({"jsonapi": VERSION, **document})
+        response = Response(body, status, self.headers | dict(headers or {}))
+        response.raw_headers += _usual(self.language, self._media_type or JSON)
+        return response
+
+    def refuse(self, refused: Exception) -> Response:
+        """Answer what stopped the request, or a fault, which is logged here."""
+        match refused:
+            case ProblemsFound():
+                return self.errors([finding.problem(self.language) for finding in refused.findings])
+            case BadRequest():
+                words = text(ErrorCode.BAD_REQUEST, self.language, problem=refused.words)
+                source = _header_at_fault(refused.status)
+                return self.errors([Problem(refused.status, ErrorCode.BAD_REQUEST, words, source)], refused.headers)
+            case Refusal():
+                return self._refusal(refused)
+            case InputRefused():
+                return self._refusal(refused.refusals[0])
+        return self._fault(refused)
+
+    def errors(self, problems: Sequence[Problem], headers: Mapping[str, str] | None = None) -> Response:
+        """Return an answer of errors."""
+        self.codes.extend(problem.code for problem in problems)
+        errors = error_objects(problems, self.language, self.request_id, self.base_url)
+        closing = {"Connection": "close"} if self._has_long_body() else {}  # it is not waited for
+        return self.answer(common_status(problems), {"errors": errors}, {**closing, **(headers or {})})
+
+    def _refusal(self, refusal: Refusal) -> Response:
+        problem = Problem(resource_status(refusal.code), refusal.code, message(refusal, self.language))
+        return self.errors([problem], headers_of(refusal))
+
+    def _fault(self, fault: Exception) -> Response:
+        unavailable = unavailable_of(fault, self.request_id)
+        if unavailable is not None:
+            log_unavailable(fault, self.request_id)
+            return self._refusal(unavailable)
+        error = fault_error(fault, self.language, self.request_id)
+        return self.errors([Problem(500, ErrorCode.INTERNAL_ERROR, error["message"])])
+
+    def _has_long_body(self) -> bool:
+        length = self.request.headers.get("content-length", "0")
+        return "transfer-encoding" in self.request.headers or not length.isdecimal() or len(length) > 4
+
+
+def _header_at_fault(status: int) -> Mapping[str, str]:
+    return {406: {"header": "Accept"}, 415: {"header": "Content-Type"}}.get(status, {})
+
+
+@lru_cache
+def _usual(language: Language, media_type: str) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the headers that each answer in this language and of this type has, encoded once.
+
+    The media type has no charset: JSON:API has no such parameter, and JSON is UTF-8.
+    """
+    usual = {
+        "Content-Type": media_type,
+        "Content-Language": language.lower(),
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "Vary": "Accept, Accept-Encoding, Accept-Language, Authorization",
+    }
+    return tuple((name.lower().encode(), value.encode()) for name, value in usual.items())

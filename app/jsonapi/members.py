@@ -1,0 +1,140 @@
+"""Checks of a body's members against the input of a mutation: names and types, every fault at once.
+
+What a value of the right type may be is the input's own to check.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLScalarType,
+)
+
+from app.domain.errors import Detail
+from app.domain.validation import VERSION_MAX
+from app.jsonapi.bodies import kind_of, pointer_to
+from app.jsonapi.problems import Finding, member_finding, missing_finding, quoted
+
+_STRINGS = ("String", "ID")
+IDENTIFIER = frozenset({"type", "id"})
+
+
+class MemberReader:
+    """Reads members of one body, and collects what is wrong with them."""
+
+    def __init__(self, body: Any) -> None:
+        self.body = body
+        self.findings: list[Finding] = []
+
+    def note(self, path: Sequence[str], detail: Detail | None, status: int | None = None) -> None:
+        """Note a fault at *path*; without *detail*, that what is there is null and can't be."""
+        self.findings.append(member_finding(pointer_to(self.body, path), detail, status))
+
+    def note_missing(self, path: Sequence[str], name: str) -> None:
+        """Note that the object at *path* lacks a member."""
+        self.findings.append(missing_finding(pointer_to(self.body, path), name))
+
+    def object_at(self, path: Sequence[str], value: Any, known: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
+        """Return the members of the object at *path* that are among the *known*; others are noted.
+
+        Members whose names begin with @ are passed over (JSON:API 1.1, section 5.1).
+        """
+        if not isinstance(value, dict):
+            self._note_type(path, value, "json_object")
+            return {}
+        for name in value:
+            if name not in known and not name.startswith("@"):
+                listed = ", ".join(known) or "-"
+                self.note([*path, name], Detail("unknown_member", {"name": quoted(name), "known": listed}))
+        return {name: item for name, item in value.items() if name in known}
+
+    def value(self, path: Sequence[str], value: Any, type_: Any, names: Mapping[str, str]) -> Any:
+        """Return a value as an input of *type_* has it; *names* are those of the members of objects in it, here."""
+        if isinstance(type_, GraphQLNonNull):
+            if value is None:
+                self.note(path, None)
+                return None
+            type_ = type_.of_type
+        if value is None:
+            return None
+        match type_:
+            case GraphQLList():
+                return self._list(path, value, type_.of_type)
+            case GraphQLEnumType():
+                return self._member(path, value, type_)
+            case GraphQLInputObjectType():
+                return self._object(path, value, type_, names)
+        assert isinstance(type_, GraphQLScalarType)
+        return self._scalar(path, value, type_.name)
+
+    def _list(self, path: Sequence[str], value: Any, type_: Any) -> Any:
+        if not isinstance(value, list):
+            return self._note_type(path, value, "json_array")
+        return [self.value([*path, str(index)], item, type_, {}) for index, item in enumerate(value)]
+
+    def _member(self, path: Sequence[str], value: Any, type_: GraphQLEnumType) -> Any:
+        if not isinstance(value, str):
+            return self._note_type(path, value, "json_string")
+        if value not in type_.values:
+            accepted = ", ".join(type_.values)
+            self.note(path, Detail("one_of", {"found": quoted(value), "accepted": accepted}))
+        return value
+
+    def _object(self, path: Sequence[str], value: Any, type_: GraphQLInputObjectType, names: Mapping[str, str]) -> Any:
+        found = self.object_at(path, value, names)
+        for name, field in names.items():
+            if name not in found and isinstance(type_.fields[field].type, GraphQLNonNull) and isinstance(value, dict):
+                self.note_missing(path, name)
+        return {
+            names[name]: self.value([*path, name], item, type_.fields[names[name]].type, {})
+            for name, item in found.items()
+        }
+
+    def _scalar(self, path: Sequence[str], value: Any, name: str) -> Any:
+        if name in _STRINGS:
+            return value if isinstance(value, str) else self._note_type(path, value, "json_string")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer():
+            return self._note_type(path, value, "json_integer")
+        if abs(value) > VERSION_MAX:  # GraphQL's Int has 32 bits
+            return self.note(path, Detail.of_range(0, VERSION_MAX))
+        return int(value)
+
+    def identifier(self, path: Sequence[str], value: Any, type_name: str) -> Any:
+        """Return the id of a resource identifier object of this type."""
+        found = self.object_at(path, value, sorted(IDENTIFIER, reverse=True))
+        for name in sorted(IDENTIFIER - found.keys()):
+            if isinstance(value, dict):
+                self.note_missing(path, name)
+        if "type" in found and found["type"] != type_name:
+            shown = quoted(found["type"]) if isinstance(found["type"], str) else kind_of(found["type"])
+            self.note([*path, "type"], Detail("one_of", {"found": shown, "accepted": type_name}))
+        identifier = found.get("id")
+        if "id" in found and not isinstance(identifier, str):
+            self._note_type([*path, "id"], identifier, "json_string")
+        return identifier
+
+    def linkage(self, path: Sequence[str], value: Any, type_name: str, *, is_many: bool) -> Any:
+        """Return the ids, or the id, of a relationship object; None, where there is none."""
+        found = self.object_at(path, value, ["data"])
+        if "data" not in found:
+            if isinstance(value, dict):
+                self.note_missing(path, "data")
+            return None
+        data, inside = found["data"], [*path, "data"]
+        if not is_many:
+            return None if data is None else self.identifier(inside, data, type_name)
+        if not isinstance(data, list):
+            return self._note_type(inside, data, "json_array")
+        return [self.identifier([*inside, str(index)], item, type_name) for index, item in enumerate(data)]
+
+    def _note_type(self, path: Sequence[str], value: Any, expected: str) -> None:
+        self.note(path, Detail("json_type", {"found": kind_of(value), "expected": expected}))
+
+
+def required_fields(type_: GraphQLInputObjectType) -> Iterator[str]:
+    """Yield the names of what an input must have."""
+    return (name for name, field in type_.fields.items() if isinstance(field.type, GraphQLNonNull))

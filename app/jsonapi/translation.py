@@ -1,0 +1,286 @@
+"""Translation of a resource object into the input of a mutation, and of its paths into places in the request."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, NamedTuple, cast
+
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLList, get_nullable_type
+from strawberry.utils.str_converters import to_snake_case
+
+from app.api.inputs.actions import INPUTS, SubjectInput
+from app.api.schema import CORE
+from app.domain.errors import Detail, ErrorCode, InputRefused, ReviewerRequired
+from app.domain.model import ActionType
+from app.jsonapi.bodies import pointer_to
+from app.jsonapi.members import MemberReader, required_fields
+from app.jsonapi.problems import Finding, ProblemsFound, Source, header_finding, quoted
+from app.jsonapi.resources import ACTION_TYPES
+
+REQUESTED = ("comment", "override_request", "accept", "refuse", "cancel", "close")
+"""The types of actions that are taken here on an existing case."""
+
+CASE_PARAMETER = "uuid"
+SUBJECT_MEMBERS: Mapping[str, str] = {
+    "subject_type": "type",
+    "external_ref": "externalRef",
+    "label": "label",
+    "country_code": "countryCode",
+    "evaluation_status": "evaluationStatus",
+}
+_NO_ATTRIBUTE = frozenset({"caseId", "idempotencyKey", "dryRun", "documents"})
+_RENAMED = {"body": "comment", "reason": "comment"}
+_ANY_ID = "00000000-0000-7000-8000-000000000000"
+
+
+class ToMany(NamedTuple):
+    """A relationship that stands for a list of ids in an input, or for one id."""
+
+    name: str
+    type: str
+    is_many: bool = True
+
+
+RELATIONSHIPS: Mapping[str, ToMany] = {
+    "documentIds": ToMany("documents", "document"),
+    "reviewerIds": ToMany("assigned_reviewers", "user"),
+    "overrideId": ToMany("override", "override", is_many=False),
+}
+"""By the field of an input."""
+
+
+@cache
+def input_type(action: ActionType) -> GraphQLInputObjectType:
+    """Return the input of an action's mutation."""
+    name = INPUTS[action].__strawberry_definition__.name  # type: ignore[attr-defined]  # strawberry has put it there
+    return cast(GraphQLInputObjectType, CORE.type_map[name])
+
+
+@cache
+def attributes_of(action: ActionType) -> Mapping[str, str]:
+    """Return the attributes of a request for an action: of each, the field of the input."""
+    fields = [name for name in input_type(action).fields if name not in _NO_ATTRIBUTE]
+    return {_RENAMED.get(name, to_snake_case(name)): name for name in fields}
+
+
+@cache
+def relationships_of(action: ActionType) -> Mapping[str, str]:
+    """Return the relationships of a request for an action: of each, the field of the input."""
+    fields = input_type(action).fields
+    return {relationship.name: name for name, relationship in RELATIONSHIPS.items() if name in fields}
+
+
+class RequestHeaders(NamedTuple):
+    """What the header of a request says of the action."""
+
+    idempotency_key: str | None = None
+    if_match: str | None = None
+
+
+@dataclass(slots=True)
+class Translation:
+    """A request as it is understood so far: the `input`, and from where in the request each of its fields is.
+
+    `findings`: what is wrong with its members, of the fields that are `wrong`.
+    """
+
+    reader: MemberReader
+    action: ActionType | None = None
+    input: dict[str, Any] = field(default_factory=dict)
+    places: dict[str, Sequence[str] | Source] = field(default_factory=dict)
+    wrong: set[str] = field(default_factory=set)
+
+    @property
+    def findings(self) -> list[Finding]:
+        return self.reader.findings
+
+    def source(self, path: Sequence[str]) -> Source:
+        """Return where in the request that is which *path* leads to in the operation."""
+        if len(path) < 2 or path[0] != "input":
+            return {}
+        name, *rest = path[1:]
+        place = self.places.get(name, ("data", "attributes"))
+        if isinstance(place, Mapping):
+            return place
+        inside = {member: here for here, member in SUBJECT_MEMBERS.items()} if name == "subject" else {}
+        related = ["id"] if "relationships" in place else []
+        return {"pointer": pointer_to(self.reader.body, [*place, *(inside.get(part, part) for part in rest), *related])}
+
+    def give(self, name: str, value: Any, place: Sequence[str] | Source) -> None:
+        """Set a field of the input."""
+        self.input[name] = value
+        self.places[name] = place
+
+
+def translated_action(body: Any, case_id: str, headers: RequestHeaders) -> Translation:
+    """Return the request for an action on a case. Raises: ProblemsFound, for what is no resource of that type."""
+    translation = Translation(MemberReader(body))
+    translation.give("caseId", case_id, {"parameter": CASE_PARAMETER})
+    data = _resource(translation, "case_action")
+    translation.action = _action_type(translation.reader, data)
+    _take(translation, data, headers, ["action_type"])
+    return translation
+
+
+def translated_case(body: Any, headers: RequestHeaders) -> Translation:
+    """Return the request for a new case. Raises: ProblemsFound, for what is no resource of that type."""
+    translation = Translation(MemberReader(body))
+    data = _resource(translation, "case")
+    translation.action = ActionType.OPEN
+    _take(translation, data, headers, [])
+    return translation
+
+
+def _resource(translation: Translation, type_name: str) -> dict[str, Any]:
+    """Return the resource object of a body."""
+    reader = translation.reader
+    top = reader.object_at([], reader.body, ["data", "jsonapi"])
+    if "data" not in top:
+        if isinstance(reader.body, dict):
+            reader.note_missing([], "data")
+        return {}
+    data = reader.object_at(["data"], top["data"], ["type", "id", "lid", "attributes", "relationships"])
+    if isinstance(top["data"], dict):
+        _check_type(reader, data, type_name)
+    return data
+
+
+def _check_type(reader: MemberReader, data: dict[str, Any], type_name: str) -> None:
+    """Refuse a resource of another type, and one that brings its id (JSON:API 1.1, section 7.1)."""
+    if "type" not in data:
+        reader.note_missing(["data"], "type")
+    elif data["type"] != type_name:
+        found = quoted(data["type"]) if isinstance(data["type"], str) else quoted(str(data["type"]))
+        wrong = MemberReader(reader.body)
+        wrong.note(["data", "type"], Detail("one_of", {"found": found, "accepted": type_name}), 409)
+        raise ProblemsFound(wrong.findings)
+    if "id" in data:
+        wrong = MemberReader(reader.body)
+        wrong.note(["data", "id"], Detail("client_id"), 403)
+        raise ProblemsFound(wrong.findings)
+
+
+def _action_type(reader: MemberReader, data: dict[str, Any]) -> ActionType | None:
+    path, attributes = ["data", "attributes"], data.get("attributes")
+    if data and "attributes" not in data:
+        reader.note_missing(["data"], "attributes")
+    if not isinstance(attributes, dict):
+        return None
+    if "action_type" not in attributes:
+        reader.note_missing(path, "action_type")
+        return None
+    name = attributes["action_type"]
+    if not isinstance(name, str) or name not in REQUESTED:
+        found = quoted(name) if isinstance(name, str) else quoted(str(name))
+        reader.note([*path, "action_type"], Detail("one_of", {"found": found, "accepted": ", ".join(REQUESTED)}))
+        return None
+    return ACTION_TYPES[name]
+
+
+def _take(translation: Translation, data: dict[str, Any], headers: RequestHeaders, others: Sequence[str]) -> None:
+    """Take the attributes and relationships of a resource, and what the header says."""
+    action, reader = translation.action, translation.reader
+    names = _all_attributes() if action is None else attributes_of(action)
+    found = reader.object_at(["data", "attributes"], data.get("attributes", {}), [*others, *names])
+    if action is None:
+        return
+    for name in names:
+        if name in found:
+            _take_value(translation, names[name], ["data", "attributes", name], found[name])
+    _take_relationships(translation, action, data)
+    _take_headers(translation, headers)
+    _demand_required(translation, action)
+
+
+def _take_value(translation: Translation, name: str, path: Sequence[str], value: Any) -> None:
+    assert translation.action is not None
+    known = len(translation.findings)
+    inside = SUBJECT_MEMBERS if name == "subject" else {}
+    type_ = input_type(translation.action).fields[name].type
+    translation.give(name, translation.reader.value(path, value, type_, inside), path)
+    if len(translation.findings) > known:
+        translation.wrong.add(name)
+
+
+def _take_relationships(translation: Translation, action: ActionType, data: dict[str, Any]) -> None:
+    reader, names = translation.reader, relationships_of(action)
+    found = reader.object_at(["data", "relationships"], data.get("relationships", {}), names)
+    for name, value in found.items():
+        field_name, path, known = names[name], ["data", "relationships", name], len(reader.findings)
+        relationship = RELATIONSHIPS[field_name]
+        ids = reader.linkage(path, value, relationship.type, is_many=relationship.is_many)
+        if field_name in translation.input:
+            reader.note(path, Detail("one_of_both"))
+        if len(reader.findings) > known:
+            translation.wrong.add(field_name)
+        translation.give(field_name, ids, [*path, "data"])
+
+
+def _take_headers(translation: Translation, headers: RequestHeaders) -> None:
+    if headers.idempotency_key is not None:
+        key = headers.idempotency_key
+        quotes = len(key) > 1 and key[0] == key[-1] == '"'  # a String of RFC 9651, as the draft of the field has it
+        translation.give("idempotencyKey", key[1:-1] if quotes else key, {"header": "Idempotency-Key"})
+    tag = headers.if_match
+    if tag is None or tag.strip() == "*":
+        return
+    version = tag.strip()[1:-1]
+    if not (tag.strip() == f'"{version}"' and version.isascii() and version.isdecimal() and len(version) <= 9):
+        translation.findings.append(header_finding("If-Match", Detail("version_tag")))
+        translation.wrong.add("expectedVersion")
+    elif translation.input.get("expectedVersion") not in (None, int(version)):
+        translation.findings.append(header_finding("If-Match", Detail("one_of_both")))
+        translation.wrong.add("expectedVersion")
+    else:
+        translation.give("expectedVersion", int(version), {"header": "If-Match"})
+
+
+def _demand_required(translation: Translation, action: ActionType) -> None:
+    """Note what the input must have and was not sent."""
+    fields = {name: here for here, name in attributes_of(action).items()}
+    for name in required_fields(input_type(action)):
+        if name in translation.wrong or translation.input.get(name) is not None:
+            continue
+        translation.wrong.add(name)
+        if name == "reviewerIds":
+            source = {"pointer": pointer_to(translation.reader.body, ["data", "attributes"])}
+            translation.findings.append(Finding(ReviewerRequired(), source, code=ErrorCode.REVIEWER_REQUIRED))
+        elif name in fields:
+            translation.reader.note_missing(["data", "attributes"], fields[name])
+
+
+@cache
+def _all_attributes() -> Mapping[str, str]:
+    return {name: field for action in REQUESTED for name, field in attributes_of(ACTION_TYPES[action]).items()}
+
+
+def shape_findings(translation: Translation) -> list[Finding]:
+    """Return what the input itself finds wrong with its other fields, where some are wrong already.
+
+    In the place of those it gets values that nothing is wrong with.
+    """
+    action = translation.action
+    if action is None:
+        return []
+    given = {name: value for name, value in translation.input.items() if name not in translation.wrong}
+    for name in required_fields(input_type(action)):
+        given.setdefault(name, _placeholder(input_type(action).fields[name].type))
+    if isinstance(given.get("subject"), dict):
+        given["subject"] = SubjectInput(**{to_snake_case(name): value for name, value in given["subject"].items()})
+    try:
+        INPUTS[action](**{to_snake_case(name): value for name, value in given.items()}).command  # noqa: B018  # it checks
+    except InputRefused as refused:
+        return [Finding(refusal, translation.source(refusal.path)) for refusal in refused.refusals]
+    return []
+
+
+def _placeholder(type_: Any) -> Any:
+    type_ = get_nullable_type(type_)
+    match type_:
+        case GraphQLList():
+            return [_placeholder(type_.of_type)]
+        case GraphQLEnumType():
+            return next(iter(type_.values))
+        case GraphQLInputObjectType():
+            return {name: _placeholder(type_.fields[name].type) for name in required_fields(type_)}
+    return {"ID": _ANY_ID, "Int": 0}.get(type_.name, "x")
