@@ -1,30 +1,25 @@
 """Keyset connections after Relay's cursor specification: arguments in, a page of rows out, never an OFFSET.
 
-A cursor is a position in one list of one account, sealed to both: it tells nothing and opens nothing elsewhere. It is
-not signed with a secret, because whoever could forge one would only reach rows that they may read anyway.
+What cursors are made of is in `app.db.cursors`.
 """
 
-import base64
-import binascii
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from types import UnionType
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-import orjson
 import strawberry
 
 from app.api.fields import described
+from app.db.cursors import CURSOR_MAX as CURSOR_MAX
+from app.db.cursors import CursorKind as CursorKind
+from app.db.cursors import Position as Position
+from app.db.cursors import of_types as of_types
+from app.db.cursors import read_cursor
 from app.db.repository.window import Window
-from app.domain.errors import Detail, InvalidCursor, InvalidInput
-from app.domain.validation import in_utc
+from app.domain.errors import Detail, InvalidInput
 
 PAGE_DEFAULT = 25
 PAGE_MAX = 100
-CURSOR_MAX = 1000  # in characters; ours have three hundred at most
-_SEAL = 8
 
 T = TypeVar("T")
 
@@ -59,40 +54,6 @@ class Connection(Generic[T]):
     nodes: list[T] = described("The items.")
     page_info: PageInfo = described("Where this page lies in the list.")
     total_count: int = described("How long the whole list is; counted only when asked for.", awaited=True)
-
-
-class CursorKind(NamedTuple):
-    """One list: cursors of another one are refused. It is told which list, whose, in which order, how filtered.
-
-    `parts`: what belongs in the braces of `text`, put there where somebody asks for a cursor.
-    """
-
-    text: str
-    parts: tuple[Any, ...] = ()
-
-    def encode(self, key: Sequence[Any]) -> str:
-        """Return the cursor of the row with this sort key."""
-        payload = orjson.dumps(list(key), default=str)  # asyncpg's UUIDs are of a class of their own
-        return base64.urlsafe_b64encode(self._seal(payload) + payload).decode().rstrip("=")
-
-    def decode(self, cursor: str, argument: str) -> tuple[Any, ...]:
-        """Return the sort key of *cursor*. Raises: InvalidCursor, about *argument*."""
-        if len(cursor) > CURSOR_MAX:
-            raise InvalidCursor(argument)
-        try:
-            raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-            seal, payload = raw[:_SEAL], raw[_SEAL:]
-            # Several spellings decode to the same bytes; only ours is accepted.
-            if seal != self._seal(payload) or base64.urlsafe_b64encode(raw).decode().rstrip("=") != cursor:
-                raise InvalidCursor(argument)
-            return tuple(orjson.loads(payload))
-        except (binascii.Error, ValueError, TypeError):
-            raise InvalidCursor(argument) from None
-
-    def _seal(self, payload: bytes) -> bytes:
-        name = self.text.format(*self.parts) if self.parts else self.text
-        key = hashlib.sha256(name.encode()).digest()
-        return hashlib.blake2b(payload, key=key, digest_size=_SEAL).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,44 +105,7 @@ class PageArguments:
 def _edge(
     kind: CursorKind, cursor: str | None, argument: str, key: Callable[[tuple[Any, ...]], tuple[Any, ...]]
 ) -> tuple[Any, ...] | None:
-    if cursor is None:
-        return None
-    try:
-        return key(kind.decode(cursor, argument))
-    except InvalidInput:
-        raise InvalidCursor(argument) from None
-    except (ValueError, TypeError, AttributeError, OverflowError):  # sealed as ours are, and yet none of ours
-        raise InvalidCursor(argument) from None
-
-
-class Position(int):
-    """A place in an account's whole log: a number of 64 bits, where others have 32."""
-
-
-def of_types(types: Sequence[type[Any] | UnionType]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """Return what makes a cursor's JSON values a key of these *types* again; `X | None` may be null, others not."""
-
-    def restore(values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(_restored(value, type_) for value, type_ in zip(values, types, strict=True))
-
-    return restore
-
-
-def _restored(value: Any, type_: type[Any] | UnionType) -> Any:
-    if isinstance(type_, UnionType):
-        return None if value is None else _restored(value, type_.__args__[0])
-    if type_ is datetime:
-        return in_utc(datetime.fromisoformat(value))
-    if issubclass(type_, int):
-        return _whole(value, 2**63 if type_ is Position else 2**31)
-    return type_(value)
-
-
-def _whole(value: Any, bound: int) -> int:
-    """Return *value*, a number as a column of the database can have. Raises: ValueError."""
-    if type(value) is not int or not -bound <= value < bound:
-        raise ValueError(value)
-    return value
+    return None if cursor is None else read_cursor(kind, cursor, argument, key)
 
 
 class Page(Generic[T]):

@@ -11,6 +11,7 @@ from app.db.repository.people import People
 from app.db.repository.worklist import Order, OrderField, Worklist
 from app.domain.commands import AddComment
 from app.domain.model import CaseStatus, InboxReason
+from app.live.cursors import log_cursors
 from tests.support.api import Api
 from tests.support.documents import uploaded
 from tests.support.world import World
@@ -48,7 +49,7 @@ def kinds(world: World, case_id: UUID) -> dict[str, CursorKind]:
         "cases": CursorKind(f"cases of {Worklist(account_id)}"),
         "sorted cases": CursorKind(f"cases of {Worklist(account_id, order=order)}"),
         "users": CursorKind(f"users of {account_id}: {People()}"),
-        "actions": CursorKind(f"actions of {account_id}: all, None, None, None"),
+        "actions": log_cursors(account_id),
         "inbox": CursorKind(f"inbox of {viewer_id}: {sorted(InboxReason)}"),
         "actions of a case": CursorKind(f"actions of {case_id}: all, None, None, None"),
         "overrides of a case": CursorKind(f"overrides of {case_id}"),

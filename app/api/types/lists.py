@@ -21,7 +21,6 @@ from app.api.pagination import (
     Last,
     Page,
     PageArguments,
-    Position,
     of_types,
 )
 from app.api.selection import Nodes, attributes, known_of, selected_items
@@ -36,6 +35,7 @@ from app.db.rows import ActionRow, CaseRow, DocumentRow, OverrideRow
 from app.db.snapshots import CaseSnapshotRow
 from app.domain.errors import InvalidId
 from app.domain.validation import in_utc, parse_id
+from app.live.cursors import log_cursors, log_key
 
 Types = Annotated[list[ActionType] | None, strawberry.argument(description="Only rows of these types; null for all.")]
 Parent = CaseRow | CaseSnapshotRow
@@ -156,8 +156,8 @@ def _name(rows: LogFilter) -> str:
 async def account_actions(context: Context, arguments: PageArguments, rows: LogFilter) -> Page[LogPlace]:
     """Return a page of the account's whole log."""
     account_id = context.actor.account_id
-    kind = CursorKind(f"actions of {account_id}: {_name(rows)}")
-    window = arguments.window(kind, of_types([Position, UUID]))
+    kind = log_cursors(account_id)
+    window = arguments.window(kind, log_key)
 
     async def read() -> list[LogPlace]:
         async with context.database.read() if rows.are_all else context.reads.long_read() as connection:

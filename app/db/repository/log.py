@@ -27,11 +27,15 @@ async def actions_by_id(connection: Reader, account_id: UUID, ids: Sequence[UUID
     return one_each(ids, places, map(partial(ActionRow, EVERY_ACTION_COLUMN), *found))
 
 
+LogKey = tuple[int, UUID]
+"""The place of a row in an account's whole log, as rows are sorted there: its position and its id."""
+
+
 class LogPlace(NamedTuple):
     """A row of an account's whole log and the key of its place there."""
 
     action: ActionRow
-    key: tuple[int, UUID]
+    key: LogKey
 
 
 def _account_log(account_id: UUID, rows: LogFilter) -> list[ColumnElement[bool]]:
