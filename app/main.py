@@ -30,6 +30,7 @@ from app.documents.upkeep import sweep_regularly
 from app.documents.upload import UploadEndpoint
 from app.jsonapi.endpoint import JsonApiView
 from app.jsonapi.resources import PREFIX
+from app.live.feed import Feed
 from app.observability import log_output, logging, metrics
 from app.observability.deferred import clear_all
 from app.server.background import background_tasks, run_housekeeping
@@ -72,8 +73,8 @@ def create_app(settings: Settings) -> Starlette:
     gate = ConcurrencyLimiter(settings.max_concurrency, settings.database_pool_timeout)
     store, links = documents(settings), Links(database, settings.public_url)
     transfers, trusted = Transfers(), components.trusted_documents(settings)
-    slots = Slots.beside(database.reader.size, database.reader.patience)
-    runner = OperationRunner(Services(database, store, links, slots, terms.key_lifetime), terms)
+    slots, feed = Slots.beside(database.reader.size, database.reader.patience), Feed(database, settings.live_poll)
+    runner = OperationRunner(Services(database, store, links, slots, feed, terms.key_lifetime), terms)
     view = GraphQLView(runner, door, gate, trusted, terms, store, transfers)
     sockets = WebSocketEndpoint(Streams(runner, gate, trusted, terms, components.streaming(settings)), door)
     upload = UploadEndpoint(database, store, door, transfers, settings.receive_timeout)
@@ -90,6 +91,7 @@ def create_app(settings: Settings) -> Starlette:
             keep_anchored(database, settings),
             watch.keep(),
             memory.keep_subscribed(database),
+            feed.run(),
             _end_streams(ending, sockets),
             *([metrics.share_gauges(look)] if environment.metrics_are_shared() else ()),
         )

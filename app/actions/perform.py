@@ -99,7 +99,9 @@ class ActionRequest:
 
     async def run(self, database: Database) -> Outcome:
         """Do it as who the actor is by then. Raises: Refusal or InputRefused."""
-        return await self.with_current_authority(database, lambda requested: requested.optimistic_or_locked(database))
+        outcome = await self.with_current_authority(database, lambda request: request.optimistic_or_locked(database))
+        database.commits.send(self.actor.account_id)
+        return outcome
 
     async def dry_run(self, database: Database) -> Supposed:
         """Do the same, and undo it. Raises: Refusal or InputRefused."""

@@ -19,6 +19,7 @@ from app.documents.store import DocumentStore
 from app.domain.errors import Refusal
 from app.domain.model import Language
 from app.i18n import message
+from app.live.feed import Feed
 from app.web.rate_limit import RateLimitStatus
 from app.web.slots import Slots
 
@@ -31,6 +32,7 @@ class Services:
     store: DocumentStore
     links: Links
     slots: Slots
+    feed: Feed
     key_lifetime: timedelta = KEY_LIFETIME
 
 

@@ -67,7 +67,7 @@ class IdentityCache:
         """Hear the news for as long as the process lives; while none can be heard, remember nothing."""
         while self._seconds and database.single is not None:
             try:
-                async with following(database, self.forget) as lost:
+                async with following(database, lambda _payload: self.forget()) as lost:
                     self._is_subscribed = True
                     await lost.wait()
             except NotificationsUnavailable as error:

@@ -116,6 +116,9 @@ class GatewaySettings(BaseSettings):
     redis_url: str = Field(
         default="", repr=False, pattern="^(rediss?://.+)?$", description="Count rates in this Redis, for all workers."
     )
+    live_poll: Annotated[float, Field(ge=0.05, le=60)] = Field(
+        default=1, description="Seconds between looks at the logs that streams follow, where no commit wakes them."
+    )
     identity_cache: Annotated[float, Field(ge=0, le=60)] = Field(
         default=5,
         description="Seconds for which reads remember who holds a token, while PostgreSQL tells of changes.",

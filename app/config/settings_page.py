@@ -21,7 +21,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Demo and development": ("demo", "graphiql", "introspection"),
     "Limits of an operation": (*(f"max_{name}" for name in NAMES), "warn_only"),
     "Requests and answers": ("max_", "compress_", "answer_", "receive_", "deadline", "plans", "idempotency_", "drain"),
-    "Streams": ("streams_",),
+    "Streams": ("streams_", "live_"),
     "Rates and tokens": ("rate_", "failed_auth_", "redis_", "identity_"),
     "Browsers and documents of clients": ("cors_", "trusted_", "persisted_"),
     "Identity provider": ("jwt_",),

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from app.db.coalescing import Coalescer
+from app.db.commits import CommitSignal
 from app.db.connections import PING_AFTER_S, Connections
 from app.db.prepared import AutocommitWriter
 from app.db.reader import Reader
@@ -53,6 +54,7 @@ class Database:
     On SQLite the writer is a single connection that takes the write lock as each transaction begins. On PostgreSQL
     readers do without a transaction, so that a read is one round trip; `single` is for connections of one's own.
     `probe` is a connection that nobody else uses: whether the database answers can be asked when all others are in use.
+    `commits` tells of what is committed to the log through this object.
     """
 
     reader: Connections
@@ -61,6 +63,7 @@ class Database:
     single: AsyncEngine | None
     group_commit: GroupCommit | None
     coalescer: Coalescer
+    commits: CommitSignal = field(default_factory=CommitSignal)
 
     @property
     def is_sqlite(self) -> bool:

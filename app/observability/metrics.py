@@ -93,6 +93,33 @@ log_lag_rows = Gauge(
 )
 
 
+listeners = Gauge(
+    "casegate_log_listeners",
+    "Who listens to a log: each stream, and each of what else follows one.",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
+listener_lag_rows = Gauge(
+    "casegate_log_listener_lag_rows",
+    "Rows that the slowest listener has not taken yet, of those that a worker keeps in memory.",
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
+)
+listener_lag_seconds = Gauge(
+    "casegate_log_listener_lag_seconds",
+    "The age of the oldest of these rows.",
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
+)
+
+
+def note_listeners(number: int, rows: int, waiting: float) -> None:
+    """Note how many listen, how many rows the slowest of them is behind, and for how many seconds the first waits."""
+    listeners.set(number)
+    listener_lag_rows.set(rows)
+    listener_lag_seconds.set(waiting)
+
+
 def note_log_lag(rows: int, waiting: float) -> None:
     """Note how many rows of the logs are not shown yet, and for how many seconds the oldest waits."""
     log_lag_rows.set(rows)

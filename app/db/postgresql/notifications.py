@@ -1,6 +1,7 @@
-"""PostgreSQL's notifications that a token, a person, a role or an account has changed; never which.
+"""PostgreSQL's notifications, heard on a connection of their own.
 
-A trigger of migration 0005 tells it with the commit (https://www.postgresql.org/docs/current/sql-notify.html).
+Those of `CHANNEL` tell that a token, a person, a role or an account has changed, and never which: a trigger of
+migration 0005 sends them with the commit (https://www.postgresql.org/docs/current/sql-notify.html).
 """
 
 import asyncio
@@ -21,23 +22,25 @@ class NotificationsUnavailable(Exception):
 
 
 @asynccontextmanager
-async def following(database: Database, heard: Callable[[], None]) -> AsyncIterator[asyncio.Event]:
-    """Call *heard* at all news, and yield what is set when there won't be any more.
+async def following(
+    database: Database, heard: Callable[[str], None], channel: str = CHANNEL
+) -> AsyncIterator[asyncio.Event]:
+    """Call *heard* with the payload of all news, and yield what is set when there won't be any more.
 
     Raises: NotificationsUnavailable; SQLAlchemyError, OSError where the database can't be reached.
     """
     tried, lost = asyncio.Event(), asyncio.Event()
 
-    def hear(*_: object) -> None:
+    def hear(_connection: object, _pid: int, _channel: str, payload: str) -> None:
         tried.set()
-        heard()
+        heard(payload)
 
     async with database.dedicated_connection() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
         driver.add_termination_listener(lambda _: lost.set())
-        await driver.add_listener(CHANNEL, hear)
+        await driver.add_listener(channel, hear)
         async with database.read() as other:
-            await other.execute(select(func.pg_notify(CHANNEL, "")))
+            await other.execute(select(func.pg_notify(channel, "")))
         try:
             async with asyncio.timeout(TRIAL_S):
                 await tried.wait()

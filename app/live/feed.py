@@ -1,0 +1,206 @@
+"""The feed of one process: follows the logs of the accounts that somebody listens to, once for all listeners.
+
+It is woken by commits of this process and by PostgreSQL's notifications of others, and looks every *poll* seconds in
+any case. One statement reads what is new in all these logs. Where nobody listens nothing is read. No commit waits.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import clock
+from app.db.engines import Database
+from app.db.repository.log import LogKey, LogPlace
+from app.db.repository.log_tail import FIRST_ID, LogTail, last_key, log_tail, safe_position
+from app.live.listener import BATCH, Listener
+from app.live.notices import CommitNotices
+from app.live.tail import Tail
+from app.observability import metrics
+
+POLL_S = 1.0
+SPACING_S = 0.01
+"""Seconds from one read to the next: what is committed meanwhile is read at once."""
+FIRST_RETRY_S = 0.02
+"""After it a row is looked for again that was committed and is not safe yet; then after twice as long, and so on."""
+
+log = structlog.get_logger()
+
+
+class Feed:
+    """Follows the logs of a database. `run` is to be running as long as anybody listens."""
+
+    def __init__(self, database: Database, poll: float = POLL_S) -> None:
+        self._database = database
+        self._poll = poll
+        self._tails: dict[UUID, Tail] = {}
+        self._read_to: LogKey | None = None
+        self._committed: set[UUID] = set()
+        self._awaited: set[UUID] = set()
+        self._retry_s = FIRST_RETRY_S
+        self._woken = asyncio.Event()
+        self._looked = 0.0
+        # Listeners leave most of the connections to others.
+        self._readers = asyncio.Semaphore(max(1, database.reader.size // 4))
+        self._notices = CommitNotices(database, self.note)
+        database.commits.subscribe(self.note)
+        database.commits.subscribe(self._notices.announce)
+
+    @asynccontextmanager
+    async def listening(self, account_id: UUID, after: LogKey | None = None) -> AsyncIterator[Listener]:
+        """Yield a listener of the account's log: of what comes after a key, or from now on."""
+        tail = self._tails.setdefault(account_id, Tail())
+        waiting = _Arriving()
+        tail.followers.add(waiting)
+        try:
+            while not tail.is_ready:
+                self._woken.set()
+                await tail.moved.wait()
+            listener = Listener(account_id, tail, self._page, after)
+            tail.followers.add(listener)
+            tail.followers.discard(waiting)
+            try:
+                yield listener
+            finally:
+                tail.followers.discard(listener)
+        finally:
+            tail.followers.discard(waiting)
+            if not tail.followers and self._tails.get(account_id) is tail:
+                del self._tails[account_id]
+
+    def note(self, account_id: UUID) -> None:
+        """Take note that something of this account's log was committed."""
+        if account_id in self._tails:
+            self._committed.add(account_id)
+            self._woken.set()
+
+    async def run(self) -> None:
+        """Follow the logs until cancelled; what goes wrong is logged."""
+        announcing = asyncio.create_task(self._notices.announce_regularly())
+        try:
+            while True:
+                await self._woken.wait()
+                self._woken.clear()
+                if self._tails:
+                    await self._follow()
+        finally:
+            announcing.cancel()
+            await asyncio.gather(announcing, return_exceptions=True)
+
+    async def _follow(self) -> None:
+        """Follow the logs for as long as anybody listens."""
+        hearing = asyncio.create_task(self._notices.keep_subscribed())
+        self._read_to = None
+        try:
+            while self._tails:
+                await self._pause(await self._look())
+        finally:
+            self._note_lag()
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)
+
+    async def _look(self) -> float:
+        """Read once what is new, and return after how many seconds to look again, if nothing is committed before."""
+        committed, self._committed = self._committed, set()
+        if committed:
+            self._awaited, self._retry_s = self._awaited | committed, FIRST_RETRY_S
+        try:
+            found, is_all = await self._read()
+        except Exception as error:  # the database may be away for a while
+            log.warning("feed_not_read", reason=type(error).__name__)
+            return self._poll
+        self._note_lag()
+        if not is_all:
+            return 0
+        return self._next_look(found)
+
+    async def _read(self) -> tuple[set[UUID], bool]:
+        """Hand the next rows to the tails. Return whose they are, and whether they are all that are safe by now."""
+        async with self._database.read() as connection:
+            await self._begin_tails(connection)
+            assert self._read_to is not None
+            safe, rows = await log_tail(connection, list(self._tails), self._read_to, BATCH)
+        is_all = len(rows) < BATCH
+        if rows:
+            self._read_to = rows[-1].place.key
+        if is_all:
+            self._read_to = max(self._read_to, (safe, FIRST_ID))
+        places: dict[UUID, list[LogPlace]] = {}
+        for row in rows:
+            places.setdefault(row.account_id, []).append(row.place)
+        now = time.monotonic()
+        for account_id, its in places.items():
+            tail = self._tails.get(account_id)
+            if tail is not None and tail.is_ready:  # else it is of somebody who has come meanwhile
+                tail.add(its, now)
+        return set(places), is_all
+
+    async def _begin_tails(self, connection: AsyncConnection) -> None:
+        """Have all tails begin where the feed is now that have not begun."""
+        if self._read_to is None:
+            self._read_to = (await safe_position(connection), FIRST_ID)
+        at = self._read_to
+        for account_id, tail in list(self._tails.items()):
+            if not tail.is_ready:
+                tail.begin(at, await last_key(connection, account_id, at[0]))
+
+    def _next_look(self, found: set[UUID]) -> float:
+        """Return after how many seconds to look again: soon, where what was committed is not safe to be shown yet."""
+        self._awaited = (self._awaited - found) & self._tails.keys()
+        if self._database.is_sqlite or self._retry_s >= self._poll:
+            self._awaited.clear()
+        if not self._awaited:
+            return self._poll
+        self._retry_s *= 2
+        return self._retry_s / 2
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait for a commit, or so many seconds; a moment at least, so that commits of this moment share a read."""
+        await asyncio.sleep(SPACING_S if seconds else 0)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+        self._woken.clear()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection for what a listener reads by itself, of the few that listeners have together."""
+        async with self._readers, self._database.read() as connection:
+            yield connection
+
+    async def _page(self, account_id: UUID, after: LogKey) -> LogTail:
+        """Read a page of an account's log; where the database is away, wait for it."""
+        while True:
+            try:
+                async with self.reading() as connection:
+                    return await log_tail(connection, [account_id], after, BATCH)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("log_page_not_read", reason=type(error).__name__)
+            await asyncio.sleep(self._poll)
+
+    def _note_lag(self) -> None:
+        """Let go of old rows and note the lag, once in a while."""
+        now = time.monotonic()
+        if self._tails and now - self._looked < self._poll:
+            return
+        self._looked = now
+        rows, seconds = 0, 0.0
+        for tail in self._tails.values():
+            tail.expire(now)
+            behind, first = tail.waiting()
+            if first is not None:
+                rows, seconds = max(rows, behind), max(seconds, (clock.now() - first.action.created_at).total_seconds())
+        metrics.note_listeners(sum(len(tail.followers) for tail in self._tails.values()), rows, max(seconds, 0))
+
+
+class _Arriving:
+    """Who waits for the feed to come to an account."""
+
+    key: LogKey = (2**63 - 1, FIRST_ID)

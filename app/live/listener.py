@@ -1,0 +1,72 @@
+"""One listener of an account's log: takes rows from the feed's memory, and pages of the log until it is there."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from app.db.repository.log import LogKey, LogPlace
+from app.db.repository.log_tail import FIRST_ID, LogTail
+from app.live.tail import Tail
+
+BATCH = 100
+"""Rows that are read, and taken, at once."""
+AGAIN_S = 0.1
+
+ReadPage = Callable[[UUID, LogKey], Awaitable[LogTail]]
+
+
+class Batch(NamedTuple):
+    """Rows of the log; `is_last`: there were no more as they were taken."""
+
+    places: Sequence[LogPlace]
+    is_last: bool
+
+
+class Listener:
+    """Has each row of the account's log after a key once, in order.
+
+    `key` is how far the log was looked at; `cursor_key` is the key of the last row that was taken.
+    """
+
+    def __init__(self, account_id: UUID, tail: Tail, read_page: ReadPage, after: LogKey | None) -> None:
+        assert tail.floor is not None and tail.last_key is not None
+        self._account_id = account_id
+        self._tail = tail
+        self._read_page = read_page
+        self._moved = tail.moved
+        self.cursor_key = tail.last_key if after is None else after
+        self.key = max(tail.floor, tail.last_key) if after is None else after
+
+    async def take(self) -> Batch:
+        """Return the next rows, none where all that there are were taken."""
+        self._moved = self._tail.moved
+        found = self._tail.after(self.key)
+        batch = await self._page() if found is None else Batch(found[:BATCH], len(found) <= BATCH)
+        if batch.places:
+            self.cursor_key = batch.places[-1].key
+            self.key = max(self.key, self.cursor_key)
+        return batch
+
+    async def wait(self) -> None:
+        """Wait for rows that have come since those before were taken."""
+        assert self._tail.floor is not None
+        if self.key < self._tail.floor:  # the feed has come further meanwhile
+            await asyncio.sleep(AGAIN_S)
+        else:
+            await self._moved.wait()
+
+    async def take_all(self) -> AsyncIterator[LogPlace]:
+        """Yield all rows that there are by now."""
+        is_last = False
+        while not is_last:
+            places, is_last = await self.take()
+            for place in places:
+                yield place
+
+    async def _page(self) -> Batch:
+        tail = await self._read_page(self._account_id, self.key)
+        is_last = len(tail.rows) < BATCH
+        if is_last:  # nothing is still to come before this position
+            self.key = max(self.key, (tail.safe, FIRST_ID))
+        return Batch([row.place for row in tail.rows], is_last)

@@ -1,0 +1,86 @@
+"""Notices of commits from one process to others, by PostgreSQL's notifications; they carry ids of accounts alone.
+
+They are sent after the commit and on a connection of their own: a notification within a transaction has its commit wait
+for a lock of the whole server (https://www.postgresql.org/docs/current/sql-notify.html). What is lost of them is found
+by whoever looks regularly. On SQLite and behind a pooler there are none.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.db.engines import Database
+from app.db.postgresql.notifications import NotificationsUnavailable, following
+
+CHANNEL = "casegate_log"
+IDS_MAX = 200
+"""Accounts in one notice, whose payload has less than 8 000 bytes."""
+SPACING_S = 0.025
+"""Seconds from one notice to the next: what is committed meanwhile goes together."""
+RETRY_S = 5
+
+log = structlog.get_logger()
+
+
+class CommitNotices:
+    """Announces what this process commits, and calls *heard* with the account of what others have committed."""
+
+    def __init__(self, database: Database, heard: Callable[[UUID], None]) -> None:
+        self._database = database
+        self._heard = heard
+        self._sender = uuid4().hex
+        self._pending: set[UUID] = set()
+        self._is_due = asyncio.Event()
+
+    def announce(self, account_id: UUID) -> None:
+        """Have it announced soon that something of this account's log was committed."""
+        if self._database.single is not None:
+            self._pending.add(account_id)
+            self._is_due.set()
+
+    async def announce_regularly(self) -> None:
+        """Announce what is due, until cancelled."""
+        while self._database.single is not None:
+            await self._is_due.wait()
+            try:
+                async with self._database.dedicated_connection() as connection:
+                    # The driver's own: nobody who watches statements is to see these.
+                    driver: Any = (await connection.get_raw_connection()).driver_connection
+                    await self._announce_by(driver)
+            except Exception as error:  # SQLAlchemy's, the system's, or the driver's own
+                log.warning("commits_not_announced", reason=type(error).__name__)
+            await asyncio.sleep(RETRY_S)
+            self._pending.clear()  # others have found it by now
+
+    async def keep_subscribed(self) -> None:
+        """Hear what others announce, until cancelled; where nothing can be heard, leave it to regular looks."""
+        while self._database.single is not None:
+            try:
+                async with following(self._database, self._hear, CHANNEL) as lost:
+                    await lost.wait()
+            except NotificationsUnavailable as error:
+                log.warning("commits_not_heard", reason=str(error))
+                return
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("commits_not_heard", reason=type(error).__name__)
+            await asyncio.sleep(RETRY_S)
+
+    async def _announce_by(self, driver: Any) -> None:
+        while True:
+            await self._is_due.wait()
+            self._is_due.clear()
+            waiting, self._pending = list(self._pending), set()
+            for start in range(0, len(waiting), IDS_MAX):
+                ids = [account_id.hex for account_id in waiting[start : start + IDS_MAX]]
+                await driver.execute("SELECT pg_notify($1, $2)", CHANNEL, " ".join([self._sender, *ids]))
+            await asyncio.sleep(SPACING_S)
+
+    def _hear(self, payload: str) -> None:
+        sender, *ids = payload.split() or [self._sender]
+        if sender != self._sender:
+            for account_id in ids:
+                self._heard(UUID(account_id))

@@ -1,0 +1,79 @@
+"""The end of one account's log in memory: the rows that came last, once for all who follow the log."""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Protocol
+
+from app.db.repository.log import LogKey, LogPlace
+
+ROWS_MAX = 256
+"""Rows that are kept of an account; who is further behind reads pages."""
+KEPT_S = 30
+"""Seconds for which rows are kept at most."""
+
+
+class Follower(Protocol):
+    """Who follows a log, with the key that it has come to."""
+
+    key: LogKey
+
+
+class Tail:
+    """All rows after the key `floor` up to the key `head`. Neither is known before the feed has come to the account.
+
+    `last_key` is the key of the account's last row up to `head`. `moved` is set, and replaced, as rows come.
+    """
+
+    def __init__(self) -> None:
+        self.followers: set[Follower] = set()
+        self.floor: LogKey | None = None
+        self.last_key: LogKey | None = None
+        self.moved = asyncio.Event()
+        self._places: list[LogPlace] = []
+        self._keys: list[LogKey] = []
+        self._times: list[float] = []
+
+    @property
+    def is_ready(self) -> bool:
+        return self.floor is not None
+
+    def begin(self, at: LogKey, last_key: LogKey) -> None:
+        """Have all rows from the key *at* on, of which none has come yet."""
+        self.floor, self.last_key = at, last_key
+        self._move()
+
+    def add(self, places: Sequence[LogPlace], now: float) -> None:
+        """Add the rows that come next in the log, and let go of what is too much."""
+        self._places.extend(places)
+        self._keys.extend(place.key for place in places)
+        self._times.extend([now] * len(places))
+        self.last_key = self._keys[-1]
+        self._drop(len(self._places) - ROWS_MAX)
+        self._move()
+
+    def expire(self, now: float) -> None:
+        """Let go of what was kept for long enough."""
+        self._drop(bisect_right(self._times, now - KEPT_S))
+
+    def after(self, key: LogKey) -> Sequence[LogPlace] | None:
+        """Return the rows after *key*; None where some of them may not be here."""
+        if self.floor is None or key < self.floor:
+            return None
+        return self._places[bisect_right(self._keys, key) :]
+
+    def waiting(self) -> tuple[int, LogPlace | None]:
+        """Return for how many rows the slowest follower is behind, of those that are here, and the first of them."""
+        if not self.followers or not self._keys:
+            return 0, None
+        index = min(bisect_right(self._keys, follower.key) for follower in self.followers)
+        return len(self._keys) - index, self._places[index] if index < len(self._places) else None
+
+    def _drop(self, number: int) -> None:
+        if number > 0:
+            self.floor = self._keys[number - 1]
+            del self._places[:number], self._keys[:number], self._times[:number]
+
+    def _move(self) -> None:
+        self.moved.set()
+        self.moved = asyncio.Event()
