@@ -50,6 +50,11 @@ def resolved(description: str, *extensions: FieldExtension, loads: tuple[str, ..
     return cast(Callable[[F], F], field)
 
 
+def followed(description: str, *extensions: FieldExtension) -> Callable[[F], F]:
+    """Return a decorator that makes a method a field of the subscriptions: it returns source events."""
+    return cast(Callable[[F], F], strawberry.subscription(description=description, extensions=list(extensions)))
+
+
 def related(loader: str, key: str, description: str) -> Any:
     """Return a field that the *loader* of the operation loads by the row's attribute *key*; null where that is None."""
     return RelationField(loader, key, description)

@@ -28,6 +28,7 @@ from app.api.execution.preparation import Preparation
 from app.api.inputs.uploads import UPLOAD, Upload
 from app.api.mutations import Mutation
 from app.api.queries import Query
+from app.api.subscriptions import Subscription, resolve_events
 from app.api.times import DATE_TIME
 from app.observability import tracing
 
@@ -74,6 +75,7 @@ SCHEMA = _corrected(
     Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         types=ERROR_TYPES,
         extensions=[tracing.extension, PreparedDocument],
         execution_context_class=BoundedExecutor,
@@ -83,6 +85,7 @@ SCHEMA = _corrected(
 CORE = _core(SCHEMA)
 write_only.close(CORE)
 resume_mutations(CORE)
+resolve_events(CORE)
 CACHE = DocumentCache()
 PREPARATION = Preparation(SCHEMA, CACHE)
 PLANS = Plans(CACHE)

@@ -4,6 +4,7 @@ What it finds is what `domain.workflow.available` says of each case, asked of al
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Integer, and_, case, cast, false, func, or_, select
@@ -126,3 +127,24 @@ async def inbox_counts(
     statement = select(func.count(), *sums).select_from(_FROM).where(*_conditions(actor, wanted))
     total, *numbers = (await connection.execute(statement)).one()
     return total, dict(zip(InboxReason, numbers, strict=True))
+
+
+class InboxMark(NamedTuple):
+    """What is another as soon as the inbox is: an action on a case in it, or that comes into it, is its latest change.
+
+    A case that leaves it makes it smaller, or is followed by another one.
+    """
+
+    total: int
+    latest: datetime | None
+    reasons: tuple[int, ...]
+
+
+async def inbox_mark(connection: Reader, actor: Actor) -> InboxMark:
+    """Return what tells the person's inbox as it is from what it was."""
+    sums = [func.coalesce(func.sum(case((_REASONS[reason](actor), 1), else_=0)), 0) for reason in InboxReason]
+    statement = select(func.count(), func.max(_CASE.updated_at), *sums).select_from(_FROM)
+    total, latest, *numbers = (
+        await connection.execute(statement.where(*_conditions(actor, frozenset(InboxReason))))
+    ).one()
+    return InboxMark(total, latest, tuple(numbers))
