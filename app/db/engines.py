@@ -1,50 +1,30 @@
-"""Engines: how the gateway talks to SQLite (embedded) and to PostgreSQL (production), behind one `Database`.
+"""The database: how the gateway reads and writes SQLite (embedded) and PostgreSQL (production) in one way.
 
-It opens connections and transactions; it reads and writes nothing.
+It opens connections and transactions; it reads and writes nothing. What the engines are is in `sqlite` and
+`postgresql`.
 """
 
-import os
-import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
-from sqlalchemy import Connection, ExceptionContext, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.db.coalescing import Coalescer
 from app.db.commits import CommitSignal
-from app.db.connections import PING_AFTER_S, Connections
+from app.db.connections import Connections
+from app.db.postgresql import engines as postgresql
 from app.db.prepared import AutocommitWriter
 from app.db.reader import Reader
+from app.db.sqlite import engines as sqlite
+from app.db.sqlite.engines import is_in_use as is_in_use  # which those import who open the database
 from app.db.sqlite.group_commit import GroupCommit
+from app.db.timeouts import Timeouts as Timeouts
 from app.db.transactions import transaction
-from app.db.urls import asyncpg_arguments
-from app.db.urls import database_url as database_url  # which those import who open the database
+from app.db.urls import database_url as database_url
 
-CONNECT_S = 5
 READERS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """For how many seconds things are waited for, before somebody is told to come back.
-
-    `pool`: a free connection; `lock`: what another transaction has locked, on SQLite the write lock; `statement`: the
-    end of one, on SQLite of one that reads; `idle`: the next statement of a transaction, on PostgreSQL.
-    """
-
-    pool: float = 2.5
-    lock: float = 5
-    statement: float = 10
-    idle: float = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +115,10 @@ def open_database(
 
     *behind_pooler*: a pooler lies in between that gives a server's connection for a transaction, as PgBouncer does.
     """
-    parsed, patience = database_url(url), patience or Timeouts()
+    parsed, timeouts = database_url(url), patience or Timeouts()
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed, pool_size, patience)
-    return _postgresql(parsed, pool_size, patience, behind_pooler=behind_pooler)
+        return _sqlite(parsed, pool_size, timeouts)
+    return _postgresql(parsed, pool_size, timeouts, behind_pooler=behind_pooler)
 
 
 def open_to_read(url: str, *, patience: Timeouts | None = None, behind_pooler: bool = False) -> Database:
@@ -146,204 +126,26 @@ def open_to_read(url: str, *, patience: Timeouts | None = None, behind_pooler: b
 
     One that nobody has in use is read without locks; who reads it so must see afterwards that nobody came meanwhile.
     """
-    parsed, patience = database_url(url), patience or Timeouts()
+    parsed, timeouts = database_url(url), patience or Timeouts()
     if parsed.get_backend_name() != "sqlite":
-        return _postgresql(parsed, READERS, patience, behind_pooler=behind_pooler)
-    path = Path(parsed.database or "").absolute()
-    options = {"mode": "ro", "uri": "true"} | ({} if is_in_use(path) else {"immutable": "1"})
-    engine = create_async_engine(
-        parsed.set(database=f"file:{quote(os.fsencode(path))}", query=options),
-        **_pool(READERS, patience),
-        isolation_level="AUTOCOMMIT",
-        skip_autocommit_rollback=True,
-        pool_reset_on_return=None,
-    )
-    _prepare_sqlite(engine, patience, query_only=True, leave_alone=True)
-    connections = Connections(engine, READERS, patience.pool)
-    return Database(
-        connections, connections, connections, None, GroupCommit.between(connections, connections), Coalescer()
-    )
+        return _postgresql(parsed, READERS, timeouts, behind_pooler=behind_pooler)
+    connections = Connections(sqlite.observer_engine(parsed, READERS, timeouts), READERS, timeouts.pool)
+    group_commit = GroupCommit.between(connections, connections)
+    return Database(connections, connections, connections, None, group_commit, Coalescer())
 
 
-def is_in_use(path: Path) -> bool:
-    """Say whether something stands in the SQLite file's journals, as while somebody writes, or after a crash."""
-    return any(
-        journal.exists() and journal.stat().st_size
-        for journal in (path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-journal"))
-    )
+def _sqlite(url: URL, size: int, timeouts: Timeouts) -> Database:
+    readers = Connections(sqlite.reader_engine(url, size, timeouts), size, timeouts.pool)
+    writers = Connections(sqlite.writer_engine(url, timeouts), 1, timeouts.pool)
+    probe = Connections(sqlite.reader_engine(url, 1, timeouts), 1, timeouts.pool)
+    return Database(readers, writers, probe, None, GroupCommit.between(readers, writers), Coalescer())
 
 
-def _pool(size: int, patience: Timeouts) -> dict[str, Any]:
-    return {"pool_size": size, "max_overflow": 0, "pool_timeout": patience.pool, "hide_parameters": True}
+def _postgresql(url: URL, size: int, timeouts: Timeouts, *, behind_pooler: bool) -> Database:
+    def readers(size: int) -> Connections:
+        engine = postgresql.reader_engine(url, size, timeouts, behind_pooler=behind_pooler)
+        return Connections(engine, size, timeouts.pool)
 
-
-def _sqlite(url: URL, pool_size: int, patience: Timeouts) -> Database:
-    writer = create_async_engine(url, **_pool(1, patience))
-    _prepare_sqlite(writer, patience, query_only=False)
-    reader, probe = (_sqlite_reader(url, size, patience) for size in (pool_size, 1))
-
-    @event.listens_for(writer.sync_engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.connection.dbapi_connection.begin()  # type: ignore[union-attr]  # it is `turns.Connection`
-
-    readers, writers = Connections(reader, pool_size, patience.pool), Connections(writer, 1, patience.pool)
-    return Database(
-        readers, writers, Connections(probe, 1, patience.pool), None, GroupCommit.between(readers, writers), Coalescer()
-    )
-
-
-def _sqlite_reader(url: URL, size: int, patience: Timeouts) -> AsyncEngine:
-    # Each call of the driver is a turn through its thread: a read needs no BEGIN, and what was not begun no ROLLBACK.
-    reader = create_async_engine(
-        url,
-        **_pool(size, patience),
-        isolation_level="AUTOCOMMIT",
-        skip_autocommit_rollback=True,
-        pool_reset_on_return=None,
-    )
-    _prepare_sqlite(reader, patience, query_only=True)
-
-    @event.listens_for(reader.sync_engine, "reset")
-    def leave_no_snapshot(dbapi_connection: Any, *_: object) -> None:
-        if dbapi_connection.driver_connection.in_transaction:
-            dbapi_connection.rollback()
-
-    return reader
-
-
-def _prepare_sqlite(engine: AsyncEngine, patience: Timeouts, *, query_only: bool, leave_alone: bool = False) -> None:
-    """Take the transaction's start into our own hands: the driver's own start loses updates.
-
-    *leave_alone*: say nothing of how the file is to be written.
-    """
-    if not leave_alone:
-        event.listen(engine.sync_engine, "do_connect", _make_file)
-    writing = () if leave_alone else ("journal_mode = WAL", "synchronous = FULL")
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def connect(dbapi_connection: Any, _record: object) -> None:
-        dbapi_connection.isolation_level = None
-        dbapi_connection.statement_s = patience.statement if query_only else None
-        cursor = dbapi_connection.cursor()
-        for pragma in (
-            f"busy_timeout = {round(patience.lock * 1000)}",
-            *writing,
-            "foreign_keys = ON",
-            f"query_only = {'ON' if query_only else 'OFF'}",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "invalidate")
-    def interrupt(dbapi_connection: Any, *_: object) -> None:
-        # Who was cancelled lets go of the connection; its statement would run on in its thread. PostgreSQL's driver
-        # tells the server by itself. The driver's own method has to be awaited, and raises where all is over.
-        connection = dbapi_connection.driver_connection._connection  # noqa: SLF001
-        if connection is not None:
-            connection.interrupt()
-
-
-def _make_file(_dialect: object, _record: object, arguments: Sequence[Any], _named: object) -> None:
-    """Make the database's file its owner's alone, where there is none: the files beside it get the mode that it has."""
-    with suppress(OSError):  # then SQLite says what it can't do
-        os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-
-
-def _postgresql(url: URL, pool_size: int, patience: Timeouts, *, behind_pooler: bool) -> Database:
-    settle = _shared if behind_pooler else partial(_own, patience)
-    pool = _pool(pool_size, patience)
-    writer = _postgresql_engine(url, settle(read_only=False), pool)
-    reader, probe = (
-        _postgresql_engine(url, settle(read_only=True), _pool(size, patience) | {"isolation_level": "AUTOCOMMIT"})
-        for size in (pool_size, 1)
-    )
-    for engine in (writer, reader, probe):
-        _ping_after_a_pause(engine)
-    if not behind_pooler:
-        _commit_durably(writer)
-    dedicated_connection = {"poolclass": NullPool, "hide_parameters": True, "isolation_level": "AUTOCOMMIT"}
-    return Database(
-        Connections(reader, pool_size, patience.pool),
-        Connections(writer, pool_size, patience.pool),
-        Connections(probe, 1, patience.pool),
-        None if behind_pooler else _postgresql_engine(url, settle(read_only=True), dedicated_connection),
-        None,
-        Coalescer(),
-    )
-
-
-def _commit_durably(engine: AsyncEngine) -> None:
-    """Wait for the disk with each commit, also where a server or a role is set not to; what waits for more is left."""
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def connect(dbapi_connection: Any, _record: object) -> None:
-        cursor = dbapi_connection.cursor()
-        cursor.execute(
-            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-        )
-        cursor.close()
-        dbapi_connection.commit()
-
-
-def _own(patience: Timeouts, *, read_only: bool) -> dict[str, Any]:
-    """Return what asyncpg needs for a connection that is ours alone."""
-    return {
-        "server_settings": {
-            **_NAMED,
-            "lock_timeout": str(round(patience.lock * 1000)),
-            "statement_timeout": str(round(patience.statement * 1000)),
-            "idle_in_transaction_session_timeout": str(round(patience.idle * 1000)),
-            "default_transaction_read_only": "on" if read_only else "off",
-        }
-    }
-
-
-def _shared(*, read_only: bool) -> dict[str, Any]:
-    """Return what asyncpg needs where the server's end changes with each transaction: nothing may be left there.
-
-    PgBouncer takes no other settings, and knows no prepared statements before its version 1.21.
-    """
-    del read_only
-    nothing_kept = {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
-    return {"server_settings": _NAMED, **nothing_kept, "prepared_statement_name_func": lambda: ""}
-
-
-_NAMED = {"application_name": "casegate", "timezone": "UTC"}
-
-
-def _postgresql_engine(url: URL, settled: dict[str, Any], options: dict[str, Any]) -> AsyncEngine:
-    wanted = asyncpg_arguments(url)
-    settings = {**settled["server_settings"], **wanted["server_settings"]}
-    engine = create_async_engine(
-        URL.create("postgresql+asyncpg", database=url.database),
-        **options,
-        skip_autocommit_rollback=True,
-        connect_args={"timeout": CONNECT_S, **wanted, **settled, "server_settings": settings},
-    )
-    event.listen(engine.sync_engine, "handle_error", _forget_values)
-    return engine
-
-
-def _ping_after_a_pause(engine: AsyncEngine) -> None:
-    """See whether a connection is still there when it was not used for a while; a busy one would cost a round trip."""
-    dialect = engine.dialect
-
-    @event.listens_for(engine.sync_engine, "checkin")
-    def used(_dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
-        record.info["used"] = time.monotonic()
-
-    @event.listens_for(engine.sync_engine, "checkout")
-    def look(dbapi_connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
-        if time.monotonic() - record.info.get("used", time.monotonic()) < PING_AFTER_S:
-            return
-        try:
-            dialect.do_ping(dbapi_connection)
-        except Exception as error:
-            raise DisconnectionError("the connection was lost while nobody used it") from error
-
-
-def _forget_values(context: ExceptionContext) -> None:
-    """Drop the row that PostgreSQL tells in an error's DETAIL: a log would show it with the traceback."""
-    cause = context.original_exception.__cause__
-    if getattr(cause, "detail", None):
-        cause.detail = None  # type: ignore[union-attr]  # asyncpg's, which has no types
+    writer = postgresql.writer_engine(url, size, timeouts, behind_pooler=behind_pooler)
+    dedicated = None if behind_pooler else postgresql.dedicated_engine(url, timeouts)
+    return Database(readers(size), Connections(writer, size, timeouts.pool), readers(1), dedicated, None, Coalescer())

@@ -1,1 +1,1 @@
-"""PostgreSQL: notifications of changes."""
+"""PostgreSQL: its engines, and notifications of changes."""

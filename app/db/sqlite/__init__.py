@@ -1,1 +1,1 @@
-"""SQLite: the asynchronous driver, and group commit."""
+"""SQLite: its engines, the asynchronous driver, and group commit."""

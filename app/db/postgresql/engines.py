@@ -1,0 +1,122 @@
+"""SQLAlchemy's engines for PostgreSQL: one that writes, such as read, and one for connections to be kept.
+
+Behind a pooler that gives a server's connection for a transaction, nothing may be left on a connection.
+"""
+
+import time
+from typing import Any
+
+from sqlalchemy import ExceptionContext, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+
+from app.db.connections import PING_AFTER_S
+from app.db.timeouts import Timeouts
+from app.db.urls import asyncpg_arguments
+
+CONNECT_S = 5
+
+
+def writer_engine(url: URL, size: int, timeouts: Timeouts, *, behind_pooler: bool) -> AsyncEngine:
+    """Return the engine that writes. Its commits wait for the disk, wherever that is ours to say."""
+    engine = _engine(url, _settings(timeouts, behind_pooler, read_only=False), timeouts.pool_options(size))
+    _ping_after_a_pause(engine)
+    if not behind_pooler:
+        _commit_durably(engine)
+    return engine
+
+
+def reader_engine(url: URL, size: int, timeouts: Timeouts, *, behind_pooler: bool) -> AsyncEngine:
+    """Return an engine of *size* connections that read, without a transaction around each statement."""
+    options = timeouts.pool_options(size) | {"isolation_level": "AUTOCOMMIT"}
+    engine = _engine(url, _settings(timeouts, behind_pooler, read_only=True), options)
+    _ping_after_a_pause(engine)
+    return engine
+
+
+def dedicated_engine(url: URL, timeouts: Timeouts) -> AsyncEngine:
+    """Return an engine without a pool, for connections that are kept for as long as they last."""
+    options = {"poolclass": NullPool, "hide_parameters": True, "isolation_level": "AUTOCOMMIT"}
+    return _engine(url, _own(timeouts, read_only=True), options)
+
+
+def _settings(timeouts: Timeouts, behind_pooler: bool, *, read_only: bool) -> dict[str, Any]:
+    return _shared() if behind_pooler else _own(timeouts, read_only=read_only)
+
+
+def _commit_durably(engine: AsyncEngine) -> None:
+    """Wait for the disk with each commit, also where a server or a role is set not to; what waits for more is left."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(dbapi_connection: Any, _record: object) -> None:
+        cursor = dbapi_connection.cursor()
+        cursor.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        cursor.close()
+        dbapi_connection.commit()
+
+
+def _own(timeouts: Timeouts, *, read_only: bool) -> dict[str, Any]:
+    """Return what asyncpg needs for a connection that is ours alone."""
+    return {
+        "server_settings": {
+            **_NAMED,
+            "lock_timeout": str(round(timeouts.lock * 1000)),
+            "statement_timeout": str(round(timeouts.statement * 1000)),
+            "idle_in_transaction_session_timeout": str(round(timeouts.idle * 1000)),
+            "default_transaction_read_only": "on" if read_only else "off",
+        }
+    }
+
+
+def _shared() -> dict[str, Any]:
+    """Return what asyncpg needs where the server's end changes with each transaction: nothing may be left there.
+
+    PgBouncer takes no other settings, and knows no prepared statements before its version 1.21.
+    """
+    nothing_kept = {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+    return {"server_settings": _NAMED, **nothing_kept, "prepared_statement_name_func": lambda: ""}
+
+
+_NAMED = {"application_name": "casegate", "timezone": "UTC"}
+
+
+def _engine(url: URL, settled: dict[str, Any], options: dict[str, Any]) -> AsyncEngine:
+    wanted = asyncpg_arguments(url)
+    settings = {**settled["server_settings"], **wanted["server_settings"]}
+    engine = create_async_engine(
+        URL.create("postgresql+asyncpg", database=url.database),
+        **options,
+        skip_autocommit_rollback=True,
+        connect_args={"timeout": CONNECT_S, **wanted, **settled, "server_settings": settings},
+    )
+    event.listen(engine.sync_engine, "handle_error", _forget_values)
+    return engine
+
+
+def _ping_after_a_pause(engine: AsyncEngine) -> None:
+    """See whether a connection is still there when it was not used for a while; a busy one would cost a round trip."""
+    dialect = engine.dialect
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def used(_dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info["used"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def look(dbapi_connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if time.monotonic() - record.info.get("used", time.monotonic()) < PING_AFTER_S:
+            return
+        try:
+            dialect.do_ping(dbapi_connection)
+        except Exception as error:
+            raise DisconnectionError("the connection was lost while nobody used it") from error
+
+
+def _forget_values(context: ExceptionContext) -> None:
+    """Drop the row that PostgreSQL tells in an error's DETAIL: a log would show it with the traceback."""
+    cause = context.original_exception.__cause__
+    if getattr(cause, "detail", None):
+        cause.detail = None  # type: ignore[union-attr]  # asyncpg's, which has no types
