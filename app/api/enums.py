@@ -258,6 +258,7 @@ described_enum(
 )
 described_enum(
     ErrorCode,
-    "Why something was not done, or not answered: in payloads and in `extensions.code`, the same in every language.",
+    "Why something was not done, or not answered: in payloads and in `extensions.code`, the same in every language."
+    " What each means and what helps is in the gateway's manual, at `/docs/errors#` and the code.",
     MEANINGS,
 )

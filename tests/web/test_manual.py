@@ -1,6 +1,7 @@
 """The manual as the gateway serves it: pages, links, anchors, headers, and how it looks without JavaScript."""
 
 import gzip
+import re
 import subprocess
 import sys
 import zipfile
@@ -15,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
+from app.api.schema import CORE
 from app.domain.errors import ErrorCode
 from app.web.manual import FILES, manual_routes, names
 from app.web.middleware.compression import CODINGS
@@ -87,6 +89,13 @@ def test_each_error_code_has_an_entry_by_its_name(client: TestClient) -> None:
 
     assert [code for code in ErrorCode if code not in anchors] == []
     assert [code for code in ErrorCode if code.lower() not in anchors] == []
+
+
+def test_the_schema_says_where_the_entry_of_a_code_is(client: TestClient) -> None:
+    described = CORE.type_map["ErrorCode"].description or ""
+    (place,) = re.findall(r"`(/docs/errors)#`", described)
+
+    assert set(ErrorCode) <= set(Parsed(client.get(place).text).anchors)
 
 
 def test_the_first_page_links_graphiql_where_there_is_one_and_the_manual(client: TestClient) -> None:
