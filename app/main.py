@@ -99,7 +99,7 @@ def create_app(settings: Settings) -> Starlette:
             yield {ENDING: ending}
         await _end(token_use, rates, database)
 
-    resources = JsonApiView(runner, door, gate, terms, settings.public_url)
+    resources = JsonApiView(runner, door, gate, terms, upload, settings.public_url)
     apis = [Route("/graphql", view), WebSocketRoute("/graphql", sockets), Route(f"{PREFIX}/{{path:path}}", resources)]
     routes = [
         *apis,

@@ -32,7 +32,7 @@ from app.domain.commands import NewDocument
 from app.domain.errors import Detail, DocumentTooLarge, InputRefused, InvalidInput, Refusal, Required, TooManyDocuments
 from app.domain.model import Actor, Feature, Scope
 from app.i18n import negotiate
-from app.web.admission import AdmissionController, demand_rate
+from app.web.admission import Admission, AdmissionController, demand_rate
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -71,10 +71,7 @@ class UploadEndpoint:
             admission = await self._door.authenticate(request, fresh=True)
             identity = admission.identity
             language = negotiate(accepted, identity.user.language, identity.account.default_language)
-            demand_rate(admission.standing)
-            permit_reading(identity.actor, Scope.DOCUMENTS_WRITE, Feature.CASES)
-            document = await self._receive(request, identity.actor)
-            return answered(_shown(document), 201, language)
+            return answered(_shown(await self.accept(request, admission)), 201, language)
         except Refusal as refusal:
             return refused(refusal, language)
         except InputRefused as refusals:
@@ -85,6 +82,16 @@ class UploadEndpoint:
             return late(language)
         except Exception as error:
             return fault(error, request, language)
+
+    async def accept(self, request: Request, admission: Admission) -> DocumentRow:
+        """Return the row of the document that *request* brings from somebody who was looked up for it.
+
+        Raises: Refusal, InputRefused; ClientDisconnect, TimeoutError for a body that does not arrive.
+        """
+        demand_rate(admission.standing)
+        actor = admission.identity.actor
+        permit_reading(actor, Scope.DOCUMENTS_WRITE, Feature.CASES)
+        return await self._receive(request, actor)
 
     async def _receive(self, request: Request, actor: Actor) -> DocumentRow:
         is_form = request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM

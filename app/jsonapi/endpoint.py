@@ -3,10 +3,9 @@
 What an operation may, does and refuses is decided where it is run; here its request is read and its result reshaped.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlencode
+from typing import Any
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -17,17 +16,21 @@ from app.api.http.decoding import read_body
 from app.api.operation_runner import EndpointOptions, OperationCall, OperationRunner
 from app.api.record import CLIENT_HEADERS, Record
 from app.api.write_only import may_read
+from app.documents.upload import UploadEndpoint
 from app.domain.access import permit_reading
 from app.domain.errors import NotFound
-from app.domain.model import ActionType, Actor, Feature, Resource
+from app.domain.model import ActionType, Feature, Resource
 from app.domain.model import Scope as TokenScope
 from app.domain.workflow import admit
+from app.jsonapi.answers import Visit, created, page_of, retry_after, single, tag_of
 from app.jsonapi.bodies import parsed
+from app.jsonapi.documents import redirected, uploaded
 from app.jsonapi.exchange import ResourceExchange
 from app.jsonapi.negotiation import demand_content_type
 from app.jsonapi.operations import (
     ACTIONS,
     CASES,
+    CONTENT,
     MUTATIONS,
     USERS,
     Listing,
@@ -39,9 +42,7 @@ from app.jsonapi.operations import (
 )
 from app.jsonapi.parameters import QueryReader, ResourceQuery
 from app.jsonapi.problems import ProblemsFound
-from app.jsonapi.resource_objects import CompoundDocument
-from app.jsonapi.resources import PREFIX
-from app.jsonapi.results import action_problems, page_links, parameter_place, read_problems
+from app.jsonapi.results import action_problems, parameter_place, read_problems
 from app.jsonapi.translation import RequestHeaders, Translation, shape_findings, translated_action, translated_case
 from app.observability import tracing
 from app.web.admission import AdmissionController, demand_rate
@@ -58,15 +59,7 @@ _NODES: Mapping[str, tuple[str, TokenScope, Resource | str]] = {
 }
 """By the first part of an address: the type of what is read by its id, what it takes, and what it is called."""
 
-
-class Visit(NamedTuple):
-    """One request on its way: who sends it, and the ids in its address."""
-
-    exchange: ResourceExchange
-    record: Record
-    actor: Actor
-    ids: Sequence[str] = ()
-
+_NAMES = frozenset({"actions", "cases", "content", *_NODES})
 
 Handler = Callable[[Visit], Awaitable[Response]]
 
@@ -80,13 +73,16 @@ class JsonApiView:
         admission: AdmissionController,
         limiter: ConcurrencyLimiter,
         options: EndpointOptions,
+        upload: UploadEndpoint,
         public_url: str,
     ) -> None:
         self._runner = runner
         self._admission = admission
         self._limiter = limiter
         self._options = options
+        self._upload = upload
         self._public_url = public_url
+        self._handlers = {_shape(address): handlers for address, handlers in self._addresses().items()}
         self._policy = Policy(options.limits, _POLICY_TYPES, introspection=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,31 +103,30 @@ class JsonApiView:
 
     async def _respond(self, exchange: ResourceExchange, record: Record) -> Response:
         """Admit the request, and have it answered by what its address and method stand for."""
-        handlers, ids = self._handlers(exchange.path)
+        handlers = self._handlers.get(_shape(exchange.path))
+        if handlers is None:
+            raise NotFound(resource="node")
         exchange.demand_method(list(handlers))
         self._limiter.look()
         handler = handlers[exchange.request.method]
         admission = await self._admission.authenticate(exchange.request, fresh=False)
         exchange.admitted(admission)
         demand_rate(admission.standing)
+        ids = [part for part in exchange.path.split("/")[1:] if part not in _NAMES]
         return await handler(Visit(exchange, record, admission.identity.actor, ids))
 
-    def _handlers(self, path: str) -> tuple[Mapping[str, Handler], Sequence[str]]:
-        """Return what answers each method at an address, and the ids in it. Raises: NotFound."""
-        match path.split("/")[1:]:
-            case ["cases"]:
-                return {**_reading(partial(self._list, CASES)), "POST": self._open}, ()
-            case ["users"]:
-                return _reading(partial(self._list, USERS)), ()
-            case ["cases", id] if id:
-                return _reading(self._case), [id]
-            case ["cases", id, "actions"] if id:
-                return {**_reading(self._case_actions), "POST": self._act}, [id]
-            case ["cases", id, "actions", action_id] if id and action_id:
-                return _reading(self._case_action), [action_id, id]
-            case [name, id] if name in _NODES and id:
-                return _reading(partial(self._node, *_NODES[name])), [id]
-        raise NotFound(resource="node")
+    def _addresses(self) -> dict[str, dict[str, Handler]]:
+        """Return what answers each method at each address."""
+        nodes = {f"/{name}/{{uuid}}": _reading(partial(self._node, *node)) for name, node in _NODES.items()}
+        return nodes | {
+            "/cases": {**_reading(partial(self._list, CASES)), "POST": self._open},
+            "/cases/{uuid}": _reading(self._case),
+            "/cases/{uuid}/actions": {**_reading(self._case_actions), "POST": self._act},
+            "/cases/{uuid}/actions/{action}": _reading(self._case_action),
+            "/documents": {"POST": self._receive},
+            "/documents/{uuid}/content": _reading(self._content),
+            "/users": _reading(partial(self._list, USERS)),
+        }
 
     # --- Reading -----------------------------------------------------------------------------------------------------
 
@@ -141,7 +136,7 @@ class JsonApiView:
         query = _query(visit, listing.reader, scope, None if is_of_users else Feature.CASES)
         operation = listing_operation(listing, query)
         data, refused = await self._read(visit, operation, listing)
-        return refused or _page(visit, listing, query, data["users" if is_of_users else "cases"])
+        return refused or page_of(visit, listing, query, data["users" if is_of_users else "cases"])
 
     async def _case_actions(self, visit: Visit) -> Response:
         query = _query(visit, ACTIONS.reader, TokenScope.CASES_READ, Feature.CASES)
@@ -151,7 +146,7 @@ class JsonApiView:
         case = data["case"]
         if case is None:
             raise NotFound(resource=Resource.CASE)
-        return _page(visit, ACTIONS, query, case["actions"], str(case["id"]), _tag(case))
+        return page_of(visit, ACTIONS, query, case["actions"], str(case["id"]), tag_of(case))
 
     async def _case(self, visit: Visit) -> Response:
         query = _query(visit, QueryReader("case"), TokenScope.CASES_READ, Feature.CASES)
@@ -160,7 +155,7 @@ class JsonApiView:
             return refused
         if data["case"] is None:
             raise NotFound(resource=Resource.CASE)
-        return _single(visit, "case", query, data["case"], _tag(data["case"]))
+        return single(visit, "case", query, data["case"], tag_of(data["case"]))
 
     async def _case_action(self, visit: Visit) -> Response:
         return await self._node("case_action", TokenScope.CASES_READ, "node", visit)
@@ -168,14 +163,24 @@ class JsonApiView:
     async def _node(self, type_name: str, scope: TokenScope, name: str, visit: Visit) -> Response:
         feature = None if scope is TokenScope.USERS_READ else Feature.CASES
         query = _query(visit, QueryReader(type_name), scope, feature)
-        operation = TranslatedOperation(node_text(type_name, query.wanted), {"id": visit.ids[0]})
+        operation = TranslatedOperation(node_text(type_name, query.wanted), {"id": visit.ids[-1]})
         data, refused = await self._read(visit, operation)
         if refused is not None:
             return refused
         found = data["node"]
-        if not found or (type_name == "case_action" and not _is_of(found, visit.ids[1])):
+        if not found or (type_name == "case_action" and not _is_of(found, visit.ids[0])):
             raise NotFound(resource=name)
-        return _single(visit, type_name, query, found)
+        return single(visit, type_name, query, found)
+
+    async def _content(self, visit: Visit) -> Response:
+        permit_reading(visit.actor, TokenScope.DOCUMENTS_READ, Feature.CASES)
+        _query(visit, QueryReader(None), TokenScope.DOCUMENTS_READ, Feature.CASES)
+        data, refused = await self._read(visit, TranslatedOperation(CONTENT, {"id": visit.ids[0]}))
+        if refused is not None:
+            return refused
+        if not data["node"]:
+            raise NotFound(resource=Resource.DOCUMENT)
+        return redirected(visit.exchange, data["node"]["url"])
 
     async def _read(
         self, visit: Visit, operation: TranslatedOperation, listing: Listing | None = None
@@ -185,7 +190,7 @@ class JsonApiView:
         if not body.get("errors"):
             return body["data"], None
         place = parameter_place({} if listing is None else listing.filters, operation.variables)
-        return {}, visit.exchange.errors(read_problems(body["errors"], place), _retry_after(body["errors"]))
+        return {}, visit.exchange.errors(read_problems(body["errors"], place), retry_after(body["errors"]))
 
     # --- Acting ------------------------------------------------------------------------------------------------------
 
@@ -198,6 +203,11 @@ class JsonApiView:
         wanted = _query(visit, QueryReader("case"), TokenScope.CASES_WRITE, Feature.CASES)
         body = await self._body(visit)
         return await self._perform(visit, wanted, partial(translated_case, body))
+
+    async def _receive(self, visit: Visit) -> Response:
+        _query(visit, QueryReader(None, others=("filename",)), TokenScope.DOCUMENTS_WRITE, Feature.CASES)
+        admission = await self._admission.authenticate(visit.exchange.request, fresh=True)
+        return await uploaded(self._upload, visit.exchange, admission)
 
     async def _body(self, visit: Visit) -> Any:
         request, options = visit.exchange.request, self._options
@@ -231,8 +241,8 @@ class JsonApiView:
             return visit.exchange.errors(action_problems(payload["errors"], sent.source))
         if payload is None or body.get("errors"):
             errors = body["errors"]
-            return visit.exchange.errors(read_problems(errors, lambda _path: {}), _retry_after(errors))
-        return _made(visit, query, payload, "case" if action is ActionType.OPEN else "case_action")
+            return visit.exchange.errors(read_problems(errors, lambda _path: {}), retry_after(errors))
+        return created(visit, query, payload, "case" if action is ActionType.OPEN else "case_action")
 
     async def _run(self, visit: Visit, operation: TranslatedOperation) -> dict[str, Any]:
         """Return the body of an operation's result. It goes in last: a body that dribbles in takes nobody's place."""
@@ -256,6 +266,11 @@ class JsonApiView:
         return result.body
 
 
+def _shape(path: str) -> tuple[str, ...]:
+    """Return an address without its ids."""
+    return tuple(part if part in _NAMES or not part else "*" for part in path.split("/"))
+
+
 def _reading(handler: Handler) -> dict[str, Handler]:
     return {"GET": handler, "HEAD": handler}
 
@@ -275,66 +290,7 @@ def _query(visit: Visit, reader: QueryReader, scope: TokenScope, feature: Featur
         raise
 
 
-def _single(
-    visit: Visit, type_name: str, query: ResourceQuery, found: Mapping[str, Any], tag: Mapping[str, str] | None = None
-) -> Response:
-    case_id = visit.ids[-1] if type_name == "case_action" else ""
-    compound = CompoundDocument(query.wanted, visit.exchange.base_url, case_id)
-    resource = compound.one(type_name, found)
-    document = {"links": {"self": visit.exchange.address}, "data": resource}
-    return visit.exchange.answer(200, document | _included(compound), tag)
-
-
-def _page(
-    visit: Visit,
-    listing: Listing,
-    query: ResourceQuery,
-    connection: Mapping[str, Any],
-    case_id: str = "",
-    tag: Mapping[str, str] | None = None,
-) -> Response:
-    exchange = visit.exchange
-    compound = CompoundDocument(query.wanted, exchange.base_url, case_id)
-    resources = [compound.one(listing.type_name, node) for node in connection["nodes"]]
-    meta = {"count": len(resources)} | ({"total": connection["totalCount"]} if query.with_total else {})
-    links = {"self": exchange.address} | page_links(connection["pageInfo"], partial(_beside, exchange))
-    document = {"links": links, "data": resources, "meta": meta}
-    return exchange.answer(200, document | _included(compound), tag)
-
-
-def _beside(exchange: ResourceExchange, name: str, cursor: str) -> str:
-    """Return the address of the page before or after *cursor*, with all else that was asked for."""
-    pairs = parse_qsl(exchange.request.scope["query_string"].decode("ascii"), keep_blank_values=True)
-    kept = [pair for pair in pairs if pair[0] not in ("starting_after", "ending_before")]
-    return f"{exchange.base_url}{PREFIX}{exchange.path}?{urlencode([*kept, (name, cursor)])}"
-
-
-def _made(visit: Visit, query: ResourceQuery, payload: Mapping[str, Any], type_name: str) -> Response:
-    """Return the answer to an action that was done, now or by its key before."""
-    case, exchange = payload["case"], visit.exchange
-    found = case if type_name == "case" else payload["action"]
-    compound = CompoundDocument(query.wanted, exchange.base_url, str(case.get("id", visit.ids[0] if visit.ids else "")))
-    resource = compound.one(type_name, found)
-    address = resource["links"]["self"]
-    document = {"links": {"self": address}, "data": resource, "meta": {"replayed": payload["replayed"]}}
-    return exchange.answer(201, document | _included(compound), {"Location": address, **_tag(case)})
-
-
-def _included(compound: CompoundDocument) -> dict[str, Any]:
-    included = compound.included()
-    return {} if included is None else {"included": included}
-
-
-def _tag(case: Mapping[str, Any]) -> dict[str, str]:
-    return {"ETag": f'"{case["version"]}"'}
-
-
 def _is_of(found: Mapping[str, Any], case_id: str) -> bool:
     """Tell whether an action is of the case whose address was asked for."""
     case = found["case"]
     return case is not None and str(case["id"]) == case_id.lower()
-
-
-def _retry_after(errors: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    waits = [error["extensions"]["retryAfterMs"] for error in errors if "retryAfterMs" in error["extensions"]]
-    return {"Retry-After": str(max(waits) // 1000)} if waits else {}

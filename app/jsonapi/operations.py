@@ -29,6 +29,10 @@ MUTATIONS: Mapping[ActionType, str] = {
 }
 
 
+CONTENT = "query JsonApi_content($id: ID!) { node(id: $id) { ... on Document { url } } }"
+"""Reads the link to a document's content."""
+
+
 class TranslatedOperation(NamedTuple):
     """A GraphQL operation to run, and whether it writes."""
 

@@ -45,19 +45,28 @@ class QueryReader:
     """Reads the parameters that one address takes."""
 
     def __init__(
-        self, root: str | None, filters: Mapping[str, Filter] | None = None, *, is_paged: bool = False
+        self,
+        root: str | None,
+        filters: Mapping[str, Filter] | None = None,
+        *,
+        is_paged: bool = False,
+        others: Sequence[str] = (),
     ) -> None:
-        """Read those of an address whose resources are of the type *root*; None for one that shows none."""
+        """Read those of an address whose resources are of the type *root*; None for one that shows none.
+
+        *others* are read elsewhere.
+        """
         self._root = None if root is None else TYPES[root]
         self._filters = filters or {}
         self._is_paged = is_paged
+        self._others = others
 
     @property
     def names(self) -> list[str]:
         """The names of the parameters, as they are told to who has sent another one."""
         names = [] if self._root is None else ["include", "fields[…]"]
         names += ["limit", "starting_after", "ending_before", "with_total"] if self._is_paged else []
-        return names + [f"filter[{name}]" for name in self._filters]
+        return [*names, *self._others, *(f"filter[{name}]" for name in self._filters)]
 
     def read(self, raw: bytes) -> ResourceQuery:
         """Return what was asked for. Raises: ProblemsFound, with every fault."""
@@ -93,7 +102,7 @@ class QueryReader:
         elif kind == "filter" and name == f"filter[{member}]" and member in self._filters:
             reading.read_filter(name, self._filters[member], value)
         else:
-            return False
+            return name in self._others
         return True
 
 
