@@ -87,3 +87,9 @@ def retry_after(errors: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return the header that says when to come back, where the errors of an operation do."""
     waits = [error["extensions"]["retryAfterMs"] for error in errors if "retryAfterMs" in error["extensions"]]
     return {"Retry-After": str(max(waits) // 1000)} if waits else {}
+
+
+def is_of(found: Mapping[str, Any], case_id: str) -> bool:
+    """Tell whether an action is of the case whose address was asked for."""
+    case = found["case"]
+    return case is not None and str(case["id"]) == case_id.lower()

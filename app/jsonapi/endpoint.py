@@ -3,6 +3,7 @@
 What an operation may, does and refuses is decided where it is run; here its request is read and its result reshaped.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
@@ -22,11 +23,12 @@ from app.domain.errors import NotFound
 from app.domain.model import ActionType, Feature, Resource
 from app.domain.model import Scope as TokenScope
 from app.domain.workflow import admit
-from app.jsonapi.answers import Visit, created, page_of, retry_after, single, tag_of
+from app.jsonapi.answers import Visit, created, is_of, page_of, retry_after, single, tag_of
 from app.jsonapi.bodies import parsed
 from app.jsonapi.documents import redirected, uploaded
 from app.jsonapi.exchange import ResourceExchange
 from app.jsonapi.negotiation import demand_content_type
+from app.jsonapi.openapi import openapi_json
 from app.jsonapi.operations import (
     ACTIONS,
     CASES,
@@ -47,6 +49,8 @@ from app.jsonapi.translation import RequestHeaders, Translation, shape_findings,
 from app.observability import tracing
 from app.web.admission import AdmissionController, demand_rate
 from app.web.concurrency import AdmittedOperation, ConcurrencyLimiter
+from app.web.etag import revalidated
+from app.web.negotiation import JSON
 from app.web.requests import HttpRequest
 
 _POLICY_TYPES = frozenset({OperationType.QUERY, OperationType.MUTATION})
@@ -59,6 +63,7 @@ _NODES: Mapping[str, tuple[str, TokenScope, Resource | str]] = {
 }
 """By the first part of an address: the type of what is read by its id, what it takes, and what it is called."""
 
+_ACTION = ("case_action", TokenScope.CASES_READ, "node")
 _NAMES = frozenset({"actions", "cases", "content", *_NODES})
 
 Handler = Callable[[Visit], Awaitable[Response]]
@@ -103,6 +108,9 @@ class JsonApiView:
 
     async def _respond(self, exchange: ResourceExchange, record: Record) -> Response:
         """Admit the request, and have it answered by what its address and method stand for."""
+        if exchange.path == "/openapi.json":
+            exchange.demand_method(("GET", "HEAD"))
+            return revalidated(exchange.request, Response(await asyncio.to_thread(openapi_json), media_type=JSON))
         handlers = self._handlers.get(_shape(exchange.path))
         if handlers is None:
             raise NotFound(resource="node")
@@ -122,7 +130,7 @@ class JsonApiView:
             "/cases": {**_reading(partial(self._list, CASES)), "POST": self._open},
             "/cases/{uuid}": _reading(self._case),
             "/cases/{uuid}/actions": {**_reading(self._case_actions), "POST": self._act},
-            "/cases/{uuid}/actions/{action}": _reading(self._case_action),
+            "/cases/{uuid}/actions/{action}": _reading(partial(self._node, *_ACTION)),
             "/documents": {"POST": self._receive},
             "/documents/{uuid}/content": _reading(self._content),
             "/users": _reading(partial(self._list, USERS)),
@@ -157,9 +165,6 @@ class JsonApiView:
             raise NotFound(resource=Resource.CASE)
         return single(visit, "case", query, data["case"], tag_of(data["case"]))
 
-    async def _case_action(self, visit: Visit) -> Response:
-        return await self._node("case_action", TokenScope.CASES_READ, "node", visit)
-
     async def _node(self, type_name: str, scope: TokenScope, name: str, visit: Visit) -> Response:
         feature = None if scope is TokenScope.USERS_READ else Feature.CASES
         query = _query(visit, QueryReader(type_name), scope, feature)
@@ -168,7 +173,7 @@ class JsonApiView:
         if refused is not None:
             return refused
         found = data["node"]
-        if not found or (type_name == "case_action" and not _is_of(found, visit.ids[0])):
+        if not found or (type_name == "case_action" and not is_of(found, visit.ids[0])):
             raise NotFound(resource=name)
         return single(visit, type_name, query, found)
 
@@ -288,9 +293,3 @@ def _query(visit: Visit, reader: QueryReader, scope: TokenScope, feature: Featur
         else:
             permit_reading(visit.actor, scope, feature)
         raise
-
-
-def _is_of(found: Mapping[str, Any], case_id: str) -> bool:
-    """Tell whether an action is of the case whose address was asked for."""
-    case = found["case"]
-    return case is not None and str(case["id"]) == case_id.lower()

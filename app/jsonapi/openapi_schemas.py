@@ -1,0 +1,162 @@
+"""The schemas of the OpenAPI document: resources, requests and errors, by the types of the GraphQL schema."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    get_nullable_type,
+)
+
+from app.api.schema import CORE
+from app.domain.model import ActionType
+from app.domain.validation import VERSION_MAX
+from app.jsonapi.resources import ACTION_TYPES, TYPES, ResourceType
+from app.jsonapi.translation import (
+    RELATIONSHIPS,
+    REQUESTED,
+    SUBJECT_MEMBERS,
+    attributes_of,
+    input_type,
+    relationships_of,
+)
+
+Schema = dict[str, Any]
+
+_SCALARS: Mapping[str, Schema] = {
+    "ID": {"type": "string", "format": "uuid"},
+    "String": {"type": "string"},
+    "Int": {"type": "integer"},
+    "Boolean": {"type": "boolean"},
+    "DateTime": {"type": "string", "format": "date-time"},
+}
+
+
+def reference(kind: str, name: str) -> Schema:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def typed(type_: Any) -> Schema:
+    """Return the schema of a value of a GraphQL type."""
+    nullable = not isinstance(type_, GraphQLNonNull)
+    type_ = get_nullable_type(type_)
+    match type_:
+        case GraphQLList():
+            schema: Schema = {"type": "array", "items": typed(type_.of_type)}
+        case GraphQLEnumType():
+            schema = {"type": "string", "enum": list(type_.values)}
+        case GraphQLInputObjectType():
+            schema = _subject(type_)
+        case _:
+            schema = dict(_SCALARS[type_.name])
+    if not nullable:
+        return schema
+    if "enum" in schema:
+        schema["enum"] = [*schema["enum"], None]
+    return schema | {"type": [schema["type"], "null"]}
+
+
+def resource_schema(type_: ResourceType) -> Schema:
+    """Return the schema of a resource as answers have it."""
+    object_type = CORE.type_map[type_.object_type]
+    assert isinstance(object_type, GraphQLObjectType)
+    attributes: Schema = {}
+    for name, field_name in type_.attributes.items():
+        field = object_type.fields[field_name]
+        attributes[name] = typed(field.type) | {"description": field.description}
+    if "action_type" in attributes:
+        attributes["action_type"] = {"type": "string", "enum": list(ACTION_TYPES)}
+    relationships = {name: reference("schemas", "relationship") for name in [*type_.relationships, *type_.related]}
+    return object_schema(
+        {
+            "type": {"const": type_.name},
+            "id": _SCALARS["ID"],
+            "attributes": object_schema(attributes),
+            "relationships": object_schema(relationships),
+            "links": object_schema({"self": {"type": "string"}}, ["self"]),
+        },
+        ["type", "id", "attributes", "links"],
+    ) | {"description": object_type.description}
+
+
+def object_schema(properties: Schema, required: Sequence[str] = ()) -> Schema:
+    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return schema | ({"required": list(required)} if required else {})
+
+
+def request_schemas() -> Schema:
+    """Return the schemas of what is sent."""
+    actions = [_action_request(name) for name in REQUESTED]
+    case = _request("case", _attribute_schemas(ActionType.OPEN), _required(ActionType.OPEN), {})
+    return {"case_request": case, "case_action_request": {"oneOf": actions}}
+
+
+def _action_request(name: str) -> Schema:
+    action = ACTION_TYPES[name]
+    attributes = {"action_type": {"const": name}} | _attribute_schemas(action)
+    relationships = {
+        relationship: _linkage(RELATIONSHIPS[field].type, is_many=RELATIONSHIPS[field].is_many)
+        for relationship, field in relationships_of(action).items()
+    }
+    related = {
+        RELATIONSHIPS[field].name: here for here, field in attributes_of(action).items() if field in RELATIONSHIPS
+    }
+    required = [here for here in _required(action) if here not in related.values() and here != "expected_version"]
+    return _request("case_action", attributes, ["action_type", *required], relationships)
+
+
+def _required(action: ActionType) -> list[str]:
+    fields = input_type(action).fields
+    return [here for here, name in attributes_of(action).items() if isinstance(fields[name].type, GraphQLNonNull)]
+
+
+def _attribute_schemas(action: ActionType) -> Schema:
+    fields = input_type(action).fields
+    found = {here: _described(fields[name]) for here, name in attributes_of(action).items()}
+    if "expected_version" in found:
+        found["expected_version"] |= {"minimum": 0, "maximum": VERSION_MAX}
+    return found
+
+
+def _described(field: Any) -> Schema:
+    return typed(field.type) | {"description": field.description}
+
+
+def _subject(type_: GraphQLInputObjectType) -> Schema:
+    fields = type_.fields
+    required = [here for here, name in SUBJECT_MEMBERS.items() if isinstance(fields[name].type, GraphQLNonNull)]
+    return object_schema({here: _described(fields[name]) for here, name in SUBJECT_MEMBERS.items()}, required)
+
+
+def _request(type_name: str, attributes: Schema, required: Sequence[str], relationships: Schema) -> Schema:
+    data = {"type": {"const": type_name}, "attributes": object_schema(attributes, required)}
+    data |= {"relationships": object_schema(relationships)} if relationships else {}
+    return object_schema({"data": object_schema(data, ["type", "attributes"])}, ["data"])
+
+
+def _linkage(type_name: str, *, is_many: bool) -> Schema:
+    one = object_schema({"type": {"const": type_name}, "id": _SCALARS["ID"]}, ["type", "id"])
+    return object_schema({"data": {"type": "array", "items": one} if is_many else one}, ["data"])
+
+
+def other_schemas() -> Schema:
+    identifier = object_schema({"type": {"enum": list(TYPES)}, "id": _SCALARS["ID"]}, ["type", "id"])
+    links = {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
+    error = {
+        **{name: {"type": "string"} for name in ("id", "status", "code", "title", "detail")},
+        "source": object_schema({name: {"type": "string"} for name in ("pointer", "parameter", "header")}),
+        "links": object_schema({"about": {"type": "string"}}, ["about"]),
+    }
+    return {
+        "relationship": object_schema(
+            {"data": {"anyOf": [identifier, {"type": "array", "items": identifier}, {"type": "null"}]}, "links": links}
+        ),
+        "jsonapi": object_schema({"version": {"const": "1.1"}}, ["version"]),
+        "links": links,
+        "included": {"type": "array", "items": {"anyOf": [reference("schemas", name) for name in TYPES]}},
+        "error": object_schema(error, ["id", "status", "code", "title", "detail", "links"]),
+    }
