@@ -75,8 +75,8 @@ def create_app(settings: Settings) -> Starlette:
     transfers, trusted = Transfers(), components.trusted_documents(settings)
     slots, feed = Slots.beside(database.reader.size, database.reader.patience), Feed(database, settings.live_poll)
     runner = OperationRunner(Services(database, store, links, slots, feed, terms.key_lifetime), terms)
-    view = GraphQLView(runner, door, gate, trusted, terms, store, transfers)
-    sockets = WebSocketEndpoint(Streams(runner, gate, trusted, terms, components.streaming(settings)), door)
+    streams = Streams(runner, gate, trusted, terms, components.streaming(settings))
+    view, sockets = GraphQLView(door, gate, trusted, terms, store, transfers, streams), WebSocketEndpoint(streams, door)
     upload = UploadEndpoint(database, store, door, transfers, settings.receive_timeout)
     draining, watch = Shutdown(settings.drain), LogWatch(database, settings.log_lag_alarm)
     look = looking(gate, database)
@@ -92,7 +92,7 @@ def create_app(settings: Settings) -> Starlette:
             watch.keep(),
             memory.keep_subscribed(database),
             feed.run(),
-            _end_streams(ending, sockets),
+            _end_streams(ending, view, sockets),
             *([metrics.share_gauges(look)] if environment.metrics_are_shared() else ()),
         )
         async with background_tasks(*works):
@@ -137,10 +137,10 @@ def _middleware(settings: Settings, view: ASGIApp) -> list[Middleware]:
     ]
 
 
-async def _end_streams(ending: asyncio.Event, sockets: WebSocketEndpoint) -> None:
+async def _end_streams(ending: asyncio.Event, view: GraphQLView, sockets: WebSocketEndpoint) -> None:
     """Have streams end when the server ends."""
     await ending.wait()
-    await sockets.drain()
+    await asyncio.gather(view.drain(), sockets.drain())
 
 
 async def _end(token_use: TokenUse, rates: RateLimiter, database: Database) -> None:

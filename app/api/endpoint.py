@@ -4,6 +4,8 @@ After https://graphql.github.io/graphql-over-http/draft/. How requests are read 
 how an operation is run in `operation_runner`; what is refused before execution is a GraphQL body too.
 """
 
+import asyncio
+import random
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -11,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
+from app.api.execution.operations import PreparedOperation
 from app.api.execution.preparation import (
     NoSuchOperationError,
     OperationNotAllowedError,
@@ -19,24 +22,33 @@ from app.api.execution.preparation import (
     may_write,
 )
 from app.api.http.decoding import BadRequest, Parameters, read_parameters
+from app.api.http.event_stream import EventStreamResponse, failing
 from app.api.http.exchange import Exchange
 from app.api.multipart import Forms, is_form
-from app.api.operation_runner import EndpointOptions, OperationCall, OperationRunner
+from app.api.operation_runner import EndpointOptions, OperationCall
 from app.api.record import CLIENT_HEADERS, Record
+from app.api.stream_registry import StreamRequest
+from app.api.streams import Streams
 from app.api.trusted_documents import TrustedDocuments
+from app.api.websocket.messages import SUBPROTOCOL
 from app.documents.store import DocumentStore
 from app.documents.transfers import Transfers
+from app.domain.errors import Refusal
 from app.domain.model import Actor
 from app.observability import tracing
-from app.web.admission import AdmissionController, demand_rate
+from app.web.admission import Admission, AdmissionController, demand_rate
 from app.web.concurrency import AdmittedOperation, ConcurrencyLimiter
 from app.web.etag import revalidated
+from app.web.negotiation import EVENT_STREAM
 from app.web.requests import HttpRequest
+from app.web.responses import VARY
+from app.web.statuses import request_status
 
 COST_HEADER = "X-GraphQL-Cost"
 
 _QUERIES = frozenset({OperationType.QUERY})
 _QUERIES_AND_MUTATIONS = _QUERIES | {OperationType.MUTATION}
+_QUERIES_AND_SUBSCRIPTIONS = _QUERIES | {OperationType.SUBSCRIPTION}
 
 
 class GraphQLView:
@@ -44,15 +56,17 @@ class GraphQLView:
 
     def __init__(
         self,
-        runner: OperationRunner,
         door: AdmissionController,
         gate: ConcurrencyLimiter,
         trusted: TrustedDocuments,
         terms: EndpointOptions,
         store: DocumentStore,
         transfers: Transfers,
+        streams: Streams,
     ) -> None:
-        self._runner = runner
+        self._runner = streams.runner
+        self._streams = streams
+        self._open: set[EventStreamResponse] = set()
         self._policies = {
             is_post: Policy(terms.limits, _QUERIES_AND_MUTATIONS if is_post else _QUERIES, terms.development)
             for is_post in (False, True)
@@ -75,10 +89,26 @@ class GraphQLView:
         client = exchange.request.headers.first(CLIENT_HEADERS)
         record.finish(exchange.request_id, response.status_code, client, exchange.codes)
         try:
-            await response(scope, receive, send)
+            await self._send(response, scope, receive, send)
         finally:
             if record.budget is not None:
                 record.budget.release()
+
+    async def drain(self) -> None:
+        """Have the clients of all streams come back elsewhere, spread over a moment."""
+        loop, spread_s = asyncio.get_running_loop(), self._streams.options.drain_s
+        for response in self._open:
+            loop.call_later(random.random() * spread_s, response.end)
+
+    async def _send(self, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+        if not isinstance(response, EventStreamResponse):
+            await response(scope, receive, send)
+            return
+        self._open.add(response)
+        try:
+            await response(scope, receive, send)
+        finally:
+            self._open.discard(response)
 
     async def _respond(self, exchange: Exchange, record: Record) -> Response:
         """Look whether there is room first, and go in last: a body that dribbles in takes nobody's place."""
@@ -90,6 +120,8 @@ class GraphQLView:
         demand_rate(admission.standing)
         if not is_form(request):
             sent = await read_parameters(request, max_bytes=terms.max_body_bytes, receive_s=terms.receive_s)
+            if exchange.takes_events and (exchange.takes_events_alone or _may_subscribe(sent)):
+                return await self._stream(exchange, admission, sent)
             return await self._respond_to(exchange, record, admission.identity.actor, sent)
         async with AsyncExitStack() as files:
             sent = await self._forms.read(request, admission.identity.actor, files)
@@ -111,15 +143,52 @@ class GraphQLView:
 
     async def _run(self, exchange: Exchange, record: Record, actor: Actor, sent: OperationRequest) -> Response:
         """Run the operation. Raises: BadRequest, where there is none that may be executed."""
-        is_post = exchange.request.method == "POST"
         try:
             body, content, has_begun = await self._runner.run(self._call(exchange, record, sent), actor)
         except NoSuchOperationError:
             raise BadRequest(400, "The document has no such operation.") from None
         except OperationNotAllowedError:
-            words = "Subscriptions are not answered here." if is_post else "Send mutations by POST."
-            raise BadRequest(405, words, {"Allow": "POST"}) from None
+            raise _not_allowed(record.operation) from None
         return exchange.answer(200 if has_begun else exchange.request_error_status(), body, content=content)
+
+    async def _stream(self, exchange: Exchange, admission: Admission, sent: Parameters) -> Response:
+        """Return the operation's results as events. Raises: BadRequest, Refusal of those that have a status."""
+        is_get = exchange.request.method != "POST"
+        if exchange.request.method == "HEAD":
+            raise BadRequest(405, "Use GET or POST for events.", {"Allow": "GET, POST"})
+        request = self._stream_request(exchange, admission, sent)
+        request.takes_trusted_alone = is_get
+        if is_get:
+            request.allowed = _QUERIES_AND_SUBSCRIPTIONS
+        format_errors = partial(self._streams.format_errors, request=request)
+        try:
+            results = await self._streams.open(request)
+        except OperationNotAllowedError:
+            raise BadRequest(405, "Send mutations by POST.", {"Allow": "POST"}) from None
+        except Refusal as refusal:
+            if request_status(type(refusal)) is not None:
+                raise
+            results = failing(refusal)
+        headers = exchange.headers | {"Content-Language": exchange.language.lower(), "Vary": VARY}
+        return EventStreamResponse(results, request, format_errors, self._streams.options.comment_s, headers)
+
+    def _stream_request(self, exchange: Exchange, admission: Admission, sent: Parameters) -> StreamRequest:
+        request = exchange.request
+        headers, address = request.headers, request.client.host if request.client else ""
+        return StreamRequest(
+            parameters=sent,
+            identity=admission.identity,
+            standing=admission.standing,
+            identify=partial(self._door.identify, headers.get("authorization"), address),
+            language=exchange.language,
+            request_id=exchange.request_id,
+            base_url=str(request.base_url).rstrip("/"),
+            headers=headers,
+            client=headers.first(CLIENT_HEADERS),
+            transport="sse",
+            shows_cost=bool(headers.get(COST_HEADER)),
+            resume_from=headers.get("last-event-id"),
+        )
 
     def _call(self, exchange: Exchange, record: Record, sent: OperationRequest) -> OperationCall:
         request = exchange.request
@@ -132,3 +201,14 @@ class GraphQLView:
             record,
             bool(request.headers.get(COST_HEADER)),
         )
+
+
+def _not_allowed(operation: PreparedOperation | None) -> BadRequest:
+    if operation is not None and operation.type is OperationType.SUBSCRIPTION:
+        return BadRequest(406, f"Subscriptions come as events: accept {EVENT_STREAM}, or use {SUBPROTOCOL}.")
+    return BadRequest(405, "Send mutations by POST.", {"Allow": "POST"})
+
+
+def _may_subscribe(sent: Parameters) -> bool:
+    """Tell whether it can be a subscription, of a client that takes JSON too."""
+    return sent.query is None or "subscription" in sent.query

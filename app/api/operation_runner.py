@@ -71,6 +71,7 @@ class OperationCall:
     base_url: Callable[[], str]
     record: Record
     shows_cost: bool = False
+    resume_from: str | None = None
 
 
 class OperationResult(NamedTuple):
@@ -174,7 +175,7 @@ class OperationRunner:
         self, call: OperationCall, prepared: PreparedOperation, context: Context
     ) -> OperationResult | EventSource:
         """Return the source of a subscription, or the result that says why there is none."""
-        found = await subscribe(prepared, call.sent, context)
+        found = await subscribe(prepared, call.sent, context, call.resume_from)
         if isinstance(found, EventSource):
             tracing.describe(prepared.type_name, prepared.name, prepared.document_hash)
             return found

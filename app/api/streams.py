@@ -5,132 +5,28 @@ How results are sent is the transport's, which asks for the next one when the on
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
-from uuid import UUID
+from typing import Any
 
 from graphql import GraphQLError
-from strawberry.types.graphql import OperationType
 
 from app.api.execution.preparation import NoSuchOperationError, OperationRequest, Policy, may_write
-from app.api.http.decoding import BadRequest, Parameters
-from app.api.masking import cause_of
-from app.api.operation_runner import ALL_TYPES, EndpointOptions, OperationCall, OperationResult, OperationRunner
+from app.api.http.decoding import BadRequest
+from app.api.masking import format_errors, refusal_error, request_error
+from app.api.operation_runner import EndpointOptions, OperationCall, OperationResult, OperationRunner
 from app.api.record import Record
+from app.api.stream_registry import StreamedResult, StreamOptions, StreamRegistry, StreamRequest
 from app.api.subscription_events import EventSource
 from app.api.trusted_documents import TrustedDocuments
-from app.auth.identity import Identity
-from app.db.errors import unavailable_of
-from app.domain.errors import InputRefused, Refusal, RetryLater, StreamLimit, Unauthenticated
-from app.domain.model import Language
-from app.observability import metrics, tracing
-from app.web.admission import Admission
+from app.domain.errors import ErrorCode, Refusal, RetryLater
+from app.observability import tracing
 from app.web.concurrency import AdmittedOperation, ConcurrencyLimiter
-from app.web.rate_limit import RateLimitStatus
+from app.web.faults import Formatted, fault_error
 
 EVENTS_AT_ONCE = 8
 """Events that are executed at the same time in a process; others wait, so that requests find their places."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamOptions:
-    """Bounds of streams. `recheck_s`: how often rights are looked at while no event comes."""
-
-    per_token: int = 20
-    per_process: int = 1_000
-    recheck_s: float = 4
-    slow_s: float = 30
-    comment_s: float = 12
-    init_s: float = 10
-    drain_s: float = 2
-
-
-class Identify(Protocol):
-    """Tells who has the stream; looked up now, where they are to be *fresh*. Raises: as `Authenticator`."""
-
-    async def __call__(self, *, fresh: bool) -> tuple[Identity, bool]: ...
-
-
-@dataclass(slots=True)
-class StreamRequest:
-    """An operation whose results are to be streamed, and who it is of.
-
-    `cause` is what ended it, where the transport knows; `cursor` is where to go on from, of what was sent last. While
-    it may write it `is_uninterruptible`: whoever gives it up then, by `is_given_up`, waits for its end.
-    """
-
-    parameters: Parameters
-    identity: Identity
-    standing: RateLimitStatus | None
-    identify: Identify
-    language: Language
-    request_id: str
-    base_url: str
-    headers: Mapping[str, str]
-    client: str | None
-    transport: str
-    allowed: frozenset[OperationType] = ALL_TYPES
-    shows_cost: bool = False
-    cause: str | None = None
-    cursor: str | None = None
-    is_uninterruptible: bool = False
-    is_given_up: bool = False
-
-    async def authenticate(self, *, fresh: bool) -> Admission:
-        """Return who sends the operation. Raises: as `identify`."""
-        identity, is_fresh = (self.identity, False) if not fresh else await self.identify(fresh=True)
-        return Admission(identity, self.standing, is_fresh)
-
-
-class StreamedResult(NamedTuple):
-    """One result. `cursor`: where to come back, None where there is none."""
-
-    body: dict[str, Any]
-    content: bytes | memoryview
-    has_begun: bool
-    cursor: str | None = None
-
-
-class StreamRegistry:
-    """Counts the streams of a process, each of which is of one token."""
-
-    def __init__(self, options: StreamOptions) -> None:
-        self._options = options
-        self._of_token: Counter[UUID] = Counter()
-        self.open = 0
-
-    @contextmanager
-    def counting(self, request: StreamRequest) -> Iterator[None]:
-        """Count a stream while it is open. Raises: StreamLimit."""
-        token_id, options = request.identity.actor.token_id, self._options
-        if self._of_token[token_id] >= options.per_token:
-            raise StreamLimit(max=options.per_token)
-        if self.open >= options.per_process:
-            raise StreamLimit(max=options.per_process)
-        self._count(token_id, request.transport, 1)
-        cause = "client"
-        try:
-            yield
-            cause = "completed"
-        except Unauthenticated:
-            cause = "unauthenticated"
-            raise
-        except Exception as raised:
-            cause = _cause(raised, request.request_id)
-            raise
-        finally:
-            self._count(token_id, request.transport, -1)
-            metrics.child(metrics.streams_ended, request.transport, request.cause or cause).inc()
-
-    def _count(self, token_id: UUID, transport: str, more: int) -> None:
-        self.open += more
-        self._of_token[token_id] += more
-        if not self._of_token[token_id]:
-            del self._of_token[token_id]
-        metrics.child(metrics.streams, transport).inc(more)
 
 
 @dataclass(slots=True)
@@ -149,20 +45,24 @@ class Streams:
         self.registry = StreamRegistry(self.options)
         self._turns = asyncio.Semaphore(EVENTS_AT_ONCE)
 
-    async def results(self, request: StreamRequest) -> AsyncGenerator[StreamedResult, None]:
-        """Yield the results. Whoever takes them is to close this.
+    async def open(self, request: StreamRequest) -> AsyncGenerator[StreamedResult, None]:
+        """Run a query or a mutation, or begin a subscription. Return the results, which are to be taken or closed.
 
-        Raises: BadRequest, OperationNotAllowedError, Refusal of the operation as a whole, GraphQLError for an event
-        source that fails.
+        Raises: BadRequest, OperationNotAllowedError, Refusal of the operation as a whole. The results raise Refusal
+        too, and GraphQLError for a source of events that fails.
         """
         parameters = request.parameters
-        text, _ = self.trusted.find(parameters.query, parameters.document_id, parameters.extensions)
+        text, is_trusted = self.trusted.find(parameters.query, parameters.document_id, parameters.extensions)
         if text is None:
             raise BadRequest(400, "The operation has no query.")
+        if request.takes_trusted_alone and not is_trusted:
+            raise BadRequest(405, "Send the query by POST, or name a trusted document.", {"Allow": "POST"})
         sent = OperationRequest(text, parameters.variables, parameters.operation, request.request_id)
         call = self._call(request, sent)
         try:
             started = await self._start(call, request)
+            if isinstance(started, EventSource):
+                self.registry.demand_room(request)
         except Refusal as refusal:
             _finish(call.record, request, [refusal.code])
             raise
@@ -170,16 +70,38 @@ class Streams:
             _finish(call.record, request)
             raise
         if isinstance(started, OperationResult):
-            async with self._sent(started, call, request) as result:
-                yield result
-            return
+            return self._single(started, call, request)
         _finish(call.record, request)
+        return self._of_subscription(started, call, request)
+
+    async def _single(
+        self, result: OperationResult, call: OperationCall, request: StreamRequest
+    ) -> AsyncGenerator[StreamedResult, None]:
+        async with self._sent(result, call, request) as sent:
+            yield sent
+
+    async def _of_subscription(
+        self, source: EventSource, call: OperationCall, request: StreamRequest
+    ) -> AsyncGenerator[StreamedResult, None]:
         if request.is_given_up:
             return
         with self.registry.counting(request):
-            async with aclosing(started.events), aclosing(self._events(started, call, request)) as events:
+            async with aclosing(source.events), aclosing(self._events(source, call, request)) as events:
                 async for result in events:
                     yield result
+
+    def format_errors(self, raised: Exception, request: StreamRequest) -> list[Formatted]:
+        """Return what a client is shown of what ended its operation; a fault is logged here."""
+        language = request.language
+        match raised:
+            case BadRequest():
+                return [request_error(ErrorCode.BAD_REQUEST, raised.words, language)]
+            case Refusal():
+                return [refusal_error(raised, language)]
+            case GraphQLError():
+                development = self.endpoint.development
+                return format_errors([raised], language, request.request_id, suggestions=development)
+        return [fault_error(raised, language, request.request_id)]
 
     def _call(self, request: StreamRequest, sent: OperationRequest) -> OperationCall:
         return OperationCall(
@@ -190,6 +112,7 @@ class Streams:
             lambda: request.base_url,
             Record(),
             request.shows_cost,
+            request.resume_from,
         )
 
     async def _start(self, call: OperationCall, request: StreamRequest) -> OperationResult | EventSource:
@@ -261,19 +184,6 @@ class Streams:
     async def _permit(self, source: EventSource, request: StreamRequest) -> None:
         request.identity, _ = await request.identify(fresh=True)
         source.permit(request.identity.actor)
-
-
-def retry_of(raised: Exception, request_id: str) -> RetryLater | None:
-    """Return what says to come back later, where that is what *raised* comes from."""
-    cause = cause_of(raised) if isinstance(raised, GraphQLError) else raised
-    return cause if isinstance(cause, RetryLater) else unavailable_of(cause, request_id)
-
-
-def _cause(raised: Exception, request_id: str) -> str:
-    if retry_of(raised, request_id) is not None:
-        return "unavailable"
-    is_refused = isinstance(cause_of(raised) if isinstance(raised, GraphQLError) else raised, Refusal | InputRefused)
-    return "refused" if is_refused else "fault"
 
 
 def _finish(record: Record, request: StreamRequest, codes: Sequence[str] = ()) -> None:

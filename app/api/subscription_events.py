@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from graphql import ExecutionResult as CoreResult
-from graphql import GraphQLError, GraphQLField, create_source_event_stream, located_error
+from graphql import FieldNode, GraphQLError, GraphQLField, create_source_event_stream, located_error
 from graphql.execution.collect_fields import collect_fields
+from graphql.execution.values import get_argument_values
+from graphql.pyutils import Path
 from strawberry.types.field import StrawberryField
 
 from app.api.context import Context
@@ -45,9 +47,12 @@ class EventSource:
 
 
 async def subscribe(
-    prepared: PreparedOperation, sent: OperationRequest, context: Context
+    prepared: PreparedOperation, sent: OperationRequest, context: Context, resume_from: str | None = None
 ) -> EventSource | list[GraphQLError]:
-    """Return the source of a subscription that was prepared, or why there is none."""
+    """Return the source of a subscription that was prepared, or why there is none.
+
+    Where the field has an argument `after` and the operation gives none, it goes on after *resume_from*.
+    """
     assert prepared.document is not None
     executor = BoundedExecutor.build(
         CORE,
@@ -58,18 +63,46 @@ async def subscribe(
     )
     if isinstance(executor, list):
         return executor
-    found = create_source_event_stream(executor)
-    stream = await found if executor.is_awaitable(found) else found
-    if isinstance(stream, CoreResult):
-        return stream.errors or []
-    response_name, nodes, field = _root(cast(BoundedExecutor, executor))
-    definition: StrawberryField = field.extensions["strawberry-definition"]
+    root = _root(cast(BoundedExecutor, executor))
+    try:
+        stream = await _stream(cast(BoundedExecutor, executor), root, resume_from)
+    except GraphQLError as error:
+        return [error]
+    definition: StrawberryField = root.field.extensions["strawberry-definition"]
     permissions = tuple(item for item in definition.extensions if isinstance(item, ReadPermission))
-    return EventSource(prepared, cast(AsyncGenerator[Any, None], stream), permissions, nodes, response_name)
+    return EventSource(prepared, stream, permissions, root.nodes, root.response_name)
 
 
-def _root(executor: BoundedExecutor) -> tuple[str, tuple[Any, ...], GraphQLField]:
-    """Return the one field that a subscription has at its root: the name of its response, its nodes, itself."""
+class _Root(NamedTuple):
+    """The one field that a subscription has at its root."""
+
+    response_name: str
+    nodes: tuple[FieldNode, ...]
+    field: GraphQLField
+
+
+async def _stream(executor: BoundedExecutor, root: _Root, resume_from: str | None) -> AsyncGenerator[Any, None]:
+    """Return the stream of source events. Raises: GraphQLError."""
+    arguments = {}
+    if resume_from is not None and "after" in root.field.args:
+        arguments = get_argument_values(root.field, root.nodes[0], executor.variable_values)
+    if resume_from is None or "after" not in root.field.args or arguments.get("after") is not None:
+        found = create_source_event_stream(executor)
+        stream = await found if executor.is_awaitable(found) else found
+        if isinstance(stream, CoreResult):
+            raise (stream.errors or [GraphQLError("There is no stream of events.")])[0]
+        return cast(AsyncGenerator[Any, None], stream)
+    assert CORE.subscription_type is not None and root.field.subscribe is not None
+    path = Path(None, root.response_name, CORE.subscription_type.name)
+    info = executor.build_resolve_info(root.field, list(root.nodes), CORE.subscription_type, path)
+    try:
+        found = root.field.subscribe(None, info, **arguments | {"after": resume_from})
+        return cast(AsyncGenerator[Any, None], await found if executor.is_awaitable(found) else found)
+    except Exception as fault:
+        raise located_error(fault, root.nodes, path.as_list()) from fault
+
+
+def _root(executor: BoundedExecutor) -> _Root:
     root = CORE.subscription_type
     assert root is not None
     grouped = collect_fields(
@@ -77,4 +110,4 @@ def _root(executor: BoundedExecutor) -> tuple[str, tuple[Any, ...], GraphQLField
     ).grouped_field_set
     response_name, details = next(iter(grouped.items()))
     nodes = tuple(detail.node for detail in details)
-    return response_name, nodes, root.fields[nodes[0].name.value]
+    return _Root(response_name, nodes, root.fields[nodes[0].name.value])

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app.api.operation_runner import EndpointOptions
-from app.api.streams import StreamOptions
+from app.api.stream_registry import StreamOptions
 from app.api.trusted_documents import Mode, TrustedDocuments, read_manifest
 from app.auth.jwks import KeySet
 from app.auth.jwt import Provider, TokenRequirements

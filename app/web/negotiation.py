@@ -1,4 +1,4 @@
-"""Negotiation of the response's media type, one of two (RFC 9110, section 12.5.1)."""
+"""Negotiation of the response's media type, one of two or a stream of events (RFC 9110, section 12.5.1)."""
 
 from functools import lru_cache
 
@@ -6,6 +6,7 @@ from app.web.qualities import items_of
 
 JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
+EVENT_STREAM = "text/event-stream"
 
 _ITEMS_MAX = 50
 _USUAL = 200
@@ -18,6 +19,13 @@ def media_type(accept: str | None) -> str | None:
     """
     header = accept or "*/*"
     return (_wanted if len(header) <= _USUAL else _wanted.__wrapped__)(header)
+
+
+def takes_events(accept: str | None) -> bool:
+    """Tell whether the client takes a stream of events, and says so by name."""
+    if accept is None or EVENT_STREAM not in accept.lower():  # as nearly always
+        return False
+    return _ranges(accept).get(EVENT_STREAM, 0.0) > 0
 
 
 # Few of them are ever sent; a long one is somebody's own, and is not kept.

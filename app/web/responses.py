@@ -10,6 +10,8 @@ from starlette.responses import Response
 from app.domain.model import Language
 from app.web.negotiation import JSON
 
+VARY = "Accept, Accept-Encoding, Accept-Language, Authorization"
+
 Body = dict[str, Any]
 Pairs = tuple[tuple[bytes, bytes], ...]
 
@@ -37,7 +39,7 @@ def _usual(language: Language, media_type: str) -> Pairs:
             "Content-Language": language.lower(),
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
-            "Vary": "Accept, Accept-Encoding, Accept-Language, Authorization",
+            "Vary": VARY,
         },
     )
     return tuple(pair for pair in usual.raw_headers if pair[0] != b"content-length")

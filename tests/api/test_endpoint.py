@@ -91,7 +91,7 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
         200,
         "BAD_USER_INPUT",
     ),
-    "a subscription": (b'{"query": "subscription { cases }"}', 405, "BAD_REQUEST"),
+    "a subscription": (b'{"query": "subscription { cases }"}', 406, "BAD_REQUEST"),
     "too long": (b'{"query": "%s"}' % (b" " * 300_000), 413, "BAD_REQUEST"),
 }
 

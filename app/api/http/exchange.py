@@ -11,7 +11,7 @@ from app.domain.errors import ErrorCode, Refusal
 from app.i18n import negotiate
 from app.web.admission import Admission
 from app.web.faults import Formatted, fault_error, log_unavailable
-from app.web.negotiation import JSON, media_type
+from app.web.negotiation import JSON, media_type, takes_events
 from app.web.requests import HttpRequest
 from app.web.responses import Body, answer
 from app.web.statuses import headers_of, request_status
@@ -29,15 +29,21 @@ class Exchange:
         self.language = negotiate(self._accept_language)
         self.headers: dict[str, str] = {}
         self.codes: list[str] = []
-        self._media_type = media_type(request.headers.get("accept"))
+        accept = request.headers.get("accept")
+        self._media_type = media_type(accept)
+        self.takes_events = takes_events(accept)
 
     def demand_method(self) -> None:
         """Refuse what this address has no answer to. Raises: BadRequest."""
-        if self._media_type is None:
-            raise BadRequest(406, "Accept application/json or application/graphql-response+json.")
+        if self._media_type is None and not self.takes_events:
+            raise BadRequest(406, "Accept application/json, application/graphql-response+json or text/event-stream.")
         if self.request.method not in METHODS:
             allowed = ", ".join(METHODS)
             raise BadRequest(405, f"Use {allowed}.", {"Allow": allowed})
+
+    @property
+    def takes_events_alone(self) -> bool:
+        return self.takes_events and self._media_type is None
 
     def admitted(self, admission: Admission) -> None:
         """Speak the language of who came in, and tell them how they stand."""

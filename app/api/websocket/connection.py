@@ -6,15 +6,14 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from graphql import GraphQLError
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from app import clock
 from app.api.http.decoding import BadRequest, Parameters
-from app.api.masking import format_errors, refusal_error, request_error
 from app.api.record import CLIENT_HEADERS
-from app.api.streams import StreamedResult, StreamRequest, Streams, retry_of
+from app.api.stream_registry import StreamedResult, StreamRequest, retry_of
+from app.api.streams import Streams
 from app.api.websocket.messages import (
     BadMessage,
     ClientMessage,
@@ -34,16 +33,14 @@ from app.api.websocket.messages import (
 from app.auth.identity import Identity
 from app.domain.errors import (
     ErrorCode,
-    InputRefused,
     Overloaded,
-    Refusal,
     StreamTooSlow,
     Unauthenticated,
 )
 from app.i18n import negotiate
 from app.observability import metrics
 from app.web.admission import AdmissionController, demand_rate
-from app.web.faults import Formatted, fault_error
+from app.web.faults import fault_error
 
 OPERATIONS_MAX = 100
 """Operations of one connection at once, beside the bound on streams."""
@@ -153,7 +150,7 @@ class SocketConnection:
                         return
                     await self._answer(message)
         except TimeoutError:
-            raise _Closing(CloseCode.INITIALISATION_TIMEOUT, "SocketConnection initialisation timeout") from None
+            raise _Closing(CloseCode.INITIALISATION_TIMEOUT, "Connection initialisation timeout") from None
 
     async def _next_message(self) -> ClientMessage | None:
         """Return the next message, None where the connection has ended. Raises: _Closing."""
@@ -266,7 +263,7 @@ class SocketConnection:
         if operation.size > self._streams.endpoint.max_body_bytes:
             words = f"A request can be {self._streams.endpoint.max_body_bytes} bytes at most."
             raise BadRequest(413, words)
-        async with aclosing(self._streams.results(request)) as results:
+        async with aclosing(await self._streams.open(request)) as results:
             async for result in results:
                 if not result.has_begun:
                     await self._send_last(operation, error(operation.id, result.body["errors"]))
@@ -300,20 +297,7 @@ class SocketConnection:
         elif retry is not None and request.cursor is not None:
             await self._end(_Closing(CloseCode.TRY_AGAIN_LATER, _with_cursor(retry.code, request.cursor)))
         else:
-            await self._send_last(operation, error(operation.id, self._errors(retry or raised, request)))
-
-    def _errors(self, raised: Exception, request: StreamRequest) -> list[Formatted]:
-        language, suggestions = self._language, self._streams.endpoint.development
-        match raised:
-            case BadRequest():
-                return [request_error(ErrorCode.BAD_REQUEST, raised.words, language)]
-            case Refusal():
-                return [refusal_error(raised, language)]
-            case InputRefused():
-                return [refusal_error(refusal, language) for refusal in raised.refusals]
-            case GraphQLError():
-                return format_errors([raised], language, request.request_id, suggestions=suggestions)
-        return [fault_error(raised, language, request.request_id)]
+            await self._send_last(operation, error(operation.id, self._streams.format_errors(retry or raised, request)))
 
     # --- Sending and ending ------------------------------------------------------------------------------------------
 

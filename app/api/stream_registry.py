@@ -1,0 +1,141 @@
+"""What is streamed of a process: requests for streams, their results, and how many there may be."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from graphql import GraphQLError
+from strawberry.types.graphql import OperationType
+
+from app.api.http.decoding import Parameters
+from app.api.masking import cause_of
+from app.api.operation_runner import ALL_TYPES
+from app.auth.identity import Identity
+from app.db.errors import unavailable_of
+from app.domain.errors import InputRefused, Refusal, RetryLater, StreamLimit, Unauthenticated
+from app.domain.model import Language
+from app.observability import metrics
+from app.web.admission import Admission
+from app.web.rate_limit import RateLimitStatus
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """Bounds of streams. `recheck_s`: how often rights are looked at while no event comes."""
+
+    per_token: int = 20
+    per_process: int = 1_000
+    recheck_s: float = 4
+    slow_s: float = 30
+    comment_s: float = 12
+    init_s: float = 10
+    drain_s: float = 2
+
+
+class Identify(Protocol):
+    """Tells who has the stream; looked up now, where they are to be *fresh*. Raises: as `Authenticator`."""
+
+    async def __call__(self, *, fresh: bool) -> tuple[Identity, bool]: ...
+
+
+@dataclass(slots=True)
+class StreamRequest:
+    """An operation whose results are to be streamed, and who it is of.
+
+    `cause` is what ended it, where the transport knows; `cursor` is where to go on from, of what was sent last.
+    `resume_from` is the cursor that a reconnecting client names beside the operation. It
+    `is_uninterruptible` while it may write: whoever gives it up then, by `is_given_up`, waits for its end.
+    """
+
+    parameters: Parameters
+    identity: Identity
+    standing: RateLimitStatus | None
+    identify: Identify
+    language: Language
+    request_id: str
+    base_url: str
+    headers: Mapping[str, str]
+    client: str | None
+    transport: str
+    allowed: frozenset[OperationType] = ALL_TYPES
+    shows_cost: bool = False
+    resume_from: str | None = None
+    takes_trusted_alone: bool = False
+    cause: str | None = None
+    cursor: str | None = None
+    is_uninterruptible: bool = False
+    is_given_up: bool = False
+
+    async def authenticate(self, *, fresh: bool) -> Admission:
+        """Return who sends the operation. Raises: as `identify`."""
+        identity, is_fresh = (self.identity, False) if not fresh else await self.identify(fresh=True)
+        return Admission(identity, self.standing, is_fresh)
+
+
+class StreamedResult(NamedTuple):
+    """One result. `cursor`: where to come back, None where there is none."""
+
+    body: dict[str, Any]
+    content: bytes | memoryview
+    has_begun: bool
+    cursor: str | None = None
+
+
+class StreamRegistry:
+    """Counts the streams of a process, each of which is of one token."""
+
+    def __init__(self, options: StreamOptions) -> None:
+        self._options = options
+        self._of_token: Counter[UUID] = Counter()
+        self.open = 0
+
+    def demand_room(self, request: StreamRequest) -> None:
+        """Let there be one stream more of this token, or refuse. Raises: StreamLimit."""
+        options = self._options
+        if self._of_token[request.identity.actor.token_id] >= options.per_token:
+            raise StreamLimit(max=options.per_token)
+        if self.open >= options.per_process:
+            raise StreamLimit(max=options.per_process)
+
+    @contextmanager
+    def counting(self, request: StreamRequest) -> Iterator[None]:
+        """Count a stream while it is open. Raises: StreamLimit."""
+        self.demand_room(request)
+        token_id = request.identity.actor.token_id
+        self._count(token_id, request.transport, 1)
+        cause = "client"
+        try:
+            yield
+            cause = "completed"
+        except Unauthenticated:
+            cause = "unauthenticated"
+            raise
+        except Exception as raised:
+            cause = _cause(raised, request.request_id)
+            raise
+        finally:
+            self._count(token_id, request.transport, -1)
+            metrics.child(metrics.streams_ended, request.transport, request.cause or cause).inc()
+
+    def _count(self, token_id: UUID, transport: str, more: int) -> None:
+        self.open += more
+        self._of_token[token_id] += more
+        if not self._of_token[token_id]:
+            del self._of_token[token_id]
+        metrics.child(metrics.streams, transport).inc(more)
+
+
+def retry_of(raised: Exception, request_id: str) -> RetryLater | None:
+    """Return what says to come back later, where that is what *raised* comes from."""
+    cause = cause_of(raised) if isinstance(raised, GraphQLError) else raised
+    return cause if isinstance(cause, RetryLater) else unavailable_of(cause, request_id)
+
+
+def _cause(raised: Exception, request_id: str) -> str:
+    if retry_of(raised, request_id) is not None:
+        return "unavailable"
+    is_refused = isinstance(cause_of(raised) if isinstance(raised, GraphQLError) else raised, Refusal | InputRefused)
+    return "refused" if is_refused else "fault"
