@@ -107,7 +107,7 @@ def create_app(settings: Settings) -> Starlette:
         *probe_routes(database, draining, watch),
     ]
     app = Starlette(routes=routes, middleware=_middleware(settings, view), lifespan=lifespan)
-    app.state.database, app.state.swept = database, asyncio.Event()
+    app.state.database, app.state.streams, app.state.swept = database, streams, asyncio.Event()
     return app
 
 

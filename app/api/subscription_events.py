@@ -28,7 +28,7 @@ class EventSource:
     prepared: PreparedOperation
     events: AsyncGenerator[Any, None]
     permissions: tuple[ReadPermission, ...]
-    nodes: tuple[Any, ...]
+    nodes: list[FieldNode]
     response_name: str
 
     async def next(self) -> Any:
@@ -77,7 +77,7 @@ class _Root(NamedTuple):
     """The one field that a subscription has at its root."""
 
     response_name: str
-    nodes: tuple[FieldNode, ...]
+    nodes: list[FieldNode]
     field: GraphQLField
 
 
@@ -94,7 +94,7 @@ async def _stream(executor: BoundedExecutor, root: _Root, resume_from: str | Non
         return cast(AsyncGenerator[Any, None], stream)
     assert CORE.subscription_type is not None and root.field.subscribe is not None
     path = Path(None, root.response_name, CORE.subscription_type.name)
-    info = executor.build_resolve_info(root.field, list(root.nodes), CORE.subscription_type, path)
+    info = executor.build_resolve_info(root.field, root.nodes, CORE.subscription_type, path)
     try:
         found = root.field.subscribe(None, info, **arguments | {"after": resume_from})
         return cast(AsyncGenerator[Any, None], await found if executor.is_awaitable(found) else found)
@@ -109,5 +109,5 @@ def _root(executor: BoundedExecutor) -> _Root:
         CORE, executor.fragments, executor.variable_values, root, executor.operation, executor.hide_suggestions
     ).grouped_field_set
     response_name, details = next(iter(grouped.items()))
-    nodes = tuple(detail.node for detail in details)
+    nodes = [detail.node for detail in details]
     return _Root(response_name, nodes, root.fields[nodes[0].name.value])

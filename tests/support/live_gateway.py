@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,11 +57,15 @@ class LiveGateway:
 
 
 @asynccontextmanager
-async def live_gateway(url: str, *, bounds: Bounds | None = None, **settings: Any) -> AsyncIterator[LiveGateway]:
-    """Yield the gateway on the database at *url*, its lifespan running."""
+async def live_gateway(
+    url: str, *, bounds: Bounds | None = None, recheck_s: float | None = None, **settings: Any
+) -> AsyncIterator[LiveGateway]:
+    """Yield the gateway on the database at *url*, its lifespan running. *recheck_s*: as `StreamOptions` has it."""
     usual: dict[str, Any] = {"rate_limit": 0, "failed_auth_limit": 0, "database_pool_timeout": 15, "identity_cache": 0}
     with tempfile.TemporaryDirectory() as folder:
         app = create_app(Settings(database_url=url, **({"data_dir": Path(folder)} | usual | settings)))
+        if recheck_s is not None:
+            app.state.streams.options = replace(app.state.streams.options, recheck_s=recheck_s)
         config = uvicorn.Config(
             app,
             log_config=None,
