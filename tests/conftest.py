@@ -5,7 +5,9 @@ template database.
 """
 
 import asyncio
+import gc
 import os
+import re
 import shutil
 import sys
 import uuid
@@ -40,7 +42,7 @@ settings.register_profile("casegate", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=10)
 settings.load_profile("casegate")
 
-PROCESSES = frozenset({"tests.support.gateway", "tests.support.browser", "tests.support.node"})
+PROCESSES = re.compile(r"^from tests\.support\.(browser|commands|gateway|node) import", re.MULTILINE)
 """What starts server processes, browsers and Node: a quick run has no test of a module that imports from these."""
 
 
@@ -49,12 +51,20 @@ _is_counted: ContextVar[bool] = ContextVar("_is_counted", default=False)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--quick", action="store_true", help="SQLite alone, without processes of their own")
+    parser.addoption("--quick", action="store_true", help="SQLite alone, without processes and what is marked long")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # To walk all that is imported takes a second, and the collector would do it often, ten times at the end.
+    gc.disable()
     if config.getoption("quick"):
         settings.load_profile("quick")
+
+
+def pytest_collection_finish() -> None:
+    """Have the collector leave alone what there is before any test, as the server does."""
+    gc.enable()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -67,9 +77,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_quick(item: pytest.Item) -> bool:
     assert isinstance(item, pytest.Function)
-    if "[postgresql" in item.name or item.path.parent.name in ("attacks", "faults", "scripts"):
-        return False
-    return PROCESSES.isdisjoint(getattr(value, "__module__", None) for value in vars(item.module).values())
+    return not ("[postgresql" in item.name or "postgresql" in item.fixturenames or item.get_closest_marker("long"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what a quick run has no test of, without importing it: importing takes as long as the tests."""
+    if not config.getoption("quick"):
+        return None
+    if collection_path.is_dir():
+        return collection_path.name in ("attacks", "faults", "scripts") or None
+    return bool(PROCESSES.search(collection_path.read_text(encoding="utf-8"))) or None
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -156,6 +157,7 @@ class History:
 
 
 # Shrinking takes minutes with a database behind it: add Phase.shrink to look into a failure.
+@pytest.mark.long
 @settings(
     max_examples=6,
     deadline=None,

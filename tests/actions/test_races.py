@@ -57,6 +57,7 @@ async def gateways(fresh_url: str, world: World) -> AsyncIterator[list[Api]]:
         yield [one, other]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rounds", ROUNDS)
 @pytest.mark.parametrize("pair", ["accept against cancel", "accept against refuse", "request against request"])
 async def test_of_two_who_press_at_once_one_wins(world: World, gateways: list[Api], pair: str, rounds: int) -> None:

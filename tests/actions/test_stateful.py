@@ -391,6 +391,7 @@ SETTINGS = settings(
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("examples", [pytest.param(5, id="5"), pytest.param(60, id="60", marks=pytest.mark.soak)])
 def test_random_people_doing_random_things_are_answered_as_the_model_says(fresh_url: str, examples: int) -> None:
     with asyncio.Runner() as runner:

@@ -7,6 +7,7 @@ import random
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
@@ -165,6 +166,7 @@ async def assert_mutations_answer_alike(
     return codes
 
 
+@pytest.mark.long
 async def test_what_is_available_is_what_the_mutation_does(world: World, api: Api) -> None:
     people = await viewers(world)
 
@@ -187,6 +189,7 @@ async def test_what_is_available_is_what_the_mutation_does(world: World, api: Ap
     }
 
 
+@pytest.mark.long
 async def test_available_actions_depend_on_the_account_and_the_assigned_reviewers(world: World, api: Api) -> None:
     people = await viewers(world)
     await set_by_hand(world.database, tables.accounts, world.account_id, restrict_to_assigned_reviewers=True)
@@ -237,6 +240,7 @@ async def test_a_creator_who_has_lost_the_role_can_still_cancel(world: World, ap
 
 
 # Shrinking would play hundreds of requests again and again.
+@pytest.mark.long
 @settings(
     max_examples=2,
     derandomize=True,  # so that each action is met, which chance alone doesn't promise

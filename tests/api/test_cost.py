@@ -53,6 +53,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("document", EXAMPLES)
 async def test_no_answer_has_more_fields_than_its_operation_costs(
     world: World, api: Api, plain: Api, document: str
@@ -110,6 +111,7 @@ async def assert_cost_is_an_upper_bound(world: World, api: Api, plain: Api, seed
     assert answered > 0.3 * number
 
 
+@pytest.mark.long
 async def test_no_random_answer_has_more_fields_than_its_operation_costs(world: World, api: Api, plain: Api) -> None:
     await assert_cost_is_an_upper_bound(world, api, plain, seed=3, number=60)
 

@@ -58,6 +58,7 @@ def kinds(world: World, case_id: UUID) -> dict[str, CursorKind]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("listed", LISTS)
 async def test_no_cursor_that_is_made_up_is_a_fault(world: World, api: Api, listed: str) -> None:
     case_id = (await world.case_in(CaseStatus.PENDING_REVIEW)).case.id

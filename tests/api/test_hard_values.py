@@ -195,6 +195,7 @@ async def tried(scene: Scene, place: Place, argument: str) -> list[str]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
 async def test_no_value_of_an_argument_is_a_fault(scene_of: Scene, place: Place) -> None:
     found = [problem for argument in place.field.args for problem in await tried(scene_of, place, argument)]

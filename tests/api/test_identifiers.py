@@ -154,6 +154,7 @@ async def add_subject(database: Database, account_id: UUID, ref: str, *, case: s
     return subject_id, case_id
 
 
+@pytest.mark.long
 async def test_subjects_from_before_that_become_one_stay_and_openings_meet_the_right_one(
     database: Database,
 ) -> None:

@@ -89,6 +89,7 @@ async def viewers(world: World) -> dict[str, Person]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_the_inbox_equals_brute_force_on_random_histories(world: World, api: Api, seed: int) -> None:
     await filled(world, seed=seed)

@@ -165,6 +165,7 @@ async def test_page_sizes_out_of_range_are_refused_and_not_clamped(lists: list[L
         assert await listed.refusal(first=1, last=0) == ("INVALID_INPUT", "last")
 
 
+@pytest.mark.long
 async def test_a_cursor_that_was_altered_or_made_up_is_refused(lists: list[List]) -> None:
     for listed in lists:
         cursor = (await listed.page(first=1))["pageInfo"]["endCursor"]

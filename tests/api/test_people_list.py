@@ -80,6 +80,7 @@ async def test_by_time_the_newest_come_first_by_default(crowd: World, api: Api) 
     assert names(await people(api, crowd, by={"field": "CREATED_AT", "direction": "DESC"})) == newest
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("search", "found"),
     [

@@ -93,6 +93,7 @@ async def assert_plans_answer_alike(world: World, both: Both, seed: int, number:
     assert followed >= whole > 0.25 * number, (followed, whole, number)
 
 
+@pytest.mark.long
 async def test_random_queries_are_answered_as_graphql_core_does(world: World, both: Both) -> None:
     await assert_plans_answer_alike(world, both, seed=7, number=150)
 
@@ -159,6 +160,7 @@ MUTATIONS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.long
 async def test_random_payloads_are_what_graphql_core_gives_and_nothing_is_done_twice(world: World, both: Both) -> None:
     dice = random.Random(11)
     await filled(world, cases=8, actions=40)

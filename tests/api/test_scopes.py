@@ -1,5 +1,7 @@
 """What a token may read and do by its scopes, an account by its features, and somebody who is not active any more."""
 
+import pytest
+
 from app.db import tables
 from app.db.engines import Database
 from app.domain.model import CaseStatus, Scope
@@ -73,6 +75,7 @@ async def answers(api: Api, token: str, documents: dict[str, str]) -> dict[str, 
     return reported
 
 
+@pytest.mark.long
 async def test_scopes_features_and_activity_decide_what_is_answered(database: Database, api: Api) -> None:
     head, *lines = (line.split() for line in TABLE.strip().splitlines())
     reported: dict[str, dict[str, str]] = {}

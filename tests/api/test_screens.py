@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from app.domain.model import CaseStatus
 from tests.support.api import Api
 from tests.support.paths import ROOT
@@ -28,6 +30,7 @@ SCREEN_COSTS = [
 ]
 
 
+@pytest.mark.long
 async def test_the_worklist_s_screen_costs_these_statements_for_1_case_and_for_100(world: World, api: Api) -> None:
     await make_worklist(world, api)
 

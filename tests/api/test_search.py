@@ -104,6 +104,7 @@ async def test_nothing_of_another_account_is_found_counted_or_weighed(world: Wor
     assert await found(world, api, elsewhere.account_id.hex) == await found(world, api, world.account_id.hex) == []
 
 
+@pytest.mark.long
 @settings(
     max_examples=25,
     phases=[Phase.reuse, Phase.generate],

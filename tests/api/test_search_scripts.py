@@ -74,6 +74,7 @@ NUMBERS: dict[str, list[str]] = {
 }
 
 
+@pytest.mark.long
 async def test_each_script_is_found_in_any_form_by_what_looks_alike(world: World, api: Api) -> None:
     for name, (written, finding, missing) in TEXTS.items():
         composed, other = await open_case(world, f"{name} {written}"), await open_case(world, "Something else")
@@ -128,6 +129,7 @@ MANY_SCRIPTS = st.text(
 )
 
 
+@pytest.mark.long
 @settings(
     max_examples=15,
     phases=[Phase.reuse, Phase.generate],

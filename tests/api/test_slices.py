@@ -1,10 +1,9 @@
 """Long work gives way to others: in slices of the event loop, with and without a plan, down to the writing of JSON."""
 
 import asyncio
-import gc
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import orjson
@@ -23,14 +22,7 @@ from tests.support.bulk import filled
 from tests.support.random_operations import Author
 from tests.support.world import World
 
-
-@pytest.fixture(autouse=True)
-def garbage() -> Iterator[None]:
-    """Have the collector leave alone what there is, as the server does: to walk it takes half a second."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
+pytestmark = pytest.mark.long
 
 
 class Lag:

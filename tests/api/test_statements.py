@@ -52,6 +52,7 @@ async def patient(fresh_url: str) -> AsyncIterator[Api]:
         yield opened
 
 
+@pytest.mark.long
 async def test_a_page_of_100_cases_costs_the_same_statements_as_a_page_of_1(world: World, patient: Api) -> None:
     api = patient
     await make_worklist(world, api)

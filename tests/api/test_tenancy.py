@@ -191,6 +191,7 @@ async def elsewhere(world: World, api: Api) -> World:
     return await make_world(world.database)
 
 
+@pytest.mark.long
 async def test_each_id_of_another_account_answers_like_a_random_one_in_every_place(
     world: World, elsewhere: World, api: Api
 ) -> None:

@@ -219,6 +219,7 @@ async def full(world: World) -> World:
     return world
 
 
+@pytest.mark.long
 @SETTINGS
 @given(requested=FILTERS, order=ORDERS, size=st.integers(1, 25))
 async def test_a_filter_an_order_and_a_page_are_what_they_are_in_memory(
@@ -248,6 +249,7 @@ def walks() -> Iterator[tuple[list[dict[str, str]], bool]]:
             yield order, backward
 
 
+@pytest.mark.long
 async def test_a_list_is_walked_whole_both_ways_while_cases_come_in(full: World, api: Api) -> None:
     for order, backward in walks():
         before = await archive(full.database, full.account_id)

@@ -130,6 +130,7 @@ async def walk(api: Api, person: Person, mutation: str, inputs: Any) -> set[str]
     return seen
 
 
+@pytest.mark.long
 async def test_every_field_of_a_real_action_s_payload_is_shown_or_closed(world: World, api: Api) -> None:
     case_id = str((await world.open_case()).case.id)
     carl = await writer(world, world.carl, Scope.DOCUMENTS_WRITE)
@@ -142,6 +143,7 @@ async def test_every_field_of_a_real_action_s_payload_is_shown_or_closed(world: 
     assert seen >= {"CaseAction.hash", "Comment.body", "Document.sha256", "Case.version", "User.displayName"}
 
 
+@pytest.mark.long
 async def test_every_field_of_a_dry_run_s_payload_is_shown_or_closed(world: World, api: Api) -> None:
     case_id = str((await world.open_case()).case.id)
     ada = await writer(world, world.ada)
@@ -156,6 +158,7 @@ async def test_every_field_of_a_dry_run_s_payload_is_shown_or_closed(world: Worl
     assert seen >= {"SupposedAction.type", "SupposedComment.body", "CaseSnapshot.status", "OverrideSnapshot.status"}
 
 
+@pytest.mark.long
 async def test_every_field_of_a_replay_and_of_a_refusal_is_shown_or_closed(world: World, api: Api) -> None:
     case_id = str((await world.case_in(CaseStatus.IN_PROGRESS)).case.id)
     carl = await writer(world, world.carl)

@@ -210,6 +210,7 @@ async def trial(world: World, api: Api, fresh_url: str) -> Trial:
 SETTINGS = [dict(zip(SWITCHES, map(int, values), strict=True)) for values in ("0000", "1000", "0111")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda found: "".join(str(value) for value in found.values()))
 @pytest.mark.parametrize("statements", [insertions, changes], ids=["insert", "update"])
 async def test_no_conflict_clause_takes_a_permanent_row_away(

@@ -201,12 +201,14 @@ async def assert_cheap(api: Api, database: Database, viewer: Person, page: int) 
         assert 0 < later <= 2 * max(first, second, 25), name
 
 
+@pytest.mark.long
 async def test_no_query_looks_through_all_cases_or_the_whole_log(database: Database, api: Api) -> None:
     viewer = await house(database, 600, 4000)
 
     assert await whole_reads(api, database, viewer, indexes_only=True) == {}
 
 
+@pytest.mark.long
 async def test_a_later_page_costs_no_more_than_twice_the_first(database: Database, api: Api) -> None:
     await assert_cheap(api, database, await house(database, 1200, 4000), 8)
 

@@ -117,6 +117,7 @@ async def test_rows_that_anchoring_passed_over_are_named_and_later_ones_are_not(
     assert (await scene.found(anchors=True)) == {scene.other_id: (5, "unanchored")}
 
 
+@pytest.mark.long
 async def test_no_reader_of_the_account_s_log_is_led_away_by_a_made_up_place(scene: Scene, api: Api) -> None:
     await add_row(scene, 2**62)
     query = "query($after: String) { actions(first: 100, after: $after) { nodes { id } pageInfo { endCursor } } }"

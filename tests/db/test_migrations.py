@@ -133,6 +133,7 @@ async def test_every_constraint_bears_the_name_that_the_models_gave_it(database:
     }
 
 
+@pytest.mark.long
 async def test_down_to_nothing_and_up_again_is_where_it_was(database: Database) -> None:
     async with database.read() as connection:
         before = await connection.run_sync(shape_of), await connection.run_sync(others_of)
@@ -152,6 +153,7 @@ async def test_down_to_nothing_and_up_again_is_where_it_was(database: Database) 
     assert len(before[1]) > 10
 
 
+@pytest.mark.long
 async def test_each_step_goes_down_and_up_by_itself(database: Database) -> None:
     steps = [step.revision for step in ScriptDirectory.from_config(config()).walk_revisions()]
 

@@ -21,6 +21,8 @@ from tests.support import postgresql
 from tests.support.paths import ROOT
 from tests.support.ports import is_listening, wait_until
 
+pytestmark = pytest.mark.long
+
 SERVER_IN_ANOTHER_PROCESS = """
 import time
 from tests.support.postgresql import create_database, postgresql_server

@@ -32,6 +32,8 @@ from tests.support.api import Api
 from tests.support.gateway import FORKS
 from tests.support.world import person_of
 
+pytestmark = pytest.mark.long
+
 # One store for all databases: what a document is called is no other one's name.
 FOLDER = Path(tempfile.mkdtemp())
 

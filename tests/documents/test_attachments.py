@@ -351,6 +351,7 @@ async def test_rows_of_documents_name_their_case(api: Api, world: World, databas
     assert tuple(row) == (case.id, 0)
 
 
+@pytest.mark.long
 async def test_a_page_of_documents_takes_as_many_statements_as_one(
     api: Api, world: World, database: Database, statements: Callable[[], list[str]]
 ) -> None:

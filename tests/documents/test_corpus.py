@@ -25,6 +25,7 @@ def assert_all_are_accepted(folder: Path, count: int, seed: int) -> None:
     assert wrong == []
 
 
+@pytest.mark.long
 def test_files_of_real_encoders_are_accepted(tmp_path: Path) -> None:
     assert_all_are_accepted(tmp_path, SHORT, seed=1)
 

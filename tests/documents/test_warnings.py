@@ -213,6 +213,7 @@ def test_attachments_of_a_message_are_found(tmp_path: Path) -> None:
     assert warnings_of(tmp_path, "a.eml", inline.as_bytes()) == {Found.MAIL_ATTACHMENT}
 
 
+@pytest.mark.long
 def test_files_of_real_encoders_give_no_false_warning(tmp_path: Path) -> None:
     for file in files(110, seed=3):
         expected = {Found.ENCRYPTED, Found.MAIL_ATTACHMENT}

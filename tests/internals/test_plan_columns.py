@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+import pytest
+
 from app.domain.commands import AddComment
 from app.domain.model import CaseStatus
 from tests.support.api import Api
@@ -28,6 +30,7 @@ async def planned(api: Api, token: str, document: str, variables: dict[str, Any]
     return sent
 
 
+@pytest.mark.long
 async def test_a_worklist_reads_what_it_shows_by_four_statements_whatever_its_length(world: World, api: Api) -> None:
     await make_worklist(world, api)
 

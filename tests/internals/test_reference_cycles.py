@@ -31,6 +31,7 @@ async def left_behind(api: Api, token: str, document: str, variables: dict[str, 
         gc.enable()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ["a case", "the worklist", "an action"])
 async def test_an_operation_leaves_next_to_nothing_to_the_collector(world: World, api: Api, what: str) -> None:
     case_id = str((await world.case_in(CaseStatus.PENDING_REVIEW)).case.id)

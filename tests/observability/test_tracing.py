@@ -331,6 +331,7 @@ async def test_what_goes_on_when_an_operation_is_over_is_in_no_trace(
     assert [span.name for span in spans.get_finished_spans()] == ["GraphQL Operation"]
 
 
+@pytest.mark.long
 async def test_a_trace_is_gone_once_its_spans_are_made(database: Database, spans: InMemorySpanExporter) -> None:
     await connect(database)
     components.start_tracing(database, SimpleSpanProcessor(spans))
