@@ -41,7 +41,7 @@ def connected(target: Target, number: int, *, buffer: int = 0) -> Iterator[Seque
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(number + 200, hard), hard))
     connections = []
     for count in range(number):
-        if count % 5 == 0:
+        if count % 10 == 0:
             time.sleep(0.01)
         connection = socket.socket()
         if buffer:
@@ -63,13 +63,13 @@ def dribbled(connections: Sequence[socket.socket], piece: bytes, seconds: float)
         for number, connection in enumerate(connections):
             with contextlib.suppress(OSError):
                 connection.sendall(piece)
-            if number % 5 == 0:  # it is about what is held, and not about how fast
+            if number % 10 == 0:  # it is about what is held, and not about how fast
                 time.sleep(0.01)
         if time.monotonic() >= until:
             return
 
 
-def held(opening: Callable[[Target], bytes], piece: bytes, seconds: float = 4) -> Callable[[Target], Got]:
+def held(opening: Callable[[Target], bytes], piece: bytes, seconds: float = 2) -> Callable[[Target], Got]:
     """Hold as many connections as would use up a process's file handles, and ask as somebody else meanwhile."""
 
     def send(target: Target) -> Got:

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.serial
 
 IN_HAND = 8
 CLIENTS = 4
-P99_S = 3.0
+PATIENCE_S = 2.5
+"""For how long a request may wait for its turn."""
 GROWTH_MIB = 24
 QUERY = {
     "query": "{ cases(first: 20) { nodes { reference title subject { label } actions(first: 3) { nodes { seq type"
@@ -69,7 +70,8 @@ def resident_mib(server: Server) -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-async def overload(server: Server, token: str, seconds: float) -> tuple[Load, list[float]]:
+async def overload(server: Server, token: str, seconds: float) -> tuple[Load, list[float], float]:
+    """Return what became of twice the capacity, the memory before and after, and the capacity."""
     # The server closes a connection that was idle for 5 s: who keeps it as long may send as it does.
     limits = httpx2.Limits(max_connections=200, keepalive_expiry=2)
     headers = {"Authorization": f"Bearer {token}"}
@@ -80,13 +82,13 @@ async def overload(server: Server, token: str, seconds: float) -> tuple[Load, li
         load = Load(client)
         await load.open(2 * capacity, seconds)
         memory.append(resident_mib(server))
-    return load, memory
+    return load, memory, capacity
 
 
 def assert_overload_is_shed(url: str, folder: Path, seconds: float) -> None:
     token = casegate_json("demo", database_url=url)["people"][0]["token"]
     with serving(folder, database_url=url, demo="false", max_concurrency=str(IN_HAND)) as server:
-        load, memory = asyncio.run(overload(server, token, seconds))
+        load, memory, capacity = asyncio.run(overload(server, token, seconds))
 
     slowest = sorted(load.accepted)[math.ceil(len(load.accepted) * 0.99) - 1]
     report = f"accepted {len(load.accepted)}, refused {len(load.refused)}, p99 {slowest:.3f} s, memory {memory}"
@@ -94,7 +96,8 @@ def assert_overload_is_shed(url: str, folder: Path, seconds: float) -> None:
     assert load.refused and load.accepted, report
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in load.refused)
     assert {answer.json()["errors"][0]["extensions"]["code"] for answer in load.refused} == {"OVERLOADED"}
-    assert slowest < P99_S, report
+    # Its turn, and then ten times what as many take that are served together: whatever the machine's speed.
+    assert slowest < PATIENCE_S + 10 * IN_HAND / capacity, report
     assert memory[1] - memory[0] < GROWTH_MIB, report
     print(report)  # noqa: T201  # shown by -rP
 
