@@ -22,6 +22,8 @@ IDS_MAX = 200
 SPACING_S = 0.025
 """Seconds from one notice to the next: what is committed meanwhile goes together."""
 RETRY_S = 5
+UNAVAILABLE_S = 300
+"""After it notifications are tried again where none came, as behind a pooler, or from a server that was busy."""
 
 log = structlog.get_logger()
 
@@ -57,17 +59,18 @@ class CommitNotices:
             self._pending.clear()  # others have found it by now
 
     async def keep_subscribed(self) -> None:
-        """Hear what others announce, until cancelled; where nothing can be heard, leave it to regular looks."""
+        """Hear what others announce, until cancelled; while nothing can be heard, it is left to regular looks."""
         while self._database.single is not None:
+            retry_s: float = RETRY_S
             try:
                 async with following(self._database, self._hear, CHANNEL) as lost:
                     await lost.wait()
             except NotificationsUnavailable as error:
                 log.warning("commits_not_heard", reason=str(error))
-                return
+                retry_s = UNAVAILABLE_S
             except (SQLAlchemyError, OSError) as error:
                 log.warning("commits_not_heard", reason=type(error).__name__)
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(retry_s)
 
     async def _announce_by(self, driver: Any) -> None:
         while True:

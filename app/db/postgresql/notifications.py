@@ -35,9 +35,13 @@ async def following(
         tried.set()
         heard(payload)
 
+    def end(_connection: object) -> None:
+        lost.set()
+        tried.set()
+
     async with database.dedicated_connection() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
-        driver.add_termination_listener(lambda _: lost.set())
+        driver.add_termination_listener(end)
         await driver.add_listener(channel, hear)
         async with database.read() as other:
             await other.execute(select(func.pg_notify(channel, "")))
@@ -46,4 +50,6 @@ async def following(
                 await tried.wait()
         except TimeoutError:
             raise NotificationsUnavailable("no notification came") from None
+        if lost.is_set():
+            raise ConnectionResetError("the connection was lost before anything was heard")
         yield lost
