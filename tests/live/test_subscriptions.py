@@ -50,7 +50,7 @@ async def assert_quiet(stream: Stream) -> None:
 async def test_without_a_cursor_the_first_event_tells_where_now_is(world: World, live: Live) -> None:
     case_id = (await world.open_case()).case.id
 
-    stream = await live.subscribe(world.ada, ACTIONS)
+    stream = await live.subscribe(world.ada.token, ACTIONS)
     first = await stream.next()
     id = await comment(world, case_id)
     second = await stream.next()
@@ -58,14 +58,14 @@ async def test_without_a_cursor_the_first_event_tells_where_now_is(world: World,
     assert first["action"] is None and first["caughtUp"] is True
     assert second["action"]["id"] == id and second["action"]["comment"] == {"body": "x"}
     assert second["caughtUp"] is True
-    again = await live.subscribe(world.ada, ACTIONS, after=first["cursor"])
+    again = await live.subscribe(world.ada.token, ACTIONS, after=first["cursor"])
     assert await again.next() == second
     await stream.close()
     await again.close()
 
 
 async def test_an_empty_log_has_a_cursor_too(world: World, live: Live, api: Api) -> None:
-    stream = await live.subscribe(world.ada, ACTIONS)
+    stream = await live.subscribe(world.ada.token, ACTIONS)
     first = await stream.next()
     id = str((await world.open_case()).action.id)
 
@@ -79,12 +79,12 @@ async def test_an_empty_log_has_a_cursor_too(world: World, live: Live, api: Api)
 
 async def test_after_a_cursor_all_rows_come_once_and_then_what_comes(world: World, live: Live) -> None:
     case_id = (await world.open_case()).case.id
-    start = await live.subscribe(world.ada, ACTIONS)
+    start = await live.subscribe(world.ada.token, ACTIONS)
     cursor = (await start.next())["cursor"]
     await start.close()
     written = [await comment(world, case_id) for _ in range(5)]
 
-    stream = await live.subscribe(world.ada, ACTIONS, after=cursor)
+    stream = await live.subscribe(world.ada.token, ACTIONS, after=cursor)
     events = [await stream.next() for _ in range(5)]
     written.append(await comment(world, case_id))
     events.append(await stream.next())
@@ -96,14 +96,14 @@ async def test_after_a_cursor_all_rows_come_once_and_then_what_comes(world: Worl
 
 @pytest.mark.parametrize("rows", [99, 100])
 async def test_catching_up_ends_with_one_event_that_says_so(world: World, live: Live, rows: int) -> None:
-    start = await live.subscribe(world.ada, ACTIONS)
+    start = await live.subscribe(world.ada.token, ACTIONS)
     cursor = (await start.next())["cursor"]
     await start.close()
     case_id = (await world.open_case()).case.id
     for _ in range(rows - 1):
         await comment(world, case_id)
 
-    stream = await live.subscribe(world.ada, ACTIONS, after=cursor)
+    stream = await live.subscribe(world.ada.token, ACTIONS, after=cursor)
     events: list[Any] = []
     while not events or not events[-1]["caughtUp"]:
         events.append(await stream.next())
@@ -116,11 +116,11 @@ async def test_catching_up_ends_with_one_event_that_says_so(world: World, live: 
 
 async def test_nothing_to_catch_up_with_is_reported_at_once(world: World, live: Live) -> None:
     await world.open_case()
-    stream = await live.subscribe(world.ada, ACTIONS)
+    stream = await live.subscribe(world.ada.token, ACTIONS)
     cursor = (await stream.next())["cursor"]
     await stream.close()
 
-    again = await live.subscribe(world.ada, ACTIONS, after=cursor)
+    again = await live.subscribe(world.ada.token, ACTIONS, after=cursor)
 
     assert await again.next() == {"cursor": cursor, "caughtUp": True, "action": None}
     await assert_quiet(again)
@@ -128,7 +128,7 @@ async def test_nothing_to_catch_up_with_is_reported_at_once(world: World, live: 
 
 async def test_filters_leave_rows_out_and_the_cursor_goes_on(world: World, live: Live) -> None:
     mine, other = (await world.open_case()).case.id, (await world.open_case()).case.id
-    stream = await live.subscribe(world.ada, ACTIONS, caseId=str(mine), types=["COMMENT", "CLOSE"])
+    stream = await live.subscribe(world.ada.token, ACTIONS, caseId=str(mine), types=["COMMENT", "CLOSE"])
     first = await stream.next()
     for _ in range(100):
         await comment(world, other)
@@ -139,14 +139,14 @@ async def test_filters_leave_rows_out_and_the_cursor_goes_on(world: World, live:
 
     assert left_out["action"] is None and left_out["cursor"] != first["cursor"]
     assert found["action"]["id"] == id and found["action"]["case"] == {"id": str(mine)}
-    again = await live.subscribe(world.ada, ACTIONS, after=left_out["cursor"])
+    again = await live.subscribe(world.ada.token, ACTIONS, after=left_out["cursor"])
     assert (await again.next())["action"]["id"] == id
     await stream.close()
     await again.close()
 
 
 async def test_filters_hold_while_catching_up_and_may_leave_out_everything(world: World, live: Live) -> None:
-    start = await live.subscribe(world.ada, ACTIONS)
+    start = await live.subscribe(world.ada.token, ACTIONS)
     cursor = (await start.next())["cursor"]
     await start.close()
     case_id = (await world.case_in(CaseStatus.RESOLVED)).case.id
@@ -159,7 +159,7 @@ async def test_filters_hold_while_catching_up_and_may_leave_out_everything(world
     }
     found = {}
     for name, filters in tried.items():
-        stream = await live.subscribe(world.ada, ACTIONS, after=cursor, **filters)
+        stream = await live.subscribe(world.ada.token, ACTIONS, after=cursor, **filters)
         events = [await stream.next()]
         while not events[-1]["caughtUp"]:
             events.append(await stream.next())
@@ -180,7 +180,7 @@ async def test_cursors_of_the_log_s_list_and_of_its_stream_are_the_same(world: W
         {"user": str(world.carl.id)},
     )
 
-    stream = await live.subscribe(world.ada, ACTIONS, after=edges[0]["cursor"])
+    stream = await live.subscribe(world.ada.token, ACTIONS, after=edges[0]["cursor"])
     events = [await stream.next() for _ in ids]
 
     assert [event["cursor"] for event in events] == [edge["cursor"] for edge in edges[1:]]
@@ -219,14 +219,14 @@ async def test_made_up_cursors_and_those_of_other_lists_and_accounts_are_refused
 
     for cursor in made_up:
         with pytest.raises(Refused) as refused:
-            await live.subscribe(world.ada, ACTIONS, after=cursor)
+            await live.subscribe(world.ada.token, ACTIONS, after=cursor)
         assert refused.value.codes == ["INVALID_CURSOR"], cursor
 
 
 async def test_a_subscription_s_ids_must_be_ids(world: World, live: Live) -> None:
     for document, variables in ((ACTIONS, {"caseId": "x"}), (ACTIONS, {"caseId": ""}), (CASE, {"id": "CASE-000001"})):
         with pytest.raises(Refused) as refused:
-            await live.subscribe(world.ada, document, **variables)
+            await live.subscribe(world.ada.token, document, **variables)
         assert refused.value.codes == ["INVALID_ID"]
 
 
@@ -254,7 +254,7 @@ PLACES = [
 async def test_no_argument_of_a_subscription_is_a_fault(world: World, live: Live, place: Place) -> None:
     async def codes(value: Any) -> set[str]:
         try:
-            stream = await live.subscribe(world.ada, place.document(), v=value)
+            stream = await live.subscribe(world.ada.token, place.document(), v=value)
             await stream.next()
             await stream.close()
         except Refused as refused:
@@ -267,7 +267,7 @@ async def test_no_argument_of_a_subscription_is_a_fault(world: World, live: Live
 
 async def test_a_case_is_shown_at_once_and_whenever_its_version_is_another(world: World, live: Live) -> None:
     case_id, other_id = (await world.open_case()).case.id, (await world.open_case()).case.id
-    stream = await live.subscribe(world.ada, CASE, id=str(case_id))
+    stream = await live.subscribe(world.ada.token, CASE, id=str(case_id))
     first = await stream.next()
     await comment(world, other_id)
     for _ in range(3):
@@ -288,7 +288,7 @@ async def test_a_case_of_another_account_is_null_as_one_that_is_not_there(world:
     foreign = (await other.open_case()).case.id
 
     for id in (str(foreign), str(uuid4())):
-        stream = await live.subscribe(world.ada, CASE, id=id)
+        stream = await live.subscribe(world.ada.token, CASE, id=id)
         assert await stream.next() is None
         with pytest.raises(StopAsyncIteration):
             await stream.next()
@@ -297,9 +297,9 @@ async def test_a_case_of_another_account_is_null_as_one_that_is_not_there(world:
 async def test_nothing_of_another_account_ever_comes(world: World, live: Live) -> None:
     other = await make_world(world.database)
     foreign = (await other.open_case()).case.id
-    everything = await live.subscribe(world.ada, ACTIONS)
-    of_case = await live.subscribe(world.ada, ACTIONS, caseId=str(foreign))
-    inbox = await live.subscribe(world.rosa, INBOX)
+    everything = await live.subscribe(world.ada.token, ACTIONS)
+    of_case = await live.subscribe(world.ada.token, ACTIONS, caseId=str(foreign))
+    inbox = await live.subscribe(world.rosa.token, INBOX)
     for stream in (everything, of_case, inbox):
         await stream.next()
 
@@ -312,7 +312,7 @@ async def test_nothing_of_another_account_ever_comes(world: World, live: Live) -
 
 async def test_the_inbox_tells_when_it_is_another_and_not_of_what_leaves_it_as_it_is(world: World, live: Live) -> None:
     case_id = (await world.open_case()).case.id
-    stream = await live.subscribe(world.rosa, INBOX)
+    stream = await live.subscribe(world.rosa.token, INBOX)
     first = await stream.next()
 
     await world.request_override(case_id)
@@ -336,8 +336,8 @@ async def test_who_may_not_read_is_refused_at_the_start_and_at_each_event(
     writer = await person_of(world.database, world.rosa.id, *(set(Scope) - {Scope.CASES_READ}))
 
     with pytest.raises(Refused) as refused:
-        await live.subscribe(writer, document, **variables)
-    stream = await live.subscribe(world.rosa, document, **variables)
+        await live.subscribe(writer.token, document, **variables)
+    stream = await live.subscribe(world.rosa.token, document, **variables)
     await stream.next()
     async with world.database.write() as connection:
         await connection.execute(update(tables.users).where(tables.users.c.id == world.rosa.id).values(active=False))

@@ -22,7 +22,6 @@ from app.documents.store import DocumentStore
 from app.domain.model import Language
 from app.live.feed import Feed
 from app.web.slots import Slots
-from tests.support.world import Person
 
 PATIENCE_S = 60
 """How long an event is waited for before the test fails."""
@@ -44,22 +43,24 @@ class Live:
         """Yield the services on a database, their feed running."""
         feed = Feed(database, poll)
         running = asyncio.create_task(feed.run())
-        yield cls(Services(database, store, Links(database, ""), Slots.beside(4, 5), feed))
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        try:
+            yield cls(Services(database, store, Links(database, ""), Slots.beside(4, 5), feed))
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
 
-    async def context(self, person: Person, document: Any) -> Context:
-        """Return the context of one operation, of who the person is now."""
-        identity = await authenticate(self.services.database, person.token)
+    async def context(self, token: str, document: Any) -> Context:
+        """Return the context of one operation, of who holds the token by now."""
+        identity = await authenticate(self.services.database, token)
         facts = RequestFacts(identity, Language.EN, "test", lambda: "http://test", document, None)
         return Context(facts, self.services, Budget(Slices()))
 
-    async def subscribe(self, person: Person, document: str, **variables: Any) -> "Stream":
+    async def subscribe(self, token: str, document: str, **variables: Any) -> "Stream":
         """Return the stream of a subscription. Raises: Refused."""
         tree = parse(document)
         assert validate(CORE, tree) == []
-        context = await self.context(person, tree)
+        context = await self.context(token, tree)
         executor = Executor.build(CORE, tree, context_value=context, raw_variable_values=variables)
         if not isinstance(executor, Executor):
             raise Refused(executor)
@@ -68,7 +69,7 @@ class Live:
             events = await events
         if isinstance(events, ExecutionResult):
             raise Refused(events.errors or [])
-        return Stream(self, person, tree, variables, events)
+        return Stream(self, token, tree, variables, events)
 
 
 class Refused(Exception):
@@ -84,19 +85,24 @@ class Stream:
     """A subscription under way."""
 
     live: Live
-    person: Person
+    token: str
     document: Any
     variables: dict[str, Any]
     events: Any
 
     async def next(self) -> Any:
-        """Return what the next event shows. Raises: Refused, StopAsyncIteration, TimeoutError."""
+        """Return what the next event's field shows. Raises: as `next_result`."""
+        (shown,) = (await self.next_result())["data"].values()
+        return shown
+
+    async def next_result(self) -> dict[str, Any]:
+        """Return the body of the next event. Raises: Refused, StopAsyncIteration, TimeoutError."""
         event = await asyncio.wait_for(anext(self.events), PATIENCE_S)
         result: Any = execute(
             CORE,
             self.document,
             event,
-            await self.live.context(self.person, self.document),
+            await self.live.context(self.token, self.document),
             self.variables,
             executor_class=BoundedExecutor,
         )
@@ -104,8 +110,7 @@ class Stream:
             result = await result
         if result.errors:
             raise Refused(result.errors)
-        (shown,) = result.data.values()
-        return shown
+        return {"data": result.data}
 
     async def close(self) -> None:
         await self.events.aclose()
