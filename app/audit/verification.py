@@ -16,11 +16,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.audit.anchors.checking import CaseFinding, Findings
-from app.db.chain import entry_of
+from app.audit.entries import EntryParts, entry_parts
 from app.db.engines import Database
-from app.db.repository import anchored, cases, documents, log, overrides, people, verifying
-from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
-from app.domain.action_log import Chain, ChainedEntry, Entry, Fault, FaultKind, Head
+from app.db.repository import anchored, cases, log, people, verifying
+from app.db.rows import ActionRow, CaseRow, SubjectRow
+from app.domain.action_log import Chain, ChainedEntry, Fault, FaultKind, Head
 from app.domain.log_state import CaseState, Folded, OverrideState, ResultChange, result_fault
 from app.domain.workflow import TRANSITIONS
 
@@ -242,61 +242,18 @@ async def _links(
     namings: Counter[UUID] = Counter()
     while True:
         actions = await log.log_piece(connection, batch.account_id, batch.ids, after, size)
-        piece = await _piece(connection, batch.account_id, actions)
+        parts = await entry_parts(connection, batch.account_id, actions)
         for action in actions:
             if action.override_id is not None and TRANSITIONS[action.type].names_reviewers:
                 namings[action.override_id] += 1
-            yield action, _link(batch, piece, action, namings)
+            yield action, _link(batch, parts, action, namings)
         if len(actions) < size:
             return
         after = actions[-1].case_id, actions[-1].seq
 
 
-@dataclass(frozen=True, slots=True)
-class _EntryParts:
-    """What the entries of a piece of the log are put together from."""
-
-    comments: Mapping[UUID, CommentRow | None]
-    overrides: Mapping[UUID, OverrideRow | None]
-    reviewers: Mapping[UUID, Mapping[int, Sequence[UUID]]]
-    documents: Mapping[UUID, Sequence[DocumentRow]]
-
-
-async def _piece(connection: AsyncConnection, account_id: UUID, actions: Sequence[ActionRow]) -> _EntryParts:
-    comment_ids = [action.comment_id for action in actions if action.comment_id is not None]
-    override_ids = list({action.override_id for action in actions if action.override_id is not None})
-    made = await overrides.overrides_by_id(connection, account_id, override_ids)
-    reviewers = await overrides.reviewer_ids_by_version(connection, account_id, override_ids)
-    comments = await log.comments_by_id(connection, account_id, comment_ids)
-    attached = await documents.documents_by_comment(connection, account_id, comment_ids)
-    return _EntryParts(
-        comments=dict(zip(comment_ids, comments, strict=True)),
-        overrides=dict(zip(override_ids, made, strict=True)),
-        reviewers=dict(zip(override_ids, reviewers, strict=True)),
-        documents=dict(zip(comment_ids, attached, strict=True)),
-    )
-
-
-def _link(batch: _Batch, piece: _EntryParts, action: ActionRow, namings: Mapping[UUID, int]) -> ChainedEntry | None:
+def _link(batch: _Batch, parts: EntryParts, action: ActionRow, namings: Mapping[UUID, int]) -> ChainedEntry | None:
     case = batch.cases[action.case_id]
     subject = batch.subjects.get(case.subject_id) if case is not None else None
-    if case is None or subject is None:
-        return None
-    return ChainedEntry(_entry(batch.account_id, action, case, subject, piece, namings), action.hash)
-
-
-def _entry(
-    account_id: UUID,
-    action: ActionRow,
-    case: CaseRow,
-    subject: SubjectRow,
-    piece: _EntryParts,
-    namings: Mapping[UUID, int],
-) -> Entry:
-    """Return the row as it is found; *namings* count how often each override's reviewers were named up to it."""
-    comment = piece.comments[action.comment_id] if action.comment_id else None
-    override = piece.overrides[action.override_id] if action.override_id else None
-    # A naming makes a version of its override, the first one the first.
-    reviewer_ids = piece.reviewers[override.id].get(namings[override.id], ()) if override else ()
-    attached = piece.documents[comment.id] if comment else ()
-    return entry_of(account_id, action, case, subject, comment, override, reviewer_ids, attached)
+    naming = 0 if action.override_id is None else namings[action.override_id]
+    return parts.link(batch.account_id, action, case, subject, naming)

@@ -66,7 +66,7 @@ def run(program: Callable[[], None]) -> int:
         code = _code_of(program)
         sys.stdout.flush()
     except OutputLost as lost:
-        _give_up_output()
+        give_up_output()
         return _reported(f"what was to be printed can't be written: {lost}", UNWRITTEN)
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -149,7 +149,7 @@ def _replace_output() -> None:
         setattr(sys, f"__{name}__", made)
 
 
-def _give_up_output() -> None:
+def give_up_output() -> None:
     """Let what is still in the buffers go nowhere, as Python writes them out at its end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)

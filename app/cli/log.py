@@ -7,6 +7,7 @@ import typer
 from app.audit.anchors.checkpoint import AnchorError, Checkpoint, public_key
 from app.audit.anchors.keys import read_or_make_key
 from app.cli.exporting import export
+from app.cli.following import follow
 from app.cli.terminal import AsJson, fail, run, settings_or_fail
 from app.cli.verifying import verify
 from app.config.anchoring import anchorer
@@ -15,6 +16,7 @@ from app.db.engines import Database
 log = typer.Typer(help="The action log.", no_args_is_help=True)
 log.command()(verify)
 log.command()(export)
+log.command()(follow)
 
 
 @log.command()

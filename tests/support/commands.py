@@ -89,6 +89,7 @@ def commands(place: Place) -> dict[str, Sequence[str]]:
         "documents adopt": (),
         "log verify": (),
         "log export": ("--case", "CASE-000001"),
+        "log follow": ("--account", place.account, "--until-caught-up", "--json"),
         "log anchor": (),
         "log key": (),
     }

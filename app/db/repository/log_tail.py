@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import literal, select, true, tuple_
+from sqlalchemy import ColumnElement, literal, select, true, tuple_
 
 from app.db import tables
 from app.db.id_sets import among
@@ -12,6 +12,7 @@ from app.db.log_position import SafePosition
 from app.db.reader import Reader
 from app.db.repository.log import LogKey, LogPlace
 from app.db.rows import ActionRow, columns
+from app.domain.workflow import TRANSITIONS
 
 FIRST_ID = UUID(int=0)
 """Comes before every id: a key with it is the beginning of its position."""
@@ -51,7 +52,7 @@ async def log_tail(connection: Reader, account_ids: Sequence[UUID], after: LogKe
     part = (
         select(column.account_id, column.position, *_ACTION)
         .where(
-            among(column.account_id, account_ids),
+            _of_accounts(account_ids),
             column.position < select(safe.c.position).scalar_subquery(),
             tuple_(column.position, column.id) > key,
         )
@@ -69,6 +70,12 @@ async def log_tail(connection: Reader, account_ids: Sequence[UUID], after: LogKe
     return LogTail(records[0][0], rows)
 
 
+def _of_accounts(account_ids: Sequence[UUID]) -> ColumnElement[bool]:
+    """Return the condition that a row is of these accounts. Of one alone PostgreSQL finds rows in order in an index."""
+    column = tables.case_actions.c.account_id
+    return column == account_ids[0] if len(account_ids) == 1 else among(column, account_ids)
+
+
 async def last_key(connection: Reader, account_id: UUID, before: int) -> LogKey:
     """Return the key of the account's last row with a position below *before*; the log's beginning without one."""
     column = tables.case_actions.c
@@ -80,3 +87,18 @@ async def last_key(connection: Reader, account_id: UUID, before: int) -> LogKey:
     )
     record = (await connection.execute(statement)).first()
     return BEGINNING if record is None else (record[0], record[1])
+
+
+async def namings_of(connection: Reader, case_ids: Sequence[UUID]) -> dict[UUID, list[int]]:
+    """Return for each override of these cases the numbers of the rows that named its reviewers, in order."""
+    column = tables.case_actions.c
+    names = [type_ for type_, transition in TRANSITIONS.items() if transition.names_reviewers]
+    statement = (
+        select(column.override_id, column.seq)
+        .where(among(column.case_id, case_ids), column.type.in_(names))
+        .order_by(column.case_id, column.seq)
+    )
+    found: dict[UUID, list[int]] = {}
+    for override_id, seq in await connection.execute(statement):
+        found.setdefault(override_id, []).append(seq)
+    return found
