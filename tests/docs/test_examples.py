@@ -20,6 +20,7 @@ from app.documents.store import open_store
 from tests.support.api import Api
 from tests.support.manual import PAGES, Block, blocks, page, pages_with
 from tests.support.paths import ROOT
+from tests.support.subscriptions import Live
 
 RUNNERS = {
     "graphql": "here",
@@ -71,6 +72,7 @@ class Demo:
     """A gateway with the demo, the people's tokens and ids by their first names, and how to find an id."""
 
     api: Api
+    live: Live
     tokens: dict[str, str]
     people: dict[str, str]
 
@@ -84,6 +86,16 @@ class Demo:
             return await self._found(*named.groups())
         return value
 
+    async def answer(self, name: str, document: str, variables: dict[str, Any]) -> Any:
+        """Return the body that answers this person's document; of a subscription, the first event's."""
+        if not document.startswith("subscription"):
+            answer = await self.api.send(self.tokens[name], document, variables, accept_language="en")
+            return answer.json()
+        stream = await self.live.subscribe(self.tokens[name], document, **variables)
+        event = await stream.next_result()
+        await stream.close()
+        return event
+
     async def _found(self, kind: str, name: str) -> str:
         if name in self.people:
             return self.people[name]
@@ -94,13 +106,13 @@ class Demo:
 
 @pytest.fixture
 async def demo(fresh_url: str, tmp_path: Path) -> AsyncIterator[Demo]:
-    database = open_database(fresh_url)
-    played = await load_demo(database, open_store("", tmp_path))
-    await database.close()
-    async with Api.opened(fresh_url, data_dir=tmp_path) as api:
+    database, store = open_database(fresh_url), open_store("", tmp_path)
+    played = await load_demo(database, store)
+    async with Api.opened(fresh_url, data_dir=tmp_path) as api, Live.opened(database, store) as live:
         names = {person.display_name.split()[0]: person for person in played.people}
         tokens = {name: person.token for name, person in names.items()}
-        yield Demo(api, tokens, {name: person.id for name, person in names.items()})
+        yield Demo(api, live, tokens, {name: person.id for name, person in names.items()})
+    await database.close()
 
 
 def assert_answer(found: Any, printed: Any, where: str) -> None:
@@ -123,10 +135,9 @@ async def test_each_operation_answers_what_is_printed_below_it(demo: Demo) -> No
     for name in pages_with("graphql"):
         for example in examples(name):
             where = f"{name}, line {example.operation.line}"
-            token = demo.tokens[example.operation.role.removeprefix("as ")]
-
             sent = await demo.resolve(example.variables)
-            body = (await demo.api.send(token, example.operation.text, sent, accept_language="en")).json()
+
+            body = await demo.answer(example.operation.role.removeprefix("as "), example.operation.text, sent)
 
             assert "errors" not in body, (where, body)
             if example.answer is not None:
