@@ -11,12 +11,12 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Engine, event, select, text
 
 from app.db import tables
 from app.db.engines import Database, open_database
 from app.db.repository.log import LogKey
-from app.db.repository.log_tail import BEGINNING
+from app.db.repository.log_tail import BEGINNING, log_tail
 from app.domain.commands import AddComment
 from app.live import tail
 from app.live.feed import Feed
@@ -340,3 +340,30 @@ async def test_notices_of_another_form_and_of_oneself_are_passed_over(world: Wor
     other._hear(f"{own._sender} {world.account_id.hex}")
 
     assert taken == [world.account_id]
+
+
+async def test_a_page_is_sought_in_an_index_and_never_sorted(world: World) -> None:
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        sent.append((statement, parameters))
+
+    async with world.database.read() as connection:
+        event.listen(Engine, "before_cursor_execute", note)
+        await log_tail(connection, [world.account_id], (1, UUID(int=0)), 100)
+        event.remove(Engine, "before_cursor_execute", note)
+    ((statement, parameters),) = sent
+
+    async with world.database.snapshot() as connection:
+        if world.database.is_sqlite:
+            explained = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            steps = [str(step) for *_, step in explained]
+            assert any("(account_id=? AND (position,id)>(?,?)" in step for step in steps), steps
+            return
+        for setting in ("enable_seqscan", "enable_bitmapscan"):  # the table is small
+            await connection.execute(text(f"SET LOCAL {setting} = off"))
+        explained = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+        lines = [str(line).strip() for (line,) in explained]
+    limit = next(index for index, line in enumerate(lines) if "Limit" in line)
+    assert not any("Sort" in line for line in lines[limit:]), lines
+    assert any("Index Scan using ix_case_actions_account_id_position_id" in line for line in lines[limit:]), lines
