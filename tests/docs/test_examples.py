@@ -1,4 +1,4 @@
-"""Each GraphQL example of the README and the manual, sent to a gateway with the demo's data, answers what is printed.
+"""Each example of the README and the manual, sent to a gateway with the demo's data, answers what is printed.
 
 A fence says whose token is sent (`graphql as Ada`); the blocks below it are its variables and its answer. `…` stands
 for a value of one run alone, and `<id of CASE-000020>` for an id.
@@ -24,6 +24,7 @@ from tests.support.subscriptions import Live
 
 RUNNERS = {
     "graphql": "here",
+    "http": "here",
     "json": "here",
     "console": "test_commands",
     "sh": "test_commands",
@@ -44,11 +45,11 @@ class Example:
     answer: Any
 
 
-def examples(name: str) -> Iterator[Example]:
-    """Yield the operations of a page."""
+def examples(name: str, language: str = "graphql") -> Iterator[Example]:
+    """Yield the operations of a page, or its requests."""
     found = list(blocks(page=page(name)))
     for index, block in enumerate(found):
-        if block.language == "graphql":
+        if block.language == language:
             below: dict[str, Any] = {}
             for follower in found[index + 1 : index + 3]:
                 if follower.language != "json":
@@ -96,6 +97,12 @@ class Demo:
         await stream.close()
         return event
 
+    async def resolve_within(self, text: str) -> str:
+        """Return a text with the ids that it names."""
+        for kind, name in re.findall(r"<(\w+) of ([^>]+)>", text):
+            text = text.replace(f"<{kind} of {name}>", await self._found(kind, name))
+        return text
+
     async def _found(self, kind: str, name: str) -> str:
         if name in self.people:
             return self.people[name]
@@ -142,6 +149,21 @@ async def test_each_operation_answers_what_is_printed_below_it(demo: Demo) -> No
             assert "errors" not in body, (where, body)
             if example.answer is not None:
                 assert_answer(body, await demo.resolve(example.answer), where)
+
+
+async def test_each_request_answers_what_is_printed_below_it(demo: Demo) -> None:
+    for name in pages_with("http"):
+        for example in examples(name, "http"):
+            head, _, body = example.operation.text.partition("\n\n")
+            line, *fields = head.strip().splitlines()
+            method, address = [str(await demo.resolve_within(part)) for part in line.split(" ", 1)]
+            headers = dict(field.split(": ", 1) for field in fields)
+            headers["Authorization"] = f"Bearer {demo.tokens[example.operation.role.removeprefix('as ')]}"
+
+            answer = await demo.api.client.request(method, address, content=body.encode(), headers=headers)
+
+            where = f"{name}, line {example.operation.line}"
+            assert_answer(answer.json(), await demo.resolve(example.answer), where)
 
 
 def test_files_that_are_named_are_there() -> None:
