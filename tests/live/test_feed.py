@@ -205,7 +205,7 @@ async def test_a_hundred_listeners_cause_the_statements_of_one(world: World) -> 
     assert len(hundred) <= len(one) + 3  # a look may be cut in two by a commit
 
 
-async def test_nobody_listens_and_nothing_is_read(world: World) -> None:
+async def test_without_listeners_nothing_is_read(world: World) -> None:
     async with running(world.database, 0.05) as feed:
         await heard(feed, world.account_id, BEGINNING, lambda _: True)
         seen: list[str] | None = None
