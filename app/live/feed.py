@@ -24,7 +24,7 @@ from app.live.tail import Tail
 from app.observability import metrics
 
 POLL_S = 1.0
-SPACING_S = 0.01
+SPACING_S = 0.025
 """Seconds from one read to the next: what is committed meanwhile is read at once."""
 FIRST_RETRY_S = 0.02
 """After it a row is looked for again that was committed and is not safe yet; then after twice as long, and so on."""

@@ -19,7 +19,7 @@ from app.db.postgresql.notifications import NotificationsUnavailable, following
 CHANNEL = "casegate_log"
 IDS_MAX = 200
 """Accounts in one notice, whose payload has less than 8 000 bytes."""
-SPACING_S = 0.025
+SPACING_S = 0.05
 """Seconds from one notice to the next: what is committed meanwhile goes together."""
 RETRY_S = 5
 UNAVAILABLE_S = 300

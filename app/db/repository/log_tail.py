@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, literal, select, true, tuple_
+from sqlalchemy import ColumnElement, bindparam, select, true, tuple_
 
 from app.db import tables
 from app.db.id_sets import among
 from app.db.log_position import SafePosition
+from app.db.prepared import ACCOUNT, IDS, LIMIT, Prepared
 from app.db.reader import Reader
 from app.db.repository.log import LogKey, LogPlace
-from app.db.rows import ActionRow, columns
+from app.db.rows import ActionRow
+from app.db.rows import columns as row_columns
 from app.domain.workflow import TRANSITIONS
 
 FIRST_ID = UUID(int=0)
@@ -20,7 +22,7 @@ FIRST_ID = UUID(int=0)
 BEGINNING: LogKey = (-1, FIRST_ID)
 """Comes before every row of a log: rows from before there were positions have 0."""
 
-_ACTION = columns(ActionRow, tables.case_actions)
+_ACTION = row_columns(ActionRow, tables.case_actions)
 
 
 class AccountPlace(NamedTuple):
@@ -43,37 +45,43 @@ async def safe_position(connection: Reader) -> int:
     return position
 
 
-async def log_tail(connection: Reader, account_ids: Sequence[UUID], after: LogKey, limit: int) -> LogTail:
-    """Return the first *limit* rows of these accounts' logs that come after a key and are safe, by one statement."""
+def _log_tail(whose: ColumnElement[bool]) -> Prepared:
     column = tables.case_actions.c
     # Computed once: where it is looked at twice, who has ended meanwhile may count differently.
     safe = select(SafePosition().label("position")).cte("safe").prefix_with("MATERIALIZED", dialect="postgresql")
-    key = tuple_(literal(after[0], column.position.type), literal(after[1], column.id.type))
+    after = tuple_(bindparam("after_position", type_=column.position.type), bindparam("after_id", type_=column.id.type))
     part = (
         select(column.account_id, column.position, *_ACTION)
-        .where(
-            _of_accounts(account_ids),
-            column.position < select(safe.c.position).scalar_subquery(),
-            tuple_(column.position, column.id) > key,
-        )
+        .where(whose, column.position < select(safe.c.position).scalar_subquery())
+        .where(tuple_(column.position, column.id) > after)
         .order_by(column.position, column.id)
-        .limit(limit)
+        .limit(LIMIT)
         .subquery()
     )
     statement = select(safe.c.position, *part.c).select_from(safe.outerjoin(part, true()))
-    records = (await connection.execute(statement.order_by(part.c.position, part.c.id))).all()
-    rows = [
-        AccountPlace(account_id, LogPlace(ActionRow(*action), (position, action[0])))
-        for _, account_id, position, *action in records
-        if account_id is not None
+    return Prepared(statement.order_by(part.c.position, part.c.id))
+
+
+# Of one account alone PostgreSQL finds rows in order in an index, and need not sort all that come after the key.
+_OF_ONE = _log_tail(tables.case_actions.c.account_id == ACCOUNT)
+_OF_MANY = _log_tail(among(tables.case_actions.c.account_id, IDS))
+
+
+async def log_tail(connection: Reader, account_ids: Sequence[UUID], after: LogKey, limit: int) -> LogTail:
+    """Return the first *limit* rows of these accounts' logs that come after a key and are safe, by one statement."""
+    whose = {"account_id": account_ids[0]} if len(account_ids) == 1 else {"ids": account_ids}
+    prepared = _OF_ONE if len(account_ids) == 1 else _OF_MANY
+    safe, ids, positions, *columns = await prepared.columns(
+        connection, **whose, after_position=after[0], after_id=after[1], limit=limit
+    )
+    owners = list(ids)
+    if owners[0] is None:  # the row that says how far it is safe stands by itself
+        return LogTail(next(iter(safe)), ())
+    places = [
+        LogPlace(action, (position, action.id))
+        for position, action in zip(positions, map(ActionRow, *columns), strict=True)
     ]
-    return LogTail(records[0][0], rows)
-
-
-def _of_accounts(account_ids: Sequence[UUID]) -> ColumnElement[bool]:
-    """Return the condition that a row is of these accounts. Of one alone PostgreSQL finds rows in order in an index."""
-    column = tables.case_actions.c.account_id
-    return column == account_ids[0] if len(account_ids) == 1 else among(column, account_ids)
+    return LogTail(next(iter(safe)), list(map(AccountPlace, owners, places)))
 
 
 async def last_key(connection: Reader, account_id: UUID, before: int) -> LogKey:
