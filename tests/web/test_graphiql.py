@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
+import httpx2
 import pytest
 from graphql import GraphQLObjectType, build_schema, parse, validate
 from playwright.sync_api import Browser, Page
@@ -34,6 +36,7 @@ TABS = [
 ]
 # GraphiQL leaves its editor in a global variable, and puts the name of each pane into its address.
 MODEL = "__MONACO.editor.getModels().find(({ uri }) => uri.path.includes(name))"
+OPEN = "mutation($input: OpenCaseInput!) { openCase(input: $input) { errors { code } } }"
 # Elsewhere a warning is an error; this one has to reach the summary.
 pytestmark = pytest.mark.filterwarnings("default:no Chromium")
 
@@ -162,6 +165,30 @@ def test_the_page_requests_only_this_server_and_violates_no_policy(in_demo: Visi
     assert hosts == {urlsplit(demo).netloc}
     assert in_demo.complaints == []
     assert in_demo.page.title() == "Casegate"
+
+
+def test_a_subscription_shows_what_happens_until_it_is_stopped(in_demo: Visit, demo: str) -> None:
+    in_demo.turn_to("WhoAmI")
+    in_demo.write("operation", "subscription { actions { caughtUp action { type } } }")
+    first = in_demo.execute()
+    in_demo.write("response", "")
+    token = next(person["token"] for person in in_demo.people if "CONTRIBUTOR" in person["roles"])
+    subject = {"type": "COMPANY_ACCOUNT_CHECK", "externalRef": str(uuid4()), "label": "Delmas"}
+    subject["evaluationStatus"] = "ANOMALY"
+    answer = httpx2.post(
+        f"{demo}/graphql",
+        json={"query": OPEN, "variables": {"input": {"subject": subject, "title": "A changed IBAN"}}},
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=30,
+    )
+    in_demo.page.wait_for_function(f"name => {MODEL}.getValue()", arg="response")
+    second = json.loads(in_demo.editor("response"))
+    in_demo.page.locator(".graphiql-execute-button").click()
+
+    assert answer.json()["data"]["openCase"]["errors"] == []
+    assert first == {"data": {"actions": {"caughtUp": True, "action": None}}}
+    assert second == {"data": {"actions": {"caughtUp": True, "action": {"type": "OPEN"}}}}
+    assert in_demo.complaints == []
 
 
 def test_the_documentation_shows_the_descriptions_of_the_schema(in_demo: Visit) -> None:

@@ -1,4 +1,7 @@
-// Sends an operation as one POST and returns the answer; subscriptions and incremental delivery are not handled.
+// Sends an operation as one POST and returns the answer, or a subscription's answers as they come; incremental delivery
+// is not handled.
+
+import { getOperationAST, parse } from 'graphql'
 
 import { endpoint, headersOf, isDemo, opener } from './config.js'
 import { word } from './language.js'
@@ -15,10 +18,12 @@ export async function fetcher({ query, variables, operationName }, { headers } =
   const { filled, missing } = fill(variables)
   if (missing.length > 0) return notSent(missing)
 
+  const stopping = new AbortController()
+  const isStreamed = isSubscription(query, operationName)
   const response = await fetch(endpoint, {
     method: 'POST',
     headers: {
-      Accept: 'application/graphql-response+json, application/json;q=0.9',
+      Accept: isStreamed ? 'text/event-stream' : 'application/graphql-response+json, application/json;q=0.9',
       'Content-Type': 'application/json',
       ...(headers ?? introspectionHeaders()),
     },
@@ -30,10 +35,54 @@ export async function fetcher({ query, variables, operationName }, { headers } =
     }),
     // The token in the Headers pane is the only credential: a cookie of the same host has no say.
     credentials: 'omit',
+    signal: stopping.signal,
   })
+  if (isStreamed && response.ok) return streamed(response, stopping)
   const answer = await read(response)
   if (answer.data) learn(answer.data)
   return answer
+}
+
+function isSubscription(query, operationName) {
+  try {
+    const document = parse(query)
+    const found = getOperationAST(document, operationName) ?? getOperationAST(document)
+    return found?.operation === 'subscription'
+  } catch {
+    return false // the server says what is wrong with it
+  }
+}
+
+// What GraphiQL takes answers from, until its button is pressed again. A generator alone would end with the next answer.
+function streamed(response, stopping) {
+  const answers = answersOf(response)
+  return {
+    [Symbol.asyncIterator]() {
+      return this
+    },
+    next: () => answers.next(),
+    return() {
+      stopping.abort()
+      return Promise.resolve({ done: true, value: undefined })
+    },
+  }
+}
+
+// The `next` events of a stream (https://html.spec.whatwg.org/multipage/server-sent-events.html), as the gateway writes
+// them: each has one line of data.
+async function* answersOf(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
+  let received = ''
+  for (;;) {
+    const { done, value } = await reader.read().catch(() => ({ done: true }))
+    if (done) return
+    const events = (received + value).split('\n\n')
+    received = events.pop()
+    for (const event of events) {
+      const data = /^data: (.+)$/m.exec(event)
+      if (data) yield JSON.parse(data[1])
+    }
+  }
 }
 
 // GraphiQL asks for the schema before its Headers pane exists, and then sends no header at all, not even its default.
