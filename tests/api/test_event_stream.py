@@ -70,7 +70,9 @@ async def test_who_takes_json_too_gets_a_query_s_answer_as_json(api: Api, world:
         ("subscription { nothing }", "GRAPHQL_INVALID"),
     ],
 )
-async def test_what_is_no_valid_operation_is_told_in_an_event(api: Api, world: World, query: str, code: str) -> None:
+async def test_what_is_no_valid_operation_is_reported_in_an_event(
+    api: Api, world: World, query: str, code: str
+) -> None:
     answer = await ask(api, world.ada.token, query)
 
     (name, data), last = events(answer)
@@ -79,7 +81,7 @@ async def test_what_is_no_valid_operation_is_told_in_an_event(api: Api, world: W
     assert "data" not in data
 
 
-async def test_a_persisted_query_that_is_not_known_is_told_in_an_event(api: Api, world: World) -> None:
+async def test_a_persisted_query_that_is_not_known_is_reported_in_an_event(api: Api, world: World) -> None:
     extensions = {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}
     answer = await ask(api, world.ada.token, None, extensions=extensions)
 

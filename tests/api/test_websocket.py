@@ -1,15 +1,18 @@
 """graphql-transport-ws: every close code, and queries and mutations over a real WebSocket."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from app import clock
 from app.admin import accounts
@@ -56,8 +59,6 @@ async def test_another_subprotocol_is_closed_with_4406(gateway: LiveGateway, off
 
 
 async def test_no_subprotocol_is_closed_with_4406(gateway: LiveGateway) -> None:
-    from websockets.asyncio.client import connect
-
     async with connect(gateway.socket_address, proxy=None) as socket:
         assert (await closed(socket))[0] == 4406
 
@@ -135,9 +136,6 @@ async def test_a_refused_token_is_closed_with_4403(gateway: LiveGateway, world: 
 
 
 async def test_a_token_in_the_address_is_none(gateway: LiveGateway, world: World) -> None:
-    from websockets.asyncio.client import connect
-    from websockets.typing import Subprotocol
-
     address = f"{gateway.socket_address}?access_token={world.ada.token}&Authorization=Bearer%20{world.ada.token}"
     async with connect(address, subprotocols=[Subprotocol("graphql-transport-ws")], proxy=None) as socket:
         await send(socket, type="connection_init")
@@ -322,6 +320,34 @@ async def test_a_wrong_operation_gives_an_error_and_the_connection_lives(
     assert (refused["id"], refused["type"]) == ("1", "error")
     assert refused["payload"][0]["extensions"]["code"] == code
     assert answer["type"] == "next"
+
+
+async def test_trusted_and_persisted_documents_are_named_as_over_http(
+    fresh_url: str, world: World, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"name": NAME}))
+    persisted = {"persistedQuery": {"version": 1, "sha256Hash": hashlib.sha256(NAME.encode()).hexdigest()}}
+    trusting = live_gateway(fresh_url, trusted_documents=manifest, trusted_documents_mode="only")
+    async with trusting as gateway, gateway.connect() as socket:
+        await initialise(socket, world.ada.token)
+        await send(socket, id="1", type="subscribe", payload={"documentId": "name"})
+        found = [await received(socket), await received(socket)]
+        await subscribe(socket, NAME, id="2")
+        refused = await received(socket)
+    async with live_gateway(fresh_url, persisted_queries=10) as gateway, gateway.connect() as socket:
+        await initialise(socket, world.ada.token)
+        await send(socket, id="1", type="subscribe", payload={"extensions": persisted})
+        unknown = await received(socket)
+        await subscribe(socket, NAME, extensions=persisted)
+        learnt = [await received(socket), await received(socket)]
+        await send(socket, id="1", type="subscribe", payload={"query": None, "extensions": persisted})
+        named = await received(socket)
+
+    data = {"data": {"viewer": {"user": {"displayName": "Ada"}}}}
+    assert [message.get("payload") for message in (found[0], learnt[0], named)] == [data] * 3
+    codes = [message["payload"][0]["extensions"]["code"] for message in (refused, unknown)]
+    assert codes == ["DOCUMENT_NOT_TRUSTED", "PERSISTED_QUERY_NOT_FOUND"]
 
 
 async def test_field_errors_are_in_the_result(gateway: LiveGateway, world: World) -> None:

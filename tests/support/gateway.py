@@ -99,9 +99,9 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, **settings: str) -> Iterator[Server]:
-    """Yield a server that keeps what it writes in *folder*; it is gone afterwards."""
-    port = free_port()
+def serving(folder: Path, *arguments: str, port: int | None = None, **settings: str) -> Iterator[Server]:
+    """Yield a server that keeps what it writes in *folder*; it is gone afterwards. *port*: of one that has ended."""
+    port = port or free_port()
     log = folder / f"server-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
