@@ -21,6 +21,7 @@ from app.domain.commands import AddComment
 from app.live import tail
 from app.live.feed import Feed
 from app.live.notices import CommitNotices
+from app.observability import metrics
 from tests.support.recorded_sql import sql
 from tests.support.world import World, make_world
 
@@ -216,6 +217,25 @@ async def test_without_listeners_nothing_is_read(world: World) -> None:
 
     assert seen == []
     assert feed._tails == {}
+
+
+async def test_the_metrics_tell_who_listens_and_how_far_behind_the_slowest_is(world: World) -> None:
+    case_id = (await world.open_case()).case.id
+
+    async def are(number: int, rows: int) -> bool:
+        seen = [
+            metrics.REGISTRY.get_sample_value(f"casegate_log_{name}") for name in ("listeners", "listener_lag_rows")
+        ]
+        return seen == [number, rows]
+
+    async with running(world.database, 0.05) as feed:
+        async with feed.listening(world.account_id), feed.listening(world.account_id) as other:
+            await until(partial(are, 2, 0))
+            for _ in range(3):
+                await comment(world, case_id)
+            await other.wait()
+            await until(partial(are, 2, 3))
+        await until(partial(are, 0, 0))
 
 
 async def test_who_goes_leaves_nothing_and_the_others_go_on(world: World) -> None:

@@ -265,6 +265,24 @@ async def test_no_argument_of_a_subscription_is_a_fault(world: World, live: Live
         assert await codes(value) <= {"INVALID_CURSOR", "INVALID_ID", "BAD_USER_INPUT"}, value
 
 
+@pytest.mark.parametrize(
+    "place", [place for place in PLACES if "ID" in str(place.type)], ids=lambda place: f"{place.field}-{place.argument}"
+)
+async def test_an_id_of_another_account_shows_what_a_random_one_shows(world: World, live: Live, place: Place) -> None:
+    other = await make_world(world.database)
+    foreign = (await other.case_in(CaseStatus.PENDING_REVIEW)).case
+    await world.open_case()
+    ids = [str(id) for id in (uuid4(), foreign.id, foreign.subject_id, other.ada.id, other.account_id)]
+
+    shown = []
+    for id in ids:
+        stream = await live.subscribe(world.ada.token, place.document(), v=id)
+        shown.append(await stream.next())
+        await stream.close()
+
+    assert shown == [shown[0]] * len(ids)
+
+
 async def test_a_case_is_shown_at_once_and_whenever_its_version_is_another(world: World, live: Live) -> None:
     case_id, other_id = (await world.open_case()).case.id, (await world.open_case()).case.id
     stream = await live.subscribe(world.ada.token, CASE, id=str(case_id))
