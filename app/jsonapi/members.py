@@ -3,7 +3,7 @@
 What a value of the right type may be is the input's own to check.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from graphql import (
@@ -14,6 +14,7 @@ from graphql import (
     GraphQLScalarType,
 )
 
+from app.api.errors import ERRORS_MAX
 from app.domain.errors import Detail
 from app.domain.validation import VERSION_MAX
 from app.jsonapi.bodies import kind_of, pointer_to
@@ -24,19 +25,29 @@ IDENTIFIER = frozenset({"type", "id"})
 
 
 class MemberReader:
-    """Reads members of one body, and collects what is wrong with them."""
+    """Reads members of one body, and collects what is wrong with them: as many `findings` as an answer shows.
+
+    `faults`: how many there are.
+    """
 
     def __init__(self, body: Any) -> None:
         self.body = body
         self.findings: list[Finding] = []
+        self.faults = 0
 
     def note(self, path: Sequence[str], detail: Detail | None, status: int | None = None) -> None:
         """Note a fault at *path*; without *detail*, that what is there is null and can't be."""
-        self.findings.append(member_finding(pointer_to(self.body, path), detail, status))
+        self.add(lambda: member_finding(pointer_to(self.body, path), detail, status))
 
     def note_missing(self, path: Sequence[str], name: str) -> None:
         """Note that the object at *path* lacks a member."""
-        self.findings.append(missing_finding(pointer_to(self.body, path), name))
+        self.add(lambda: missing_finding(pointer_to(self.body, path), name))
+
+    def add(self, finding: Callable[[], Finding]) -> None:
+        """Add what *finding* makes, unless there are enough."""
+        self.faults += 1
+        if len(self.findings) < ERRORS_MAX:
+            self.findings.append(finding())
 
     def object_at(self, path: Sequence[str], value: Any, known: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
         """Return the members of the object at *path* that are among the *known*; others are noted.

@@ -10,7 +10,7 @@ from strawberry.utils.str_converters import to_snake_case
 
 from app.api.inputs.actions import INPUTS, SubjectInput
 from app.api.schema import CORE
-from app.domain.errors import Detail, ErrorCode, InputRefused, ReviewerRequired
+from app.domain.errors import Detail, InputRefused, ReviewerRequired
 from app.domain.model import ActionType
 from app.jsonapi.bodies import pointer_to
 from app.jsonapi.members import MemberReader, required_fields
@@ -194,11 +194,11 @@ def _take(translation: Translation, data: dict[str, Any], headers: RequestHeader
 
 def _take_value(translation: Translation, name: str, path: Sequence[str], value: Any) -> None:
     assert translation.action is not None
-    known = len(translation.findings)
+    known = translation.reader.faults
     inside = SUBJECT_MEMBERS if name == "subject" else {}
     type_ = input_type(translation.action).fields[name].type
     translation.give(name, translation.reader.value(path, value, type_, inside), path)
-    if len(translation.findings) > known:
+    if translation.reader.faults > known:
         translation.wrong.add(name)
 
 
@@ -206,12 +206,12 @@ def _take_relationships(translation: Translation, action: ActionType, data: dict
     reader, names = translation.reader, relationships_of(action)
     found = reader.object_at(["data", "relationships"], data.get("relationships", {}), names)
     for name, value in found.items():
-        field_name, path, known = names[name], ["data", "relationships", name], len(reader.findings)
+        field_name, path, known = names[name], ["data", "relationships", name], reader.faults
         relationship = RELATIONSHIPS[field_name]
         ids = reader.linkage(path, value, relationship.type, is_many=relationship.is_many)
         if field_name in translation.input:
             reader.note(path, Detail("one_of_both"))
-        if len(reader.findings) > known:
+        if reader.faults > known:
             translation.wrong.add(field_name)
         translation.give(field_name, ids, [*path, "data"])
 
@@ -226,10 +226,10 @@ def _take_headers(translation: Translation, headers: RequestHeaders) -> None:
         return
     version = tag.strip()[1:-1]
     if not (tag.strip() == f'"{version}"' and version.isascii() and version.isdecimal() and len(version) <= 9):
-        translation.findings.append(header_finding("If-Match", Detail("version_tag")))
+        translation.reader.add(lambda: header_finding("If-Match", Detail("version_tag")))
         translation.wrong.add("expectedVersion")
     elif translation.input.get("expectedVersion") not in (None, int(version)):
-        translation.findings.append(header_finding("If-Match", Detail("one_of_both")))
+        translation.reader.add(lambda: header_finding("If-Match", Detail("one_of_both")))
         translation.wrong.add("expectedVersion")
     else:
         translation.give("expectedVersion", int(version), {"header": "If-Match"})
@@ -244,7 +244,7 @@ def _demand_required(translation: Translation, action: ActionType) -> None:
         translation.wrong.add(name)
         if name == "reviewerIds":
             source = {"pointer": pointer_to(translation.reader.body, ["data", "attributes"])}
-            translation.findings.append(Finding(ReviewerRequired(), source, code=ErrorCode.REVIEWER_REQUIRED))
+            translation.reader.findings.append(Finding(ReviewerRequired(), source))
         elif name in fields:
             translation.reader.note_missing(["data", "attributes"], fields[name])
 

@@ -302,6 +302,23 @@ async def test_each_fault_of_a_body_is_named_at_its_place_and_all_at_once(
     assert len((await contents(world.database))["case_actions"]) == 1
 
 
+async def test_of_very_many_faults_as_many_are_named_as_an_answer_shows(
+    world: World, resources: ResourceClient
+) -> None:
+    many = {f"a{number}": 1 for number in range(20_000)}
+    bodies = [
+        action_body("comment", comment=5, **many),
+        action_body("override_request", reviewer_ids=[5] * 20_000, comment=5, requested_status=5),
+        action_body("override_request", {"assigned_reviewers": {"data": [5] * 20_000}}, comment=5),
+        {"data": {"type": "case_action", **many}},
+        many,
+    ]
+
+    for body in bodies:
+        answer = await resources.act(uuid4(), world.ada.token, body)
+        assert answer.status_code == 422 and len(answer.json()["errors"]) == 50
+
+
 async def test_members_that_begin_with_an_at_sign_are_passed_over_and_integers_may_have_a_point(
     world: World, resources: ResourceClient
 ) -> None:

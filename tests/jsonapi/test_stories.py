@@ -1,16 +1,23 @@
 """The same story through GraphQL and through JSON:API: the same refusals in the same words, and the same log."""
 
 import random
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from app import clock
+from app.actions.perform import perform
+from app.db.engines import open_database
 from app.domain.model import EvaluationStatus
 from tests.support.api import Api
 from tests.support.jsonapi import ResourceClient, action_body, case_body
+from tests.support.postgresql import Server, create_database, drop_database
 from tests.support.world import World, make_world
 
 PEOPLE = ("ada", "carl", "rosa", "rolf", "bea", "aldo")
@@ -206,3 +213,99 @@ async def test_many_stories_give_the_same_refusals_and_the_same_log(
         codes |= await live(api, resources, (sides[0], sides[1]), dice, 25)
 
     assert len(codes) >= 15, codes
+
+
+# --- Hash for hash ---------------------------------------------------------------------------------------------------
+
+START = datetime(2026, 11, 29, tzinfo=UTC)
+STORY: list[tuple[str, str, dict[str, Any]]] = [
+    ("ada", "comment", {"comment": "Called."}),
+    ("ada", "override_request", {"comment": "Sure.", "requested_status": "FAVORABLE"}),
+    ("rosa", "refuse", {"comment": "No."}),
+    ("ada", "override_request", {"comment": "Quite sure.", "requested_status": "FAVORABLE"}),
+    ("ada", "cancel", {}),
+    ("ada", "override_request", {"comment": "Sure again.", "requested_status": "FAVORABLE"}),
+    ("rolf", "accept", {}),
+    ("carl", "close", {"resolution": "OVERRIDE_APPLIED", "comment": "Done."}),
+]
+
+
+@dataclass
+class Clock:
+    """Ids that follow one another, and a time that stands still, so that two databases get the same ones."""
+
+    minutes: int = 0
+    ids: int = 0
+
+    def now(self) -> datetime:
+        return START + timedelta(minutes=self.minutes)
+
+    def new_id(self) -> UUID:
+        self.ids += 1
+        return UUID(int=UUID("01900000-0000-7000-8000-000000000000").int + self.ids)
+
+
+@pytest.fixture
+def urls(origin: Path | Server, tmp_path: Path) -> Iterator[list[str]]:
+    """The URLs of two fresh databases on one engine."""
+    if isinstance(origin, Path):
+        copies = [shutil.copyfile(origin, tmp_path / f"{number}.sqlite") for number in range(2)]
+        yield [f"sqlite:///{copy}" for copy in copies]
+        return
+    names = [f"test_{uuid4().hex}" for _ in range(2)]
+    yield [create_database(origin.admin_url, name, origin.template) for name in names]
+    for name in names:
+        drop_database(origin.admin_url, name)
+
+
+async def act(api: Api, side: Side, person: str, action: str, given: dict[str, Any], *, is_graphql: bool) -> None:
+    """Do an action that must succeed, in one of the two ways."""
+    token, headers = getattr(side.world, person).token, {"x_request_id": f"request-{action}"}
+    if is_graphql:
+        mutation = MUTATIONS[action]
+        document = f"mutation($input: {mutation[0].upper()}{mutation[1:]}Input!)"
+        document += f" {{ {mutation}(input: $input) {{ errors {{ code }} }} }}"
+        variables = {"input": {"caseId": side.case_id, **as_input(action, given)}}
+        assert (await api.run(token, document, variables, **headers))[mutation]["errors"] == []
+        return
+    answer = await ResourceClient(api).act(side.case_id, token, action_body(action, **given), **headers)
+    assert answer.status_code == 201, answer.text
+
+
+async def hashes_of(url: str, folder: Path, time: Clock, *, is_graphql: bool) -> list[str]:
+    """Live the story in a database of its own, in one of the two ways, and return the hashes of its log."""
+    database = open_database(url)
+    side = Side(await make_world(database))
+    side.case_id = str((await side.world.open_case()).case.id)
+    async with Api.opened(url, data_dir=folder) as api:
+        for person, action, attributes in STORY:
+            time.minutes += 1
+            log, override_ids = await log_of(api, side)
+            given = dict(attributes)
+            if action == "override_request":
+                given["reviewer_ids"] = [side.person("rosa"), side.person("rolf")]
+            if action in ("accept", "refuse"):
+                given |= {"override_id": override_ids[-1], "expected_version": log["version"]}
+            await act(api, side, person, action, given, is_graphql=is_graphql)
+        query = "query($id: ID!) { case(id: $id) { actions(last: 20) { nodes { seq hash } } } }"
+        data = await api.run(side.world.ada.token, query, {"id": side.case_id})
+    await database.close()
+    return [node["hash"] for node in data["case"]["actions"]["nodes"]]
+
+
+async def test_with_the_same_ids_and_times_the_log_is_the_same_hash_for_hash(
+    urls: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.support.world.uuid4", lambda: UUID(int=1))  # in the reference of the check
+    found = []
+
+    for url, is_graphql in zip(urls, (True, False), strict=True):
+        time = Clock()
+        monkeypatch.setattr(clock, "new_id", time.new_id)
+        monkeypatch.setattr(clock, "now", time.now)
+        assert perform.__kwdefaults__ is not None
+        monkeypatch.setitem(perform.__kwdefaults__, "now", time.now)
+        found.append(await hashes_of(url, tmp_path, time, is_graphql=is_graphql))
+
+    assert found[0] == found[1]
+    assert len(set(found[0])) == len(STORY) + 1
