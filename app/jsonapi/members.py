@@ -3,8 +3,9 @@
 What a value of the right type may be is the input's own to check.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
+from typing import Any, TypeVar
 
 from graphql import (
     GraphQLEnumType,
@@ -19,6 +20,8 @@ from app.domain.errors import Detail
 from app.domain.validation import VERSION_MAX
 from app.jsonapi.bodies import kind_of, pointer_to
 from app.jsonapi.problems import Finding, member_finding, missing_finding, quoted
+
+T = TypeVar("T")
 
 _STRINGS = ("String", "ID")
 IDENTIFIER = frozenset({"type", "id"})
@@ -57,7 +60,7 @@ class MemberReader:
         if not isinstance(value, dict):
             self._note_type(path, value, "json_object")
             return {}
-        for name in value:
+        for name in self._until_enough(value):
             if name not in known and not name.startswith("@"):
                 listed = ", ".join(known) or "-"
                 self.note([*path, name], Detail("unknown_member", {"name": quoted(name), "known": listed}))
@@ -85,7 +88,9 @@ class MemberReader:
     def _list(self, path: Sequence[str], value: Any, type_: Any) -> Any:
         if not isinstance(value, list):
             return self._note_type(path, value, "json_array")
-        return [self.value([*path, str(index)], item, type_, {}) for index, item in enumerate(value)]
+        return [
+            self.value([*path, str(index)], item, type_, {}) for index, item in self._until_enough(enumerate(value))
+        ]
 
     def _member(self, path: Sequence[str], value: Any, type_: GraphQLEnumType) -> Any:
         if not isinstance(value, str):
@@ -140,7 +145,12 @@ class MemberReader:
             return None if data is None else self.identifier(inside, data, type_name)
         if not isinstance(data, list):
             return self._note_type(inside, data, "json_array")
-        return [self.identifier([*inside, str(index)], item, type_name) for index, item in enumerate(data)]
+        items = self._until_enough(enumerate(data))
+        return [self.identifier([*inside, str(index)], item, type_name) for index, item in items]
+
+    def _until_enough(self, items: Iterable[T]) -> Iterator[T]:
+        """Yield the items until as many faults are noted as an answer shows."""
+        return takewhile(lambda _item: self.faults < ERRORS_MAX, items)
 
     def _note_type(self, path: Sequence[str], value: Any, expected: str) -> None:
         self.note(path, Detail("json_type", {"found": kind_of(value), "expected": expected}))
