@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 from graphql import GraphQLError
 
@@ -27,6 +29,8 @@ from app.web.faults import Formatted, fault_error
 
 EVENTS_AT_ONCE = 8
 """Events that are executed at the same time in a process; others wait, so that requests find their places."""
+EVENTS_OF_ACCOUNT = 6
+"""Of them, of one account: its events may be long, and others' do not wait for that."""
 
 
 @dataclass(slots=True)
@@ -40,10 +44,12 @@ class Streams:
     options: StreamOptions
     registry: StreamRegistry = field(init=False)
     _turns: asyncio.Semaphore = field(init=False)
+    _turns_of_account: "WeakValueDictionary[UUID, asyncio.Semaphore]" = field(init=False)
 
     def __post_init__(self) -> None:
         self.registry = StreamRegistry(self.options)
         self._turns = asyncio.Semaphore(EVENTS_AT_ONCE)
+        self._turns_of_account = WeakValueDictionary()
 
     async def open(self, request: StreamRequest) -> AsyncGenerator[StreamedResult, None]:
         """Run a query or a mutation, or begin a subscription. Return the results, which are to be taken or closed.
@@ -144,7 +150,7 @@ class Streams:
         self, call: OperationCall, source: EventSource, event: object, request: StreamRequest
     ) -> OperationResult:
         try:
-            async with self._turns:
+            async with self._turn_of(request.identity.actor.account_id), self._turns:
                 await self._permit(source, request)
                 with tracing.operation(request.headers):
                     return await self.runner.run_event(call, source, event, request.identity)
@@ -154,6 +160,12 @@ class Streams:
         except BaseException:
             _finish(call.record, request)
             raise
+
+    def _turn_of(self, account_id: UUID) -> asyncio.Semaphore:
+        found = self._turns_of_account.get(account_id)
+        if found is None:
+            found = self._turns_of_account[account_id] = asyncio.Semaphore(EVENTS_OF_ACCOUNT)
+        return found
 
     @asynccontextmanager
     async def _sent(

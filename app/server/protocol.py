@@ -20,6 +20,7 @@ from app.server.shutdown import announce_end
 from app.server.transport import CoalescingWriter, PausableFlowControl
 from app.server.write_watch import WriteWatch
 from app.web.middleware.cors import AllowedOrigins, Pairs
+from app.web.requests import DROPPED
 
 HEAD_END = b"\r\n\r\n"
 """What a head ends with, and a chunked body: between two of them there is one request's end at most."""
@@ -97,6 +98,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def drop(self) -> None:
         """End the connection at once, with what is not sent yet."""
+        if self._answering is not None and self.unsent():
+            self._answering.scope[DROPPED] = True  # type: ignore[literal-required]  # it is our own
         self.transport.abort()
 
     def _finish(self) -> None:

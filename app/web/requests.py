@@ -7,6 +7,9 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Receive, Scope
 
+DROPPED = "casegate.dropped"
+"""Where a request's scope says that the server has ended its connection, since the client has not read the answer."""
+
 
 class HeadersByName(Headers):
     """Headers that are found by their names."""

@@ -18,6 +18,7 @@ from app.db import tables
 from app.domain.commands import AddComment
 from app.domain.model import Scope
 from app.observability import metrics
+from app.server.connection_bounds import Bounds
 from tests.support.live_gateway import LiveGateway, closed, live_gateway
 from tests.support.world import World, make_world
 
@@ -319,25 +320,39 @@ async def test_a_server_that_ends_has_streams_come_back(gateway: LiveGateway, wo
 
 
 async def test_a_reader_that_stops_is_ended_with_its_cursor_and_others_see_nothing_of_it(
-    fresh_url: str, world: World
+    fresh_url: str, world: World, transport: str
 ) -> None:
     fields = " ".join(f"c{number}: comment {{ body }}" for number in range(20))
     long = f"subscription {{ actions {{ cursor action {{ {fields} }} }} }}"
     case_id = (await world.open_case()).case.id
-    before = ended("websocket", "slow")
-    async with live_gateway(fresh_url, streams_slow_timeout=0.3) as gateway:
+    before = ended(transport, "slow")
+    bounds = Bounds(write_window_s=0.3)
+    async with live_gateway(fresh_url, bounds=bounds, streams_slow_timeout=0.3) as gateway:
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port, limit=1024)
-        await _handshake(reader, writer, world.ada.token, long)
+        if transport == "websocket":
+            await _handshake(reader, writer, world.ada.token, long)
+        else:
+            writer.write(_posted(world.ada.token, long))
         async with Events("websocket", gateway, world.ada.token).opened(NOW) as events:
             await events.data()
             async with asyncio.timeout(60):
-                while ended("websocket", "slow") == before:
+                while ended(transport, "slow") == before:
                     await world.do(world.carl, AddComment(case_id=case_id, comment="é" * 10_000))
                     assert (await events.data())["actions"]["action"] == {"type": "COMMENT"}
         writer.transport.abort()
         await gateway.emptied()
 
-    assert ended("websocket", "slow") == before + 1
+    assert ended(transport, "slow") == before + 1
+
+
+def _posted(token: str, query: str) -> bytes:
+    """Return a request for a subscription as server-sent events."""
+    body = json.dumps({"query": query}).encode()
+    head = (
+        "POST /graphql HTTP/1.1\r\nHost: here\r\nAccept: text/event-stream\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 async def _handshake(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, token: str, query: str) -> None:

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from app.api.stream_registry import StreamedResult, StreamRequest, retry_of
 from app.domain.errors import RetryLater, Unauthenticated
 from app.web.faults import Formatted
+from app.web.requests import DROPPED
 
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -51,7 +52,6 @@ class EventStreamResponse(Response):
         self._format_errors = format_errors
         self._comment_s = comment_s
         self._ending = asyncio.Event()
-        self._is_writing = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sending = asyncio.create_task(self._send_all(send))
@@ -59,7 +59,8 @@ class EventStreamResponse(Response):
         try:
             await asyncio.wait({sending, watching}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._request.cause = self._request.cause or (self._is_writing and "slow") or None
+            if scope.get(DROPPED):
+                self._request.cause = "slow"
             watching.cancel()
             sending.cancel()
             await asyncio.gather(sending, watching, return_exceptions=True)
@@ -121,9 +122,7 @@ class EventStreamResponse(Response):
         return event if isinstance(retry or raised, Unauthenticated | RetryLater) else event + _COMPLETE
 
     async def _write(self, send: Send, body: bytes) -> None:
-        self._is_writing = True
         await send({"type": "http.response.body", "body": body, "more_body": True})
-        self._is_writing = False
 
 
 async def failing(raised: Exception) -> AsyncGenerator[StreamedResult, None]:

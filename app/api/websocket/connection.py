@@ -123,7 +123,7 @@ class SocketConnection:
             while self._is_acknowledged and (message := await self._next_message()) is not None:
                 await self._answer(message)
         except _Closing as closing:
-            await self._close(closing.code, closing.reason)
+            await self._end(closing)
         except OSError:  # the client has gone while something was sent
             pass
         finally:
@@ -243,14 +243,16 @@ class SocketConnection:
     async def _run(self, operation: _Operation) -> None:
         """Send the results of an operation, and whatever ends it."""
         try:
-            await self._stream(operation)
+            try:
+                await self._stream(operation)
+            except (_Closing, OSError):
+                raise
+            except Exception as raised:
+                await self._refuse(operation, raised)
         except _Closing as closing:
             await self._end(closing)
-        except OSError:
+        except OSError:  # the client has gone
             pass
-        except Exception as raised:
-            with suppress(OSError):
-                await self._refuse(operation, raised)
         finally:
             self._forget(operation)
 
