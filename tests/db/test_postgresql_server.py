@@ -66,9 +66,11 @@ def test_a_database_server_and_its_folder_do_not_outlive_the_tests(own_server: P
         port = urlsplit(process.stdout.readline()).port
         assert port
         assert is_listening(port)
+        (data,) = [path.resolve() for path in own_server.glob("*/data")]
+        assert (data / "postmaster.pid").exists()
         process.send_signal(end)
 
-    assert wait_until(lambda: not is_listening(port) and not any(own_server.iterdir()), 20)
+    assert wait_until(lambda: not is_listening(port) and not any(own_server.iterdir()) and not data.exists(), 60)
 
 
 def test_a_database_server_that_does_not_start_shows_its_log(own_server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +80,22 @@ def test_a_database_server_that_does_not_start_shows_its_log(own_server: Path, m
         postgresql.postgresql_server().__enter__()
 
     assert list(own_server.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_roomy", [True, False])
+@pytest.mark.usefixtures("own_server")
+def test_its_data_are_in_memory_where_there_is_room(monkeypatch: pytest.MonkeyPatch, is_roomy: bool) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        memory = Path(name)
+        memory.chmod(0o1777)
+        monkeypatch.setattr(postgresql, "MEMORY", memory)
+        monkeypatch.setattr(postgresql, "ROOM_BYTES", 0 if is_roomy else 1 << 62)
+
+        with postgresql.postgresql_server() as url:
+            assert len(list(memory.iterdir())) == is_roomy
+            postgresql.create_database(url, "one")
+
+        assert list(memory.iterdir()) == []
 
 
 def test_where_there_is_no_postgresql_everything_that_was_tried_is_named(

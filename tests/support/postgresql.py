@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,12 @@ SERVER_OPTIONS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "autovacuum": "off",  # a worker connected to a template would make cloning it fail
+    "max_wal_size": "256MB",  # its folder is in memory, where there is room
 }
+
+MEMORY = Path("/dev/shm")  # noqa: S108  # the folder in it is made by mkdtemp
+"""Where files are in memory: cloning a template, which is to copy 300 files, takes a fifth of the time there."""
+ROOM_BYTES = 2 << 30
 
 # As a server is run that must lose nothing, for what measures it.
 DURABLE_OPTIONS = {
@@ -54,10 +59,11 @@ DURABLE_OPTIONS = {
 # Stops the server and removes its folder when the pipe on its input closes: by us, or by our death, however sudden.
 # The wait has an end because a dead server that nobody reaps still answers to kill -0.
 WATCHDOG = """
+data=$(readlink -f -- "$2/data")
 cat
 kill -INT "$1" 2>/dev/null
 for _ in $(seq 100); do kill -0 "$1" 2>/dev/null || break; sleep 0.1; done
-rm -rf -- "$2"
+rm -rf -- "$data" "$2"
 """
 
 
@@ -152,14 +158,36 @@ def postgresql_server(options: Mapping[str, str] = SERVER_OPTIONS) -> Iterator[s
     account = Account.needed()
     folder = Path(tempfile.mkdtemp(prefix="casegate-postgresql-"))
     try:
-        if account:
-            account.own(folder)
-        binaries = find_binaries(folder, account)
-        password = create_cluster(binaries, folder, account)
-        with running(binaries, folder, account, options) as port:
-            yield f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
+        with data_in_memory(folder, account) if options.get("fsync") == "off" else nullcontext():
+            if account:
+                account.own(folder)
+            binaries = find_binaries(folder, account)
+            password = create_cluster(binaries, folder, account)
+            with running(binaries, folder, account, options) as port:
+                yield f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def data_in_memory(folder: Path, account: Account | None) -> Iterator[None]:
+    """Have the data folder in *folder* lead to one in memory, where the system has the room; the programs stay."""
+    try:
+        free = os.statvfs(MEMORY)
+        is_roomy = os.access(MEMORY, os.W_OK) and free.f_bavail * free.f_frsize >= ROOM_BYTES
+    except OSError:
+        is_roomy = False
+    if not is_roomy:
+        yield
+        return
+    data = Path(tempfile.mkdtemp(prefix="casegate-postgresql-", dir=MEMORY))
+    try:
+        if account:
+            account.own(data)
+        (folder / "data").symlink_to(data)
+        yield
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
 
 
 def find_binaries(folder: Path, account: Account | None) -> Path:
