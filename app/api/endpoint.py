@@ -174,12 +174,12 @@ class GraphQLView:
 
     def _stream_request(self, exchange: Exchange, admission: Admission, sent: Parameters) -> StreamRequest:
         request = exchange.request
-        headers, address = request.headers, request.client.host if request.client else ""
+        headers = request.headers
         return StreamRequest(
             parameters=sent,
             identity=admission.identity,
             standing=admission.standing,
-            identify=partial(self._door.identify, headers.get("authorization"), address),
+            identify=partial(self._door.renew, headers.get("authorization")),
             language=exchange.language,
             request_id=exchange.request_id,
             base_url=str(request.base_url).rstrip("/"),

@@ -1,10 +1,10 @@
 """What is streamed of a process: requests for streams, their results, and how many there may be."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from graphql import GraphQLError
@@ -35,25 +35,19 @@ class StreamOptions:
     drain_s: float = 2
 
 
-class Identify(Protocol):
-    """Tells who has the stream; looked up now, where they are to be *fresh*. Raises: as `Authenticator`."""
-
-    async def __call__(self, *, fresh: bool) -> tuple[Identity, bool]: ...
-
-
 @dataclass(slots=True)
 class StreamRequest:
     """An operation whose results are to be streamed, and who it is of.
 
     `cause` is what ended it, where the transport knows; `cursor` is where to go on from, of what was sent last.
-    `resume_from` is the cursor that a reconnecting client names beside the operation. It
-    `is_uninterruptible` while it may write: whoever gives it up then, by `is_given_up`, waits for its end.
+    `resume_from` is the cursor that a reconnecting client names beside the operation. `identify` looks at who it is of
+    now. While it may write it `is_uninterruptible`: whoever gives it up then, by `is_given_up`, waits for its end.
     """
 
     parameters: Parameters
     identity: Identity
     standing: RateLimitStatus | None
-    identify: Identify
+    identify: Callable[[], Awaitable[Identity]]
     language: Language
     request_id: str
     base_url: str
@@ -70,9 +64,8 @@ class StreamRequest:
     is_given_up: bool = False
 
     async def authenticate(self, *, fresh: bool) -> Admission:
-        """Return who sends the operation. Raises: as `identify`."""
-        identity, is_fresh = (self.identity, False) if not fresh else await self.identify(fresh=True)
-        return Admission(identity, self.standing, is_fresh)
+        """Return who sends the operation. Raises: Unauthenticated, IdentityUnavailable, DeadlineExceeded."""
+        return Admission(await self.identify() if fresh else self.identity, self.standing, fresh)
 
 
 class StreamedResult(NamedTuple):

@@ -77,6 +77,7 @@ class Streams:
             raise
         if isinstance(started, OperationResult):
             return self._single(started, call, request)
+        call.record.has_begun = True
         _finish(call.record, request)
         return self._of_subscription(started, call, request)
 
@@ -194,7 +195,7 @@ class Streams:
             yield event
 
     async def _permit(self, source: EventSource, request: StreamRequest) -> None:
-        request.identity, _ = await request.identify(fresh=True)
+        request.identity = await request.identify()
         source.permit(request.identity.actor)
 
 

@@ -67,6 +67,15 @@ class AdmissionController:
             await self._rates.count_failure(address)
             raise
 
+    async def renew(self, header: str | None) -> Identity:
+        """Return who it is by now that sent an `Authorization` header before; a token that is no longer good is no
+        failure of its address.
+
+        Raises: Unauthenticated, IdentityUnavailable, DeadlineExceeded.
+        """
+        identity, _ = await self._authenticator.authenticate(header, fresh=True)
+        return identity
+
     async def count(self, identity: Identity) -> RateLimitStatus | None:
         """Count a request of this token, and return how it stands; whether its limit is passed is to `demand`."""
         return await self._rates.count_request(identity.actor.token_id)

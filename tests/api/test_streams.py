@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -216,6 +216,24 @@ async def test_a_revoked_token_ends_its_stream_while_nothing_happens(
     else:
         assert payload["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
         assert type_ == "next"
+
+
+async def test_streams_of_a_revoked_token_are_no_failures_of_their_address(
+    fresh_url: str, world: World, transport: str
+) -> None:
+    token = await accounts.create_token(world.database, world.ada.id, tuple(Scope))
+    async with live_gateway(fresh_url, recheck_s=0.05, failed_auth_limit=2) as gateway:
+        async with AsyncExitStack() as stack:
+            streams = [Events(transport, gateway, token.secret) for _ in range(4)]
+            opened = [await stack.enter_async_context(stream.opened(NOW)) for stream in streams]
+            for stream in opened:
+                await stream.data()
+            await accounts.revoke_token(world.database, token.row.id)
+            ends = [json.dumps(await stream.next()) for stream in opened]
+        async with Events(transport, gateway, world.carl.token).opened(NOW) as another:
+            await another.data()
+
+    assert all("UNAUTHENTICATED" in end for end in ends), ends
 
 
 async def test_an_expired_token_ends_its_stream(gateway: LiveGateway, world: World, transport: str) -> None:

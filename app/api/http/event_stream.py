@@ -52,6 +52,7 @@ class EventStreamResponse(Response):
         self._format_errors = format_errors
         self._comment_s = comment_s
         self._ending = asyncio.Event()
+        self._taking = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sending = asyncio.create_task(self._send_all(send))
@@ -62,6 +63,7 @@ class EventStreamResponse(Response):
             if scope.get(DROPPED):
                 self._request.cause = "slow"
             watching.cancel()
+            await self._begun(sending)
             sending.cancel()
             await asyncio.gather(sending, watching, return_exceptions=True)
         if not sending.cancelled():
@@ -70,6 +72,12 @@ class EventStreamResponse(Response):
     def end(self) -> None:
         """Have the client come back elsewhere."""
         self._ending.set()
+
+    async def _begun(self, sending: "asyncio.Task[None]") -> None:
+        """Wait until results are taken: of a generator that never began nothing would give back what it holds."""
+        taking = asyncio.create_task(self._taking.wait())
+        await asyncio.wait({sending, taking}, return_when=asyncio.FIRST_COMPLETED)
+        taking.cancel()
 
     async def _watch(self, receive: Receive) -> None:
         """Return when the client has gone."""
@@ -80,6 +88,7 @@ class EventStreamResponse(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await self._write(send, _COMMENT)  # proxies and browsers take the stream for open from the first byte on
         ending = asyncio.create_task(self._ending.wait())
+        self._taking.set()
         try:
             async with aclosing(self._results):
                 last = await self._send_results(send, ending)

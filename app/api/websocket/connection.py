@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from starlette.types import Message, Receive, Scope, Send
@@ -75,6 +76,10 @@ class _Closing(Exception):
         self.reason = reason
 
 
+class _ClientGone(Exception):
+    """Nothing can be sent any more."""
+
+
 @dataclass(eq=False, slots=True)
 class _Operation:
     """An operation that is under way. What writes is not cancelled: it comes to its end, unseen."""
@@ -124,7 +129,7 @@ class SocketConnection:
                 await self._answer(message)
         except _Closing as closing:
             await self._end(closing)
-        except OSError:  # the client has gone while something was sent
+        except _ClientGone:
             pass
         finally:
             self._is_closed = True
@@ -137,8 +142,7 @@ class SocketConnection:
         writing = {task for task in self._tasks if not task.done()}
         if writing:
             await asyncio.wait(writing, timeout=self._streams.endpoint.deadline_s)
-        with suppress(OSError):
-            await self._close(CloseCode.RESTART, "The gateway restarts: come back.", "drain")
+        await self._close(CloseCode.RESTART, "The gateway restarts: come back.", "drain")
 
     async def _initialise(self) -> None:
         """Wait for `connection_init`. Raises: _Closing."""
@@ -231,7 +235,7 @@ class SocketConnection:
             parameters=parameters,
             identity=identity,
             standing=None,
-            identify=self._identify,
+            identify=partial(self._admission.renew, self._authorization),
             language=self._language,
             request_id=clock.new_id_text(),
             base_url=str(self._socket.base_url).replace("ws", "http", 1).rstrip("/"),
@@ -245,13 +249,13 @@ class SocketConnection:
         try:
             try:
                 await self._stream(operation)
-            except (_Closing, OSError):
+            except (_Closing, _ClientGone):
                 raise
             except Exception as raised:
                 await self._refuse(operation, raised)
         except _Closing as closing:
             await self._end(closing)
-        except OSError:  # the client has gone
+        except _ClientGone:
             pass
         finally:
             self._forget(operation)
@@ -318,6 +322,8 @@ class SocketConnection:
                         continue
                 except RuntimeError:  # it was closed meanwhile, by another task
                     return
+                except OSError:
+                    raise _ClientGone from None
                 cursor = None
                 if request is not None:
                     request.cause, cursor = "slow", request.cursor
@@ -325,15 +331,15 @@ class SocketConnection:
                 raise _Closing(CloseCode.TRY_AGAIN_LATER, _with_cursor(StreamTooSlow.code, cursor))
 
     async def _end(self, closing: _Closing) -> None:
-        with suppress(OSError):
-            await self._close(closing.code, closing.reason)
+        await self._close(closing.code, closing.reason)
 
     async def _close(self, code: CloseCode, reason: str, cause: str | None = None) -> None:
         if self._is_closed:
             return
         self._is_closed = True
         self._cancel(cause or ("unauthenticated" if code is CloseCode.FORBIDDEN else "closed"))
-        await self._send_raw({"type": "websocket.close", "code": int(code), "reason": _clipped(reason)})
+        with suppress(OSError):  # the client has gone
+            await self._send_raw({"type": "websocket.close", "code": int(code), "reason": _clipped(reason)})
 
     def _cancel(self, cause: str) -> None:
         for operation in self._operations.values():
