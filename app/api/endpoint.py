@@ -120,7 +120,7 @@ class GraphQLView:
         demand_rate(admission.standing)
         if not is_form(request):
             sent = await read_parameters(request, max_bytes=terms.max_body_bytes, receive_s=terms.receive_s)
-            if exchange.takes_events and (exchange.takes_events_alone or _may_subscribe(sent)):
+            if exchange.takes_events and (exchange.takes_events_alone or self._may_subscribe(exchange, sent)):
                 return await self._stream(exchange, admission, sent)
             return await self._respond_to(exchange, record, admission.identity.actor, sent)
         async with AsyncExitStack() as files:
@@ -172,6 +172,17 @@ class GraphQLView:
         headers = exchange.headers | {"Content-Language": exchange.language.lower(), "Vary": VARY}
         return EventStreamResponse(results, request, format_errors, self._streams.options.comment_s, headers)
 
+    def _may_subscribe(self, exchange: Exchange, sent: Parameters) -> bool:
+        """Tell whether it can be a subscription, of a client that takes JSON too, and that gets JSON for all else."""
+        if sent.query is not None:
+            return exchange.request.method == "POST" and "subscription" in sent.query
+        try:
+            text, is_trusted = self._trusted.find(None, sent.document_id, sent.extensions)
+        except Refusal:
+            return False
+        is_possible = is_trusted or exchange.request.method == "POST"
+        return is_possible and text is not None and "subscription" in text
+
     def _stream_request(self, exchange: Exchange, admission: Admission, sent: Parameters) -> StreamRequest:
         request = exchange.request
         headers = request.headers
@@ -207,8 +218,3 @@ def _not_allowed(operation: PreparedOperation | None) -> BadRequest:
     if operation is not None and operation.type is OperationType.SUBSCRIPTION:
         return BadRequest(406, f"Subscriptions come as events: accept {EVENT_STREAM}, or use {SUBPROTOCOL}.")
     return BadRequest(405, "Send mutations by POST.", {"Allow": "POST"})
-
-
-def _may_subscribe(sent: Parameters) -> bool:
-    """Tell whether it can be a subscription, of a client that takes JSON too."""
-    return sent.query is None or "subscription" in sent.query

@@ -1,6 +1,8 @@
 """graphql-sse, a connection for each operation: what is answered as events, and what is answered as ever."""
 
+import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -59,6 +61,37 @@ async def test_who_takes_json_too_gets_a_query_s_answer_as_json(api: Api, world:
     answer = await ask(api, world.ada.token, NAME, accept)
 
     assert answer.headers["content-type"].startswith(JSON)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("is_trusted", [True, False])
+async def test_who_takes_json_too_gets_json_for_a_query_that_is_named(
+    fresh_url: str, world: World, tmp_path: Path, method: str, is_trusted: bool
+) -> None:
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"name": NAME}))
+    headers = {"Accept": f"{JSON}, {EVENTS}, multipart/mixed", "Authorization": f"Bearer {world.ada.token}"}
+    hashed = {"persistedQuery": {"version": 1, "sha256Hash": hashlib.sha256(NAME.encode()).hexdigest()}}
+    settings: dict[str, Any] = {"trusted_documents": manifest} if is_trusted else {"persisted_queries": 5}
+    async with Api.opened(fresh_url, **settings) as api:
+        if not is_trusted:
+            await ask(api, world.ada.token, NAME, f"{JSON}, {EVENTS}", extensions=hashed)
+        named: dict[str, Any] = {"documentId": "name"} if is_trusted else {"extensions": hashed}
+        if method == "GET":
+            params = {name: value if isinstance(value, str) else json.dumps(value) for name, value in named.items()}
+            answer = await api.client.get("/graphql", params=params, headers=headers)
+        else:
+            answer = await api.client.post("/graphql", json=named, headers=headers)
+
+    assert answer.headers["content-type"].startswith(JSON)
+    assert answer.json() == {"data": {"viewer": {"user": {"displayName": "Ada"}}}}
+
+
+@pytest.mark.parametrize("accept", [f"{JSON}, {EVENTS}", f"{EVENTS}, {JSON};q=0.9, multipart/mixed"])
+async def test_who_takes_both_gets_events_for_a_subscription(api: Api, world: World, accept: str) -> None:
+    answer = await ask(api, world.ada.token, "subscription { nothing }", accept)
+
+    assert answer.headers["content-type"].startswith(EVENTS)
 
 
 @pytest.mark.parametrize(
