@@ -26,7 +26,7 @@ from app.db.repository.log_tail import BEGINNING
 from app.domain.action_log import ChainedEntry, as_hashed, canonical
 from app.domain.errors import InvalidCursor
 from app.live.cursors import log_cursors, read_log_cursor
-from app.live.feed import Feed
+from app.live.feed import UNREADABLE, Feed
 
 log = structlog.get_logger()
 
@@ -62,6 +62,8 @@ def follow(
         fail(str(error), 2)
     except (SQLAlchemyError, OSError) as error:
         fail(failure_of(error, "read"), 2)
+    except UNREADABLE:
+        fail("a row of the log holds a value that is none of its kind: `casegate log verify` names it")
 
 
 async def _run(settings: Settings, account: UUID | None, after: str | None, line: "Line", *, is_endless: bool) -> None:

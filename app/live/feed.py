@@ -29,6 +29,9 @@ SPACING_S = 0.025
 FIRST_RETRY_S = 0.02
 """After it a row is looked for again that was committed and is not safe yet; then after twice as long, and so on."""
 
+UNREADABLE = (LookupError, ValueError, TypeError)
+"""What is raised where a column holds no value of its kind, as somebody who owns the database can have it."""
+
 log = structlog.get_logger()
 
 
@@ -61,6 +64,8 @@ class Feed:
             while not tail.is_ready:
                 self._woken.set()
                 await tail.moved.wait()
+                if tail.fault is not None:
+                    raise tail.fault
             listener = Listener(account_id, tail, self._page, after)
             tail.followers.add(listener)
             tail.followers.discard(waiting)
@@ -111,6 +116,9 @@ class Feed:
             self._awaited, self._retry_s = self._awaited | committed, FIRST_RETRY_S
         try:
             found, is_all = await self._read()
+        except UNREADABLE:
+            await self._part_with_unreadable()
+            return 0
         except Exception as error:  # the database may be away for a while
             log.warning("feed_not_read", reason=type(error).__name__)
             return self._poll
@@ -139,6 +147,18 @@ class Feed:
             if tail is not None and tail.is_ready:  # else it is of somebody who has come meanwhile
                 tail.add(its, now)
         return set(places), is_all
+
+    async def _part_with_unreadable(self) -> None:
+        """End those who listen to a log of which a row can't be read, so that it holds up nobody else."""
+        assert self._read_to is not None
+        for account_id, tail in list(self._tails.items()):
+            try:
+                async with self._database.read() as connection:
+                    await log_tail(connection, [account_id], self._read_to, BATCH)
+            except UNREADABLE as fault:
+                log.error("log_unreadable", account=str(account_id), reason=type(fault).__name__)
+                self._tails.pop(account_id, None)
+                tail.fail(fault)
 
     async def _begin_tails(self, connection: AsyncConnection) -> None:
         """Have all tails begin where the feed is now that have not begun."""

@@ -39,8 +39,10 @@ class Listener:
         self.key = max(tail.floor, tail.last_key) if after is None else after
 
     async def take(self) -> Batch:
-        """Return the next rows, none where all that there are were taken."""
+        """Return the next rows, none where all that there are were taken. Raises: what keeps them from being read."""
         self._moved = self._tail.moved
+        if self._tail.fault is not None:
+            raise self._tail.fault
         found = self._tail.after(self.key)
         batch = await self._page() if found is None else Batch(found[:BATCH], len(found) <= BATCH)
         if batch.places:

@@ -22,7 +22,8 @@ class Follower(Protocol):
 class Tail:
     """All rows after the key `floor` up to the key `head`. Neither is known before the feed has come to the account.
 
-    `last_key` is the key of the account's last row up to `head`. `moved` is set, and replaced, as rows come.
+    `last_key` is the key of the account's last row up to `head`. `moved` is set, and replaced, as rows come. `fault` is
+    why no more rows come.
     """
 
     def __init__(self) -> None:
@@ -30,6 +31,7 @@ class Tail:
         self.floor: LogKey | None = None
         self.last_key: LogKey | None = None
         self.moved = asyncio.Event()
+        self.fault: Exception | None = None
         self._places: list[LogPlace] = []
         self._keys: list[LogKey] = []
         self._times: list[float] = []
@@ -50,6 +52,11 @@ class Tail:
         self._times.extend([now] * len(places))
         self.last_key = self._keys[-1]
         self._drop(len(self._places) - ROWS_MAX)
+        self._move()
+
+    def fail(self, fault: Exception) -> None:
+        """Have all followers end by *fault*."""
+        self.fault = fault
         self._move()
 
     def expire(self, now: float) -> None:

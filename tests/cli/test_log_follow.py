@@ -12,14 +12,17 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import literal_column, update
 
 from app.audit.evidence import evidence_of
 from app.clock import now
+from app.db import tables
 from app.domain.commands import AddComment
 from app.domain.model import CaseStatus
 from tests.support.api import Api
-from tests.support.commands import DONE, WRONG, run
+from tests.support.commands import DONE, REFUSED, WRONG, run
 from tests.support.gateway import ROOT, environment
+from tests.support.tampering import tamper
 from tests.support.world import World, make_world
 
 PATIENCE_S = 60
@@ -153,6 +156,18 @@ async def test_what_it_can_not_follow_is_one_line_and_wrong_usage(world: World, 
         assert (ended.code, ended.output, ended.errors.count("\n")) == (WRONG, b"", 1), ended
         assert words in ended.errors
     assert len(printed(fresh_url, *own)) == 1
+
+
+async def test_a_row_that_can_not_be_read_is_reported(world: World, fresh_url: str) -> None:
+    case_id = (await world.open_case()).case.id
+    await comment(world, case_id)
+    row = tables.case_actions.c.seq == 2
+    await tamper(world.database, update(tables.case_actions).where(row).values(type=literal_column("'NONE'")))
+
+    ended = await asyncio.to_thread(run, ["log", "follow", "--json"], {"database_url": fresh_url})
+
+    assert (ended.code, ended.errors.count("\n")) == (REFUSED, 1), ended
+    assert "`casegate log verify` names it" in ended.errors
 
 
 def test_no_database_is_made_where_there_is_none(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from tests.support.world import World
 READING = {
     "log verify": ("log", "verify"),
     "log export": ("log", "export", "--case", "CASE-000002"),
+    "log follow": ("log", "follow", "--until-caught-up"),
     "documents verify": ("documents", "verify"),
     "account list": ("account", "list"),
     "user list": ("user", "list", "--account", str(uuid4())),

@@ -11,8 +11,9 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from sqlalchemy import Engine, event, select, text
+from sqlalchemy import Engine, and_, event, literal_column, select, text, update
 
+from app.actions.perform import perform
 from app.db import tables
 from app.db.engines import Database, open_database
 from app.db.repository.log import LogKey
@@ -23,6 +24,7 @@ from app.live.feed import Feed
 from app.live.notices import CommitNotices
 from app.observability import metrics
 from tests.support.recorded_sql import sql
+from tests.support.tampering import tamper
 from tests.support.world import World, make_world
 
 WRITERS, ROWS, LISTENERS = 8, 12, 12
@@ -254,6 +256,28 @@ async def test_who_goes_leaves_nothing_and_the_others_go_on(world: World) -> Non
 
     assert found == id
     assert feed._tails == {}
+
+
+async def test_a_row_that_can_not_be_read_ends_the_listeners_of_its_account_alone(world: World, fresh_url: str) -> None:
+    other = await make_world(world.database)
+    spoiled, case_id = (await other.open_case()).case.id, (await world.open_case()).case.id
+    row = and_(tables.case_actions.c.account_id == other.account_id, tables.case_actions.c.seq == 2)
+
+    async with running(world.database, 60) as feed, feed.listening(other.account_id) as listener:
+        task = asyncio.create_task(heard(feed, world.account_id, BEGINNING, lambda found: len(found) >= 2))
+        await until(partial(are_listening, feed, 2))
+        async with another(fresh_url) as elsewhere:  # of which the feed hears nothing
+            command = AddComment(case_id=spoiled, comment="x")
+            await perform(elsewhere, other.carl.actor, command, request_id="test")
+            await tamper(elsewhere, update(tables.case_actions).where(row).values(type=literal_column("'NONE'")))
+        await comment(world, case_id)
+
+        assert await task == await keys_of(world)
+        await asyncio.wait_for(listener.wait(), PATIENCE_S)
+        with pytest.raises(LookupError):
+            await listener.take()
+        with pytest.raises(LookupError):
+            await heard(feed, other.account_id, BEGINNING, lambda found: len(found) >= 9)
 
 
 async def test_logs_of_several_accounts_are_followed_each_by_its_own(world: World) -> None:
