@@ -109,11 +109,8 @@ def _writing(
     type_name: str, summary: str, request: str, examples: Mapping[str, Any], *, is_of_case: bool = False
 ) -> Schema:
     parameters = [_id_parameter("uuid")] if is_of_case else []
-    parameters += [
-        *_showing(type_name),
-        reference("parameters", "idempotency_key"),
-        reference("parameters", "if_match"),
-    ]
+    parameters += [*_showing(type_name), reference("parameters", "idempotency_key")]
+    parameters += [reference("parameters", "if_match")] if is_of_case else []
     shown = {"schema": reference("schemas", request), "examples": {k: {"value": v} for k, v in examples.items()}}
     operation = _operation(summary, parameters, {"201": _created(type_name)}, _WRITING)
     return operation | {"requestBody": {"required": True, "content": {JSON_API: shown, JSON: shown}}}

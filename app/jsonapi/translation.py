@@ -222,6 +222,9 @@ def _take_headers(translation: Translation, headers: RequestHeaders) -> None:
         quotes = len(key) > 1 and key[0] == key[-1] == '"'  # a String of RFC 9651, as the draft of the field has it
         translation.give("idempotencyKey", key[1:-1] if quotes else key, {"header": "Idempotency-Key"})
     tag = headers.if_match
+    if tag is not None and translation.action is ActionType.OPEN:  # RFC 9110, section 13.1.1: it holds for no tag
+        translation.reader.add(lambda: header_finding("If-Match", Detail("no_tag")))
+        return
     if tag is None or tag.strip() == "*":
         return
     version = tag.strip()[1:-1]

@@ -92,6 +92,25 @@ def variables(value: object, codes: frozenset[str]) -> Attack:
     return Attack(lambda target: target.ask(query, f=value), frozenset({200}), codes)
 
 
+ANY_ID = "01900000-0000-7000-8000-000000000001"
+INVALID_INPUT = frozenset({"INVALID_INPUT"})
+
+
+def resource(content: bytes, status: int, codes: frozenset[str], **headers: str) -> Attack:
+    """Send a body as an action on a case, by JSON:API."""
+    path, sent = f"/api/v1/cases/{ANY_ID}/actions", {"Content_Type": "application/vnd.api+json"} | headers
+    return Attack(lambda target: target.send("POST", path, content, **sent), frozenset({status}), codes)
+
+
+def listed(query: str, status: int, codes: frozenset[str], **headers: str) -> Attack:
+    """Read the cases by JSON:API with these parameters."""
+    return Attack(
+        lambda target: target.send("GET", f"/api/v1/cases?{query}", b"", **headers),
+        frozenset({status}),
+        frozenset(codes),
+    )
+
+
 MUTATION = 'mutation { closeCase(input: {caseId: "x"}) { errors { code } } }'
 QUERY = json.dumps({"query": "{ __typename }"}).encode()
 
@@ -151,6 +170,24 @@ ATTACKS: Mapping[str, Attack] = {
         " } } }",
         TOO_COMPLEX,
     ),
+    "JSON:API: deep JSON": resource(b'{"a":' * 40_000 + b"1" + b"}" * 40_000, 400, BAD_REQUEST),
+    "JSON:API: 20 000 unknown members": resource(
+        json.dumps({"data": {f"a{number}": 1 for number in range(20_000)}}).encode(), 422, ANY_CODE
+    ),
+    "JSON:API: a member 20 000 times": resource(b'{%s "a": 1}' % (b'"a": 1,' * 20_000), 400, INVALID_INPUT),
+    "JSON:API: a 6 000-digit version": resource(
+        b'{"data": {"type": "case_action", "attributes": {"action_type": "close", "expected_version": %s}}}'
+        % (b"1" * 6_000),
+        400,
+        BAD_REQUEST,
+    ),
+    "JSON:API: a lone surrogate": resource(rb'{"data": "\ud800"}', 400, BAD_REQUEST),
+    "JSON:API: a form": resource(b"data=x", 415, BAD_REQUEST, Content_Type="application/x-www-form-urlencoded"),
+    "JSON:API: a 1 MiB body": resource(b" " * MIB, 413, BAD_REQUEST),
+    "JSON:API: inclusion without an end": listed("include=" + "active_override.case." * 1_500, 400, INVALID_INPUT),
+    "JSON:API: 5 000 paths": listed("include=" + "subject," * 5_000, 400, INVALID_INPUT),
+    "JSON:API: 5 000 parameters": listed("a=1&" * 5_000, 400, INVALID_INPUT),
+    "JSON:API: quotes without an end": listed("", 200, ANY_CODE, Accept="*/*, " + '\\"' * 10_000),
     "200 dribbling connections": Attack(slow_loris, frozenset({200})),
     "a head without an end": Attack(
         lambda target: target.raw(target.head()[:-2], *[b"X-A: " + b"b" * 8_000 + b"\r\n"] * 40), frozenset({431, 0})

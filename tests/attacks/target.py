@@ -28,8 +28,9 @@ class Got:
         except ValueError:
             return "-"
         for error in body.get("errors") or []:
-            return str(error["extensions"]["code"])
-        for payload in (body.get("data") or {}).values():
+            return str(error.get("extensions", error)["code"])  # JSON:API has it in the error itself
+        data = body.get("data")
+        for payload in data.values() if isinstance(data, dict) else ():
             for error in (payload.get("errors") or []) if isinstance(payload, dict) else []:
                 return str(error["code"])
         return "-"

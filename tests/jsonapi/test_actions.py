@@ -155,6 +155,17 @@ async def test_if_match_is_the_expected_version_and_412_where_it_is_another(
     assert (await resources.act(case_id, world.rosa.token, body, if_match=case.headers["etag"])).status_code == 201
 
 
+async def test_a_case_that_is_not_open_yet_has_no_tag(world: World, resources: ResourceClient) -> None:
+    for tag in ("*", '"0"', '"1"'):
+        answer = await resources.send("POST", "/cases", world.ada.token, case_body("check-1"), if_match=tag)
+        assert errors_of(answer) == [("400", "INVALID_INPUT", {"header": "If-Match"})]
+    body = case_body("check-1", expected_version=0)
+    assert (await resources.send("POST", "/cases", world.ada.token, body)).status_code == 201
+    again = await resources.send("POST", "/cases", world.ada.token, case_body("check-2", expected_version=1))
+    pointer = {"pointer": "/data/attributes/expected_version"}
+    assert errors_of(again) == [("409", "VERSION_CONFLICT", pointer)]
+
+
 async def test_a_key_does_nothing_twice_whichever_api_it_is_used_with(
     world: World, api: Api, resources: ResourceClient
 ) -> None:

@@ -25,6 +25,7 @@ EXPOSED = (
     "Content-Language",
     "Content-Range",
     "ETag",
+    "Location",
     "RateLimit",
     "RateLimit-Policy",
     "Repr-Digest",
