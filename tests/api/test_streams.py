@@ -310,6 +310,40 @@ async def test_a_token_has_so_many_streams_and_no_more(fresh_url: str, world: Wo
     assert refused["extensions"] == {"code": "STREAM_LIMIT", "max": 1}
 
 
+async def test_a_process_has_so_many_streams_and_no_more(fresh_url: str, world: World) -> None:
+    async with (
+        live_gateway(fresh_url, streams_max=1) as gateway,
+        Events("sse", gateway, world.ada.token).opened(NOW) as first,
+        Events("websocket", gateway, world.carl.token).opened(NOW) as second,
+    ):
+        await first.data()
+        type_, payload = await second.next()
+
+    assert (type_, payload[0]["extensions"]) == ("error", {"code": "STREAM_LIMIT", "max": 1})
+
+
+async def test_where_connections_are_full_an_idle_socket_goes_and_none_that_streams(
+    fresh_url: str, world: World
+) -> None:
+    async with live_gateway(fresh_url, bounds=Bounds(connections=2)) as gateway, gateway.connect() as idle:
+        await idle.send(
+            json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {world.ada.token}"}})
+        )
+        await idle.recv()
+        async with Events("websocket", gateway, world.carl.token).opened(NOW) as events:
+            await events.data()
+            headers = {"Authorization": f"Bearer {world.ada.token}"}
+            async with httpx2.AsyncClient(trust_env=False) as client:
+                query = {"query": "{ viewer { user { displayName } } }"}
+                answer = await client.post(f"{gateway.address}/graphql", json=query, headers=headers)
+            code, _ = await closed(idle)
+            await world.open_case()
+            row = (await events.data())["actions"]
+
+    assert (answer.status_code, code) == (200, 1006)
+    assert row["action"] == {"type": "OPEN"}
+
+
 async def test_complete_ends_a_stream_and_frees_its_id(gateway: LiveGateway, world: World) -> None:
     async with Events("websocket", gateway, world.ada.token).opened(NOW) as events:
         socket = events._socket
