@@ -1,23 +1,25 @@
 """What subscriptions show: the log from a cursor on and as it goes on, a case as it moves, the viewer's inbox."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from app.api.schema import CORE
 from app.db import tables
 from app.db.engines import Database
+from app.db.repository.log_tail import safe_position
 from app.documents.store import DocumentStore
 from app.domain.commands import AddComment
 from app.domain.model import CaseStatus, Scope
 from tests.support.api import Api
 from tests.support.hard_values import hard_values
-from tests.support.subscriptions import Live, Refused, Stream
+from tests.support.subscriptions import PATIENCE_S, Live, Refused, Stream
 from tests.support.world import World, make_world, person_of
 
 ACTIONS = """subscription($after: String, $caseId: ID, $types: [ActionType!]) {
@@ -41,6 +43,18 @@ async def comment(world: World, case_id: Any, text: str = "x") -> str:
     return str((await world.do(world.carl, AddComment(case_id=case_id, comment=text))).action.id)
 
 
+async def settle(world: World) -> None:
+    """Wait until all rows may be shown: on PostgreSQL a notice that is being sent holds those back that come after."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        async with world.database.read() as connection:
+            last = await connection.scalar(select(func.max(tables.case_actions.c.position)))
+            if await safe_position(connection) > (last or 0):
+                return
+        assert time.monotonic() < end, "rows are held back"
+        await asyncio.sleep(0.02)
+
+
 async def assert_quiet(stream: Stream) -> None:
     """Check that nothing comes for a while; the stream can't be used after it."""
     with pytest.raises(TimeoutError):
@@ -49,6 +63,7 @@ async def assert_quiet(stream: Stream) -> None:
 
 async def test_without_a_cursor_the_first_event_tells_where_now_is(world: World, live: Live) -> None:
     case_id = (await world.open_case()).case.id
+    await settle(world)
 
     stream = await live.subscribe(world.ada.token, ACTIONS)
     first = await stream.next()
@@ -83,6 +98,7 @@ async def test_after_a_cursor_all_rows_come_once_and_then_what_comes(world: Worl
     cursor = (await start.next())["cursor"]
     await start.close()
     written = [await comment(world, case_id) for _ in range(5)]
+    await settle(world)
 
     stream = await live.subscribe(world.ada.token, ACTIONS, after=cursor)
     events = [await stream.next() for _ in range(5)]
@@ -102,6 +118,7 @@ async def test_catching_up_ends_with_one_event_that_says_so(world: World, live: 
     case_id = (await world.open_case()).case.id
     for _ in range(rows - 1):
         await comment(world, case_id)
+    await settle(world)
 
     stream = await live.subscribe(world.ada.token, ACTIONS, after=cursor)
     events: list[Any] = []
@@ -116,6 +133,7 @@ async def test_catching_up_ends_with_one_event_that_says_so(world: World, live: 
 
 async def test_nothing_to_catch_up_with_is_reported_at_once(world: World, live: Live) -> None:
     await world.open_case()
+    await settle(world)
     stream = await live.subscribe(world.ada.token, ACTIONS)
     cursor = (await stream.next())["cursor"]
     await stream.close()
@@ -128,6 +146,7 @@ async def test_nothing_to_catch_up_with_is_reported_at_once(world: World, live: 
 
 async def test_filters_leave_rows_out_and_the_cursor_goes_on(world: World, live: Live) -> None:
     mine, other = (await world.open_case()).case.id, (await world.open_case()).case.id
+    await settle(world)
     stream = await live.subscribe(world.ada.token, ACTIONS, caseId=str(mine), types=["COMMENT", "CLOSE"])
     first = await stream.next()
     for _ in range(100):
@@ -151,6 +170,7 @@ async def test_filters_hold_while_catching_up_and_may_leave_out_everything(world
     await start.close()
     case_id = (await world.case_in(CaseStatus.RESOLVED)).case.id
     await comment(world, case_id)
+    await settle(world)
 
     tried: dict[str, dict[str, Any]] = {
         "types": {"types": ["ACCEPT", "OPEN"]},
@@ -172,6 +192,7 @@ async def test_filters_hold_while_catching_up_and_may_leave_out_everything(world
 async def test_cursors_of_the_log_s_list_and_of_its_stream_are_the_same(world: World, live: Live, api: Api) -> None:
     case_id = (await world.open_case()).case.id
     ids = [await comment(world, case_id, text) for text in "abc"]
+    await settle(world)
     edges = (await api.run(world.ada.token, LOG))["actions"]["edges"]
     filtered = await api.run(
         world.ada.token,
@@ -196,6 +217,7 @@ async def test_made_up_cursors_and_those_of_other_lists_and_accounts_are_refused
     other = await make_world(world.database)
     for each in (world, other):
         await comment(each, (await each.open_case()).case.id)
+    await settle(world)
     foreign = (await api.run(other.ada.token, LOG))["actions"]["edges"][0]["cursor"]
     own = (await api.run(world.ada.token, LOG))["actions"]["edges"][0]["cursor"]
     lists = await api.run(
