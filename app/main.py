@@ -44,7 +44,7 @@ from app.web.graphiql import graphiql_routes
 from app.web.manual import manual_routes
 from app.web.middleware.compression import Compression
 from app.web.middleware.cors import CrossOriginRequests
-from app.web.middleware.fast_path import FastPath
+from app.web.middleware.fast_path import FastPath, FastPrefix
 from app.web.middleware.security_headers import SecurityHeaders
 from app.web.rate_limit import RateLimiter
 from app.web.slots import Slots
@@ -106,7 +106,7 @@ def create_app(settings: Settings) -> Starlette:
         *_routes(settings, upload, DownloadEndpoint(database, store, links), look),
         *probe_routes(database, draining, watch),
     ]
-    app = Starlette(routes=routes, middleware=_middleware(settings, view), lifespan=lifespan)
+    app = Starlette(routes=routes, middleware=_middleware(settings, view, resources), lifespan=lifespan)
     app.state.database, app.state.streams, app.state.swept = database, streams, asyncio.Event()
     return app
 
@@ -126,7 +126,7 @@ def _routes(
     return routes
 
 
-def _middleware(settings: Settings, view: ASGIApp) -> list[Middleware]:
+def _middleware(settings: Settings, view: ASGIApp, resources: ASGIApp) -> list[Middleware]:
     """Return the middleware, from the outside in."""
     compression = [Middleware(Compression, min_bytes=settings.compress_min_bytes)]
     return [
@@ -134,6 +134,7 @@ def _middleware(settings: Settings, view: ASGIApp) -> list[Middleware]:
         Middleware(CrossOriginRequests, origins=settings.cors_origins),
         *(compression if settings.compress_min_bytes else ()),
         Middleware(FastPath, path="/graphql", to=view),
+        Middleware(FastPrefix, prefix=f"{PREFIX}/", to=resources),
     ]
 
 

@@ -430,7 +430,7 @@ async def test_an_address_says_what_methods_it_takes(world: World, resources: Re
 async def test_an_address_that_is_no_uuid_is_named_with_the_faults_of_the_body(
     world: World, resources: ResourceClient
 ) -> None:
-    for id in ("x", "0", "%00", "01900000-0000-7000-8000-00000000000g", "..", "CASE-000001"):
+    for id in ("x", "0", "%00", "%0A", "a%0Ab", "01900000-0000-7000-8000-00000000000g", "..", "CASE-000001"):
         answer = await resources.act(id, world.ada.token, action_body("comment", comment=""))
         assert answer.status_code in (400, 404), id
         if answer.status_code == 400:
