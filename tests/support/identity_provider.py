@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -20,6 +21,12 @@ ISSUER = "https://login.example"
 AUDIENCE = "casegate"
 
 
+@cache
+def _first_key() -> rsa.RSAPrivateKey:
+    """Return the key that each provider begins with, made once: that takes longer than most tests."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 class IdentityProvider:
     """Signs tokens; what it publishes, and whether it answers, can be changed."""
 
@@ -29,7 +36,8 @@ class IdentityProvider:
         self.is_up = True
         self.fetches = 0
         self.url = ""
-        self.add("rsa-1", "RS256")
+        self.keys["rsa-1"] = "RS256", _first_key()
+        self.published.append("rsa-1")
 
     def add(self, key_id: str, algorithm: str, *, publish: bool = True) -> None:
         """Make a key of the kind that *algorithm* needs."""
