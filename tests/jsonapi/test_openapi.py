@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -137,8 +136,8 @@ def test_each_member_of_a_resource_has_its_description() -> None:
         assert all(schema.get("description") or schema.get("enum") for schema in attributes.values())
 
 
-@pytest.mark.parametrize("path", sorted(DOCUMENT["paths"]))
-async def test_each_address_is_there_and_asks_who_it_is(resources: ResourceClient, path: str) -> None:
-    for method in DOCUMENT["paths"][path]:
+async def test_each_address_is_there_and_asks_who_it_is(resources: ResourceClient) -> None:
+    for path, methods in DOCUMENT["paths"].items():
         address = path.replace("{uuid}", REVIEWER).replace("{action}", REVIEWER)
-        assert (await resources.send(method.upper(), address, None)).status_code == 401
+        for method in methods:
+            assert (await resources.send(method.upper(), address, None)).status_code == 401, address
