@@ -127,7 +127,7 @@ async def _log_events(
                     yield LogRead(cursors.encode(place.key), row if is_wanted else None, caught_up)
             if is_last and not is_reported:
                 left_out, is_reported = 0, True
-                yield LogRead(cursors.encode(listener.cursor_key), None, caught_up=True)
+                yield LogRead(cursors.encode(listener.key), None, caught_up=True)
             if is_last:
                 await listener.wait()
 

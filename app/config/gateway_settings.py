@@ -66,7 +66,7 @@ class GatewaySettings(BaseSettings):
         default=1024, description="Compress answers of so many bytes or more, where the client takes it; 0 for none."
     )
     answer_memory: Annotated[int, Field(ge=1024)] = Field(
-        default=67_108_864, description="Memory for the answers that a worker has in hand at once, in bytes."
+        default=50_331_648, description="Memory for the answers that a worker has in hand at once, in bytes."
     )
     max_tokens: Positive = Field(default=4_000, description="Lexical tokens of a document.")
     max_nesting: Positive = Field(default=32, description="Brackets within brackets, of all three kinds.")

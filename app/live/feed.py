@@ -6,7 +6,7 @@ any case. One statement reads what is new in all these logs. Where nobody listen
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import clock
 from app.db.engines import Database
 from app.db.repository.log import LogKey, LogPlace
-from app.db.repository.log_tail import FIRST_ID, LogTail, last_key, log_tail, safe_position
+from app.db.repository.log_tail import BEGINNING, FIRST_ID, AccountPlace, LogTail, last_key, log_tail, safe_position
 from app.live.listener import BATCH, Listener
 from app.live.notices import CommitNotices
 from app.live.tail import Tail
@@ -42,7 +42,7 @@ class Feed:
         self._database = database
         self._poll = poll
         self._tails: dict[UUID, Tail] = {}
-        self._read_to: LogKey | None = None
+        self._read_to = BEGINNING
         self._committed: set[UUID] = set()
         self._awaited: set[UUID] = set()
         self._retry_s = FIRST_RETRY_S
@@ -100,7 +100,7 @@ class Feed:
     async def _follow(self) -> None:
         """Follow the logs for as long as anybody listens."""
         hearing = asyncio.create_task(self._notices.keep_subscribed())
-        self._read_to = None
+        self._read_to = BEGINNING
         try:
             while self._tails:
                 await self._pause(await self._look())
@@ -130,14 +130,21 @@ class Feed:
     async def _read(self) -> tuple[set[UUID], bool]:
         """Hand the next rows to the tails. Return whose they are, and whether they are all that are safe by now."""
         async with self._database.read() as connection:
-            await self._begin_tails(connection)
-            assert self._read_to is not None
-            safe, rows = await log_tail(connection, list(self._tails), self._read_to, BATCH)
-        is_all = len(rows) < BATCH
+            followed = [account_id for account_id, tail in self._tails.items() if tail.is_ready]
+            if followed:
+                safe, rows = await log_tail(connection, followed, self._read_to, BATCH)
+            else:
+                safe, rows = await safe_position(connection), ()
+            found, is_all = self._hand_out(rows), len(rows) < BATCH
+            if is_all and len(self._tails) > len(followed):
+                await self._begin_tails(connection, safe)
+                is_all = False  # by now there may be more
+        return found, is_all
+
+    def _hand_out(self, rows: Sequence[AccountPlace]) -> set[UUID]:
+        """Add rows to the tails of their accounts, and return which those are."""
         if rows:
             self._read_to = rows[-1].place.key
-        if is_all:
-            self._read_to = max(self._read_to, (safe, FIRST_ID))
         places: dict[UUID, list[LogPlace]] = {}
         for row in rows:
             places.setdefault(row.account_id, []).append(row.place)
@@ -146,11 +153,10 @@ class Feed:
             tail = self._tails.get(account_id)
             if tail is not None and tail.is_ready:  # else it is of somebody who has come meanwhile
                 tail.add(its, now)
-        return set(places), is_all
+        return set(places)
 
     async def _part_with_unreadable(self) -> None:
         """End those who listen to a log of which a row can't be read, so that it holds up nobody else."""
-        assert self._read_to is not None
         for account_id, tail in list(self._tails.items()):
             try:
                 async with self._database.read() as connection:
@@ -160,14 +166,17 @@ class Feed:
                 self._tails.pop(account_id, None)
                 tail.fail(fault)
 
-    async def _begin_tails(self, connection: AsyncConnection) -> None:
-        """Have all tails begin where the feed is now that have not begun."""
-        if self._read_to is None:
-            self._read_to = (await safe_position(connection), FIRST_ID)
-        at = self._read_to
+    async def _begin_tails(self, connection: AsyncConnection, safe: int) -> None:
+        """Have all tails begin that have not begun, each at its account's last row below the *safe* position.
+
+        All rows of others below it were read. The feed goes on from a row, not from the safe position: after a crash
+        PostgreSQL gives numbers of transactions anew of which nothing had reached the disk, so that rows come below it.
+        """
         for account_id, tail in list(self._tails.items()):
             if not tail.is_ready:
-                tail.begin(at, await last_key(connection, account_id, at[0]))
+                last = await last_key(connection, account_id, safe)
+                tail.begin(last)
+                self._read_to = max(self._read_to, last)
 
     def _next_look(self, found: set[UUID]) -> float:
         """Return after how many seconds to look again: soon, where what was committed is not safe to be shown yet."""

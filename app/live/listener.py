@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from app.db.repository.log import LogKey, LogPlace
-from app.db.repository.log_tail import FIRST_ID, LogTail
+from app.db.repository.log_tail import LogTail
 from app.live.tail import Tail
 
 BATCH = 100
@@ -26,17 +26,16 @@ class Batch(NamedTuple):
 class Listener:
     """Has each row of the account's log after a key once, in order.
 
-    `key` is how far the log was looked at; `cursor_key` is the key of the last row that was taken.
+    `key` is that of the last row that was taken.
     """
 
     def __init__(self, account_id: UUID, tail: Tail, read_page: ReadPage, after: LogKey | None) -> None:
-        assert tail.floor is not None and tail.last_key is not None
+        assert tail.last_key is not None
         self._account_id = account_id
         self._tail = tail
         self._read_page = read_page
         self._moved = tail.moved
-        self.cursor_key = tail.last_key if after is None else after
-        self.key = max(tail.floor, tail.last_key) if after is None else after
+        self.key = tail.last_key if after is None else after
 
     async def take(self) -> Batch:
         """Return the next rows, none where all that there are were taken. Raises: what keeps them from being read."""
@@ -46,8 +45,7 @@ class Listener:
         found = self._tail.after(self.key)
         batch = await self._page() if found is None else Batch(found[:BATCH], len(found) <= BATCH)
         if batch.places:
-            self.cursor_key = batch.places[-1].key
-            self.key = max(self.key, self.cursor_key)
+            self.key = batch.places[-1].key
         return batch
 
     async def wait(self) -> None:
@@ -67,8 +65,5 @@ class Listener:
                 yield place
 
     async def _page(self) -> Batch:
-        tail = await self._read_page(self._account_id, self.key)
-        is_last = len(tail.rows) < BATCH
-        if is_last:  # nothing is still to come before this position
-            self.key = max(self.key, (tail.safe, FIRST_ID))
-        return Batch([row.place for row in tail.rows], is_last)
+        rows = (await self._read_page(self._account_id, self.key)).rows
+        return Batch([row.place for row in rows], len(rows) < BATCH)

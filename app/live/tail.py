@@ -20,10 +20,9 @@ class Follower(Protocol):
 
 
 class Tail:
-    """All rows after the key `floor` up to the key `head`. Neither is known before the feed has come to the account.
+    """All rows after the row with the key `floor`, which is not known before the feed has come to the account.
 
-    `last_key` is the key of the account's last row up to `head`. `moved` is set, and replaced, as rows come. `fault` is
-    why no more rows come.
+    `last_key` is the last row's. `moved` is set, and replaced, as rows come. `fault` is why no more of them come.
     """
 
     def __init__(self) -> None:
@@ -40,9 +39,9 @@ class Tail:
     def is_ready(self) -> bool:
         return self.floor is not None
 
-    def begin(self, at: LogKey, last_key: LogKey) -> None:
-        """Have all rows from the key *at* on, of which none has come yet."""
-        self.floor, self.last_key = at, last_key
+    def begin(self, last_key: LogKey) -> None:
+        """Have all rows after the account's last one, of which none has come yet."""
+        self.floor = self.last_key = last_key
         self._move()
 
     def add(self, places: Sequence[LogPlace], now: float) -> None:

@@ -18,6 +18,7 @@ from tests.faults.report import Report
 from tests.faults.restart import restart
 from tests.faults.site import Site, site
 from tests.faults.small_disk import CannotMount
+from tests.faults.streams import cut_streams
 from tests.faults.workers import kill_one
 from tests.support.postgresql import PostgresqlMissing
 
@@ -32,6 +33,7 @@ class Fault(StrEnum):
     LOG = "log"  # PostgreSQL's write-ahead log, on a disk without room
     ANSWERS = "answers"  # lost between the gateway and clients
     COMMIT = "commit"  # whose answer is lost between PostgreSQL and the gateway
+    STREAMS = "streams"  # of subscribers, by all that they depend on
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ RUNS = {
     Fault.LOG: Run(fill_log, 3, ("postgresql",), {"postgresql": 96}, log_inside=True),
     Fault.ANSWERS: Run(lose_answers, 3),
     Fault.COMMIT: Run(cut_commits, 3, ("postgresql",)),
+    Fault.STREAMS: Run(cut_streams, 20),
 }
 
 

@@ -73,6 +73,11 @@ def test_a_full_disk_allows_reads_and_writes_resume_when_there_is_room(place: Si
     assert_withstands(Fault.DISK, place)
 
 
+@both
+def test_subscribers_whose_streams_are_cut_have_the_whole_log_once_and_in_order(place: Site) -> None:
+    assert_withstands(Fault.STREAMS, place)
+
+
 @on_postgresql
 def test_while_postgresql_is_down_clients_get_retry_after_and_then_writes_resume(place: Site) -> None:
     assert_withstands(Fault.RESTART, place)

@@ -14,7 +14,7 @@ from app.api.limits.answer_memory import Share
 from app.domain.errors import Overloaded, QueryTooComplex, Refusal
 
 ANSWER_MAX = 16 * 1024 * 1024
-ANSWERS_MAX = 64 * 1024 * 1024
+ANSWERS_MAX = 48 * 1024 * 1024
 """Of memory for all answers that a process has in hand."""
 FIELD_BYTES = 100
 """What a field of an answer takes of the memory, beside its text and its name."""
