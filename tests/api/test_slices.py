@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import orjson
 import pytest
 
-from app.api import endpoint as views
+from app.api import operation_runner
 from app.api.execution import budget as budgets
 from app.api.execution.budget import Budget
 from app.api.execution.slices import Slices
@@ -135,7 +135,7 @@ class Hurried(Slices):
 @pytest.fixture
 async def hurried(fresh_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Api, Api]]:
     """The gateway with a plan and without, where whoever may pause does so at every step."""
-    monkeypatch.setattr(views, "Slices", Hurried)
+    monkeypatch.setattr(operation_runner, "Slices", Hurried)
     async with Api.opened(fresh_url) as planned, Api.opened(fresh_url, plans=False) as plain:
         yield planned, plain
 
