@@ -269,6 +269,7 @@ def test_a_quick_run_has_neither_postgresql_nor_processes() -> None:
         capture_output=True,
         text=True,
         cwd=ROOT,
+        env=os.environ | {"PYTEST_ADDOPTS": ""},  # with -v there the list has another form
         timeout=120,
         check=True,
     ).stdout
