@@ -53,6 +53,12 @@ class Follower:
         """Return the next event that it was given."""
         return json.loads(self._lines.get(timeout=PATIENCE_S))
 
+    def next_row(self) -> Any:
+        """Return the next event that has a row of the log: who has caught up is told so as well."""
+        while (event := self.next())["action"] is None:
+            pass
+        return event
+
     def answer(self, token: str) -> None:
         """Give it the new token that it has asked for."""
         assert self.process.stdin is not None
@@ -106,12 +112,12 @@ def test_a_follower_comes_back_by_its_cursor_after_a_deploy(
         with following(package, transport, url_of(transport, server), token) as follower:
             first = follower.next()
             comment(server, token, case_id)
-            second = follower.next()
+            second = follower.next_row()
             assert server.stop() == 0
             with serving(tmp_path, port=port, **settings):
                 comment(server, token, case_id)
                 comment(server, token, case_id)
-                resumed = [follower.next() for _ in range(2)]
+                resumed = [follower.next_row() for _ in range(2)]
 
     assert (first["action"], first["caughtUp"]) == (None, True)
     rows = [second, *resumed]
@@ -129,7 +135,7 @@ def test_a_token_that_is_refused_is_replaced(package: Package, transport: str, f
             follower.answer(person["token"])
             first = follower.next()
             comment(server, person["token"], case_id)
-            second = follower.next()
+            second = follower.next_row()
 
     assert "UNAUTHENTICATED" in refused["refused"] or refused["refused"] == "401"
     assert (first["caughtUp"], second["action"]["type"]) == (True, "COMMENT")
