@@ -7,13 +7,15 @@ const parser = {
   parserOptions: { graphQLConfig: { schema: 'schema.graphql', documents: 'src/**/*.jsx' } },
 }
 
-// These have no identity of their own: they are parts of an answer, counts, words, the law, or what is past or supposed.
+// These have no identity of their own: they are parts of an answer, events, counts, words, the law, or what is past or supposed.
 const withoutId = {
   suffixes: ['Connection', 'Count', 'Edge', 'Error', 'Payload', 'Snapshot'],
   types: [
     'AvailableAction',
     'CaseFacets',
+    'InboxChange',
     'Label',
+    'LogEvent',
     'PageInfo',
     'RateLimit',
     'Receipt',
