@@ -5,8 +5,8 @@ How results are sent is the transport's, which asks for the next one when the on
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -65,16 +65,10 @@ class Streams:
             raise BadRequest(405, "Send the query by POST, or name a trusted document.", {"Allow": "POST"})
         sent = OperationRequest(text, parameters.variables, parameters.operation, request.request_id)
         call = self._call(request, sent)
-        try:
+        with _finished_on_failure(call.record, request):
             started = await self._start(call, request)
             if isinstance(started, EventSource):
                 self.registry.demand_room(request)
-        except Refusal as refusal:
-            _finish(call.record, request, [refusal.code])
-            raise
-        except BaseException:
-            _finish(call.record, request)
-            raise
         if isinstance(started, OperationResult):
             return self._single(started, call, request)
         call.record.has_begun = True
@@ -150,17 +144,11 @@ class Streams:
     async def _run_event(
         self, call: OperationCall, source: EventSource, event: object, request: StreamRequest
     ) -> OperationResult:
-        try:
+        with _finished_on_failure(call.record, request):
             async with self._turn_of(request.identity.actor.account_id), self._turns:
                 await self._permit(source, request)
                 with tracing.operation(request.headers):
                     return await self.runner.run_event(call, source, event, request.identity)
-        except Refusal as refusal:
-            _finish(call.record, request, [refusal.code])
-            raise
-        except BaseException:
-            _finish(call.record, request)
-            raise
 
     def _turn_of(self, account_id: UUID) -> asyncio.Semaphore:
         found = self._turns_of_account.get(account_id)
@@ -197,6 +185,19 @@ class Streams:
     async def _permit(self, source: EventSource, request: StreamRequest) -> None:
         request.identity = await request.identify()
         source.permit(request.identity.actor)
+
+
+@contextmanager
+def _finished_on_failure(record: Record, request: StreamRequest) -> Iterator[None]:
+    """Have an operation, or an event, that fails inside written down, and give its memory back."""
+    try:
+        yield
+    except Refusal as refusal:
+        _finish(record, request, [refusal.code])
+        raise
+    except BaseException:
+        _finish(record, request)
+        raise
 
 
 def _finish(record: Record, request: StreamRequest, codes: Sequence[str] = ()) -> None:

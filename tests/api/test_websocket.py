@@ -390,6 +390,7 @@ async def test_a_client_that_goes_leaves_no_task_and_no_connection(gateway: Live
             socket.transport.abort()
 
     await gateway.emptied()
+    assert (len(gateway.state.connections), len(gateway.state.tasks)) == (0, 0)
 
 
 async def test_a_server_that_ends_has_clients_come_back(gateway: LiveGateway, world: World) -> None:

@@ -36,7 +36,7 @@ def body_schema(path: str) -> Any:
 
 
 def test_the_document_is_valid_openapi() -> None:
-    OpenAPIV31SpecValidator(DOCUMENT).validate()
+    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
 
 
 async def test_it_is_served_to_anybody_and_kept_by_its_tag(resources: ResourceClient) -> None:
