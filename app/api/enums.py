@@ -160,6 +160,8 @@ described_enum(
         Scope.DOCUMENTS_READ: "Read documents.",
         Scope.DOCUMENTS_WRITE: "Upload documents.",
         Scope.USERS_READ: "List the people of the account.",
+        Scope.ADMIN_READ: "Read the account's own log, pending changes, tokens and service accounts.",
+        Scope.ADMIN_WRITE: "Administer the account: people, roles, tokens, settings. The person's role is needed too.",
     },
 )
 described_enum(

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode
 
-from app.domain.model import Scope
+from app.domain.model import ADMIN_SCOPES, Scope
 
 
 def _words(value: object) -> object:
@@ -147,7 +147,7 @@ class GatewaySettings(BaseSettings):
     jwt_name_claim: str = Field(default="name", description="The claim with the name to show.")
     jwt_roles_claim: str = Field(default="", description="The claim with the roles; without it those that we know.")
     jwt_scopes: Annotated[tuple[Scope, ...], NoDecode, BeforeValidator(_words)] = Field(
-        default=tuple(Scope), description="What its tokens may do."
+        default=tuple(scope for scope in Scope if scope not in ADMIN_SCOPES), description="What its tokens may do."
     )
     jwt_create_users: bool = Field(default=False, description="Make people that are seen for the first time.")
     metrics_token: str = Field(default="", repr=False, description="The bearer token that /metrics asks for.")

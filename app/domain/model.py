@@ -48,6 +48,11 @@ class Scope(StrEnum):
     DOCUMENTS_READ = "documents_read"
     DOCUMENTS_WRITE = "documents_write"
     USERS_READ = "users_read"
+    ADMIN_READ = "admin_read"
+    ADMIN_WRITE = "admin_write"
+
+
+ADMIN_SCOPES = frozenset({Scope.ADMIN_READ, Scope.ADMIN_WRITE})
 
 
 class SubjectType(StrEnum):
