@@ -52,8 +52,8 @@ def _comment(case_id: str, number: int) -> Call:
 
 
 def _decision(case_id: str, override_id: str) -> Call:
-    values = {"caseId": case_id, "overrideId": override_id}
-    return Call({"input": values | {"expectedVersion": REQUESTED}}, values, override_id)
+    values = {"caseId": case_id, "overrideId": override_id, "expectedVersion": REQUESTED}
+    return Call({"input": values}, values, override_id)
 
 
 def pages(data: Data, gateway: Server, size: int) -> list[Call]:

@@ -1,4 +1,4 @@
-"""The last yardsticks: what the database alone takes for addComment's transaction, without a server in front.
+"""The last yardsticks: what the database alone takes for addComment's transaction on the lean schema, without a server.
 
 PostgreSQL is asked by pgbench, on a copy of the database, since it can't make the chain of hashes; SQLite by the
 standard library, from one thread, since one writes at a time there.
@@ -6,6 +6,7 @@ standard library, from one thread, since one writes at a time there.
 
 import importlib.util
 import itertools
+import os
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from scripts.benchmarks.data import Data
 from scripts.benchmarks.driver import Taken
 from scripts.benchmarks.handwritten_postgresql import TOKEN, WRITE_COMMENT
 from scripts.benchmarks.handwritten_sqlite import connect, find_holder, path_of, write_comment
+from scripts.benchmarks.lean import SCHEMA
 from scripts.benchmarks.measuring import Round
 
 BODY = "Called the supplier: the account on the letter is theirs."
@@ -30,14 +32,15 @@ BODY = "Called the supplier: the account on the letter is theirs."
 
 @dataclass(frozen=True, slots=True)
 class PlainSqlite:
-    """Commits comments into the database itself; the log verifies."""
+    """Commits comments into the lean file at *url*; its log verifies."""
 
     data: Data
+    url: str
     loader: ProcessPoolExecutor
     name: str = "sqlite3"
 
     def turn(self, connections: int, seconds: float, limit: int) -> Round:
-        given = path_of(self.data.url), secret_hash(self.data.commenting.token), self.data.commented, seconds
+        given = path_of(self.url), secret_hash(self.data.commenting.token), self.data.commented, seconds
         taken = self.loader.submit(commit_comments, *given).result()
         count = len(taken.latencies)
         return Round(count / taken.elapsed, taken.latencies, taken.cpu / count)
@@ -76,10 +79,9 @@ def pgbench_program() -> Path | None:
     return Path(on_path)
 
 
-# $1 to $15 of WRITE_COMMENT, as pgbench's variables and literals.
+# $1 to $14 of WRITE_COMMENT, as pgbench's variables and literals.
 _VALUES = (
     "CAST(:action_id AS uuid)",
-    "CAST('{account}' AS uuid)",
     "CAST(:case_id AS uuid)",
     "CAST(:seq AS integer)",
     "'COMMENT'",
@@ -100,7 +102,7 @@ SELECT c.id AS case_id, c.version + 1 AS version, c.action_count + 1 AS seq, c.h
     gen_random_uuid() AS action_id, gen_random_uuid() AS comment_id
 FROM cases c JOIN subjects s ON s.id = c.subject_id
 WHERE c.account_id = '{account}' AND c.number = :number
-FOR UPDATE OF c, s \\gset
+FOR UPDATE OF c \\gset
 """
 
 
@@ -134,7 +136,8 @@ class Pgbench:
             options = ["-n", "-M", "prepared", "-c", str(connections), "-j", "1", "-T", str(max(1, round(seconds)))]
             log = ["--log", "--log-prefix", str(Path(folder, "log"))]
             command = [str(self.program), *options, *log, "-f", str(script), self.url]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            on_lean = os.environ | {"PGOPTIONS": f"-c search_path={SCHEMA}"}
+            done = subprocess.run(command, env=on_lean, capture_output=True, text=True, check=False)
             if done.returncode or "aborted" in done.stderr:
                 raise RuntimeError(f"pgbench: {done.stderr[-2000:]}")
             rate = next(line for line in done.stdout.splitlines() if line.startswith("tps = ")).split()[2]

@@ -15,6 +15,8 @@ from scripts.benchmarks import calls as making
 from scripts.benchmarks import driver
 from scripts.benchmarks.commits import Pgbench, PlainSqlite, pgbench_program, pgbench_script
 from scripts.benchmarks.data import Data, Size, make_data
+from scripts.benchmarks.lean import make_lean_copy
+from scripts.benchmarks.lean_verification import verify_lean
 from scripts.benchmarks.measuring import Contestant, Plan, Supply, UnderLoad, compare
 from scripts.benchmarks.operations import OPERATIONS, Call, Operation
 from scripts.benchmarks.report import Line, Report
@@ -70,16 +72,23 @@ def run(wanted: Wanted, say: Say) -> Report:
         say("starting the database, making the data")
         url, admin_url = stack.enter_context(database(wanted.engine, folder))
         data = asyncio.run(make_data(url, wanted.size))
-        bare = _bare(wanted, data, admin_url)
+        urls = yardstick_urls(url)
+        bare = _bare(wanted, data, urls["handwritten"], admin_url)
         say("starting the servers")
         servers = [stack.enter_context(gateway(folder, url, settings=wanted.settings))]
-        servers += [stack.enter_context(yardstick(folder, url, module)) for module in YARDSTICKS]
+        servers += [stack.enter_context(yardstick(folder, urls[module], module)) for module in YARDSTICKS]
         loads = prepare(wanted.chosen, data, servers, say)
-        counts = _statements(wanted, folder, url, admin_url, servers, loads, say)
+        counts = _statements(wanted, folder, url, urls, admin_url, servers, loads, say)
         lines = _measure(wanted, servers, loads, bare, counts, say)
         peak = {server.name: server.peak_mib() for server in servers}
-        say("verifying the log")
-        return Report(wanted.engine, lines, peak, [verified(url, folder)])
+        say("verifying the logs")
+        notes = [asyncio.run(verify_lean(urls["handwritten"])), verified(url, folder)]
+        return Report(wanted.engine, lines, peak, notes)
+
+
+def yardstick_urls(url: str) -> dict[str, str]:
+    """Return the database of each yardstick; the lean schema is made for it, from the data at *url*."""
+    return {"handwritten": asyncio.run(make_lean_copy(url)), "naive": url}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +136,7 @@ def _statements(
     wanted: Wanted,
     folder: Path,
     url: str,
+    yardstick_urls: dict[str, str],
     admin_url: str | None,
     servers: Sequence[Server],
     loads: Sequence[Prepared],
@@ -140,8 +150,8 @@ def _statements(
     for server in servers:
         traces = folder / f"{server.name}.traces"
         with ExitStack() as stack:
-            if server.name in YARDSTICKS:
-                twin = stack.enter_context(yardstick(folder, url, server.name, traces=traces))
+            if server.name in yardstick_urls:
+                twin = stack.enter_context(yardstick(folder, yardstick_urls[server.name], server.name, traces=traces))
             else:
                 twin = stack.enter_context(gateway(folder, url, traces=traces, settings=wanted.settings))
             found.update(_counted(server, twin, loads, sqlite_statements(traces)))
@@ -159,10 +169,10 @@ def _counted(
 Bare = Callable[[ProcessPoolExecutor], Contestant]
 
 
-def _bare(wanted: Wanted, data: Data, admin_url: str | None) -> Bare | None:
+def _bare(wanted: Wanted, data: Data, lean_url: str, admin_url: str | None) -> Bare | None:
     """Return what makes the yardstick without a server, for M1; None where it can't be had."""
     if admin_url is None:
-        return lambda loader: PlainSqlite(data, loader)
+        return lambda loader: PlainSqlite(data, lean_url, loader)
     program = pgbench_program()
     if program is None or "M1" not in wanted.operations:
         return None

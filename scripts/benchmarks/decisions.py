@@ -1,16 +1,20 @@
 """What the hand-written endpoints decide and put together before they write, the same on both engines.
 
-The law is the gateway's own, `app.domain`: a yardstick that refused less or hashed less would measure something else.
+The rules are the gateway's own, `app.domain`: a yardstick that refused less would measure something else. The hash
+chain is that of the lean schema: a row's hash covers what the row says and the hash of the row before.
 """
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from app import clock
-from app.domain.action_log import CommentContent, Entry, OverrideContent, chain_hash
-from app.domain.errors import NotFound, TokenExpired, Unauthenticated
+from app.domain.errors import NotFound, TokenExpired, Unauthenticated, VersionConflict
 from app.domain.model import (
     ActionType,
     Actor,
@@ -21,7 +25,6 @@ from app.domain.model import (
     OverrideFacts,
     OverrideStatus,
     RequestedStatus,
-    Resolution,
     Role,
     Scope,
 )
@@ -53,7 +56,7 @@ def holder_of(token: tuple[Any, ...] | None) -> Holder:
         user_id=user_id,
         token_id=token_id,
         active=bool(active),
-        roles=frozenset(map(Role, roles)),
+        roles=frozenset(map(Role, roles.split())),
         scopes=frozenset(map(Scope, scopes.split())),
         features=frozenset(feature for feature, enabled in features if enabled),
         restrict_to_assigned_reviewers=bool(assigned),
@@ -78,7 +81,6 @@ class Locked:
     action_count: int
     head_hash: str
     updated_at: datetime
-    resolution: Resolution | None
     evaluation_status: EvaluationStatus
 
 
@@ -109,8 +111,7 @@ def commented(holder: Holder, case: Locked | None, comment_id: UUID, body: str, 
     authorize(ActionType.COMMENT, actor, None)
     status = advance(ActionType.COMMENT, case.status)
     now = max(clock.now(), case.updated_at)
-    comment = CommentContent(comment_id, actor.user_id, body, now)
-    return _written(holder, case, ActionType.COMMENT, status, now, request_id, comment=comment)
+    return _written(holder, case, ActionType.COMMENT, status, now, request_id, (comment_id, body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,10 @@ class PendingOverride:
     reviewer_ids: tuple[UUID, ...]
 
 
-def accepted(holder: Holder, case: Locked | None, pending: PendingOverride | None, request_id: str) -> Written:
-    """Return the row of an acceptance. Raises: Refusal."""
+def accepted(
+    holder: Holder, case: Locked | None, pending: PendingOverride | None, version: int, request_id: str
+) -> Written:
+    """Return the row of an acceptance of the case's *version*. Raises: Refusal."""
     actor = holder.actor
     admit(ActionType.ACCEPT, actor)
     if case is None:
@@ -144,19 +147,11 @@ def accepted(holder: Holder, case: Locked | None, pending: PendingOverride | Non
     )
     authorize(ActionType.ACCEPT, actor, facts)
     status = advance(ActionType.ACCEPT, case.status, facts)
+    if case.version != version:
+        raise VersionConflict("input", "expectedVersion", expected=version, actual=case.version)
     guard(ActionType.ACCEPT, CaseFacts(case.status, case.evaluation_status, facts))
-    override = OverrideContent(
-        id=pending.id,
-        creator_id=pending.creator_id,
-        subject_id=pending.subject_id,
-        requested_status=pending.requested_status,
-        subject_status_at_request=pending.subject_status_at_request,
-        reviewer_ids=pending.reviewer_ids,
-        status=OverrideStatus.ACCEPTED,
-        decided_by=actor.user_id,
-    )
     now = max(clock.now(), case.updated_at)
-    return _written(holder, case, ActionType.ACCEPT, status, now, request_id, override=override)
+    return _written(holder, case, ActionType.ACCEPT, status, now, request_id, (pending.id, OverrideStatus.ACCEPTED))
 
 
 def _written(
@@ -166,37 +161,35 @@ def _written(
     status: CaseStatus,
     now: datetime,
     request_id: str,
-    *,
-    comment: CommentContent | None = None,
-    override: OverrideContent | None = None,
+    content: Sequence[Any],
 ) -> Written:
-    entry = Entry(
-        account_id=holder.actor.account_id,
-        case_id=case.id,
-        seq=case.action_count + 1,
-        type=type,
-        user_id=holder.actor.user_id,
-        status_before=case.status,
-        status_after=status,
-        created_at=now,
-        request_id=request_id,
-        prev_hash=case.head_hash,
-        opening=None,
-        comment=comment,
-        override=override,
-        resolution=case.resolution,
-    )
+    seq, user_id = case.action_count + 1, holder.actor.user_id
+    row = (case.id, seq, type, user_id, case.status, status, milliseconds(now), request_id, case.head_hash, *content)
     return Written(
         id=clock.new_id(),
         case_id=case.id,
-        seq=entry.seq,
+        seq=seq,
         type=type,
-        user_id=entry.user_id,
+        user_id=user_id,
         status_before=case.status,
         status_after=status,
         created_at=now,
         request_id=request_id,
         prev_hash=case.head_hash,
-        hash=chain_hash(entry),
+        hash=row_hash(row),
         version=case.version + 1,
     )
+
+
+def row_hash(row: Sequence[Any]) -> str:
+    """Return the SHA-256 of the lean log's *row*, as a JSON array: 64 hexadecimal digits.
+
+    Its items: case, seq, type, user, status before, status after, time in milliseconds since 1970, request, hash of the
+    row before; then the comment's id and body, or the override's id and status.
+    """
+    return hashlib.sha256(orjson.dumps(row, default=str)).hexdigest()
+
+
+def milliseconds(moment: datetime) -> int:
+    """Return *moment* as whole milliseconds since 1970."""
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

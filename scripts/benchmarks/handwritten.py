@@ -1,7 +1,8 @@
 """The first yardstick: the same operations as a specialist writes them by hand, without GraphQL.
 
-Starlette, orjson, and the driver itself with the fewest statements; the same token is checked by the same hash, and the
-same rows are written under the same locks with the same chain of hashes. It has no limits, logs, metrics or languages.
+Starlette, orjson, and the driver itself with the fewest statements, on the lean schema (`lean`). The same token is
+checked by the same hash and the same rules hold, and each action is a row of a hash chain. It has no limits, logs,
+metrics or languages.
 Served by `uvicorn --factory scripts.benchmarks.handwritten:application`, on the database of BENCH_DATABASE_URL.
 """
 
@@ -34,7 +35,7 @@ class Archive(Protocol):
     async def case(self, secret: str, case_id: UUID) -> Answer: ...
     async def worklist(self, secret: str, before: int | None, first: int) -> Answer: ...
     async def comment(self, secret: str, case_id: UUID, body: str, request_id: str) -> Answer: ...
-    async def accept(self, secret: str, case_id: UUID, override_id: UUID, request_id: str) -> Answer: ...
+    async def accept(self, secret: str, case_id: UUID, override_id: UUID, version: int, request_id: str) -> Answer: ...
 
 
 def application() -> Starlette:
@@ -56,7 +57,7 @@ def application() -> Starlette:
 
     async def accept(secret: str, body: Any) -> Answer:
         ids = UUID(body["caseId"]), UUID(body["overrideId"])
-        return await archive.accept(secret, *ids, str(clock.new_id()))
+        return await archive.accept(secret, *ids, body["expectedVersion"], str(clock.new_id()))
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

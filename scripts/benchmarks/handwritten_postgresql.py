@@ -1,4 +1,4 @@
-"""The hand-written endpoints' statements on PostgreSQL, by asyncpg.
+"""The hand-written endpoints' statements on PostgreSQL, by asyncpg, on the lean schema.
 
 A read is one statement beside the token's, the worklist three. A write takes the lock with all that the decision must
 know, and writes all its rows by one statement.
@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from app import clock
-from app.domain.model import CaseStatus, EvaluationStatus, OverrideStatus, RequestedStatus, Resolution
+from app.domain.model import CaseStatus, EvaluationStatus, OverrideStatus, RequestedStatus
 from scripts.benchmarks.answers import (
     Json,
     accept_answer,
@@ -30,13 +30,13 @@ from scripts.benchmarks.decisions import (
     holder_of,
     may_read,
 )
+from scripts.benchmarks.lean import SEARCH_PATH
 
 CONNECTIONS = 20  # as many as the gateway has by default: 10 for reading, 10 for writing
 
 TOKEN = """
 SELECT t.id, t.account_id, t.scopes, t.expires_at, t.revoked_at, u.id, u.display_name, u.active,
-    a.cases_enabled, a.overrides_enabled, a.restrict_to_assigned_reviewers,
-    ARRAY(SELECT role FROM user_roles WHERE user_id = u.id)
+    a.cases_enabled, a.overrides_enabled, a.restrict_to_assigned_reviewers, u.roles
 FROM api_tokens t JOIN users u ON u.id = t.user_id JOIN accounts a ON a.id = t.account_id
 WHERE t.secret_hash = $1
 """
@@ -69,14 +69,14 @@ WHERE r.override_id = ANY ($1) ORDER BY r.override_id, r.position
 """
 
 LOCK = """
-SELECT c.id, c.status, c.version, c.action_count, c.head_hash, c.updated_at, c.resolution, s.evaluation_status
+SELECT c.id, c.status, c.version, c.action_count, c.head_hash, c.updated_at, s.evaluation_status
 FROM cases c JOIN subjects s ON s.id = c.subject_id
 WHERE c.account_id = $1 AND c.id = $2
-FOR UPDATE OF c, s
+FOR UPDATE OF c
 """
 
 LOCK_OVERRIDE = """
-SELECT c.id, c.status, c.version, c.action_count, c.head_hash, c.updated_at, c.resolution, s.evaluation_status,
+SELECT c.id, c.status, c.version, c.action_count, c.head_hash, c.updated_at, s.evaluation_status,
     o.id, o.created_by_id, o.subject_id, o.status, o.requested_status, o.subject_status_at_request,
     ARRAY(SELECT reviewer_id FROM override_reviewers WHERE override_id = o.id ORDER BY position)
 FROM cases c JOIN subjects s ON s.id = c.subject_id JOIN overrides o ON o.case_id = c.id AND o.id = $3
@@ -84,32 +84,28 @@ WHERE c.account_id = $1 AND c.id = $2
 FOR UPDATE OF c, s, o
 """
 
-_POSITION = """
-CAST(CAST(pg_current_xact_id() AS text) AS bigint)
-    + coalesce((SELECT CAST(value AS bigint) FROM server_keys WHERE name = 'log_offset'), 0)
-"""
-_ACTION = f"""
-INSERT INTO case_actions (id, account_id, case_id, seq, type, user_id, status_before, status_after, created_at,
-    request_id, prev_hash, hash, comment_id, override_id, position)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, {{}}, {_POSITION})
+_ACTION = """
+INSERT INTO case_actions (id, case_id, seq, type, user_id, status_before, status_after, created_at, request_id,
+    prev_hash, hash, comment_id, override_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {})
 """
 _CASE = """
-UPDATE cases SET status = $8, version = $13, action_count = $4, head_hash = $12, updated_at = $9 WHERE id = $3
+UPDATE cases SET status = $7, version = $12, action_count = $3, head_hash = $11, updated_at = $8 WHERE id = $2
 """
 
 WRITE_COMMENT = f"""
 WITH comment AS (
-    INSERT INTO comments (id, account_id, case_id, author_id, body, created_at) VALUES ($14, $2, $3, $6, $15, $9)
-), action AS ({_ACTION.format("$14, NULL")})
+    INSERT INTO comments (id, case_id, author_id, body, created_at) VALUES ($13, $2, $5, $14, $8)
+), action AS ({_ACTION.format("$13, NULL")})
 {_CASE}
 """
 
 WRITE_ACCEPTANCE = f"""
 WITH override AS (
-    UPDATE overrides SET status = 'ACCEPTED', decided_by_id = $6, decided_at = $9, version = version + 1 WHERE id = $14
+    UPDATE overrides SET status = 'ACCEPTED', decided_by_id = $5, decided_at = $8, version = version + 1 WHERE id = $13
 ), subject AS (
-    UPDATE subjects SET evaluation_status = $15, version = version + 1 WHERE id = $16
-), action AS ({_ACTION.format("NULL, $14")})
+    UPDATE subjects SET evaluation_status = $14, version = version + 1 WHERE id = $15
+), action AS ({_ACTION.format("NULL, $13")})
 {_CASE}
 """
 
@@ -126,7 +122,11 @@ class Postgresql:
 
     async def open(self) -> None:
         self._pool = await asyncpg.create_pool(
-            self._url, min_size=CONNECTIONS, max_size=CONNECTIONS, reset=_nothing, server_settings={"timezone": "UTC"}
+            self._url,
+            min_size=CONNECTIONS,
+            max_size=CONNECTIONS,
+            reset=_nothing,
+            server_settings={"timezone": "UTC"} | SEARCH_PATH,
         )
 
     async def close(self) -> None:
@@ -154,19 +154,19 @@ class Postgresql:
                 case = _locked(await connection.fetchrow(LOCK, holder.actor.account_id, case_id))
                 comment_id = clock.new_id()
                 action = commented(holder, case, comment_id, body, request_id)
-                await connection.execute(WRITE_COMMENT, *_values(holder, action), comment_id, body)
+                await connection.execute(WRITE_COMMENT, *_values(action), comment_id, body)
         return comment_answer(holder, action, comment_id, body)
 
-    async def accept(self, secret: str, case_id: UUID, override_id: UUID, request_id: str) -> Json:
+    async def accept(self, secret: str, case_id: UUID, override_id: UUID, version: int, request_id: str) -> Json:
         async with self._pool.acquire() as connection:
             holder = await _holder(connection, secret)
             async with connection.transaction():
                 record = await connection.fetchrow(LOCK_OVERRIDE, holder.actor.account_id, case_id, override_id)
                 pending = _pending_override(record)
-                action = accepted(holder, _locked(record), pending, request_id)
+                action = accepted(holder, _locked(record), pending, version, request_id)
                 assert pending is not None
                 result = pending.requested_status.value
-                values = (*_values(holder, action), override_id, result, pending.subject_id)
+                values = (*_values(action), override_id, result, pending.subject_id)
                 await connection.execute(WRITE_ACCEPTANCE, *values)
         return accept_answer(holder, action, override_id)
 
@@ -179,15 +179,14 @@ async def _holder(connection: Any, secret: str) -> Holder:
 def _locked(record: Any) -> Locked | None:
     if record is None:
         return None
-    id, status, version, count, head, updated_at, resolution, evaluation, *_ = record
-    ended = None if resolution is None else Resolution(resolution)
-    return Locked(id, CaseStatus(status), version, count, head, updated_at, ended, EvaluationStatus(evaluation))
+    id, status, version, count, head, updated_at, evaluation, *_ = record
+    return Locked(id, CaseStatus(status), version, count, head, updated_at, EvaluationStatus(evaluation))
 
 
 def _pending_override(record: Any) -> PendingOverride | None:
     if record is None:
         return None
-    id, creator_id, subject_id, status, requested, at_request, reviewers = tuple(record)[8:]
+    id, creator_id, subject_id, status, requested, at_request, reviewers = tuple(record)[7:]
     return PendingOverride(
         id=id,
         creator_id=creator_id,
@@ -199,11 +198,10 @@ def _pending_override(record: Any) -> PendingOverride | None:
     )
 
 
-def _values(holder: Holder, action: Written) -> tuple[Any, ...]:
-    """Return the parameters $1 to $13 of a write."""
+def _values(action: Written) -> tuple[Any, ...]:
+    """Return the parameters $1 to $12 of a write."""
     return (
         action.id,
-        holder.actor.account_id,
         action.case_id,
         action.seq,
         action.type,

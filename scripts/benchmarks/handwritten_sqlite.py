@@ -1,4 +1,4 @@
-"""The hand-written endpoints' statements on SQLite, by the standard library's sqlite3.
+"""The hand-written endpoints' statements on SQLite, by the standard library's sqlite3, on the lean schema.
 
 A request is one hop into a thread, where all its statements run: four threads read, and one writes.
 """
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from app import clock
-from app.domain.model import CaseStatus, EvaluationStatus, OverrideStatus, RequestedStatus, Resolution
+from app.domain.model import CaseStatus, EvaluationStatus, OverrideStatus, RequestedStatus
 from scripts.benchmarks import handwritten_postgresql as postgresql
 from scripts.benchmarks.answers import (
     Json,
@@ -35,16 +35,15 @@ from scripts.benchmarks.decisions import (
     holder_of,
     may_read,
 )
+from scripts.benchmarks.lean import PRAGMAS
 
 T = TypeVar("T")
 
 READERS = 4
-PRAGMAS = ("busy_timeout = 10000", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 
 TOKEN = """
 SELECT t.id, t.account_id, t.scopes, t.expires_at, t.revoked_at, u.id, u.display_name, u.active,
-    a.cases_enabled, a.overrides_enabled, a.restrict_to_assigned_reviewers,
-    (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = u.id)
+    a.cases_enabled, a.overrides_enabled, a.restrict_to_assigned_reviewers, u.roles
 FROM api_tokens t JOIN users u ON u.id = t.user_id JOIN accounts a ON a.id = t.account_id
 WHERE t.secret_hash = ?
 """
@@ -54,12 +53,12 @@ DOCUMENTS = postgresql.DOCUMENTS.replace("= ANY ($1)", "IN (SELECT value FROM js
 REVIEWERS = postgresql.REVIEWERS.replace("= ANY ($1)", "IN (SELECT value FROM json_each(?1))")
 
 LOCK = """
-SELECT c.id, c.status, c.version, c.action_count, c.head_hash, c.updated_at, c.resolution, s.evaluation_status
+SELECT c.id, c.status, c.version, c.action_count, c.head_hash, c.updated_at, s.evaluation_status
 FROM cases c JOIN subjects s ON s.id = c.subject_id
 WHERE c.id = ?2 AND +c.account_id = ?1
 """
 LOCK_OVERRIDE = """
-SELECT c.id, c.status, c.version, c.action_count, c.head_hash, c.updated_at, c.resolution, s.evaluation_status,
+SELECT c.id, c.status, c.version, c.action_count, c.head_hash, c.updated_at, s.evaluation_status,
     o.id, o.created_by_id, o.subject_id, o.status, o.requested_status, o.subject_status_at_request,
     (SELECT json_group_array(reviewer_id) FROM (
         SELECT reviewer_id FROM override_reviewers WHERE override_id = o.id ORDER BY position
@@ -67,11 +66,11 @@ SELECT c.id, c.status, c.version, c.action_count, c.head_hash, c.updated_at, c.r
 FROM cases c JOIN subjects s ON s.id = c.subject_id JOIN overrides o ON o.case_id = c.id AND o.id = ?3
 WHERE c.id = ?2 AND +c.account_id = ?1
 """
-COMMENT = "INSERT INTO comments (id, account_id, case_id, author_id, body, created_at) VALUES (?, ?, ?, ?, ?, ?)"
+COMMENT = "INSERT INTO comments (id, case_id, author_id, body, created_at) VALUES (?, ?, ?, ?, ?)"
 ACTION = """
-INSERT INTO case_actions (id, account_id, case_id, seq, type, user_id, status_before, status_after, created_at,
-    request_id, prev_hash, hash, comment_id, override_id, position)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(rowid), 0) + 1 FROM case_actions))
+INSERT INTO case_actions (id, case_id, seq, type, user_id, status_before, status_after, created_at, request_id,
+    prev_hash, hash, comment_id, override_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 UPDATE_CASE = "UPDATE cases SET status = ?, version = ?, action_count = ?, head_hash = ?, updated_at = ? WHERE id = ?"
 OVERRIDE = """
@@ -167,16 +166,16 @@ class Sqlite:
 
         return await self._write(work)
 
-    async def accept(self, secret: str, case_id: UUID, override_id: UUID, request_id: str) -> Json:
+    async def accept(self, secret: str, case_id: UUID, override_id: UUID, version: int, request_id: str) -> Json:
         def work(connection: sqlite3.Connection) -> Json:
             holder = find_holder(connection, secret)
             keys = (holder.actor.account_id.hex, case_id.hex, override_id.hex)
             record = connection.execute(LOCK_OVERRIDE, keys).fetchone()
             pending = _pending_override(record)
-            action = accepted(holder, _locked(record), pending, request_id)
+            action = accepted(holder, _locked(record), pending, version, request_id)
             assert pending is not None
             now = _stored(action.created_at)
-            _write_action(connection, holder, action, None, override_id.hex)
+            _write_action(connection, action, None, override_id.hex)
             connection.execute(OVERRIDE, (action.user_id.hex, now, override_id.hex))
             connection.execute(SUBJECT, (pending.requested_status, pending.subject_id.hex))
             return accept_answer(holder, action, override_id)
@@ -190,17 +189,15 @@ def write_comment(connection: sqlite3.Connection, holder: Holder, case_id: UUID,
     comment_id = clock.new_id()
     action = commented(holder, case, comment_id, body, request_id)
     now, author = _stored(action.created_at), action.user_id.hex
-    values = (comment_id.hex, holder.actor.account_id.hex, case_id.hex, author, body, now)
-    _write_action(connection, holder, action, comment_id.hex, None)
+    values = (comment_id.hex, case_id.hex, author, body, now)
+    _write_action(connection, action, comment_id.hex, None)
     connection.execute(COMMENT, values)
     return comment_answer(holder, action, comment_id, body)
 
 
-def _write_action(
-    connection: sqlite3.Connection, holder: Holder, action: Written, comment: str | None, override: str | None
-) -> None:
+def _write_action(connection: sqlite3.Connection, action: Written, comment: str | None, override: str | None) -> None:
     now, case = _stored(action.created_at), action.case_id.hex
-    ids = (action.id.hex, holder.actor.account_id.hex, case)
+    ids = (action.id.hex, case)
     states = (action.status_before, action.status_after, now, action.request_id, action.prev_hash, action.hash)
     connection.execute(ACTION, (*ids, action.seq, action.type, action.user_id.hex, *states, comment, override))
     connection.execute(UPDATE_CASE, (action.status_after, action.version, action.seq, action.hash, now, case))
@@ -211,24 +208,23 @@ def find_holder(connection: sqlite3.Connection, secret: str) -> Holder:
     record = connection.execute(TOKEN, (secret,)).fetchone()
     if record is None:
         return holder_of(None)
-    id, account, scopes, expires, revoked, user, *rest, roles = record
+    id, account, scopes, expires, revoked, user, *rest = record
     times = [value and _moment(value) for value in (expires, revoked)]
-    return holder_of((UUID(id), UUID(account), scopes, *times, UUID(user), *rest, (roles or "").split()))
+    return holder_of((UUID(id), UUID(account), scopes, *times, UUID(user), *rest))
 
 
 def _locked(record: Any) -> Locked | None:
     if record is None:
         return None
-    id, status, version, count, head, updated_at, resolution, evaluation, *_ = record
-    ended = None if resolution is None else Resolution(resolution)
-    states = (ended, EvaluationStatus(evaluation))
-    return Locked(UUID(id), CaseStatus(status), version, count, head, _moment(updated_at), *states)
+    id, status, version, count, head, updated_at, evaluation, *_ = record
+    state = EvaluationStatus(evaluation)
+    return Locked(UUID(id), CaseStatus(status), version, count, head, _moment(updated_at), state)
 
 
 def _pending_override(record: Any) -> PendingOverride | None:
     if record is None:
         return None
-    id, creator_id, subject_id, status, requested, at_request, reviewers = record[8:]
+    id, creator_id, subject_id, status, requested, at_request, reviewers = record[7:]
     return PendingOverride(
         id=UUID(id),
         creator_id=UUID(creator_id),

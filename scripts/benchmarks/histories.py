@@ -25,6 +25,7 @@ from app.domain.model import (
 from app.domain.workflow import TRANSITIONS, allowed_from
 
 START = datetime(2025, 1, 6, 8, tzinfo=UTC)
+REQUEST_ID = "generated"
 PLACES = ["Lyon", "Évry", "Nîmes", "Besançon", "Zürich", "Łódź", "Malmö", "Porto", "Trieste", "Ghent"]
 TRADES = ["Moulins", "Société", "Générale", "Ateliers", "Œuvres", "Garage", "Transports", "Câbles", "Bois", "Optique"]
 REASONS = [
@@ -175,7 +176,7 @@ class History:
             status_after=self.case.status,
             resolution=self.case.resolution,
             created_at=now,
-            request_id="generated",
+            request_id=REQUEST_ID,
             prev_hash=self.actions[-1].hash if self.actions else GENESIS,
             hash="",
         )

@@ -19,10 +19,12 @@ import pytest
 
 from app.auth.identity import secret_hash
 from scripts.benchmarks.commits import commit_comments
-from scripts.benchmarks.compare import YARDSTICKS, Prepared, prepare, verified
+from scripts.benchmarks.compare import YARDSTICKS, Prepared, prepare, yardstick_urls
 from scripts.benchmarks.data import Data, Size, make_data
 from scripts.benchmarks.driver import Load, Shot, WrongAnswer, shoot
-from scripts.benchmarks.handwritten_sqlite import connect
+from scripts.benchmarks.handwritten_sqlite import connect, path_of
+from scripts.benchmarks.lean import make_lean_copy
+from scripts.benchmarks.lean_verification import verify_lean
 from scripts.benchmarks.measuring import Round, figures, percentile
 from scripts.benchmarks.operations import OPERATIONS, Operation
 from scripts.benchmarks.servers import Server, gateway, yardstick
@@ -142,7 +144,8 @@ class Compared:
 @pytest.fixture
 def compared(fresh_url: str, tmp_path: Path) -> Iterator[Compared]:
     data = asyncio.run(make_data(fresh_url, Size(cases=60, actions=300, commented=10, decided=10)))
-    starting = [gateway(tmp_path, fresh_url), *(yardstick(tmp_path, fresh_url, module) for module in YARDSTICKS)]
+    urls = yardstick_urls(fresh_url)
+    starting = [gateway(tmp_path, fresh_url), *(yardstick(tmp_path, urls[module], module) for module in YARDSTICKS)]
     with ExitStack() as stack:
         with ThreadPoolExecutor() as threads:
             servers = list(threads.map(stack.enter_context, starting))
@@ -165,11 +168,12 @@ def test_servers_are_measured_if_all_answer_alike_and_not_otherwise(compared: Co
 def test_sqlite_by_itself_commits_each_comment_and_its_row_of_the_log_durably(tmp_path: Path) -> None:
     path = tmp_path / "bench.sqlite"
     data = asyncio.run(make_data(f"sqlite:///{path}", Size(cases=2, actions=4, commented=3, decided=1)))
+    lean = asyncio.run(make_lean_copy(data.url))
     count = "SELECT (SELECT count(*) FROM comments), (SELECT count(*) FROM case_actions)"
 
-    with closing(connect(str(path))) as connection:
+    with closing(connect(path_of(lean))) as connection:
         before = connection.execute(count).fetchone()
-        taken = commit_comments(str(path), secret_hash(data.commenting.token), data.commented, 0.05)
+        taken = commit_comments(path_of(lean), secret_hash(data.commenting.token), data.commented, 0.05)
         after = connection.execute(count).fetchone()
         pragmas = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
 
@@ -177,7 +181,30 @@ def test_sqlite_by_itself_commits_each_comment_and_its_row_of_the_log_durably(tm
     assert after == tuple(rows + len(taken.latencies) for rows in before)
     assert pragmas == ["wal", 2]  # 2 is FULL
     assert sum(taken.latencies) == pytest.approx(taken.elapsed)
-    assert "no bad" in verified(data.url, tmp_path)
+    assert asyncio.run(verify_lean(lean)) == (
+        f"lean log: {after[1]} rows, {len(taken.latencies)} of them written by the servers, no bad"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("UPDATE comments SET body = body || '.'", "does not give its hash"),
+        ("UPDATE cases SET head_hash = 'x'", "does not end with row"),
+        ("DELETE FROM case_actions WHERE seq = 1", "does not follow the row before it"),
+    ],
+)
+def test_a_lean_log_that_was_changed_is_not_measured(tmp_path: Path, change: str, complaint: str) -> None:
+    url = f"sqlite:///{tmp_path / 'bench.sqlite'}"
+    data = asyncio.run(make_data(url, Size(cases=2, actions=4, commented=3, decided=1)))
+    lean = asyncio.run(make_lean_copy(url))
+    commit_comments(path_of(lean), secret_hash(data.commenting.token), data.commented, 0.05)
+
+    with closing(connect(path_of(lean))) as connection:
+        connection.execute(change)
+
+    with pytest.raises(WrongAnswer, match=complaint):
+        asyncio.run(verify_lean(lean))
 
 
 @pytest.fixture
