@@ -7,13 +7,26 @@ import ast
 import sys
 from dataclasses import replace
 from itertools import product
+from uuid import UUID
 
 import pytest
 
 from app.domain.errors import Refusal, StateRefused
-from app.domain.model import ActionType, Actor, CaseFacts, CaseStatus, EvaluationStatus, Feature, OverrideStatus, Scope
-from app.domain.workflow import admit, advance, allowed_from, authorize
-from app.domain.workflow_chart import table
+from app.domain.model import (
+    ActionType,
+    Actor,
+    Candidate,
+    CaseFacts,
+    CaseStatus,
+    EvaluationStatus,
+    Feature,
+    OverrideStatus,
+    RequestedStatus,
+    Role,
+    Scope,
+)
+from app.domain.workflow import admit, advance, allowed_from, authorize, available, check_reviewers, guard, may_try
+from app.domain.workflow_chart import mermaid, table
 from tests.support.paths import ROOT
 from tests.support.workflow_situations import (
     ACTOR,
@@ -255,6 +268,137 @@ def test_what_the_workflow_allows_from_a_status_is_what_the_table_says(status: C
     assert allowed_from(status) == allowed
 
 
+def test_files_that_come_along_need_the_scope_of_documents_too() -> None:
+    actor = replace(actor_of("C"), scopes=frozenset({Scope.CASES_WRITE}))
+
+    admit(ActionType.COMMENT, actor)
+    admit(ActionType.COMMENT, replace(actor, scopes=frozenset(Scope)), brings_documents=True)
+    with pytest.raises(Refusal) as refused:
+        admit(ActionType.COMMENT, actor, brings_documents=True)
+    assert (refused.value.code, refused.value.params) == ("INSUFFICIENT_SCOPE", {"scope": "documents_write"})
+
+
+@pytest.mark.parametrize("action", ActionType)
+def test_who_may_try_is_who_has_the_feature_the_scope_and_the_role(action: ActionType) -> None:
+    for roles in ROLE_SETS:
+        actor = actor_of(roles)
+        expected = roles not in ("-", "A") if action == "OPEN" else WHO_CELLS[action, "none", roles] == "ok"
+        assert may_try(action, actor) == expected, roles
+        assert not may_try(action, replace(actor, scopes=frozenset()))
+        assert not may_try(action, replace(actor, features=frozenset()))
+        assert not may_try(action, replace(actor, active=False))
+
+
+# --- The subject, the override and its reviewers ---------------------------------------------------------------------
+
+
+def facts_of(subject: EvaluationStatus, **changes: object) -> CaseFacts:
+    override = override_of("other")
+    assert override is not None
+    return CaseFacts(CaseStatus.PENDING_REVIEW, subject, replace(override, **changes))  # type: ignore[arg-type]
+
+
+Answer = tuple[str, tuple[str, ...], dict[str, object]]
+"""A refusal's code, the path of what it is about, and the values of its message."""
+
+
+def guarded(action: str, facts: CaseFacts, requested: str | None = None) -> Answer | None:
+    """Return the code, the path and the values of what the subject does not allow."""
+    try:
+        guard(ActionType(action), facts, None if requested is None else RequestedStatus(requested))
+    except Refusal as refusal:
+        return refusal.code, refusal.path, refusal.params
+    return None
+
+
+@pytest.mark.parametrize("subject", EvaluationStatus)
+def test_an_override_is_requested_of_an_evaluated_subject_that_it_would_change(subject: EvaluationStatus) -> None:
+    facts = CaseFacts(CaseStatus.OPEN, subject)
+    never = ("SUBJECT_NOT_OVERRIDABLE", ("input", "caseId"), {"status": "UNEVALUATED"})
+    same: Answer = ("OVERRIDE_NO_CHANGE", ("input", "requestedStatus"), {})
+
+    for requested in ("FAVORABLE", "UNFAVORABLE"):
+        expected = never if subject == "UNEVALUATED" else same if subject == requested else None
+        assert guarded("REQUEST_OVERRIDE", facts, requested) == expected
+    assert guarded("REQUEST_OVERRIDE", facts) == (never if subject == "UNEVALUATED" else None)
+
+
+def test_an_override_is_accepted_only_on_the_result_that_it_was_requested_against() -> None:
+    changed: Answer = ("SUBJECT_CHANGED", ("input", "overrideId"), {})
+
+    for subject in EvaluationStatus:
+        expected = None if subject == "UNFAVORABLE" else changed
+        assert guarded("ACCEPT", facts_of(subject)) == expected
+        assert guarded("REFUSE", facts_of(subject)) is None
+    assert guarded("ACCEPT", CaseFacts(CaseStatus.PENDING_REVIEW, EvaluationStatus.ANOMALY)) is None
+
+
+def test_reviewers_are_reassigned_only_where_none_can_decide() -> None:
+    assert advance(ActionType.REASSIGN, CaseStatus.PENDING_REVIEW, override_of("other")) is CaseStatus.PENDING_REVIEW
+    able = facts_of(EvaluationStatus.UNFAVORABLE, has_able_reviewer=True).override
+    with pytest.raises(StateRefused) as refused:
+        advance(ActionType.REASSIGN, CaseStatus.PENDING_REVIEW, able)
+
+    assert (refused.value.code, refused.value.path) == ("REVIEWERS_AVAILABLE", ("input", "overrideId"))
+
+
+def test_a_finished_override_is_refused_by_its_status() -> None:
+    with pytest.raises(StateRefused) as refused:
+        advance(ActionType.ACCEPT, CaseStatus.OPEN, override_of("other", OverrideStatus.REFUSED))
+
+    assert refused.value.params == {"status": "REFUSED"}
+
+
+def test_reviewers_must_be_active_reviewers_other_than_the_creator_and_the_actor() -> None:
+    able, idle, contributor, unknown = (UUID(int=number) for number in range(0x20, 0x24))
+    candidates = {
+        able: Candidate(able, active=True, roles=frozenset({Role.REVIEWER})),
+        idle: Candidate(idle, active=False, roles=frozenset({Role.REVIEWER})),
+        contributor: Candidate(contributor, active=True, roles=frozenset({Role.CONTRIBUTOR, Role.ADMIN})),
+        ACTOR: Candidate(ACTOR, active=True, roles=frozenset({Role.REVIEWER})),
+        ANOTHER_PERSON: Candidate(ANOTHER_PERSON, active=True, roles=frozenset({Role.REVIEWER})),
+    }
+
+    def found(*ids: UUID, of_another: bool = False) -> list[tuple[str, tuple[str, ...], dict[str, object]]]:
+        override = override_of("other") if of_another else None  # whose creator is another person
+        refusals = check_reviewers(actor_of("C"), ids, candidates, override)
+        return [(refusal.code, refusal.path, refusal.params) for refusal in refusals]
+
+    assert found(able, ANOTHER_PERSON) == []
+    assert found(able, ACTOR, idle, contributor, unknown) == [
+        ("CREATOR_CANNOT_REVIEW", ("input", "reviewerIds", "1"), {}),
+        ("INVALID_REVIEWER", ("input", "reviewerIds", "2"), {"id": idle}),
+        ("INVALID_REVIEWER", ("input", "reviewerIds", "3"), {"id": contributor}),
+        ("INVALID_REVIEWER", ("input", "reviewerIds", "4"), {"id": unknown}),
+    ]
+    assert found(ANOTHER_PERSON, ACTOR, able, of_another=True) == [
+        ("CREATOR_CANNOT_REVIEW", ("input", "reviewerIds", "0"), {}),
+        ("SELF_ASSIGNMENT_FORBIDDEN", ("input", "reviewerIds", "1"), {}),
+    ]
+
+
+# --- Availability ----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_available_says_the_status_that_would_follow() -> None:
+    facts = CaseFacts(CaseStatus.OPEN, EvaluationStatus.UNFAVORABLE)
+
+    after = {str(item.action): item.status_after for item in available(actor_of("CR"), facts)}
+
+    none = dict.fromkeys(("ACCEPT", "REFUSE", "CANCEL", "REASSIGN"))
+    assert after == {"COMMENT": "IN_PROGRESS", "REQUEST_OVERRIDE": "PENDING_REVIEW", "CLOSE": "CLOSED"} | none
+
+
+def test_a_decision_that_must_name_an_override_is_about_the_last_where_none_is_pending() -> None:
+    finished = override_of("other", OverrideStatus.REFUSED)
+    facts = CaseFacts(CaseStatus.IN_PROGRESS, EvaluationStatus.UNFAVORABLE, None, finished)
+
+    codes = {str(action): code_of(refusal) for action, refusal in offered(actor_of("CR"), facts).items()}
+
+    assert codes["ACCEPT"] == codes["REFUSE"] == codes["REASSIGN"] == "OVERRIDE_NOT_PENDING"
+    assert codes["CANCEL"] == "NO_PENDING_OVERRIDE"
+
+
 # --- What is said of the law -----------------------------------------------------------------------------------------
 
 
@@ -266,6 +410,27 @@ def test_the_page_shows_the_table_that_the_program_runs_on(page: str) -> None:
 
     assert shown == table()
     assert [line.split("|")[1].strip() for line in shown.splitlines()[2:]] == CASE_ACTIONS
+
+
+def test_the_diagram_has_an_arrow_for_each_two_statuses_with_all_that_leads_along_it() -> None:
+    assert mermaid().splitlines() == [
+        "stateDiagram-v2",
+        "    [*] --> OPEN: OPEN",
+        "    OPEN --> IN_PROGRESS: COMMENT",
+        "    OPEN --> PENDING_REVIEW: REQUEST_OVERRIDE",
+        "    OPEN --> CLOSED: CLOSE",
+        "    IN_PROGRESS --> IN_PROGRESS: COMMENT",
+        "    IN_PROGRESS --> PENDING_REVIEW: REQUEST_OVERRIDE",
+        "    IN_PROGRESS --> CLOSED: CLOSE",
+        "    PENDING_REVIEW --> IN_PROGRESS: REFUSE, CANCEL",
+        "    PENDING_REVIEW --> PENDING_REVIEW: COMMENT, REASSIGN",
+        "    PENDING_REVIEW --> RESOLVED: ACCEPT",
+        "    RESOLVED --> PENDING_REVIEW: REQUEST_OVERRIDE",
+        "    RESOLVED --> RESOLVED: COMMENT",
+        "    RESOLVED --> CLOSED: CLOSE",
+        "    CLOSED --> [*]",
+    ]
+    assert mermaid().endswith("CLOSED --> [*]\n")
 
 
 def test_the_law_is_made_of_the_standard_library_and_knows_no_clock_and_no_device() -> None:

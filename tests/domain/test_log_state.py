@@ -1,0 +1,211 @@
+"""The state that a log gives: each action's columns, and what is reported where other ones are stored.
+
+No database: what the verifier finds in real tables is in tests/audit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.domain.action_log import Entry, Fault, FaultKind, OverrideContent
+from app.domain.log_state import RESULT_TYPES, CaseState, Folded, OverrideState, ResultChange, result_fault
+from app.domain.model import ActionType, CaseStatus, EvaluationStatus, OverrideStatus, RequestedStatus
+
+ADA, ROSA, ACCOUNT, CASE, OTHER_CASE, SUBJECT, FIRST, SECOND = (UUID(int=number) for number in range(0xA0, 0xA8))
+MORNING = datetime(2026, 11, 24, 8, tzinfo=UTC)
+
+
+def at(minute: int) -> datetime:
+    return MORNING + timedelta(minutes=minute)
+
+
+def entry(seq: int, action: str, user: UUID = ADA, override: tuple[UUID, str] | None = None) -> Entry:
+    content = None
+    if override is not None:
+        content = OverrideContent(
+            id=override[0],
+            creator_id=ADA,
+            subject_id=SUBJECT,
+            requested_status=RequestedStatus.FAVORABLE,
+            subject_status_at_request=EvaluationStatus.ANOMALY,
+            reviewer_ids=(ROSA,),
+            status=OverrideStatus(override[1]),
+        )
+    return Entry(
+        account_id=ACCOUNT,
+        case_id=CASE,
+        seq=seq,
+        type=ActionType(action),
+        user_id=user,
+        status_before=CaseStatus.OPEN,
+        status_after=CaseStatus.OPEN,
+        created_at=at(seq),
+        request_id="r",
+        prev_hash="",
+        override=content,
+    )
+
+
+STORY = [
+    entry(1, "OPEN"),
+    entry(2, "COMMENT", ROSA),
+    entry(3, "REQUEST_OVERRIDE", override=(FIRST, "PENDING")),
+    entry(4, "REASSIGN", override=(FIRST, "PENDING")),
+    entry(5, "REFUSE", ROSA, override=(FIRST, "REFUSED")),
+    entry(6, "REQUEST_OVERRIDE", override=(SECOND, "PENDING")),
+    entry(7, "CANCEL", override=(SECOND, "CANCELLED")),
+    entry(8, "CLOSE", ROSA),
+]
+CLOSED = CaseState(ADA, at(1), at(8), 8, ROSA, at(8))
+REFUSED = OverrideState(CASE, OverrideStatus.REFUSED, at(3), 3, ROSA, at(5))
+CANCELLED = OverrideState(CASE, OverrideStatus.CANCELLED, at(6), 2)
+
+
+def folded(entries: Sequence[Entry]) -> Folded:
+    state = Folded()
+    for item in entries:
+        state.add(item)
+    return state
+
+
+def faults(entries: Sequence[Entry], case: CaseState, overrides: dict[UUID, OverrideState]) -> list[Fault]:
+    return list(folded(entries).faults(case, overrides))
+
+
+def test_a_log_gives_the_columns_of_its_case_and_overrides() -> None:
+    state = folded(STORY)
+
+    assert state.case == CLOSED
+    assert state.overrides == {FIRST: (5, REFUSED), SECOND: (7, CANCELLED)}
+    assert faults(STORY, CLOSED, {FIRST: REFUSED, SECOND: CANCELLED}) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (1, CaseState(ADA, at(1), at(1), 1)),
+        (2, CaseState(ADA, at(1), at(2), 2)),
+        (7, CaseState(ADA, at(1), at(7), 7)),
+    ],
+)
+def test_each_row_counts_a_version_and_only_the_last_closes(rows: int, expected: CaseState) -> None:
+    assert folded(STORY[:rows]).case == expected
+
+
+def test_an_acceptance_names_who_decided() -> None:
+    state = folded([*STORY[:4], entry(5, "ACCEPT", ROSA, override=(FIRST, "ACCEPTED"))])
+
+    assert state.overrides[FIRST] == (5, replace(REFUSED, status=OverrideStatus.ACCEPTED))
+
+
+def test_a_row_that_changes_an_override_which_none_has_made_makes_none() -> None:
+    assert folded([STORY[0], STORY[4]]).overrides == {}
+    assert folded([STORY[0], entry(2, "COMMENT", override=(FIRST, "PENDING"))]).overrides == {}
+
+
+def test_no_rows_say_nothing() -> None:
+    assert faults([], CLOSED, {FIRST: REFUSED}) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "names"),
+    [
+        ({"version": 9}, "version"),
+        ({"closed_by_id": None, "closed_at": None}, "closed_by_id and closed_at"),
+        ({"created_by_id": ROSA}, "created_by_id"),
+        ({"updated_at": at(7), "version": 7}, "updated_at and version"),
+    ],
+)
+def test_a_case_that_does_not_follow_is_a_fault_of_the_last_row(changed: dict[str, Any], names: str) -> None:
+    reason = f"the case has another {names} than the log gives"
+
+    found = faults(STORY, replace(CLOSED, **changed), {FIRST: REFUSED, SECOND: CANCELLED})
+
+    assert found == [Fault(8, FaultKind.STATE, reason)]
+
+
+def test_each_override_that_does_not_follow_is_a_fault_of_the_row_that_changed_it_last() -> None:
+    others = {FIRST: replace(REFUSED, decided_by_id=ADA), SECOND: replace(CANCELLED, version=1, created_at=at(1))}
+
+    assert faults(STORY, CLOSED, others) == [
+        Fault(5, FaultKind.STATE, f"the override {FIRST} has another decided_by_id than the log gives"),
+        Fault(7, FaultKind.STATE, f"the override {SECOND} has another created_at and version than the log gives"),
+    ]
+
+
+def test_an_override_that_is_missing_or_unknown_is_for_others_to_find() -> None:
+    assert faults(STORY, CLOSED, {OTHER_CASE: REFUSED}) == []
+
+
+# --- The subject's result --------------------------------------------------------------------------------------------
+
+
+def change(seq: int, action: str, result: str = "ANOMALY", requested: str | None = None, case_id: UUID = CASE) -> Any:
+    wanted = None if requested is None else RequestedStatus(requested)
+    return ResultChange(case_id, 1, seq, ActionType(action), EvaluationStatus(result), wanted)
+
+
+OPENED, ACCEPTED = change(1, "OPEN"), change(4, "ACCEPT", requested="FAVORABLE")
+OPENED_AGAIN = change(1, "OPEN", "FAVORABLE", case_id=OTHER_CASE)
+
+
+def test_results_come_of_openings_and_acceptances() -> None:
+    assert {"OPEN", "ACCEPT"} == RESULT_TYPES
+
+
+@pytest.mark.parametrize(
+    ("changes", "case_id", "result", "version"),
+    [
+        ([OPENED], CASE, "ANOMALY", 1),
+        ([OPENED, ACCEPTED], CASE, "FAVORABLE", 2),
+        ([OPENED, ACCEPTED, OPENED_AGAIN], OTHER_CASE, "FAVORABLE", 2),  # the same result is no other version
+        ([OPENED, change(1, "OPEN", "PENDING", case_id=OTHER_CASE)], OTHER_CASE, "PENDING", 2),
+        ([], CASE, "ANOMALY", 5),
+        ([OPENED, OPENED_AGAIN], CASE, "PENDING", 7),  # the last case's to say
+    ],
+)
+def test_a_result_that_follows_from_the_log_is_no_fault(
+    changes: list[ResultChange], case_id: UUID, result: str, version: int
+) -> None:
+    assert result_fault(changes, case_id, EvaluationStatus(result), version) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "result", "version", "seq", "reason"),
+    [
+        ([OPENED], "FAVORABLE", 1, 1, "FAVORABLE in version 1, and the log says ANOMALY in version 1"),
+        ([OPENED], "ANOMALY", 2, 1, "ANOMALY in version 2, and the log says ANOMALY in version 1"),
+        ([OPENED, ACCEPTED], "ANOMALY", 1, 4, "ANOMALY in version 1, and the log says FAVORABLE in version 2"),
+        (
+            [OPENED, ACCEPTED, change(9, "OPEN", "FAVORABLE")],
+            "PENDING",
+            2,
+            4,
+            "PENDING in version 2, and the log says FAVORABLE in version 2",
+        ),
+        (
+            [OPENED, change(4, "ACCEPT")],
+            "ANOMALY",
+            1,
+            4,
+            "ANOMALY in version 1, and the log says None in version 2",
+        ),
+        (
+            [OPENED, change(2, "COMMENT")],
+            "ANOMALY",
+            1,
+            2,
+            "ANOMALY in version 1, and the log says None in version 2",
+        ),
+    ],
+)
+def test_a_result_that_does_not_follow_is_a_fault_of_the_row_that_made_the_last_one(
+    changes: list[ResultChange], result: str, version: int, seq: int, reason: str
+) -> None:
+    fault = result_fault(changes, CASE, EvaluationStatus(result), version)
+
+    assert fault == Fault(seq, FaultKind.STATE, f"the subject is {reason}")
