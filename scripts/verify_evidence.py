@@ -11,6 +11,7 @@ It needs Python 3.11 and the package `cryptography`. It exits with 0, 1, 2 or 3:
 
 import argparse
 import hashlib
+import hmac
 import json
 import re
 import sys
@@ -56,11 +57,14 @@ EVIDENCE = {
     "caseId": is_id,
     "reference": is_text,
     "head": {"seq": is_number, "hash": is_hash},
-    "rows": [{"entry": is_object, "hash": is_hash}],
+    "rows": [{"entry": is_object, "hash": is_hash, "contents": is_object}],
     "documents": [is_object],
     "anchor": is_anything,
     "notCovered": {"exportedAt": is_text, "documents": [is_object]},
 }
+EVIDENCES = {2: {**EVIDENCE, "rows": [{"entry": is_object, "hash": is_hash}]}, 3: EVIDENCE}
+"""By their format; in one of format 2, all rows cover their texts themselves."""
+OPENED = {"salt": is_hash, "value": is_text}
 CHECKPOINT = {
     **dict.fromkeys(("format", "number", "size", "cases", "position"), is_number),
     **dict.fromkeys(("previous", "root", "key"), is_hash),
@@ -137,8 +141,8 @@ def read(path: str) -> Any:
     except OSError as error:
         raise Unreadable(f"it can't be read: {error.strerror}") from None
     demand(evidence, is_object, "the file")
-    known_format(evidence, (2,), "the evidence")
-    demand(evidence, EVIDENCE, "the evidence")
+    known_format(evidence, tuple(EVIDENCES), "the evidence")
+    demand(evidence, EVIDENCES[evidence["format"]], "the evidence")
     for row in evidence["rows"]:
         known_format(row["entry"], (1, 2), "a row")
     if evidence["anchor"] is not None:
@@ -185,7 +189,26 @@ def check_rows(evidence: Any) -> None:
             raise Bad(seq, "link", "it does not follow the row before it")
         if sha256(canonical(entry)).hex() != row["hash"]:
             raise Bad(seq, "content", "its content does not give its hash")
+        check_contents(seq, entry.get("commitments", {}), row.get("contents", {}))
         previous, status = row["hash"], entry["status_after"]
+
+
+def check_contents(seq: int, commitments: Any, contents: Any) -> None:
+    """See that each text that came along is the one that the row commits to; null stands for one that is erased."""
+    if commitments.keys() != contents.keys():
+        raise Bad(seq, "content", "a text came along that the row does not commit to, or one is missing")
+    for name, committed in commitments.items():
+        opened = contents[name]
+        if name == "documents":
+            if len(committed) != len(opened):
+                raise Bad(seq, "content", "a document came along that the row does not commit to, or one is missing")
+            for pair in zip(committed, opened, strict=True):
+                check_contents(seq, *pair)
+        elif opened is not None:
+            demand(opened, OPENED, f"a {name} of row {seq}")
+            value = bytes.fromhex(opened["value"]) if name == "content" else opened["value"].encode()
+            if hmac.digest(bytes.fromhex(opened["salt"]), value, "sha256").hex() != committed:
+                raise Bad(seq, "content", f"its {name} is not what it commits to")
 
 
 def check_head(evidence: Any) -> None:
@@ -197,7 +220,7 @@ def check_head(evidence: Any) -> None:
         raise Bad(max(len(rows), 1), "link", "the case ends with another row")
     if evidence["reference"] != f"CASE-{rows[0]['entry']['opening']['number']:06}":
         raise Bad(1, "content", "the case has another reference")
-    known = [document for row in rows for document in documents_of(row["entry"]["comment"])]
+    known = [it for row in rows for it in documents_of(row["entry"]["comment"], row.get("contents", {}))]
     if canonical(evidence["documents"]) != canonical(known):
         raise Bad(len(rows), "content", "the documents are not those that the log says")
     nameless = [(document["commentId"], document["sha256"]) for document in known if "id" not in document]
@@ -217,9 +240,14 @@ NAMES = {
 }
 
 
-def documents_of(comment: Any) -> Any:
-    """Yield the documents of a row's comment; a row of format 1 knows the digests alone."""
+def documents_of(comment: Any, contents: Any) -> Any:
+    """Yield the documents of a row's comment; the oldest rows know the digests alone, the newest none of them."""
     for place, digest in enumerate(comment["documents"] if comment else ()):
+        if isinstance(digest, dict):
+            opened = {name: it and it["value"] for name, it in contents["documents"][place].items()}
+            texts = {"commentId": comment["id"], "sha256": opened["content"], "filename": opened["filename"]}
+            yield texts | {NAMES[name]: value for name, value in digest.items()}
+            continue
         file = comment["files"][place] if "files" in comment else {}
         yield {"commentId": comment["id"], "sha256": digest} | {NAMES[name]: value for name, value in file.items()}
 

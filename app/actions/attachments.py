@@ -6,7 +6,7 @@ Where the bytes are is `app.documents`'s: they were there before the transaction
 from dataclasses import replace
 from datetime import datetime
 
-from app.actions.draft import Draft
+from app.actions.draft import Draft, new_salt
 from app.db import tables
 from app.db.reader import Reader
 from app.db.repository import documents
@@ -40,7 +40,8 @@ async def find_documents(
         )
         for document in command.new_documents
     ]
-    return (*(row for row in named if row is not None), *brought), refusals
+    found = (*(row for row in named if row is not None), *brought)
+    return tuple(replace(row, filename_salt=new_salt(), content_salt=new_salt()) for row in found), refusals
 
 
 def attach(draft: Draft, comment: CommentRow) -> tuple[DocumentRow, ...]:
@@ -57,5 +58,6 @@ def attach(draft: Draft, comment: CommentRow) -> tuple[DocumentRow, ...]:
     draft.insert(tables.documents, *new)
     for document in named:
         place = {"comment_id": comment.id, "case_id": draft.case.id, "position": document.position}
-        draft.update(tables.documents, document.id, **place)
+        salts = {"filename_salt": document.filename_salt, "content_salt": document.content_salt}
+        draft.update(tables.documents, document.id, **place, **salts)
     return attached

@@ -12,6 +12,8 @@ from functools import lru_cache
 from app.db.reader import Reader
 from app.db.repository import tokens
 from app.db.repository.tokens import FoundToken
+from app.domain.canonical_json import JsonObject
+from app.domain.commands import CaseCommand, Command
 from app.domain.errors import TokenExpired, Unauthenticated
 from app.domain.model import Actor, Feature, Role, Scope
 
@@ -33,6 +35,19 @@ def actor_of(found: FoundToken) -> Actor:
     )
 
 
+def frozen_authority(actor: Actor, command: Command) -> JsonObject:
+    """Return by what right the actor does it, as its row of the log keeps it for ever.
+
+    `reviewed_version`: which version of the case they said that they had seen, null where they said none.
+    """
+    return {
+        "token_id": str(actor.token_id),
+        "token_source": actor.token_source.value,
+        "roles": sorted(role.value for role in actor.roles),
+        "reviewed_version": command.expected_version if isinstance(command, CaseCommand) else None,
+    }
+
+
 def limited(actor: Actor, roles: frozenset[Role]) -> Actor:
     """Return the same actor with none but *roles*, now and whenever they are looked up again."""
     return replace(actor, roles=actor.roles & roles, role_limit=roles)
@@ -50,7 +65,7 @@ async def renewed(connection: Reader, actor: Actor, now: datetime) -> Actor:
     """Return the actor as they are now. Raises: Unauthenticated, TokenExpired."""
     _demand_time(actor.expires_at, now)
     found = demand_valid(await tokens.token_by_id(connection, actor.token_id), now)
-    again = replace(actor_of(found), expires_at=actor.expires_at)
+    again = replace(actor_of(found), expires_at=actor.expires_at, token_source=actor.token_source)
     return again if actor.role_limit is None else limited(again, actor.role_limit)
 
 

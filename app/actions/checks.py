@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from app import clock
 from app.actions.attachments import find_documents
-from app.actions.draft import Draft
+from app.actions.draft import Draft, new_salt
 from app.actions.effects import EFFECTS, find_or_make_subject
 from app.db import tables
 from app.db.prepared import Write
@@ -217,4 +217,6 @@ def _new_case(
         version=0,
         action_count=0,
         head_hash=GENESIS,
+        title_salt=new_salt(),
+        description_salt=None if command.description is None else new_salt(),
     )

@@ -1,5 +1,6 @@
 """The draft of an action: what is allowed and not yet written, with the writes that it is going to be."""
 
+import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,8 +16,16 @@ from app.db.prepared import Write
 from app.db.reader import Reader
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
 from app.db.writes import inserted, inserted_by, updated
+from app.domain.canonical_json import JsonObject
 from app.domain.commands import Command
 from app.domain.model import Actor, SearchField
+
+SALT_BYTES = 32
+
+
+def new_salt() -> str:
+    """Return a new salt of a text that may be erased, as hexadecimal digits."""
+    return secrets.token_hex(SALT_BYTES)
 
 
 @dataclass(slots=True)
@@ -24,7 +33,7 @@ class Draft:
     """An action that is allowed and not yet written. `before` is None while the case itself is new.
 
     `writes`: what is to be written, in this order, once all is known; `first`: what the case itself refers to.
-    `is_rehearsal`: it is going to be undone.
+    `is_rehearsal`: it is going to be undone. `details`: what the row of the log says that only its type says.
     """
 
     connection: Reader
@@ -41,6 +50,7 @@ class Draft:
     writes: list[Write] = field(default_factory=list)
     first: list[Write] = field(default_factory=list)
     is_rehearsal: bool = False
+    details: JsonObject | None = None
 
     def insert(self, table: Table, *rows: Any) -> None:
         """Have *rows*, which are in this account, inserted."""
@@ -74,4 +84,5 @@ class Draft:
         """Return the comment that comes with the action, not yet inserted."""
         if self.command.comment is None:
             return None
-        return CommentRow(clock.new_id(), self.case.id, self.actor.user_id, self.command.comment, self.now)
+        words = self.command.comment
+        return CommentRow(clock.new_id(), self.case.id, self.actor.user_id, words, self.now, new_salt())

@@ -19,14 +19,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.actions.attachments import attach
-from app.actions.authority import renewed
+from app.actions.authority import frozen_authority, renewed
 from app.actions.checks import drafted, drafted_opening, rests_on_its_case
 from app.actions.draft import Draft
 from app.actions.effects import EFFECTS
 from app.actions.idempotency import KEY_LIFETIME, claim_key
 from app.actions.outcome import Outcome, Supposed, outcome_of
 from app.db import background, tables
-from app.db.chain import entry_of
+from app.db.chain import sealed_action
 from app.db.dry_run import rehearsed
 from app.db.engines import Database
 from app.db.errors import AuthorityChanged
@@ -36,7 +36,7 @@ from app.db.repository import overrides, people
 from app.db.repository.tokens import authority_of
 from app.db.retry import attempt, attempt_autocommit
 from app.db.rows import ActionRow, CaseRow
-from app.domain.action_log import chain_hash
+from app.domain.action_log import SEALED_FORMAT
 from app.domain.commands import CaseCommand, Command, OpenCase
 from app.domain.errors import InputRefused, Refusal, StateRefused, TokenExpired
 from app.domain.folding import lexemes, reference_lexemes
@@ -219,12 +219,23 @@ def _build_outcome(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
         request_id=request_id,
         prev_hash=draft.case.head_hash,
         hash="",
+        format=SEALED_FORMAT,
+        authority=None,
+        commitments=None,
+        details=None,
     )
-    account_id = draft.actor.account_id
-    entry = entry_of(
-        account_id, action, draft.case, draft.subject, comment, draft.override, draft.reviewer_ids, draft.documents
+    action = sealed_action(
+        draft.actor.account_id,
+        action,
+        frozen_authority(draft.actor, draft.command),
+        draft.details,
+        draft.case,
+        draft.subject,
+        comment,
+        draft.override,
+        draft.reviewer_ids,
+        draft.documents,
     )
-    action = replace(action, hash=chain_hash(entry))
     case = replace(
         draft.case,
         version=draft.case.version + 1,

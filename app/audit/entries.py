@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.db.chain import entry_of
+from app.db.chain import contents_of, entry_of
 from app.db.reader import Reader
 from app.db.repository import cases, documents, log, overrides
 from app.db.repository.log_tail import namings_of
@@ -37,7 +37,8 @@ class EntryParts:
         reviewer_ids = self.reviewers[override.id].get(naming, ()) if override else ()
         attached = self.documents[comment.id] if comment else ()
         entry = entry_of(account_id, action, case, subject, comment, override, reviewer_ids, attached)
-        return ChainedEntry(entry, action.hash)
+        contents = () if entry.seal is None else contents_of(action.type, case, comment, attached)
+        return ChainedEntry(entry, action.hash, contents)
 
 
 async def entry_parts(connection: Reader, account_id: UUID, actions: Sequence[ActionRow]) -> EntryParts:

@@ -1,7 +1,8 @@
 """Evidence: one case's log, comments and document digests, with its chain and the anchors' proof, as one document.
 
-It is told as it is found, good or bad: whoever has it verifies it by `scripts/verify_evidence.py`, without us. What no
-hash and no signature covers stands under `notCovered`.
+It is told as it is found, good or bad: whoever has it verifies it by `scripts/verify_evidence.py`, without us. Texts
+that a row commits to come beside the row, each with its salt, if they are not erased. What no hash and no signature
+covers stands under `notCovered`.
 """
 
 import json
@@ -19,8 +20,9 @@ from app.db.repository import cases, documents
 from app.db.repository.window import Window
 from app.db.rows import DocumentRow
 from app.domain.action_log import ChainedEntry, as_hashed, canonical
+from app.domain.commitments import CONTENT, FILENAME, ErasableContent, nested
 
-FORMAT = 2
+FORMAT = 3
 _WHOLE = Window(limit=2**31 - 1)
 
 
@@ -38,7 +40,7 @@ async def evidence_of(
             raise EvidenceError(f"the own row of case {case_id} is missing: `casegate log verify --case` tells more")
         rows = await _rows(connection, account_id, case_id)
         (attached,) = await documents.documents_by_case(connection, account_id, [case_id], _WHOLE)
-    covered = [document for row in rows for document in _documents(row["entry"]["comment"])]
+    covered = [document for row in rows for document in _documents(row["entry"]["comment"], row["contents"])]
     known = {document.get("id") for document in covered}
     return {
         "format": FORMAT,
@@ -63,12 +65,29 @@ async def _rows(connection: AsyncConnection, account_id: UUID, case_id: UUID) ->
     except UNREADABLE:
         said = f"a row of case {case_id} holds a value that is none of its kind: `casegate log verify --case` names it"
         raise EvidenceError(said) from None
-    return [{"entry": json.loads(canonical(as_hashed(link) or link.entry)), "hash": link.hash} for link in rows]
+    return [
+        {
+            "entry": json.loads(canonical(as_hashed(link) or link.entry)),
+            "hash": link.hash,
+            "contents": nested((content.place, _opened(content)) for content in link.contents),
+        }
+        for link in rows
+    ]
 
 
-def _documents(comment: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
-    """Yield the documents of a row's comment, with all that the row's hash covers of them."""
+def _opened(content: ErasableContent) -> dict[str, Any] | None:
+    return None if content.is_missing else {"salt": content.salt, "value": content.value}
+
+
+def _documents(comment: dict[str, Any] | None, contents: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the documents of a row's comment, with all that the row's hash covers of them, or commits to."""
     for place, digest in enumerate(comment["documents"] if comment else ()):
+        if isinstance(digest, dict):
+            opened = {name: (contents["documents"][place][name] or {}).get("value") for name in (FILENAME, CONTENT)}
+            yield {"commentId": comment and comment["id"], "sha256": opened[CONTENT], "filename": opened[FILENAME]} | {
+                _NAMES[name]: value for name, value in digest.items()
+            }
+            continue
         file = comment["files"][place] if comment and "files" in comment else {}
         yield {"commentId": comment and comment["id"], "sha256": digest} | {
             _NAMES[name]: value for name, value in file.items()

@@ -21,7 +21,7 @@ from app.db.repository.identities import identity_of as known_identity
 from app.db.repository.tokens import FoundToken
 from app.domain.addresses import Address, parse_address
 from app.domain.errors import TokenExpired, Unauthenticated
-from app.domain.model import Role, Scope
+from app.domain.model import Actor, Role, Scope, TokenSource
 from app.domain.text import LONGER_BY, Unacceptable, line
 
 LEEWAY_S = 30
@@ -70,7 +70,7 @@ class Provider:
         if found.token.revoked_at is not None:
             raise _refused("revoked")
         identity = identity_of(found)
-        identity = replace(identity, actor=replace(identity.actor, expires_at=claimed.expires_at))
+        identity = replace(identity, actor=_by_provider(identity.actor, claimed.expires_at))
         return identity if claimed.roles is None else identity.limited_to(claimed.roles)
 
     async def _known(self, claimed: Claimed) -> FoundToken | None:
@@ -191,6 +191,10 @@ def is_subject(subject: str) -> bool:
 
 def _address(value: object) -> Address | None:
     return parse_address(value) if isinstance(value, str) else None
+
+
+def _by_provider(actor: Actor, expires_at: datetime | None) -> Actor:
+    return replace(actor, expires_at=expires_at, token_source=TokenSource.IDENTITY_PROVIDER)
 
 
 def _name(value: object) -> str:

@@ -1,12 +1,59 @@
 """From rows to log entries: what an action's hash covers, put together the same way for writing and verifying."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
-from app.domain.action_log import CommentContent, Entry, FileContent, Opening, OverrideContent
+from app.domain.action_log import (
+    FORMAT,
+    SEALED_FORMAT,
+    CommentContent,
+    Entry,
+    FileContent,
+    Opening,
+    OverrideContent,
+    Seal,
+    chain_hash,
+)
+from app.domain.canonical_json import JsonObject, canonical_json, parsed_json
+from app.domain.commitments import (
+    COMMENT,
+    CONTENT,
+    DESCRIPTION,
+    FILENAME,
+    TITLE,
+    ErasableContent,
+    Place,
+    commitments_of,
+)
 from app.domain.model import ActionType, OverrideStatus
 from app.domain.workflow import TRANSITIONS
+
+
+def sealed_action(
+    account_id: UUID,
+    action: ActionRow,
+    authority: JsonObject,
+    details: JsonObject | None,
+    case: CaseRow,
+    subject: SubjectRow,
+    comment: CommentRow | None,
+    override: OverrideRow | None,
+    reviewer_ids: Sequence[UUID],
+    documents: Sequence[DocumentRow],
+) -> ActionRow:
+    """Return *action* in format 2, with commitments to all that came with it, and its hash."""
+    contents = contents_of(action.type, case, comment, documents)
+    sealed = replace(
+        action,
+        format=SEALED_FORMAT,
+        authority=canonical_json(authority),
+        commitments=canonical_json(commitments_of(contents)),
+        details=None if details is None else canonical_json(details),
+    )
+    entry = entry_of(account_id, sealed, case, subject, comment, override, reviewer_ids, documents)
+    return replace(sealed, hash=chain_hash(entry))
 
 
 def entry_of(
@@ -19,7 +66,10 @@ def entry_of(
     reviewer_ids: Sequence[UUID],
     documents: Sequence[DocumentRow] = (),
 ) -> Entry:
-    """Return *action* with all that its hash covers; `action.hash` itself is not looked at."""
+    """Return *action* with all that its hash covers; `action.hash` itself is not looked at.
+
+    Raises: ValueError, where its format is none, or a member of its seal.
+    """
     return Entry(
         account_id=account_id,
         case_id=action.case_id,
@@ -35,7 +85,41 @@ def entry_of(
         comment=_comment(comment, documents) if comment else None,
         override=_override(action, override, reviewer_ids) if override else None,
         resolution=action.resolution,
+        seal=_seal(action),
     )
+
+
+def _seal(action: ActionRow) -> Seal | None:
+    parts = [parsed_json(text) for text in (action.authority, action.commitments, action.details)]
+    authority, commitments, details = parts
+    if action.format == FORMAT and parts == [None] * 3:
+        return None
+    if action.format != SEALED_FORMAT or authority is None or commitments is None:
+        raise ValueError("a row of the log is of no format that there is")
+    return Seal(authority, commitments, details)
+
+
+def contents_of(
+    type: ActionType, case: CaseRow, comment: CommentRow | None, documents: Sequence[DocumentRow]
+) -> tuple[ErasableContent, ...]:
+    """Return what came with an action and may be erased."""
+    return tuple(_contents(type, case, comment, documents))
+
+
+def _contents(
+    type: ActionType, case: CaseRow, comment: CommentRow | None, documents: Sequence[DocumentRow]
+) -> Iterator[ErasableContent]:
+    if type is ActionType.OPEN:
+        yield ErasableContent(TITLE, case.id, case.title_salt, case.title)
+        if case.description is not None or case.description_salt is not None:
+            yield ErasableContent(DESCRIPTION, case.id, case.description_salt, case.description)
+    if comment is None:
+        return
+    yield ErasableContent(COMMENT, comment.id, comment.salt, comment.body)
+    for position, document in enumerate(documents):
+        named, whole = Place(FILENAME, position), Place(CONTENT, position)
+        yield ErasableContent(named, document.id, document.filename_salt, document.filename)
+        yield ErasableContent(whole, document.id, document.content_salt, document.sha256)
 
 
 def _opening(case: CaseRow, subject: SubjectRow) -> Opening:

@@ -129,6 +129,8 @@ class CaseRow:
     version: int
     action_count: int
     head_hash: str
+    title_salt: str | None = None
+    description_salt: str | None = None
 
     @property
     def reference(self) -> str:
@@ -155,6 +157,10 @@ class ActionRow:
     request_id: str
     prev_hash: str
     hash: str
+    format: int
+    authority: str | None
+    commitments: str | None
+    details: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +170,7 @@ class CommentRow:
     author_id: UUID
     body: str
     created_at: datetime
+    salt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +188,8 @@ class DocumentRow:
     case_id: UUID | None = None
     position: int | None = None
     warnings: tuple[DocumentWarning, ...] = (DocumentWarning.NOT_EXAMINED,)
+    filename_salt: str | None = None
+    content_salt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

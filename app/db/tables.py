@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -183,6 +184,9 @@ cases = Table(
     Column("version", Integer(), nullable=False),
     Column("action_count", Integer(), nullable=False),
     Column("head_hash", String(64), nullable=False),
+    # What the log's commitments are made with (`app.domain.commitments`); texts that older rows cover have none.
+    Column("title_salt", String(64)),
+    Column("description_salt", String(64)),
     UniqueConstraint("account_id", "number"),
     Index(None, "subject_id"),
     Index(None, "account_id", "status", "number", postgresql_include=["subject_id"]),
@@ -218,6 +222,7 @@ comments = Table(
     reference("author_id", "users.id"),
     Column("body", Text(), nullable=False),
     time("created_at"),
+    Column("salt", String(64)),
 )
 
 documents = Table(
@@ -236,6 +241,8 @@ documents = Table(
     reference("case_id", "cases.id", nullable=True),
     Column("position", Integer()),
     Column("warnings", Warnings()),
+    Column("filename_salt", String(64)),
+    Column("content_salt", String(64)),
     UniqueConstraint("comment_id", "position"),
     CheckConstraint("size_bytes > 0", name="size_is_positive"),
     CheckConstraint(
@@ -342,6 +349,11 @@ case_actions = Table(
     Column("hash", String(64), nullable=False),
     # Its place in the account's whole log: see `app.db.log_position`. Rows from before there were places have 0.
     Column("position", BigInteger(), nullable=False, default=NextPosition(), server_default=text("0")),
+    # How the hash is made: 2 with what comes next, all of it canonical JSON; 1 for rows from before.
+    Column("format", SmallInteger(), nullable=False, server_default=text("1")),
+    Column("authority", Text()),
+    Column("commitments", Text()),
+    Column("details", Text()),
     UniqueConstraint("case_id", "seq"),
     Index(None, "account_id", "position", "id"),
     Index(None, "user_id", "case_id"),

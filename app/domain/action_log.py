@@ -1,17 +1,19 @@
 """The action log's canonical encoding, its hash chain, and the verifier that names the first bad row.
 
-Each row's hash covers what was done, by whom, to what, the words that came with it, and the hash of the row before. It
-does not read rows: the database layer hands them over as `Entry`.
+Each row's hash covers what was done, by whom, to what, and the hash of the row before. A row with a seal covers too by
+what authority that was done, and commitments to the words that came with it; an older row covers the words themselves.
+It does not read rows: the database layer hands them over as `Entry`.
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
+from app.domain.canonical_json import JsonObject, canonical_json
+from app.domain.commitments import ErasableContent, content_fault
 from app.domain.model import (
     ActionType,
     CaseStatus,
@@ -26,7 +28,10 @@ FORMAT = 1
 """The number of the encoding, itself encoded, so that a later one can stand beside it."""
 
 FILES_FORMAT = 2
-"""The encoding of a row with documents: it has `files` too. Rows from before it committed to their digests alone."""
+"""The encoding of a row without a seal that has documents: it has `files` too, where older rows have digests alone."""
+
+SEALED_FORMAT = 2
+"""The encoding of a row with a seal. It has `authority`, which no other row has, so that none passes for another."""
 
 GENESIS = "0" * 64
 """The `prev_hash` of a case's first row."""
@@ -87,8 +92,21 @@ class OverrideContent:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """What a row of format 2 has beside what it says: all of it stands in the row, and nothing of it is ever erased.
+
+    `authority`: by what right it was done, see `actions.authority`. `commitments`: to what may be erased, see
+    `domain.commitments`. `details`: what only some types of actions say.
+    """
+
+    authority: JsonObject
+    commitments: JsonObject
+    details: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of a case's log with all that its hash covers."""
+    """One row of a case's log with all that its hash covers; without a `seal`, it is a row of format 1."""
 
     account_id: UUID
     case_id: UUID
@@ -104,14 +122,16 @@ class Entry:
     comment: CommentContent | None = None
     override: OverrideContent | None = None
     resolution: Resolution | None = None
+    seal: Seal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ChainedEntry:
-    """An entry as it was found, with the hash that is stored beside it."""
+    """An entry as it was found, with the hash that is stored beside it, and what of it may be erased."""
 
     entry: Entry
     hash: str
+    contents: tuple[ErasableContent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +180,13 @@ class Fault:
 def canonical(entry: Entry) -> bytes:
     """Return *entry* as canonical JSON (RFC 8785): sorted keys, no white space, UTF-8.
 
-    Only objects, arrays, strings, integers and null occur, so that `json` yields the canonical form. Times are UTC with
-    six decimals of a second, ids are in lower case.
+    Only objects, arrays, strings, integers and null occur. Times are UTC with six decimals of a second, ids are in
+    lower case.
     """
+    if entry.seal is not None:
+        return canonical_json(_sealed(entry, entry.seal)).encode()
     has_files = entry.comment is not None and entry.comment.files
-    return _json({"format": FILES_FORMAT if has_files else FORMAT, **_plain(entry)}).encode()
-
-
-# Made once: `json.dumps` makes one each time.
-_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+    return canonical_json({"format": FILES_FORMAT if has_files else FORMAT, **_plain(entry)}).encode()
 
 
 def chain_hash(entry: Entry) -> str:
@@ -181,15 +199,31 @@ def as_hashed(link: ChainedEntry) -> Entry | None:
     entry = link.entry
     if chain_hash(entry) == link.hash:
         return entry
-    if entry.comment is None or not entry.comment.files:
+    if entry.seal is not None or entry.comment is None or not entry.comment.files:
         return None
     older = replace(entry, comment=replace(entry.comment, files=()))
     return older if chain_hash(older) == link.hash else None
 
 
+def _sealed(entry: Entry, seal: Seal) -> JsonObject:
+    """Return a row of format 2: in the place of each text that may be erased stands a commitment."""
+    plain = {"format": SEALED_FORMAT, **_plain(entry)}
+    plain |= {"authority": seal.authority, "commitments": seal.commitments, "details": seal.details}
+    if entry.opening is not None:
+        plain["opening"] = _without(_plain(entry.opening), "title", "description")
+    if entry.comment is not None:
+        files = [_without(_plain(file), "filename") for file in entry.comment.files]
+        plain["comment"] = _without(_plain(replace(entry.comment, files=())), "body") | {"documents": files}
+    return plain
+
+
+def _without(plain: JsonObject, *names: str) -> dict[str, object]:
+    return {name: value for name, value in plain.items() if name not in names}
+
+
 def _plain(record: object) -> dict[str, object]:
     slots: tuple[str, ...] = type(record).__slots__  # type: ignore[attr-defined]  # all records here are slotted
-    plain = {name: _encoded(getattr(record, name)) for name in slots}
+    plain = {name: _encoded(getattr(record, name)) for name in slots if name != "seal"}
     if plain.get("files") == []:  # as format 1 has it
         del plain["files"]
     return plain
@@ -263,7 +297,8 @@ class Chain:
             return Fault(self.count, FaultKind.CONTENT, "its content does not give its hash")
         if hashed is not entry and hashed.comment is not None:
             self.nameless += len(hashed.comment.documents)
-        return None
+        reason = None if entry.seal is None else content_fault(entry.seal.commitments, link.contents)
+        return None if reason is None else Fault(self.count, FaultKind.CONTENT, reason)
 
     def _head_fault(self, head: Head) -> Fault | None:
         count = self.count

@@ -55,6 +55,17 @@ class Scope(StrEnum):
 ADMIN_SCOPES = frozenset({Scope.ADMIN_READ, Scope.ADMIN_WRITE})
 
 
+class TokenSource(StrEnum):
+    """Where the token comes from by which something was done."""
+
+    API_TOKEN = "API_TOKEN"
+    """It was made here."""
+    IDENTITY_PROVIDER = "IDENTITY_PROVIDER"
+    """The company's identity provider signed it: the id is of the row that stands for all tokens of its subject."""
+    SYSTEM = "SYSTEM"
+    """There was none: the account's own rules had it done."""
+
+
 class SubjectType(StrEnum):
     COMPANY_ACCOUNT_CHECK = "COMPANY_ACCOUNT_CHECK"
     COMPANY_ACCOUNT_AUDIT = "COMPANY_ACCOUNT_AUDIT"
@@ -160,7 +171,7 @@ class Actor:
     """Who acts: one person, through one token, in one account.
 
     `authority`: the count of changes of what the person may do that all this was looked up with. `role_limit`: the only
-    roles that the token gives them; None where it has no say.
+    roles that the token gives them; None where it has no say. `token_source`: who made the token.
     """
 
     account_id: UUID
@@ -174,6 +185,7 @@ class Actor:
     authority: int = 0
     expires_at: datetime | None = None
     role_limit: frozenset[Role] | None = None
+    token_source: TokenSource = TokenSource.API_TOKEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ FIXED: dict[str, Any] = {
     "requested_status": RequestedStatus.UNFAVORABLE,
     "title": "Another",
     "description": "Another",
+    "title_salt": "0" * 64,
+    "description_salt": "0" * 64,
     "created_at": EARLIER,
 }
 

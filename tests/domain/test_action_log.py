@@ -14,7 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.action_log import GENESIS, CommentContent, Entry, Opening, OverrideContent, canonical, chain_hash
+from app.domain.action_log import (
+    GENESIS,
+    CommentContent,
+    Entry,
+    Opening,
+    OverrideContent,
+    Seal,
+    canonical,
+    chain_hash,
+)
 from app.domain.model import (
     ActionType,
     CaseStatus,
@@ -118,7 +127,12 @@ ENTRIES = st.builds(
     opening=st.none() | OPENINGS,
     comment=st.none() | COMMENTS,
     override=st.none() | OVERRIDES,
+    seal=st.none(),
 )
+WORDS = st.dictionaries(TEXTS, TEXTS | COUNTS | st.lists(TEXTS, max_size=3), max_size=3)
+SEALS = st.builds(Seal, authority=WORDS, commitments=WORDS, details=st.none() | WORDS)
+ERASABLE = {"title", "description", "body", "documents", "files", "filename"}
+"""What a row with a seal does not say: in its place stands a commitment."""
 SHORT_ESCAPES = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
 
@@ -153,6 +167,8 @@ def unlike(value: object) -> st.SearchStrategy[Any]:
         Opening: st.none() | OPENINGS,
         CommentContent: st.none() | COMMENTS,
         OverrideContent: st.none() | OVERRIDES,
+        Seal: st.none() | SEALS,
+        dict: WORDS,
         tuple: st.lists(HASHES, min_size=1, max_size=3).map(tuple),
         type(None): st.sampled_from([*CaseStatus]),
     }
@@ -195,16 +211,32 @@ def test_every_entry_is_encoded_as_rfc_8785_has_it(entry: Entry) -> None:
 
     read = json.loads(encoded, parse_float=refuse, parse_constant=refuse)
     assert encoded == jcs(read).encode()
-    assert read.keys() == {"format", *(field.name for field in fields(Entry))}
+    assert read.keys() == {"format", *(field.name for field in fields(Entry))} - {"seal"}
     assert chain_hash(entry) == hashlib.sha256(encoded).hexdigest()
 
 
-@given(ENTRIES, st.data())
-def test_whatever_changes_in_an_entry_changes_its_hash(entry: Entry, data: st.DataObject) -> None:
-    parts: list[Any] = [entry, *filter(None, (entry.opening, entry.comment, entry.override))]
+@given(ENTRIES, SEALS)
+def test_an_entry_with_a_seal_is_encoded_so_too_and_names_no_text_that_may_be_erased(entry: Entry, seal: Seal) -> None:
+    encoded = canonical(replace(entry, seal=seal))
+
+    read = json.loads(encoded)
+    members = {"format", "authority", "commitments", "details"} | {field.name for field in fields(Entry)} - {"seal"}
+    assert encoded == jcs(read).encode()
+    assert (read["format"], read.keys()) == (2, members)
+    assert (read["authority"], read["commitments"], read["details"]) == (seal.authority, seal.commitments, seal.details)
+    assert not {"title", "description"} & (read["opening"] or {}).keys()
+    assert "body" not in (read["comment"] or {})
+
+
+@given(ENTRIES, st.none() | SEALS, st.data())
+def test_whatever_changes_in_an_entry_changes_its_hash(entry: Entry, seal: Seal | None, data: st.DataObject) -> None:
+    entry = replace(entry, seal=seal)
+    parts: list[Any] = [entry, *filter(None, (entry.opening, entry.comment, entry.override, seal))]
     part = data.draw(st.sampled_from(parts), label="part")
-    places = {Opening: "opening", CommentContent: "comment", OverrideContent: "override"}
+    places = {Opening: "opening", CommentContent: "comment", OverrideContent: "override", Seal: "seal"}
     names = [field.name for field in fields(part)]
+    if seal is not None:
+        names = [name for name in names if name not in ERASABLE]
     there = [name for name in names if name not in places.values() or getattr(part, name) is not None]
     name = data.draw(st.sampled_from(there), label="field")
     change: dict[str, Any] = {name: data.draw(unlike(getattr(part, name)), label="value")}

@@ -10,6 +10,8 @@ from app.audit.verification import entries_of
 from app.db import tables
 from app.db.engines import Database
 from app.domain.action_log import GENESIS, chain_hash
+from app.domain.canonical_json import canonical_json
+from app.domain.commitments import commitments_of
 from tests.support.played_story import STEPS, Story
 from tests.support.triggers import drop_triggers
 
@@ -30,9 +32,11 @@ async def rewrite(database: Database, account_id: UUID, case_id: UUID, *changes:
         links = [link async for link in entries_of(connection, account_id, case_id)]
     prev_hash, made = GENESIS, []
     for link in links:
-        entry = replace(link.entry, prev_hash=prev_hash)
-        mine = (actions.c.case_id == case_id, actions.c.seq == entry.seq)
-        made.append(update(actions).where(*mine).values(prev_hash=prev_hash, hash=chain_hash(entry)))
+        assert link.entry.seal is not None
+        commitments = commitments_of(link.contents)
+        entry = replace(link.entry, prev_hash=prev_hash, seal=replace(link.entry.seal, commitments=commitments))
+        values = {"prev_hash": prev_hash, "hash": chain_hash(entry), "commitments": canonical_json(commitments)}
+        made.append(update(actions).where(actions.c.case_id == case_id, actions.c.seq == entry.seq).values(values))
         prev_hash = chain_hash(entry)
     head = {"head_hash": prev_hash, "action_count": len(links)}
     await tamper(database, *made, update(tables.cases).where(tables.cases.c.id == case_id).values(head))
