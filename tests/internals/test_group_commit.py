@@ -77,6 +77,10 @@ def comment_on(world: World, case_id: UUID, mark: str, comment_id: UUID | None =
         request_id="together",
         prev_hash=mark,
         hash=mark,
+        format=1,
+        authority=None,
+        commitments=None,
+        details=None,
     )
     return [
         updated(tables.cases, case_id, head_hash=mark, version=2),
