@@ -115,10 +115,11 @@ def identity(value: str) -> str:
 
     It is in NFC, without what can't be seen, and with one plain blank for each stretch of white space. Case counts.
     """
-    if value.isascii():
+    if value.isascii() and value.isprintable():
         return " ".join(value.split())
     visible = _INVISIBLE.sub("", _BLANKS.sub(" ", value))
-    return " ".join(unicodedata.normalize("NFC", visible).split())
+    # Not by `split()`: to Python four of the controls, U+001C to U+001F, are white space too.
+    return " ".join(filter(None, unicodedata.normalize("NFC", visible).split(" ")))
 
 
 def plain(value: str) -> str:

@@ -93,3 +93,35 @@ def test_confusable_addresses_are_recognised() -> None:
     assert mixed_scripts(cyrillic) == ("CYRILLIC", "LATIN")
     assert mixed_scripts(whole) == mixed_scripts("rosa@acme.example") == ()
     assert in_ascii(cyrillic) == "r\\u043esa@acme.example"
+
+
+def test_an_address_is_written_in_small_letters_as_it_was_sent() -> None:
+    address = parse_address(" ROSA@XN--BCHER-KVA.Example")
+
+    assert address is not None
+    assert (address.written, address.key) == ("rosa@xn--bcher-kva.example", "rosa@b\u00fccher.example")
+
+
+def test_an_address_has_up_to_320_characters_and_four_times_as_many_with_what_is_trimmed() -> None:
+    longest = "x" * (ADDRESS_MAX - len("@acme.example")) + "@acme.example"
+
+    assert key_of(longest) == longest
+    assert key_of("x" + longest) is None
+    assert key_of("rosa@acme.example".ljust(4 * ADDRESS_MAX)) == "rosa@acme.example"
+    assert key_of("rosa@acme.example".ljust(4 * ADDRESS_MAX + 1)) is None
+
+
+@pytest.mark.parametrize("meant", ["bu\u0308cher", "B\u00dcCHER", "b\u00fc\u2192cher"], ids=ascii)
+def test_an_ascii_form_of_what_is_no_folded_label_stands_for_itself(meant: str) -> None:
+    label = f"xn--{meant.encode('punycode').decode('ascii').lower()}"
+
+    assert key_of(f"rosa@{label}.example") == f"rosa@{label}.example"
+
+
+def test_two_that_look_alike_name_each_other_whatever_form_they_have() -> None:
+    forms = ["ada@b\u00fccher.example", "ada@xn--bcher-kva.example"]
+    names = ["Rosa", "R0sa", "Bob"]  # no addresses
+
+    assert look_alikes(forms) == {forms[0]: (forms[1],), forms[1]: (forms[0],)}
+    assert look_alikes(names) == {"Rosa": ("R0sa",), "R0sa": ("Rosa",)}
+    assert look_alikes(["rosa@acme.example", "rosa@acme.example"]) == {}

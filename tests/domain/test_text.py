@@ -126,10 +126,12 @@ def test_a_refusal_names_the_character_and_its_place_in_what_was_sent(
 
         found = refused.value
         assert (found.character, found.position, found.kind) == (character, position, kind)
+        assert found.is_mark == (character == "\u0301")
+        assert str(found) == f"U+{ord(character):04X} at position {position}"
 
 
 def test_a_text_keeps_its_lines_and_a_line_has_none() -> None:
-    assert text(" a\r\nb\rc\u2028d\n\te ") == "a\nb\nc\nd\n\te"
+    assert text(" a\r\nb\rc\u2028d\u2029e\n\tf ") == "a\nb\nc\nd\ne\n\tf"
     for line_break in "\n\r\t\u2028\u2029\x85\v\f":
         with pytest.raises(Unacceptable):
             line(f"a{line_break}b")
@@ -156,6 +158,13 @@ def test_a_text_keeps_its_lines_and_a_line_has_none() -> None:
 )
 def test_an_identifier_is_what_can_be_seen_of_it(value: str) -> None:
     assert identity(value) == "CHK-é 1"
+
+
+@pytest.mark.parametrize("separator", "\x1c\x1d\x1e\x1f", ids=ascii)
+def test_a_control_is_no_white_space_of_an_identifier(separator: str) -> None:
+    for beginning in ("CHK", "CHÉ"):
+        assert identity(f"{beginning}{separator}1") == f"{beginning}{separator}1"
+        assert identity(f" {separator}\t") == separator
 
 
 @pytest.mark.parametrize("value", ["chk-é 1", "CHK-e 1", "CHK-é1", "СHK-é 1", "CHK-é 1.", "CHK-é １"])

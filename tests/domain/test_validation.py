@@ -80,6 +80,14 @@ def test_an_optional_text_that_is_blank_is_none(value: str | None) -> None:
     assert refusals_of(shape) == []
 
 
+def test_an_optional_text_that_is_given_is_read_as_a_text() -> None:
+    shape = InputValidator("input")
+
+    assert shape.optional_text(" a\r\nb ", "comment", maximum=5) == "a\nb"
+    assert shape.optional_text("123456", "override", "reason", maximum=5) == "123456"
+    assert [(item.code, item.path) for item in refusals_of(shape)] == [("TOO_LONG", ("input", "override", "reason"))]
+
+
 @pytest.mark.parametrize("value", ["\0", "\u202e", "\u200b\ud800"], ids=ascii)
 def test_an_optional_text_is_not_dropped_for_what_may_not_stand_in_it(value: str) -> None:
     shape = InputValidator("input")
