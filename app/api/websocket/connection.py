@@ -145,16 +145,18 @@ class SocketConnection:
         await self._close(CloseCode.RESTART, "The gateway restarts: come back.", "drain")
 
     async def _initialise(self) -> None:
-        """Wait for `connection_init`. Raises: _Closing."""
-        try:
-            async with asyncio.timeout(self._streams.options.init_s):
-                while not self._is_acknowledged:
+        """Wait for `connection_init`, and answer it however long that takes. Raises: _Closing."""
+        deadline = asyncio.get_running_loop().time() + self._streams.options.init_s
+        while not self._is_acknowledged:
+            try:
+                async with asyncio.timeout_at(deadline):
                     message = await self._next_message()
-                    if message is None:
-                        return
-                    await self._answer(message)
-        except TimeoutError:
-            raise _Closing(CloseCode.INITIALISATION_TIMEOUT, "Connection initialisation timeout") from None
+            except TimeoutError:
+                words = "Connection initialisation timeout"
+                raise _Closing(CloseCode.INITIALISATION_TIMEOUT, words) from None
+            if message is None:
+                return
+            await self._answer(message)
 
     async def _next_message(self) -> ClientMessage | None:
         """Return the next message, None where the connection has ended. Raises: _Closing."""
