@@ -128,7 +128,7 @@ class OperationRunner:
             budget.stop = deadline.stop
             try:
                 context = self._context(call, prepared, budget, Admission(identity, None, is_fresh=True))
-                return await self._run(call, context, _execute(call.sent, context, event))
+                return await self._run(call, context, self._planned(call.sent, prepared, context, event))
             finally:
                 budget.stop = None
 
@@ -182,13 +182,15 @@ class OperationRunner:
         _demand_database(found, call.sent.request_id)
         return await self._result(call, ExecutionResult(data=None, errors=found))
 
-    async def _planned(self, sent: OperationRequest, prepared: PreparedOperation, context: Context) -> ExecutionResult:
-        """Return what the operation gives, by its plan if it has one."""
+    async def _planned(
+        self, sent: OperationRequest, prepared: PreparedOperation, context: Context, event: object = None
+    ) -> ExecutionResult:
+        """Return what the operation gives, a subscription for *event*, by its plan if it has one."""
         if self._options.plans:
-            planned = await PLANS.execute(sent.text, prepared, context)
+            planned = await PLANS.execute(sent.text, prepared, context, event)
             if planned is not None:
                 return planned
-        return await _execute(sent, context)
+        return await _execute(sent, context, event)
 
     async def _result(self, call: OperationCall, result: ExecutionResult) -> OperationResult:
         """Return *result* as it is sent, masked and written within the budget."""

@@ -1,5 +1,6 @@
 """What is streamed of a process: requests for streams, their results, and how many there may be."""
 
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -40,14 +41,15 @@ class StreamRequest:
     """An operation whose results are to be streamed, and who it is of.
 
     `cause` is what ended it, where the transport knows; `cursor` is where to go on from, of what was sent last.
-    `resume_from` is the cursor that a reconnecting client names beside the operation. `identify` looks at who it is of
-    now. While it may write it `is_uninterruptible`: whoever gives it up then, by `is_given_up`, waits for its end.
+    `resume_from` is the cursor that a reconnecting client names beside the operation. `identify` looks at who it is of,
+    since a time on the monotonic clock. While it may write it `is_uninterruptible`: whoever gives it up then, by
+    `is_given_up`, waits for its end.
     """
 
     parameters: Parameters
     identity: Identity
     standing: RateLimitStatus | None
-    identify: Callable[[], Awaitable[Identity]]
+    identify: Callable[[float], Awaitable[Identity]]
     language: Language
     request_id: str
     base_url: str
@@ -65,7 +67,7 @@ class StreamRequest:
 
     async def authenticate(self, *, fresh: bool) -> Admission:
         """Return who sends the operation. Raises: Unauthenticated, IdentityUnavailable, DeadlineExceeded."""
-        return Admission(await self.identify() if fresh else self.identity, self.standing, fresh)
+        return Admission(await self.identify(time.monotonic()) if fresh else self.identity, self.standing, fresh)
 
 
 class StreamedResult(NamedTuple):

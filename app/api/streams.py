@@ -5,10 +5,10 @@ How results are sent is the transport's, which asks for the next one when the on
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -21,7 +21,9 @@ from app.api.operation_runner import EndpointOptions, OperationCall, OperationRe
 from app.api.record import Record
 from app.api.stream_registry import StreamedResult, StreamOptions, StreamRegistry, StreamRequest
 from app.api.subscription_events import EventSource
+from app.api.subscriptions import SourceEvent
 from app.api.trusted_documents import TrustedDocuments
+from app.auth.shared_lookups import MOMENT_S
 from app.domain.errors import ErrorCode, Refusal, RetryLater
 from app.observability import tracing
 from app.web.concurrency import AdmittedOperation, ConcurrencyLimiter
@@ -138,15 +140,15 @@ class Streams:
             async for event in events:
                 of_event = self._call(request, call.sent)
                 result = await self._run_event(of_event, source, event, request)
-                async with self._sent(result, of_event, request, getattr(event, "cursor", None)) as sent:
+                async with self._sent(result, of_event, request, event.cursor) as sent:
                     yield sent
 
     async def _run_event(
-        self, call: OperationCall, source: EventSource, event: object, request: StreamRequest
+        self, call: OperationCall, source: EventSource, event: SourceEvent, request: StreamRequest
     ) -> OperationResult:
         with _finished_on_failure(call.record, request):
             async with self._turn_of(request.identity.actor.account_id), self._turns:
-                await self._permit(source, request)
+                await self._permit(source, request, event.read_at)
                 with tracing.operation(request.headers):
                     return await self.runner.run_event(call, source, event, request.identity)
 
@@ -167,14 +169,14 @@ class Streams:
         finally:
             _finish(call.record, request, [error["extensions"]["code"] for error in result.body.get("errors", ())])
 
-    async def _source_events(self, source: EventSource, request: StreamRequest) -> AsyncGenerator[Any, None]:
+    async def _source_events(self, source: EventSource, request: StreamRequest) -> AsyncGenerator[SourceEvent, None]:
         """Yield the source's events; while none comes, look now and then whether it may go on."""
         while True:
             coming = asyncio.create_task(source.next())
             try:
                 while not (await asyncio.wait({coming}, timeout=self.options.recheck_s))[0]:
                     with suppress(RetryLater):  # nothing is shown meanwhile, and the next event looks again
-                        await self._permit(source, request)
+                        await self._permit(source, request, time.monotonic() - MOMENT_S)
                 if (event := coming.result()) is None:
                     return
             finally:
@@ -182,8 +184,9 @@ class Streams:
                     await asyncio.gather(coming, return_exceptions=True)
             yield event
 
-    async def _permit(self, source: EventSource, request: StreamRequest) -> None:
-        request.identity = await request.identify()
+    async def _permit(self, source: EventSource, request: StreamRequest, since: float) -> None:
+        """Look at who has the stream, since a time, and whether they may. Raises: Refusal."""
+        request.identity = await request.identify(since)
         source.permit(request.identity.actor)
 
 

@@ -17,6 +17,7 @@ from app.api.execution.operations import PreparedOperation
 from app.api.execution.preparation import OperationRequest
 from app.api.permissions import ReadPermission
 from app.api.schema import CORE
+from app.api.subscriptions import SourceEvent
 from app.domain.errors import UserInactive
 from app.domain.model import Actor
 
@@ -26,12 +27,12 @@ class EventSource:
     """The source of one subscription, and what it takes to be shown its events."""
 
     prepared: PreparedOperation
-    events: AsyncGenerator[Any, None]
+    events: AsyncGenerator[SourceEvent, None]
     permissions: tuple[ReadPermission, ...]
     nodes: list[FieldNode]
     response_name: str
 
-    async def next(self) -> Any:
+    async def next(self) -> SourceEvent | None:
         """Return the next event, None where no more come. Raises: GraphQLError, at the subscription's field."""
         try:
             return await anext(self.events, None)

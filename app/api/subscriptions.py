@@ -1,8 +1,7 @@
 """The subscriptions: the account's log, one case, the viewer's inbox.
 
 Each field makes source events (GraphQL specification, section 6.2.3.1); each event is executed like a query, as who the
-viewer is by then. An event has a `cursor`, None where it can't be resumed from, and `shown`, which gives what the field
-shows of it in a context.
+viewer is by then.
 """
 
 import asyncio
@@ -13,7 +12,7 @@ from typing import Annotated, Any, Protocol
 from uuid import UUID
 
 import strawberry
-from graphql import GraphQLResolveInfo, GraphQLSchema
+from graphql import GraphQLSchema
 from strawberry import ID
 
 from app.api.context import Context, Info
@@ -44,10 +43,17 @@ _READ_CASES = ReadPermission(Scope.CASES_READ, Feature.CASES)
 
 
 class SourceEvent(Protocol):
-    """What happened, as a subscription's field is to show it."""
+    """What happened, as a subscription's field is to show it.
+
+    `cursor`: where to come back, None where there is no such place. `read_at`: when it was read, on the monotonic
+    clock.
+    """
 
     @property
     def cursor(self) -> str | None: ...
+
+    @property
+    def read_at(self) -> float: ...
 
     async def shown(self, context: Context) -> Any:
         """Return what the field shows."""
@@ -75,6 +81,7 @@ class LogRead:
     cursor: str
     action: ActionRow | None
     caught_up: bool
+    read_at: float
 
     async def shown(self, context: Context) -> "LogRead":
         return self
@@ -85,6 +92,7 @@ class CaseMoved:
     """The case has another version than the one that was shown last, None where it was not there."""
 
     case_id: UUID
+    read_at: float
     version: int | None = None
     cursor: None = None
 
@@ -102,6 +110,7 @@ class InboxMoved:
     """The inbox of who the viewer was, as it was shown last, is another."""
 
     actor: Actor
+    read_at: float
     cursor: None = None
 
     async def shown(self, context: Context) -> InboxChange:
@@ -117,17 +126,17 @@ async def _log_events(
     left_out, is_reported = 0, False
     async with context.services.feed.listening(account_id, after) as listener:
         while True:
-            places, is_last = await listener.take()
+            places, is_last, read_at = await listener.take()
             for place in places:
                 row, caught_up = place.action, is_last and place is places[-1]
                 is_wanted = (case_id is None or row.case_id == case_id) and (types is None or row.type in types)
                 left_out = 0 if is_wanted else left_out + 1
                 if is_wanted or left_out == LEFT_OUT_MAX:
                     left_out, is_reported = 0, caught_up
-                    yield LogRead(cursors.encode(place.key), row if is_wanted else None, caught_up)
+                    yield LogRead(cursors.encode(place.key), row if is_wanted else None, caught_up, read_at)
             if is_last and not is_reported:
                 left_out, is_reported = 0, True
-                yield LogRead(cursors.encode(listener.key), None, caught_up=True)
+                yield LogRead(cursors.encode(listener.key), None, caught_up=True, read_at=read_at)
             if is_last:
                 await listener.wait()
 
@@ -135,12 +144,13 @@ async def _log_events(
 async def _case_events(context: Context, case_id: UUID) -> AsyncGenerator[CaseMoved]:
     account_id, columns = context.actor.account_id, frozenset({"id", "version"})
     async with context.services.feed.listening(account_id) as listener:
-        event = CaseMoved(case_id)
+        event = CaseMoved(case_id, time.monotonic())
         yield event
         while event.version is not None:
             await listener.wait()
             if not any([place.action.case_id == case_id async for place in listener.take_all()]):
                 continue
+            event.read_at = time.monotonic()
             async with context.services.feed.reading() as connection:
                 (row,) = await cases_with(connection, account_id, [case_id], columns)
             if row is None or row.version != event.version:
@@ -149,7 +159,7 @@ async def _case_events(context: Context, case_id: UUID) -> AsyncGenerator[CaseMo
 
 async def _inbox_events(context: Context) -> AsyncGenerator[InboxMoved]:
     async with context.services.feed.listening(context.actor.account_id) as listener:
-        event = InboxMoved(context.actor)
+        event = InboxMoved(context.actor, time.monotonic())
         mark = await _mark(context, event.actor)
         yield event
         while True:
@@ -157,6 +167,7 @@ async def _inbox_events(context: Context) -> AsyncGenerator[InboxMoved]:
             await listener.wait()
             await asyncio.sleep(looked + INBOX_S - time.monotonic())
             await _pass_over(listener)
+            event.read_at = time.monotonic()
             found = await _mark(context, event.actor)
             if found != mark:
                 mark = found
@@ -223,7 +234,14 @@ class Subscription:
         return _inbox_events(info.context)  # type: ignore[return-value]  # which shows an InboxChange
 
 
-async def _shown(event: SourceEvent, info: GraphQLResolveInfo[Context], **_arguments: Any) -> Any:
+class InContext(Protocol):
+    """What is executed, by graphql-core or by a plan: it has a context."""
+
+    @property
+    def context(self) -> Context: ...
+
+
+async def _shown(event: SourceEvent, info: InContext, **_arguments: Any) -> Any:
     """Return what an event shows to who the viewer is now, or refuse."""
     permit_reading(info.context.actor, Scope.CASES_READ, Feature.CASES)
     return await event.shown(info.context)

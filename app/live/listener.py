@@ -1,6 +1,7 @@
 """One listener of an account's log: takes rows from the feed's memory, and pages of the log until it is there."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple
 from uuid import UUID
@@ -17,10 +18,14 @@ ReadPage = Callable[[UUID, LogKey], Awaitable[LogTail]]
 
 
 class Batch(NamedTuple):
-    """Rows of the log; `is_last`: there were no more as they were taken."""
+    """Rows of the log, which were read before `read_at`, on the monotonic clock.
+
+    `is_last`: there were no more as they were taken.
+    """
 
     places: Sequence[LogPlace]
     is_last: bool
+    read_at: float
 
 
 class Listener:
@@ -43,7 +48,10 @@ class Listener:
         if self._tail.fault is not None:
             raise self._tail.fault
         found = self._tail.after(self.key)
-        batch = await self._page() if found is None else Batch(found[:BATCH], len(found) <= BATCH)
+        if found is None:
+            batch = await self._page()
+        else:
+            batch = Batch(found[:BATCH], len(found) <= BATCH, self._tail.moved_at if found else time.monotonic())
         if batch.places:
             self.key = batch.places[-1].key
         return batch
@@ -60,10 +68,10 @@ class Listener:
         """Yield all rows that there are by now."""
         is_last = False
         while not is_last:
-            places, is_last = await self.take()
+            places, is_last, _ = await self.take()
             for place in places:
                 yield place
 
     async def _page(self) -> Batch:
         rows = (await self._read_page(self._account_id, self.key)).rows
-        return Batch([row.place for row in rows], len(rows) < BATCH)
+        return Batch([row.place for row in rows], len(rows) < BATCH, time.monotonic())

@@ -1,6 +1,7 @@
 """The end of one account's log in memory: the rows that came last, once for all who follow the log."""
 
 import asyncio
+import time
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Protocol
@@ -22,7 +23,8 @@ class Follower(Protocol):
 class Tail:
     """All rows after the row with the key `floor`, which is not known before the feed has come to the account.
 
-    `last_key` is the last row's. `moved` is set, and replaced, as rows come. `fault` is why no more of them come.
+    `last_key` is the last row's. `moved` is set, and replaced, as rows come, at `moved_at`. `fault` is why no more of
+    them come.
     """
 
     def __init__(self) -> None:
@@ -30,6 +32,7 @@ class Tail:
         self.floor: LogKey | None = None
         self.last_key: LogKey | None = None
         self.moved = asyncio.Event()
+        self.moved_at = time.monotonic()
         self.fault: Exception | None = None
         self._places: list[LogPlace] = []
         self._keys: list[LogKey] = []
@@ -81,5 +84,6 @@ class Tail:
             del self._places[:number], self._keys[:number], self._times[:number]
 
     def _move(self) -> None:
+        self.moved_at = time.monotonic()
         self.moved.set()
         self.moved = asyncio.Event()

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from starlette.requests import Request
 
 from app.auth.identity import Identity
+from app.auth.shared_lookups import SharedLookups
 from app.domain.errors import RateLimited, Unauthenticated
 from app.web.rate_limit import RateLimiter, RateLimitStatus
 
@@ -38,6 +39,7 @@ class AdmissionController:
     def __init__(self, authenticator: RequestAuthenticator, rates: RateLimiter) -> None:
         self._authenticator = authenticator
         self._rates = rates
+        self._shared = SharedLookups(self._look_up)
 
     async def authenticate(self, request: Request, *, fresh: bool) -> Admission:
         """Return who sent *request*; whether their rate limit is passed is for the caller to `demand`.
@@ -67,12 +69,15 @@ class AdmissionController:
             await self._rates.count_failure(address)
             raise
 
-    async def renew(self, header: str | None) -> Identity:
-        """Return who it is by now that sent an `Authorization` header before; a token that is no longer good is no
-        failure of its address.
+    async def renew(self, header: str | None, since: float) -> Identity:
+        """Return who sent an `Authorization` header before, by a look-up that began *since*; a token that is no longer
+        good is no failure of its address.
 
         Raises: Unauthenticated, IdentityUnavailable, DeadlineExceeded.
         """
+        return await self._shared.identity(header, since)
+
+    async def _look_up(self, header: str | None) -> Identity:
         identity, _ = await self._authenticator.authenticate(header, fresh=True)
         return identity
 

@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Engine, event, update
 from websockets.asyncio.client import ClientConnection
 
 from app import clock
@@ -197,6 +197,44 @@ async def test_another_account_s_cursor_is_refused(gateway: LiveGateway, world: 
 
     assert (type_, payload["data"]) == ("next", None)
     assert [error["extensions"]["code"] for error in payload["errors"]] == ["INVALID_CURSOR"]
+
+
+async def test_all_streams_of_a_token_are_shown_an_event_by_one_look_up_and_by_plans(
+    fresh_url: str, world: World
+) -> None:
+    async with live_gateway(fresh_url, recheck_s=3600) as gateway, AsyncExitStack() as stack:
+        streams = [Events("websocket", gateway, world.ada.token) for _ in range(10)]
+        opened = [await stack.enter_async_context(stream.opened(NOW)) for stream in streams]
+        for stream in opened:
+            await stream.data()
+        planned, declined = plans("followed"), plans("declined") + plans("failed")
+        with all_sql() as sent:
+            await world.open_case()
+            found = [(await stream.data())["actions"]["action"] for stream in opened]
+
+    assert found == [{"type": "OPEN"}] * 10
+    assert 1 <= sum("api_tokens" in statement for statement in sent) < 10
+    assert (plans("followed") - planned, plans("declined") + plans("failed") - declined) == (10, 0)
+
+
+@contextmanager
+def all_sql() -> Iterator[list[str]]:
+    """Yield a list that fills with all statements, those of connections that were open before too."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        sent.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def plans(outcome: str) -> float:
+    value: float = metrics.child(metrics.plans, outcome)._value.get()
+    return value
 
 
 # --- Rights ----------------------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ from app.api.execution.object_writers import Declined
 from app.api.execution.reading import ReadingBuilder
 from app.api.execution.resolver_calls import Call, CallSite
 from app.api.execution.selections import Once, Selection, Selections
-from app.api.execution.steps import Attribute, Computed, Related, Resolved, Resolver, Traced, TypeName
+from app.api.execution.steps import Attribute, Computed, Related, Resolved, Resolver, Shown, Traced, TypeName
 from app.api.fields import RelationField
 from app.api.selection import attributes
 from app.db.rows import UserRow
@@ -145,6 +145,8 @@ class _Compiler:
         definition = field.extensions.get("strawberry-definition") if field is not None else None
         if field is None or not isinstance(definition, StrawberryField):
             raise Declined
+        if type_ is self._schema.subscription_type:
+            return Traced(f"{type_.name}.{name}", Shown(field.resolve, self._completion(field.type, details)))
         self._needs_reading |= write_only.needs_reading(field)
         completion = self._completion(field.type, details)
         if definition.is_basic_field:

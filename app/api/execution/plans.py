@@ -33,13 +33,15 @@ class Plans:
     def __init__(self, cache: DocumentCache) -> None:
         self._cache = cache
 
-    async def execute(self, text: str, prepared: PreparedOperation, context: Context) -> ExecutionResult | None:
-        """Return what a prepared operation gives; None where graphql-core is to execute it.
+    async def execute(
+        self, text: str, prepared: PreparedOperation, context: Context, event: object = None
+    ) -> ExecutionResult | None:
+        """Return what a prepared operation gives, a subscription for *event*; None where graphql-core is to execute it.
 
         Raises: QueryTooComplex, Overloaded, and what says that the database is away: to try again would be no use.
         """
         try:
-            return await self._execute(text, prepared, context)
+            return await self._execute(text, prepared, context, event)
         except (QueryTooComplex, Overloaded):
             raise
         except Exception as fault:
@@ -50,7 +52,9 @@ class Plans:
             context.budget.begin_again()
             return None
 
-    async def _execute(self, text: str, prepared: PreparedOperation, context: Context) -> ExecutionResult | None:
+    async def _execute(
+        self, text: str, prepared: PreparedOperation, context: Context, event: object
+    ) -> ExecutionResult | None:
         known, variables = prepared.known, prepared.variables
         if known is None or variables is None:
             return None
@@ -64,7 +68,7 @@ class Plans:
         execute = _in_turn if known.operation.is_mutation else _side_by_side
         context.reads.expect(plan.reading)
         with tracing.phase("execute"):
-            data = await execute(plan, PlanRun(context, variables, tracing.is_sampled()))
+            data = await execute(plan, event, PlanRun(context, variables, tracing.is_sampled()))
         metrics.child(metrics.plans, "followed").inc()
         return ExecutionResult(data=data, errors=None)
 
@@ -77,16 +81,16 @@ def note_failure(fault: Exception, request_id: str, document_hash: str) -> None:
         log.error("plan_failed", request_id=request_id, document=document_hash, exc_info=fault)
 
 
-async def _side_by_side(plan: Plan, run: PlanRun) -> dict[str, Any]:
-    """Execute a query, whose fields may come in any order."""
+async def _side_by_side(plan: Plan, root: object, run: PlanRun) -> dict[str, Any]:
+    """Execute a query, whose fields may come in any order, or a subscription, which has one."""
     data: dict[str, Any]
-    (data,) = await plan.root.objects([None], run)
+    (data,) = await plan.root.objects([root], run)
     return data
 
 
-async def _in_turn(plan: Plan, run: PlanRun) -> dict[str, Any]:
+async def _in_turn(plan: Plan, root: object, run: PlanRun) -> dict[str, Any]:
     """Execute a mutation: one field after the other, each with all that is selected of it."""
     data: dict[str, Any] = {}
     for name, step in plan.steps.items():
-        (data[name],) = await step.later([None], run)
+        (data[name],) = await step.later([root], run)
     return data

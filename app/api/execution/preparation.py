@@ -126,8 +126,8 @@ class Preparation:
         self, document: CachedDocument | None, sent: OperationRequest, prepared: PreparedOperation, policy: Policy
     ) -> None:
         """Validate the document, keep it if it is valid, and note the operation if it is going to be executed."""
-        tree, type_ = prepared.document, prepared.type
-        assert tree is not None and type_ is not None
+        tree = prepared.document
+        assert tree is not None
         if not prepared.errors and (document is None or policy.rule not in document.valid_by):
             with tracing.phase("validate"):
                 prepared.errors = validate(self._core, tree, (*RULES, policy.rule), ERRORS_MAX)
@@ -139,13 +139,25 @@ class Preparation:
         if sent.operation_name is None and len(operations_of(tree)) > 1:
             error = GraphQLError("The document has several operations: say which by operationName.")
             prepared.errors = [*prepared.errors, error]
-        if prepared.errors or document is None or not document.is_kept:
+        if not prepared.errors and document is not None:
+            self._note(document, sent, prepared, policy)
+
+    def _note(
+        self, document: CachedDocument, sent: OperationRequest, prepared: PreparedOperation, policy: Policy
+    ) -> None:
+        """Note an operation for the next time that it is executed, which of a subscription is its first event."""
+        is_repeated = prepared.type is OperationType.SUBSCRIPTION
+        if prepared.type is None or not (document.is_kept or is_repeated):
             return
         try:
-            known = KnownOperation.of(self._schema, tree, prepared.name, type_)
-            document.operations[sent.operation_name, policy.introspection] = known
+            known = KnownOperation.of(self._schema, document.tree, prepared.name, prepared.type)
         except Exception as fault:  # graphql-core executes it all the same
             note_failure(fault, sent.request_id, prepared.document_hash)
+            return
+        if document.is_kept:
+            document.operations[sent.operation_name, policy.introspection] = known
+        if is_repeated:
+            prepared.known, prepared.variables = known, _coerced(known, sent, prepared.document_hash)
 
 
 def _parse(text: str, prepared: PreparedOperation) -> bool:

@@ -141,6 +141,18 @@ class Related(_Waiting):
         return list(map(attrgetter(self.name), sources))
 
 
+@dataclass(frozen=True)
+class Shown(_Waiting):
+    """What a subscription's field shows of its source events."""
+
+    show: Callable[[Any, PlanRun], Awaitable[Any]]
+    completion: Completion
+
+    async def later(self, sources: Column, run: PlanRun) -> Column:
+        values = [await self.show(source, run) for source in sources]
+        return await self.completion.later(values, run) if self.completion.waits else self.completion.now(values, run)
+
+
 Resolver = Callable[[Column, PlanRun], Awaitable[Column]]
 
 
