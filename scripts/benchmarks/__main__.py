@@ -13,6 +13,7 @@ from scripts.benchmarks.data import Size
 from scripts.benchmarks.measuring import Plan
 from scripts.benchmarks.observed import observability
 from scripts.benchmarks.operations import OPERATIONS
+from scripts.benchmarks.peers import PEERS, NoPeers
 from scripts.benchmarks.report import Report
 from scripts.benchmarks.shares import LEAST, NoShares
 from scripts.benchmarks.workers import workers
@@ -28,13 +29,17 @@ def main() -> None:
         parser.error("--workers is for PostgreSQL: on SQLite one process writes at a time, however many there are")
     if given.share is not None and not (given.workers and LEAST <= given.share <= 1):
         parser.error(f"--share goes with --workers, and is at least {LEAST} and at most 1")
+    if given.peers and (given.size or given.soak or given.workers or given.observability):
+        parser.error("--peers goes with none of --size, --soak, --workers and --observability")
+    if given.peers and given.engine != ["postgresql"]:
+        parser.error("--peers are measured on PostgreSQL: give --engine postgresql")
     if given.traces is not None and not (given.observability and given.traces >= 0):
         parser.error("--traces goes with --observability, and is at least 0")
     say = _progress()
     for engine in given.engine or (["postgresql"] if given.workers else ["sqlite", "postgresql"]):
         try:
             report = _measure(given, _wanted(given, engine), say)
-        except NoShares as error:
+        except (NoShares, NoPeers) as error:
             sys.exit(f"scripts/bench: {error}")
         say("")
         print(json.dumps(report.as_json()) if given.json else report.as_text(), flush=True)
@@ -57,9 +62,10 @@ def _wanted(given: argparse.Namespace, engine: str) -> Wanted:
     plan = replace(plan, rounds=given.rounds or plan.rounds, seconds=given.seconds or plan.seconds)
     operations = frozenset(given.operation or [operation.key for operation in OPERATIONS])
     concurrencies = given.concurrency or ([32] if given.workers else [1, 32])
-    decided = decisions_needed(operations, concurrencies, plan)
+    peers = PEERS if given.peers else ()
+    decided = decisions_needed(operations, concurrencies, plan, peers)
     size = Size(600, 3_000, 100, decided) if given.quick else Size(2_000, 10_000, 1_000, decided)
-    return Wanted(engine, operations, concurrencies, plan, size)
+    return Wanted(engine, operations, concurrencies, plan, size, peers=peers)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     only.add_argument("--observability", action="store_true", help="what being observed costs instead")
     traces = "with --observability: CASEGATE_TRACES_PER_SECOND, so that 0 leaves it to OTEL_TRACES_SAMPLER"
     parser.add_argument("--traces", type=float, metavar="N", help=traces)
+    peers = "beside the yardsticks: mercurius with graphql-jit, and GraphQL Yoga (Node.js, PostgreSQL)"
+    parser.add_argument("--peers", action="store_true", help=peers)
     parser.add_argument("--json", action="store_true", help="print JSON, a line for each engine")
     return parser
 

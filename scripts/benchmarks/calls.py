@@ -79,18 +79,14 @@ def body_of(server: Server, operation: Operation, call: Call) -> tuple[str, Any]
     if server.speaks == "numbers" and "before" in call.plain:
         before = call.plain["before"]
         variables = {"after": None if before is None else str(before), "first": call.plain["first"]}
-    return "/graphql", {"query": operation.document, "variables": variables}
-
-
-def _path(server: Server, path: str) -> str:
-    return "/graphql/" if server.speaks == "numbers" and path == "/graphql" else path  # a Mount redirects otherwise
+    return server.graphql_path, {"query": operation.document, "variables": variables}
 
 
 def request_of(server: Server, desk: Desk, path: str, body: Any) -> bytes:
     """Return the bytes of a request."""
     content = orjson.dumps(body)
     lines = (
-        f"POST {_path(server, path)} HTTP/1.1",
+        f"POST {path} HTTP/1.1",
         f"Host: 127.0.0.1:{server.port}",
         f"Authorization: Bearer {desk.token}",
         "Accept: application/json",
@@ -108,7 +104,7 @@ def ask(server: Server, desk: Desk, body: Any, path: str = "/graphql") -> Any:
 def _answer(server: Server, desk: Desk, body: Any, path: str) -> bytes:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     headers = {"Authorization": f"Bearer {desk.token}", "Content-Type": "application/json"}
-    connection.request("POST", _path(server, path), orjson.dumps(body), headers | {"Accept": "application/json"})
+    connection.request("POST", path, orjson.dumps(body), headers | {"Accept": "application/json"})
     response = connection.getresponse()
     content = response.read()
     connection.close()

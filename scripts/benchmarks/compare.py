@@ -19,6 +19,7 @@ from scripts.benchmarks.lean import make_lean_copy
 from scripts.benchmarks.lean_verification import verify_lean
 from scripts.benchmarks.measuring import Contestant, Plan, Supply, UnderLoad, compare
 from scripts.benchmarks.operations import OPERATIONS, Call, Operation
+from scripts.benchmarks.peers import install_peers, peer
 from scripts.benchmarks.report import Line, Report
 from scripts.benchmarks.servers import ROOT, Server, casegate_environment, gateway, yardstick
 from scripts.benchmarks.statements import REQUESTS, Count, postgresql_statements, sqlite_statements
@@ -41,18 +42,21 @@ class Wanted:
     plan: Plan
     size: Size
     settings: dict[str, str] = field(default_factory=dict)
+    peers: tuple[str, ...] = ()
 
     @property
     def chosen(self) -> list[Operation]:
         return [operation for operation in OPERATIONS if operation.key in self.operations]
 
 
-def decisions_needed(operations: frozenset[str], concurrencies: Sequence[int], plan: Plan) -> int:
+def decisions_needed(
+    operations: frozenset[str], concurrencies: Sequence[int], plan: Plan, peers: Sequence[str] = ()
+) -> int:
     """Return how many overrides have to wait for a decision."""
     if "M2" not in operations:
         return 100
     a_server = SPARE + len(concurrencies) * (plan.rounds + 1) * plan.limit
-    return (1 + len(YARDSTICKS)) * a_server
+    return (1 + len(YARDSTICKS) + len(peers)) * a_server
 
 
 @contextmanager
@@ -77,6 +81,10 @@ def run(wanted: Wanted, say: Say) -> Report:
         say("starting the servers")
         servers = [stack.enter_context(gateway(folder, url, settings=wanted.settings))]
         servers += [stack.enter_context(yardstick(folder, urls[module], module)) for module in YARDSTICKS]
+        if wanted.peers:
+            say("installing the peers")
+            package = install_peers(folder)
+            servers += [stack.enter_context(peer(folder, package, urls["handwritten"], name)) for name in wanted.peers]
         loads = prepare(wanted.chosen, data, servers, say)
         counts = _statements(wanted, folder, url, urls, admin_url, servers, loads, say)
         lines = _measure(wanted, servers, loads, bare, counts, say)

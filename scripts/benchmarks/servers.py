@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -33,6 +33,7 @@ class Server:
     port: int
     process: "subprocess.Popen[bytes]"
     log: Path
+    graphql_path: str = "/graphql"
 
     def _all(self) -> list[psutil.Process]:
         own = psutil.Process(self.process.pid)
@@ -124,6 +125,14 @@ def yardstick(folder: Path, url: str, module: str, *, traces: Path | None = None
     speaks = "plain" if module == "handwritten" else "numbers"
     environment = _own_environment() | {"BENCH_DATABASE_URL": url}
     with _serving(module, speaks, port, command, folder, environment) as server:
+        yield replace(server, graphql_path="/graphql/") if module == "naive" else server  # a Mount redirects otherwise
+
+
+@contextmanager
+def node_server(name: str, script: Path, folder: Path, environment: Mapping[str, str]) -> Iterator[Server]:
+    """Serve what *script* makes on Node.js; it gets its port as its argument."""
+    port = free_port()
+    with _serving(name, "numbers", port, ["node", str(script), str(port)], folder, environment) as server:
         yield server
 
 

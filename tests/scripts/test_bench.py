@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from scripts.benchmarks.lean import make_lean_copy
 from scripts.benchmarks.lean_verification import verify_lean
 from scripts.benchmarks.measuring import Round, figures, percentile
 from scripts.benchmarks.operations import OPERATIONS, Operation
+from scripts.benchmarks.peers import PEERS
 from scripts.benchmarks.servers import Server, gateway, yardstick
 from scripts.benchmarks.shares import LEAST, NoShares, shared
 from tests.support.paths import ROOT
@@ -74,6 +76,28 @@ def test_quick_run_compares_all_operations_on_postgresql_and_leaves_a_log_that_v
     assert_whole(report, "pgbench")
     # As above, but that all rows are written by one statement.
     assert statements(report) == {"Q1": 2, "Q2": 4, "M1": 5, "M2": 5}
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(shutil.which("npm") is None, reason="no Node.js")
+def test_quick_run_compares_the_peers_which_answer_alike_and_leave_a_lean_log_that_verifies() -> None:
+    report = bench("--engine", "postgresql", "--peers", "--concurrency", "2", "--rounds", "1")
+
+    found = {(line["operation"], line["server"]): line for line in report["lines"]}
+    for operation in ("Q1", "Q2", "M1", "M2"):
+        assert all(found[operation, name]["figures"]["answers"] > 0 for name in PEERS)
+    # The holder of a token that reads is known for a while; begin, token, lock, write and commit.
+    assert [found[operation, "mercurius"]["statements"] for operation in ("Q1", "Q2", "M1", "M2")] == [1, 7, 5, 5]
+    assert report["notes"][0].endswith("no bad")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--engine", "sqlite"), ("--engine", "postgresql", "--size")])
+def test_peers_are_refused_where_they_are_not_measured(arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "scripts.benchmarks", "--peers", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--peers" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.soak
