@@ -104,7 +104,7 @@ async def _print_rows(
         async with feed.listening(account_id, after) as listener:
             is_last = False
             while is_endless or not is_last:
-                places, is_last = await listener.take()
+                places, is_last, _ = await listener.take()
                 links = await _links(database, account_id, places)
                 for place, link in zip(places, links, strict=True):
                     typer.echo(line(cursors.encode(place.key), place, link))

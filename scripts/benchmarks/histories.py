@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from app import clock
-from app.db.chain import entry_of
+from app.db.chain import sealed_action
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
-from app.domain.action_log import GENESIS, chain_hash
+from app.domain.action_log import GENESIS, SEALED_FORMAT
 from app.domain.model import (
     ActionType,
     CaseStatus,
@@ -26,6 +26,7 @@ from app.domain.workflow import TRANSITIONS, allowed_from
 
 START = datetime(2025, 1, 6, 8, tzinfo=UTC)
 REQUEST_ID = "generated"
+AUTHORITY = {"token_id": None, "token_source": "SYSTEM", "roles": ["CONTRIBUTOR", "REVIEWER"], "reviewed_version": None}
 PLACES = ["Lyon", "Évry", "Nîmes", "Besançon", "Zürich", "Łódź", "Malmö", "Porto", "Trieste", "Ghent"]
 TRADES = ["Moulins", "Société", "Générale", "Ateliers", "Œuvres", "Garage", "Transports", "Câbles", "Bois", "Optique"]
 REASONS = [
@@ -87,7 +88,7 @@ class History:
         if not takes_documents and dice.random() >= 0.1:
             return None, None
         body = " ".join(dice.choices(WORDS, k=dice.randint(4, 30)))
-        comment = CommentRow(clock.new_id(), self.case.id, actor, body, now)
+        comment = CommentRow(clock.new_id(), self.case.id, actor, body, now, _salt(dice))
         self.comments.append(comment)
         if not takes_documents or not people.documented or dice.random() >= people.documented:
             return comment, None
@@ -102,6 +103,8 @@ class History:
             comment_id=comment.id,
             case_id=self.case.id,
             position=0,
+            filename_salt=_salt(dice),
+            content_salt=_salt(dice),
         )
         self.documents.append(document)
         return comment, document
@@ -179,12 +182,20 @@ class History:
             request_id=REQUEST_ID,
             prev_hash=self.actions[-1].hash if self.actions else GENESIS,
             hash="",
+            format=SEALED_FORMAT,
+            authority=None,
+            commitments=None,
+            details=None,
         )
         requested = self.reviewers[override.id] if override else ()
-        entry = entry_of(self.account_id, row, self.case, self.subject, comment, override, requested, documents)
-        row = replace(row, hash=chain_hash(entry))
+        parts = (self.case, self.subject, comment, override, requested, documents)
+        row = sealed_action(self.account_id, row, AUTHORITY, None, *parts)
         self.actions.append(row)
         self.case = replace(self.case, version=row.seq, action_count=row.seq, head_hash=row.hash)
+
+
+def _salt(dice: random.Random) -> str:
+    return f"{dice.getrandbits(256):064x}"
 
 
 def _actor(dice: random.Random, people: People, action: ActionType, pending: OverrideRow | None) -> UUID:
@@ -251,6 +262,7 @@ def opening(account_id: UUID, people: People, number: int, dice: random.Random) 
         version=0,
         action_count=0,
         head_hash=GENESIS,
+        title_salt=_salt(dice),
     )
     history = History(account_id, subject, case)
     history._log(ActionType.OPEN, creator, None, opened, None, None)  # noqa: SLF001  # its own module

@@ -25,6 +25,7 @@ from app.db.writes import inserted_by
 from app.documents.receive import arriving
 from app.documents.store import DocumentStore
 from app.documents.upload import keep
+from app.domain.action_log import FORMAT
 from app.domain.addresses import parse_address
 from app.domain.commands import (
     AcceptOverride,
@@ -269,6 +270,10 @@ def row_of(world: World, case: Any) -> ActionRow:
         request_id="x",
         prev_hash="0" * 64,
         hash="0" * 64,
+        format=FORMAT,
+        authority=None,
+        commitments=None,
+        details=None,
     )
 
 
