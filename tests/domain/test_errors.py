@@ -39,6 +39,8 @@ def test_what_is_not_said_has_the_usual_sentence() -> None:
         "problem": Detail("type_not_accepted"),
     }
     assert InvalidId("case", expected="reference_form").params == {"expected": "reference_form"}
+    refusals = [InvalidInput("a", "b"), TooLong("a", "b", max=5), DocumentTypeUnsupported("a", "b", type="text/html")]
+    assert {refusal.path for refusal in refusals} == {("a", "b")}
 
 
 def test_too_many_documents_says_of_which_and_when_there_may_be_more() -> None:

@@ -49,6 +49,11 @@ def test_marks_that_make_another_letter_are_kept(one: str, other: str) -> None:
     assert fold(one) != fold(other)
 
 
+@pytest.mark.parametrize("text", ["手\u0345\u0301", "ǰ", "ŉ", "ẛ\u0323", "ᾳ", "İ\u0301", "ﷺ"], ids=ascii)
+def test_folding_what_was_folded_changes_nothing(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+
+
 # --- Words -----------------------------------------------------------------------------------------------------------
 
 

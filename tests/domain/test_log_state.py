@@ -96,6 +96,11 @@ def test_each_row_counts_a_version_and_only_the_last_closes(rows: int, expected:
     assert folded(STORY[:rows]).case == expected
 
 
+def test_an_override_is_pending_until_it_is_decided() -> None:
+    assert folded(STORY[:3]).overrides == {FIRST: (3, OverrideState(CASE, OverrideStatus.PENDING, at(3), 1))}
+    assert folded(STORY[:4]).overrides == {FIRST: (4, OverrideState(CASE, OverrideStatus.PENDING, at(3), 2))}
+
+
 def test_an_acceptance_names_who_decided() -> None:
     state = folded([*STORY[:4], entry(5, "ACCEPT", ROSA, override=(FIRST, "ACCEPTED"))])
 

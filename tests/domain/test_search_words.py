@@ -106,6 +106,10 @@ def test_a_term_is_looked_for_by_its_word_its_pairs_or_its_number() -> None:
         ("ｶﾞｽ会社", "ガス", "[ｶﾞｽ]会社"),
         ("㍿手机", "手机", "㍿[手机]"),
         ("ﷺ手机", "手机", "ﷺ[手机]"),
+        ("ß手机", "手机", "ß[手机]"),
+        ("ﬁ手e\u0301机", "手", "ﬁ[手]e\u0301机"),
+        # A syllable that is half composed: which of its characters a letter stands for can't be said.
+        ("한가\u11ab 은", "한", "[한가\u11ab] 은"),
     ],
 )
 def test_a_snippet_marks_what_was_found_as_it_was_written(text: str, search: str, expected: str) -> None:
@@ -124,7 +128,8 @@ def test_a_snippet_marks_what_was_found_as_it_was_written(text: str, search: str
         ("refund" + "x" * 100, "refund" + "x" * 34 + "…"),  # a word that is longer than what is shown
         ("word " * 40, "word word word word word word word word…"),
         ("x" * 200, "x" * 40 + "…"),
-        ("refund " + "y" * 33, "[refund] " + "y" * 33),  # 40 characters are shown whole
+        ("a" * 30 + " refund yy", "a" * 30 + " [refund] yy"),  # 40 characters are shown whole
+        ("a" * 20 + " refund", "a" * 20 + " [refund]"),
     ],
 )
 def test_a_long_text_is_cut_between_words_around_the_first_that_was_found(text: str, expected: str) -> None:
@@ -141,3 +146,14 @@ def test_what_was_found_beyond_the_cut_is_not_shown() -> None:
     pieces = snippet("refund " + "word " * 20 + "refund", terms("refund"), 20)
 
     assert pieces == [Piece("refund", True), Piece(" word word word word word word…", False)]
+
+
+def test_a_snippet_is_pieces_of_the_text_and_what_was_left_out() -> None:
+    assert snippet("word " * 10 + "refund inv " + "word " * 10, terms("refund inv"), 20) == [
+        Piece("…", False),
+        Piece("word word word ", False),
+        Piece("refund", True),
+        Piece(" ", False),
+        Piece("inv", True),
+        Piece(" word word word word word…", False),
+    ]
