@@ -94,7 +94,7 @@ class InputRefused(Exception):
         self.refusals = tuple(refusals)
 
 
-# --- Who are you -----------------------------------------------------------------------------------------------------
+# --- Authentication --------------------------------------------------------------------------------------------------
 
 
 class Unauthenticated(Refusal):
@@ -105,7 +105,7 @@ class TokenExpired(Unauthenticated):
     code = ErrorCode.TOKEN_EXPIRED
 
 
-# --- You may not -----------------------------------------------------------------------------------------------------
+# --- Permissions -----------------------------------------------------------------------------------------------------
 
 
 class AccessRefused(Refusal):
@@ -143,7 +143,7 @@ class NotOverrideCreator(AccessRefused):
     code = ErrorCode.NOT_OVERRIDE_CREATOR
 
 
-# --- There is no such thing ------------------------------------------------------------------------------------------
+# --- Not found -------------------------------------------------------------------------------------------------------
 
 
 class NotFound(Refusal):
@@ -153,7 +153,7 @@ class NotFound(Refusal):
     names = frozenset({"resource"})
 
 
-# --- Not now ---------------------------------------------------------------------------------------------------------
+# --- Wrong state -----------------------------------------------------------------------------------------------------
 
 
 class StateRefused(Refusal):
@@ -204,7 +204,7 @@ class OverrideNoChange(StateRefused):
     code = ErrorCode.OVERRIDE_NO_CHANGE
 
 
-# --- Somebody was faster ---------------------------------------------------------------------------------------------
+# --- Conflicts -------------------------------------------------------------------------------------------------------
 
 
 class VersionConflict(Refusal):
@@ -299,7 +299,7 @@ class InvalidCursor(Refusal):
 
 
 class DocumentUnavailable(Refusal):
-    """Unknown, somebody else's, another account's, attached already or gone: the same answer."""
+    """Unknown, another person's, another account's, attached already or deleted: the same answer."""
 
     code = ErrorCode.DOCUMENT_UNAVAILABLE
     names = frozenset({"id"})
@@ -339,11 +339,11 @@ class DocumentTypeUnsupported(Refusal):
         super().__init__(*path, type=type, problem=problem)
 
 
-# --- Too much --------------------------------------------------------------------------------------------------------
+# --- Limits and faults -----------------------------------------------------------------------------------------------
 
 
 class RequestRefused(Refusal):
-    """About the request as a whole; the values that the message names are told to programs too."""
+    """About the request as a whole; the values of the message are extensions of the error too."""
 
 
 class QueryTooComplex(RequestRefused):

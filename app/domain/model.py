@@ -35,13 +35,13 @@ class IdentityOrigin(StrEnum):
     ADDRESS = "ADDRESS"
     """It came with the person's verified address."""
     CREATED = "CREATED"
-    """It came with a verified address that nobody had, and the person was made."""
+    """It came with a verified address that no person had, and the person was created."""
     ADMINISTRATOR = "ADMINISTRATOR"
     """An administrator said so."""
 
 
 class Scope(StrEnum):
-    """What a token may do, whoever holds it."""
+    """What a token may do, independent of its holder's roles."""
 
     CASES_READ = "cases_read"
     CASES_WRITE = "cases_write"
@@ -72,7 +72,7 @@ class SubjectType(StrEnum):
 
 
 class DocumentWarning(StrEnum):
-    """What a document could do to whoever opens it, as far as it was looked for."""
+    """What a document could do to the reader who opens it, as far as it was examined."""
 
     PDF_JAVASCRIPT = "PDF_JAVASCRIPT"
     PDF_LAUNCH_ACTION = "PDF_LAUNCH_ACTION"
@@ -130,7 +130,7 @@ class Resource(StrEnum):
 
 
 class InboxReason(StrEnum):
-    """Why a case is in somebody's inbox."""
+    """Why a case is in a person's inbox."""
 
     DECIDE = "DECIDE"
     ANSWER = "ANSWER"
@@ -221,7 +221,7 @@ class CaseFacts:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody who was named as a reviewer."""
+    """A person who was named as a reviewer."""
 
     user_id: UUID
     active: bool

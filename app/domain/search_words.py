@@ -20,7 +20,7 @@ from app.domain.folding import (
     reference_lexeme,
     words_of,
 )
-from app.domain.folding import fold as fold  # for whoever looks for it here
+from app.domain.folding import fold as fold  # part of this module's interface
 from app.domain.text import IGNORABLE, MARKS
 
 TERMS_MAX = 8

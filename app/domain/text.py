@@ -56,7 +56,7 @@ class Kind(StrEnum):
     TEXT = "text"
     """A comment, a reason, a description: line breaks and tabs are part of it."""
     IDENTIFIER = "identifier"
-    """A name that another system has given and that is compared: what nobody sees is not part of it."""
+    """A name that another system has given and that is compared: invisible characters are not part of it."""
 
 
 class Unacceptable(ValueError):

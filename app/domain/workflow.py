@@ -1,6 +1,6 @@
 """The workflow: one table of who may do what, from which status to which, and the functions that read it.
 
-It knows neither the database nor the request: the same functions decide at the door, under the lock, and for what a
+It knows neither the database nor the request: the same functions decide before the lock, under it, and for what a
 viewer is shown as available.
 """
 
@@ -210,7 +210,7 @@ def admit(action: ActionType, actor: Actor, *, brings_documents: bool = False) -
 
 
 def may_try(action: ActionType, actor: Actor) -> bool:
-    """Tell whether the actor may do this to some case, whatever its state and whoever asked for what there."""
+    """Tell whether the actor may do this to some case, whatever its state and its overrides."""
     try:
         admit(action, actor)
         authorize_role(action, actor)
@@ -303,7 +303,7 @@ def check_reviewers(
 
 
 def allowed_from(status: CaseStatus) -> list[ActionType]:
-    """Return the actions that the table allows from *status*, whoever acts."""
+    """Return the actions that the table allows from *status*, for some actor."""
     return [action for action in CASE_ACTIONS if status in TRANSITIONS[action].targets]
 
 
