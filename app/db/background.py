@@ -1,4 +1,4 @@
-"""Background tasks: keeps a reference to each until it ends, whoever still waits for it."""
+"""Background tasks: keeps a reference to each until it ends, whether or not a caller waits for it."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -20,6 +20,6 @@ def start(work: Coroutine[Any, Any, T], *, context: Context | None = None) -> as
 
 
 def mark_seen(ended: "asyncio.Future[Any]") -> None:
-    """Take note of how a task or future has *ended* that nobody may wait for: the event loop would warn of it."""
+    """Take note of how a task or future has *ended* that may have no caller: the event loop would warn of it."""
     if not ended.cancelled():
         ended.exception()

@@ -1,8 +1,7 @@
 """Batching: what is submitted at the same moment is executed together.
 
-While as many batches are under way as may be, whoever comes waits, and shares the next one. It is executed after all of
-them have come, so that nobody gets what is older than their request. Who comes alone is executed at once, in their own
-task.
+While as many batches are under way as may be, new items wait and share the next one. A batch begins after all its items
+have come, so that no result is older than its request. A single item is executed at once, in the caller's own task.
 """
 
 import asyncio
@@ -76,7 +75,7 @@ class Batcher(Generic[Q, A]):
             self._on_idle()
 
     def _next_batch(self) -> list[tuple[BatchItem[Q], asyncio.Future[A]]]:
-        """Take out of the queue what is executed next; whoever has gone away meanwhile is forgotten."""
+        """Take out of the queue what is executed next; items of cancelled callers are dropped."""
         batch, size = [], 0
         while self._waiting and size < self._size_max:
             item, answered = self._waiting.pop(0)
@@ -94,7 +93,7 @@ class Batcher(Generic[Q, A]):
         finally:
             self._start_next_batch()
         for (_, answered), answer in zip(batch, answers, strict=True):
-            if answered.done():  # whoever waited was cancelled
+            if answered.done():  # the caller was cancelled
                 continue
             if isinstance(answer, BaseException):
                 answered.set_exception(answer)

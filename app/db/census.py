@@ -93,7 +93,7 @@ def _digests(connection: Connection, table: FromClause, names: Sequence[str], ke
         last = rows[-1][0]
         for _, *values in rows:
             sums[0] += 1
-            whose = [values[place] for place in places]  # so that two rows which change values are told, too
+            whose = [values[place] for place in places]  # so that two rows which swap values are found, too
             for place, value in enumerate(values, 1):
                 digest = hashlib.blake2b(f"{whose} {value!r}".encode(), digest_size=16).digest()
                 sums[place] += int.from_bytes(digest)

@@ -14,7 +14,7 @@ UNDER_WAY = 2
 """How many statements of a kind are sent without waiting for each other."""
 
 FEW = 10
-"""Whoever asks for more ids does not share: their statement takes long enough by itself."""
+"""A call for more ids is not batched: its statement takes long enough by itself."""
 
 MOST = 200
 """How many ids a statement has at most where it is shared, give or take those of one operation."""

@@ -21,7 +21,7 @@ _PING = text("SELECT 1")
 class Connections:
     """At most *size* connections, as many as the engine's own pool has; each is lent to one at a time.
 
-    Whoever waits longer than *patience* seconds is told that all are in use.
+    A caller that waits longer than *patience* seconds is refused: all are in use.
     """
 
     def __init__(self, engine: AsyncEngine, size: int, patience: float) -> None:

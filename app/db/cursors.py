@@ -1,7 +1,7 @@
 """Cursors after Relay's specification: a row's sort key in one list of one account, sealed to the list.
 
-A cursor tells nothing and opens nothing elsewhere. It is not signed with a secret, because whoever could forge one
-would only reach rows that they may read anyway.
+A cursor reveals nothing and is of no use in another list. It is not signed with a secret: a forged one would only reach
+rows that its forger may read anyway.
 """
 
 import base64
@@ -22,9 +22,9 @@ _SEAL = 8
 
 
 class CursorKind(NamedTuple):
-    """One list: cursors of another one are refused. It is told which list, whose, in which order, how filtered.
+    """One list: cursors of another one are refused. It is made of the list, its owner, its order and its filter.
 
-    `parts`: what belongs in the braces of `text`, put there where somebody asks for a cursor.
+    `parts`: what belongs in the braces of `text`, put there when a cursor is made.
     """
 
     text: str

@@ -23,6 +23,6 @@ class deadline:  # noqa: N801  # it is used as a function is
 def in_time() -> asyncio.Timeout:
     """Return what gives up reads at the end of the time that `deadline` sets, by a TimeoutError.
 
-    It is for tasks, as those of dataloaders, that nobody could cancel with the operation that they work for.
+    It is for tasks, as those of dataloaders, that could not be cancelled with the operation that they work for.
     """
     return asyncio.timeout_at(_end.get())

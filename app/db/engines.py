@@ -33,7 +33,7 @@ class Database:
 
     On SQLite the writer is a single connection that takes the write lock as each transaction begins. On PostgreSQL
     readers do without a transaction, so that a read is one round trip; `single` is for connections of one's own.
-    `probe` is a connection that nobody else uses: whether the database answers can be asked when all others are in use.
+    `probe` is a connection of its own: whether the database answers can be asked when all others are in use.
     `commits` tells of what is committed to the log through this object.
     """
 
@@ -61,7 +61,7 @@ class Database:
     def point_reads(self) -> AbstractAsyncContextManager[Reader]:
         """Do as `read`, for prepared statements that take next to no time, as those that find rows by their ids.
 
-        On SQLite those that come at the same moment share a turn through its thread.
+        On SQLite those that come at the same moment share a call of its thread.
         """
         return self.read() if self.group_commit is None else nullcontext(self.group_commit)
 
@@ -124,7 +124,7 @@ def open_database(
 def open_to_read(url: str, *, patience: Timeouts | None = None, behind_pooler: bool = False) -> Database:
     """Return the database at *url*, to be read and left as it is: on SQLite no file is made or changed.
 
-    One that nobody has in use is read without locks; who reads it so must see afterwards that nobody came meanwhile.
+    One that no process has open is read without locks; the reader must check afterwards that none wrote meanwhile.
     """
     parsed, timeouts = database_url(url), patience or Timeouts()
     if parsed.get_backend_name() != "sqlite":

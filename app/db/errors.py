@@ -47,7 +47,7 @@ _RETRYABLE = {"40001", "40P01"}
 # and what is given up after a while: a statement, a lock that is waited for, a transaction that says nothing.
 _AWAY = ("08", "53", "57P01", "57P02", "57P03", "57014", "55P03", "25P03")
 
-# https://www.sqlite.org/rescode.html, primary codes; where a disk is full, it may be told as an I/O error too.
+# https://www.sqlite.org/rescode.html, primary codes; where a disk is full, it may be reported as an I/O error too.
 _SQLITE_AWAY = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,

@@ -84,5 +84,5 @@ def _holder(
 ) -> BlockingTransaction:
     if gid is not None:
         return BlockingTransaction(None, gid, "prepared", round(prepared))
-    # Another role's state is not shown to everybody, and a session that has just ended is not there any more.
+    # Another role's state is not visible to every role, and a session that has just ended is not there any more.
     return BlockingTransaction(pid, application or "", state or "unknown", round(age or 0))

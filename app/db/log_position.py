@@ -13,7 +13,7 @@ because there are too many to tell, counts as one of ours. Subtransactions have 
 holds VACUUM back, as replication slots and readers do, is not listed and holds nothing back here. A standby lists none
 one by one: there the snapshot's xmin counts, as it does for all of a server.
 
-So nothing is missed, and nobody waits; a long transaction of this database that has written something, or locked a row,
+So nothing is missed, no reader waits; a long transaction of this database that has written something, or locked a row,
 holds back what was written after it began, and no longer than that: `log_lag` tells which. A dump that is restored into
 another server meets smaller transaction numbers there: `catch_up`, which every migration runs, adds what is missing. On
 SQLite, where one writes at a time, rows are counted.
@@ -47,7 +47,7 @@ class NextPosition(FunctionElement[int]):
 
 
 class SafePosition(FunctionElement[int]):
-    """The first place that is not yet safe to be told: something below it is never still to come."""
+    """The first place that may not be shown yet: below it nothing is still to come."""
 
     inherit_cache = True
     type = BigInteger()

@@ -49,7 +49,7 @@ def head() -> str:
 
 
 async def revision(database: Database) -> str | None:
-    """Return the database's revision, None where it was never migrated; by the connection that nobody else uses."""
+    """Return the database's revision, None where it was never migrated; by the connection that is kept for it."""
     async with database.probe.lent() as connection:
         return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
 

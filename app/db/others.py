@@ -16,10 +16,10 @@ _SESSIONS = text(
 
 
 def is_open_elsewhere(path: Path) -> bool:
-    """Tell whether anybody has the SQLite file open; the process itself must not.
+    """Tell whether another process has the SQLite file open; the process itself must not.
 
     A connection to a database with a write-ahead log holds a shared lock for as long as it lasts, and one that wants
-    the whole file for itself gets it only where nobody else has one (https://www.sqlite.org/wal.html, section 2.3).
+    the whole file for itself gets it only where no other holds one (https://www.sqlite.org/wal.html, section 2.3).
     """
     if not path.is_file():
         return False

@@ -170,10 +170,10 @@ class Write(NamedTuple):
 
 
 async def write(connection: AsyncConnection, writes: Sequence[Write], *, last: bool = False) -> None:
-    """Do all of *writes* in one go: as one statement on PostgreSQL, in one turn through SQLite's thread.
+    """Do all of *writes* in one go: as one statement on PostgreSQL, in one call of SQLite's thread.
 
     No two of them may change the same row. *last*: nothing comes after them, so that on SQLite, where that saves a
-    turn, the transaction is committed with them. Raises: what SQLAlchemy raises.
+    call, the transaction is committed with them. Raises: what SQLAlchemy raises.
     """
     sync = _sync(connection)
     texts = [item.statement.text(sync.dialect) for item in writes]
@@ -252,7 +252,7 @@ async def _done(sync: Connection, sent: list[BoundStatement], *, last: bool = Fa
         dispatch_before(sync, sent, execution)
         with watched(sent):
             if isinstance(adapted, driver.DriverConnection):
-                rows = await (adapted.turn_and_commit(sent) if last else adapted.turn(sent)) or ()
+                rows = await (adapted.execute_batch_and_commit(sent) if last else adapted.execute_batch(sent)) or ()
             else:
                 # It begins a transaction as late as this.
                 if adapted._transaction is None and sync.in_transaction():  # noqa: SLF001

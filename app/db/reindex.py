@@ -43,7 +43,7 @@ async def reindex(database: Database) -> int:
 
 
 async def _reindex_some(connection: AsyncConnection) -> int:
-    """Make the words of the next few texts anew, apart from those that somebody else is at."""
+    """Make the words of the next few texts anew, apart from those that another process has locked."""
     rows = (await connection.execute(_texts())).all()
     if rows:
         statement = (

@@ -1,6 +1,6 @@
 """Retries a transaction that lost against another one, as a whole.
 
-What it does not do: try again after a COMMIT whose end nobody knows, as when the connection is lost. That is settled by
+What it does not do: try again after a COMMIT whose end is unknown, as when the connection is lost. That is settled by
 an idempotency key alone.
 """
 

@@ -1,6 +1,6 @@
 """Light rows: what the database layer hands out, slotted and frozen, in the words of DOMAIN.md.
 
-They carry ids of other things, never the things themselves; whoever needs those asks for them by the batch.
+They carry ids of other things, never the things themselves; those are loaded by the batch.
 """
 
 from collections.abc import Callable

@@ -77,7 +77,7 @@ users = Table(
     id_column(),
     account_column(),
     Column("email", String(320), nullable=False),
-    # What addresses are compared by, made of the address here, so that nobody who adds a person can forget it. The
+    # What addresses are compared by, made of the address here, so that no code that adds a person can forget it. The
     # server's default is for the migration alone: SQLite adds no other column that must not be null.
     Column("email_key", String(320), nullable=False, default=_key_of_email, server_default=text("''")),
     Column("display_name", String(200), nullable=False),
@@ -121,7 +121,7 @@ api_tokens = Table(
 
 _LINKED = text("unlinked_at IS NULL")
 
-# Whom a subject of an identity provider stands for. A row stays when it is unlinked: then it stands for nobody.
+# Whom a subject of an identity provider stands for. A row stays when it is unlinked: then it stands for no person.
 user_identities = Table(
     "user_identities",
     metadata,

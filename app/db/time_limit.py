@@ -10,7 +10,7 @@ READS_LATER_S = 0.1  # the other way round, a read that is given up would be a f
 
 
 class Deadline:
-    """Gives up what is inside, and a moment later the reads that nobody waits for.
+    """Gives up what is inside, and a moment later the reads that no caller waits for any more.
 
     Raises: DeadlineExceeded, or what it was stopped with.
 
@@ -46,7 +46,7 @@ class Deadline:
         self._reads.__exit__()
         if self._stopping is not None:
             self._stopping.cancel()
-        # Somebody else may have cancelled the task too; then it stays cancelled.
+        # Another caller may have cancelled the task too; then it stays cancelled.
         if self._is_over and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise self._refusal or DeadlineExceeded(seconds=RETRY_S) from None
         if self._refusal is not None and kind is not asyncio.CancelledError:

@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """For how many seconds things are waited for, before somebody is told to come back.
+    """For how many seconds things are waited for, before a request is refused.
 
     `pool`: a free connection; `lock`: what another transaction has locked, on SQLite the write lock; `statement`: the
     end of one, on SQLite of one that reads; `idle`: the next statement of a transaction, on PostgreSQL.

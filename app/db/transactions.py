@@ -1,4 +1,4 @@
-"""Transactions whose ends go to the driver at once, where SQLAlchemy takes a greenlet and a turn for each of them.
+"""Transactions whose ends go to the driver at once, where SQLAlchemy takes a greenlet and a call for each.
 
 SQLAlchemy's connection knows of them all the same. To roll back, which is rare, is left to it whole.
 """
@@ -34,7 +34,7 @@ async def _commit(sync: Connection) -> None:
     adapted: Any = sync.connection.dbapi_connection
     try:
         if isinstance(adapted, driver.DriverConnection):
-            await adapted.turn_and_commit([])
+            await adapted.execute_batch_and_commit([])
         elif adapted._transaction is not None:  # noqa: SLF001  # nothing else tells
             await adapted._call_and_discard(adapted._transaction.commit)  # noqa: SLF001  # as its own `commit` does
     except BaseException as error:

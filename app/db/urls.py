@@ -117,7 +117,7 @@ def _postgresql_url(rest: str) -> URL:
     where, _, query = rest.partition("?")
     authority, _, path = where.partition("/")
     login, at, hosts = authority.rpartition("@")
-    if not at and "@" in rest:  # nothing of it is told: a part of the password may be anywhere
+    if not at and "@" in rest:  # nothing of it is shown: a part of the password may be anywhere
         raise ValueError(f"{_NO_URL}; in a password, write %2F for / and %3F for ?")
     user, _, password = login.partition(":")
     parameters = _parameters(query)

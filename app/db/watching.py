@@ -1,6 +1,6 @@
 """Records the statements of traced operations; for others it costs a look at a context variable.
 
-SQLAlchemy's events of cursors would be an engine's: to tell them, it makes objects for each connection, whoever it is.
+SQLAlchemy's cursor events are an engine's: it would make objects for each connection, traced or not.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ def _done_by(name: str) -> Callable[..., bool]:
         if around is None:
             return False
         context = rest[-1]
-        with around.statements([statement]):  # its parameters are nobody's business
+        with around.statements([statement]):  # its parameters are not recorded
             getattr(context.dialect, name)(cursor, statement, *rest)
         return True
 

@@ -185,8 +185,8 @@ def test_settings_do_not_change() -> None:
         ("postgresql://u:p%40%2F@h/n", "postgresql+asyncpg://u:p%40%2F@h/n"),
         ("postgresql://h/n?sslmode=require", "postgresql+asyncpg://h/n?sslmode=require"),
         ("postgresql:///n?host=/run/postgresql", "postgresql+asyncpg:///n?host=%2Frun%2Fpostgresql"),
-        ("sqlite:///a/b.sqlite", "sqlite+turns:///a/b.sqlite"),
-        ("sqlite:////a/b.sqlite", "sqlite+turns:////a/b.sqlite"),
+        ("sqlite:///a/b.sqlite", "sqlite+casegate:///a/b.sqlite"),
+        ("sqlite:////a/b.sqlite", "sqlite+casegate:////a/b.sqlite"),
     ],
 )
 def test_a_plain_url_gets_the_driver_that_we_use(url: str, expected: str) -> None:

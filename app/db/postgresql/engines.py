@@ -112,7 +112,7 @@ def _ping_after_a_pause(engine: AsyncEngine) -> None:
         try:
             dialect.do_ping(dbapi_connection)
         except Exception as error:
-            raise DisconnectionError("the connection was lost while nobody used it") from error
+            raise DisconnectionError("the connection was lost while it was idle") from error
 
 
 def _forget_values(context: ExceptionContext) -> None:

@@ -15,7 +15,7 @@ from app.db.id_sets import among
 from app.db.log_position import NextPossible, SafePosition
 
 ANCHORING = 0x43415345_47415445
-"""The advisory lock of whoever anchors: a number that nobody else would think of."""
+"""The key of the advisory lock of anchoring: a number that no other program is likely to use."""
 
 BATCH = 1_000
 
@@ -32,9 +32,9 @@ class LoggedRow(NamedTuple):
 
 
 async def is_first_to_anchor(connection: AsyncConnection) -> bool:
-    """Say whether no other node is anchoring; until the transaction ends nobody else will, and nothing times out.
+    """Say whether no other node is anchoring; until the transaction ends none can, and nothing times out.
 
-    SQLite's file is locked by whoever writes the anchors, which is enough on the one machine that it is on.
+    SQLite's file is locked by the process that writes the anchors, which is enough on the one machine that it is on.
     """
     if connection.dialect.name != "postgresql":
         return True

@@ -138,7 +138,7 @@ def _is_reviewer(*, pending: bool) -> Callable[[Comparison], ColumnElement[bool]
         for link in (tables.override_reviewers, tables.reassigned_reviewers):
             case_ids = select(override.case_id).join(link, link.c.override_id == override.id)
             case_ids = case_ids.where(_compared(link.c.reviewer_id, condition))
-            if pending:  # then nobody is meant who was asked before others were
+            if pending:  # then reviewers who were replaced by others are not meant
                 version = link.c.version if "version" in link.c else FIRST_VERSION
                 case_ids = case_ids.where(override.status == OverrideStatus.PENDING, override.version == version)
             parts.append(case_ids)

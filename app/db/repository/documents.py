@@ -1,4 +1,4 @@
-"""Documents: those of comments and of cases, one for a download, and those that nobody has attached yet."""
+"""Documents: those of comments and of cases, one for a download, and those that are not attached yet."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -38,7 +38,7 @@ async def identity_of(connection: Reader, account_id: UUID, issuer: str, subject
 
 
 class AddressHolder(NamedTuple):
-    """Somebody who has an address, or another spelling of it from before there were keys."""
+    """A person who has an address, or another spelling of it from before there were keys."""
 
     id: UUID
     email: str
@@ -77,7 +77,7 @@ async def identities_of_user(connection: Reader, user_id: UUID) -> list[Identity
 
 
 async def identity_of_subject(connection: Reader, account_id: UUID, issuer: str, subject: str) -> IdentityRow | None:
-    """Return the subject's row, locked, whether it stands for somebody or not."""
+    """Return the subject's row, locked, whether it is linked to a person or not."""
     key = (_COLUMN.account_id == account_id, _COLUMN.issuer == issuer, _COLUMN.subject == subject)
     record = (await connection.execute(select(*_IDENTITY).where(*key).with_for_update())).first()
     return None if record is None else IdentityRow(*record)

@@ -71,7 +71,7 @@ def _decide(actor: Actor) -> ColumnElement[bool]:
 def _answer(actor: Actor) -> ColumnElement[bool]:
     row = tables.case_actions.c
     took_part = select(row.id).where(row.user_id == actor.user_id, row.case_id == _CASE.id).exists()
-    # A value for each case, not EXISTS: for that PostgreSQL may first read everybody's log into a hash table.
+    # A value for each case, not EXISTS: for that PostgreSQL may first read all cases' logs into a hash table.
     latest = select(row.user_id).where(row.case_id == _CASE.id, row.seq == _CASE.action_count).scalar_subquery()
     return and_(may(ActionType.COMMENT, actor), took_part, latest != actor.user_id)
 

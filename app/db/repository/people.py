@@ -67,7 +67,7 @@ class PeopleOrder(StrEnum):
 class People(NamedTuple):
     """Which people of an account, in which order: by default all, the newest first.
 
-    `terms` are words that are all in somebody's name or address; None: no search.
+    `terms` are words that are all in a person's name or address; None: no search.
     """
 
     role: Role | None = None
@@ -218,7 +218,7 @@ async def account_of(connection: Reader, user_id: UUID) -> UUID | None:
 
 
 async def lock_people(connection: Reader, account_id: UUID) -> None:
-    """Lock everybody in the account, in the order in which others lock people too."""
+    """Lock all people of the account, in the order in which others lock people too."""
     user = tables.users.c
     statement = select(user.id).where(user.account_id == account_id).order_by(user.id)
     await connection.execute(statement.with_for_update(key_share=True))

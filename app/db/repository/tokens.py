@@ -55,7 +55,7 @@ async def token_by_hash(connection: Reader, secret_hash: str) -> FoundToken | No
 
 
 async def lock_token(connection: Reader, token_id: UUID) -> None:
-    """Keep others from changing the token until the transaction ends; on SQLite nobody else writes meanwhile."""
+    """Keep others from changing the token until the transaction ends; on SQLite no other one writes meanwhile."""
     column = tables.api_tokens.c
     await connection.execute(select(column.id).where(column.id == token_id).with_for_update())
 

@@ -1,8 +1,8 @@
-"""SQLite's driver with one turn through its thread for each statement, where SQLAlchemy's own takes four.
+"""SQLite's driver with one call of its thread for each statement, where SQLAlchemy's own takes four.
 
-aiosqlite runs every call in the connection's thread: to make a cursor, to execute, to fetch, and to close it. Each is a
-turn there and back, and most of what a short statement takes. Here they are one; BEGIN goes with the first statement,
-and COMMIT can go with the last. It streams no results.
+aiosqlite runs every call in the connection's thread: to make a cursor, to execute, to fetch, and to close it. Each is
+a call that waits for the thread, and most of the time of a short statement. Here they are one call; BEGIN goes with the
+first statement, and COMMIT can go with the last. It streams no results.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
 )
 from sqlalchemy.util.concurrency import await_
 
-DRIVER = "sqlite+turns"
+DRIVER = "sqlite+casegate"
 
 BoundStatement = tuple[str, Sequence[Any]]
 """A statement and its parameters."""
@@ -66,18 +66,18 @@ def _done(connection: sqlite3.Connection, sent: Sequence[BoundStatement]) -> Dri
     return rows
 
 
-# --- What several callers ask for, in one turn -----------------------------------------------------------------------
+# --- Batches of several callers --------------------------------------------------------------------------------------
 
 Work = Callable[[sqlite3.Connection, Sequence[Sequence[BoundStatement]]], Sequence[DriverRows | BaseException]]
 """What is done in a connection's thread with what each of several callers sends, and returned to each of them."""
 
 
 def looked_up(
-    connection: sqlite3.Connection, parcels: Sequence[Sequence[BoundStatement]]
+    connection: sqlite3.Connection, batches: Sequence[Sequence[BoundStatement]]
 ) -> Sequence[DriverRows | BaseException]:
     """Return the rows that each caller's last statement gives."""
     results: list[DriverRows | BaseException] = []
-    for sent in parcels:
+    for sent in batches:
         try:
             results.append(_done(connection, sent))
         except Exception as error:
@@ -86,7 +86,7 @@ def looked_up(
 
 
 def committed(
-    connection: sqlite3.Connection, parcels: Sequence[Sequence[BoundStatement]]
+    connection: sqlite3.Connection, batches: Sequence[Sequence[BoundStatement]]
 ) -> Sequence[DriverRows | BaseException]:
     """Commit what callers write in one transaction, where all goes well, hence with one wait for the disk.
 
@@ -94,19 +94,19 @@ def committed(
     fails, each caller gets a transaction of their own.
     """
     try:
-        return _committed(connection, parcels)
+        return _committed(connection, batches)
     except Exception as error:
         # The lock was waited for long enough.
         is_locked = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-        if is_locked or len(parcels) == 1:
-            return [error] * len(parcels)
-    return [committed(connection, [sent])[0] for sent in parcels]
+        if is_locked or len(batches) == 1:
+            return [error] * len(batches)
+    return [committed(connection, [sent])[0] for sent in batches]
 
 
-def _committed(connection: sqlite3.Connection, parcels: Sequence[Sequence[BoundStatement]]) -> Sequence[DriverRows]:
+def _committed(connection: sqlite3.Connection, batches: Sequence[Sequence[BoundStatement]]) -> Sequence[DriverRows]:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        results = [_written(connection, sent) for sent in parcels]
+        results = [_written(connection, sent) for sent in batches]
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -170,10 +170,10 @@ class DriverConnection(AsyncAdapt_aiosqlite_connection):
         super().__init__(dbapi, connection)
         self._is_due = False
         self.statement_s: float | None = None
-        """The seconds after which a statement is given up, where it has no turn together with others'."""
+        """The seconds after which a statement is given up, where it is not batched with others."""
 
     def begin(self) -> None:
-        """Have the write lock taken before the next statement, in its turn."""
+        """Have the write lock taken in the same call as the next statement, before it."""
         self._is_due = True
 
     def cursor(self, server_side: bool = False) -> Any:
@@ -181,12 +181,12 @@ class DriverConnection(AsyncAdapt_aiosqlite_connection):
         assert not (server_side and self._is_due)
         return super().cursor(server_side)
 
-    async def turn(self, sent: Sequence[BoundStatement]) -> DriverRows:
-        """Execute statements in one turn, and return the last one's rows as they are. Raises: what sqlite3 raises."""
+    async def execute_batch(self, sent: Sequence[BoundStatement]) -> DriverRows:
+        """Execute statements in one call, and return the last one's rows as they are. Raises: what sqlite3 raises."""
         return await self.bounded(_done, sent)
 
-    async def turn_and_commit(self, sent: Sequence[BoundStatement]) -> None:
-        """Execute statements, if any, and commit what was begun in the same turn. Raises: what sqlite3 raises.
+    async def execute_batch_and_commit(self, sent: Sequence[BoundStatement]) -> None:
+        """Execute statements, if any, and commit what was begun in the same call. Raises: what sqlite3 raises.
 
         After an error the transaction is still there, to be rolled back.
         """
@@ -246,7 +246,7 @@ class Driver(AsyncAdapt_aiosqlite_dbapi):
 class Dialect(SQLiteDialect_aiosqlite):
     """SQLAlchemy's dialect for aiosqlite, with this driver."""
 
-    driver = "turns"
+    driver = "casegate"
     supports_statement_cache = True
 
     @classmethod
@@ -254,4 +254,4 @@ class Dialect(SQLiteDialect_aiosqlite):
         return Driver(__import__("aiosqlite"), __import__("sqlite3"))
 
 
-registry.register("sqlite.turns", __name__, Dialect.__name__)
+registry.register("sqlite.casegate", __name__, Dialect.__name__)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.db.timeouts import Timeouts
 
-# Each call of the driver is a turn through its thread: a read needs no BEGIN, and what was not begun no ROLLBACK.
+# Each call of the driver waits for its thread: a read needs no BEGIN, and what was not begun no ROLLBACK.
 _READING = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True, "pool_reset_on_return": None}
 
 
@@ -46,7 +46,7 @@ def reader_engine(url: URL, size: int, timeouts: Timeouts) -> AsyncEngine:
 
 
 def observer_engine(url: URL, size: int, timeouts: Timeouts) -> AsyncEngine:
-    """Return an engine that makes and changes no file. One that nobody has in use is read without locks."""
+    """Return an engine that makes and changes no file. One that no process has open is read without locks."""
     path = Path(url.database or "").absolute()
     options = {"mode": "ro", "uri": "true"} | ({} if is_in_use(path) else {"immutable": "1"})
     file = url.set(database=f"file:{quote(os.fsencode(path))}", query=options)
@@ -56,7 +56,7 @@ def observer_engine(url: URL, size: int, timeouts: Timeouts) -> AsyncEngine:
 
 
 def is_in_use(path: Path) -> bool:
-    """Say whether something stands in the SQLite file's journals, as while somebody writes, or after a crash."""
+    """Say whether something stands in the SQLite file's journals, as during a write, or after a crash."""
     return any(
         journal.exists() and journal.stat().st_size
         for journal in (path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-journal"))

@@ -1,7 +1,7 @@
-"""SQLite's group commit: reads, and writes, of the same moment share one turn through the thread and one commit.
+"""SQLite's group commit: concurrent reads share one call of the thread, concurrent writes one commit.
 
-A turn there and back takes longer than a short statement, and each wait for the disk longer than a comment's rows. What
-takes long does not go this way, where others would wait for it.
+A call takes longer than a short statement, and each wait for the disk longer than writing a comment's rows. Statements
+that take long are not batched, since others would wait for them.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from app.db.transactions import fail
 from app.db.watching import watched
 
 MOST = 64
-"""How many share a turn: a commit of so many is still a matter of milliseconds."""
+"""How many share a batch: a commit of so many still takes milliseconds."""
 
 Item = BatchItem[Sequence[BoundStatement]]
 
@@ -50,7 +50,7 @@ class GroupCommit:
     async def write(self, sent: Sequence[BoundStatement]) -> bool:
         """Commit *sent* if the first statement returns a row, else nothing, and tell which. Raises: as SQLAlchemy does.
 
-        Others may be in the same transaction; nobody's writes are done or undone because of theirs.
+        Others may be in the same transaction; no caller's writes depend on theirs.
         """
         with watched(sent):
             return bool(await self.writes.submit(sent))
@@ -71,7 +71,7 @@ def _batcher(connections: Connections, work: Work) -> Batcher[Sequence[BoundStat
 
 
 async def _execute(connections: Connections, work: Work, items: Sequence[Item]) -> list[DriverRows | BaseException]:
-    """Take one turn, and return what each item's statements gave, or how they failed."""
+    """Execute one batch, and return what each item's statements gave, or how they failed."""
     async with connections.lent() as connection:
         sync = connection.sync_connection
         assert sync is not None
