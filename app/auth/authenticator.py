@@ -30,8 +30,8 @@ class Authenticator:
     async def authenticate(self, header: str | None, *, fresh: bool) -> tuple[Identity, bool]:
         """Return who sent the `Authorization` *header*, and whether that was looked up now.
 
-        Only who is not to be *fresh* may come from memory: what a token may do can have ended since. Whoever writes is
-        to be, and a JWT always is.
+        The cache is used only where the identity need not be *fresh*, since a token can have lost its rights meanwhile.
+        Writes need a fresh one; a JWT's always is.
 
         Raises: Unauthenticated, TokenExpired, IdentityUnavailable, DeadlineExceeded.
         """

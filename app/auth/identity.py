@@ -1,6 +1,6 @@
 """Identity: a bearer token becomes an `Identity`, by one statement.
 
-It tells who somebody is and what they may do in general; whether they may do a certain thing is `domain.workflow`'s.
+It says who a person is and what they may do in general; whether they may do one action is `domain.workflow`'s.
 """
 
 import hashlib

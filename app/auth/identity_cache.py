@@ -1,7 +1,7 @@
 """The identity cache: who holds a token, for some seconds; PostgreSQL's notifications of changes empty it.
 
-Reading alone relies on it: whoever wants to write is looked up anew. On SQLite, and wherever no news can be heard,
-nothing is remembered.
+Only reads rely on it; a write looks the token up again. On SQLite, and wherever notifications are unavailable, nothing
+is cached.
 """
 
 import asyncio

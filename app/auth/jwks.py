@@ -47,7 +47,7 @@ class KeySet:
         return self._fetched_at is not None and self._clock() - self._fetched_at < seconds
 
     async def _refresh(self, key_id: str) -> None:
-        """Fetch the keys, one at a time and not too often: anybody can make up a key's id."""
+        """Fetch the keys, one request at a time and not too often: any client can make up a key's id."""
         async with self._lock:
             is_known = key_id in self._keys and self._is_younger_than(FRESH_S)
             if is_known or (self._tried_at is not None and self._clock() - self._tried_at < RETRY_S):

@@ -1,6 +1,6 @@
 """The company's identity provider: a JWT that it has signed becomes an `Identity` of ours.
 
-The provider says who somebody is and, where a claim for it is set, which roles they have: those are written down, so
+The provider says who a person is and, where a claim for it is set, which roles they have: those are written down, so
 that others see them too, and only a newer token can change what an older one has said. Accounts it can't make.
 """
 
@@ -164,7 +164,7 @@ class Provider:
 
 
 def _refused(reason: str) -> Unauthenticated:
-    """Note why, for the operator; whoever sent the token learns nothing but that it is no good."""
+    """Log the reason for the operator; the client learns only that the token is not valid."""
     log.info("jwt_refused", reason=reason)
     return Unauthenticated()
 

@@ -24,7 +24,7 @@ class LinkError(Exception):
 
 
 async def link_subject(database: Database, user_id: UUID, issuer: str, subject: str) -> IdentityRow:
-    """Have the subject stand for the person, whoever it stood for before it was unlinked. Raises: LinkError."""
+    """Link the subject to the person, also if it was linked to another one before. Raises: LinkError."""
     if not is_subject(subject) or not 0 < len(issuer) <= ISSUER_MAX or not issuer.isprintable():
         raise LinkError("an issuer is 1 to 500 and a subject 1 to 255 printable characters, as the tokens have them")
     try:
@@ -64,7 +64,7 @@ async def _link(connection: AsyncConnection, user_id: UUID, issuer: str, subject
 
 
 async def unlink_subject(database: Database, user_id: UUID, issuer: str) -> IdentityRow:
-    """Have the issuer's subject stand for nobody; what its tokens may do ends at once. Raises: LinkError.
+    """Unlink the issuer's subject; what its tokens may do ends at once. Raises: LinkError.
 
     No address links it again, nor another subject of this issuer to the person: only an administrator does.
     """

@@ -1,6 +1,6 @@
 """Provisioning: finds, links or creates the person that a subject of the identity provider stands for.
 
-A subject is linked by a verified address alone, and once: from then on the address decides nothing. Nobody is activated
+A subject is linked only by a verified address, and once: after that the address decides nothing. No person is activated
 again, and nothing about cases is touched.
 """
 
@@ -55,7 +55,7 @@ class Claimed:
 
 
 class NotLinked(Exception):
-    """The subject stands for nobody; the message says why, for the log."""
+    """The subject is linked to no person; the message says why, for the log."""
 
 
 async def write_person(database: Database, claimed: Claimed, *, create: bool) -> FoundToken:
@@ -118,7 +118,7 @@ async def _identity(connection: AsyncConnection, claimed: Claimed) -> FoundIdent
 
 
 async def _link(connection: AsyncConnection, claimed: Claimed, *, create: bool) -> IdentityRow:
-    """Link the subject to who has its verified address, or to somebody new. Raises: NotLinked."""
+    """Link the subject to the person with its verified address, or to a new one. Raises: NotLinked."""
     if claimed.address is None:
         raise NotLinked("an unknown subject without a verified address")
     holders = await identities.lock_holders(connection, claimed.account_id, claimed.address.key)
@@ -171,7 +171,7 @@ async def _token_id(connection: AsyncConnection, claimed: Claimed, user_id: UUID
 async def make_token(
     connection: AsyncConnection, account_id: UUID, user_id: UUID, scopes: str, issued_at: datetime
 ) -> UUID:
-    """Make the row for the tokens of a subject: nobody knows a secret with its hash. Return its id."""
+    """Make the row for the tokens of a subject, with a hash that no secret has. Return its id."""
     row = TokenRow(
         id=clock.new_id(),
         account_id=account_id,
