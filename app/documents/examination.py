@@ -1,4 +1,4 @@
-"""What a document could do to whoever opens it: warnings for people, found at reception and within bounds.
+"""What a document could do to the reader who opens it: warnings, found at upload and within bounds.
 
 An accepted document is not refused for these: a reviewer should see the evidence, and know. What is looked for stands
 in the manual, app/docs/documents.md. No virus is looked for.
@@ -19,7 +19,7 @@ Examiner = Callable[[Path], Iterator[DocumentWarning | None]]
 """Yields what it finds, and None now and then while it finds nothing."""
 
 EXAMINED_S = 2
-"""Seconds of processor time for one document: hundreds of times what one takes that nobody has made to take long."""
+"""Seconds of processor time for one document: hundreds of times what an ordinary document takes."""
 
 
 def _office(path: Path) -> Iterator[DocumentWarning | None]:

@@ -1,6 +1,6 @@
 """Download links: signed for one person's token and one document, and short-lived.
 
-A link is no right in itself: whoever serves it asks again what the token and the person may do.
+A link is no right in itself: each download checks again what the token and the person may do.
 """
 
 import base64

@@ -31,7 +31,7 @@ _DEVICE = re.compile(r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0
 
 
 def normalised(name: str, *path: str) -> str:
-    """Return *name* in NFC, trimmed, and without the marks that nobody sees.
+    """Return *name* in NFC, trimmed, and without invisible marks.
 
     Raises: TooLong; InvalidInput for a path, a device of Windows, and characters that control or reorder the text.
     """

@@ -25,7 +25,7 @@ _PART_WARNINGS = (
     (re.compile(r"^(?:word|xl)/afchunk|/afchunk"), Found.EMBEDDED_OBJECT),
 )
 _HARMLESS = ("/hyperlink",)
-"""What is fetched only when somebody clicks."""
+"""What is fetched only when the reader clicks."""
 
 _DDE_FIELD = re.compile(r"(?:^|[\s{\x00])DDE(?:AUTO)?(?=[\s\x00\"]|$)", re.IGNORECASE)
 _FETCHING_FIELD = re.compile(r"\bINCLUDE(?:TEXT|PICTURE)\b[^\x00]*?(?:https?:|ftp:|file:|\\\\)", re.IGNORECASE)

@@ -15,7 +15,7 @@ class OwnedByAnother(Exception):
 
 
 async def claim(database: Database, store: DocumentStore) -> None:
-    """Mark the place as this database's, where it is nobody's yet. Raises: OwnedByAnother."""
+    """Mark the place as this database's, where it has no owner yet. Raises: OwnedByAnother."""
     own = await shared_key(database, IDENTITY, str(uuid4()))
     found = await store.owner() or await store.own(own)
     if found != own:

@@ -75,7 +75,7 @@ class Arrival:
             await asyncio.to_thread(self._flush)
 
     async def finish(self, filename: str | None, *path: str) -> Received:
-        """Return what has arrived; what is wrong with it is told in the result, about *path*."""
+        """Return what has arrived; the result has what is wrong with it, about *path*."""
         return await asyncio.to_thread(self._finish, filename, path)
 
     async def examine(self, content_type: str) -> tuple[DocumentWarning, ...]:

@@ -101,7 +101,7 @@ class DocumentStore:
         return RestoreMark.MADE
 
     async def owner(self) -> str | None:
-        """Return which database the place is marked as; None where nobody has marked it."""
+        """Return which database the place is marked as; None where it is not marked."""
         try:
             found = await obstore.get_async(self._objects, _OWNER)
         except FileNotFoundError:
@@ -109,7 +109,7 @@ class DocumentStore:
         return bytes(await found.bytes_async()).decode("utf-8", "replace")
 
     async def own(self, owner: str, *, overwrite: bool = False) -> str:
-        """Mark the place as *owner*'s, and return whose it is: somebody else may have been faster."""
+        """Mark the place as *owner*'s, and return whose it is: another process may have been faster."""
         if overwrite:
             await obstore.put_async(self._objects, _OWNER, owner.encode())
         else:

@@ -21,7 +21,7 @@ _ZIP_TAIL = 65_557
 """The longest end of an archive: 22 bytes and a comment."""
 _ZIP_END = struct.Struct("<4s4H2LH")  # APPNOTE.TXT, section 4.3.16
 
-# What somebody could hang behind a picture; what cameras and telephones put there begins otherwise.
+# What could be appended to a picture to attack its reader; what cameras and telephones append begins otherwise.
 _BEHIND = (
     (b"Rar!\x1a\x07", "application/x-rar-compressed"),
     (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),

@@ -39,7 +39,7 @@ _BLANK = " \t\n\v\f\r\x00\x1a\x1b\x85\xa0\u200b\u200c\u200d\u200e\u200f\u2028\u2
 _HTML = re.compile(
     r"<(?:!doctype|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)(?=[\s/>]|$)|<!--", re.IGNORECASE
 )
-# No browser takes these for HTML, but whoever puts their text into a page would run it.
+# No browser takes these for HTML, but a page that includes their text would run it.
 _ACTIVE = re.compile(
     r"<(?:img|image|object|embed|form|input|button|video|audio|math|meta|link|base|frameset|marquee|details)"
     r"[\s/]+[^<>]{0,1000}=",

@@ -74,7 +74,7 @@ async def sweep_regularly(
 async def sweep(
     database: Database, store: DocumentStore, grace: timedelta = GRACE, now: clock.Clock = clock.now
 ) -> Swept:
-    """Remove what nobody can reach or attach any more. Rows go first, so that a row always has its blob.
+    """Remove what can't be reached or attached any more. Rows go first, so that a row always has its blob.
 
     Raises: OwnedByAnother, where the place is another database's, whose blobs have no row here.
     """
@@ -91,7 +91,7 @@ async def sweep(
 async def sweep_expired(
     database: Database, store: DocumentStore, grace: timedelta = GRACE, now: clock.Clock = clock.now
 ) -> Swept:
-    """Remove documents that nobody has attached in time, and arrivals that were cut off; the store is not listed."""
+    """Remove documents that were not attached in time, and uploads that were cut off; the store is not listed."""
     forgotten = await _forget(database, now())
     for account_id, document_id in forgotten:
         await store.delete(account_id, [document_id])

@@ -54,13 +54,13 @@ class UploadEndpoint:
         self,
         database: Database,
         store: DocumentStore,
-        door: AdmissionController,
+        admission: AdmissionController,
         transfers: Transfers,
         receive_s: float,
     ) -> None:
         self._database = database
         self._store = store
-        self._door = door
+        self._admission = admission
         self._transfers = transfers
         self._receive_s = receive_s
 
@@ -68,7 +68,7 @@ class UploadEndpoint:
         accepted = request.headers.get("accept-language")
         language = negotiate(accepted)
         try:
-            admission = await self._door.authenticate(request, fresh=True)
+            admission = await self._admission.authenticate(request, fresh=True)
             identity = admission.identity
             language = negotiate(accepted, identity.user.language, identity.account.default_language)
             return answered(_shown(await self.accept(request, admission)), 201, language)
@@ -84,7 +84,7 @@ class UploadEndpoint:
             return fault(error, request, language)
 
     async def accept(self, request: Request, admission: Admission) -> DocumentRow:
-        """Return the row of the document that *request* brings from somebody who was looked up for it.
+        """Return the row of the document that *request* brings from an authenticated person.
 
         Raises: Refusal, InputRefused; ClientDisconnect, TimeoutError for a body that does not arrive.
         """
