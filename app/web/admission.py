@@ -44,8 +44,8 @@ class AdmissionController:
     async def authenticate(self, request: Request, *, fresh: bool) -> Admission:
         """Return who sent *request*; whether their rate limit is passed is for the caller to `demand`.
 
-        Whoever is going to write is authenticated *fresh*: writes never trust what was remembered of a token. A request
-        counts once, however often this is called for it.
+        A write is authenticated *fresh*: it never trusts the cache of tokens. A request counts once, however often
+        this is called for it.
 
         Raises: Unauthenticated; RateLimited where an address has failed too often; IdentityUnavailable.
         """
@@ -87,6 +87,6 @@ class AdmissionController:
 
 
 def demand_rate(standing: RateLimitStatus | None) -> None:
-    """Refuse whoever asks too often. Raises: RateLimited."""
+    """Refuse a client that sends too many requests. Raises: RateLimited."""
     if standing is not None and standing.passed:
         raise RateLimited(seconds=standing.reset_s)

@@ -1,7 +1,7 @@
 """Concurrency limiter; sheds load with 503.
 
 One token and one account have a part of it each, of which reads leave a part to their own writes, and all reads leave a
-part to all writes. Who finds their own part taken waits for their turn, outside, where they keep nobody else waiting.
+part to all writes. A client whose own part is taken waits in a queue, where it does not block others.
 """
 
 import asyncio
@@ -26,42 +26,42 @@ class AdmittedOperation(NamedTuple):
 
 
 class WaitQueue:
-    """Those who wait for their turn, in the order in which they came; others pass who may not take theirs yet.
+    """A queue of operations that wait for a slot, in order of arrival; one that can't have a slot yet is overtaken.
 
-    At most *most* of one token; who has waited *patience* seconds is told to come back.
+    At most *most* of one token wait; after *patience* seconds an operation is refused.
     """
 
     def __init__(self, patience: float, most: float = inf) -> None:
         self._patience = patience
         self._most = most
-        self._turns: dict[asyncio.Future[None], AdmittedOperation] = {}
+        self._waiting: dict[asyncio.Future[None], AdmittedOperation] = {}
         self._of_token: Counter[UUID] = Counter()
 
-    async def turn(self, who: AdmittedOperation, give_back: Callable[[AdmittedOperation], None]) -> None:
-        """Wait until *who* has been granted their turn; what comes too late is given back. Raises: Overloaded."""
+    async def wait(self, who: AdmittedOperation, give_back: Callable[[AdmittedOperation], None]) -> None:
+        """Wait until *who* has been granted a slot; one that comes too late is given back. Raises: Overloaded."""
         if self._of_token[who.token_id] >= self._most:
             raise Overloaded(seconds=RETRY_S)
-        turn = asyncio.get_running_loop().create_future()
-        self._turns[turn] = who
+        slot = asyncio.get_running_loop().create_future()
+        self._waiting[slot] = who
         self._of_token[who.token_id] += 1
         try:
             async with asyncio.timeout(self._patience):
-                await turn
+                await slot
         except BaseException as error:
-            if turn.done() and not turn.cancelled():  # it came at the last moment
+            if slot.done() and not slot.cancelled():  # it came at the last moment
                 give_back(who)
             if isinstance(error, TimeoutError):
                 raise Overloaded(seconds=RETRY_S) from None
             raise
         finally:
-            del self._turns[turn]
+            del self._waiting[slot]
             less(self._of_token, who.token_id)
 
     def grant(self, taken: Callable[[AdmittedOperation], bool]) -> None:
-        """Grant their turn to those who can have it now: *taken* takes it for them, or tells that they can't."""
-        for turn, who in list(self._turns.items()):
-            if not turn.done() and taken(who):
-                turn.set_result(None)
+        """Grant a slot to those who can have one now: *taken* takes it for them, or says that they can't."""
+        for slot, who in list(self._waiting.items()):
+            if not slot.done() and taken(who):
+                slot.set_result(None)
 
 
 def less(counter: "Counter[UUID]", holder: UUID) -> None:
@@ -93,11 +93,11 @@ class ConcurrencyLimiter:
         self._reads_of_token = part(7)
         self._held: dict[int, Held] = {}  # by the number that a UUID is: its own hash is made by a call of Python's
         self._reads = 0
-        self._line = WaitQueue(patience, capacity)
+        self._queue = WaitQueue(patience, capacity)
         self.inside = 0
 
     def look(self) -> None:
-        """Refuse whoever would find it full. Raises: Overloaded."""
+        """Refuse a request that would find it full. Raises: Overloaded."""
         if self.inside >= self._capacity:
             raise Overloaded(seconds=RETRY_S)
 
@@ -107,7 +107,7 @@ class ConcurrencyLimiter:
             return
         if self._has_part(who):
             raise Overloaded(seconds=RETRY_S)
-        await self._line.turn(who, self.leave)
+        await self._queue.wait(who, self.leave)
 
     def leave(self, who: AdmittedOperation) -> None:
         """Be outside again."""
@@ -119,7 +119,7 @@ class ConcurrencyLimiter:
             held.reads -= not who.writes
             if not held.inside:
                 del self._held[key]
-        self._line.grant(self._take)
+        self._queue.grant(self._take)
 
     def _has_part(self, who: AdmittedOperation) -> bool:
         of_token, of_account = self._held.get(who.token_id.int), self._held.get(who.account_id.int)

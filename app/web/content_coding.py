@@ -29,7 +29,7 @@ def wanted(scope: Scope, offered: tuple[str, ...]) -> PreferredCoding | None:
     return (_wanted if len(accept) <= _USUAL else _wanted.__wrapped__)(accept, offered)
 
 
-# Few are ever sent; a long one is somebody's own, and is not kept.
+# Few are ever sent; a long one is one client's own, and is not cached.
 @lru_cache(maxsize=1000)
 def _wanted(accept: bytes, offered: tuple[str, ...]) -> PreferredCoding:
     """Return the coding of the highest quality; of equal ones the first that is offered.

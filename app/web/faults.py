@@ -26,5 +26,5 @@ def fault_error(
 
 
 def log_unavailable(cause: BaseException, request_id: str) -> None:
-    """Log that something was not there, which the client is told to come back for."""
+    """Log that something was unavailable; the client is asked to retry."""
     log.warning("unavailable", request_id=request_id, exc_info=cause)

@@ -50,7 +50,7 @@ HTML_ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 @dataclass(frozen=True, slots=True)
 class DemoPerson:
-    """Somebody of the demo account, with a token that the page may show to anyone who can open it."""
+    """A person of the demo account, with a token that the page may show to everyone who can open it."""
 
     id: str
     display_name: str

@@ -28,7 +28,7 @@ def takes_events(accept: str | None) -> bool:
     return _ranges(accept).get(EVENT_STREAM, 0.0) > 0
 
 
-# Few of them are ever sent; a long one is somebody's own, and is not kept.
+# Few of them are ever sent; a long one is one client's own, and is not cached.
 @lru_cache(maxsize=1000)
 def _wanted(accept: str) -> str | None:
     ranges = _ranges(accept)

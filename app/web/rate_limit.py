@@ -52,7 +52,7 @@ class RateLimitStatus(NamedTuple):
 
 
 class _Monotonic:
-    """What the library's storage in memory takes for the module `time`: a clock that nobody sets back or forward.
+    """What the library's storage in memory takes for the module `time`: the monotonic clock.
 
     By the wall clock, one that is set back an hour would lock every busy token out for an hour.
     """
@@ -79,7 +79,7 @@ for _name in ("acquire_entry", "get_moving_window"):
     setattr(_Memory, _name, inspect.unwrap(getattr(MemoryStorage, _name)))
 
 
-# The library's own scripts take the time of whoever calls; here it is Redis' for all workers, whose clocks may differ.
+# The library's own scripts take the caller's time; here it is Redis' for all workers, whose clocks may differ.
 # What lies ahead of it was counted before its clock was set back: it would count for longer than the window.
 _HIT = """
 local time = redis.call('TIME')
@@ -171,7 +171,7 @@ def network(address: str) -> str:
     """Return what one customer of a provider has: an IPv4 address, or the /64 of an IPv6 address.
 
     Where an IPv6 address stands for an IPv4 one, it is that one: else all who come by one translator would be one. What
-    is no address, as a proxy may pass on, is one for all: nobody gets away by making up another.
+    is no address, as a proxy may pass on, is one for all: making up another one evades nothing.
     """
     try:
         parsed = ipaddress.ip_address(address)

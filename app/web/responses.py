@@ -24,7 +24,7 @@ def answer(
     media_type: str = JSON,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return *body*, written already or not, as an answer that nobody keeps, with *headers* besides the usual ones."""
+    """Return *body*, written already or not, as an answer that no cache stores, with more *headers*."""
     answered = Response(orjson.dumps(body) if isinstance(body, dict) else body, status, headers or None)
     answered.raw_headers += _usual(language, media_type)
     return answered

@@ -12,7 +12,7 @@ from app.web.concurrency import AdmittedOperation, WaitQueue, less
 
 
 class Slots:
-    """At most *total* at once; who waits for longer than *patience* seconds is told to come back."""
+    """At most *total* at once; a request that waits for longer than *patience* seconds is refused."""
 
     def __init__(self, total: int, patience: float) -> None:
         self.taken = 0
@@ -20,7 +20,7 @@ class Slots:
         self._of_account = max(1, total * 2 // 3)
         self._of_token = max(1, total // 2)
         self._holders: Counter[UUID] = Counter()
-        self._line = WaitQueue(patience)
+        self._queue = WaitQueue(patience)
 
     @classmethod
     def beside(cls, connections: int, patience: float) -> "Slots":
@@ -32,7 +32,7 @@ class Slots:
         """Hold a slot. Raises: Overloaded, when it is entered."""
         who = AdmittedOperation(account_id, token_id, writes=False)
         if not self._take(who):
-            await self._line.turn(who, self._give)
+            await self._queue.wait(who, self._give)
         try:
             yield
         finally:
@@ -55,4 +55,4 @@ class Slots:
         self.taken -= 1
         for holder in (who.account_id, who.token_id):
             less(self._holders, holder)
-        self._line.grant(self._take)
+        self._queue.grant(self._take)

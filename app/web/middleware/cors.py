@@ -1,8 +1,8 @@
 """Cross-origin requests (CORS): pages of other origins may call if they are listed, and else none.
 
-A listed page may send whatever header fields it likes. That is safe because nobody is known by what a browser adds by
-itself: there are no cookies, and `Access-Control-Allow-Credentials` is never sent. Who is asking is told by a header
-field that the page has to set, and a program that is no browser can send any field anyway.
+A listed page may send any header field. That is safe because nothing that a browser adds by itself authenticates a
+request: there are no cookies, and `Access-Control-Allow-Credentials` is never sent. The token is in a header field that
+the page has to set, and a program that is no browser can send any field anyway.
 """
 
 import re
@@ -60,7 +60,7 @@ class AllowedOrigins:
 class CrossOriginRequests:
     """ASGI middleware: answers preflights, and leaves in the scope what lets a page of *origins* read its answer.
 
-    Whoever does not say where they come from is led past all of it: to them, only what answers depend on is `varied`.
+    A request without `Origin` skips all of it; its answer only gets the `Vary` of what answers depend on.
     """
 
     def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
