@@ -63,7 +63,7 @@ class StateError(UserError):
 
 
 async def case_now(parent: strawberry.Parent[Any], info: Info) -> Case | None:
-    """Return the case that somebody else has changed; None where it is the subject of one that is not open yet."""
+    """Return the case that another person has changed; None where it is the subject of one that is not open yet."""
     return None if parent.case_id is None else cast(Case, await info.context.loaders.cases.load(parent.case_id))
 
 

@@ -1,7 +1,7 @@
 """The ways to declare a field or a type of the API, each with its description.
 
 Scalar fields are plain attributes of the row that stands for the object. A relation names a loader and the attribute
-that holds its key, so that whoever executes a query can tell relations from code.
+that holds its key, so that the execution can tell relations from code.
 """
 
 from collections.abc import Callable, Mapping
@@ -100,7 +100,7 @@ def object_type(row: type[Any], description: str, **options: Any) -> Callable[[T
     """Return a decorator for a type of the API whose objects are *row*s of the database layer."""
 
     def decorate(cls: T) -> T:
-        cls.row = row  # type: ignore[attr-defined]  # for whoever asks what stands for it
+        cls.row = row  # type: ignore[attr-defined]  # where the row of a type is looked up
         cls.is_type_of = classmethod(lambda _cls, value, _info: isinstance(value, row))  # type: ignore[attr-defined]  # strawberry asks for it
         return strawberry.type(cls, description=description, **options)
 

@@ -83,7 +83,7 @@ def in_json_words(words: str, cause: BaseException) -> str:
 
 
 def _clipped(words: str) -> str:
-    """Return *words* cut to what somebody reads: graphql-core repeats whole literals of the document."""
+    """Return *words* cut to what a person reads: graphql-core repeats whole literals of the document."""
     return words if len(words) <= WORDS_MAX else f"{words[:WORDS_MAX]}…"
 
 

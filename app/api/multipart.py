@@ -24,7 +24,7 @@ from app.domain.validation import DOCUMENTS_MAX
 MAP_MAX = 16_384
 PATH_MAX = 10
 FILES_MAX = 100
-"""How many files a form may have for the operation to be told that there are too many."""
+"""How many files a form may have for the operation to be refused for too many."""
 
 BODY_MAX = 2 * DOCUMENTS_MAX * SIZE_MAX
 """How much of a form is read: files that are too large are passed over, so that the operation can say which."""
@@ -33,7 +33,7 @@ _ORDER = "Send operations, then map, then each file that the map names, once."
 
 
 def is_form(request: Request) -> bool:
-    """Tell whether the request is a form. A page elsewhere can't send one: nobody is known by a cookie here."""
+    """Tell whether the request is a form. A page elsewhere can't send one: no cookie authenticates here."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data"
 
 

@@ -31,7 +31,7 @@ class ActionPermission(FieldExtension):
         self.payload: Any = None
 
     def apply(self, field: StrawberryField) -> None:
-        """Note the payload that refusals are told in."""
+        """Note the payload that has the refusals."""
         self.payload = field.type
 
     async def resolve_async(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Any:
@@ -88,7 +88,7 @@ async def _override(context: Context, case_id: UUID, override_id: UUID | None) -
         if override is None or override.case_id != case_id:
             if await loaders.pending_override_by_case.load(case_id) is not None:
                 raise NotFound("input", "overrideId", resource=Resource.OVERRIDE)
-            return None  # the case's own state comes first, which is told under the lock
+            return None  # the case's own state comes first, which is checked under the lock
     if override is None:
         return None
     reviewers: list[UserRow] = []

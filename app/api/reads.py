@@ -50,7 +50,7 @@ class Reads:
         return self._loaders
 
     def renew(self, left: Known | None = None) -> None:
-        """Forget what was loaded: an action has changed it, or was refused because somebody else's had.
+        """Forget what was loaded: an action has changed it, or was refused because another one had.
 
         *left*: what the action has left to the loaders.
         """
@@ -86,7 +86,7 @@ class Reads:
 
 
 async def _ended(read: Callable[[], Coroutine[Any, Any, T]]) -> T | Exception:
-    """Return what *read* gives, or what went wrong, which whoever asked is told."""
+    """Return what *read* gives, or what went wrong, which each caller gets."""
     try:
         async with in_time():
             return await read()

@@ -28,7 +28,7 @@ Noted = tuple[str, str | None, str, bool]
 
 Note = tuple[float, float, str, int | str, str | None, Sequence[str], Noted | None]
 """What is noted of a request: when it ended, in seconds since the epoch, how many it took, its id, its status, or over
-what it was streamed, what the client calls itself, the codes it was told, and what it was.
+what it was streamed, what the client calls itself, the codes it was refused with, and what it was.
 """
 
 

@@ -64,7 +64,7 @@ def may_read(actor: Actor) -> bool:
 
 
 def close(schema: GraphQLSchema) -> None:
-    """Let every field that a payload leads to, and that is not `SHOWN`, refuse whoever may not read."""
+    """Let every field that a payload leads to, and that is not `SHOWN`, refuse a token that may not read."""
     for type_ in _reached(schema):
         shown = _PAYLOAD if type_.name.endswith("Payload") else SHOWN.get(type_.name, set())
         for name, field in type_.fields.items():

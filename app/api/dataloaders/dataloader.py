@@ -1,4 +1,4 @@
-"""A dataloader: look-ups of the same turn of the event loop, for one key or for many, share one statement."""
+"""A dataloader: look-ups in the same tick of the event loop, for one key or for many, share one statement."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
@@ -14,13 +14,13 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Loader(Generic[K]):
-    """A dataloader: whoever asks in the same turn of the event loop, for a key or for many, shares one batch.
+    """A dataloader: loads in the same tick of the event loop, of one key or of many, share one batch.
 
     Strawberry's own makes a future for each key, which is most of what a page of a thousand things would cost.
     """
 
     def __init__(self, load_fn: Callable[[list[K]], Awaitable[Sequence[Any]]], *, is_alone: bool = False) -> None:
-        """*is_alone*: whoever collects need not wait for others to ask."""
+        """*is_alone*: a batch need not wait for other callers."""
         self._load_fn = load_fn
         self._is_alone = is_alone
         self._found: dict[K | None, Any] = {}
@@ -70,7 +70,7 @@ class Loader(Generic[K]):
         if missing and self._is_alone:
             found.update(zip(missing, await self._load_fn(missing), strict=True))
             return found
-        if missing and not self._batches:  # the usual case: nobody else waits for any
+        if missing and not self._batches:  # the usual case: no other caller waits for any
             self._next = asyncio.create_task(self._load())
             self._pending_keys = dict.fromkeys(missing)
             self._batches = dict.fromkeys(missing, self._next)
@@ -104,7 +104,7 @@ class Loader(Generic[K]):
         return self._batches[key]
 
     async def _load(self) -> Exception | None:
-        """Load what was asked for, and return what went wrong, which whoever asked is told."""
+        """Load what was asked for, and return what went wrong, which each caller gets."""
         await asyncio.sleep(0)  # until all who can ask now have asked
         if self.budget is not None and self.budget.is_behind:
             with suppress(TimeoutError):  # what is loaded is given up then, too

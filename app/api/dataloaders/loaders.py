@@ -29,7 +29,7 @@ class Reading:
     """What is known beforehand of what an operation loads.
 
     `columns`: by loader that has parts, the only attributes of its rows that will be looked at; of others, all.
-    `alone`: the loaders that are asked from one place, so that nobody else could share a batch.
+    `alone`: the loaders with one caller, so that no other could share a batch.
     """
 
     columns: Mapping[str, frozenset[str]] = field(default_factory=dict)

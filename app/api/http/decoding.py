@@ -51,7 +51,7 @@ async def read_parameters(request: Request, *, max_bytes: int, receive_s: float)
 def demand_json(request: Request) -> None:
     """Refuse bodies that are no plain JSON, among them all that a page of another origin can send unasked."""
     content_type = request.headers.get("content-type", "")
-    if content_type != JSON:  # as nearly everybody writes it
+    if content_type != JSON:  # as nearly every client writes it
         _demand_json_type(content_type)
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise BadRequest(415, "Send the request uncompressed.", {"Accept-Encoding": "identity"})

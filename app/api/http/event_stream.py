@@ -135,7 +135,7 @@ class EventStreamResponse(Response):
 
 
 async def failing(raised: Exception) -> AsyncGenerator[StreamedResult, None]:
-    """Raise what an operation is refused with as a whole, when its results are taken: it is told in an event."""
+    """Raise what an operation is refused with as a whole, when its results are taken: it is sent as an event."""
     results: tuple[StreamedResult, ...] = ()
     for result in results:
         yield result

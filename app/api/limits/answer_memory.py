@@ -1,7 +1,7 @@
 """The memory of a process for answers that are being built, shared out among accounts, tokens and operations.
 
 An operation takes what it needs step by step, and gives all of it back once its answer is on its way. One token and one
-account have a part each; what has no room is told to come back, and whoever is alone may have what one answer may take.
+account have a part each; what has no room is refused, and a single operation may have as much as one answer may take.
 """
 
 from collections import Counter

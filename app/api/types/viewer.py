@@ -55,7 +55,7 @@ def account_of(context: Context) -> Account:
 
 
 def own_node(context: Context, id: UUID) -> Viewer | Account | None:
-    """Return the viewer or their account, if that has this id: nobody else's is to be seen."""
+    """Return the viewer or their account, if that has this id: no other is visible."""
     if id == context.actor.token_id:
         return viewer(context)
     return account_of(context) if id == context.actor.account_id else None
