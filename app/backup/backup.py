@@ -89,7 +89,7 @@ async def back_up(database: Path, store: DocumentStore, output: BinaryIO, advanc
 def _copy(source: Path, target: Path, advance: Advance) -> None:
     """Copy the database by SQLite's online backup, from the one moment that an open transaction sees.
 
-    Without the transaction, each write of somebody else would make the backup begin anew.
+    Without the transaction, each write of another process would make the backup begin anew.
     """
     if not source.is_file():
         raise BackupError(f"there is no database {source}")
@@ -140,7 +140,7 @@ async def _add_document(tar: _Tar, store: DocumentStore, stored: StoredDocument)
     try:
         pieces = [piece async for piece in await store.read(stored.account_id, document.id)]
     except BlobMissing:
-        if document.comment_id is not None:  # one that nobody attached may have been swept meanwhile
+        if document.comment_id is not None:  # an unattached one may have been swept meanwhile
             tar.faults.append(f"{document.id}: its bytes are missing")
         return
     await asyncio.to_thread(tar.add_document, stored, b"".join(pieces))

@@ -91,7 +91,7 @@ def _look_at(file: Path, database: Path) -> None:
     """Refuse what can't be the place of a backup, before anything is made."""
     if str(file) == "-":
         fail("a backup is a file that is there whole or not at all: name one, as in casegate.tar", 2)
-    with suppress(OSError):  # which is told when it is written to
+    with suppress(OSError):  # which is reported when it is written to
         if file.exists() and not file.is_file():
             fail(f"{file} is a folder, a pipe or a device: a backup is written to a file of its own")
     try:

@@ -43,7 +43,7 @@ class _Output(io.TextIOWrapper):
 
 
 class _Errors(io.TextIOWrapper):
-    """Standard error, to which what can't be written is lost: there is nobody else to tell."""
+    """Standard error; what can't be written there is lost."""
 
     def write(self, text: str) -> int:
         with suppress(OSError):
@@ -72,7 +72,7 @@ def run(program: Callable[[], None]) -> int:
         code = INTERRUPTED
     except UnicodeError:
         return _reported("an argument or a setting is not UTF-8", WRONG_USAGE)
-    except Exception as fault:  # nobody is left who could make a line of it
+    except Exception as fault:  # nothing above makes a line of it
         return _reported_fault(fault)
     if code != INTERRUPTED:
         return code

@@ -145,7 +145,7 @@ def user_email(id: UUID, address: Annotated[str, typer.Argument(help="Unique in 
 
 
 def notices_of(emails: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return for each address what somebody should know who reads it: what it looks like, and is not."""
+    """Return for each address a warning for its readers: which other address it looks like."""
     alike = look_alikes(emails)
     return {email: tuple(_notices(email, alike.get(email, ()))) for email in emails}
 

@@ -57,7 +57,7 @@ async def _read(settings: Settings, work: Work[T]) -> T:
     else:
         if before == _state(path):
             return result
-    return await _done(settings, work)  # somebody has come meanwhile, and what was read without locks is worth nothing
+    return await _done(settings, work)  # another process wrote meanwhile: a read without locks may be wrong
 
 
 async def _done(settings: Settings, work: Work[T]) -> T:
@@ -79,7 +79,7 @@ def require_database(path: Path) -> None:
 
 
 def _state(path: Path) -> list[tuple[int, int]]:
-    """Return what is another after somebody has written: sizes and times of the file and its write-ahead log."""
+    """Return what changes with each write: sizes and times of the file and its write-ahead log."""
     files = path, path.with_name(f"{path.name}-wal")
     return [
         (found.st_size, found.st_mtime_ns) if file.exists() and (found := file.stat()) else (0, 0) for file in files

@@ -20,7 +20,7 @@ from app.db.repository.cases import case_count
 from app.domain.action_log import Fault
 
 FAULTS_REPORTED = 1_000
-"""How many bad cases are told one by one; all are counted."""
+"""How many bad cases are printed one by one; all are counted."""
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ def is_debugging() -> bool:
 
 
 def allows_http() -> bool:
-    """Tell whether buckets are spoken to without TLS: whoever names such an endpoint means it."""
+    """Tell whether buckets are reached without TLS: an endpoint that is named so is meant so."""
     return os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
 
 

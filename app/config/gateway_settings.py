@@ -54,7 +54,7 @@ Algorithm = Literal[
 
 
 class GatewaySettings(BaseSettings):
-    """What `Settings` has for the door."""
+    """The settings of HTTP, authentication and limits."""
 
     max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
         default=262_144, description="The largest request body, in bytes."

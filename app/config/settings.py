@@ -1,6 +1,6 @@
 """Settings: read once from `CASEGATE_*` variables, checked whole, frozen.
 
-All faults are told at once. What is not set has its default, some from settings before it.
+All faults are reported at once. What is not set has its default, some from settings before it.
 """
 
 import difflib
@@ -55,7 +55,7 @@ class Settings(GatewaySettings):
         description="`postgresql://user:password@host/name`, or `sqlite:///path`;"
         " by default SQLite in the data folder.",
     )
-    # On SQLite each is a thread, and more of them only wait for each other's turn with the interpreter.
+    # On SQLite each is a thread, and more of them only wait for each other's use of the interpreter.
     database_pool: Annotated[int, Field(ge=1, le=200)] = Field(
         default_factory=lambda set_: 2 if _is_sqlite(set_) else 10,
         description="Connections that a worker keeps for reading, on PostgreSQL as many again for writing;"

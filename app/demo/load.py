@@ -185,7 +185,7 @@ class Story:
     async def play(
         self, database: Database, store: DocumentStore, account: AccountRow, cast: Mapping[str, Actor]
     ) -> None:
-        """Do the remaining steps, up to one that somebody else has done, or made impossible, meanwhile."""
+        """Do the remaining steps, up to one that another process has done, or made impossible, meanwhile."""
         opened_at = account.created_at + BETWEEN_CASES * (self.index + 1)
         case = self.case
         with suppress(StateRefused, VersionConflict):

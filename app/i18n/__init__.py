@@ -53,7 +53,7 @@ def negotiate(accept_language: str | None, *fallbacks: Language | None) -> Langu
     return (_wanted if len(header) <= _USUAL else _wanted.__wrapped__)(header, fallbacks)
 
 
-# Few of them are ever sent; a long one is somebody's own, and is not kept.
+# Few of them are ever sent; a long one is one client's own, and is not cached.
 @lru_cache(maxsize=1000)
 def _wanted(header: str, fallbacks: tuple[Language | None, ...]) -> Language:
     qualities = _qualities(header)

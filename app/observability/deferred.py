@@ -1,6 +1,6 @@
 """A deferred queue: many small tasks of one kind are done together, a moment later.
 
-What is to be told of a request is no part of its answer, and for many requests at once it takes a fraction of the time.
+Metrics, log lines and spans of a request are no part of its answer, and cost a fraction for many requests at once.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ _all: "list[DeferredQueue[object]]" = []
 class DeferredQueue(Generic[Item]):
     """What waits for *handle*: for `DELAY_S` at most, until *most* have come together, or until the process ends.
 
-    It is handled in a turn of the event loop of its own, which logs what *handle* raises: nobody who added fails by it.
-    Where no loop runs, nothing waits. It is for one thread.
+    It is handled in its own callback of the event loop, which logs what *handle* raises: the caller that added does
+    not fail by it. Where no loop runs, nothing waits. It is for one thread.
     """
 
     def __init__(self, handle: Callable[[Sequence[Item]], None], most: int) -> None:

@@ -1,7 +1,7 @@
 """The output of a process's log: standard error, which may be full, closed, or a pipe that is not read.
 
-In a process that serves, they wait in a bounded queue for a thread that writes them. Whoever logs neither waits nor
-fails by it: what has no room or can't be written is dropped and counted. Commands, which are over soon, write at once.
+In a process that serves, lines wait in a bounded queue for a thread that writes them. Logging neither blocks nor fails:
+a line that has no room or can't be written is dropped and counted. Commands, which are over soon, write at once.
 """
 
 import atexit
@@ -132,7 +132,7 @@ class _Raw(io.RawIOBase):
 
 
 def start() -> None:
-    """Let nothing that this process prints or logs wait for whoever reads it, from now on: for processes that serve."""
+    """Let nothing that this process prints or logs wait for its reader, from now on: for processes that serve."""
     if _queues:
         return
     for name, descriptor in (("stdout", 1), ("stderr", 2)):

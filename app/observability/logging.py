@@ -1,7 +1,7 @@
 """Logging: one JSON line for each event, on standard error. Variables, tokens and comments have no place in it.
 
-So an exception is told by where it was raised and not by what it says, since what it says may be somebody's words.
-Only the database is quoted, and only where it speaks of its own tables. Nobody who logs fails by it.
+So an exception is logged by where it was raised and not by its message, which may quote a person's words. Only the
+database's messages are quoted, and only those about its own tables. Logging never fails its caller.
 """
 
 import logging
@@ -99,7 +99,7 @@ class Forward(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self._forward(record)
-        except Exception:  # else whoever logs would fail by it
+        except Exception:  # else the caller that logs would fail by it
             dropped_lines.inc()
 
     def _forward(self, record: logging.LogRecord) -> None:

@@ -25,7 +25,7 @@ LOOK_S = 0.5
 REGISTRY = CollectorRegistry()
 
 requests = Counter("casegate_requests", "Requests to /graphql, by HTTP status.", ["status"], registry=REGISTRY)
-errors = Counter("casegate_errors", "Errors and refusals that were told, by code.", ["code"], registry=REGISTRY)
+errors = Counter("casegate_errors", "Errors and refusals that clients were sent, by code.", ["code"], registry=REGISTRY)
 seconds = Histogram(
     "casegate_operation_seconds",
     "How long operations take, by kind, hash of the document and client.",

@@ -35,7 +35,7 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 
 
 class SampledTrace(NamedTuple):
-    """A trace that somebody will look at, and within what of the client's, if there is such."""
+    """A trace that is recorded, and the client's span that it is within, if there is one."""
 
     trace_id: int
     parent: SpanContext | None

@@ -14,7 +14,7 @@ from typing import Any
 class Trace:
     """What was done for one operation: all parts that have ended by the time it is over, itself the last of them.
 
-    `origin` is the maker's own: what trace it belongs to. What still goes on when it is over is noted of nobody.
+    `origin` is the maker's own: what trace it belongs to. What still goes on when it is over is not recorded.
     """
 
     __slots__ = ("is_over", "origin", "parts")
@@ -28,7 +28,7 @@ class Trace:
 class Part:
     """Something that is done within something else, while it is entered. Times are nanoseconds since the epoch.
 
-    `error` is the type of what it failed by: what that says may be somebody's words.
+    `error` is the type of what it failed by: its message may quote a person's words.
     """
 
     __slots__ = ("_token", "attributes", "end", "error", "name", "start", "trace", "within")
@@ -52,7 +52,7 @@ class Part:
         self.ended(error)
 
     def ended(self, error: BaseException | None) -> None:
-        """Note that it is done; it is nobody's fault what was cancelled."""
+        """Note that it is done; a cancellation is no fault."""
         self.end = time.time_ns()
         if isinstance(error, Exception):
             self.error = type(error).__name__
@@ -65,7 +65,7 @@ class Part:
 
 
 class TracedOperation(Part):
-    """An operation, and all that is done for it. When it is over, *tell* is told."""
+    """An operation, and all that is done for it. When it is over, *tell* is called."""
 
     __slots__ = ("_on_end",)
 
@@ -135,7 +135,7 @@ def under_way() -> Part | None:
 
 
 def part(name: str, attributes: Mapping[str, str]) -> Part | None:
-    """Return a new part of what is done just now; None where nobody looks."""
+    """Return a new part of what is done just now; None where nothing is recorded."""
     within = under_way()
     return None if within is None else Part(name, attributes, within, within.trace)
 

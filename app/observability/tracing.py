@@ -86,12 +86,12 @@ def describe(type_: str, name: str | None, document_hash: str) -> None:
 
 
 def is_sampled() -> bool:
-    """Tell whether the operation under way has a trace that somebody will look at."""
+    """Tell whether the operation under way has a trace that is recorded."""
     return under_way() is not None
 
 
 def phase(name: str) -> AbstractContextManager[None]:
-    """Return a span for a phase of the operation under way, where somebody will look at it."""
+    """Return a span for a phase of the operation under way, where its trace is recorded."""
     return part(f"graphql.{name}", {}) or _NO_SPAN
 
 

@@ -112,7 +112,7 @@ class ConnectionRegistry:
         self._unread.pop(connection, None)
 
     def note_end_of_discarding(self, connection: ClientConnection) -> None:
-        """Count *connection* no longer as one that sends what nobody reads."""
+        """Count *connection* no longer as one that sends what the server does not read."""
         self._discarding.pop(connection, None)
 
     def forget(self, connection: ClientConnection) -> None:
@@ -138,7 +138,7 @@ class ConnectionRegistry:
         return True
 
     def bound_discarding(self, newest: ClientConnection, bounds: Bounds) -> None:
-        """Count *newest* as one that sends what nobody reads, and end the oldest of them where they are too many."""
+        """Count *newest* as one that sends what the server does not read, and end the oldest of too many."""
         self._discarding[newest] = None
         if len(self._discarding) > bounds.discarding:
             self._end(next(iter(self._discarding)))

@@ -36,9 +36,9 @@ def probe_routes(database: Database, draining: Shutdown, watch: LogWatch) -> lis
 
 
 def metrics_route(token: str, look: Callable[[], None], *, is_shared: bool) -> Route:
-    """Return the route of `/metrics`, for whoever has the token, or for anybody where there is none.
+    """Return the route of `/metrics`, open to those who have the token, or to all where there is none.
 
-    *look* notes what is only looked at when somebody asks; *is_shared*: see `metrics.exposition`.
+    *look* sets the gauges that are only read on a scrape; *is_shared*: see `metrics.exposition`.
     """
 
     async def respond(request: Request) -> Response:
@@ -68,7 +68,7 @@ async def live(_request: Request) -> Response:
 async def ready(database: Database, watch: LogWatch) -> Response:
     """Say whether the database answers and is migrated; why not is for the log.
 
-    Where the logs are held back it is ready all the same, since it reads and writes; who holds them back is told.
+    Where the logs are held back it is ready, since it reads and writes; the answer says what holds them back.
     """
     try:
         async with asyncio.timeout(ANSWER_S):

@@ -18,7 +18,7 @@ FIRST_LOOK_S = 2
 
 
 class LogWatch:
-    """How far the logs lag behind, as it was last seen; *alarm*: from how many seconds on somebody is to know."""
+    """How far the logs lag behind, as it was last seen; *alarm*: from how many seconds on it is logged."""
 
     def __init__(self, database: Database, alarm: float) -> None:
         self._database = database

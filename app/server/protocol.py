@@ -1,7 +1,7 @@
 """The server's side of a connection, with bounds that uvicorn has not: on requests, on what comes after an answer, and
-on answers that nobody reads, in bytes and in time.
+on answers that the client does not read, in bytes and in time.
 
-One request is read at a time: what a client sends ahead waits, unread, for the answer, and for its turn among others.
+One request is read at a time: what a client sends ahead waits, unread, for the answer, and for other connections.
 An answer that comes before all of its request is followed by reading and discarding for a while (RFC 9112, section
 9.6), since a connection that is closed on a client that still sends takes the answer with it. And where uvicorn sends
 an answer's head before its body, each by a call of the system and as a packet, both go together.

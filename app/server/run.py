@@ -51,7 +51,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, people: Seq
         timeout_graceful_shutdown=GRACE_S,
     )
     listener = _listen(host, port)
-    # uvicorn ends by raising the signal again that it was told to end by; ending well is nothing to die of.
+    # uvicorn raises the signal again that it was ended by; a graceful end must not become a death by signal.
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
     _greet(settings, host, listener.getsockname()[1], people)

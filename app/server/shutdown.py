@@ -1,6 +1,6 @@
 """Shutdown: from SIGTERM on the process is not ready any more, and some seconds later it stops listening.
 
-In between, whoever shares out the requests has time to notice. What has begun is finished by the server itself. A
+In between, the load balancer has time to notice. What has begun is finished by the server itself. A
 worker whose parent has died stops to listen at once: the next parent needs the port.
 """
 

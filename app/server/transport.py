@@ -10,7 +10,7 @@ LARGE = 65_536
 
 
 class PausableFlowControl(FlowControl):
-    """uvicorn's flow control, which can be held: until the release nothing is read, whoever asks for more."""
+    """uvicorn's flow control, which can be held: until the release nothing is read."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__(transport)
