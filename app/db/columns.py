@@ -24,38 +24,54 @@ metadata = MetaData(
 )
 
 
-Reader = Callable[[Any], Any]
+Processor = Callable[[Any], Any]
 
 
-class FastReadType(TypeDecorator[Any]):
-    """A type that knows a quicker way than SQLAlchemy's to read the driver's values."""
+class DirectType(TypeDecorator[Any]):
+    """A type that knows a quicker way than SQLAlchemy's to the driver's values and back."""
 
-    def reader(self, dialect: Dialect) -> Reader | None:
+    def reader(self, dialect: Dialect) -> Processor | None:
         """Return what makes a value of the driver's; None where it is one."""
         raise NotImplementedError
 
+    def writer(self, dialect: Dialect) -> Processor:
+        """Return what makes the driver's value of one."""
+        raise NotImplementedError
 
-class UtcDateTime(FastReadType):
+
+class UtcDateTime(DirectType):
     """A time in UTC, aware on both sides; SQLite gives back naive ones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC)
+        return _in_utc(value)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
-    def reader(self, dialect: Dialect) -> Reader | None:
+    def reader(self, dialect: Dialect) -> Processor | None:
         return None if dialect.name == "postgresql" else _utc
+
+    def writer(self, dialect: Dialect) -> Processor:
+        return _in_utc if dialect.name == "postgresql" else _utc_text
+
+
+def _in_utc(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)
+
+
+def _utc_text(value: datetime | None) -> str | None:
+    """Return a time as SQLAlchemy has SQLite store it."""
+    return None if value is None else value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def _utc(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text + "+00:00")
 
 
-class EnumString(FastReadType):
+class EnumString(DirectType):
     """A member of a string enum, stored as its value; a value that is no member is a fault."""
 
     impl = String(40)
@@ -68,6 +84,9 @@ class EnumString(FastReadType):
         self._members.update((member.value, member) for member in enum)
 
     def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
+        return self._stored(value)
+
+    def _stored(self, value: StrEnum | None) -> str | None:
         if value is None:
             return None
         # Python 3.11 finds `value` by a property, and a member of a class by another one.
@@ -76,24 +95,34 @@ class EnumString(FastReadType):
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
         return self._members[value]
 
-    def reader(self, dialect: Dialect) -> Reader | None:
+    def reader(self, dialect: Dialect) -> Processor | None:
         return self._members.__getitem__
 
+    def writer(self, dialect: Dialect) -> Processor:
+        return self._stored
 
-class Warnings(FastReadType):
+
+class Warnings(DirectType):
     """A document's warnings, stored as words; null where it was not examined."""
 
     impl = String(400)
     cache_ok = True
 
     def process_bind_param(self, value: Sequence[DocumentWarning] | None, dialect: Dialect) -> str | None:
-        return None if value is None or DocumentWarning.NOT_EXAMINED in value else " ".join(value)
+        return _warning_words(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[DocumentWarning, ...]:
         return _warnings(value)
 
-    def reader(self, dialect: Dialect) -> Reader | None:
+    def reader(self, dialect: Dialect) -> Processor | None:
         return _warnings
+
+    def writer(self, dialect: Dialect) -> Processor:
+        return _warning_words
+
+
+def _warning_words(value: Sequence[DocumentWarning] | None) -> str | None:
+    return None if value is None or DocumentWarning.NOT_EXAMINED in value else " ".join(value)
 
 
 @lru_cache(maxsize=100)

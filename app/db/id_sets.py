@@ -5,11 +5,11 @@ One text of SQL for every batch keeps the caches of prepared statements small; a
 all that the account has.
 """
 
-import json
 from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import (
     BindParameter,
     Boolean,
@@ -51,7 +51,7 @@ class Ids(TypeDecorator[list[UUID]]):
 
 
 def _written(ids: list[UUID]) -> str:
-    return json.dumps([item.hex for item in ids])
+    return orjson.dumps([item.hex for item in ids]).decode()
 
 
 class _Among(FunctionElement[bool]):

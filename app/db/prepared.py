@@ -6,7 +6,7 @@ what was asked for, as a filter's, is left to SQLAlchemy whole.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from app.db.columns import FastReadType
+from app.db.columns import DirectType, Processor
 from app.db.id_sets import Ids
 from app.db.listeners import Execution, dispatch_after, dispatch_before
 from app.db.reader import Reader
@@ -30,7 +30,6 @@ from app.db.watching import watched
 AutocommitWriter = AsyncConnection | GroupCommit
 """What `write_if_unchanged` writes by."""
 
-Processor = Callable[[Any], Any]
 Column = Iterable[Any]
 
 _NUMBER = re.compile(r"\$(\d+)")
@@ -115,7 +114,7 @@ class Prepared:
 def _slot(compiled: Any, name: str) -> _Slot:
     write = compiled._bind_processors.get(name)  # noqa: SLF001  # what it writes its own parameters by
     parameter = compiled.binds[name]
-    if isinstance(parameter.type, Ids):
+    if isinstance(parameter.type, DirectType | Ids):
         write = parameter.type.writer(compiled.dialect)
     if parameter.required:
         return _Slot(name, write, None)
@@ -125,7 +124,7 @@ def _slot(compiled: Any, name: str) -> _Slot:
 
 def _reader(type_: TypeEngine[Any], dialect: Dialect) -> Processor | None:
     """Return what makes a column's values of the driver's; None where they are the same."""
-    if isinstance(type_, FastReadType):
+    if isinstance(type_, DirectType):
         return type_.reader(dialect)
     if isinstance(type_, Uuid) and dialect.name == "sqlite":
         return _uuid
