@@ -7,8 +7,7 @@ have come, so that no result is older than its request. A single item is execute
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context, copy_context
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from app.db import background
 
@@ -16,8 +15,7 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 
-@dataclass(frozen=True, slots=True)
-class BatchItem(Generic[Q]):
+class BatchItem(NamedTuple, Generic[Q]):
     """What one caller submits, and the context that they do it in."""
 
     value: Q
@@ -67,7 +65,7 @@ class Batcher(Generic[Q, A]):
 
     def _start_next_batch(self) -> None:
         self._under_way -= 1
-        batch = self._next_batch()
+        batch = self._next_batch() if self._waiting else None
         if batch:
             self._under_way += 1
             background.start(self._execute_batch(batch), context=batch[0][0].context.copy())

@@ -207,10 +207,12 @@ class DriverConnection(AsyncAdapt_aiosqlite_connection):
             timer.cancel()
 
     async def taken(self, work: Callable[[sqlite3.Connection, Any], T], given: Any) -> T:
-        """Do *work* with the driver's connection and what is *given*, in the connection's thread."""
+        """Do *work* with the driver's connection and what is *given*, in the connection's thread.
+
+        That thread does one thing after the other: SQLAlchemy's lock for the steps of a cursor is not needed.
+        """
         driver: Any = self._connection
-        async with self._execute_mutex:
-            done: T = await driver._execute(self._turn, driver._conn, work, given)
+        done: T = await driver._execute(self._turn, driver._conn, work, given)
         return done
 
     def _turn(self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection, Any], T], given: Any) -> T:

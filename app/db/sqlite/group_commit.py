@@ -30,17 +30,14 @@ class GroupCommit:
     """Sends short reads, and writes that stand alone, for all callers at once."""
 
     reader: Connections
+    dialect: Dialect
     reads: Batcher[Sequence[BoundStatement], DriverRows]
     writes: Batcher[Sequence[BoundStatement], DriverRows]
 
     @classmethod
     def between(cls, reader: Connections, writer: Connections) -> "GroupCommit":
         """Return the group commit over these connections."""
-        return cls(reader, _batcher(reader, looked_up), _batcher(writer, committed))
-
-    @property
-    def dialect(self) -> Dialect:
-        return self.reader.engine.dialect
+        return cls(reader, reader.engine.dialect, _batcher(reader, looked_up), _batcher(writer, committed))
 
     async def fetch(self, sent: Sequence[BoundStatement]) -> DriverRows:
         """Execute statements, and return the last one's rows as the driver has them. Raises: as SQLAlchemy does."""
