@@ -72,6 +72,9 @@ _BETWEEN = "[ \u00a0\u2009\u202f.,\u2010-\u2013/'\u2019_-]"
 _LETTERS, _DIGITS = r"[^\W\d_]{1,4}", r"[^\W\d_]*\d[^\W_]*"
 _GROUP = f"(?:{_LETTERS}{_BETWEEN})?{_DIGITS}"
 _NUMBER = re.compile(f"(?<![^\\W_])(?:{_GROUP}(?:{_BETWEEN}{_GROUP})+|{_LETTERS}{_BETWEEN}{_DIGITS})")
+_LETTERS_BEFORE = re.compile(f"(?<![^\\W_]){_LETTERS}{_BETWEEN}\\Z")
+_BEFORE_MAX = 5
+"""Characters of the letters, and of what parts them from the digits."""
 _DIGIT = re.compile(r"\d")
 _ALNUM = re.compile(r"[^\W_]+")
 
@@ -120,9 +123,24 @@ def pairs(stretch: str) -> Sequence[str]:
 
 
 def numbers(text: str) -> Iterator[Sequence[Word]]:
-    """Yield the groups of each number that *text* has in several, as of an account or a telephone, folded."""
-    for number in _NUMBER.finditer(text):
-        yield [Word(fold(found[0]), *found.span()) for found in _ALNUM.finditer(text, *number.span())]
+    """Yield the groups of each number that *text* has in several, as of an account or a telephone, folded.
+
+    `_NUMBER` is tried where there are digits, with the letters before them, and not at each character of the text.
+    """
+    end = 0
+    while (digit := _DIGIT.search(text, end)) is not None:
+        start = digit.start()
+        while start > end and text[start - 1].isalnum():
+            start -= 1
+        letters = _LETTERS_BEFORE.search(text, max(end, start - _BEFORE_MAX), start)
+        number = _NUMBER.match(text, letters.start() if letters else start)
+        if number is not None:
+            end = number.end()
+            yield [Word(fold(found[0]), *found.span()) for found in _ALNUM.finditer(text, *number.span())]
+            continue
+        word = _ALNUM.match(text, start)
+        assert word is not None
+        end = word.end()
 
 
 def joined(groups: Sequence[Word]) -> str:
