@@ -6,7 +6,7 @@ Who sends it, what is refused before it is an operation, and how its result is s
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from graphql import GraphQLError
 from strawberry.types import ExecutionResult
@@ -91,11 +91,9 @@ class OperationRunner:
         self._slices = Slices()
         self._answer_memory = AnswerMemory(options.answer_memory)
 
-    async def run(self, call: OperationCall, actor: Actor) -> OperationResult:
+    def run(self, call: OperationCall, actor: Actor) -> Awaitable[OperationResult]:
         """Return what a query or a mutation gives. Raises: as `start`."""
-        result = await self.start(call, actor)
-        assert isinstance(result, OperationResult)  # the policy has no subscription in it
-        return result
+        return cast(Awaitable[OperationResult], self.start(call, actor))  # the policy has no subscription in it
 
     async def start(self, call: OperationCall, actor: Actor) -> OperationResult | EventSource:
         """Return what the operation gives, or the source of a subscription.
@@ -114,7 +112,7 @@ class OperationRunner:
                 context = self._context(call, prepared, budget, admission)
                 if prepared.type is OperationType.SUBSCRIPTION:
                     return await self._subscribe(call, prepared, context)
-                return await self._run(call, context, self._planned(call.sent, prepared, context))
+                return await self._run(call, context, prepared)
             finally:
                 budget.stop = None
 
@@ -128,7 +126,7 @@ class OperationRunner:
             budget.stop = deadline.stop
             try:
                 context = self._context(call, prepared, budget, Admission(identity, None, is_fresh=True))
-                return await self._run(call, context, self._planned(call.sent, prepared, context, event))
+                return await self._run(call, context, prepared, event)
             finally:
                 budget.stop = None
 
@@ -161,11 +159,16 @@ class OperationRunner:
         return Context(facts, self._services, budget)
 
     async def _run(
-        self, call: OperationCall, context: Context, executing: Awaitable[ExecutionResult]
+        self, call: OperationCall, context: Context, prepared: PreparedOperation, event: object = None
     ) -> OperationResult:
+        """Return what the operation gives, a subscription for *event*, by its plan if it has one."""
         call.record.codes = context.actions.codes
         try:
-            result = await executing
+            result = None
+            if self._options.plans:
+                result = await PLANS.execute(call.sent.text, prepared, context, event)
+            if result is None:
+                result = await _execute(call.sent, context, event)
             _demand_database(result.errors, call.sent.request_id)
             return await self._result(call, result)
         finally:  # they know of each other, and would stay until the collector came
@@ -181,16 +184,6 @@ class OperationRunner:
             return found
         _demand_database(found, call.sent.request_id)
         return await self._result(call, ExecutionResult(data=None, errors=found))
-
-    async def _planned(
-        self, sent: OperationRequest, prepared: PreparedOperation, context: Context, event: object = None
-    ) -> ExecutionResult:
-        """Return what the operation gives, a subscription for *event*, by its plan if it has one."""
-        if self._options.plans:
-            planned = await PLANS.execute(sent.text, prepared, context, event)
-            if planned is not None:
-                return planned
-        return await _execute(sent, context, event)
 
     async def _result(self, call: OperationCall, result: ExecutionResult) -> OperationResult:
         """Return *result* as it is sent, masked and written within the budget."""
@@ -212,7 +205,7 @@ class OperationRunner:
         return OperationResult(body, await written(body, budget), has_begun)
 
 
-async def _execute(sent: OperationRequest, context: Context, root: object = None) -> ExecutionResult:
+async def _execute(sent: OperationRequest, context: Context, root: object) -> ExecutionResult:
     """Execute an operation that was prepared, by graphql-core; *root* is a subscription's event."""
     result = await SCHEMA.execute(
         sent.text,

@@ -10,6 +10,7 @@ from strawberry import Schema
 from strawberry.types.graphql import OperationType
 
 from app.api.execution.compiler import Operation, Plan, compiled
+from app.api.execution.document_cache import CachedDocument
 from app.api.execution.object_writers import Declined
 from app.api.execution.variables import Variables
 
@@ -56,11 +57,12 @@ def operations_of(document: DocumentNode) -> list[OperationDefinitionNode]:
 class PreparedOperation:
     """An operation, as far as it is known; it is executed unless there are `errors`.
 
-    `fields_max`: how many fields its answer may have. `known` and `variables`: the operation as it was executed before,
-    and its coerced variables, where both are.
+    `cached`: what is known of its document. `fields_max`: how many fields its answer may have. `known` and `variables`:
+    the operation as it was executed before, and its coerced variables, where both are.
     """
 
     document_hash: str
+    cached: CachedDocument | None = None
     type: OperationType | None = None
     name: str | None = None
     document: DocumentNode | None = None

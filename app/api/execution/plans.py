@@ -41,7 +41,17 @@ class Plans:
         Raises: QueryTooComplex, Overloaded, and what says that the database is away: to try again would be no use.
         """
         try:
-            return await self._execute(text, prepared, context, event)
+            plan = self._plan(text, prepared, context)
+            if plan is None:
+                return None
+            assert prepared.variables is not None
+            context.reads.expect(plan.reading)
+            with tracing.phase("execute"):
+                run = PlanRun(context, prepared.variables, tracing.is_sampled())
+                if prepared.is_mutation:
+                    data = await _in_turn(plan, run)
+                else:  # fields may come in any order
+                    (data,) = await plan.root.objects([event], run)
         except (QueryTooComplex, Overloaded):
             raise
         except Exception as fault:
@@ -51,26 +61,21 @@ class Plans:
             context.reads.expect(NOTHING_KNOWN)
             context.budget.begin_again()
             return None
+        metrics.child(metrics.plans, "followed").inc()
+        return ExecutionResult(data=data, errors=None)
 
-    async def _execute(
-        self, text: str, prepared: PreparedOperation, context: Context, event: object
-    ) -> ExecutionResult | None:
+    def _plan(self, text: str, prepared: PreparedOperation, context: Context) -> Plan | None:
+        """Return the operation's plan, if it has one that says all that the actor is to be told."""
         known, variables = prepared.known, prepared.variables
         if known is None or variables is None:
             return None
         plan, is_new = known.plan(variables)
-        if is_new and (document := self._cache.get(text)) is not None:
-            self._cache.note_plan(text, document)
+        if is_new and prepared.cached is not None:
+            self._cache.note_plan(text, prepared.cached)
         # A query's roots have asked for the scope that their types need; a mutation's payload refuses field by field.
-        refuses = known.operation.is_mutation and not may_read(context.actor)
-        if plan is None or (refuses and plan.needs_reading):
+        if plan is not None and plan.needs_reading and prepared.is_mutation and not may_read(context.actor):
             return None
-        execute = _in_turn if known.operation.is_mutation else _side_by_side
-        context.reads.expect(plan.reading)
-        with tracing.phase("execute"):
-            data = await execute(plan, event, PlanRun(context, variables, tracing.is_sampled()))
-        metrics.child(metrics.plans, "followed").inc()
-        return ExecutionResult(data=data, errors=None)
+        return plan
 
 
 def note_failure(fault: Exception, request_id: str, document_hash: str) -> None:
@@ -81,16 +86,9 @@ def note_failure(fault: Exception, request_id: str, document_hash: str) -> None:
         log.error("plan_failed", request_id=request_id, document=document_hash, exc_info=fault)
 
 
-async def _side_by_side(plan: Plan, root: object, run: PlanRun) -> dict[str, Any]:
-    """Execute a query, whose fields may come in any order, or a subscription, which has one."""
-    data: dict[str, Any]
-    (data,) = await plan.root.objects([root], run)
-    return data
-
-
-async def _in_turn(plan: Plan, root: object, run: PlanRun) -> dict[str, Any]:
+async def _in_turn(plan: Plan, run: PlanRun) -> dict[str, Any]:
     """Execute a mutation: one field after the other, each with all that is selected of it."""
     data: dict[str, Any] = {}
     for name, step in plan.steps.items():
-        (data[name],) = await step.later([root], run)
+        (data[name],) = await step.later([None], run)
     return data

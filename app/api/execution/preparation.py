@@ -82,7 +82,7 @@ class Preparation:
     def begin(self, text: str) -> PreparedOperation:
         """Return an operation of which the document's text alone is known."""
         document = self._cache.get(text)
-        return PreparedOperation(hash_of(text) if document is None else document.hash)
+        return PreparedOperation(hash_of(text) if document is None else document.hash, document)
 
     async def prepare(
         self, prepared: PreparedOperation, sent: OperationRequest, policy: Policy, pause: Callable[[], Awaitable[None]]
@@ -91,8 +91,8 @@ class Preparation:
 
         Raises: NoSuchOperationError, OperationNotAllowedError.
         """
-        document = self._cache.get(sent.text)
-        prepared.errors = self._limiter.check_text(sent.text, sent.variables, policy.limits, prepared.document_hash)
+        document, limits = prepared.cached, policy.limits
+        prepared.errors = self._limiter.check_text(sent.text, document, sent.variables, limits, prepared.document_hash)
         if prepared.errors:
             return
         if document is None or policy.rule not in document.valid_by:
@@ -103,7 +103,7 @@ class Preparation:
         elif not _parse(sent.text, prepared):
             return
         _choose(sent.operation_name, prepared, policy.allowed)
-        self._measure(sent, prepared, policy.limits)
+        self._measure(sent, prepared, limits)
         if prepared.known is None:
             self._validate(document, sent, prepared, policy)
 
@@ -115,7 +115,7 @@ class Preparation:
             prepared.variables = _coerced(prepared.known, sent, prepared.document_hash)
         values = prepared.variables
         variables = coerced(self._core, tree, name, sent.variables or {}) if values is None else values.coerced
-        measures = self._limiter.measure(sent.text, tree, name, variables)
+        measures = self._limiter.measure(prepared.cached, tree, name, variables)
         if measures is None:
             prepared.errors = [GraphQLError("The document's fragments go round in circles.", tree)]
             return

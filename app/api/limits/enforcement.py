@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from graphql import DocumentNode, GraphQLError, GraphQLSchema
 
-from app.api.execution.document_cache import DocumentCache
+from app.api.execution.document_cache import CachedDocument, DocumentCache
 from app.api.limits.measurement import Measures, measure
 from app.api.limits.scanner import scan
 from app.api.limits.variables import values_in
@@ -76,13 +76,17 @@ class Limiter:
         self._documents = documents
 
     def check_text(
-        self, text: str, variables: Mapping[str, Any] | None, limits: Limits, document_hash: str
+        self,
+        text: str,
+        known: CachedDocument | None,
+        variables: Mapping[str, Any] | None,
+        limits: Limits,
+        document_hash: str,
     ) -> list[GraphQLError]:
         """Return what passes its limit before the document is parsed: its tokens, its nesting, the variables' values.
 
         The text is read no further than its limits.
         """
-        known = self._documents.get(text)
         tokens, nesting = _scanned(text, limits) if known is None else known.scanned
         if tokens > limits.tokens or nesting > limits.nesting:
             errors = limits.check({"tokens": tokens, "nesting": nesting}, document_hash)
@@ -92,13 +96,12 @@ class Limiter:
         return limits.check({"inputs": count}, document_hash) if count > limits.inputs else []
 
     def measure(
-        self, query: str, document: DocumentNode, operation: str | None, variables: Mapping[str, Any]
+        self, known: CachedDocument | None, document: DocumentNode, operation: str | None, variables: Mapping[str, Any]
     ) -> Measures | None:
         """Return the measures of an operation; None where its fragments go round in circles, which is invalid.
 
-        *variables* are coerced.
+        *known*: what is remembered of the document; *variables* are coerced.
         """
-        known = self._documents.get(query)
         remembered: _Remembered | None = None if known is None else known.measures.get(operation)
         if remembered is not None:
             found = remembered.of(variables)
