@@ -77,6 +77,8 @@ def operation(headers: Mapping[str, str]) -> AbstractContextManager[None]:
 
 def describe(type_: str, name: str | None, document_hash: str) -> None:
     """Name the operation's span, once it is known which it is."""
+    if _spans is None:
+        return
     operation = under_way()  # all that was done in it has ended
     if operation is None:
         return
@@ -87,12 +89,12 @@ def describe(type_: str, name: str | None, document_hash: str) -> None:
 
 def is_sampled() -> bool:
     """Tell whether the operation under way has a trace that is recorded."""
-    return under_way() is not None
+    return _spans is not None and under_way() is not None
 
 
 def phase(name: str) -> AbstractContextManager[None]:
     """Return a span for a phase of the operation under way, where its trace is recorded."""
-    return part(f"graphql.{name}", {}) or _NO_SPAN
+    return (None if _spans is None else part(f"graphql.{name}", {})) or _NO_SPAN
 
 
 def resolving(field: str) -> AbstractContextManager[None]:
