@@ -32,6 +32,8 @@ def actor_of(found: FoundToken) -> Actor:
         restrict_to_assigned_reviewers=account.restrict_to_assigned_reviewers,
         authority=found.authority,
         expires_at=found.token.expires_at,
+        kind=found.user.kind,
+        reviewer_since=found.user.reviewer_since,
     )
 
 

@@ -123,7 +123,8 @@ def _facts(found: Locked, candidates: Mapping[UUID, Candidate]) -> OverrideFacts
     if found.override is None:
         return None
     requested = frozenset(found.reviewer_ids)
-    able = {id for id, candidate in candidates.items() if candidate.is_able}
+    created_at = found.override.created_at
+    able = {id for id, person in candidates.items() if person.can_decide(created_at)}
     return found.override.facts(requested, has_able_reviewer=not requested.isdisjoint(able))
 
 

@@ -150,7 +150,8 @@ class ActionRequest:
         if latest is not None:
             ids = await overrides.reviewer_ids(connection, latest)
             requested = await people.candidates(connection, self.actor.account_id, ids)
-            facts = latest.facts(frozenset(ids), has_able_reviewer=any(person.is_able for person in requested.values()))
+            able = [person for person in requested.values() if person.can_decide(latest.created_at)]
+            facts = latest.facts(frozenset(ids), has_able_reviewer=bool(able))
         return Supposed(outcome, draft.subject_is_new, draft.reviewer_ids, latest, ids, facts)
 
     async def _perform_locked(self, connection: AsyncConnection) -> Outcome:

@@ -1,24 +1,27 @@
-"""Administration: accounts, people and their tokens are made, listed and revoked here, for the command line.
+"""Administration from the command line, the break-glass way: no second admin is asked, and the account's log says so.
 
 Cases are not touched; those change by `app.actions.perform` alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.auth.identity import new_secret, secret_hash
 from app.db import tables
+from app.db.account_log import NewAccountAction, append, lock_account, with_stale
 from app.db.engines import Database
 from app.db.errors import violated_constraint
 from app.db.repository import people
 from app.db.rows import AccountRow, TokenRow, UserRow
+from app.db.user_writes import OF_STANDING, insert_user, mark_stale, revoke_tokens
+from app.domain.account_log import GUARDED_ROLES, AdminActionType, Approval, Details, Source
 from app.domain.addresses import Address, parse_address
 from app.domain.errors import Refusal
 from app.domain.model import Language, Role, Scope
@@ -63,9 +66,15 @@ async def create_account(
     try:
         async with database.write() as connection:
             await connection.execute(insert(tables.accounts), asdict(row))
+            await _log(connection, row.id, row.created_at, AdminActionType.CREATE_ACCOUNT, {"policies": _policies(row)})
     except IntegrityError as error:
         raise AdminError(f"the account {row.id} is there already") from error
     return row
+
+
+def _policies(account: AccountRow) -> list[str]:
+    names = ("cases_enabled", "overrides_enabled", "restrict_to_assigned_reviewers")
+    return [name for name in names if getattr(account, name)]
 
 
 async def create_user(
@@ -88,23 +97,28 @@ async def create_user(
         created_at=now(),
         roles=tuple(sorted(set(roles))),
     )
-    values = {**asdict(row), "account_id": account_id}
-    del values["roles"]
     try:
         async with database.write() as connection:
-            await connection.execute(insert(tables.users), values)
-            if row.roles:
-                await connection.execute(
-                    insert(tables.user_roles), [{"user_id": row.id, "role": role} for role in row.roles]
-                )
+            await lock_account(connection, account_id)
+            await insert_user(connection, account_id, row)
+            granted = frozenset(row.roles)
+            await _log(
+                connection,
+                account_id,
+                row.created_at,
+                AdminActionType.INVITE_USER,
+                {"roles": row.roles},
+                target_user_id=row.id,
+                approval=Approval.BYPASSED if granted & GUARDED_ROLES else Approval.NOT_NEEDED,
+            )
     except IntegrityError as error:
-        if _is_taken(error):
+        if is_taken(error):
             raise AdminError(f"{row.email} is in this account already") from error
         raise AdminError(f"there is no account {account_id}") from error
     return row
 
 
-def _is_taken(error: IntegrityError) -> bool:
+def is_taken(error: IntegrityError) -> bool:
     """Tell whether it is an address that somebody has; SQLite names the columns, and nothing of a foreign key."""
     named = (violated_constraint(error) or "").replace("users.account_id, users.", "uq_users_account_id_")
     return named in ("uq_users_account_id_email", "uq_users_account_id_email_key")
@@ -112,18 +126,27 @@ def _is_taken(error: IntegrityError) -> bool:
 
 async def change_email(database: Database, user_id: UUID, email: str) -> str:
     """Give a person another address, and return it. Raises: AdminError for no such person, a bad or taken address."""
-    address = _address(email)
+    address, now = _address(email), clock.now()
     try:
         async with database.write() as connection:
-            changed = await connection.execute(
+            account_id = await _locked_account_of(connection, user_id)
+            await connection.execute(
                 update(tables.users)
                 .where(tables.users.c.id == user_id)
                 .values(email=address.written, email_key=address.key)
             )
+            stale = await mark_stale(connection, account_id, now, {AdminActionType.UPDATE_USER}, user_id)
+            await _log(
+                connection,
+                account_id,
+                now,
+                AdminActionType.UPDATE_USER,
+                {"fields": ["email"]} | with_stale(stale),
+                target_user_id=user_id,
+                approval=Approval.BYPASSED,
+            )
     except IntegrityError as error:
         raise AdminError(f"{address.written} is in this account already") from error
-    if changed.rowcount == 0:
-        raise AdminError(f"there is no user {user_id}")
     return address.written
 
 
@@ -141,63 +164,129 @@ async def create_token(
     if expires_at is not None and expires_at <= clock.now():
         raise AdminError("the token would have expired already")
     async with database.write() as connection:
-        account_id = await people.account_of(connection, user_id)
-        if account_id is None:
-            raise AdminError(f"there is no user {user_id}")
-        secret = new_secret()
-        row = TokenRow(
-            id=clock.new_id(),
-            account_id=account_id,
-            user_id=user_id,
-            name=_line("name", name, 200) if name else "",
-            scopes=" ".join(scope for scope in Scope if scope in scopes),
-            prefix=secret[:10],
-            secret_hash=secret_hash(secret),
-            created_at=clock.now(),
-            expires_at=expires_at,
-            revoked_at=None,
-            last_used_at=None,
+        account_id = await _locked_account_of(connection, user_id)
+        made = new_token(account_id, user_id, scopes, _line("name", name, 200) if name else "", expires_at, clock.now())
+        await connection.execute(insert(tables.api_tokens), asdict(made.row))
+        await _log(
+            connection,
+            account_id,
+            made.row.created_at,
+            AdminActionType.CREATE_TOKEN,
+            token_details(made.row),
+            target_user_id=user_id,
+            target_token_id=made.row.id,
+            approval=Approval.BYPASSED,
         )
-        await connection.execute(insert(tables.api_tokens), asdict(row))
+    return made
+
+
+def new_token(
+    account_id: UUID, user_id: UUID, scopes: Collection[Scope], name: str, expires_at: datetime | None, now: datetime
+) -> NewToken:
+    """Return a token with a new secret, not yet inserted."""
+    secret = new_secret()
+    row = TokenRow(
+        id=clock.new_id(),
+        account_id=account_id,
+        user_id=user_id,
+        name=name,
+        scopes=" ".join(scope for scope in Scope if scope in scopes),
+        prefix=secret[:10],
+        secret_hash=secret_hash(secret),
+        created_at=now,
+        expires_at=expires_at,
+        revoked_at=None,
+        last_used_at=None,
+    )
     return NewToken(row, secret)
+
+
+def token_details(row: TokenRow) -> dict[str, list[str]]:
+    """Return what the account's log says of a new token."""
+    expires = {} if row.expires_at is None else {"expiresAt": [row.expires_at.astimezone(UTC).isoformat()]}
+    return {"scopes": row.scopes.split(), **expires}
 
 
 async def revoke_token(database: Database, token_id: UUID) -> None:
     """Revoke one token, at once and for good. Raises: AdminError for no such token."""
+    now, token = clock.now(), tables.api_tokens.c
     async with database.write() as connection:
-        known = await connection.scalar(select(tables.api_tokens.c.id).where(tables.api_tokens.c.id == token_id))
+        statement = select(token.account_id, token.user_id).where(token.id == token_id)
+        known = (await connection.execute(statement)).first()
         if known is None:
             raise AdminError(f"there is no token {token_id}")
-        await _revoke_tokens(connection, tables.api_tokens.c.id == token_id)
+        account_id, user_id = known
+        await lock_account(connection, account_id)
+        if await revoke_tokens(connection, token.id == token_id, now):
+            await _log(
+                connection,
+                account_id,
+                now,
+                AdminActionType.REVOKE_TOKEN,
+                {},
+                target_user_id=user_id,
+                target_token_id=token_id,
+            )
 
 
 async def revoke_user(database: Database, user_id: UUID) -> int:
     """Deactivate a person and revoke their tokens; return how many. Raises: AdminError for no such person."""
+    now, user = clock.now(), tables.users.c
     async with database.write() as connection:
+        account_id = await _locked_account_of(connection, user_id)
         changed = await connection.execute(
-            update(tables.users).where(tables.users.c.id == user_id).values(active=False)
+            update(tables.users).where(user.id == user_id, user.active).values(active=False)
         )
-        if changed.rowcount == 0:
-            raise AdminError(f"there is no user {user_id}")
-        return await _revoke_tokens(connection, tables.api_tokens.c.user_id == user_id)
+        revoked = await revoke_tokens(connection, tables.api_tokens.c.user_id == user_id, now)
+        if changed.rowcount or revoked:
+            stale = await mark_stale(connection, account_id, now, OF_STANDING, user_id, requester=user_id)
+            await _log(
+                connection,
+                account_id,
+                now,
+                AdminActionType.DEACTIVATE_USER,
+                {"tokensRevoked": [str(revoked)]} | with_stale(stale),
+                target_user_id=user_id,
+                approval=Approval.BYPASSED,
+            )
+    return revoked
 
 
 async def revoke_account(database: Database, account_id: UUID) -> int:
     """Revoke all tokens of an account; return how many. Raises: AdminError for no such account."""
+    now = clock.now()
     async with database.write() as connection:
-        known = await connection.scalar(select(tables.accounts.c.id).where(tables.accounts.c.id == account_id))
-        if known is None:
+        if not await lock_account(connection, account_id):
             raise AdminError(f"there is no account {account_id}")
         await people.lock_people(connection, account_id)  # each is changed by a trigger, in no order
-        return await _revoke_tokens(connection, tables.api_tokens.c.account_id == account_id)
+        revoked = await revoke_tokens(connection, tables.api_tokens.c.account_id == account_id, now)
+        details = {"tokensRevoked": [str(revoked)]}
+        await _log(connection, account_id, now, AdminActionType.REVOKE_ALL_TOKENS, details)
+    return revoked
 
 
-async def _revoke_tokens(connection: AsyncConnection, which: ColumnElement[bool]) -> int:
-    table = tables.api_tokens
-    changed = await connection.execute(
-        update(table).where(which, table.c.revoked_at.is_(None)).values(revoked_at=clock.now())
-    )
-    return changed.rowcount
+async def _locked_account_of(connection: AsyncConnection, user_id: UUID) -> UUID:
+    """Lock the account that a person is in, and return its id. Raises: AdminError for no such person."""
+    account_id = await people.account_of(connection, user_id)
+    if account_id is None:
+        raise AdminError(f"there is no user {user_id}")
+    await lock_account(connection, account_id)
+    return account_id
+
+
+async def _log(
+    connection: AsyncConnection,
+    account_id: UUID,
+    now: datetime,
+    type: AdminActionType,
+    details: Details,
+    *,
+    approval: Approval = Approval.NOT_NEEDED,
+    target_user_id: UUID | None = None,
+    target_token_id: UUID | None = None,
+) -> None:
+    new = NewAccountAction(type, Source.CLI, details, approval, None, target_user_id, target_token_id)
+    await append(connection, account_id, new, now)
 
 
 def _line(name: str, value: str, maximum: int) -> str:

@@ -131,6 +131,9 @@ described_enum(
         Resource.CASE: "A case.",
         Resource.OVERRIDE: "An override.",
         Resource.DOCUMENT: "A document.",
+        Resource.USER: "A person or a service account.",
+        Resource.TOKEN: "An API token.",
+        Resource.CHANGE: "A change that needs a second admin.",
     },
 )
 described_enum(

@@ -9,11 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.auth.jwt import is_subject
-from app.auth.provisioning import log, make_token, note_link
+from app.auth.provisioning import log, log_link, make_token, note_link
 from app.db import tables
+from app.db.account_log import NewAccountAction, append, lock_account
 from app.db.engines import Database
 from app.db.repository import identities, people
 from app.db.rows import IdentityRow
+from app.db.user_writes import revoke_tokens
+from app.domain.account_log import AdminActionType, Source
 from app.domain.model import IdentityOrigin
 
 ISSUER_MAX = 500
@@ -40,6 +43,7 @@ async def _link(connection: AsyncConnection, user_id: UUID, issuer: str, subject
     account_id = await people.account_of(connection, user_id)
     if account_id is None:
         raise LinkError(f"there is no user {user_id}")
+    await lock_account(connection, account_id)
     known = await identities.identity_of_subject(connection, account_id, issuer, subject)
     if known is not None and known.unlinked_at is None:
         raise LinkError(f"the subject stands for the user {known.user_id}: unlink it first")
@@ -60,6 +64,7 @@ async def _link(connection: AsyncConnection, user_id: UUID, issuer: str, subject
         await connection.execute(insert(tables.user_identities), asdict(row))
     else:
         await connection.execute(update(tables.user_identities).where(*_key(known)).values(asdict(row)))
+    await log_link(connection, row, Source.CLI)
     return row
 
 
@@ -74,11 +79,17 @@ async def unlink_subject(database: Database, user_id: UUID, issuer: str) -> Iden
         if found is None:
             raise LinkError(f"no subject of {issuer} stands for the user {user_id}")
         now = clock.now()
+        await lock_account(connection, found.account_id)
         await connection.execute(update(tables.user_identities).where(*_key(found)).values(unlinked_at=now))
-        token = tables.api_tokens
-        await connection.execute(
-            update(token).where(token.c.id == found.token_id, token.c.revoked_at.is_(None)).values(revoked_at=now)
+        await revoke_tokens(connection, tables.api_tokens.c.id == found.token_id, now)
+        new = NewAccountAction(
+            AdminActionType.UNLINK_IDENTITY,
+            Source.CLI,
+            {"issuer": [issuer]},
+            target_user_id=user_id,
+            target_token_id=found.token_id,
         )
+        await append(connection, found.account_id, new, now)
     log.info("identity_unlinked", user_id=str(user_id), issuer=issuer, subject=found.subject)
     return found
 

@@ -10,18 +10,21 @@ from datetime import datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import structlog
-from sqlalchemy import delete, insert, update
+from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.db import tables
+from app.db.account_log import NewAccountAction, append, lock_account, with_stale
 from app.db.engines import Database
 from app.db.repository import identities, tokens
 from app.db.repository.identities import FoundIdentity
 from app.db.repository.tokens import FoundToken
 from app.db.retry import attempt
 from app.db.rows import IdentityRow, TokenRow, UserRow
+from app.db.user_writes import OF_STANDING, insert_user, mark_stale, set_roles
+from app.domain.account_log import GUARDED_ROLES, AdminActionType, Approval, Source
 from app.domain.addresses import Address
 from app.domain.model import IdentityOrigin, Role, Scope
 
@@ -94,6 +97,7 @@ async def _write(
     connection: AsyncConnection, claimed: Claimed, *, create: bool
 ) -> tuple[FoundToken, IdentityRow | None]:
     linked = None
+    await lock_account(connection, claimed.account_id)
     known = await _identity(connection, claimed)
     if known is None:
         linked = await _link(connection, claimed, create=create)
@@ -153,7 +157,21 @@ async def _insert(
         unlinked_at=None,
     )
     await connection.execute(insert(tables.user_identities), asdict(row))
+    await log_link(connection, row, Source.IDENTITY_PROVIDER)
     return row
+
+
+async def log_link(connection: AsyncConnection, row: IdentityRow, source: Source) -> None:
+    """Have it in the account's log that a subject stands for a person; the row of its tokens names the subject."""
+    new = NewAccountAction(
+        AdminActionType.LINK_IDENTITY,
+        source,
+        {"issuer": [row.issuer], "origin": [row.origin]},
+        Approval.BYPASSED if source is Source.CLI else Approval.NOT_NEEDED,
+        target_user_id=row.user_id,
+        target_token_id=row.token_id,
+    )
+    await append(connection, row.account_id, new, row.created_at)
 
 
 async def _token_id(connection: AsyncConnection, claimed: Claimed, user_id: UUID, email: str) -> UUID:
@@ -191,9 +209,7 @@ async def make_token(
 
 async def _make_person(connection: AsyncConnection, claimed: Claimed, address: Address) -> UUID:
     row = UserRow(clock.new_id(), address.written, claimed.name or address.written, True, None, clock.now())
-    values = {**asdict(row), "account_id": claimed.account_id}
-    del values["roles"]
-    await connection.execute(insert(tables.users), values)
+    await insert_user(connection, claimed.account_id, row)
     return row.id
 
 
@@ -205,12 +221,28 @@ async def _set_scopes(connection: AsyncConnection, claimed: Claimed, token_id: U
 async def _set_roles(connection: AsyncConnection, claimed: Claimed, found: FoundToken) -> None:
     """Make the person's roles those of the newest token; when that was issued stands in the token's row."""
     assert claimed.roles is not None
-    held, roles = frozenset(found.user.roles), tables.user_roles
+    held = frozenset(found.user.roles)
     if held != claimed.roles:
-        await connection.execute(
-            delete(roles).where(roles.c.user_id == found.user.id, roles.c.role.in_(held - claimed.roles))
-        )
-        for role in sorted(claimed.roles - held):
-            await connection.execute(insert(roles).values(user_id=found.user.id, role=role))
+        now = clock.now()
+        await set_roles(connection, found.user.id, held, claimed.roles, now)
+        await _log_roles(connection, claimed, found.user.id, held, now)
     table = tables.api_tokens
     await connection.execute(update(table).where(table.c.id == found.token.id).values(created_at=claimed.issued_at))
+
+
+async def _log_roles(
+    connection: AsyncConnection, claimed: Claimed, user_id: UUID, held: frozenset[Role], now: datetime
+) -> None:
+    """Have it in the account's log that the provider changed a person's roles, which asks no admin."""
+    assert claimed.roles is not None
+    added, removed = claimed.roles - held, held - claimed.roles
+    requester = user_id if Role.ADMIN in removed else None
+    stale = await mark_stale(connection, claimed.account_id, now, OF_STANDING, user_id, requester)
+    new = NewAccountAction(
+        AdminActionType.CHANGE_ROLES,
+        Source.IDENTITY_PROVIDER,
+        {"added": sorted(added), "removed": sorted(removed)} | with_stale(stale),
+        Approval.BYPASSED if added & GUARDED_ROLES else Approval.NOT_NEEDED,
+        target_user_id=user_id,
+    )
+    await append(connection, claimed.account_id, new, now)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import typer
 
+from app.audit.account_logs import AccountVerdict, verify_account_logs
 from app.audit.anchors.checking import Findings, check_anchors
 from app.audit.anchors.checkpoint import Leaf
 from app.audit.verification import NOT_COVERED, Verdict, verify_log
@@ -32,6 +33,9 @@ class Report:
     bad: int = 0
     nameless: int = 0
     reported: list[Verdict] = field(default_factory=list)
+    accounts: int = 0
+    account_rows: int = 0
+    bad_accounts: list[AccountVerdict] = field(default_factory=list)
     findings: Findings | None = None
 
     def take(self, verdict: Verdict) -> None:
@@ -43,9 +47,15 @@ class Report:
             if len(self.reported) < FAULTS_REPORTED:
                 self.reported.append(verdict)
 
+    def take_account(self, verdict: AccountVerdict) -> None:
+        self.accounts += 1
+        self.account_rows += verdict.rows
+        if verdict.fault is not None:
+            self.bad_accounts.append(verdict)
+
     @property
     def is_whole(self) -> bool:
-        return not self.bad and (self.findings is None or self.findings.fault is None)
+        return not self.bad and not self.bad_accounts and (self.findings is None or self.findings.fault is None)
 
 
 def verify(
@@ -55,7 +65,7 @@ def verify(
     key: PublicKeyOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify every case's log, and name the first bad row of each and its kind.
+    """Verify every case's log and every account's own, and name the first bad row of each and its kind.
 
     A row's kind is content (it is not what its hash says), link (it does not follow the row before it), gap (it is
     missing), truncated (it and all later ones are), rewritten (it is whole, but another one was anchored), state (what
@@ -107,6 +117,9 @@ async def _verify(
             advance(1)
     if case is not None and not report.cases:
         raise no_case(case)
+    if case is None:
+        async for account_verdict in verify_account_logs(database, account_id):
+            report.take_account(account_verdict)
     return report
 
 
@@ -119,6 +132,9 @@ def _as_json(report: Report) -> dict[str, Any]:
         "rows": report.rows,
         "bad": report.bad,
         "faults": faults,
+        "accounts": report.accounts,
+        "accountRows": report.account_rows,
+        "accountFaults": [_account_fault(verdict) for verdict in report.bad_accounts],
         "anchored": reach,
         "notCovered": [*NOT_COVERED, *_nameless(report)],
     }
@@ -138,6 +154,12 @@ def _print_report(report: Report) -> None:
             typer.echo(f"{verdict.reference or verdict.case_id}: {which} ({fault.kind}): {fault.reason}")
     if report.bad > len(report.reported):
         typer.echo(f"... and {report.bad - len(report.reported)} more")
+    for bad in report.bad_accounts:
+        assert bad.fault is not None
+        typer.echo(
+            f"the account {bad.account_id}: row {bad.fault.seq} of its own log is bad"
+            f" ({bad.fault.kind}): {bad.fault.reason}"
+        )
     found = report.findings
     if found is None:
         typer.echo("nothing is anchored: logs that were cut off or rewritten as a whole can't be told")
@@ -145,7 +167,15 @@ def _print_report(report: Report) -> None:
         typer.echo(f"{found.fault}; from there on no anchor was believed")
     else:
         typer.echo(f"{found.anchors} anchors, the last of {found.time}, hold {found.rows} rows")
+    if report.accounts:
+        bad_accounts = len(report.bad_accounts) or "no"
+        typer.echo(f"{report.accounts} accounts' own logs, {report.account_rows} rows: {bad_accounts} bad")
     typer.echo(f"{report.cases} cases, {report.rows} rows: {report.bad or 'no'} bad")
+
+
+def _account_fault(verdict: AccountVerdict) -> dict[str, Any]:
+    assert verdict.fault is not None
+    return {"accountId": verdict.account_id, **_plain(verdict.fault)}
 
 
 def _fault(verdict: Verdict) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from app.domain.model import (
     Resolution,
     Role,
     SubjectType,
+    UserKind,
 )
 
 R = TypeVar("R")
@@ -73,6 +74,8 @@ class UserRow:
     active: bool
     language: Language | None
     created_at: datetime
+    kind: UserKind = UserKind.PERSON
+    reviewer_since: datetime | None = None
     roles: tuple[Role, ...] = ()
 
     @property
@@ -82,7 +85,7 @@ class UserRow:
     @property
     def candidate(self) -> Candidate:
         """What a review must know of them."""
-        return Candidate(self.id, self.active, frozenset(self.roles))
+        return Candidate(self.id, self.active, frozenset(self.roles), self.reviewer_since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +223,7 @@ class OverrideRow:
             requested_status=self.requested_status,
             subject_status_at_request=self.subject_status_at_request,
             reviewer_ids=reviewer_ids,
+            created_at=self.created_at,
             has_able_reviewer=has_able_reviewer,
         )
 

@@ -28,6 +28,8 @@ from app.db.columns import EnumString, Warnings, account_column, id_column, refe
 from app.db.columns import metadata as metadata  # which the migrations read whole from here
 from app.db.indexed import WordsColumn
 from app.db.log_position import NextPosition
+from app.domain.account_log import AdminActionType, Approval, ChangeStatus, Source
+from app.domain.action_log import GENESIS
 from app.domain.addresses import parse_address
 from app.domain.model import (
     ActionType,
@@ -41,6 +43,7 @@ from app.domain.model import (
     Role,
     SearchField,
     SubjectType,
+    UserKind,
 )
 from app.domain.search_words import fold
 
@@ -55,6 +58,9 @@ accounts = Table(
     Column("restrict_to_assigned_reviewers", Boolean(), nullable=False),
     Column("case_count", Integer(), nullable=False, server_default=text("0")),
     time("created_at"),
+    # The head of the account's own log: how many rows it has, and the last one's hash.
+    Column("admin_action_count", Integer(), nullable=False, server_default=text("0")),
+    Column("admin_head_hash", String(64), nullable=False, server_default=text(f"'{GENESIS}'")),
 )
 
 
@@ -90,6 +96,9 @@ users = Table(
     Column("authority_version", Integer(), nullable=False, server_default=text("0")),
     Column("language", EnumString(Language)),
     time("created_at"),
+    Column("kind", EnumString(UserKind), nullable=False, default=UserKind.PERSON, server_default=text("'PERSON'")),
+    # Null for who is no reviewer. Triggers set the time where a role is given by hand.
+    time("reviewer_since", nullable=True),
     UniqueConstraint("account_id", "email"),
     Index("uq_users_account_id_email_key", "account_id", "email_key", unique=True),
     Index(None, "account_id", "name_key", "id"),
@@ -368,10 +377,64 @@ idempotency_records = Table(
     Column("token_id", Uuid(), ForeignKey("api_tokens.id"), primary_key=True),
     Column("key", String(128), primary_key=True),
     Column("fingerprint", String(64), nullable=False),
-    # The record is written first, so that a twin waits for it; its action exists by the commit.
-    Column("action_id", Uuid(), ForeignKey("case_actions.id", deferrable=True, initially="DEFERRED"), nullable=False),
+    # The record is written first, so that a twin waits for it; its action exists by the commit. It is of either log.
+    reference("action_id", "case_actions.id", nullable=True, by_commit=True),
     time("created_at"),
+    reference("account_action_id", "account_actions.id", nullable=True, by_commit=True),
+    CheckConstraint("(action_id IS NULL) <> (account_action_id IS NULL)", name="either_log"),
     Index(None, "created_at"),
+)
+
+# The account's own log: what was administered. Its rows are permanent, as a case's are.
+account_actions = Table(
+    "account_actions",
+    metadata,
+    id_column(),
+    account_column(),
+    Column("seq", Integer(), nullable=False),
+    Column("type", EnumString(AdminActionType), nullable=False),
+    Column("source", EnumString(Source), nullable=False),
+    reference("user_id", "users.id", nullable=True),
+    reference("token_id", "api_tokens.id", nullable=True),
+    Column("roles", String(200), nullable=False),
+    Column("approval", EnumString(Approval), nullable=False),
+    reference("target_user_id", "users.id", nullable=True),
+    reference("target_token_id", "api_tokens.id", nullable=True),
+    Column("change_id", Uuid()),
+    Column("details", Text(), nullable=False),
+    time("created_at"),
+    Column("request_id", String(64), nullable=False),
+    Column("prev_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    UniqueConstraint("account_id", "seq"),
+    Index(None, "target_user_id", "seq"),
+    CheckConstraint("seq >= 1", name="seq_from_one"),
+)
+
+# What needs a second admin. What it asks for may hold names and addresses, and goes once it is decided.
+account_changes = Table(
+    "account_changes",
+    metadata,
+    id_column(),
+    account_column(),
+    Column("type", EnumString(AdminActionType), nullable=False),
+    Column("status", EnumString(ChangeStatus), nullable=False),
+    reference("requested_by_id", "users.id"),
+    reference("target_user_id", "users.id", nullable=True),
+    # What it is about, while it waits, so that nobody asks twice.
+    Column("pending_key", String(400)),
+    Column("payload", Text()),
+    time("created_at"),
+    reference("decided_by_id", "users.id", nullable=True),
+    time("decided_at", nullable=True),
+    UniqueConstraint("account_id", "pending_key"),
+    Index(None, "account_id", "created_at", "id"),
+    CheckConstraint(
+        "(status = 'PENDING') = (pending_key IS NOT NULL) AND (status = 'PENDING') = (payload IS NOT NULL)"
+        " AND (status = 'PENDING') = (decided_at IS NULL)",
+        name="pending_whole",
+    ),
+    CheckConstraint("status <> 'APPROVED' OR decided_by_id <> requested_by_id", name="approver_is_another"),
 )
 
 # What can be searched: the words of each text, beside whose and which it is. All of it can be made anew from the texts

@@ -22,6 +22,10 @@ class ErrorCode(StrEnum):
     SELF_REVIEW_FORBIDDEN = "SELF_REVIEW_FORBIDDEN"
     NOT_ASSIGNED_REVIEWER = "NOT_ASSIGNED_REVIEWER"
     NOT_OVERRIDE_CREATOR = "NOT_OVERRIDE_CREATOR"
+    REVIEWER_TOO_RECENT = "REVIEWER_TOO_RECENT"
+    PERSON_REQUIRED = "PERSON_REQUIRED"
+    OWN_ACCOUNT = "OWN_ACCOUNT"
+    SECOND_ADMIN_REQUIRED = "SECOND_ADMIN_REQUIRED"
     NOT_FOUND = "NOT_FOUND"
     CASE_CLOSED = "CASE_CLOSED"
     ACTIVE_CASE_EXISTS = "ACTIVE_CASE_EXISTS"
@@ -33,6 +37,10 @@ class ErrorCode(StrEnum):
     SUBJECT_CHANGED = "SUBJECT_CHANGED"
     SUBJECT_NOT_OVERRIDABLE = "SUBJECT_NOT_OVERRIDABLE"
     OVERRIDE_NO_CHANGE = "OVERRIDE_NO_CHANGE"
+    LAST_ADMIN = "LAST_ADMIN"
+    CHANGE_NOT_PENDING = "CHANGE_NOT_PENDING"
+    CHANGE_ALREADY_PENDING = "CHANGE_ALREADY_PENDING"
+    EMAIL_TAKEN = "EMAIL_TAKEN"
     VERSION_CONFLICT = "VERSION_CONFLICT"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     REQUIRED = "REQUIRED"
@@ -143,6 +151,30 @@ class NotOverrideCreator(AccessRefused):
     code = ErrorCode.NOT_OVERRIDE_CREATOR
 
 
+class ReviewerTooRecent(AccessRefused):
+    """The override was requested before they became a reviewer."""
+
+    code = ErrorCode.REVIEWER_TOO_RECENT
+
+
+class PersonRequired(AccessRefused):
+    """A service account may not, whatever its roles."""
+
+    code = ErrorCode.PERSON_REQUIRED
+
+
+class OwnAccount(AccessRefused):
+    """Nobody may do this to themselves."""
+
+    code = ErrorCode.OWN_ACCOUNT
+
+
+class SecondAdminRequired(AccessRefused):
+    """Another admin has to decide: not who asked for it, nor whom it favours."""
+
+    code = ErrorCode.SECOND_ADMIN_REQUIRED
+
+
 # --- Not found -------------------------------------------------------------------------------------------------------
 
 
@@ -202,6 +234,32 @@ class SubjectNotOverridable(StateRefused):
 
 class OverrideNoChange(StateRefused):
     code = ErrorCode.OVERRIDE_NO_CHANGE
+
+
+# --- Administration: not now -----------------------------------------------------------------------------------------
+
+
+class AccountStateRefused(Refusal):
+    """The account, its people or a change that waits are not in a state that allows it."""
+
+
+class LastAdmin(AccountStateRefused):
+    code = ErrorCode.LAST_ADMIN
+
+
+class ChangeNotPending(AccountStateRefused):
+    code = ErrorCode.CHANGE_NOT_PENDING
+    names = frozenset({"status"})
+
+
+class ChangeAlreadyPending(AccountStateRefused):
+    code = ErrorCode.CHANGE_ALREADY_PENDING
+
+
+class EmailTaken(AccountStateRefused):
+    """Somebody of the account has this address, or one that is the same by the comparison of addresses."""
+
+    code = ErrorCode.EMAIL_TAKEN
 
 
 # --- Conflicts -------------------------------------------------------------------------------------------------------

@@ -29,6 +29,13 @@ class Role(StrEnum):
     ADMIN = "ADMIN"
 
 
+class UserKind(StrEnum):
+    """What acts: a human, or a system."""
+
+    PERSON = "PERSON"
+    SERVICE = "SERVICE"
+
+
 class IdentityOrigin(StrEnum):
     """Why a subject of an identity provider stands for a person."""
 
@@ -127,6 +134,9 @@ class Resource(StrEnum):
     CASE = "case"
     OVERRIDE = "override"
     DOCUMENT = "document"
+    USER = "user"
+    TOKEN = "token"
+    CHANGE = "change"
 
 
 class InboxReason(StrEnum):
@@ -171,7 +181,8 @@ class Actor:
     """Who acts: one person, through one token, in one account.
 
     `authority`: the count of changes of what the person may do that all this was looked up with. `role_limit`: the only
-    roles that the token gives them; None where it has no say. `token_source`: who made the token.
+    roles that the token gives them; None where it has no say. `token_source`: who made the token. `reviewer_since`: when
+    they became a reviewer; None where they are none, or nobody knows.
     """
 
     account_id: UUID
@@ -186,6 +197,8 @@ class Actor:
     expires_at: datetime | None = None
     role_limit: frozenset[Role] | None = None
     token_source: TokenSource = TokenSource.API_TOKEN
+    kind: UserKind = UserKind.PERSON
+    reviewer_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +215,7 @@ class OverrideFacts:
     requested_status: RequestedStatus
     subject_status_at_request: EvaluationStatus
     reviewer_ids: frozenset[UUID]
+    created_at: datetime
     has_able_reviewer: bool = True
 
 
@@ -226,8 +240,17 @@ class Candidate:
     user_id: UUID
     active: bool
     roles: frozenset[Role]
+    reviewer_since: datetime | None = None
 
     @property
     def is_able(self) -> bool:
         """Whether they can decide on anything."""
         return self.active and Role.REVIEWER in self.roles
+
+    def can_decide(self, created_at: datetime) -> bool:
+        """Tell whether they can decide on an override that was requested then."""
+        return self.is_able and self.is_early_enough(created_at)
+
+    def is_early_enough(self, created_at: datetime) -> bool:
+        """Tell whether they were a reviewer already when an override was requested."""
+        return self.reviewer_since is not None and self.reviewer_since <= created_at

@@ -23,8 +23,10 @@ from app.domain.errors import (
     OverrideNoChange,
     OverrideNotPending,
     OverridePending,
+    PersonRequired,
     Refusal,
     ReviewersAvailable,
+    ReviewerTooRecent,
     RoleRequired,
     SelfAssignmentForbidden,
     SelfReviewForbidden,
@@ -46,6 +48,7 @@ from app.domain.model import (
     RequestedStatus,
     Role,
     Scope,
+    UserKind,
 )
 
 
@@ -69,7 +72,8 @@ class Transition:
     any other status `otherwise` is the refusal, but a closed case always answers CaseClosed. `decision`: what the
     override becomes. `guards` look at the subject, last of all checks; `override_guards` look at the override, together
     with its state. `on_override`: it is about a pending override; `names_override`: which must be named.
-    `names_reviewers`: it says who is asked to decide. `about`: the input field that a refusal names.
+    `names_reviewers`: it says who is asked to decide. `for_people`: no service account may do it. `about`: the input
+    field that a refusal names.
     """
 
     roles: frozenset[Role]
@@ -83,6 +87,7 @@ class Transition:
     on_override: bool = False
     names_override: bool = False
     names_reviewers: bool = False
+    for_people: bool = False
     about: tuple[str, ...] = ("input", "caseId")
 
 
@@ -141,6 +146,7 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         otherwise=OverrideAlreadyActive,
         guards=(subject_is_overridable,),
         names_reviewers=True,
+        for_people=True,
     ),
     ActionType.ACCEPT: Transition(
         roles=frozenset({Role.REVIEWER}),
@@ -152,6 +158,7 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         guards=(subject_is_unchanged,),
         on_override=True,
         names_override=True,
+        for_people=True,
     ),
     ActionType.REFUSE: Transition(
         roles=frozenset({Role.REVIEWER}),
@@ -162,6 +169,7 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         decision=OverrideStatus.REFUSED,
         on_override=True,
         names_override=True,
+        for_people=True,
     ),
     ActionType.CANCEL: Transition(
         roles=frozenset(),
@@ -189,6 +197,7 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         on_override=True,
         names_override=True,
         names_reviewers=True,
+        for_people=True,
     ),
 }
 
@@ -222,10 +231,12 @@ def may_try(action: ActionType, actor: Actor) -> bool:
 def authorize_role(action: ActionType, actor: Actor) -> None:
     """Refuse a person who may never do this.
 
-    Raises: UserInactive, RoleRequired.
+    Raises: UserInactive, PersonRequired, RoleRequired.
     """
     if not actor.active:
         raise UserInactive()
+    if TRANSITIONS[action].for_people and actor.kind is not UserKind.PERSON:
+        raise PersonRequired()
     roles = TRANSITIONS[action].roles
     if roles and not roles & actor.roles:
         raise RoleRequired(roles=tuple(role for role in Role if role in roles))
@@ -234,7 +245,8 @@ def authorize_role(action: ActionType, actor: Actor) -> None:
 def authorize(action: ActionType, actor: Actor, override: OverrideFacts | None) -> None:
     """Refuse a person who may not do this, or not to this *override*; tell nothing of any state.
 
-    Raises: UserInactive, RoleRequired, SelfReviewForbidden, NotAssignedReviewer, NotOverrideCreator.
+    Raises: UserInactive, PersonRequired, RoleRequired, SelfReviewForbidden, NotAssignedReviewer, ReviewerTooRecent,
+    NotOverrideCreator.
     """
     authorize_role(action, actor)
     if override is None:
@@ -247,6 +259,8 @@ def authorize(action: ActionType, actor: Actor, override: OverrideFacts | None) 
             raise SelfReviewForbidden("input", "overrideId")
         case Relation.REVIEWER if actor.restrict_to_assigned_reviewers and actor.user_id not in override.reviewer_ids:
             raise NotAssignedReviewer("input", "overrideId")
+        case Relation.REVIEWER if actor.reviewer_since is None or actor.reviewer_since > override.created_at:
+            raise ReviewerTooRecent("input", "overrideId")
 
 
 def advance(action: ActionType, status: CaseStatus | None, override: OverrideFacts | None = None) -> CaseStatus:
@@ -299,6 +313,8 @@ def check_reviewers(
             refusals.append(SelfAssignmentForbidden(*path))
         elif candidate is None or not candidate.is_able:
             refusals.append(InvalidReviewer(*path, id=reviewer_id))
+        elif override is not None and not candidate.is_early_enough(override.created_at):
+            refusals.append(ReviewerTooRecent(*path))
     return refusals
 
 

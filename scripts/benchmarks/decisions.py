@@ -30,6 +30,9 @@ from app.domain.model import (
 )
 from app.domain.workflow import admit, advance, authorize, guard
 
+ALWAYS = datetime(2026, 1, 1, tzinfo=UTC)
+"""When people became reviewers and overrides were requested, which the lean schema does not keep."""
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -60,6 +63,7 @@ def holder_of(token: tuple[Any, ...] | None) -> Holder:
         scopes=frozenset(map(Scope, scopes.split())),
         features=frozenset(feature for feature, enabled in features if enabled),
         restrict_to_assigned_reviewers=bool(assigned),
+        reviewer_since=ALWAYS,
     )
     return Holder(actor, name)
 
@@ -144,6 +148,7 @@ def accepted(
         requested_status=pending.requested_status,
         subject_status_at_request=pending.subject_status_at_request,
         reviewer_ids=frozenset(pending.reviewer_ids),
+        created_at=ALWAYS,
     )
     authorize(ActionType.ACCEPT, actor, facts)
     status = advance(ActionType.ACCEPT, case.status, facts)

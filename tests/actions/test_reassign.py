@@ -205,13 +205,13 @@ async def test_lists_and_inboxes_follow_the_current_reviewers(world: World, api:
 
 
 async def test_a_page_of_cases_shows_each_case_s_present_reviewers(world: World, api: Api) -> None:
+    await give_role(world.database, world.aldo.id)
     cases = [await world.case_in(CaseStatus.PENDING_REVIEW) for _ in range(4)]
     await deactivate(world.database, world.rosa.id)
     for outcome in cases[1:]:
         await world.do(world.carl, reassign(outcome, world.rolf, world.bea))
     await deactivate(world.database, world.rolf.id)
     await take_role(world.database, world.bea.id)
-    await give_role(world.database, world.aldo.id)
     for outcome in cases[2:]:
         await world.do(world.carl, reassign(outcome, world.aldo))
     await activate(world.database, world.rolf.id)
@@ -289,6 +289,8 @@ async def test_reviewers_stay_while_one_of_them_can_decide(world: World) -> None
     await deactivate(world.database, world.rolf.id)
     assert await reported(world.do(world.carl, command)) == ["INVALID_REVIEWER"]
     await give_role(world.database, world.bea.id)
+    assert await reported(world.do(world.carl, command)) == ["REVIEWER_TOO_RECENT"]
+    await activate(world.database, world.rolf.id)
     assert await reported(world.do(world.carl, command)) == ["REVIEWERS_AVAILABLE"]
 
 

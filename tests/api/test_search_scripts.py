@@ -246,7 +246,7 @@ async def test_texts_from_before_are_found_as_new_ones_are_once_the_database_is_
     world = await make_world(database)
     case_id = await open_case(world, "FR76 3000 6000")
     await world.do(world.carl, AddComment(case_id=UUID(case_id), comment=decomposed("한국은행")))
-    await migrate(database, "0010")
+    await migrate(database, "0010", drop_rows=True)
     async with database.write() as connection:
         await connection.execute(update(tables.subjects).values(label="東京電力"))
         words = "''" if database.is_sqlite else "to_tsvector('simple', '')"

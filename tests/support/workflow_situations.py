@@ -1,6 +1,7 @@
 """Actors, overrides and situations for tests of the workflow, and its table of next statuses, written by hand."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import product
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from app.domain.model import (
 from app.domain.workflow import available
 
 ACCOUNT, ACTOR, ANOTHER_PERSON, TOKEN, OVERRIDE = (UUID(int=number) for number in range(1, 6))
+THEN = datetime(2026, 1, 1, tzinfo=UTC)
 ROLES = {"C": Role.CONTRIBUTOR, "R": Role.REVIEWER, "A": Role.ADMIN}
 ROLE_SETS = ["-", "C", "R", "A", "CR", "CA", "RA", "CRA"]
 RELATIONS = [
@@ -67,6 +69,7 @@ def actor_of(roles: str, *, restricted: bool = False) -> Actor:
         scopes=frozenset({Scope.CASES_WRITE}),
         features=frozenset(Feature),
         restrict_to_assigned_reviewers=restricted,
+        reviewer_since=THEN if "R" in roles else None,
     )
 
 
@@ -82,6 +85,7 @@ def override_of(relation: str, status: OverrideStatus = OverrideStatus.PENDING) 
         requested_status=RequestedStatus.FAVORABLE,
         subject_status_at_request=EvaluationStatus.UNFAVORABLE,
         reviewer_ids=frozenset({ACTOR} if kind == "assigned" else {ANOTHER_PERSON}),
+        created_at=THEN,
         has_able_reviewer=False,
     )
 

@@ -1,6 +1,7 @@
 """An account with the people that most stories need, and cases brought to a state by the actions that lead there."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -31,6 +32,9 @@ from app.domain.model import (
     Scope,
     SubjectType,
 )
+
+FOUNDED = datetime(2020, 1, 1, tzinfo=UTC)
+"""When people came to the account: before anything that a test does, whatever time it says that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,7 @@ class World:
 async def make_person(database: Database, account_id: UUID, name: str, *roles: Role) -> Person:
     """Make somebody in an account, with a token of all scopes."""
     user = await accounts.create_user(
-        database, account_id, email=f"{name.lower()}@{account_id}.example", name=name, roles=roles
+        database, account_id, email=f"{name.lower()}@{account_id}.example", name=name, roles=roles, now=lambda: FOUNDED
     )
     return await person_of(database, user.id, *Scope)
 

@@ -47,7 +47,9 @@ async def facts_of(cases: Sequence[CaseRow], context: Context) -> list[CaseFacts
             return CaseFacts(case.status, status)
         found = override.facts(
             frozenset(person.id for person in reviewers.get(override.id, ())),
-            has_able_reviewer=any(person.candidate.is_able for person in reviewers.get(override.id, ())),
+            has_able_reviewer=any(
+                person.candidate.can_decide(override.created_at) for person in reviewers.get(override.id, ())
+            ),
         )
         is_pending = override.status is OverrideStatus.PENDING
         return CaseFacts(case.status, status, *((found, None) if is_pending else (None, found)))
