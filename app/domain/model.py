@@ -181,8 +181,8 @@ class Actor:
     """Who acts: one person, through one token, in one account.
 
     `authority`: the count of changes of what the person may do that all this was looked up with. `role_limit`: the only
-    roles that the token gives them; None where it has no say. `token_source`: who made the token. `reviewer_since`: when
-    they became a reviewer; None where they are none, or nobody knows.
+    roles that the token gives them; None where it has no say. `token_source`: who made the token. `reviewer_since`:
+    when they became a reviewer; None where they are none, or nobody knows.
     """
 
     account_id: UUID
