@@ -6,6 +6,7 @@ from app.api.error_codes import MEANINGS
 from app.api.fields import described_enum
 from app.db.repository.people import PeopleOrder
 from app.db.repository.worklist import OrderField
+from app.domain.account_log import AdminActionType, Approval, ChangeStatus, Source
 from app.domain.errors import ErrorCode
 from app.domain.model import (
     ActionType,
@@ -23,12 +24,16 @@ from app.domain.model import (
     Scope,
     SearchField,
     SubjectType,
+    UserKind,
 )
 from app.domain.workflow import Relation
 
 __all__ = [
     "ActionType",
+    "AdminActionType",
+    "Approval",
     "CaseStatus",
+    "ChangeStatus",
     "DocumentWarning",
     "ErrorCode",
     "EvaluationStatus",
@@ -47,7 +52,9 @@ __all__ = [
     "Role",
     "Scope",
     "SearchField",
+    "Source",
     "SubjectType",
+    "UserKind",
 ]
 
 
@@ -259,6 +266,69 @@ described_enum(
         ActionType.CANCEL: "Took back their own pending override.",
         ActionType.CLOSE: "Closed it.",
         ActionType.REASSIGN: "Asked other reviewers to decide on the pending override, since none of those asked can.",
+    },
+)
+described_enum(
+    UserKind,
+    "What acts.",
+    {
+        UserKind.PERSON: "A human.",
+        UserKind.SERVICE: "A system. It never requests an override, decides on one, or administers.",
+    },
+)
+described_enum(
+    AdminActionType,
+    "What was done to an account, its people, roles and tokens.",
+    {
+        AdminActionType.CREATE_ACCOUNT: "Made the account.",
+        AdminActionType.INVITE_USER: "Added a person.",
+        AdminActionType.UPDATE_USER: "Changed a person's address, name or language.",
+        AdminActionType.DEACTIVATE_USER: "Ended a person's right to act, and their tokens.",
+        AdminActionType.REACTIVATE_USER: "Let a person act again.",
+        AdminActionType.CHANGE_ROLES: "Gave or took roles.",
+        AdminActionType.CREATE_TOKEN: "Made a token.",
+        AdminActionType.REVOKE_TOKEN: "Revoked a token.",
+        AdminActionType.REVOKE_ALL_TOKENS: "Revoked all tokens of the account.",
+        AdminActionType.CREATE_SERVICE_ACCOUNT: "Made a service account.",
+        AdminActionType.UPDATE_ACCOUNT: "Changed the account's settings.",
+        AdminActionType.LINK_IDENTITY: "Linked a subject of an identity provider to a person.",
+        AdminActionType.UNLINK_IDENTITY: "Ended such a link.",
+        AdminActionType.APPROVE_CHANGE: "Approved a change that waited, and so did it.",
+        AdminActionType.REFUSE_CHANGE: "Refused a change that waited.",
+        AdminActionType.CANCEL_CHANGE: "Took a change back that waited.",
+    },
+)
+described_enum(
+    Source,
+    "Which way a change of the account came.",
+    {
+        Source.API: "By a mutation.",
+        Source.CLI: "By the command line, which asks no second admin.",
+        Source.IDENTITY_PROVIDER: "By a token of the identity provider.",
+        Source.SYSTEM: "By the gateway itself.",
+    },
+    name="AdminSource",
+)
+described_enum(
+    Approval,
+    "Whether a second admin had a say.",
+    {
+        Approval.NOT_NEEDED: "One admin is enough.",
+        Approval.PENDING: "It was asked for, and waits; nothing is done yet.",
+        Approval.GIVEN: "Another admin approved it.",
+        Approval.NONE_POSSIBLE: "The account had no other active admin, so it was done at once.",
+        Approval.BYPASSED: "The command line or the identity provider did it, and no admin was asked.",
+    },
+)
+described_enum(
+    ChangeStatus,
+    "Where a change stands that needs a second admin.",
+    {
+        ChangeStatus.PENDING: "It waits for another admin, however long.",
+        ChangeStatus.APPROVED: "Another admin approved it, and it was done.",
+        ChangeStatus.REFUSED: "Another admin refused it.",
+        ChangeStatus.CANCELLED: "It was taken back.",
+        ChangeStatus.STALE: "What it is about has changed, or who asked for it is no admin any more.",
     },
 )
 described_enum(

@@ -7,13 +7,14 @@ from uuid import UUID
 import strawberry
 
 from app.api.context import Context, Info
-from app.api.enums import ActionType, CaseStatus, ErrorCode, Feature, Resource, Role, Scope
+from app.api.enums import ActionType, CaseStatus, ChangeStatus, ErrorCode, Feature, Resource, Role, Scope
 from app.api.fields import described
 from app.api.types import Case, CaseAction
 from app.db.repository import log
 from app.db.rows import ActionRow
 from app.domain.errors import (
     AccessRefused,
+    AccountStateRefused,
     InputRefused,
     NotFound,
     Refusal,
@@ -60,6 +61,11 @@ class StateError(UserError):
     allowed_actions: list[ActionType] = described(
         "What the workflow allows from there, to people with the right role; each once at most."
     )
+
+
+@strawberry.type(description="The account, its people or a change that waits are not in a state that allows it.")
+class AdministrationError(UserError):
+    change_status: ChangeStatus | None = described("Where the change stands, if it is about one.")
 
 
 async def case_now(parent: strawberry.Parent[Any], info: Info) -> Case | None:
@@ -131,6 +137,8 @@ def _user_error(refusal: Refusal, context: Context) -> UserError:
             required_scope=params.get("scope"),
             disabled_feature=params.get("feature"),
         )
+    if isinstance(refusal, AccountStateRefused):
+        return AdministrationError(**common, change_status=params.get("status"))
     detail = params.get("detail")
     return InputError(**common, maximum=params.get("max") if detail is None else detail.params.get("maximum"))
 
@@ -145,4 +153,4 @@ async def _state_error(refusal: StateRefused, context: Context) -> UserError:
     )
 
 
-ERROR_TYPES = (InputError, NotFoundError, AccessError, StateError, VersionConflictError)
+ERROR_TYPES = (InputError, NotFoundError, AccessError, StateError, VersionConflictError, AdministrationError)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import strawberry
 
+from app.api.admin_mutations import AdminMutation
 from app.api.context import Info
 from app.api.inputs.actions import (
     AcceptOverrideInput,
@@ -50,8 +51,11 @@ def action_mutation(action: ActionType, takes: type[ActionInput], gives: type[Ac
     return strawberry.field(resolver=resolve, description=description, extensions=[ActionPermission(action)])
 
 
-@strawberry.type(description="The actions on cases. Each is one row in a case's log, or is refused and writes nothing.")
-class Mutation:
+@strawberry.type(
+    description="The actions on cases, each one row in a case's log; and administration, each one row in the account's"
+    " own log. What is refused writes nothing."
+)
+class Mutation(AdminMutation):
     open_case: OpenCasePayload = action_mutation(
         ActionType.OPEN, OpenCaseInput, OpenCasePayload, "Open a case on a check. For contributors and reviewers."
     )

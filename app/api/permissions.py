@@ -15,6 +15,7 @@ from app.api.errors import user_errors
 from app.api.inputs.actions import ActionInput
 from app.db.rows import OverrideRow, UserRow
 from app.domain.access import permit_reading
+from app.domain.administration import permit_admin_reading
 from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand
 from app.domain.errors import InputRefused, NotFound, Refusal
 from app.domain.model import ActionType, Actor, Feature, OverrideFacts, Resource, Scope
@@ -111,3 +112,13 @@ class ReadPermission(FieldExtension):
     def resolve_async(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Awaitable[Any]:  # type: ignore[override]  # to be awaited all the same
         self.permit(info.context.actor)
         return next_(source, info, **kwargs)
+
+
+class AdminReadPermission(ReadPermission):
+    """Refuses to read who is no admin."""
+
+    def __init__(self) -> None:
+        super().__init__(Scope.ADMIN_READ)
+
+    def permit(self, actor: Actor) -> None:
+        permit_admin_reading(actor)

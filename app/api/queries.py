@@ -12,11 +12,19 @@ from app.api.enums import Role
 from app.api.fields import resolved
 from app.api.labels import In, Label, all_labels
 from app.api.pagination import After, Before, Connection, First, Last, PageArguments
-from app.api.permissions import ReadPermission
+from app.api.permissions import AdminReadPermission, ReadPermission
 from app.api.resolvers.cases import AsOf, one_case, one_snapshot, which_case
 from app.api.resolvers.people import OrderPeopleBy, PeopleSearch, people_of, people_page
 from app.api.resolvers.worklist import CaseConnection, Filter, OrderBy, Search, case_page, worklist_of
 from app.api.types import Case, CaseAction, Node, User, Viewer, own_node, viewer
+from app.api.types.administration import (
+    AccountAction,
+    AccountChange,
+    ApiToken,
+    admin_log,
+    pending_changes,
+    tokens,
+)
 from app.api.types.lists import By, Since, Types, account_actions, rows_of
 from app.api.types.receipts import Receipt, receipt
 from app.api.types.snapshots import CaseSnapshot
@@ -24,13 +32,14 @@ from app.api.types.workflow import Workflow, workflow
 from app.db.repository.people import People
 from app.domain.access import permit_reading
 from app.domain.errors import Detail, InvalidId, InvalidInput, Refusal
-from app.domain.model import Feature, Scope
+from app.domain.model import Feature, Scope, UserKind
 from app.domain.validation import parse_id
 
 NODES_MAX = 100
 
 _READ_CASES = ReadPermission(Scope.CASES_READ, Feature.CASES)
 _READ_USERS = ReadPermission(Scope.USERS_READ)
+_ADMINISTER = AdminReadPermission()
 
 # What a node of each kind needs to be read, and the loader that brings it.
 _NODE_LOADERS = {
@@ -165,6 +174,41 @@ class Query:
     ) -> Connection[User] | None:
         people = people_of(People(role, active), search, order_by)
         page = await people_page(info.context, people, PageArguments(first, after, last, before))
+        return cast(Connection[User], page)
+
+    @resolved("The account's own log, of what was administered, the newest row first. For admins.", _ADMINISTER)
+    async def admin_log(
+        self, info: Info, first: First = None, last: Last = None, after: After = None, before: Before = None
+    ) -> Connection[AccountAction] | None:
+        page = await admin_log(info.context, PageArguments(first, after, last, before))
+        return cast(Connection[AccountAction], page)
+
+    @resolved("The changes that wait for a second admin, the newest first. For admins.", _ADMINISTER)
+    async def pending_changes(
+        self, info: Info, first: First = None, last: Last = None, after: After = None, before: Before = None
+    ) -> Connection[AccountChange] | None:
+        page = await pending_changes(info.context, PageArguments(first, after, last, before))
+        return cast(Connection[AccountChange], page)
+
+    @resolved("The account's tokens, revoked ones too, the newest first. For admins.", _ADMINISTER)
+    async def tokens(
+        self,
+        info: Info,
+        user: Annotated[ID | None, strawberry.argument(description="Only this person's or service account's.")] = None,
+        first: First = None,
+        last: Last = None,
+        after: After = None,
+        before: Before = None,
+    ) -> Connection[ApiToken] | None:
+        page = await tokens(info.context, PageArguments(first, after, last, before), user)
+        return cast(Connection[ApiToken], page)
+
+    @resolved("The account's service accounts, the newest first. For admins.", _ADMINISTER)
+    async def service_accounts(
+        self, info: Info, first: First = None, last: Last = None, after: After = None, before: Before = None
+    ) -> Connection[User] | None:
+        services = People(kind=UserKind.SERVICE)
+        page = await people_page(info.context, services, PageArguments(first, after, last, before))
         return cast(Connection[User], page)
 
     @resolved("Who may do what when, as data: the table that every action is checked against.")

@@ -28,6 +28,7 @@ _PAYLOAD = {"errors", "replayed", "case", "caseEdge", "action", "actionEdge", "c
 
 # A case by what names it, and by what its action says of it too: `seq` is the version, `statusAfter` the status.
 SHOWN: Mapping[str, set[str]] = {
+    "AdministrationError": _ERROR | {"changeStatus"},
     "AccessError": _ERROR | {"requiredRoles", "requiredScope", "disabledFeature"},
     "Case": {"id", "reference", "status", "statusLabel", "version"},
     "CaseAction": {
@@ -85,7 +86,8 @@ def _reading(resolve: Callable[..., Any]) -> Callable[..., Any]:
 def _reached(schema: GraphQLSchema) -> Iterator[GraphQLObjectType]:
     """Yield the object types that the fields of mutations lead to."""
     assert schema.mutation_type is not None
-    waiting, seen = [field.type for field in schema.mutation_type.fields.values()], set[GraphQLNamedType]()
+    waiting = [field.type for field in schema.mutation_type.fields.values() if not _is_administrative(field)]
+    seen = set[GraphQLNamedType]()
     while waiting:
         type_ = get_named_type(waiting.pop())
         if type_ in seen:
@@ -96,6 +98,12 @@ def _reached(schema: GraphQLSchema) -> Iterator[GraphQLObjectType]:
         elif isinstance(type_, GraphQLObjectType):
             waiting.extend(field.type for field in type_.fields.values())
             yield type_
+
+
+def _is_administrative(field: GraphQLField) -> bool:
+    """Tell whether a mutation's payload shows what was administered, which `admin_write` is enough for."""
+    payload = get_named_type(field.type).extensions["strawberry-definition"].origin
+    return getattr(payload, "is_administrative", False)
 
 
 def needs_reading(field: GraphQLField) -> bool:

@@ -65,6 +65,10 @@ class TokenRow:
     revoked_at: datetime | None
     last_used_at: datetime | None
 
+    @property
+    def token_id(self) -> UUID:
+        return self.id
+
 
 @dataclass(frozen=True, slots=True)
 class UserRow:

@@ -26,9 +26,11 @@ from graphql import (
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
+from app.api.admin_mutations import AdminPermission
 from app.api.fields import RelationField
 from app.api.permissions import ActionPermission, ReadPermission
 from app.api.schema import SCHEMA, PreparedDocument, sdl
+from app.domain.administration import RULES
 from app.domain.model import ActionType
 from tests.support.paths import ROOT
 
@@ -113,9 +115,11 @@ def test_every_mutation_carries_the_permission_of_its_action_and_it_runs_first()
 
     # The last extension that is listed is the first that runs.
     permissions = {name: field.extensions[-1] for name, field in mutations.items()}
+    of_actions = {name: item for name, item in permissions.items() if not isinstance(item, AdminPermission)}
 
-    assert all(isinstance(permission, ActionPermission) for permission in permissions.values())
-    assert {name: getattr(it, "action", None) for name, it in permissions.items()} == ACTIONS
+    assert all(isinstance(permission, ActionPermission) for permission in of_actions.values())
+    assert {name: getattr(it, "action", None) for name, it in of_actions.items()} == ACTIONS
+    assert len(permissions) - len(of_actions) == len(RULES)
     assert set(ACTIONS.values()) == set(ActionType)
 
 
@@ -146,7 +150,7 @@ def test_only_these_fields_of_things_are_code_and_the_others_are_attributes_or_r
 
     assert {name for name in code if not name.endswith("Label")} == {
         *("Case.actions", "Case.overrides", "Case.documents", "Case.availableActions", "Case.eligibleReviewers"),
-        *("Document.url", "Viewer.inbox"),
+        *("Document.url", "Viewer.inbox", "Viewer.tokens"),
     }
 
 
@@ -183,6 +187,7 @@ def test_every_refusal_has_the_three_fields_of_the_interface() -> None:
     }
     assert {type_.name for type_ in BUILT.get_possible_types(interface)} == {
         *("InputError", "NotFoundError", "AccessError", "StateError", "VersionConflictError"),
+        "AdministrationError",
     }
 
 

@@ -11,6 +11,10 @@ ONCE = "once"
 BOUNDED = {
     "*.errors": "50 reasons at most",
     "*.path": "a part for each level",
+    "*.details": "each name once",
+    "AccountAction.roles": ONCE,
+    "AdminDetail.values": ONCE,
+    "ApiToken.scopes": ONCE,
     "AccessError.requiredRoles": ONCE,
     "Account.features": ONCE,
     "AvailableAction.requiredInput": ONCE,

@@ -83,11 +83,13 @@ class Stranger:
     api: Api
     token: str
     inputs: Mapping[str, dict[str, Any]]
+    admin_token: str = ""
 
     async def ask(self, place: Place, id: str) -> tuple[int, bytes, dict[str, str]]:
         """Put *id* in *place*, and return the answer with the id itself made unknowable."""
         document, variables = self._request(place, [id] if place.is_list else id)
-        answer = await self.api.send(self.token, document, variables, x_request_id="the-same")
+        token = self.admin_token if place.field in ADMINISTRATION else self.token
+        answer = await self.api.send(token, document, variables, x_request_id="the-same")
         return seen(answer, id)
 
     def _request(self, place: Place, value: Any) -> tuple[str, dict[str, Any]]:
@@ -99,15 +101,30 @@ class Stranger:
         along = "".join(f", {name}: {written}" for name, written in more.items())
         variable = self.inputs.get(place.field, {}) if place.type == "Mutation" else {}
         if place.type == "Mutation":
-            selection = f"{{ case {{ id }} action {{ id }} {ERRORS} }}"
-        elif place.field in ("cases", "actions"):
-            selection = "{ totalCount nodes { id } }"
+            case = "" if place.field in ADMINISTRATION else "case { id }"
+            selection = f"{{ {case} action {{ seq }} {ERRORS} }}"
+        elif place.field in ("cases", "actions", "tokens"):
+            selection = "{ totalCount nodes { __typename } }"
         else:
             selection = "{ __typename }" if is_composite_type(get_named_type(field.type)) else ""
         kind = "mutation" if place.type == "Mutation" else "query"
         requested = WAYS[place.type] % f"{place.field}({place.path[0]}: $v{along}) {selection}"
         return f"{kind}($v: {argument.type}) {{ {requested} }}", {"v": put(variable, place.path[1:], value)}
 
+
+# What an admin of the other account asks for, with good inputs.
+ADMINISTRATION: Mapping[str, dict[str, Any]] = {
+    "updateUser": {"displayName": "Other"},
+    "deactivateUser": {},
+    "reactivateUser": {},
+    "changeRoles": {"roles": ["CONTRIBUTOR"]},
+    "createToken": {"scopes": ["CASES_READ"]},
+    "revokeToken": {},
+    "approveChange": {},
+    "refuseChange": {},
+    "cancelChange": {},
+    "tokens": {},
+}
 
 # What a field must be given besides.
 ALONG = {
@@ -181,8 +198,9 @@ async def stranger_in(world: World, api: Api) -> Stranger:
         "refuseOverride": decision,
         "cancelOverride": {"caseId": str(mine.case.id), "overrideId": str(mine.override.id)},
         "closeCase": {"caseId": str(own.case.id)},
+        **ADMINISTRATION,
     }
-    return Stranger(api, world.bea.token, inputs)
+    return Stranger(api, world.bea.token, inputs, world.aldo.token)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from app.api.enums import Language, Role
+from app.api.enums import Language, Role, UserKind
 from app.api.fields import described, object_type
 from app.api.types.nodes import Node
 from app.db.rows import UserRow
@@ -21,3 +21,4 @@ class User(Node):
     active: bool = described("Whether they may act at all.")
     language: Language | None = described("The language they prefer, null for the account's.")
     created_at: datetime = described("When they were added.")
+    kind: UserKind = described("Whether it is a person, or a service account.")

@@ -9,7 +9,9 @@ from strawberry import ID
 from app.api.context import Context
 from app.api.enums import Feature, Language, Scope
 from app.api.fields import described
+from app.api.pagination import Connection
 from app.api.resolvers.inbox import InboxConnection, inbox
+from app.api.types.administration import ApiToken, viewer_tokens
 from app.api.types.nodes import Node
 from app.api.types.people import User
 
@@ -39,6 +41,9 @@ class Viewer(Node):
     rate_limit: RateLimit | None = described("How the token stands with its rate limit; null where there is none.")
     inbox: InboxConnection | None = strawberry.field(
         resolver=inbox, description="Cases on which they can act now, and why, the latest change first."
+    )
+    tokens: Connection[ApiToken] | None = strawberry.field(
+        resolver=viewer_tokens, description="Their own tokens, revoked ones too, the newest first. Needs admin_read."
     )
 
 

@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from app.db import tables
-from app.db.admin_rows import AccountActionRow
+from app.db.admin_rows import AccountActionRow, ChangeRow
 from app.db.reader import Reader
-from app.db.rows import columns
-from app.domain.account_log import AccountEntry, ChainedAccountEntry
+from app.db.repository.window import OrderKey, Window, count, in_list_order, windowed
+from app.db.rows import TokenRow, columns
+from app.domain.account_log import AccountEntry, ChainedAccountEntry, ChangeStatus
 from app.domain.model import Role, UserKind
 
 _LOG = columns(AccountActionRow, tables.account_actions)
+_CHANGE = columns(ChangeRow, tables.account_changes)
+_TOKEN = columns(TokenRow, tables.api_tokens)
 
 
 async def active_admins(connection: Reader, account_id: UUID) -> frozenset[UUID]:
@@ -77,3 +80,81 @@ def chained(account_id: UUID, row: AccountActionRow) -> ChainedAccountEntry:
         prev_hash=row.prev_hash,
     )
     return ChainedAccountEntry(entry, row.hash)
+
+
+# --- One row, and pages ----------------------------------------------------------------------------------------------
+
+
+async def account_action(connection: Reader, account_id: UUID, id: UUID) -> AccountActionRow:
+    """Return a row of the account's own log that is there."""
+    column = tables.account_actions.c
+    statement = select(*_LOG).where(column.account_id == account_id, column.id == id)
+    return AccountActionRow(*(await connection.execute(statement)).one())
+
+
+async def change_row(connection: Reader, account_id: UUID, id: UUID) -> ChangeRow | None:
+    """Return a change of the account, whatever became of it."""
+    column = tables.account_changes.c
+    statement = select(*_CHANGE).where(column.account_id == account_id, column.id == id)
+    record = (await connection.execute(statement)).first()
+    return None if record is None else ChangeRow(*record)
+
+
+async def token_row(connection: Reader, account_id: UUID, id: UUID) -> TokenRow | None:
+    """Return a token of the account."""
+    column = tables.api_tokens.c
+    statement = select(*_TOKEN).where(column.account_id == account_id, column.id == id)
+    record = (await connection.execute(statement)).first()
+    return None if record is None else TokenRow(*record)
+
+
+def _of_log(account_id: UUID) -> list[ColumnElement[bool]]:
+    return [tables.account_actions.c.account_id == account_id]
+
+
+async def admin_log_page(connection: Reader, account_id: UUID, window: Window) -> list[AccountActionRow]:
+    """Return a part of the account's own log, the newest first."""
+    statement = windowed(
+        select(*_LOG).where(*_of_log(account_id)), [OrderKey(tables.account_actions.c.seq, descending=True)], window
+    )
+    found = [AccountActionRow(*record) for record in await connection.execute(statement)]
+    return in_list_order(found, window)
+
+
+async def admin_log_count(connection: Reader, account_id: UUID) -> int:
+    return await count(connection, tables.account_actions, _of_log(account_id))
+
+
+def _waiting(account_id: UUID) -> list[ColumnElement[bool]]:
+    column = tables.account_changes.c
+    return [column.account_id == account_id, column.status == ChangeStatus.PENDING]
+
+
+async def pending_changes_page(connection: Reader, account_id: UUID, window: Window) -> list[ChangeRow]:
+    """Return a part of the changes that wait, the newest first."""
+    column = tables.account_changes.c
+    keys = (OrderKey(column.created_at, descending=True), OrderKey(column.id, descending=True))
+    statement = windowed(select(*_CHANGE).where(*_waiting(account_id)), keys, window)
+    return in_list_order([ChangeRow(*record) for record in await connection.execute(statement)], window)
+
+
+async def pending_changes_count(connection: Reader, account_id: UUID) -> int:
+    return await count(connection, tables.account_changes, _waiting(account_id))
+
+
+def _tokens(account_id: UUID, user_id: UUID | None) -> list[ColumnElement[bool]]:
+    column = tables.api_tokens.c
+    owner = [] if user_id is None else [column.user_id == user_id]
+    return [column.account_id == account_id, *owner]
+
+
+async def tokens_page(connection: Reader, account_id: UUID, user_id: UUID | None, window: Window) -> list[TokenRow]:
+    """Return a part of the account's tokens, or of one user's, the newest first."""
+    column = tables.api_tokens.c
+    keys = (OrderKey(column.created_at, descending=True), OrderKey(column.id, descending=True))
+    statement = windowed(select(*_TOKEN).where(*_tokens(account_id, user_id)), keys, window)
+    return in_list_order([TokenRow(*record) for record in await connection.execute(statement)], window)
+
+
+async def tokens_count(connection: Reader, account_id: UUID, user_id: UUID | None) -> int:
+    return await count(connection, tables.api_tokens, _tokens(account_id, user_id))

@@ -15,7 +15,7 @@ from app.db.reader import Reader
 from app.db.repository.placed import REQUESTED, many_each, one_each, rows_by_id
 from app.db.repository.window import OrderKey, Window, count, in_order, windowed
 from app.db.rows import AccountRow, UserRow, columns, every, partial
-from app.domain.model import Candidate, Role
+from app.domain.model import Candidate, Role, UserKind
 from app.domain.search_words import Term
 
 EVERY_USER_COLUMN = every(UserRow)
@@ -76,6 +76,7 @@ class People(NamedTuple):
     terms: tuple[Term, ...] | None = None
     order: PeopleOrder = PeopleOrder.CREATED_AT
     descending: bool = True
+    kind: UserKind = UserKind.PERSON
 
     @property
     def keys(self) -> tuple[OrderKey, OrderKey]:
@@ -93,6 +94,7 @@ class PersonPlace(NamedTuple):
 def _conditions(account_id: UUID, people: People) -> Iterator[ColumnElement[bool]]:
     column = tables.users.c
     yield column.account_id == account_id
+    yield column.kind == people.kind
     if people.role is not None:
         held = tables.user_roles.c
         yield select(held.role).where(held.user_id == column.id, held.role == people.role).exists()

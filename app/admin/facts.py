@@ -1,0 +1,80 @@
+"""What a decision of administration rests on, as it is read under the account's lock."""
+
+from uuid import UUID
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.db.repository import administration, people
+from app.db.rows import UserRow
+from app.domain.addresses import Address, parse_address
+from app.domain.admin_commands import POLICIES, AdminCommand, InviteUser
+from app.domain.administration import AdminFacts, Member
+from app.domain.errors import ChangeAlreadyPending, EmailTaken
+from app.domain.model import Actor, Role
+
+SETTINGS = ("name", "default_language", *sorted(POLICIES))
+
+
+async def facts_of(
+    connection: AsyncConnection, actor: Actor, user_id: UUID | None, requester_id: UUID | None = None
+) -> AdminFacts:
+    """Return what decides on a command about this person; of a change that waits, as its requester's."""
+    account_id, who = actor.account_id, requester_id or actor.user_id
+    found = {
+        row.id: row
+        for row in await people.users_by_id(connection, account_id, [who] if user_id is None else [who, user_id])
+        if row is not None
+    }
+    column = tables.accounts.c
+    statement = select(*(column[name] for name in SETTINGS)).where(column.id == account_id)
+    settings = (await connection.execute(statement)).one()
+    return AdminFacts(
+        held=frozenset[Role](found[who].roles),
+        admins=await administration.active_admins(connection, account_id),
+        settings=dict(zip(SETTINGS, settings, strict=True)),
+        member=_member(found[user_id]) if user_id in found else None,
+    )
+
+
+def _member(row: UserRow) -> Member:
+    address = parse_address(row.email)
+    return Member(row.id, row.kind, row.active, frozenset(row.roles), row.email if address is None else address.key)
+
+
+async def token_owner(connection: AsyncConnection, account_id: UUID, token_id: UUID) -> UUID | None:
+    """Return whose token it is, None where the account has no such token."""
+    token = tables.api_tokens.c
+    statement = select(token.user_id).where(token.account_id == account_id, token.id == token_id)
+    found: UUID | None = await connection.scalar(statement)
+    return found
+
+
+async def demand_free_email(
+    connection: AsyncConnection, account_id: UUID, address: Address, own_id: UUID | None
+) -> None:
+    """Refuse an address that another of the account has, in whatever spelling. Raises: EmailTaken."""
+    user = tables.users.c
+    same = or_(
+        user.email_key == address.key,
+        user.email == address.written,
+        user.email_key.startswith(f"{address.key} ", autoescape=True),
+    )
+    holders = (await connection.execute(select(user.id).where(user.account_id == account_id, same))).scalars()
+    if any(holder != own_id for holder in holders):
+        raise EmailTaken("input", "email")
+
+
+def pending_key(command: AdminCommand, user_id: UUID | None) -> str:
+    """Return what a change is about, so that no other one of its kind waits beside it."""
+    about = command.email.key if isinstance(command, InviteUser) else user_id or "account"
+    return f"{command.type.value} {about}"
+
+
+async def demand_no_twin(connection: AsyncConnection, account_id: UUID, key: str) -> None:
+    """Refuse where such a change waits already. Raises: ChangeAlreadyPending."""
+    change = tables.account_changes.c
+    statement = select(change.id).where(change.account_id == account_id, change.pending_key == key)
+    if await connection.scalar(statement) is not None:
+        raise ChangeAlreadyPending("input")

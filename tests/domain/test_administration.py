@@ -1,0 +1,117 @@
+"""The table of administration: the manual shows it as it is, and what it says of each command."""
+
+from uuid import UUID
+
+import pytest
+
+from app.domain.account_log import AdminActionType
+from app.domain.addresses import parse_address
+from app.domain.admin_commands import (
+    WAITING,
+    ChangeRoles,
+    CreateServiceAccount,
+    DeactivateUser,
+    InviteUser,
+    ReactivateUser,
+    UpdateAccount,
+    UpdateUser,
+    command_of,
+    payload_of,
+)
+from app.domain.administration import RULES, AdminFacts, Member, demand_last_admin, needs_second_admin
+from app.domain.administration_chart import administration_table
+from app.domain.errors import LastAdmin
+from app.domain.model import Language, Role, UserKind
+from tests.support.paths import ROOT
+
+ACTOR, OTHER, THIRD = (UUID(int=number) for number in (1, 2, 3))
+SETTINGS = {
+    "name": "Acme",
+    "default_language": Language.EN,
+    "cases_enabled": True,
+    "overrides_enabled": True,
+    "restrict_to_assigned_reviewers": False,
+}
+
+
+def facts(
+    *roles: Role, of: UUID = OTHER, held: tuple[Role, ...] = (Role.ADMIN,), admins: tuple[UUID, ...] = (ACTOR,)
+) -> AdminFacts:
+    """Return what is known where a command is about *of*, who has these *roles*."""
+    member = Member(of, UserKind.PERSON, True, frozenset(roles), "a@acme.example")
+    return AdminFacts(frozenset(held), frozenset(admins), SETTINGS, member)
+
+
+def test_the_manual_shows_the_table_as_it_is() -> None:
+    text = (ROOT / "app/docs/administration.md").read_text(encoding="utf-8")
+    assert text.split("<!-- administration table -->\n")[1].split("<!-- end -->")[0] == administration_table()
+
+
+def test_every_mutation_has_a_rule() -> None:
+    logged_alone = {"CREATE_ACCOUNT", "REVOKE_ALL_TOKENS", "LINK_IDENTITY", "UNLINK_IDENTITY"}
+    assert {type.value for type in AdminActionType} - {type.value for type in RULES} == logged_alone
+
+
+def change_roles(*roles: Role, user_id: UUID = OTHER) -> ChangeRoles:
+    return ChangeRoles(user_id=user_id, roles=roles)
+
+
+C, R, A = Role.CONTRIBUTOR, Role.REVIEWER, Role.ADMIN
+
+
+@pytest.mark.parametrize(
+    ("roles", "held", "new", "expected"),
+    [
+        ((), (A,), (C,), False),
+        ((), (A, R), (C,), True),
+        ((), (A, C), (C,), True),
+        ((), (A,), (R,), True),
+        ((C,), (A,), (C, A), True),
+        ((C, R), (A,), (R,), False),
+        ((R,), (A,), (C, R), False),
+        ((C, R), (A, R), (), False),
+    ],
+)
+def test_a_second_admin_is_needed_for_roles(
+    roles: tuple[Role, ...], held: tuple[Role, ...], new: tuple[Role, ...], expected: bool
+) -> None:
+    assert needs_second_admin(change_roles(*new), ACTOR, facts(*roles, held=held)) is expected
+
+
+def test_a_second_admin_is_needed_to_end_another_admin_and_not_to_resign() -> None:
+    two = (ACTOR, OTHER)
+    assert needs_second_admin(DeactivateUser(user_id=OTHER), ACTOR, facts(A, admins=two))
+    assert needs_second_admin(change_roles(), ACTOR, facts(A, admins=two))
+    assert not needs_second_admin(DeactivateUser(user_id=OTHER), ACTOR, facts(R))
+    resigning = change_roles(user_id=ACTOR)
+    assert not needs_second_admin(resigning, ACTOR, facts(A, of=ACTOR, admins=two))
+    demand_last_admin(resigning, facts(A, of=ACTOR, admins=two))
+    with pytest.raises(LastAdmin):
+        demand_last_admin(resigning, facts(A, of=ACTOR))
+
+
+def test_a_second_admin_is_needed_for_who_comes_back_an_address_and_a_policy() -> None:
+    assert needs_second_admin(ReactivateUser(user_id=OTHER), ACTOR, facts(R))
+    assert not needs_second_admin(ReactivateUser(user_id=OTHER), ACTOR, facts(C))
+    same, other = parse_address("A@acme.example"), parse_address("b@acme.example")
+    assert not needs_second_admin(UpdateUser(user_id=OTHER, email=same), ACTOR, facts(C))
+    assert needs_second_admin(UpdateUser(user_id=OTHER, email=other), ACTOR, facts(C))
+    assert not needs_second_admin(UpdateAccount(name="x", cases_enabled=True), ACTOR, facts(C))
+    assert needs_second_admin(UpdateAccount(name="x", cases_enabled=False), ACTOR, facts(C))
+    assert not needs_second_admin(CreateServiceAccount(display_name="x", roles=(C,)), ACTOR, facts(C))
+
+
+def test_what_waits_is_read_as_it_was_stored() -> None:
+    address = parse_address("Zo\u00e9@acme.example")
+    assert address is not None
+    commands = [
+        InviteUser(email=address, display_name="Zo\u00e9", roles=(C, R), language=Language.FR),
+        UpdateUser(user_id=OTHER, email=address),
+        DeactivateUser(user_id=OTHER),
+        ReactivateUser(user_id=THIRD),
+        change_roles(A),
+        UpdateAccount(name="x", restrict_to_assigned_reviewers=False),
+    ]
+    assert {command.type for command in commands} == set(WAITING)
+    for command in commands:
+        assert command_of(command.type, payload_of(command)) == command
