@@ -1,17 +1,23 @@
 """The commands for the action log."""
 
 import json
+from typing import Annotated
+from uuid import UUID
 
 import typer
 
+from app.audit.account_logs import PIECE
 from app.audit.anchors.checkpoint import AnchorError, Checkpoint, public_key
 from app.audit.anchors.keys import read_or_make_key
 from app.cli.exporting import export
 from app.cli.following import follow
+from app.cli.reading import read
 from app.cli.terminal import AsJson, fail, run, settings_or_fail
 from app.cli.verifying import verify
 from app.config.anchoring import anchorer
 from app.db.engines import Database
+from app.db.repository.administration import account_log_piece
+from app.domain.account_log import canonical
 
 log = typer.Typer(help="The action log.", no_args_is_help=True)
 log.command()(verify)
@@ -38,6 +44,22 @@ def anchor(as_json: AsJson = False) -> None:
             typer.echo(f"anchor {checkpoint.number}: {rows}, {checkpoint.root}")
         if not written:
             typer.echo("nothing is new")
+
+
+@log.command()
+def account(account: Annotated[UUID, typer.Option(help="The account's id.")]) -> None:
+    """Print an account's own log as lines of JSON, the oldest row first: each as its hash covers it, and the hash."""
+
+    async def work(database: Database) -> None:
+        async with database.snapshot() as connection:
+            after, links = 0, await account_log_piece(connection, account, 0, PIECE)
+            while links:
+                for link in links:
+                    typer.echo(f'{{"entry":{canonical(link.entry).decode()},"hash":"{link.hash}"}}')
+                after = links[-1].entry.seq
+                links = await account_log_piece(connection, account, after, PIECE)
+
+    read(settings_or_fail(), work)
 
 
 @log.command()

@@ -81,7 +81,7 @@ class Story:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_whatever_admins_try_somebody_administers_and_the_log_is_whole(world: World, api: Api, seed: int) -> None:
+async def test_random_stories_keep_an_admin_and_a_whole_log(world: World, api: Api, seed: int) -> None:
     story = Story(Administration(world, api, await second_admin(world)), random.Random(seed))
 
     for index in range(STEPS):

@@ -1,5 +1,8 @@
 """The account's own log: what writes it, that nothing of it can be changed unseen, and what its rows do not hold."""
 
+import asyncio
+import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,6 +18,7 @@ from app.db import tables
 from app.domain.action_log import FaultKind
 from app.domain.model import Role, Scope, UserKind
 from tests.support.account_logs import log_size, logged, verdict_on
+from tests.support.gateway import casegate
 from tests.support.identity_provider import ISSUER, IdentityProvider, opened
 from tests.support.identity_provider import provider as provider  # a fixture
 from tests.support.tampering import tamper
@@ -215,3 +219,18 @@ async def test_the_database_gives_a_service_account_no_role_that_decides(world: 
         with pytest.raises(IntegrityError):
             async with world.database.write() as connection:
                 await connection.execute(statement)
+
+
+async def test_the_log_is_printed_as_its_hashes_cover_it(world: World, fresh_url: str) -> None:
+    await world.database.close()
+
+    printed = await asyncio.to_thread(
+        casegate, "log", "account", "--account", str(world.account_id), database_url=fresh_url
+    )
+
+    lines = [json.loads(line) for line in printed.stdout.splitlines()]
+    assert [line["entry"]["seq"] for line in lines] == list(range(1, 14))
+    for text_line, line in zip(printed.stdout.splitlines(), lines, strict=True):
+        covered = text_line.removeprefix('{"entry":').rpartition(',"hash":')[0]
+        assert hashlib.sha256(covered.encode()).hexdigest() == line["hash"]
+    assert [line["entry"]["prev_hash"] for line in lines[1:]] == [line["hash"] for line in lines[:-1]]
