@@ -65,14 +65,16 @@ async def _rows(connection: AsyncConnection, account_id: UUID, case_id: UUID) ->
     except UNREADABLE:
         said = f"a row of case {case_id} holds a value that is none of its kind: `casegate log verify --case` names it"
         raise EvidenceError(said) from None
-    return [
-        {
-            "entry": json.loads(canonical(as_hashed(link) or link.entry)),
-            "hash": link.hash,
-            "contents": nested((content.place, _opened(content)) for content in link.contents),
-        }
-        for link in rows
-    ]
+    return [exported_row(link) for link in rows]
+
+
+def exported_row(link: ChainedEntry) -> dict[str, Any]:
+    """Return a row as exports have it: what its hash covers, the hash, and the texts that it commits to."""
+    return {
+        "entry": json.loads(canonical(as_hashed(link) or link.entry)),
+        "hash": link.hash,
+        "contents": nested((content.place, _opened(content)) for content in link.contents),
+    }
 
 
 def _opened(content: ErasableContent) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import structlog
@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.admin import accounts
 from app.audit.entries import links_of
+from app.audit.evidence import exported_row
 from app.cli.ending import OutputLost, give_up_output
 from app.cli.reading import Unreadable, require_database
 from app.cli.terminal import AsJson, fail, failure_of, settings_or_fail
@@ -23,7 +24,7 @@ from app.db.migrate import readable
 from app.db.repository import people
 from app.db.repository.log import LogKey, LogPlace
 from app.db.repository.log_tail import BEGINNING
-from app.domain.action_log import ChainedEntry, as_hashed, canonical
+from app.domain.action_log import ChainedEntry
 from app.domain.errors import InvalidCursor
 from app.live.cursors import log_cursors, read_log_cursor
 from app.live.feed import UNREADABLE, Feed
@@ -135,9 +136,9 @@ Line = Callable[[str, LogPlace, ChainedEntry | None], str]
 def _json_line(cursor: str, place: LogPlace, link: ChainedEntry | None) -> str:
     """Return a row as `log export` has it, with its cursor; without an entry where its case is missing."""
     row = place.action
-    entry: Any = None if link is None else json.loads(canonical(as_hashed(link) or link.entry))
-    shown = {"cursor": cursor, "id": str(row.id), "caseId": str(row.case_id), "seq": row.seq, "hash": row.hash}
-    return json.dumps(shown | {"entry": entry}, ensure_ascii=False)
+    found = {"hash": row.hash, "entry": None, "contents": None} if link is None else exported_row(link)
+    shown = {"cursor": cursor, "id": str(row.id), "caseId": str(row.case_id), "seq": row.seq}
+    return json.dumps(shown | found, ensure_ascii=False)
 
 
 def _line(cursor: str, place: LogPlace, _link: ChainedEntry | None) -> str:

@@ -76,7 +76,7 @@ async def test_rows_are_those_of_the_export_with_the_cursors_of_the_api(world: W
 
     evidence = await evidence_of(world.database, world.account_id, case_id, None, now())
     edges = (await api.run(world.ada.token, LOG))["actions"]["edges"]
-    assert [{"entry": line["entry"], "hash": line["hash"]} for line in found] == evidence["rows"]
+    assert [{name: line[name] for name in ("entry", "hash", "contents")} for line in found] == evidence["rows"]
     assert [(line["cursor"], line["id"], line["seq"]) for line in found] == [
         (edge["cursor"], edge["node"]["id"], edge["node"]["seq"]) for edge in edges
     ]
