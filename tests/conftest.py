@@ -26,14 +26,8 @@ from app.documents.store import DocumentStore, open_store
 from app.observability.deferred import clear_all
 from tests.support.anchored_cases import scene as scene  # a fixture
 from tests.support.api import Api
-from tests.support.postgresql import (
-    Administrator,
-    PostgresqlMissing,
-    Server,
-    create_database,
-    drop_database,
-    postgresql_server,
-)
+from tests.support.databases import Administrator, Server, create_database, drop_database
+from tests.support.postgresql import PostgresqlMissing, postgresql_server
 from tests.support.s3 import s3 as s3  # a fixture
 from tests.support.world import World, make_world
 

@@ -20,7 +20,7 @@ from scripts.benchmarks.measuring import Figures, Supply, UnderLoad, compare
 from scripts.benchmarks.operations import OPERATIONS, Operation
 from scripts.benchmarks.report import Line, Report
 from scripts.benchmarks.servers import Server, gateway
-from tests.support.postgresql import create_database
+from tests.support.databases import create_database
 
 Q1, Q2, M1, _ = OPERATIONS
 SMALL, LARGE = Size(2_000, 10_000, 100, 100), Size(200_000, 1_000_000, 100, 100)

@@ -23,7 +23,8 @@ from scripts.benchmarks.peers import install_peers, peer
 from scripts.benchmarks.report import Line, Report
 from scripts.benchmarks.servers import ROOT, Server, casegate_environment, gateway, yardstick
 from scripts.benchmarks.statements import REQUESTS, Count, postgresql_statements, sqlite_statements
-from tests.support.postgresql import DURABLE_OPTIONS, create_database, postgresql_server
+from tests.support.databases import create_database
+from tests.support.postgresql import DURABLE_OPTIONS, postgresql_server
 
 YARDSTICKS = ("handwritten", "naive")
 MEASURE = "handwritten"

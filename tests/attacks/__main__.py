@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from tests.attacks.runs import Size, run
-from tests.support.postgresql import create_database, postgresql_server
+from tests.support.databases import create_database
+from tests.support.postgresql import postgresql_server
 
 
 class Engine(StrEnum):

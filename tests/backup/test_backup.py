@@ -25,10 +25,10 @@ from app.db.engines import Database, open_database
 from app.documents.store import DocumentStore, open_store
 from app.documents.upkeep import verify
 from tests.support.api import Api
+from tests.support.databases import Server, create_database, drop_database
 from tests.support.documents import TEXT, comment_with, files_in
 from tests.support.gateway import casegate, casegate_json
 from tests.support.ports import wait_until
-from tests.support.postgresql import Server, create_database, drop_database
 from tests.support.world import World
 
 WRITERS = 4

@@ -14,7 +14,7 @@ from app.config import settings_page
 from app.config.gateway_settings import GatewaySettings
 from app.config.settings import PREFIX, Settings, SettingsError, load_settings, unknown_settings
 from app.db.engines import database_url, open_database
-from tests.support.postgresql import Server
+from tests.support.databases import Server
 
 SECRET = "hunter2"
 PERSON = {"id": "1", "display_name": "Ada", "email": "a@b.c", "roles": ["ADMIN"], "token": SECRET}

@@ -18,14 +18,19 @@ import asyncpg
 import pytest
 
 from tests.support import postgresql
+from tests.support.databases import create_database, drop_database, run_on
 from tests.support.paths import ROOT
 from tests.support.ports import is_listening, wait_until
 
 pytestmark = pytest.mark.long
 
 SERVER_IN_ANOTHER_PROCESS = """
+import signal
 import time
-from tests.support.postgresql import create_database, postgresql_server
+from tests.support.databases import create_database
+from tests.support.postgresql import postgresql_server
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background has its children ignore it
 
 with postgresql_server() as url:
     print(create_database(url, "one"), flush=True)
@@ -93,7 +98,7 @@ def test_its_data_are_in_memory_where_there_is_room(monkeypatch: pytest.MonkeyPa
 
         with postgresql.postgresql_server() as url:
             assert len(list(memory.iterdir())) == is_roomy
-            postgresql.create_database(url, "one")
+            create_database(url, "one")
 
         assert list(memory.iterdir()) == []
 
@@ -127,12 +132,12 @@ def test_a_database_is_cloned_from_a_template_and_dropped(own_server: Path) -> N
             await connection.close()
 
     with postgresql.postgresql_server() as admin_url:
-        template_url = postgresql.create_database(admin_url, "template of ours")
-        postgresql.run_on(template_url, lambda connection: connection.execute("CREATE TABLE seen (a_column int)"))
+        template_url = create_database(admin_url, "template of ours")
+        run_on(template_url, lambda connection: connection.execute("CREATE TABLE seen (a_column int)"))
 
-        clone_url = postgresql.create_database(admin_url, "clone", template="template of ours")
+        clone_url = create_database(admin_url, "clone", template="template of ours")
 
         assert asyncio.run(columns(clone_url)) == ["a_column"]
-        postgresql.drop_database(admin_url, "clone")
+        drop_database(admin_url, "clone")
         with pytest.raises(asyncpg.InvalidCatalogNameError):
             asyncio.run(columns(clone_url))

@@ -23,11 +23,11 @@ import typer
 
 from app.cli.program import program
 from app.demo.documents import pdf
+from tests.support.databases import Server, create_database, database_url, drop_database
 from tests.support.gateway import casegate, casegate_json, environment, serving
 from tests.support.manual import PAGES, Block, blocks, page, pages_with
 from tests.support.paths import ROOT
 from tests.support.ports import free_port
-from tests.support.postgresql import Server, create_database, database_url, drop_database
 
 PORT = "8000"
 FROM_NOTHING = "getting-started.md"

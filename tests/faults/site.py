@@ -27,8 +27,8 @@ from tests.faults.gateway import Gateway, gateway
 from tests.faults.history import History, Row, now, write_rows
 from tests.faults.small_disk import small_disk
 from tests.faults.workload import Load, Person
+from tests.support.databases import create_database
 from tests.support.gateway import casegate
-from tests.support.postgresql import create_database
 
 ROLES = ((Role.CONTRIBUTOR,), (Role.REVIEWER,), (Role.CONTRIBUTOR, Role.REVIEWER), (Role.CONTRIBUTOR,))
 

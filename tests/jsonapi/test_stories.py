@@ -16,8 +16,8 @@ from app.actions.perform import perform
 from app.db.engines import open_database
 from app.domain.model import EvaluationStatus
 from tests.support.api import Api
+from tests.support.databases import Server, create_database, drop_database
 from tests.support.jsonapi import ResourceClient, action_body, case_body
-from tests.support.postgresql import Server, create_database, drop_database
 from tests.support.world import World, make_world
 
 PEOPLE = ("ada", "carl", "rosa", "rolf", "bea", "aldo")
