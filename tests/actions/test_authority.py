@@ -358,7 +358,7 @@ async def test_what_every_request_changes_is_no_change_of_authority(world: World
     assert await authority() == before
 
 
-async def test_emptying_a_table_of_rights_is_a_change_for_everybody(world: World) -> None:
+async def test_emptying_a_table_of_rights_is_a_change_for_all_people(world: World) -> None:
     if world.database.is_sqlite:
         pytest.skip("SQLite has no TRUNCATE")
     case_id = (await world.open_case()).case.id

@@ -1,6 +1,6 @@
 """What is refused although the table would allow it: the subject, the reviewers, the version, and an override named.
 
-First by the law alone, then by `perform` on real databases, where the order of DOMAIN.md's section 4 is kept.
+First by the domain alone, then by `perform` on real databases, where the order of DOMAIN.md's section 4 is kept.
 """
 
 from collections.abc import Sequence

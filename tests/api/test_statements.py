@@ -247,7 +247,7 @@ async def test_a_dry_run_costs_what_the_action_costs(world: World, api: Api) -> 
     assert costs == [who, *said, *done, *pending, "SELECT case_actions", USERS]
 
 
-async def test_a_refusal_at_the_door_costs_no_transaction(world: World, api: Api) -> None:
+async def test_a_refusal_before_the_action_costs_no_transaction(world: World, api: Api) -> None:
     case_id = str((await world.case_in(CaseStatus.PENDING_REVIEW)).case.id)
     other = (await world.open_case()).case.id
     await world.request_override(other, world.bea)

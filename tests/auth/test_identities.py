@@ -60,7 +60,7 @@ UNVERIFIED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", UNVERIFIED)
-async def test_an_unverified_address_neither_links_nor_makes_anybody(
+async def test_an_unverified_address_neither_links_nor_creates_a_person(
     world: World, fresh_url: str, provider: IdentityProvider, name: str
 ) -> None:
     rosa = world.rosa.identity.user
@@ -292,7 +292,7 @@ async def test_an_unlinked_subject_is_unauthenticated_until_an_administrator_lin
     assert await linked_to(world, rolf.id) == [(ISSUER, "r", IdentityOrigin.ADMINISTRATOR, True)]
 
 
-async def test_an_administrator_takes_no_subject_from_anybody(world: World) -> None:
+async def test_an_administrator_takes_no_subject_from_another_person(world: World) -> None:
     database, rosa, rolf = world.database, world.rosa.id, world.rolf.id
     await link_subject(database, rosa, ISSUER, "r")
 

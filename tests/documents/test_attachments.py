@@ -263,7 +263,7 @@ async def test_an_unattached_document_only_changes_by_being_attached(
         await connection.execute(text("DELETE FROM documents"))
 
 
-async def test_an_unattached_document_is_nobodys_to_see(api: Api, world: World) -> None:
+async def test_an_unattached_document_is_visible_to_no_person(api: Api, world: World) -> None:
     document = await uploaded(api, world.ada.token)
     query = "query($id: ID!) { node(id: $id) { __typename id } }"
 

@@ -147,7 +147,7 @@ def expected_answer(action: str, status: str, situation: Situation) -> str:
 
 
 def answer(action: str, actor: Actor, facts: CaseFacts) -> tuple[str, tuple[str, ...] | None]:
-    """Return what the law says, and the field that a refusal is about."""
+    """Return what the workflow answers, and the field that a refusal is about."""
     try:
         authorize(ActionType(action), actor, facts.override)
         return advance(ActionType(action), facts.status, facts.override), None
@@ -172,7 +172,7 @@ def test_the_tables_are_whole() -> None:
 
 @pytest.mark.parametrize("status", CaseStatus)
 @pytest.mark.parametrize("action", CASE_ACTIONS)
-def test_the_law_answers_as_the_tables_say(action: str, status: CaseStatus) -> None:
+def test_the_workflow_answers_as_the_tables_say(action: str, status: CaseStatus) -> None:
     answers = {situation: answer(action, actor, facts) for situation, actor, facts in situations(status)}
 
     assert len(answers) == 8 * (6 * 4 if status == "PENDING_REVIEW" else 1 + 6 * 3)
@@ -399,7 +399,7 @@ def test_a_decision_that_must_name_an_override_is_about_the_last_where_none_is_p
     assert codes["CANCEL"] == "NO_PENDING_OVERRIDE"
 
 
-# --- What is said of the law -----------------------------------------------------------------------------------------
+# --- What is printed of the workflow ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("page", ["README.md", "app/docs/workflow.md"])
@@ -433,7 +433,7 @@ def test_the_diagram_has_an_arrow_for_each_two_statuses_with_all_that_leads_alon
     assert mermaid().endswith("CLOSED --> [*]\n")
 
 
-def test_the_law_is_made_of_the_standard_library_and_knows_no_clock_and_no_device() -> None:
+def test_the_domain_uses_the_standard_library_alone_and_no_clock_or_device() -> None:
     imported = set()
     for path in (ROOT / "app" / "domain").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

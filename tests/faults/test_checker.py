@@ -113,7 +113,7 @@ def test_actions_at_the_same_time_may_stand_in_either_order() -> None:
     assert wrongs(story, row("b", 1), row("a", 2)) == []
 
 
-def test_the_order_of_different_cases_is_nobodys_business() -> None:
+def test_the_order_of_different_cases_does_not_matter() -> None:
     assert wrongs(Story().ok("a", 1).ok("b", 1, "d"), row("b", 1, "d"), row("a", 1)) == []
 
 

@@ -1,4 +1,4 @@
-"""What comes to SQLite at the same moment shares a turn and a commit, and nothing else: each gets their own end."""
+"""SQLite's group commit: concurrent reads share a call and concurrent writes a commit; each caller gets its outcome."""
 
 import asyncio
 import sqlite3
@@ -37,19 +37,19 @@ def origin(sqlite_world: tuple[Path, World]) -> Path:
 
 
 @contextmanager
-def carried() -> Iterator[list[tuple[str, int]]]:
-    """Yield a list that grows by each turn of a lane: what is done there, and for how many."""
-    turns: list[tuple[str, int]] = []
-    own = DriverConnection._turn
+def recorded_batches() -> Iterator[list[tuple[str, int]]]:
+    """Yield a list that grows by each batch of the group commit: what it does, and for how many callers."""
+    batches: list[tuple[str, int]] = []
+    own = DriverConnection._in_thread
 
     def noted(self: DriverConnection, connection: Any, work: Any, given: Sequence[Any]) -> Any:
         if work.__name__ in ("looked_up", "committed"):
-            turns.append((work.__name__, len(given)))
+            batches.append((work.__name__, len(given)))
         return own(self, connection, work, given)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DriverConnection, "_turn", noted)
-        yield turns
+        patch.setattr(DriverConnection, "_in_thread", noted)
+        yield batches
 
 
 async def name_of(database: Database, user_id: UUID) -> str | None:
@@ -105,35 +105,35 @@ async def marks(world: World, case_ids: Sequence[UUID]) -> list[str]:
     return [known[case_id] for case_id in case_ids]
 
 
-async def test_who_comes_while_a_turn_is_under_way_shares_the_next_one(world: World) -> None:
+async def test_concurrent_reads_share_one_batch(world: World) -> None:
     people = [world.ada, world.bea, world.carl, world.rosa] * 5
 
-    with carried() as turns:
+    with recorded_batches() as batches:
         names = await asyncio.gather(*(name_of(world.database, person.id) for person in people))
         one = await name_of(world.database, world.ada.id)
 
     assert names == [await name_of(world.database, person.id) for person in people]
     assert len(set(names)) == 4 and one == names[0]
-    assert turns == [("looked_up", 1), ("looked_up", 19), ("looked_up", 1)]
+    assert batches == [("looked_up", 1), ("looked_up", 19), ("looked_up", 1)]
 
 
-async def test_more_than_share_a_turn_take_several(world: World) -> None:
-    with carried() as turns:
+async def test_more_reads_than_fit_in_a_batch_take_several(world: World) -> None:
+    with recorded_batches() as batches:
         names = await asyncio.gather(*(name_of(world.database, world.ada.id) for _ in range(1 + MOST + 5)))
 
     assert len(names) == 1 + MOST + 5 and len(set(names)) == 1
-    assert [count for _, count in turns] == [1, MOST, 5]
+    assert [count for _, count in batches] == [1, MOST, 5]
 
 
 async def test_comments_of_the_same_moment_are_one_commit(world: World) -> None:
     case_ids = [(await world.open_case()).case.id for _ in range(8)]
 
-    with carried() as turns:
+    with recorded_batches() as batches:
         outcomes = await asyncio.gather(
             *(world.do(world.carl, AddComment(case_id=case_id, comment=f"{case_id}")) for case_id in case_ids)
         )
 
-    commits = [count for name, count in turns if name == "committed"]
+    commits = [count for name, count in batches if name == "committed"]
     assert sum(commits) == 8 and len(commits) <= 3
     assert [outcome.action.seq for outcome in outcomes] == [2] * 8
     assert [outcome.comment.body for outcome in outcomes if outcome.comment] == [f"{id}" for id in case_ids]
@@ -146,7 +146,7 @@ async def test_a_failed_statement_fails_alone_and_leaves_nothing(world: World) -
     assert await written(world.database, comment_on(world, (await world.open_case()).case.id, "Taken", taken)) is True
     failing = 2
 
-    with carried() as turns:
+    with recorded_batches() as batches:
         results = await asyncio.gather(
             *(
                 written(world.database, comment_on(world, case_id, "New", taken if place == failing else None))
@@ -154,7 +154,7 @@ async def test_a_failed_statement_fails_alone_and_leaves_nothing(world: World) -
             )
         )
 
-    assert turns == [("committed", 1), ("committed", 4)]
+    assert batches == [("committed", 1), ("committed", 4)]
     assert isinstance(results[failing], IntegrityError)
     assert [result for place, result in enumerate(results) if place != failing] == [True] * 4
     assert [mark == "New" for mark in await marks(world, case_ids)] == [place != failing for place in range(5)]
@@ -165,7 +165,7 @@ async def test_a_comment_of_a_revoked_person_fails_alone_in_its_group(world: Wor
     case_ids = [(await world.open_case()).case.id for _ in people]
     await set_by_hand(world.database, tables.api_tokens, world.bea.actor.token_id, revoked_at=clock.now())
 
-    with carried() as turns:
+    with recorded_batches() as batches:
         results = await asyncio.gather(
             *(
                 world.do(person, AddComment(case_id=case_id, comment="x"))
@@ -174,7 +174,7 @@ async def test_a_comment_of_a_revoked_person_fails_alone_in_its_group(world: Wor
             return_exceptions=True,
         )
 
-    assert max(count for name, count in turns if name == "committed") > 1  # hers was among others'
+    assert max(count for name, count in batches if name == "committed") > 1  # hers was among others'
     assert [getattr(result, "code", None) for result in results] == [None, None, "UNAUTHENTICATED", None, None]
     async with world.database.read() as connection:
         authors = set(await connection.scalars(select(tables.comments.c.author_id)))
@@ -221,7 +221,7 @@ async def test_a_lock_that_is_not_to_be_had_is_waited_for_once(fresh_url: str, w
     try:
         async with world.database.write() as holder:
             await holder.execute(tables.accounts.update().values(name="Held"))
-            with carried() as turns:
+            with recorded_batches() as batches:
                 results = await asyncio.gather(
                     *(written(other, comment_on(world, case_id, "New")) for case_id in case_ids)
                 )
@@ -229,7 +229,7 @@ async def test_a_lock_that_is_not_to_be_had_is_waited_for_once(fresh_url: str, w
     finally:
         await other.close()
 
-    assert turns == [("committed", 1), ("committed", 5)]
+    assert batches == [("committed", 1), ("committed", 5)]
     codes = [getattr(getattr(result, "orig", None), "sqlite_errorcode", None) for result in results]
     assert codes == [sqlite3.SQLITE_BUSY] * 6
     assert after is True
@@ -238,7 +238,7 @@ async def test_a_lock_that_is_not_to_be_had_is_waited_for_once(fresh_url: str, w
 async def test_a_cancelled_caller_does_not_affect_its_batch(world: World) -> None:
     tasks = [asyncio.create_task(name_of(world.database, world.ada.id)) for _ in range(6)]
     await asyncio.sleep(0)
-    for place in (0, 3):  # one whose turn it is, and one who waits
+    for place in (0, 3):  # one that is executed, and one that waits
         tasks[place].cancel()
     ended = await asyncio.gather(*tasks, return_exceptions=True)
 

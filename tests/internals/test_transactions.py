@@ -30,10 +30,10 @@ async def names(database: Database) -> list[str]:
 
 
 @contextmanager
-def turns_counted() -> Iterator[list[str]]:
-    """Yield a list that grows by what is done with each turn through the thread of an SQLite connection."""
+def counted_calls() -> Iterator[list[str]]:
+    """Yield a list that grows by what is done with each call of the thread of an SQLite connection."""
     counted: list[str] = []
-    own = DriverConnection._turn
+    own = DriverConnection._in_thread
 
     def noted(self: DriverConnection, connection: Any, work: Any, given: Any) -> Any:
         begins, was_open = self._is_due, connection.in_transaction
@@ -43,7 +43,7 @@ def turns_counted() -> Iterator[list[str]]:
         return done
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DriverConnection, "_turn", noted)
+        patch.setattr(DriverConnection, "_in_thread", noted)
         yield counted
 
 
@@ -53,16 +53,16 @@ def unkept_promise(world: World) -> Any:
     return inserted(tables.idempotency_records, None, **record, created_at=clock.now())
 
 
-async def test_an_action_on_sqlite_begins_with_its_first_turn_and_commits_with_its_last(world: World) -> None:
+async def test_an_action_on_sqlite_begins_with_its_first_call_and_commits_with_its_last(world: World) -> None:
     if not world.database.is_sqlite:
-        pytest.skip("PostgreSQL has no turns")
+        pytest.skip("PostgreSQL has no such calls")
     case_id = (await world.open_case()).case.id
     decided = (await world.case_in(CaseStatus.PENDING_REVIEW)).case.id
     decision = AcceptOverride(**await world.read(decided))
 
-    with turns_counted() as comment:
+    with counted_calls() as comment:
         await world.do(world.ada, AddComment(case_id=case_id, comment="x", idempotency_key="key"))
-    with turns_counted() as acceptance:
+    with counted_calls() as acceptance:
         await world.do(world.rosa, decision)
 
     assert comment[0] == "begin-work" and comment[-1] == "work-commit"

@@ -480,7 +480,7 @@ async def test_no_active_connection_is_closed_and_the_next_gets_retry_after() ->
     assert answers == [(200, b"here")] * 2
 
 
-async def test_a_turn_of_the_event_loop_begins_one_of_the_requests_that_were_sent_ahead() -> None:
+async def test_a_tick_of_the_event_loop_begins_one_of_the_requests_that_were_sent_ahead() -> None:
     turn, begun = 0, []
 
     async def count_turns() -> None:

@@ -55,7 +55,7 @@ def test_the_answer_is_of_the_media_type_that_is_wanted_most(accept: str | None,
     assert media_type(accept) == expected
 
 
-async def test_a_type_that_we_do_not_have_is_refused_with_one_that_everybody_reads(api: Api, world: World) -> None:
+async def test_a_type_that_we_do_not_have_is_refused_with_one_that_every_client_reads(api: Api, world: World) -> None:
     answer = await api.send(world.ada.token, NAME, accept="text/html")
 
     assert answer.status_code == 406
@@ -390,9 +390,7 @@ async def test_more_operations_than_there_is_room_for_are_answered_with_503(fres
     assert {answer.json()["errors"][0]["extensions"]["code"] for answer in refused} == {"OVERLOADED"}
 
 
-async def test_a_body_that_does_not_come_is_not_waited_for_and_takes_nobodys_place(
-    fresh_url: str, world: World
-) -> None:
+async def test_a_body_that_does_not_come_is_not_waited_for_and_takes_no_place(fresh_url: str, world: World) -> None:
     async def dribble() -> AsyncIterator[bytes]:
         for _ in range(100):
             yield b" "

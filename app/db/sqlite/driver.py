@@ -142,12 +142,12 @@ class DriverCursor(AsyncAdapt_aiosqlite_cursor):
         self._rows.clear()
 
     def execute(self, operation: Any, parameters: Any = None) -> Any:
-        return self._turn(lambda cursor: cursor.execute(operation, () if parameters is None else parameters))
+        return self._in_thread(lambda cursor: cursor.execute(operation, () if parameters is None else parameters))
 
     def executemany(self, operation: Any, seq_of_parameters: Any) -> Any:
-        return self._turn(lambda cursor: cursor.executemany(operation, seq_of_parameters))
+        return self._in_thread(lambda cursor: cursor.executemany(operation, seq_of_parameters))
 
-    def _turn(self, execute: Callable[[sqlite3.Cursor], sqlite3.Cursor]) -> Any:
+    def _in_thread(self, execute: Callable[[sqlite3.Cursor], sqlite3.Cursor]) -> Any:
         try:
             await_(self._taken(execute))
         except Exception as error:
@@ -212,10 +212,10 @@ class DriverConnection(AsyncAdapt_aiosqlite_connection):
         That thread does one thing after the other: SQLAlchemy's lock for the steps of a cursor is not needed.
         """
         driver: Any = self._connection
-        done: T = await driver._execute(self._turn, driver._conn, work, given)
+        done: T = await driver._execute(self._in_thread, driver._conn, work, given)
         return done
 
-    def _turn(self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection, Any], T], given: Any) -> T:
+    def _in_thread(self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection, Any], T], given: Any) -> T:
         if self._is_due:
             connection.execute("BEGIN IMMEDIATE")
             self._is_due = False  # no sooner: what comes after a BEGIN that failed must not do without
