@@ -168,16 +168,20 @@ def _demand_person(command: AdminCommand, member: Member | None) -> None:
 def demand_token(command: CreateToken, actor: Actor, member: Member) -> None:
     """Refuse a token that could do more, or live longer, than the one that makes it.
 
-    A service account's gets no scope of administration, and may live longer.
+    A service account's gets no scope of administration, and may live longer. An identity provider's token that gives
+    its holder fewer roles than they have makes none, since that one would give them all.
 
-    Raises: InsufficientScope, InvalidInput.
+    Raises: InsufficientScope, InvalidInput, RoleRequired.
     """
     forbidden = ADMIN_SCOPES if member.kind is UserKind.SERVICE else frozenset[Scope]()
     for scope in command.scopes:
         if scope not in actor.scopes or scope in forbidden:
             raise InsufficientScope("input", "scopes", scope=scope)
+    is_own = member.user_id == actor.user_id
+    if is_own and member.roles - actor.roles:
+        raise RoleRequired(roles=tuple(role for role in Role if role in member.roles - actor.roles))
     is_longer = actor.expires_at is not None and (command.expires_at is None or command.expires_at > actor.expires_at)
-    if member.user_id == actor.user_id and is_longer:
+    if is_own and is_longer:
         raise InvalidInput("input", "expiresAt", detail=Detail("outlives"))
 
 

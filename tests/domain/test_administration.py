@@ -1,5 +1,7 @@
 """The table of administration: the manual shows it as it is, and what it says of each command."""
 
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,6 +12,7 @@ from app.domain.admin_commands import (
     WAITING,
     ChangeRoles,
     CreateServiceAccount,
+    CreateToken,
     DeactivateUser,
     InviteUser,
     ReactivateUser,
@@ -18,10 +21,10 @@ from app.domain.admin_commands import (
     command_of,
     payload_of,
 )
-from app.domain.administration import RULES, AdminFacts, Member, demand_last_admin, needs_second_admin
+from app.domain.administration import RULES, AdminFacts, Member, demand_last_admin, demand_token, needs_second_admin
 from app.domain.administration_chart import administration_table
-from app.domain.errors import LastAdmin
-from app.domain.model import Language, Role, UserKind
+from app.domain.errors import InsufficientScope, InvalidInput, LastAdmin, RoleRequired
+from app.domain.model import Actor, Language, Role, Scope, UserKind
 from tests.support.paths import ROOT
 
 ACTOR, OTHER, THIRD = (UUID(int=number) for number in (1, 2, 3))
@@ -115,3 +118,30 @@ def test_what_waits_is_read_as_it_was_stored() -> None:
     assert {command.type for command in commands} == set(WAITING)
     for command in commands:
         assert command_of(command.type, payload_of(command)) == command
+
+
+def maker(*roles: Role, **more: Any) -> Actor:
+    """Return who makes a token, by one that gives these *roles*."""
+    given = {"scopes": frozenset({Scope.ADMIN_WRITE, Scope.CASES_READ})} | more
+    return Actor(UUID(int=9), ACTOR, UUID(int=8), True, frozenset(roles), features=frozenset(), **given)
+
+
+def test_a_token_that_gives_fewer_roles_makes_none_that_gives_all() -> None:
+    member = Member(ACTOR, UserKind.PERSON, True, frozenset({C, R}), "a@acme.example")
+    command = CreateToken(user_id=ACTOR, scopes=(Scope.CASES_READ,))
+
+    demand_token(command, maker(C, R), member)
+    with pytest.raises(RoleRequired):
+        demand_token(command, maker(C), member)
+
+
+def test_a_service_accounts_token_may_outlive_its_maker_and_never_administers() -> None:
+    service = Member(OTHER, UserKind.SERVICE, True, frozenset({C}), "bot")
+    soon = datetime(2026, 12, 1, tzinfo=UTC)
+
+    demand_token(CreateToken(user_id=OTHER, scopes=(Scope.CASES_READ,)), maker(A, expires_at=soon), service)
+    with pytest.raises(InsufficientScope):
+        demand_token(CreateToken(user_id=OTHER, scopes=(Scope.ADMIN_WRITE,)), maker(A), service)
+    own = Member(ACTOR, UserKind.PERSON, True, frozenset({A}), "a@acme.example")
+    with pytest.raises(InvalidInput):
+        demand_token(CreateToken(user_id=ACTOR, scopes=(Scope.CASES_READ,)), maker(A, expires_at=soon), own)
