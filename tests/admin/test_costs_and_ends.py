@@ -1,15 +1,13 @@
 """What administration costs the database, and that a deactivation ends what is under way."""
 
 import json
-from uuid import UUID
 
 from app.admin.perform import administer
 from app.domain.admin_commands import ChangeRoles, DeactivateUser, RevokeToken, UpdateAccount
-from app.domain.commands import AddComment
 from app.domain.model import Role
 from tests.support.api import Api
-from tests.support.documents import uploaded
-from tests.support.live_gateway import live_gateway
+from tests.support.documents import TEXT, comment_with
+from tests.support.live_gateway import closed, live_gateway
 from tests.support.recorded_sql import recorded
 from tests.support.world import Person, World, make_person, person_of
 
@@ -60,23 +58,18 @@ async def test_lists_take_the_same_statements_whatever_their_length(world: World
     assert len(many) == len(few)
 
 
-async def test_a_deactivation_ends_requests_downloads_and_streams(world: World, fresh_url: str) -> None:
-    async with Api.opened(fresh_url) as api:
-        document = await uploaded(api, world.ada.token)
-        comment = AddComment(case_id=(await world.open_case()).case.id, comment="x", document_ids=(UUID(document),))
-        await world.do(world.ada, comment)
-        assert (await download(api, world.ada, document)) == 200
-        command = DeactivateUser(user_id=world.ada.id)
-        await administer(world.database, world.aldo.actor, command, request_id="test")
-        assert (await download(api, world.ada, document)) == 401
-        body = (await api.send(world.ada.token, "{ viewer { scopes } }")).json()
-        assert body["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+async def test_a_deactivation_ends_requests_and_signed_links(world: World, api: Api) -> None:
+    case_id = (await world.open_case()).case.id
+    payload = await comment_with(api, world.ada.token, case_id, [("a.txt", TEXT)])
+    link = payload["comment"]["documents"][0]["url"]
+    before = (await api.client.get(link)).status_code
 
+    command = DeactivateUser(user_id=world.ada.id)
+    await administer(world.database, world.aldo.actor, command, request_id="test")
 
-async def download(api: Api, person: Person, document: str) -> int:
-    """Return the status of a download."""
-    answer = await api.client.get(f"/documents/{document}", headers={"Authorization": f"Bearer {person.token}"})
-    return answer.status_code
+    assert (before, (await api.client.get(link)).status_code) == (200, 404)
+    body = (await api.send(world.ada.token, "{ viewer { scopes } }")).json()
+    assert body["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
 async def test_a_deactivation_ends_a_stream_while_nothing_happens(world: World, fresh_url: str) -> None:
@@ -90,9 +83,9 @@ async def test_a_deactivation_ends_a_stream_while_nothing_happens(world: World, 
 
         command = DeactivateUser(user_id=world.carl.id)
         await administer(world.database, world.aldo.actor, command, request_id="test")
-        await socket.wait_closed()
+        code, _ = await closed(socket)
 
-    assert socket.close_code == 4403
+    assert code == 4403
 
 
 async def test_a_policy_is_in_force_for_the_next_request(world: World, api: Api) -> None:
