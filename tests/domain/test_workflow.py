@@ -6,6 +6,7 @@ The tables are copies of DOMAIN's by hand, never made from `TRANSITIONS`: a wron
 import ast
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from itertools import product
 from uuid import UUID
 
@@ -350,9 +351,14 @@ def test_a_finished_override_is_refused_by_its_status() -> None:
 
 
 def test_reviewers_must_be_active_reviewers_other_than_the_creator_and_the_actor() -> None:
-    able, idle, contributor, unknown = (UUID(int=number) for number in range(0x20, 0x24))
+    able, idle, contributor, late, unknown = (UUID(int=number) for number in range(0x20, 0x25))
+    pending = override_of("other")
+    assert pending is not None
+    requested, reviewer = pending.created_at, frozenset({Role.REVIEWER})
+    later = requested + timedelta(microseconds=1)
     candidates = {
-        able: Candidate(able, active=True, roles=frozenset({Role.REVIEWER})),
+        able: Candidate(able, active=True, roles=reviewer, reviewer_since=requested),
+        late: Candidate(late, active=True, roles=reviewer, reviewer_since=later),
         idle: Candidate(idle, active=False, roles=frozenset({Role.REVIEWER})),
         contributor: Candidate(contributor, active=True, roles=frozenset({Role.CONTRIBUTOR, Role.ADMIN})),
         ACTOR: Candidate(ACTOR, active=True, roles=frozenset({Role.REVIEWER})),
@@ -360,20 +366,20 @@ def test_reviewers_must_be_active_reviewers_other_than_the_creator_and_the_actor
     }
 
     def found(*ids: UUID, of_another: bool = False) -> list[tuple[str, tuple[str, ...], dict[str, object]]]:
-        override = override_of("other") if of_another else None  # whose creator is another person
-        refusals = check_reviewers(actor_of("C"), ids, candidates, override)
+        refusals = check_reviewers(actor_of("C"), ids, candidates, pending if of_another else None)
         return [(refusal.code, refusal.path, refusal.params) for refusal in refusals]
 
-    assert found(able, ANOTHER_PERSON) == []
+    assert found(able, ANOTHER_PERSON, late) == []
     assert found(able, ACTOR, idle, contributor, unknown) == [
         ("CREATOR_CANNOT_REVIEW", ("input", "reviewerIds", "1"), {}),
         ("INVALID_REVIEWER", ("input", "reviewerIds", "2"), {"id": idle}),
         ("INVALID_REVIEWER", ("input", "reviewerIds", "3"), {"id": contributor}),
         ("INVALID_REVIEWER", ("input", "reviewerIds", "4"), {"id": unknown}),
     ]
-    assert found(ANOTHER_PERSON, ACTOR, able, of_another=True) == [
+    assert found(ANOTHER_PERSON, ACTOR, able, late, of_another=True) == [
         ("CREATOR_CANNOT_REVIEW", ("input", "reviewerIds", "0"), {}),
         ("SELF_ASSIGNMENT_FORBIDDEN", ("input", "reviewerIds", "1"), {}),
+        ("REVIEWER_TOO_RECENT", ("input", "reviewerIds", "3"), {}),
     ]
 
 
