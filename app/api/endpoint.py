@@ -170,7 +170,7 @@ class GraphQLView:
                 raise
             results = failing(refusal)
         headers = exchange.headers | {"Content-Language": exchange.language.lower(), "Vary": VARY}
-        return EventStreamResponse(results, request, format_errors, self._streams.options.comment_s, headers)
+        return EventStreamResponse(results, request, format_errors, self._streams.options, headers)
 
     def _may_subscribe(self, exchange: Exchange, sent: Parameters) -> bool:
         """Tell whether it can be a subscription, of a client that takes JSON too, and that gets JSON for all else."""
@@ -191,6 +191,7 @@ class GraphQLView:
             identity=admission.identity,
             standing=admission.standing,
             identify=partial(self._door.renew, headers.get("authorization")),
+            count_start=self._door.count_stream,
             language=exchange.language,
             request_id=exchange.request_id,
             base_url=str(request.base_url).rstrip("/"),

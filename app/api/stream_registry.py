@@ -42,14 +42,16 @@ class StreamRequest:
 
     `cause` is what ended it, where the transport knows; `cursor` is where to go on from, of what was sent last.
     `resume_from` is the cursor that a reconnecting client names beside the operation. `identify` looks at who it is of,
-    since a time on the monotonic clock. While it may write it `is_uninterruptible`: whoever gives it up then, by
-    `is_given_up`, waits for its end.
+    since a time on the monotonic clock; `count_start` counts that a stream begins, or refuses it. While it may write it
+    `is_uninterruptible`: whoever gives it up then, by `is_given_up`, waits for its end. `is_recorded`: it was written
+    down, as it has begun or was refused. `is_refused_by_status`: a refusal is the response, not what it has in it.
     """
 
     parameters: Parameters
     identity: Identity
     standing: RateLimitStatus | None
     identify: Callable[[float], Awaitable[Identity]]
+    count_start: Callable[[Identity], Awaitable[None]]
     language: Language
     request_id: str
     base_url: str
@@ -64,6 +66,8 @@ class StreamRequest:
     cursor: str | None = None
     is_uninterruptible: bool = False
     is_given_up: bool = False
+    is_recorded: bool = False
+    is_refused_by_status: bool = False
 
     async def authenticate(self, *, fresh: bool) -> Admission:
         """Return who sends the operation. Raises: Unauthenticated, IdentityUnavailable, DeadlineExceeded."""

@@ -7,7 +7,7 @@ How results are sent is the transport's, which asks for the next one when the on
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -18,6 +18,7 @@ from app.api.execution.preparation import NoSuchOperationError, OperationRequest
 from app.api.http.decoding import BadRequest
 from app.api.masking import format_errors, refusal_error, request_error
 from app.api.operation_runner import EndpointOptions, OperationCall, OperationResult, OperationRunner
+from app.api.recheck import Recheck
 from app.api.record import Record
 from app.api.stream_registry import StreamedResult, StreamOptions, StreamRegistry, StreamRequest
 from app.api.subscription_events import EventSource
@@ -25,7 +26,7 @@ from app.api.subscriptions import SourceEvent
 from app.api.trusted_documents import TrustedDocuments
 from app.auth.shared_lookups import MOMENT_S
 from app.domain.errors import ErrorCode, Refusal, RetryLater
-from app.observability import tracing
+from app.observability import metrics, tracing
 from app.web.concurrency import AdmittedOperation, ConcurrencyLimiter
 from app.web.faults import Formatted, fault_error
 
@@ -67,10 +68,13 @@ class Streams:
             raise BadRequest(405, "Send the query by POST, or name a trusted document.", {"Allow": "POST"})
         sent = OperationRequest(text, parameters.variables, parameters.operation, request.request_id)
         call = self._call(request, sent)
+        request.is_refused_by_status = request.transport == "sse"
         with _finished_on_failure(call.record, request):
             started = await self._start(call, request)
             if isinstance(started, EventSource):
                 self.registry.demand_room(request)
+                await request.count_start(request.identity)
+        request.is_refused_by_status = False
         if isinstance(started, OperationResult):
             return self._single(started, call, request)
         call.record.has_begun = True
@@ -92,9 +96,19 @@ class Streams:
             async with aclosing(source.events), aclosing(self._events(source, call, request)) as events:
                 async for result in events:
                     yield result
+                    del result  # it would be kept until the next one comes
 
     def format_errors(self, raised: Exception, request: StreamRequest) -> list[Formatted]:
-        """Return what a client is shown of what ended its operation; a fault is logged here."""
+        """Return what a client is shown of what ended its operation; a fault is logged here.
+
+        What was refused before it began is written down.
+        """
+        errors = self._formatted(raised, request)
+        if not request.is_recorded:
+            _finish(Record(), request, [error["extensions"]["code"] for error in errors])
+        return errors
+
+    def _formatted(self, raised: Exception, request: StreamRequest) -> list[Formatted]:
         language = request.language
         match raised:
             case BadRequest():
@@ -142,6 +156,7 @@ class Streams:
                 result = await self._run_event(of_event, source, event, request)
                 async with self._sent(result, of_event, request, event.cursor) as sent:
                     yield sent
+                del event, of_event, result, sent  # they would be kept until the next one comes
 
     async def _run_event(
         self, call: OperationCall, source: EventSource, event: SourceEvent, request: StreamRequest
@@ -171,18 +186,23 @@ class Streams:
 
     async def _source_events(self, source: EventSource, request: StreamRequest) -> AsyncGenerator[SourceEvent, None]:
         """Yield the source's events; while none comes, look now and then whether it may go on."""
-        while True:
-            coming = asyncio.create_task(source.next())
+
+        async def look() -> None:
             try:
-                while not (await asyncio.wait({coming}, timeout=self.options.recheck_s))[0]:
-                    with suppress(RetryLater):  # nothing is shown meanwhile, and the next event looks again
-                        await self._permit(source, request, time.monotonic() - MOMENT_S)
-                if (event := coming.result()) is None:
-                    return
-            finally:
-                if coming.cancel():
-                    await asyncio.gather(coming, return_exceptions=True)
+                await self._permit(source, request, time.monotonic() - MOMENT_S)
+            except RetryLater:
+                pass  # nothing is shown meanwhile, and the next event looks again
+            except Refusal as refused:
+                metrics.child(metrics.errors, refused.code).inc()
+                raise
+
+        while True:
+            with Recheck(look, self.options.recheck_s):
+                event = await source.next()
+            if event is None:
+                return
             yield event
+            del event
 
     async def _permit(self, source: EventSource, request: StreamRequest, since: float) -> None:
         """Look at who has the stream, since a time, and whether they may. Raises: Refusal."""
@@ -196,7 +216,10 @@ def _finished_on_failure(record: Record, request: StreamRequest) -> Iterator[Non
     try:
         yield
     except Refusal as refusal:
-        _finish(record, request, [refusal.code])
+        if not request.is_refused_by_status:
+            _finish(record, request, [refusal.code])
+        elif record.budget is not None:
+            record.budget.release()  # the response has a line of its own
         raise
     except BaseException:
         _finish(record, request)
@@ -207,4 +230,5 @@ def _finish(record: Record, request: StreamRequest, codes: Sequence[str] = ()) -
     """Have an operation, or an event, written down, and give its memory back: it was sent, or given up."""
     if record.budget is not None:
         record.budget.release()
+    request.is_recorded = True
     record.finish(request.request_id, request.transport, request.client, codes)

@@ -24,6 +24,7 @@ from app.db import migrate as migrations
 from app.db.engines import Database, database_url, open_database
 from app.db.migrate import MigrationRefused
 from app.documents.ownership import OwnedByAnother
+from app.live.notices import announcing
 from app.observability import logging
 
 T = TypeVar("T")
@@ -55,7 +56,8 @@ def run(work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
         database = await open_configured(settings)
         try:
             await migrations.migrate(database)
-            return await work(database)
+            async with announcing(database):
+                return await work(database)
         finally:
             await database.close()
 

@@ -38,6 +38,7 @@ def rates(settings: Settings) -> RateLimiter:
         requests=settings.rate_limit,
         seconds=settings.rate_window,
         failures=settings.failed_auth_limit,
+        streams=settings.rate_streams,
         redis_url=settings.redis_url,
     )
 

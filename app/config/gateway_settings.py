@@ -111,7 +111,12 @@ class GatewaySettings(BaseSettings):
     rate_limit: Count = Field(
         default=100, description="Requests of one token in `CASEGATE_RATE_WINDOW`; 0 for no limit."
     )
-    rate_window: Positive = Field(default=10, description="Seconds that `CASEGATE_RATE_LIMIT` is counted over.")
+    rate_window: Positive = Field(
+        default=10, description="Seconds that `CASEGATE_RATE_LIMIT` and `CASEGATE_RATE_STREAMS` are counted over."
+    )
+    rate_streams: Count = Field(
+        default=60, description="Streams that one token may begin in `CASEGATE_RATE_WINDOW`; 0 for no limit."
+    )
     failed_auth_limit: Count = Field(default=60, description="Failed authentications of an address in a minute.")
     redis_url: str = Field(
         default="", repr=False, pattern="^(rediss?://.+)?$", description="Count rates in this Redis, for all workers."

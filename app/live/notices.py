@@ -6,7 +6,8 @@ by whoever looks regularly. On SQLite and behind a pooler there are none.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -72,18 +73,50 @@ class CommitNotices:
                 log.warning("commits_not_heard", reason=type(error).__name__)
             await asyncio.sleep(retry_s)
 
+    async def announce_rest(self) -> None:
+        """Announce what is still due, once."""
+        if self._database.single is None or not self._pending:
+            return
+        try:
+            async with self._database.dedicated_connection() as connection:
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                await self._send_pending(driver)
+        except Exception as error:  # as above
+            log.warning("commits_not_announced", reason=type(error).__name__)
+
     async def _announce_by(self, driver: Any) -> None:
         while True:
             await self._is_due.wait()
             self._is_due.clear()
-            waiting, self._pending = list(self._pending), set()
+            await self._send_pending(driver)
+            await asyncio.sleep(SPACING_S)
+
+    async def _send_pending(self, driver: Any) -> None:
+        waiting, self._pending = list(self._pending), set()
+        try:
             for start in range(0, len(waiting), IDS_MAX):
                 ids = [account_id.hex for account_id in waiting[start : start + IDS_MAX]]
                 await driver.execute("SELECT pg_notify($1, $2)", CHANNEL, " ".join([self._sender, *ids]))
-            await asyncio.sleep(SPACING_S)
+        except BaseException:
+            self._pending.update(waiting)  # for `announce_rest`
+            raise
 
     def _hear(self, payload: str) -> None:
         sender, *ids = payload.split() or [self._sender]
         if sender != self._sender:
             for account_id in ids:
                 self._heard(UUID(account_id))
+
+
+@asynccontextmanager
+async def announcing(database: Database) -> AsyncIterator[None]:
+    """Announce to others what is committed through *database* meanwhile, by who follows nothing: a command."""
+    notices = CommitNotices(database, lambda _account_id: None)
+    database.commits.subscribe(notices.announce)
+    sending = asyncio.create_task(notices.announce_regularly())
+    try:
+        yield
+    finally:
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        await notices.announce_rest()

@@ -20,7 +20,7 @@ from app.server.shutdown import announce_end
 from app.server.transport import CoalescingWriter, PausableFlowControl
 from app.server.write_watch import WriteWatch
 from app.web.middleware.cors import AllowedOrigins, Pairs
-from app.web.requests import DROPPED
+from app.web.requests import CONNECTION, DROPPED
 
 HEAD_END = b"\r\n\r\n"
 """What a head ends with, and a chunked body: between two of them there is one request's end at most."""
@@ -72,6 +72,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._registry.forget(self)
+        if self.scope is not None:
+            self.scope.pop(CONNECTION, None)  # type: ignore[misc]  # it is our own; they know of each other
         self._stop_timer()
         self._discarding.stop()
         self._writing.stop()
@@ -95,6 +97,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def unsent(self) -> int:
         """Return how many bytes wait for the client."""
         return int(self.transport.get_write_buffer_size())
+
+    def expect_progress(self, seconds: float | None) -> None:
+        """Have the client take something in each stretch of so many seconds; None for the usual rate."""
+        self._writing.expect_progress(seconds)
 
     def drop(self) -> None:
         """End the connection at once, with what is not sent yet."""
@@ -226,6 +232,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope[CONNECTION] = self  # type: ignore[literal-required]  # it is our own
         self._has_begun = True
 
     def on_headers_complete(self) -> None:

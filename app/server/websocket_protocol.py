@@ -57,6 +57,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
+        del self.request  # nobody looks at it any more, and a browser's is long
         if self.response.status_code == 101:
             self.scope["extensions"]["casegate.transport"] = self  # type: ignore[assignment]  # it is our own
 
@@ -65,6 +66,8 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
             self.writable.set()  # else it would wait for a client that takes nothing
             self._end_soon()
         await super().send(message)  # type: ignore[arg-type]
+        if message["type"] == "websocket.accept":
+            del self.response  # as above
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -9,7 +9,17 @@ from app.server.connection_bounds import Bounds, ClientConnection, ConnectionReg
 class WriteWatch:
     """Watches one of the *connections*. *written*: how many bytes were written to it so far."""
 
-    __slots__ = ("_bounds", "_connection", "_connections", "_loop", "_registry", "_timer", "_written")
+    __slots__ = (
+        "_bounds",
+        "_connection",
+        "_connections",
+        "_least",
+        "_loop",
+        "_registry",
+        "_timer",
+        "_window_s",
+        "_written",
+    )
 
     def __init__(
         self,
@@ -27,6 +37,13 @@ class WriteWatch:
         self._loop = loop
         self._written = written
         self._timer: asyncio.TimerHandle | None = None
+        self.expect_progress(None)
+
+    def expect_progress(self, seconds: float | None) -> None:
+        """Have anything at all taken in so many seconds; None for what the bounds say."""
+        bounds = self._bounds
+        self._window_s = bounds.write_window_s if seconds is None else seconds
+        self._least = bounds.write_rate * bounds.write_window_s if seconds is None else 1
 
     def begin(self) -> None:
         """Watch from now on, until all is taken."""
@@ -45,14 +62,14 @@ class WriteWatch:
 
     def _expect(self) -> None:
         taken = self._written() - self._connection.unsent()
-        self._timer = self._loop.call_later(self._bounds.write_window_s, self._check, taken)
+        self._timer = self._loop.call_later(self._window_s, self._check, taken)
 
     def _check(self, taken_before: int) -> None:
         self._timer = None
-        unsent, bounds = self._connection.unsent(), self._bounds
+        unsent = self._connection.unsent()
         if not unsent:
             return
-        if self._written() - unsent - taken_before < bounds.write_rate * bounds.write_window_s:
+        if self._written() - unsent - taken_before < self._least:
             self._connection.drop()
         else:
             self._expect()

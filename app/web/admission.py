@@ -85,6 +85,10 @@ class AdmissionController:
         """Count a request of this token, and return how it stands; whether its limit is passed is to `demand`."""
         return await self._rates.count_request(identity.actor.token_id)
 
+    async def count_stream(self, identity: Identity) -> None:
+        """Count a stream that this token begins. Raises: RateLimited."""
+        await self._rates.count_stream(identity.actor.token_id)
+
 
 def demand_rate(standing: RateLimitStatus | None) -> None:
     """Refuse a client that sends too many requests. Raises: RateLimited."""

@@ -117,10 +117,11 @@ class _Redis:
 
 
 class RateLimiter:
-    """Counts requests; a limit of 0 is none."""
+    """Counts requests, streams that begin, and failures; a limit of 0 is none."""
 
-    def __init__(self, *, requests: int, seconds: int, failures: int, redis_url: str = "") -> None:
+    def __init__(self, *, requests: int, seconds: int, failures: int, streams: int = 0, redis_url: str = "") -> None:
         self._requests = RateLimitItemPerSecond(requests, seconds) if requests else None
+        self._streams = RateLimitItemPerSecond(streams, seconds) if streams else None
         self._failures = RateLimitItemPerSecond(failures, 60) if failures else None
         self._key = lru_cache(KEYS_KEPT)(partial(_key, self._requests))
         self._own = _Memory()
@@ -129,6 +130,14 @@ class RateLimiter:
     async def count_request(self, token_id: UUID) -> RateLimitStatus | None:
         """Count a request of the token, and return how it stands; None where there is no limit."""
         return None if self._requests is None else await self._hit(self._requests, self._key(token_id))
+
+    async def count_stream(self, token_id: UUID) -> None:
+        """Count a stream that the token begins. Raises: RateLimited."""
+        if self._streams is None:
+            return
+        standing = await self._hit(self._streams, self._streams.key_for("streams", str(token_id)))
+        if standing.passed:
+            raise RateLimited(seconds=standing.reset_s)
 
     async def count_failure(self, address: str) -> None:
         """Count a failed authentication of the address. Raises: RateLimited."""

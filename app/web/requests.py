@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope
 
 DROPPED = "casegate.dropped"
+CONNECTION = "casegate.connection"
 """Where a request's scope says that the server has ended its connection, since the client has not read the answer."""
 
 

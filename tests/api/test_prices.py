@@ -32,6 +32,25 @@ def measured(query: str, operation: str | None = None, **variables: Any) -> Meas
     return found[0]
 
 
+EVENTS = "subscription($a: String, $c: ID, $t: [ActionType!]) { actions(after: $a, caseId: $c, types: $t) { cursor } }"
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "cost"),
+    [
+        (EVENTS, {}, 2),
+        (EVENTS, {"a": None, "c": None, "t": None}, 2),
+        (EVENTS, {"a": "x"}, 2 + ARGUMENT_PRICES["Subscription.actions.after"]),
+        (EVENTS, {"c": "x"}, 2 + ARGUMENT_PRICES["Subscription.actions.caseId"]),
+        (EVENTS, {"t": ["OPEN"]}, 2 + ARGUMENT_PRICES["Subscription.actions.types"]),
+        ("subscription { inboxChanged { __typename } }", {}, 2 + FIELD_PRICES["Subscription.inboxChanged"]),
+        ('subscription { caseChanged(id: "x") { id title } }', {}, 3),
+    ],
+)
+def test_a_subscription_is_priced_as_a_query_is(query: str, variables: dict[str, Any], cost: int) -> None:
+    assert measured(query, **variables).cost == cost
+
+
 SEARCH = ARGUMENT_PRICES["Query.cases.search"]
 FILTER = ARGUMENT_PRICES["Query.cases.filter"]
 KEY = VALUE_PRICES["Query.cases.orderBy"]

@@ -18,6 +18,7 @@ from app.db import tables
 from app.domain.commands import AddComment
 from app.domain.model import Scope
 from app.observability import metrics
+from app.observability.deferred import clear_all
 from app.server.connection_bounds import Bounds
 from tests.support.live_gateway import LiveGateway, closed, live_gateway
 from tests.support.world import World, make_world
@@ -110,6 +111,12 @@ async def gateway(fresh_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 def ended(transport: str, cause: str) -> float:
     value: float = metrics.child(metrics.streams_ended, transport, cause)._value.get()
+    return value
+
+
+def errors(code: str) -> float:
+    clear_all()  # what is counted a moment later
+    value: float = metrics.child(metrics.errors, code)._value.get()
     return value
 
 
@@ -348,6 +355,32 @@ async def test_a_token_has_so_many_streams_and_no_more(fresh_url: str, world: Wo
     assert refused["extensions"] == {"code": "STREAM_LIMIT", "max": 1}
 
 
+async def test_a_token_begins_so_many_streams_in_a_window_and_no_more(
+    fresh_url: str, world: World, transport: str
+) -> None:
+    before = errors("RATE_LIMITED")
+    async with live_gateway(fresh_url, rate_streams=2, rate_window=3600) as gateway:
+        for _ in range(2):
+            async with Events(transport, gateway, world.ada.token).opened(NOW) as events:
+                await events.data()
+        async with Events(transport, gateway, world.carl.token).opened(NOW) as another:
+            await another.data()
+        headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {world.ada.token}"}
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            query = await client.post(f"{gateway.address}/graphql", json={"query": "{ __typename }"}, headers=headers)
+            if transport == "websocket":
+                async with Events(transport, gateway, world.ada.token).opened(NOW) as third:
+                    (refused,) = (await third.next())[1]
+            else:
+                answer = await client.post(f"{gateway.address}/graphql", json={"query": NOW}, headers=headers)
+                assert (answer.status_code, "Retry-After" in answer.headers) == (429, True)
+                (refused,) = answer.json()["errors"]
+
+    assert query.status_code == 200
+    assert refused["extensions"]["code"] == "RATE_LIMITED"
+    assert errors("RATE_LIMITED") == before + 1
+
+
 async def test_a_process_has_so_many_streams_and_no_more(fresh_url: str, world: World) -> None:
     async with (
         live_gateway(fresh_url, streams_max=1) as gateway,
@@ -415,9 +448,8 @@ async def test_a_reader_that_stops_is_ended_with_its_cursor_and_others_see_nothi
     fields = " ".join(f"c{number}: comment {{ body }}" for number in range(20))
     long = f"subscription {{ actions {{ cursor action {{ {fields} }} }} }}"
     case_id = (await world.open_case()).case.id
-    before = ended(transport, "slow")
-    bounds = Bounds(write_window_s=0.3)
-    async with live_gateway(fresh_url, bounds=bounds, streams_slow_timeout=0.3) as gateway:
+    before, counted = ended(transport, "slow"), errors("STREAM_TOO_SLOW")
+    async with live_gateway(fresh_url, streams_slow_timeout=0.3) as gateway:
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port, limit=1024)
         if transport == "websocket":
             await _handshake(reader, writer, world.ada.token, long)
@@ -432,7 +464,7 @@ async def test_a_reader_that_stops_is_ended_with_its_cursor_and_others_see_nothi
         writer.transport.abort()
         await gateway.emptied()
 
-    assert ended(transport, "slow") == before + 1
+    assert (ended(transport, "slow"), errors("STREAM_TOO_SLOW")) == (before + 1, counted + 1)
 
 
 def _posted(token: str, query: str) -> bytes:

@@ -17,6 +17,8 @@ from websockets.typing import Subprotocol
 from app import clock
 from app.admin import accounts
 from app.domain.model import Scope
+from app.observability import metrics
+from app.observability.deferred import clear_all
 from tests.support.live_gateway import LiveGateway, closed, live_gateway
 from tests.support.world import World
 
@@ -400,3 +402,51 @@ async def test_a_server_that_ends_has_clients_come_back(gateway: LiveGateway, wo
 
         assert await closed(socket) == (1012, "The gateway restarts: come back.")
     await gateway.emptied()
+
+
+# --- What is counted -------------------------------------------------------------------------------------------------
+
+
+def errors(code: str) -> float:
+    clear_all()  # what is counted a moment later
+    value: float = metrics.child(metrics.errors, code)._value.get()
+    return value
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        ({"query": "{ nothing }"}, "GRAPHQL_INVALID"),
+        ({"query": "{ viewer { user { id } } } #" + "x" * 300_000}, "BAD_REQUEST"),
+        ({"query": ""}, "BAD_REQUEST"),
+        ({"documentId": "unknown"}, "PERSISTED_QUERY_NOT_FOUND"),
+        ({"query": "fragment F on Query { __typename }"}, "BAD_USER_INPUT"),
+    ],
+)
+async def test_an_operation_that_is_refused_before_it_begins_is_counted_once(
+    gateway: LiveGateway, world: World, payload: dict[str, Any], code: str
+) -> None:
+    async with gateway.connect() as socket:
+        await initialise(socket, world.ada.token)
+        before = errors(code)
+        await send(socket, id="1", type="subscribe", payload=payload)
+        refused = await received(socket)
+
+    assert [error["extensions"]["code"] for error in refused["payload"]] == [code]
+    assert errors(code) == before + 1
+
+
+async def test_a_rate_that_is_passed_and_a_token_that_is_refused_are_counted(fresh_url: str, world: World) -> None:
+    before = errors("RATE_LIMITED"), errors("UNAUTHENTICATED")
+    async with live_gateway(fresh_url, rate_limit=1, rate_window=3600) as gateway:
+        async with gateway.connect() as socket:
+            await initialise(socket, world.ada.token)
+            for id_ in "12":
+                await subscribe(socket, NAME, id=id_)
+            while (await received(socket))["type"] != "error":
+                pass
+        async with gateway.connect() as socket:
+            await send(socket, type="connection_init", payload={"Authorization": "Bearer cgt_no"})
+            assert (await closed(socket))[0] == 4403
+
+    assert (errors("RATE_LIMITED"), errors("UNAUTHENTICATED")) == (before[0] + 1, before[1] + 1)

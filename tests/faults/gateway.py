@@ -114,7 +114,7 @@ def _command_line(process: str) -> bytes:
 @contextmanager
 def gateway(folder: Path, **settings: str) -> Iterator[Gateway]:
     """Yield a running gateway that keeps what it writes in *folder*; it is gone afterwards."""
-    unlimited = {"rate_limit": "0", "failed_auth_limit": "0", "demo": "false"}
+    unlimited = {"rate_limit": "0", "rate_streams": "0", "failed_auth_limit": "0", "demo": "false"}
     made = Gateway(folder / "gateway.log", {"data_dir": str(folder), **unlimited, **settings})
     try:
         made.start()

@@ -21,7 +21,7 @@ from app.db.repository.log_tail import BEGINNING, log_tail, safe_position
 from app.domain.commands import AddComment
 from app.live import tail
 from app.live.feed import Feed
-from app.live.notices import CommitNotices
+from app.live.notices import CommitNotices, announcing
 from app.observability import metrics
 from tests.support.recorded_sql import sql
 from tests.support.tampering import tamper
@@ -364,6 +364,27 @@ async def test_a_listening_connection_that_is_cut_is_made_again(
             await connection.execute(text(f"SELECT pg_terminate_backend({min(pids)})"))
         await listening_pids(world.database, 1, pids)
         id = await comment(world, case_id)
+
+        ((_, found),) = await task
+
+    assert found == id
+
+
+async def test_what_a_command_commits_wakes_listeners_of_another_process(world: World, fresh_url: str) -> None:
+    if world.database.is_sqlite:
+        pytest.skip("its listeners look, see below")
+    case_id = (await world.open_case()).case.id
+
+    async def work(database: Database) -> UUID:
+        command = AddComment(case_id=case_id, comment="x")
+        return (await perform(database, world.carl.actor, command, request_id="test")).action.id
+
+    async with another(fresh_url) as other, running(other, 60) as feed:  # which would find it after a minute
+        task = asyncio.create_task(heard(feed, world.account_id, None, lambda found: len(found) >= 1))
+        await until(partial(are_listening, feed))
+        await listening_pids(world.database, 1)
+        async with another(fresh_url) as command_database, announcing(command_database):
+            id = await work(command_database)
 
         ((_, found),) = await task
 

@@ -61,7 +61,13 @@ async def live_gateway(
     url: str, *, bounds: Bounds | None = None, recheck_s: float | None = None, **settings: Any
 ) -> AsyncIterator[LiveGateway]:
     """Yield the gateway on the database at *url*, its lifespan running. *recheck_s*: as `StreamOptions` has it."""
-    usual: dict[str, Any] = {"rate_limit": 0, "failed_auth_limit": 0, "database_pool_timeout": 15, "identity_cache": 0}
+    usual: dict[str, Any] = {
+        "rate_limit": 0,
+        "rate_streams": 0,
+        "failed_auth_limit": 0,
+        "database_pool_timeout": 15,
+        "identity_cache": 0,
+    }
     with tempfile.TemporaryDirectory() as folder:
         app = create_app(Settings(database_url=url, **({"data_dir": Path(folder)} | usual | settings)))
         if recheck_s is not None:

@@ -8,16 +8,17 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.api.stream_registry import StreamedResult, StreamRequest, retry_of
-from app.domain.errors import RetryLater, Unauthenticated
+from app.api.stream_registry import StreamedResult, StreamOptions, StreamRequest, retry_of
+from app.domain.errors import RetryLater, StreamTooSlow, Unauthenticated
+from app.observability import metrics
 from app.web.faults import Formatted
-from app.web.requests import DROPPED
+from app.web.requests import CONNECTION, DROPPED
 
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -34,6 +35,13 @@ _COMPLETE = b"event: complete\ndata: \n\n"
 FormatErrors = Callable[[Exception], list[Formatted]]
 
 
+class StreamConnection(Protocol):
+    """What a connection is told of the stream that it carries."""
+
+    def expect_progress(self, seconds: float | None) -> None:
+        """Have the client take something in each stretch of so many seconds; None for the usual rate."""
+
+
 class EventStreamResponse(Response):
     """Sends results until there are no more, the client goes, or the server ends."""
 
@@ -42,7 +50,7 @@ class EventStreamResponse(Response):
         results: AsyncGenerator[StreamedResult, None],
         request: StreamRequest,
         format_errors: FormatErrors,
-        comment_s: float,
+        options: StreamOptions,
         headers: dict[str, str],
     ) -> None:
         super().__init__(None, 200, headers | HEADERS)
@@ -50,11 +58,14 @@ class EventStreamResponse(Response):
         self._results = results
         self._request = request
         self._format_errors = format_errors
-        self._comment_s = comment_s
+        self._options = options
         self._ending = asyncio.Event()
         self._taking = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection: StreamConnection | None = scope.get(CONNECTION)
+        if connection is not None:
+            connection.expect_progress(self._options.slow_s)
         sending = asyncio.create_task(self._send_all(send))
         watching = asyncio.create_task(self._watch(receive))
         try:
@@ -62,6 +73,9 @@ class EventStreamResponse(Response):
         finally:
             if scope.get(DROPPED):
                 self._request.cause = "slow"
+                metrics.child(metrics.errors, StreamTooSlow.code).inc()
+            if connection is not None:
+                connection.expect_progress(None)
             watching.cancel()
             await self._begun(sending)
             sending.cancel()
@@ -119,7 +133,7 @@ class EventStreamResponse(Response):
 
     async def _first(self, *tasks: "asyncio.Task[Any]") -> bool:
         """Wait for the first of these, and return whether there is one before a comment is due."""
-        done, _ = await asyncio.wait(tasks, timeout=self._comment_s, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(tasks, timeout=self._options.comment_s, return_when=asyncio.FIRST_COMPLETED)
         return bool(done)
 
     def _last(self, raised: Exception) -> bytes:

@@ -62,6 +62,7 @@ FIELD_PRICES = {
     "Comment.body": LONG_TEXT,
     "InboxConnection.counts": 4_000,
     "Query.caseSnapshot": 200,
+    "Subscription.inboxChanged": 2_000,
     "SupposedComment.body": LONG_TEXT,
     "Viewer.inbox": 2_000,
 }
@@ -74,6 +75,9 @@ ARGUMENT_PRICES = {
     "Query.cases.filter": 500,
     "Query.cases.search": 8_000,
     "Query.users.search": 50,
+    "Subscription.actions.after": 500,
+    "Subscription.actions.caseId": 100,
+    "Subscription.actions.types": 100,
 }
 # Of each value in a list.
 VALUE_PRICES = {"Query.cases.orderBy": 1_500}

@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket
 
 from app import clock
 from app.api.http.decoding import BadRequest, Parameters
-from app.api.record import CLIENT_HEADERS
+from app.api.record import CLIENT_HEADERS, Record
 from app.api.stream_registry import StreamedResult, StreamRequest, retry_of
 from app.api.streams import Streams
 from app.api.websocket.messages import (
@@ -206,15 +206,19 @@ class SocketConnection:
         try:
             return await identifying
         except Unauthenticated as refused:
-            raise _Closing(CloseCode.FORBIDDEN, refused.code) from None
+            raise self._refused(CloseCode.FORBIDDEN, refused.code) from None
         except Exception as raised:
             request_id = self._scope["request_id"]
             retry = retry_of(raised, request_id)
             if retry is None:
                 fault_error(raised, self._language, request_id)
-            raise _Closing(
-                CloseCode.TRY_AGAIN_LATER, ErrorCode.INTERNAL_ERROR if retry is None else retry.code
-            ) from None
+            code = ErrorCode.INTERNAL_ERROR if retry is None else retry.code
+            raise self._refused(CloseCode.TRY_AGAIN_LATER, code) from None
+
+    def _refused(self, close_code: CloseCode, code: str) -> _Closing:
+        """Write down that who has the connection was refused, and return what closes it."""
+        Record().finish(self._scope["request_id"], "websocket", self._client, [code])
+        return _Closing(close_code, code)
 
     # --- Operations --------------------------------------------------------------------------------------------------
 
@@ -238,6 +242,7 @@ class SocketConnection:
             identity=identity,
             standing=None,
             identify=partial(self._admission.renew, self._authorization),
+            count_start=self._admission.count_stream,
             language=self._language,
             request_id=clock.new_id_text(),
             base_url=str(self._socket.base_url).replace("ws", "http", 1).rstrip("/"),
@@ -277,6 +282,7 @@ class SocketConnection:
                     await self._send_last(operation, error(operation.id, result.body["errors"]))
                     return
                 await self._send_next(operation, result)
+                del result  # it would be kept until the next one comes
         await self._send_last(operation, complete(operation.id))
 
     async def _send_next(self, operation: _Operation, result: StreamedResult) -> None:
