@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, Protocol
 
 from scripts.benchmarks.alone import sizes, soak
 from scripts.benchmarks.compare import Say, Wanted, decisions_needed, run
@@ -14,8 +15,10 @@ from scripts.benchmarks.measuring import Plan
 from scripts.benchmarks.observed import observability
 from scripts.benchmarks.operations import OPERATIONS
 from scripts.benchmarks.peers import PEERS, NoPeers
-from scripts.benchmarks.report import Report
 from scripts.benchmarks.shares import LEAST, NoShares
+from scripts.benchmarks.streams import FULL as FULL_STREAMS
+from scripts.benchmarks.streams import QUICK as QUICK_STREAMS
+from scripts.benchmarks.streams import streams
 from scripts.benchmarks.workers import workers
 
 FULL = Plan(rounds=7, seconds=2.0, warmup_s=1.0, limit=400)
@@ -25,18 +28,18 @@ QUICK = Plan(rounds=2, seconds=0.3, warmup_s=0.1, limit=60)
 def main() -> None:
     parser = _parser()
     given = parser.parse_args()
-    if given.workers and "sqlite" in (given.engine or ()):
-        parser.error("--workers is for PostgreSQL: on SQLite one process writes at a time, however many there are")
+    if (given.workers or given.streams) and "sqlite" in (given.engine or ()):
+        parser.error("--workers and --streams are for PostgreSQL: on SQLite one process writes at a time")
     if given.share is not None and not (given.workers and LEAST <= given.share <= 1):
         parser.error(f"--share goes with --workers, and is at least {LEAST} and at most 1")
-    if given.peers and (given.size or given.soak or given.workers or given.observability):
-        parser.error("--peers goes with none of --size, --soak, --workers and --observability")
+    if given.peers and (given.size or given.soak or given.workers or given.observability or given.streams):
+        parser.error("--peers goes with none of --size, --soak, --workers, --observability and --streams")
     if given.peers and given.engine != ["postgresql"]:
         parser.error("--peers are measured on PostgreSQL: give --engine postgresql")
     if given.traces is not None and not (given.observability and given.traces >= 0):
         parser.error("--traces goes with --observability, and is at least 0")
     say = _progress()
-    for engine in given.engine or (["postgresql"] if given.workers else ["sqlite", "postgresql"]):
+    for engine in given.engine or (["postgresql"] if given.workers or given.streams else ["sqlite", "postgresql"]):
         try:
             report = _measure(given, _wanted(given, engine), say)
         except (NoShares, NoPeers) as error:
@@ -45,7 +48,16 @@ def main() -> None:
         print(json.dumps(report.as_json()) if given.json else report.as_text(), flush=True)
 
 
-def _measure(given: argparse.Namespace, wanted: Wanted, say: Say) -> Report:
+class Printable(Protocol):
+    """A report."""
+
+    def as_json(self) -> dict[str, Any]: ...
+    def as_text(self) -> str: ...
+
+
+def _measure(given: argparse.Namespace, wanted: Wanted, say: Say) -> Printable:
+    if given.streams:
+        return streams(wanted, QUICK_STREAMS if given.quick else FULL_STREAMS, say)
     if given.size:
         return sizes(wanted, say)
     if given.soak:
@@ -92,6 +104,11 @@ def _parser() -> argparse.ArgumentParser:
     share = "with --workers: what each process may have of a core, so that no core is full"
     parser.add_argument("--share", type=float, metavar="S", help=share)
     only.add_argument("--observability", action="store_true", help="what being observed costs instead")
+    only.add_argument(
+        "--streams",
+        action="store_true",
+        help="a thousand streams, beside a graphql-ws server on Node, and two gateways instead",
+    )
     traces = "with --observability: CASEGATE_TRACES_PER_SECOND, so that 0 leaves it to OTEL_TRACES_SAMPLER"
     parser.add_argument("--traces", type=float, metavar="N", help=traces)
     peers = "beside the yardsticks: mercurius with graphql-jit, and GraphQL Yoga (Node.js, PostgreSQL)"

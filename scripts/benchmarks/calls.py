@@ -36,7 +36,7 @@ def calls_of(operation: Operation, data: Data, gateway: Server) -> list[Call]:
         case "Q2":
             return pages(data, gateway, PAGE)
         case "M1":
-            return [_comment(str(id), number) for number, id in enumerate(data.commented[:COMMENTS])]
+            return [comment_call(str(id), number) for number, id in enumerate(data.commented[:COMMENTS])]
         case _:
             return [_decision(str(case), str(override)) for case, override in data.decided]
 
@@ -45,7 +45,7 @@ def _case(id: str) -> Call:
     return Call({"id": id}, {"id": id}, id)
 
 
-def _comment(case_id: str, number: int) -> Call:
+def comment_call(case_id: str, number: int) -> Call:
     body = f"Called the supplier, time {number}: the account on the letter is theirs."
     values = {"caseId": case_id, "body": body}
     return Call({"input": values}, values, body)

@@ -74,6 +74,7 @@ PRODUCTION = {
     "introspection": "false",
     "metrics": "true",
     "rate_limit": "100000000",
+    "rate_streams": "0",
     "rate_window": "1",
     "deadline": "120",
     "database_pool_timeout": "60",

@@ -31,6 +31,7 @@ from scripts.benchmarks.operations import OPERATIONS, Operation
 from scripts.benchmarks.peers import PEERS
 from scripts.benchmarks.servers import Server, gateway, yardstick
 from scripts.benchmarks.shares import LEAST, NoShares, shared
+from tests.support.node import PATH as NODE_PATH
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.serial
@@ -307,3 +308,19 @@ def test_percentile_is_one_of_the_values() -> None:
     values = [float(value) for value in range(100, 0, -1)]
 
     assert (percentile(values, 0.5), percentile(values, 0.99), percentile([7.0], 0.99)) == (50.0, 99.0, 7.0)
+
+
+@pytest.mark.soak
+def test_streams_are_measured_beside_a_peer_and_between_two_gateways() -> None:
+    if shutil.which("node", path=NODE_PATH) is None:
+        pytest.skip("no Node.js")
+    report = bench("--streams")
+
+    assert [line["server"] for line in report["servers"]] == ["casegate", "graphql-ws"]
+    for line in report["servers"]:
+        assert line["subscribers"] == 40
+        numbers = ("kib_a_stream", "cpu_us", "p50_ms", "p99_ms", "rate_without", "rate_with", "ratio")
+        assert all(isinstance(line[name], float) for name in numbers)
+        assert line["p50_ms"] <= line["p99_ms"]
+    woken = {delivery["woken_by"]: delivery["deliveries"] for delivery in report["between_gateways"]}
+    assert woken == {"by notifications": 500, "by looks alone": 500}
