@@ -64,6 +64,6 @@ export const tabs = Object.entries(texts).map(([path, query]) => {
   return {
     query: commented(name, query),
     variables: variables[name] ? JSON.stringify(variables[name], null, 2) : null,
-    headers: headersOf(actorOf(/^(?:query|mutation) (\w+)/m.exec(query)[1]) ?? actors[name] ?? opener),
+    headers: headersOf(actorOf(/^(?:query|mutation|subscription) (\w+)/m.exec(query)[1]) ?? actors[name] ?? opener),
   }
 })
