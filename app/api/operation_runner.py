@@ -62,7 +62,10 @@ class Authenticate(Protocol):
 
 @dataclass(slots=True)
 class OperationCall:
-    """One operation as a transport hands it in. `record` collects what is noted of it."""
+    """One operation as a transport hands it in. `record` collects what is noted of it.
+
+    `is_reshaped`: the transport makes another document of the result, and writes that within the operation's budget.
+    """
 
     sent: OperationRequest
     policy: Policy
@@ -72,10 +75,14 @@ class OperationCall:
     record: Record
     shows_cost: bool = False
     resume_from: str | None = None
+    is_reshaped: bool = False
 
 
 class OperationResult(NamedTuple):
-    """An operation's result as it is sent, with its `content` as JSON. `has_begun`: execution began."""
+    """An operation's result as it is sent, with its `content` as JSON, empty where the transport reshapes it.
+
+    `has_begun`: execution began.
+    """
 
     body: dict[str, Any]
     content: bytes | memoryview
@@ -202,7 +209,7 @@ class OperationRunner:
         if prepared.cost is not None and call.shows_cost:
             body["extensions"] = {"cost": {"requested": prepared.cost, "limit": self._options.limits.cost}}
         tracing.describe(prepared.type_name, prepared.name, prepared.document_hash)
-        return OperationResult(body, await written(body, budget), has_begun)
+        return OperationResult(body, b"" if call.is_reshaped else await written(body, budget), has_begun)
 
 
 async def _execute(sent: OperationRequest, context: Context, root: object) -> ExecutionResult:

@@ -3,18 +3,21 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import quote_plus, unquote_plus
 
 from starlette.responses import Response
 
+from app.api.http.writing import written
 from app.api.record import Record
 from app.domain.model import Actor
-from app.jsonapi.exchange import ResourceExchange
+from app.jsonapi.exchange import VERSION, ResourceExchange
 from app.jsonapi.operations import Listing
 from app.jsonapi.parameters import ResourceQuery
 from app.jsonapi.resource_objects import CompoundDocument
 from app.jsonapi.resources import PREFIX
 from app.jsonapi.results import page_links
+
+_CURSORS = ("starting_after", "ending_before")
 
 
 class Visit(NamedTuple):
@@ -26,7 +29,7 @@ class Visit(NamedTuple):
     ids: Sequence[str] = ()
 
 
-def single(
+async def single(
     visit: Visit, type_name: str, query: ResourceQuery, found: Mapping[str, Any], tag: Mapping[str, str] | None = None
 ) -> Response:
     """Return one resource as the answer."""
@@ -34,10 +37,10 @@ def single(
     compound = CompoundDocument(query.wanted, visit.exchange.base_url, case_id)
     resource = compound.one(type_name, found)
     document = {"links": {"self": visit.exchange.address}, "data": resource}
-    return visit.exchange.answer(200, document | _included(compound), tag)
+    return await _answer(visit, 200, document, compound, tag or {})
 
 
-def page_of(
+async def page_of(
     visit: Visit,
     listing: Listing,
     query: ResourceQuery,
@@ -48,34 +51,42 @@ def page_of(
     """Return a page of a list as the answer."""
     exchange = visit.exchange
     compound = CompoundDocument(query.wanted, exchange.base_url, case_id)
-    resources = [compound.one(listing.type_name, node) for node in connection["nodes"]]
+    resources = compound.many(listing.type_name, connection["nodes"])
     meta = {"count": len(resources)} | ({"total": connection["totalCount"]} if query.with_total else {})
     links = {"self": exchange.address} | page_links(connection["pageInfo"], partial(_beside, exchange))
     document = {"links": links, "data": resources, "meta": meta}
-    return exchange.answer(200, document | _included(compound), tag)
+    return await _answer(visit, 200, document, compound, tag or {})
 
 
 def _beside(exchange: ResourceExchange, name: str, cursor: str) -> str:
-    """Return the address of the page before or after *cursor*, with all else that was asked for."""
-    pairs = parse_qsl(exchange.request.scope["query_string"].decode("ascii"), keep_blank_values=True)
-    kept = [pair for pair in pairs if pair[0] not in ("starting_after", "ending_before")]
-    return f"{exchange.base_url}{PREFIX}{exchange.path}?{urlencode([*kept, (name, cursor)])}"
+    """Return the address of the page before or after *cursor*, with all else that was asked for as it was written."""
+    pairs = exchange.request.scope["query_string"].decode("ascii").split("&")
+    kept = [pair for pair in pairs if pair and unquote_plus(pair.partition("=")[0]) not in _CURSORS]
+    return f"{exchange.base_url}{PREFIX}{exchange.path}?{'&'.join([*kept, f'{name}={quote_plus(cursor)}'])}"
 
 
-def created(visit: Visit, query: ResourceQuery, payload: Mapping[str, Any], type_name: str) -> Response:
+async def created(visit: Visit, query: ResourceQuery, payload: Mapping[str, Any], type_name: str) -> Response:
     """Return the answer to an action that was done, now or by its key before."""
-    case, exchange = payload["case"], visit.exchange
+    case = payload["case"]
     found = case if type_name == "case" else payload["action"]
-    compound = CompoundDocument(query.wanted, exchange.base_url, str(case.get("id", visit.ids[0] if visit.ids else "")))
+    case_id = str(case.get("id", visit.ids[0] if visit.ids else ""))
+    compound = CompoundDocument(query.wanted, visit.exchange.base_url, case_id)
     resource = compound.one(type_name, found)
     address = resource["links"]["self"]
     document = {"links": {"self": address}, "data": resource, "meta": {"replayed": payload["replayed"]}}
-    return exchange.answer(201, document | _included(compound), {"Location": address, **tag_of(case)})
+    return await _answer(visit, 201, document, compound, {"Location": address, **tag_of(case)})
 
 
-def _included(compound: CompoundDocument) -> dict[str, Any]:
+async def _answer(
+    visit: Visit, status: int, document: Mapping[str, Any], compound: CompoundDocument, headers: Mapping[str, str]
+) -> Response:
+    """Return a document with what it includes, written within the operation's budget. Raises: as `written`."""
+    whole: dict[str, Any] = {"jsonapi": VERSION, **document}
     included = compound.included()
-    return {} if included is None else {"included": included}
+    if included is not None:
+        whole["included"] = included
+    assert visit.record.budget is not None
+    return visit.exchange.answer(status, await written(whole, visit.record.budget), headers)
 
 
 def tag_of(case: Mapping[str, Any]) -> dict[str, str]:

@@ -144,7 +144,7 @@ class JsonApiView:
         query = _query(visit, listing.reader, scope, None if is_of_users else Feature.CASES)
         operation = listing_operation(listing, query)
         data, refused = await self._read(visit, operation, listing)
-        return refused or page_of(visit, listing, query, data["users" if is_of_users else "cases"])
+        return refused or await page_of(visit, listing, query, data["users" if is_of_users else "cases"])
 
     async def _case_actions(self, visit: Visit) -> Response:
         query = _query(visit, ACTIONS.reader, TokenScope.CASES_READ, Feature.CASES)
@@ -154,7 +154,7 @@ class JsonApiView:
         case = data["case"]
         if case is None:
             raise NotFound(resource=Resource.CASE)
-        return page_of(visit, ACTIONS, query, case["actions"], str(case["id"]), tag_of(case))
+        return await page_of(visit, ACTIONS, query, case["actions"], str(case["id"]), tag_of(case))
 
     async def _case(self, visit: Visit) -> Response:
         query = _query(visit, QueryReader("case"), TokenScope.CASES_READ, Feature.CASES)
@@ -163,7 +163,7 @@ class JsonApiView:
             return refused
         if data["case"] is None:
             raise NotFound(resource=Resource.CASE)
-        return single(visit, "case", query, data["case"], tag_of(data["case"]))
+        return await single(visit, "case", query, data["case"], tag_of(data["case"]))
 
     async def _node(self, type_name: str, scope: TokenScope, name: str, visit: Visit) -> Response:
         feature = None if scope is TokenScope.USERS_READ else Feature.CASES
@@ -175,7 +175,7 @@ class JsonApiView:
         found = data["node"]
         if not found or (type_name == "case_action" and not is_of(found, visit.ids[0])):
             raise NotFound(resource=name)
-        return single(visit, type_name, query, found)
+        return await single(visit, type_name, query, found)
 
     async def _content(self, visit: Visit) -> Response:
         permit_reading(visit.actor, TokenScope.DOCUMENTS_READ, Feature.CASES)
@@ -247,7 +247,7 @@ class JsonApiView:
         if payload is None or body.get("errors"):
             errors = body["errors"]
             return visit.exchange.errors(read_problems(errors, lambda _path: {}), retry_after(errors))
-        return created(visit, query, payload, "case" if action is ActionType.OPEN else "case_action")
+        return await created(visit, query, payload, "case" if action is ActionType.OPEN else "case_action")
 
     async def _run(self, visit: Visit, operation: TranslatedOperation) -> dict[str, Any]:
         """Return the body of an operation's result. It goes in last: a body that dribbles in takes nobody's place."""
@@ -263,6 +263,7 @@ class JsonApiView:
                     exchange.language,
                     lambda: exchange.base_url,
                     visit.record,
+                    is_reshaped=True,
                 ),
                 actor,
             )

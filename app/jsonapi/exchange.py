@@ -1,7 +1,7 @@
 """One request of JSON:API and its response: the negotiated language and media type, and errors as its documents."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import orjson
@@ -37,7 +37,7 @@ class ResourceExchange:
         self.codes: list[str] = []
         self._media_type = media_type(request.headers.get("accept"))
 
-    @property
+    @cached_property
     def base_url(self) -> str:
         """Where clients reach the gateway."""
         return self._public_url or str(self.request.base_url).rstrip("/")
@@ -48,7 +48,7 @@ class ResourceExchange:
         query = self.request.scope["query_string"].decode("latin-1")
         return self.base_url + PREFIX + self.path + (f"?{query}" if query else "")
 
-    @property
+    @cached_property
     def path(self) -> str:
         """The path below the prefix."""
         path: str = self.request.scope["path"]
@@ -69,9 +69,11 @@ class ResourceExchange:
         if admission.standing is not None:
             self.headers |= admission.standing.headers()
 
-    def answer(self, status: int, document: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-        """Return a document as the answer."""
-        body = orjson.dumps({"jsonapi": VERSION, **document})
+    def answer(
+        self, status: int, document: dict[str, Any] | bytes | memoryview, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """Return a document, written already or not, as the answer."""
+        body = orjson.dumps({"jsonapi": VERSION, **document}) if isinstance(document, dict) else document
         response = Response(body, status, self.headers | dict(headers or {}))
         response.raw_headers += _usual(self.language, self._media_type or JSON)
         return response

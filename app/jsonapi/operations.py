@@ -1,6 +1,6 @@
 """The operations that requests become: documents with variables, each text made once and kept by its parts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -15,8 +15,7 @@ from app.jsonapi.selections import KEPT, Wanted, selection
 from app.jsonapi.translation import input_type
 
 PAGE_INFO = "pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
-_PAGE = "$first: Int, $last: Int, $after: String, $before: String"
-_PAGED = "first: $first, last: $last, after: $after, before: $before"
+_PAGE: Mapping[str, str] = {"first": "Int", "last": "Int", "after": "String", "before": "String"}
 
 MUTATIONS: Mapping[ActionType, str] = {
     ActionType.OPEN: "openCase",
@@ -74,12 +73,16 @@ def case_text(wanted: Wanted) -> str:
 
 
 class Listing(NamedTuple):
-    """A list: its resources, its filters, and the document that reads a page of it."""
+    """A list: its resources, its filters, the field that gives a page of it, and that field's arguments.
+
+    `around`: the field that the list is in, with its argument, where it is in one.
+    """
 
     type_name: str
     filters: Mapping[str, Filter]
-    text: Callable[[str, str], str]
-    """Makes the document of a page's selection and what it is called."""
+    field: str
+    arguments: Mapping[str, str]
+    around: str = ""
 
     @property
     def reader(self) -> QueryReader:
@@ -87,16 +90,28 @@ class Listing(NamedTuple):
 
 
 @lru_cache(KEPT)
-def _listing_text(text: Callable[[str, str], str], type_name: str, wanted: Wanted, *, with_total: bool) -> str:
-    selected = selection(type_name, wanted, may_read=True)
+def _listing_text(type_name: str, given: Sequence[str], wanted: Wanted, *, with_total: bool) -> str:
+    """Return the document that reads a page with the arguments *given*.
+
+    It has no others: with a filter that is not given, each request's arguments would be left to graphql-core.
+    """
+    listing = LISTINGS[type_name]
+    types = {**_PAGE, **listing.arguments}
     total = " totalCount" if with_total else ""
-    return text(f"{{ nodes {{ {selected} }} {PAGE_INFO}{total} }}", f"JsonApi_{type_name}s")
+    page = f"{{ nodes {{ {selection(type_name, wanted, may_read=True)} }} {PAGE_INFO}{total} }}"
+    arguments = ", ".join(f"{name}: ${name}" for name in given)
+    variables = ", ".join(f"${name}: {types[name]}" for name in given)
+    if not listing.around:
+        return f"query JsonApi_{type_name}s({variables}) {{ {listing.field}({arguments}) {page} }}"
+    inside = f"id version {listing.field}({arguments}) {page}"
+    return f"query JsonApi_{type_name}s($id: ID!, {variables}) {{ {listing.around} {{ {inside} }} }}"
 
 
-def listing_operation(listing: Listing, query: ResourceQuery, **variables: Any) -> TranslatedOperation:
-    """Return the operation that reads a page."""
-    text = _listing_text(listing.text, listing.type_name, query.wanted, with_total=query.with_total)
-    return TranslatedOperation(text, {**query.variables, **page_variables(query), **variables})
+def listing_operation(listing: Listing, query: ResourceQuery, **around: Any) -> TranslatedOperation:
+    """Return the operation that reads a page; *around*: the argument of the field that it is in."""
+    variables = {**query.variables, **page_variables(query)}
+    text = _listing_text(listing.type_name, tuple(variables), query.wanted, with_total=query.with_total)
+    return TranslatedOperation(text, variables | around)
 
 
 def page_variables(query: ResourceQuery) -> dict[str, Any]:
@@ -105,7 +120,7 @@ def page_variables(query: ResourceQuery) -> dict[str, Any]:
     size = "last" if "ending_before" in page and "starting_after" not in page else "first"
     names = {"limit": size, "starting_after": "after", "ending_before": "before"}
     found = {names[name]: value for name, value in page.items()}
-    return {"last": 25} | found if size == "last" else found
+    return {size: 25} | found
 
 
 def _moment(value: str) -> str:
@@ -171,10 +186,8 @@ CASES = Listing(
         "updated_before": _time("filter.updatedAt.lt", "The last action was before this time."),
         "search": _texts("search", "Words that stand in it."),
     },
-    lambda page, name: (
-        f"query {name}($filter: CaseFilter, $search: String, {_PAGE})"
-        f" {{ cases(filter: $filter, search: $search, {_PAGED}) {page} }}"
-    ),
+    "cases",
+    {"filter": "CaseFilter", "search": "String"},
 )
 USERS = Listing(
     "user",
@@ -183,10 +196,8 @@ USERS = Listing(
         "active": _truth("active", "Whether they may act."),
         "search": _texts("search", "Part of their name or address."),
     },
-    lambda page, name: (
-        f"query {name}($role: Role, $active: Boolean, $search: String, {_PAGE})"
-        f" {{ users(role: $role, active: $active, search: $search, {_PAGED}) {page} }}"
-    ),
+    "users",
+    {"role": "Role", "active": "Boolean", "search": "String"},
 )
 ACTIONS = Listing(
     "case_action",
@@ -201,8 +212,8 @@ ACTIONS = Listing(
         "user": _texts("user", "Who did it.", format="uuid"),
         "created_since": _time("since", "Done at this time or after."),
     },
-    lambda page, name: (
-        f"query {name}($id: ID!, $types: [ActionType!], $user: ID, $since: DateTime, {_PAGE})"
-        f" {{ case(id: $id) {{ id version actions(types: $types, user: $user, since: $since, {_PAGED}) {page} }} }}"
-    ),
+    "actions",
+    {"types": "[ActionType!]", "user": "ID", "since": "DateTime"},
+    "case(id: $id)",
 )
+LISTINGS: Mapping[str, Listing] = {listing.type_name: listing for listing in (CASES, USERS, ACTIONS)}

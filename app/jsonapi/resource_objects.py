@@ -1,129 +1,146 @@
 """Resource objects of the results of operations: what was selected, reshaped, each resource once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from app.jsonapi.resources import ACTION_NAMES, PREFIX, TYPES
+from app.jsonapi.resources import ACTION_NAMES, PREFIX, TYPES, ResourceType
 from app.jsonapi.selections import KEPT, Tree, Wanted
 
 ResourceObject = dict[str, Any]
 Key = tuple[str, str]
+Address = tuple[str, str]
+"""What stands before and behind an id in an address."""
 
 
 class ShownRelationship(NamedTuple):
-    """A relationship that was selected. `below`: what is included below it; None, where only ids were wanted."""
+    """A relationship that was selected. `writer`: of what is included; None, where only ids were wanted."""
 
     name: str
     field: str
     type: str
-    below: Tree | None
+    writer: "ResourceWriter | None"
     is_member: bool
 
 
-class ResourceShape(NamedTuple):
-    """What is shown of the resources at one place of an answer: the attributes with their fields, and more."""
+class ResourceWriter:
+    """Writes the resources of one type at one place of an answer. It is made once for what is wanted there."""
 
-    attributes: Sequence[tuple[str, str]]
-    names: Sequence[str]
-    values: Callable[[Mapping[str, Any]], Sequence[Any]]
-    related: Sequence[tuple[str, str]]
-    relationships: Sequence[ShownRelationship]
+    def __init__(self, type_: ResourceType, wanted: Wanted, tree: Tree) -> None:
+        included, fieldset = dict(tree), wanted.fieldset(type_)
+        members = type_.members if fieldset is None else fieldset
+        self._attributes = [(name, field) for name, field in type_.attributes.items() if name in members]
+        self._names = [name for name, _ in self._attributes]
+        self._values = _values([field for _, field in self._attributes])
+        self._related = [(name, _around_id(where)) for name, where in type_.related.items() if name in members]
+        self._relationships = [
+            ShownRelationship(
+                name,
+                relation.field,
+                relation.type,
+                ResourceWriter(TYPES[relation.type], wanted, included[name]) if name in included else None,
+                name in members,
+            )
+            for name, relation in type_.relationships.items()
+            if name in included or name in (fieldset or ())
+        ]
+        self.type = type_.name
+
+    def write(self, found: Mapping[str, Any], document: "CompoundDocument") -> ResourceObject:
+        """Return a resource with what *found* has of it; where *document* has it already, that is added to."""
+        id_ = str(found["id"])
+        key = self.type, id_
+        resource = document.resources.get(key)
+        if resource is None:
+            resource = document.resources[key] = self._new(id_, found, document)
+        for shown in self._relationships:
+            linkage = _linkage(shown, found[shown.field], document)
+            if shown.is_member:
+                resource.setdefault("relationships", {})[shown.name] = {"data": linkage}
+        return resource
+
+    def _new(self, id_: str, found: Mapping[str, Any], document: "CompoundDocument") -> ResourceObject:
+        try:
+            attributes = dict(zip(self._names, self._values(found), strict=True))
+        except KeyError:  # who may not read has not been shown every field
+            attributes = {name: found[field] for name, field in self._attributes if field in found}
+        if "action_type" in attributes:
+            attributes["action_type"] = ACTION_NAMES[attributes["action_type"]]
+        before, behind = document.addresses[self.type]
+        resource: ResourceObject = {
+            "type": self.type,
+            "id": id_,
+            "attributes": attributes,
+            "links": {"self": f"{before}{id_}{behind}"},
+        }
+        if self._related:
+            base, related = document.base, dict[str, Any]()
+            for name, (before, behind) in self._related:
+                related[name] = {"links": {"related": f"{base}{before}{id_}{behind}"}}
+            resource["relationships"] = related
+        return resource
+
+
+def _values(fields: Sequence[str]) -> Callable[[Mapping[str, Any]], Iterable[Any]]:
+    """Return what takes these fields of an object."""
+    if len(fields) > 1:
+        return itemgetter(*fields)
+    return lambda found: [found[field] for field in fields]  # an itemgetter gives no sequence of one, and takes no none
+
+
+def _linkage(shown: ShownRelationship, found: Any, document: "CompoundDocument") -> Any:
+    if found is None:
+        return None
+    if isinstance(found, list):
+        return [_linkage(shown, item, document) for item in found]
+    id_ = str(found["id"]) if shown.writer is None else shown.writer.write(found, document)["id"]
+    return {"type": shown.type, "id": id_}
 
 
 @lru_cache(KEPT)
-def shape_of(type_name: str, wanted: Wanted, tree: Tree) -> ResourceShape:
-    """Return what is shown of resources of a type where *tree* is included below them."""
-    type_, included = TYPES[type_name], dict(tree)
-    fieldset = wanted.fieldset(type_)
-    members = type_.members if fieldset is None else fieldset
-    wanted_ids = fieldset or ()
-    attributes = [(name, field) for name, field in type_.attributes.items() if name in members]
-
-    def one_by_one(found: Mapping[str, Any]) -> Sequence[Any]:
-        return [found[field] for _, field in attributes]
-
-    # Of one field an itemgetter gives no sequence, and of none there is no itemgetter.
-    values = itemgetter(*(field for _, field in attributes)) if len(attributes) > 1 else one_by_one
-    return ResourceShape(
-        attributes,
-        [name for name, _ in attributes],
-        values,
-        [(name, address) for name, address in type_.related.items() if name in members],
-        [
-            ShownRelationship(name, relation.field, relation.type, included.get(name), name in members)
-            for name, relation in type_.relationships.items()
-            if name in included or name in wanted_ids
-        ],
-    )
+def writer_of(type_name: str, wanted: Wanted) -> ResourceWriter:
+    """Return the writer of an answer's primary data."""
+    return ResourceWriter(TYPES[type_name], wanted, wanted.tree)
 
 
 class CompoundDocument:
     """Builds one answer's document: its primary data, then what it includes.
 
-    *case_id*: the case whose address was asked for, in which its actions have their own.
+    *case_id*: the case whose address was asked for, in which its actions have their own. `resources`: those that were
+    met so far, in this order; `addresses`: what stands around the id in the address of each type.
     """
 
     def __init__(self, wanted: Wanted, base_url: str, case_id: str = "") -> None:
         self._wanted = wanted
-        self._base = base_url + PREFIX
-        self._addresses = _addresses(self._base, case_id)
-        self._resources: dict[Key, ResourceObject] = {}
-        self._primary: set[Key] = set()
+        self.base = base_url + PREFIX
+        self.addresses = _addresses(self.base, case_id)
+        self.resources: dict[Key, ResourceObject] = {}
+        self._primary: set[int] = set()
 
     def one(self, type_name: str, found: Mapping[str, Any]) -> ResourceObject:
         """Return an object of a result as primary data."""
-        resource = self._resource(type_name, shape_of(type_name, self._wanted, self._wanted.tree), found)
-        self._primary.add((type_name, resource["id"]))
-        return resource
+        return self.many(type_name, [found])[0]
+
+    def many(self, type_name: str, found: Iterable[Mapping[str, Any]]) -> list[ResourceObject]:
+        """Return objects of a result as primary data."""
+        write = writer_of(type_name, self._wanted).write
+        resources = [write(item, self) for item in found]
+        self._primary.update(map(id, resources))
+        return resources
 
     def included(self) -> list[ResourceObject] | None:
         """Return what is included: None where nothing was said of it."""
         if self._wanted.include is None:
             return None
-        return [resource for key, resource in self._resources.items() if key not in self._primary]
+        return [resource for resource in self.resources.values() if id(resource) not in self._primary]
 
-    def _resource(self, type_name: str, shape: ResourceShape, found: Mapping[str, Any]) -> ResourceObject:
-        """Return a resource with what *found* has of it; where it was met before, that is added to."""
-        id_ = str(found["id"])
-        resource = self._resources.get((type_name, id_))
-        if resource is None:
-            resource = self._resources[type_name, id_] = self._new(type_name, id_, shape, found)
-        for shown in shape.relationships:
-            linkage = self._linkage(shown, found[shown.field])
-            if shown.is_member:
-                resource.setdefault("relationships", {})[shown.name] = {"data": linkage}
-        return resource
 
-    def _new(self, type_name: str, id_: str, shape: ResourceShape, found: Mapping[str, Any]) -> ResourceObject:
-        try:
-            attributes = dict(zip(shape.names, shape.values(found), strict=True))
-        except KeyError:  # who may not read has not been shown every field
-            attributes = {name: found[field] for name, field in shape.attributes if field in found}
-        if "action_type" in attributes:
-            attributes["action_type"] = ACTION_NAMES[attributes["action_type"]]
-        resource: ResourceObject = {"type": type_name, "id": id_, "attributes": attributes}
-        if shape.related:
-            resource["relationships"] = {
-                name: {"links": {"related": self._base + address.format(id=id_)}} for name, address in shape.related
-            }
-        start, _, end = self._addresses[type_name]
-        resource["links"] = {"self": start + id_ + end}
-        return resource
-
-    def _linkage(self, shown: ShownRelationship, found: Any) -> Any:
-        if found is None:
-            return None
-        if isinstance(found, list):
-            return [self._linkage(shown, item) for item in found]
-        if shown.below is None:
-            return {"type": shown.type, "id": str(found["id"])}
-        resource = self._resource(shown.type, shape_of(shown.type, self._wanted, shown.below), found)
-        return {"type": shown.type, "id": resource["id"]}
+def _around_id(address: str) -> Address:
+    before, _, behind = address.partition("{id}")
+    return before, behind
 
 
 @lru_cache
-def _addresses(base: str, case_id: str) -> Mapping[str, tuple[str, str, str]]:
-    """Return of each type what stands before and behind the id in an address, with the id's mark between them."""
-    return {name: (base + type_.address.replace("{case}", case_id)).partition("{id}") for name, type_ in TYPES.items()}
+def _addresses(base: str, case_id: str) -> Mapping[str, Address]:
+    return {name: _around_id(base + type_.address.replace("{case}", case_id)) for name, type_ in TYPES.items()}

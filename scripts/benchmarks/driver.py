@@ -155,7 +155,7 @@ class Client(asyncio.Protocol):
         head = bytes(self._received[:end]).lower()
         _, found, length = head.partition(b"\r\ncontent-length:")
         self._body = end + 4
-        if not found or not head.startswith(b"http/1.1 200"):
+        if not found or not head.startswith((b"http/1.1 200", b"http/1.1 201")):
             self._fail(bytes(self._received[:600]))
             return
         self._wanted = self._body + int(length.partition(b"\r\n")[0])

@@ -110,6 +110,16 @@ def test_soak_reports_memory_throughout() -> None:
 
 
 @pytest.mark.soak
+def test_json_api_is_compared_with_the_same_operations_by_graphql() -> None:
+    report = bench("--engine", "sqlite", "--jsonapi", "--concurrency", "2")
+
+    found = {(line["operation"], line["server"]): line for line in report["lines"]}
+    assert list(found) == [(key, name) for key in ("Q1", "Q2", "M1", "M2") for name in ("graphql", "jsonapi")]
+    assert all(line["figures"]["answers"] > 0 and line["ratio"] > 0 for line in found.values())
+    assert all(found[key, "graphql"]["ratio"] == 1 for key in ("Q1", "Q2", "M1", "M2"))
+
+
+@pytest.mark.soak
 def test_one_process_is_compared_with_itself_without_observability() -> None:
     report = bench("--engine", "sqlite", "--observability", "--operation", "Q1", "--concurrency", "2", "--rounds", "1")
 
