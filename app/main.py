@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from app.api.context import Services
 from app.api.endpoint import GraphQLView
 from app.api.operation_runner import OperationRunner
+from app.api.request_cycle import RequestCycle
 from app.api.streams import Streams
 from app.api.websocket.endpoint import WebSocketEndpoint
 from app.auth.authenticator import Authenticator
@@ -75,8 +76,11 @@ def create_app(settings: Settings) -> Starlette:
     transfers, trusted = Transfers(), components.trusted_documents(settings)
     slots, feed = Slots.beside(database.reader.size, database.reader.patience), Feed(database, settings.live_poll)
     runner = OperationRunner(Services(database, store, links, slots, feed, terms.key_lifetime), terms)
-    streams = Streams(runner, gate, trusted, terms, components.streaming(settings))
-    view, sockets = GraphQLView(door, gate, trusted, terms, store, transfers, streams), WebSocketEndpoint(streams, door)
+    cycle, streams = (
+        RequestCycle(door, gate, runner),
+        Streams(runner, gate, trusted, terms, components.streaming(settings)),
+    )
+    view, sockets = GraphQLView(cycle, trusted, terms, store, transfers, streams), WebSocketEndpoint(streams, door)
     upload = UploadEndpoint(database, store, door, transfers, settings.receive_timeout)
     draining, watch = Shutdown(settings.drain), LogWatch(database, settings.log_lag_alarm)
     look = looking(gate, database)
@@ -99,7 +103,7 @@ def create_app(settings: Settings) -> Starlette:
             yield {ENDING: ending}
         await _end(token_use, rates, database)
 
-    resources = JsonApiView(runner, door, gate, terms, upload, settings.public_url)
+    resources = JsonApiView(cycle, terms, upload, settings.public_url)
     apis = [Route("/graphql", view), WebSocketRoute("/graphql", sockets), Route(f"{PREFIX}/{{path:path}}", resources)]
     routes = [
         *apis,

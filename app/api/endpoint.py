@@ -27,6 +27,7 @@ from app.api.http.exchange import Exchange
 from app.api.multipart import Forms, is_form
 from app.api.operation_runner import EndpointOptions, OperationCall
 from app.api.record import CLIENT_HEADERS, Record
+from app.api.request_cycle import RequestCycle
 from app.api.stream_registry import StreamRequest
 from app.api.streams import Streams
 from app.api.trusted_documents import TrustedDocuments
@@ -35,9 +36,7 @@ from app.documents.store import DocumentStore
 from app.documents.transfers import Transfers
 from app.domain.errors import Refusal
 from app.domain.model import Actor
-from app.observability import tracing
-from app.web.admission import Admission, AdmissionController, demand_rate
-from app.web.concurrency import AdmittedOperation, ConcurrencyLimiter
+from app.web.admission import Admission
 from app.web.etag import revalidated
 from app.web.negotiation import EVENT_STREAM
 from app.web.requests import HttpRequest
@@ -56,23 +55,20 @@ class GraphQLView:
 
     def __init__(
         self,
-        door: AdmissionController,
-        gate: ConcurrencyLimiter,
+        cycle: RequestCycle,
         trusted: TrustedDocuments,
         terms: EndpointOptions,
         store: DocumentStore,
         transfers: Transfers,
         streams: Streams,
     ) -> None:
-        self._runner = streams.runner
         self._streams = streams
         self._open: set[EventStreamResponse] = set()
         self._policies = {
             is_post: Policy(terms.limits, _QUERIES_AND_MUTATIONS if is_post else _QUERIES, terms.development)
             for is_post in (False, True)
         }
-        self._door = door
-        self._gate = gate
+        self._cycle = cycle
         self._trusted = trusted
         self._terms = terms
         receive_s, operations_max = terms.receive_s, terms.max_body_bytes
@@ -80,19 +76,7 @@ class GraphQLView:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(HttpRequest(scope, receive))
-        record = Record()
-        with tracing.operation(exchange.request.headers):
-            try:
-                response = await self._respond(exchange, record)
-            except Exception as refused:
-                response = exchange.refuse(refused)
-        client = exchange.request.headers.first(CLIENT_HEADERS)
-        record.finish(exchange.request_id, response.status_code, client, exchange.codes)
-        try:
-            await self._send(response, scope, receive, send)
-        finally:
-            if record.budget is not None:
-                record.budget.release()
+        await self._cycle.serve(exchange, self._respond, partial(self._send, scope=scope, receive=receive, send=send))
 
     async def drain(self) -> None:
         """Have the clients of all streams come back elsewhere, spread over a moment."""
@@ -114,10 +98,7 @@ class GraphQLView:
         """Look whether there is room first, and go in last: a body that dribbles in takes nobody's place."""
         exchange.demand_method()
         terms, request = self._terms, exchange.request
-        self._gate.look()
-        admission = await self._door.authenticate(request, fresh=False)
-        exchange.admitted(admission)
-        demand_rate(admission.standing)
+        admission = await self._cycle.admit(exchange)
         if not is_form(request):
             sent = await read_parameters(request, max_bytes=terms.max_body_bytes, receive_s=terms.receive_s)
             if exchange.takes_events and (exchange.takes_events_alone or self._may_subscribe(exchange, sent)):
@@ -131,20 +112,16 @@ class GraphQLView:
         text, is_trusted = self._trusted.find(parameters.query, parameters.document_id, parameters.extensions)
         if text is None:
             raise BadRequest(400, "The request has no query.")
-        entrant = AdmittedOperation(actor.account_id, actor.token_id, may_write(text))
-        await self._gate.enter(entrant)
-        try:
-            sent = OperationRequest(text, parameters.variables, parameters.operation, exchange.request_id)
-            response = await self._run(exchange, record, actor, sent)
-        finally:
-            self._gate.leave(entrant)
+        sent = OperationRequest(text, parameters.variables, parameters.operation, exchange.request_id)
+        response = await self._run(exchange, record, actor, sent)
         is_cachable = is_trusted and exchange.request.method != "POST" and response.status_code == 200
         return revalidated(exchange.request, response) if is_cachable else response
 
     async def _run(self, exchange: Exchange, record: Record, actor: Actor, sent: OperationRequest) -> Response:
         """Run the operation. Raises: BadRequest, where there is none that may be executed."""
         try:
-            body, content, has_begun = await self._runner.run(self._call(exchange, record, sent), actor)
+            call = self._call(exchange, record, sent)
+            body, content, has_begun = await self._cycle.run(call, actor, writes=may_write(sent.text))
         except NoSuchOperationError:
             raise BadRequest(400, "The document has no such operation.") from None
         except OperationNotAllowedError:
@@ -190,8 +167,8 @@ class GraphQLView:
             parameters=sent,
             identity=admission.identity,
             standing=admission.standing,
-            identify=partial(self._door.renew, headers.get("authorization")),
-            count_start=self._door.count_stream,
+            identify=partial(self._cycle.admission.renew, headers.get("authorization")),
+            count_start=self._cycle.admission.count_stream,
             language=exchange.language,
             request_id=exchange.request_id,
             base_url=str(request.base_url).rstrip("/"),
@@ -207,7 +184,7 @@ class GraphQLView:
         return OperationCall(
             sent,
             self._policies[request.method == "POST"],
-            partial(self._door.authenticate, request),
+            partial(self._cycle.admission.authenticate, request),
             exchange.language,
             lambda: str(request.base_url).rstrip("/"),
             record,

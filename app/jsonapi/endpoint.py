@@ -14,8 +14,9 @@ from strawberry.types.graphql import OperationType
 
 from app.api.execution.preparation import OperationRequest, Policy
 from app.api.http.decoding import read_body
-from app.api.operation_runner import EndpointOptions, OperationCall, OperationRunner
-from app.api.record import CLIENT_HEADERS, Record
+from app.api.operation_runner import EndpointOptions, OperationCall
+from app.api.record import Record
+from app.api.request_cycle import RequestCycle
 from app.api.write_only import may_read
 from app.documents.upload import UploadEndpoint
 from app.domain.access import permit_reading
@@ -46,9 +47,6 @@ from app.jsonapi.parameters import QueryReader, ResourceQuery
 from app.jsonapi.problems import ProblemsFound
 from app.jsonapi.results import action_problems, parameter_place, read_problems
 from app.jsonapi.translation import RequestHeaders, Translation, shape_findings, translated_action, translated_case
-from app.observability import tracing
-from app.web.admission import AdmissionController, demand_rate
-from app.web.concurrency import AdmittedOperation, ConcurrencyLimiter
 from app.web.etag import revalidated
 from app.web.negotiation import JSON
 from app.web.requests import HttpRequest
@@ -74,16 +72,12 @@ class JsonApiView:
 
     def __init__(
         self,
-        runner: OperationRunner,
-        admission: AdmissionController,
-        limiter: ConcurrencyLimiter,
+        cycle: RequestCycle,
         options: EndpointOptions,
         upload: UploadEndpoint,
         public_url: str,
     ) -> None:
-        self._runner = runner
-        self._admission = admission
-        self._limiter = limiter
+        self._cycle = cycle
         self._options = options
         self._upload = upload
         self._public_url = public_url
@@ -92,19 +86,7 @@ class JsonApiView:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = ResourceExchange(HttpRequest(scope, receive), self._public_url)
-        record = Record()
-        with tracing.operation(exchange.request.headers):
-            try:
-                response = await self._respond(exchange, record)
-            except Exception as refused:
-                response = exchange.refuse(refused)
-        client = exchange.request.headers.first(CLIENT_HEADERS)
-        record.finish(exchange.request_id, response.status_code, client, exchange.codes)
-        try:
-            await response(scope, receive, send)
-        finally:
-            if record.budget is not None:
-                record.budget.release()
+        await self._cycle.serve(exchange, self._respond, lambda response: response(scope, receive, send))
 
     async def _respond(self, exchange: ResourceExchange, record: Record) -> Response:
         """Admit the request, and have it answered by what its address and method stand for."""
@@ -115,13 +97,9 @@ class JsonApiView:
         if handlers is None:
             raise NotFound(resource="node")
         exchange.demand_method(list(handlers))
-        self._limiter.look()
-        handler = handlers[exchange.request.method]
-        admission = await self._admission.authenticate(exchange.request, fresh=False)
-        exchange.admitted(admission)
-        demand_rate(admission.standing)
+        admission = await self._cycle.admit(exchange)
         ids = [part for part in exchange.path.split("/")[1:] if part not in _NAMES]
-        return await handler(Visit(exchange, record, admission.identity.actor, ids))
+        return await handlers[exchange.request.method](Visit(exchange, record, admission.identity.actor, ids))
 
     def _addresses(self) -> dict[str, dict[str, Handler]]:
         """Return what answers each method at each address."""
@@ -211,7 +189,7 @@ class JsonApiView:
 
     async def _receive(self, visit: Visit) -> Response:
         _query(visit, QueryReader(None, others=("filename",)), TokenScope.DOCUMENTS_WRITE, Feature.CASES)
-        admission = await self._admission.authenticate(visit.exchange.request, fresh=True)
+        admission = await self._cycle.admission.authenticate(visit.exchange.request, fresh=True)
         return await uploaded(self._upload, visit.exchange, admission)
 
     async def _body(self, visit: Visit) -> Any:
@@ -250,26 +228,18 @@ class JsonApiView:
         return await created(visit, query, payload, "case" if action is ActionType.OPEN else "case_action")
 
     async def _run(self, visit: Visit, operation: TranslatedOperation) -> dict[str, Any]:
-        """Return the body of an operation's result. It goes in last: a body that dribbles in takes nobody's place."""
-        exchange, actor = visit.exchange, visit.actor
-        entrant = AdmittedOperation(actor.account_id, actor.token_id, operation.writes)
-        await self._limiter.enter(entrant)
-        try:
-            result = await self._runner.run(
-                OperationCall(
-                    OperationRequest(operation.text, operation.variables, None, exchange.request_id),
-                    self._policy,
-                    partial(self._admission.authenticate, exchange.request),
-                    exchange.language,
-                    lambda: exchange.base_url,
-                    visit.record,
-                    is_reshaped=True,
-                ),
-                actor,
-            )
-        finally:
-            self._limiter.leave(entrant)
-        return result.body
+        """Return the body of an operation's result."""
+        exchange = visit.exchange
+        call = OperationCall(
+            OperationRequest(operation.text, operation.variables, None, exchange.request_id),
+            self._policy,
+            partial(self._cycle.admission.authenticate, exchange.request),
+            exchange.language,
+            lambda: exchange.base_url,
+            visit.record,
+            is_reshaped=True,
+        )
+        return (await self._cycle.run(call, visit.actor, writes=operation.writes)).body
 
 
 def _shape(path: str) -> tuple[str, ...]:
