@@ -16,7 +16,7 @@ from app.db.engines import Database, open_database
 from app.db.migrate import migrate
 from app.domain.model import ActionType, Role, Scope
 from scripts.benchmarks.generate import analyze, fill, make_people, write
-from scripts.benchmarks.histories import History, People, opening
+from scripts.benchmarks.histories import START, History, People, opening
 
 DOCUMENTED = 0.3
 
@@ -75,9 +75,8 @@ async def _desk(database: Database, name: str) -> tuple[Desk, People]:
     account = await accounts.create_account(database, name)
     people = await make_people(database, account.id)
     roles = (Role.CONTRIBUTOR, Role.REVIEWER)
-    user = await accounts.create_user(
-        database, account.id, email=f"bench@{account.id}.example", name="Bea Bench", roles=roles
-    )
+    email, start = f"bench@{account.id}.example", lambda: START  # who is a reviewer since then may decide on all of it
+    user = await accounts.create_user(database, account.id, email=email, name="Bea Bench", roles=roles, now=start)
     token = await accounts.create_token(database, user.id, list(Scope))
     return Desk(account.id, user.id, token.secret), People(people.ids, DOCUMENTED)
 
