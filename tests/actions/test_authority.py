@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
-from app.actions.authority import limited
+from app.actions.authority import limited, renewed
 from app.actions.perform import rehearse
 from app.admin import accounts
 from app.auth.provisioning import Claimed, write_person
@@ -40,7 +40,7 @@ from app.domain.commands import (
     SubjectDetails,
 )
 from app.domain.errors import InputRefused, Refusal
-from app.domain.model import ActionType, Actor, CaseStatus, RequestedStatus, Role, Scope, SubjectType
+from app.domain.model import ActionType, Actor, CaseStatus, RequestedStatus, Role, Scope, SubjectType, TokenSource
 from tests.support.api import Api
 from tests.support.database_contents import contents
 from tests.support.documents import uploaded
@@ -456,3 +456,15 @@ async def test_a_payload_refuses_a_person_who_was_revoked_meanwhile(world: World
     (payload,) = payloads
     assert [(error["__typename"], error["code"]) for error in payload["errors"]] == [("AccessError", "UNAUTHENTICATED")]
     assert (payload["case"], payload["override"]) == (None, None)
+
+
+@pytest.mark.parametrize("source", TokenSource)
+async def test_who_is_looked_up_again_keeps_their_token_s_source_end_and_limit(
+    world: World, source: TokenSource
+) -> None:
+    now = clock.now()
+    whole = replace(world.bea.actor, token_source=source, expires_at=now + timedelta(minutes=1))
+
+    for actor in (whole, limited(whole, frozenset({Role.CONTRIBUTOR}))):
+        async with world.database.read() as connection:
+            assert await renewed(connection, actor, now) == actor

@@ -24,7 +24,7 @@ from app.domain.commands import (
     RequestOverride,
     SubjectDetails,
 )
-from app.domain.errors import InputRefused, Refusal, StateRefused
+from app.domain.errors import InputRefused, NotFound, Refusal, StateRefused
 from app.domain.model import (
     ActionType,
     Candidate,
@@ -282,3 +282,20 @@ async def test_a_given_resolution_outweighs_the_history(world: World, resolution
     closed = await world.do(world.ada, CloseCase(case_id=case_id, resolution=resolution))
 
     assert closed.case.resolution is resolution
+
+
+async def test_what_is_not_found_is_named_by_its_field(world: World) -> None:
+    case_id = (await world.case_in(CaseStatus.PENDING_REVIEW)).case.id
+    commands: list[Command] = [
+        AddComment(case_id=uuid4(), comment="Who is this?"),
+        CancelOverride(case_id=uuid4()),
+        AcceptOverride(case_id=case_id, override_id=uuid4(), expected_version=2),
+    ]
+    found = []
+    for person, command in zip((world.ada, world.ada, world.rosa), commands, strict=True):
+        with pytest.raises(NotFound) as refused:
+            await world.do(person, command)
+        found.append((refused.value.path, refused.value.params))
+
+    no_case = (("input", "caseId"), {"resource": "case"})
+    assert found == [no_case, no_case, (("input", "overrideId"), {"resource": "override"})]
