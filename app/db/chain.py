@@ -44,16 +44,17 @@ def sealed_action(
     documents: Sequence[DocumentRow],
 ) -> ActionRow:
     """Return *action* in format 2, with commitments to all that came with it, and its hash."""
-    contents = contents_of(action.type, case, comment, documents)
-    sealed = replace(
+    commitments = commitments_of(contents_of(action.type, case, comment, documents))
+    seal = Seal(authority, commitments, details)
+    entry = entry_of(account_id, action, case, subject, comment, override, reviewer_ids, documents, seal=seal)
+    return replace(
         action,
         format=SEALED_FORMAT,
         authority=canonical_json(authority),
-        commitments=canonical_json(commitments_of(contents)),
+        commitments=canonical_json(commitments),
         details=None if details is None else canonical_json(details),
+        hash=chain_hash(entry),
     )
-    entry = entry_of(account_id, sealed, case, subject, comment, override, reviewer_ids, documents)
-    return replace(sealed, hash=chain_hash(entry))
 
 
 def entry_of(
@@ -65,8 +66,12 @@ def entry_of(
     override: OverrideRow | None,
     reviewer_ids: Sequence[UUID],
     documents: Sequence[DocumentRow] = (),
+    *,
+    seal: Seal | None = None,
 ) -> Entry:
     """Return *action* with all that its hash covers; `action.hash` itself is not looked at.
+
+    *seal*: that of a row which is being made; else it is what the row has.
 
     Raises: ValueError, where its format is none, or a member of its seal.
     """
@@ -85,7 +90,7 @@ def entry_of(
         comment=_comment(comment, documents) if comment else None,
         override=_override(action, override, reviewer_ids) if override else None,
         resolution=action.resolution,
-        seal=_seal(action),
+        seal=seal or _seal(action),
     )
 
 
