@@ -363,7 +363,7 @@ def test_in_a_french_browser_the_page_is_french(in_french: Visit) -> None:
     page = in_french.page
 
     assert page.evaluate("document.documentElement.lang") == "fr"
-    assert in_french.editor("operation").startswith("# 1 sur 10 · De qui est le jeton")
+    assert in_french.editor("operation").startswith("# 1 sur 11 · De qui est le jeton")
     page.get_by_role("button", name="Exécuter la requête").wait_for()
     page.get_by_role("button", name="En-têtes", exact=True).wait_for()
     page.get_by_label("Agir en tant que").wait_for()
