@@ -80,7 +80,7 @@ class GatewaySettings(BaseSettings):
     max_cost: Positive = Field(
         default=75_000, description="Fields that an answer can have at most, with prices; pages multiply."
     )
-    max_introspection: Positive = Field(default=200_000, description="The same for what is asked about the schema.")
+    max_introspection: Positive = Field(default=400_000, description="The same for what is asked about the schema.")
     max_inputs: Positive = Field(default=5_000, description="Values in an operation's variables, nested ones too.")
     warn_only: Annotated[tuple[LimitName, ...], NoDecode, BeforeValidator(_words)] = Field(
         default=(), description="Limits, as in `depth,cost`, that are logged where they are passed, and not enforced."

@@ -38,7 +38,7 @@ class Limits:
     fragments: int = 50
     selections: int = 1_000
     cost: int = 75_000
-    introspection: int = 200_000
+    introspection: int = 400_000
     inputs: int = 5_000
     warn_only: frozenset[str] = frozenset()
 

@@ -14,7 +14,12 @@ from app.i18n.labels import LABELS
 
 # How long lists are that have no page, at most; of what is not here, as a page.
 LIST_SIZE = PAGE_MAX
+DETAILS_MAX = 12
+"""Of what an account's log says of one row: a name for each field of the input, and what it ended."""
+
 LIST_SIZES = {
+    "AccountAction.details": DETAILS_MAX,
+    "AccountChange.details": DETAILS_MAX,
     "Case.availableActions": len(ActionType),
     "CaseSnapshot.availableActions": len(ActionType),
     "CaseFacets.statuses": len(CaseStatus),
@@ -25,6 +30,7 @@ LIST_SIZES = {
     "OverrideSnapshot.assignedReviewers": REVIEWERS_MAX,
     "Query.labels": sum(map(len, LABELS.values())),
     "SearchMatch.snippet": PIECES_MAX,
+    "SupposedAdministration.details": DETAILS_MAX,
     "SupposedComment.documents": DOCUMENTS_MAX,
     "VersionConflictError.actionsSince": PAGE_MAX,
     "Workflow.actions": len(ActionType),
