@@ -12,9 +12,9 @@ from scripts.benchmarks.alone import sizes, soak
 from scripts.benchmarks.compare import Say, Wanted, decisions_needed, run
 from scripts.benchmarks.data import Size
 from scripts.benchmarks.measuring import Plan
+from scripts.benchmarks.node_peers import PEERS, NoPeers
 from scripts.benchmarks.observed import observability
 from scripts.benchmarks.operations import OPERATIONS
-from scripts.benchmarks.peers import PEERS, NoPeers
 from scripts.benchmarks.resources import resources
 from scripts.benchmarks.shares import LEAST, NoShares
 from scripts.benchmarks.streams import FULL as FULL_STREAMS

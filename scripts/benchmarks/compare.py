@@ -18,8 +18,8 @@ from scripts.benchmarks.data import Data, Size, make_data
 from scripts.benchmarks.lean import make_lean_copy
 from scripts.benchmarks.lean_verification import verify_lean
 from scripts.benchmarks.measuring import Contestant, Plan, Supply, UnderLoad, compare
+from scripts.benchmarks.node_peers import install_peers, peer
 from scripts.benchmarks.operations import OPERATIONS, Call, Operation
-from scripts.benchmarks.peers import install_peers, peer
 from scripts.benchmarks.report import Line, Report
 from scripts.benchmarks.servers import ROOT, Server, casegate_environment, gateway, yardstick
 from scripts.benchmarks.statements import REQUESTS, Count, postgresql_statements, sqlite_statements

@@ -27,8 +27,8 @@ from scripts.benchmarks.handwritten_sqlite import connect, path_of
 from scripts.benchmarks.lean import make_lean_copy
 from scripts.benchmarks.lean_verification import verify_lean
 from scripts.benchmarks.measuring import Round, figures, percentile
+from scripts.benchmarks.node_peers import PEERS
 from scripts.benchmarks.operations import OPERATIONS, Operation
-from scripts.benchmarks.peers import PEERS
 from scripts.benchmarks.servers import Server, gateway, yardstick
 from scripts.benchmarks.shares import LEAST, NoShares, shared
 from tests.support.node import PATH as NODE_PATH
