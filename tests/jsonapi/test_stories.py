@@ -232,7 +232,7 @@ STORY: list[tuple[str, str, dict[str, Any]]] = [
 
 @dataclass
 class Clock:
-    """Ids that follow one another, and a time that stands still, so that two databases get the same ones."""
+    """Ids and salts that follow one another, and a time that stands still, so that two databases get the same ones."""
 
     minutes: int = 0
     ids: int = 0
@@ -243,6 +243,10 @@ class Clock:
     def new_id(self) -> UUID:
         self.ids += 1
         return UUID(int=UUID("01900000-0000-7000-8000-000000000000").int + self.ids)
+
+    def new_salt(self, size: int) -> str:
+        self.ids += 1
+        return self.ids.to_bytes(size).hex()
 
 
 @pytest.fixture
@@ -303,6 +307,7 @@ async def test_with_the_same_ids_and_times_the_log_is_the_same_hash_for_hash(
         time = Clock()
         monkeypatch.setattr(clock, "new_id", time.new_id)
         monkeypatch.setattr(clock, "now", time.now)
+        monkeypatch.setattr("app.actions.draft.secrets.token_hex", time.new_salt)
         assert perform.__kwdefaults__ is not None
         monkeypatch.setitem(perform.__kwdefaults__, "now", time.now)
         found.append(await hashes_of(url, tmp_path, time, is_graphql=is_graphql))
