@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from app.db import tables
 from app.db.engines import Database, open_database
@@ -38,8 +38,13 @@ def revisions() -> list[str]:
 
 
 async def rows(database: Database) -> dict[str, list[Any]]:
+    """Return the rows by table, with the columns that there are at this revision."""
+    found = {}
     async with database.read() as connection:
-        return {table.name: sorted(map(str, (await connection.execute(select(table))).all())) for table in KEPT}
+        for table in KEPT:
+            records = (await connection.execute(text(f"SELECT * FROM {table.name}"))).mappings()
+            found[table.name] = sorted(str(sorted(record.items())) for record in records)
+    return found
 
 
 async def live_in(world: World, api: Api) -> None:
@@ -88,14 +93,14 @@ async def test_a_downgrade_that_loses_nothing_is_done(world: World) -> None:
     for status in CaseStatus:
         await world.case_in(status)
     # An account's own log goes, and what rows of format 2 commit to, since nothing older has a place for them.
-    await migrate(database, "0014", drop_rows=True)
-    await migrate(database)
+    newest = "0014"
+    await migrate(database, newest, drop_rows=True)
     before = await rows(database)
 
     for target in ("0003", "0004", "0008"):
         await migrate(database, target)
         assert await revision(database) == target
-        await migrate(database)
+        await migrate(database, newest)
         assert await rows(database) == before, target
 
 
