@@ -51,6 +51,12 @@ class Secured:
         return template.format(**known, dead=free_port(), certificate=quote(str(self.certificate)))
 
 
+@pytest.fixture(autouse=True)
+def without_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the URL alone say whether a connection is encrypted: the server of the other tests has no TLS."""
+    monkeypatch.delenv("PGSSLMODE", raising=False)
+
+
 @pytest.fixture(scope="module")
 def secured() -> Iterator[Secured]:
     if "TEST_DATABASE_URL" in os.environ:
