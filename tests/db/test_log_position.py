@@ -14,6 +14,7 @@ from app.db import tables
 from app.db.engines import Database
 from app.db.migrate import migrate
 from app.domain.action_log import ChainedEntry, chain_hash
+from app.domain.canonical_json import canonical_json
 from app.domain.commands import AddComment
 from app.domain.model import ActionType
 from tests.support.anchored_cases import Scene, signed_again
@@ -30,6 +31,8 @@ async def add_row(scene: Scene, position: int) -> int:
         last: ChainedEntry = [link async for link in entries_of(connection, account_id, case_id)][-1]
         which = actions.c.case_id == case_id, actions.c.seq == last.entry.seq
         stored = dict((await connection.execute(select(actions).where(*which))).mappings().one())
+    assert last.entry.seal is not None
+    seal = replace(last.entry.seal, commitments={})  # it brings no text
     entry = replace(
         last.entry,
         seq=last.entry.seq + 1,
@@ -37,8 +40,10 @@ async def add_row(scene: Scene, position: int) -> int:
         status_before=last.entry.status_after,
         prev_hash=last.hash,
         comment=None,
+        seal=seal,
     )
     row: dict[str, Any] = stored | {"id": uuid4(), "seq": entry.seq, "comment_id": None, "position": position}
+    row["commitments"] = canonical_json(seal.commitments)
     row |= {"prev_hash": entry.prev_hash, "hash": chain_hash(entry), "status_before": entry.status_before}
     head = {"head_hash": row["hash"], "action_count": entry.seq, "version": entry.seq}
     await tamper(scene.database, insert(actions).values(row), update(cases).where(cases.c.id == case_id).values(head))
