@@ -203,7 +203,7 @@ class Casebook(RuleBasedStateMachine):
     def set_reviewer(self, name: str, *, is_one: bool) -> None:
         if ("R" in self.model.roles[name]) == is_one:
             return
-        self.model.roles[name] = ROLES[name] if is_one else ROLES[name].replace("R", "")
+        self.model.set_reviewer(name, is_one=is_one)
         self.runner.run(self.write_role(getattr(self.world, name).id, is_one))
         self.before, self.rows = self.rows, self.runner.run(self.contents())
 

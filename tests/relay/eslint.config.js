@@ -8,9 +8,14 @@ const parser = {
 }
 
 // These have no identity of their own: they are parts of an answer, events, counts, words, the law, or what is past or supposed.
+// Rows, changes and tokens of an account are no nodes yet: `seq`, `changeId` and `tokenId` say which one it is.
 const withoutId = {
   suffixes: ['Connection', 'Count', 'Edge', 'Error', 'Payload', 'Snapshot'],
   types: [
+    'AccountAction',
+    'AccountChange',
+    'AdminDetail',
+    'ApiToken',
     'AvailableAction',
     'CaseFacets',
     'InboxChange',
@@ -22,6 +27,7 @@ const withoutId = {
     'SearchMatch',
     'SnapshotMoment',
     'SupposedAction',
+    'SupposedAdministration',
     'SupposedComment',
     'SupposedDocument',
     'SupposedOutcome',

@@ -58,6 +58,7 @@ class Override:
     requested: str
     against: str
     reviewers: tuple[str, ...]
+    requested_at: int
     status: str = "PENDING"
 
 
@@ -86,16 +87,22 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class Model:
-    """All there is in one account. *restricted*: only reviewers who were asked may decide."""
+    """All there is in one account. *restricted*: only reviewers who were asked may decide.
+
+    `now` counts the requests and the changes of roles, `since` is when somebody became a reviewer again.
+    """
 
     restricted: bool
     subjects: dict[int, Subject] = field(default_factory=dict)
     cases: list[Case] = field(default_factory=list)
     keys: dict[tuple[str, str], Request] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=lambda: dict(ROLES))
+    since: dict[str, int] = field(default_factory=dict)
+    now: int = 0
 
     def answer(self, request: Request) -> str:
         """Return "done", "replayed" or a code, and do what is to be done."""
+        self.now += 1
         if request.key is not None and (used := self.keys.get((request.person, request.key))):
             return "replayed" if used == request else "IDEMPOTENCY_KEY_REUSED"
         try:
@@ -105,6 +112,12 @@ class Model:
         if request.key is not None:
             self.keys[request.person, request.key] = request
         return "done"
+
+    def set_reviewer(self, name: str, *, is_one: bool) -> None:
+        """Give somebody who had it at first the role of a reviewer again, or take it."""
+        self.now += 1
+        self.since[name] = self.now
+        self.roles[name] = ROLES[name] if is_one else ROLES[name].replace("R", "")
 
     def _open(self, request: Request) -> None:
         self._demand(self._has_role(request), "ROLE_REQUIRED")
@@ -131,12 +144,14 @@ class Model:
             self._demand(not is_review or override.creator != request.person, "SELF_REVIEW_FORBIDDEN")
             is_assigned = not self.restricted or request.person in override.reviewers
             self._demand(not is_review or is_assigned, "NOT_ASSIGNED_REVIEWER")
+            self._demand(not is_review or self._is_early_enough(request.person, override), "REVIEWER_TOO_RECENT")
         self._demand(case.status != "CLOSED", "CASE_CLOSED")
         self._demand(override is None or override.status == "PENDING", "OVERRIDE_NOT_PENDING")
         status = CELLS[action, case.status]
         self._demand(status in _STATUSES, status)
         if action == "REASSIGN" and override is not None:
-            self._demand(not any("R" in self.roles[name] for name in override.reviewers), "REVIEWERS_AVAILABLE")
+            able = [name for name in override.reviewers if "R" in self.roles[name]]
+            self._demand(not any(self._is_early_enough(name, override) for name in able), "REVIEWERS_AVAILABLE")
         self._check_reviewers(request, override)
         self._demand(request.version in (None, len(case.log)), "VERSION_CONFLICT")
         self._check_subject(request, case, override)
@@ -161,6 +176,7 @@ class Model:
             self._demand(reviewer != creator, "CREATOR_CANNOT_REVIEW")
             self._demand(reviewer != request.person, "SELF_ASSIGNMENT_FORBIDDEN")
             self._demand("R" in self.roles[reviewer], "INVALID_REVIEWER")
+            self._demand(override is None or self._is_early_enough(reviewer, override), "REVIEWER_TOO_RECENT")
 
     def _check_subject(self, request: Request, case: Case, override: Override | None) -> None:
         status = self.subjects[case.subject].status
@@ -174,7 +190,8 @@ class Model:
         subject = self.subjects[case.subject]
         if request.action == "REQUEST_OVERRIDE":
             assert request.requested is not None
-            case.overrides.append(Override(request.person, request.requested, subject.status, request.reviewers))
+            made = Override(request.person, request.requested, subject.status, request.reviewers, self.now)
+            case.overrides.append(made)
         if request.action == "REASSIGN" and override is not None:
             override.reviewers = request.reviewers
         elif override is not None:
@@ -187,6 +204,9 @@ class Model:
 
     def _set(self, subject: Subject, status: str) -> None:
         subject.status, subject.version = status, subject.version + 1
+
+    def _is_early_enough(self, name: str, override: Override) -> bool:
+        return self.since.get(name, 0) <= override.requested_at
 
     def _has_role(self, request: Request) -> bool:
         needed = set(WHO[request.action])
