@@ -35,7 +35,7 @@ from app.db.reader import Reader
 from app.db.repository import overrides, people
 from app.db.repository.tokens import authority_of
 from app.db.retry import attempt, attempt_autocommit
-from app.db.rows import ActionRow, CaseRow
+from app.db.rows import ActionRow, CaseRow, CommentRow
 from app.domain.action_log import SEALED_FORMAT
 from app.domain.commands import CaseCommand, Command, OpenCase
 from app.domain.errors import InputRefused, Refusal, StateRefused, TokenExpired
@@ -205,7 +205,28 @@ def _build_outcome(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
     In this order: the database takes nothing that no row of the log has.
     """
     comment = draft.new_comment()
-    action = ActionRow(
+    action = _log_row(draft, comment, action_id, request_id)
+    case = replace(
+        draft.case,
+        version=draft.case.version + 1,
+        action_count=action.seq,
+        head_hash=action.hash,
+        updated_at=draft.now,
+    )
+    effects, draft.writes = draft.writes, draft.first
+    _write_case(draft, case)
+    draft.log(action, **({"document_count": len(draft.documents)} if draft.documents else {}))
+    draft.writes.extend(effects)
+    if comment is not None:
+        draft.index(SearchField.COMMENT, comment.id, lexemes(comment.body))
+        draft.insert(tables.comments, comment)
+        draft.documents = attach(draft, comment)
+    return Outcome(case, action, comment, draft.override, draft.subject, draft.documents)
+
+
+def _log_row(draft: Draft, comment: CommentRow | None, action_id: UUID, request_id: str) -> ActionRow:
+    """Return the row of the log, with what it commits to and its hash."""
+    row = ActionRow(
         id=action_id,
         case_id=draft.case.id,
         seq=draft.case.action_count + 1,
@@ -225,9 +246,9 @@ def _build_outcome(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
         commitments=None,
         details=None,
     )
-    action = sealed_action(
+    return sealed_action(
         draft.actor.account_id,
-        action,
+        row,
         frozen_authority(draft.actor, draft.command),
         draft.details,
         draft.case,
@@ -237,22 +258,6 @@ def _build_outcome(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
         draft.reviewer_ids,
         draft.documents,
     )
-    case = replace(
-        draft.case,
-        version=draft.case.version + 1,
-        action_count=action.seq,
-        head_hash=action.hash,
-        updated_at=draft.now,
-    )
-    effects, draft.writes = draft.writes, draft.first
-    _write_case(draft, case)
-    draft.log(action, **({"document_count": len(draft.documents)} if draft.documents else {}))
-    draft.writes.extend(effects)
-    if comment is not None:
-        draft.index(SearchField.COMMENT, comment.id, lexemes(comment.body))
-        draft.insert(tables.comments, comment)
-        draft.documents = attach(draft, comment)
-    return Outcome(case, action, comment, draft.override, draft.subject, draft.documents)
 
 
 def _write_case(draft: Draft, case: CaseRow) -> None:
