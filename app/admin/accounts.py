@@ -3,9 +3,9 @@
 Cases are not touched; those change by `app.actions.perform` alone.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import insert, select, update
@@ -13,13 +13,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
-from app.auth.identity import new_secret, secret_hash
+from app.admin.new_tokens import NewToken, new_token, token_details
 from app.db import tables
 from app.db.account_log import NewAccountAction, append, lock_account, with_stale
 from app.db.engines import Database
 from app.db.errors import violated_constraint
 from app.db.repository import people
-from app.db.rows import AccountRow, TokenRow, UserRow
+from app.db.rows import AccountRow, UserRow
 from app.db.user_writes import OF_STANDING, insert_user, mark_stale, revoke_tokens
 from app.domain.account_log import GUARDED_ROLES, AdminActionType, Approval, Details, Source
 from app.domain.addresses import Address, parse_address
@@ -32,14 +32,6 @@ from app.i18n import message
 
 class AdminError(Exception):
     """Something that was asked for can't be done; the message says why, for a person to read."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewToken:
-    """A token's row and its secret, which is shown this once and stored nowhere."""
-
-    row: TokenRow
-    secret: str
 
 
 async def create_account(
@@ -178,33 +170,6 @@ async def create_token(
             approval=Approval.BYPASSED,
         )
     return made
-
-
-def new_token(
-    account_id: UUID, user_id: UUID, scopes: Collection[Scope], name: str, expires_at: datetime | None, now: datetime
-) -> NewToken:
-    """Return a token with a new secret, not yet inserted."""
-    secret = new_secret()
-    row = TokenRow(
-        id=clock.new_id(),
-        account_id=account_id,
-        user_id=user_id,
-        name=name,
-        scopes=" ".join(scope for scope in Scope if scope in scopes),
-        prefix=secret[:10],
-        secret_hash=secret_hash(secret),
-        created_at=now,
-        expires_at=expires_at,
-        revoked_at=None,
-        last_used_at=None,
-    )
-    return NewToken(row, secret)
-
-
-def token_details(row: TokenRow) -> dict[str, list[str]]:
-    """Return what the account's log says of a new token."""
-    expires = {} if row.expires_at is None else {"expiresAt": [row.expires_at.astimezone(UTC).isoformat()]}
-    return {"scopes": row.scopes.split(), **expires}
 
 
 async def revoke_token(database: Database, token_id: UUID) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
-from app.admin.accounts import NewToken, new_token, token_details
+from app.admin.new_tokens import NewToken, new_token, token_details
 from app.auth.provisioning import PREFIX
 from app.db import tables
 from app.db.account_log import with_stale

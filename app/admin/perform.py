@@ -43,6 +43,7 @@ from app.domain.admin_commands import (
     UserCommand,
     command_of,
     payload_of,
+    requested_details,
 )
 from app.domain.administration import (
     AdminFacts,
@@ -280,19 +281,6 @@ class _Step:
 def _demand_change(would_change: bool, *path: str) -> None:
     if not would_change:
         raise InvalidInput("input", *path, detail=Detail("no_change"))
-
-
-def requested_details(command: AdminCommand) -> Details:
-    """Return what a row says of a change that waits: roles and settings, and of a person which fields alone."""
-    match command:
-        case InviteUser() | ChangeRoles():
-            return {"roles": sorted(command.roles)}
-        case UpdateUser():
-            return {"fields": ["email"]}
-        case UpdateAccount():
-            given = {name: value for name, value in command.settings.items() if value is not None}
-            return {name: [] if name == "name" else [str(value)] for name, value in given.items()}
-    return {}
 
 
 async def replayed_outcome(connection: AsyncConnection, actor: Actor, action_id: UUID) -> AdminOutcome:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from app.domain.account_log import AdminActionType
+from app.domain.account_log import AdminActionType, Details
 from app.domain.addresses import Address, parse_address
 from app.domain.model import Language, Role, Scope
 
@@ -184,3 +184,16 @@ def command_of(type: AdminActionType, payload: str) -> AdminCommand:
 
 def _same(value: Any) -> Any:
     return value
+
+
+def requested_details(command: AdminCommand) -> Details:
+    """Return what a row says of a change that waits: roles and settings, and of a person which fields alone."""
+    match command:
+        case InviteUser() | ChangeRoles():
+            return {"roles": sorted(command.roles)}
+        case UpdateUser():
+            return {"fields": ["email"]}
+        case UpdateAccount():
+            given = {name: value for name, value in command.settings.items() if value is not None}
+            return {name: [] if name == "name" else [str(value)] for name, value in given.items()}
+    return {}

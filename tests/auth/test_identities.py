@@ -12,6 +12,7 @@ from sqlalchemy import Uuid, bindparam, insert, text
 
 from app import clock
 from app.admin import accounts as admin
+from app.admin.new_tokens import new_token
 from app.auth.links import LinkError, link_subject, unlink_subject
 from app.db import tables
 from app.db.columns import UtcDateTime
@@ -385,7 +386,7 @@ async def test_who_was_known_by_address_is_linked_at_the_first_verified_sight_an
     rows = {}
     for person in (rosa, rolf):
         before = uuid5(NAMESPACE_URL, f"{ISSUER} {world.account_id} {person.email}")
-        made = admin.new_token(world.account_id, person.id, [Scope.CASES_READ], "identity provider", None, clock.now())
+        made = new_token(world.account_id, person.id, [Scope.CASES_READ], "identity provider", None, clock.now())
         async with world.database.write() as connection:
             await connection.execute(insert(tables.api_tokens), asdict(replace(made.row, id=before, prefix="jwt")))
         rows[person.id] = before
