@@ -15,9 +15,19 @@ BY_ANOTHER_TOKEN = replace(INACTIVE, scopes=frozenset(Scope) - {Scope.CASES_READ
 OF_ANOTHER_ACCOUNT = replace(BY_ANOTHER_TOKEN, features=frozenset({Feature.OVERRIDES}))
 
 
-def test_a_person_reads_by_their_token_where_the_account_has_the_feature() -> None:
-    permit_reading(READER, Scope.CASES_READ, Feature.CASES)
-    permit_reading(replace(READER, features=frozenset()), Scope.CASES_READ)
+def refusal_of(actor: Actor, feature: Feature | None) -> Refusal | None:
+    try:
+        permit_reading(actor, Scope.CASES_READ, feature)
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
+@pytest.mark.parametrize("feature", [Feature.CASES, None])
+def test_a_person_reads_by_their_token_where_the_account_has_the_feature(feature: Feature | None) -> None:
+    features = frozenset({feature} if feature else ())
+
+    assert refusal_of(replace(READER, features=features), feature) is None
 
 
 @pytest.mark.parametrize(
