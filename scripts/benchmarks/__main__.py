@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     traces = "with --observability: CASEGATE_TRACES_PER_SECOND, so that 0 leaves it to OTEL_TRACES_SAMPLER"
     parser.add_argument("--traces", type=float, metavar="N", help=traces)
-    peers = "beside the yardsticks: mercurius with graphql-jit, and GraphQL Yoga (Node.js, PostgreSQL)"
+    peers = "beside the yardsticks: mercurius with graphql-jit, GraphQL Yoga and PostGraphile (PostgreSQL, Node.js)"
     parser.add_argument("--peers", action="store_true", help=peers)
     parser.add_argument("--json", action="store_true", help="print JSON, a line for each engine")
     return parser

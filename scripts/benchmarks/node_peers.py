@@ -1,6 +1,7 @@
-"""The servers on Node.js that others would pick instead: mercurius with graphql-jit, and GraphQL Yoga.
+"""The servers on Node.js that others would pick instead: mercurius with graphql-jit, GraphQL Yoga, and PostGraphile.
 
-They serve the lean schema of PostgreSQL by the statements of `peers/archive.js`, one process each. Their packages are
+They serve the lean schema of PostgreSQL, one process each: the first two by the statements of `peers/archive.js`, and
+PostGraphile, which reads by statements that it makes of the tables, writes by them. Their packages are
 installed as `peers/package-lock.json` names them, into a folder that the benchmark removes.
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from scripts.benchmarks.servers import ROOT, Server, node_server
 
-PEERS = ("mercurius", "yoga")
+PEERS = ("mercurius", "yoga", "postgraphile")
 PACKAGE = ROOT / "scripts/benchmarks/peers"
 INSTALL_S = 600
 

@@ -8,7 +8,7 @@ import pg from "pg";
 const CONNECTIONS = 20;
 const TOKEN_MEMORY_MS = 5_000;
 const PAGE_MAX = 100;
-const NEWEST = 2 ** 31 - 1;
+export const NEWEST = 2 ** 31 - 1;
 
 // Times as the gateway writes them, without a Date in between; the session's time zone is UTC.
 pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, (text) => `${text.replace(" ", "T")}:00`);
@@ -88,6 +88,13 @@ export class Archive {
     return holder;
   }
 
+  /** Return the account whose cases the holder of the token may read. Throws Refused. */
+  async readableAccount(authorization) {
+    const holder = await this.holder(authorization);
+    mayRead(holder);
+    return holder.account_id;
+  }
+
   async case(holder, id) {
     mayRead(holder);
     return (await rows(this.pool, CASE, [holder.account_id, id])).map(caseOf)[0] ?? null;
@@ -95,14 +102,13 @@ export class Archive {
 
   async cases(holder, before, first) {
     mayRead(holder);
-    if (!(first >= 1 && first <= PAGE_MAX)) throw new Refused("INVALID_INPUT");
-    const found = await rows(this.pool, CASES, [holder.account_id, before === null ? NEWEST : Number(before), first + 1]);
+    const limit = pageSize(first) + 1;
+    const found = await rows(this.pool, CASES, [holder.account_id, before === null ? NEWEST : Number(before), limit]);
     return { nodes: found.slice(0, first).map(caseOf), pageInfo: { hasNextPage: found.length > first } };
   }
 
   async actions(caseIds, first) {
-    if (!(first >= 1 && first <= PAGE_MAX)) throw new Refused("INVALID_INPUT");
-    const found = groups(await rows(this.pool, ACTIONS, [caseIds, first]), "case_id");
+    const found = groups(await rows(this.pool, ACTIONS, [caseIds, pageSize(first)]), "case_id");
     return caseIds.map((id) => ({ nodes: (found.get(id) ?? []).map(actionOf) }));
   }
 
@@ -195,6 +201,12 @@ export class Archive {
       connection.release();
     }
   }
+}
+
+/** Return the size of a page where it may be had. Throws Refused. */
+export function pageSize(first) {
+  if (!(first >= 1 && first <= PAGE_MAX)) throw new Refused("INVALID_INPUT");
+  return first;
 }
 
 function hashOf(authorization) {
