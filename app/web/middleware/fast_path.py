@@ -1,4 +1,4 @@
-"""Routes one path without the router, which takes four times as long.
+"""Routes one path without the router, which takes four times as long: 3 % of the instructions of reading one case.
 
 The router knows the address too, and finds it where the app is mounted below another path.
 """
