@@ -25,6 +25,7 @@ from app.config.document_store import documents
 from app.config.settings import Settings, load_settings
 from app.db.engines import Database
 from app.documents.download import DownloadEndpoint
+from app.documents.erasures import finish_when_erased
 from app.documents.links import Links
 from app.documents.transfers import Transfers
 from app.documents.upkeep import sweep_regularly
@@ -91,6 +92,7 @@ def create_app(settings: Settings) -> Starlette:
         ending = asyncio.Event()
         works = (
             sweep_regularly(database, store, swept=app.state.swept),
+            finish_when_erased(database, store),
             run_housekeeping(database, token_use, settings.idempotency_hours),
             keep_anchored(database, settings),
             watch.keep(),

@@ -211,6 +211,37 @@ def check_contents(seq: int, commitments: Any, contents: Any) -> None:
                 raise Bad(seq, "content", f"its {name} is not what it commits to")
 
 
+def texts_of(evidence: Any, row: Any) -> Any:
+    """Yield the texts that came with a row: the id of what each is erased with, and what is there of it."""
+    entry, contents = row["entry"], row.get("contents", {})
+    for name, opened in contents.items():
+        if name == "documents":
+            for document, parts in zip(entry["comment"]["documents"], opened, strict=True):
+                yield from ((document["id"], part) for part in parts.values())
+        else:
+            yield entry["comment"]["id"] if name == "comment" else evidence["caseId"], opened
+
+
+def check_erasures(evidence: Any) -> None:
+    """See that what is erased is just what later rows of the log say that they erased."""
+    missing: dict[str, int] = {}
+    present: dict[str, int] = {}
+    for seq, row in enumerate(evidence["rows"], 1):
+        for id, opened in texts_of(evidence, row):
+            (missing if opened is None else present).setdefault(id, seq)
+        if row["entry"]["type"] != "REDACT":
+            continue
+        said = row["entry"]["details"]
+        is_all = said["scope"] == "EVERYTHING"
+        named = {*present, *missing} if is_all else {*said["comment_ids"], *said["document_ids"]}
+        undone = [present[id] for id in named if id in present]
+        if undone:
+            raise Bad(min(undone), "content", f"what row {seq} says that it erased is there")
+        missing = {id: at for id, at in missing.items() if id not in named}
+    if missing:
+        raise Bad(min(missing.values()), "content", "what is missing of it was erased by no row")
+
+
 def check_head(evidence: Any) -> None:
     """See that the case's number, end and documents are those that the log gives."""
     rows, head = evidence["rows"], evidence["head"]
@@ -309,7 +340,8 @@ def check(evidence: Any, key: str, receipts: list[tuple[int, str]]) -> None:
         check_anchor(evidence, key)
         held = [*anchor["leaves"], *filter(None, [anchor["head"]])]
         receipts = [*receipts, *((leaf["seq"], leaf["hash"]) for leaf in held)]
-    checks: Any = [(check_rows, evidence), (check_head, evidence), *((check_anchored, *it, rows) for it in receipts)]
+    own = [(checked, evidence) for checked in (check_rows, check_erasures, check_head)]
+    checks: Any = [*own, *((check_anchored, *it, rows) for it in receipts)]
     for checked, *arguments in checks:
         try:
             checked(*arguments)
@@ -389,6 +421,9 @@ def main() -> int:
     print(f"{'OK' if is_proven else 'UNPROVEN'}: {evidence['reference']}, {len(evidence['rows'])} rows, {said}")
     older = len(evidence["notCovered"]["documents"])
     names = f", and the names of {older} documents that the log knows by their bytes alone" if older else ""
+    erased = sum(opened is None for row in evidence["rows"] for _, opened in texts_of(evidence, row))
+    if erased:
+        print(f"erased, as rows of the log say: {erased} texts")
     print(f"not covered by any proof: when it was exported{names}")
     return 0 if is_proven else 3
 

@@ -54,7 +54,7 @@ def attach(draft: Draft, comment: CommentRow) -> tuple[DocumentRow, ...]:
     new = [document for document in attached if document.id in brought]
     named = [document for document in attached if document.id not in brought]
     for document in attached:
-        draft.index(SearchField.DOCUMENT, document.id, lexemes(document.filename))
+        draft.index(SearchField.DOCUMENT, document.id, lexemes(document.filename or ""))
     draft.insert(tables.documents, *new)
     for document in named:
         place = {"comment_id": comment.id, "case_id": draft.case.id, "position": document.position}

@@ -16,6 +16,7 @@ from app import clock
 from app.actions.attachments import find_documents
 from app.actions.draft import Draft, new_salt
 from app.actions.effects import EFFECTS, find_or_make_subject
+from app.actions.erasure import demand_erasable
 from app.db import tables
 from app.db.prepared import Write
 from app.db.reader import Reader
@@ -28,6 +29,7 @@ from app.domain.commands import (
     Command,
     DecisionCommand,
     DocumentedCommand,
+    EraseContent,
     OpenCase,
     ReassignReviewers,
     RequestOverride,
@@ -58,10 +60,13 @@ async def drafted(
     found = await _found(connection, actor, command, leave_open=leave_open)
     case, subject, override = found.case, found.subject, found.override
     candidates = await _candidates(connection, actor, command, found)
-    facts = CaseFacts(case.status, subject.evaluation_status, _facts(found, candidates))
+    is_held = case.held_by_id is not None
+    facts = CaseFacts(case.status, subject.evaluation_status, _facts(found, candidates), is_held=is_held)
     authorize(command.action, actor, facts.override)
-    status = advance(command.action, case.status, facts.override)
+    status = advance(command.action, case.status, facts.override, is_held=is_held)
     requested = command.requested_status if isinstance(command, RequestOverride) else None
+    if isinstance(command, EraseContent):
+        await demand_erasable(connection, actor.account_id, command, case)
     documents = await _references(connection, actor, command, facts.override, candidates, now)
     _check_version(command, case.version)
     guard(command.action, facts, requested)

@@ -11,6 +11,7 @@ from sqlalchemy import Table
 
 from app import clock
 from app.actions.draft import Draft
+from app.actions.erasure import erase_content, set_legal_hold
 from app.db import tables
 from app.db.prepared import Write
 from app.db.repository import overrides
@@ -111,6 +112,8 @@ EFFECTS: Mapping[ActionType, Sequence[Effect]] = {
     ActionType.CANCEL: (finish_override,),
     ActionType.CLOSE: (close_case,),
     ActionType.REASSIGN: (reassign_reviewers,),
+    ActionType.REDACT: (erase_content,),
+    ActionType.HOLD: (set_legal_hold,),
 }
 
 

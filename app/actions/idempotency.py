@@ -17,9 +17,10 @@ from app import clock
 from app.actions.outcome import Outcome, outcome_of
 from app.db import tables
 from app.db.engines import Database
+from app.db.erasing import ERASED_FINGERPRINT
 from app.db.repository import log
 from app.domain.commands import Command
-from app.domain.errors import IdempotencyKeyReused
+from app.domain.errors import Erased, IdempotencyKeyReused
 from app.domain.model import Actor
 
 KEY_LIFETIME = timedelta(hours=24)
@@ -82,6 +83,8 @@ async def _recorded(connection: AsyncConnection, actor: Actor, command: Command,
     record = await log.idempotency_record(connection, actor.token_id, command.idempotency_key, since)
     if record is None:
         return None
+    if record.fingerprint == ERASED_FINGERPRINT:
+        raise Erased("input", "idempotencyKey")
     if record.fingerprint != fingerprint(command):
         raise IdempotencyKeyReused("input", "idempotencyKey")
     return record.action_id

@@ -189,23 +189,24 @@ class ActionRequest:
             if refusal.case_id is None and isinstance(command, CaseCommand):
                 refusal.case_id = command.case_id
             raise
-        draft.is_rehearsal = is_rehearsal
+        draft.is_rehearsal, draft.action_id = is_rehearsal, action_id
         if self.actor.expires_at is not None and self.actor.expires_at <= self.now():
             raise TokenExpired()
         for effect in EFFECTS[command.action]:
             waiting = effect(draft)
             if waiting is not None:
                 await waiting
-        return _build_outcome(draft, action_id, self.request_id), draft
+        return _build_outcome(draft, self.request_id), draft
 
 
-def _build_outcome(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
+def _build_outcome(draft: Draft, request_id: str) -> Outcome:
     """Have the case row, the log row, and then what hangs on it written, and return what the action makes.
 
-    In this order: the database takes nothing that no row of the log has.
+    In this order: the database takes nothing that no row of the log has. What the case itself may change by details of
+    that row alone comes after it.
     """
     comment = draft.new_comment()
-    action = _log_row(draft, comment, action_id, request_id)
+    action = _log_row(draft, comment, request_id)
     case = replace(
         draft.case,
         version=draft.case.version + 1,
@@ -216,18 +217,20 @@ def _build_outcome(draft: Draft, action_id: UUID, request_id: str) -> Outcome:
     effects, draft.writes = draft.writes, draft.first
     _write_case(draft, case)
     draft.log(action, **({"document_count": len(draft.documents)} if draft.documents else {}))
+    if draft.details is not None:
+        draft.writes.reverse()
     draft.writes.extend(effects)
     if comment is not None:
-        draft.index(SearchField.COMMENT, comment.id, lexemes(comment.body))
+        draft.index(SearchField.COMMENT, comment.id, lexemes(comment.body or ""))
         draft.insert(tables.comments, comment)
         draft.documents = attach(draft, comment)
     return Outcome(case, action, comment, draft.override, draft.subject, draft.documents)
 
 
-def _log_row(draft: Draft, comment: CommentRow | None, action_id: UUID, request_id: str) -> ActionRow:
+def _log_row(draft: Draft, comment: CommentRow | None, request_id: str) -> ActionRow:
     """Return the row of the log, with what it commits to and its hash."""
     row = ActionRow(
-        id=action_id,
+        id=draft.action_id,
         case_id=draft.case.id,
         seq=draft.case.action_count + 1,
         type=draft.command.action,
@@ -263,7 +266,7 @@ def _log_row(draft: Draft, comment: CommentRow | None, action_id: UUID, request_
 def _write_case(draft: Draft, case: CaseRow) -> None:
     if draft.before is None:
         draft.index(SearchField.REFERENCE, case.id, reference_lexemes(case.reference))
-        draft.index(SearchField.TITLE, case.id, lexemes(case.title))
+        draft.index(SearchField.TITLE, case.id, lexemes(case.title or ""))
         draft.index(SearchField.SUBJECT, draft.subject.id, lexemes(draft.subject.label))
         draft.insert(tables.cases, case)
         return

@@ -13,7 +13,7 @@ from app.db.engines import Database
 from app.documents.along import perform_with
 from app.documents.receive import Received
 from app.documents.store import DocumentStore
-from app.domain.commands import Command
+from app.domain.commands import Command, EraseContent
 from app.domain.model import Actor
 
 
@@ -52,7 +52,10 @@ class ActionSession:
                 self._database, self._actor, command, request_id=self._request_id, key_lifetime=self._key_lifetime
             )
 
-        return self._known(await (perform_with(self._store, self._actor, files, act) if files else act()))
+        outcome = await (perform_with(self._store, self._actor, files, act) if files else act())
+        if isinstance(command, EraseContent):
+            self._database.erased.set()
+        return self._known(outcome)
 
     async def dry_run(self, command: Command) -> Supposed:
         """Return what *command* would make; files that came along are not stored."""

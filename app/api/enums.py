@@ -24,6 +24,7 @@ from app.domain.model import (
     Scope,
     SearchField,
     SubjectType,
+    TokenSource,
     UserKind,
 )
 from app.domain.workflow import Relation
@@ -54,6 +55,7 @@ __all__ = [
     "SearchField",
     "Source",
     "SubjectType",
+    "TokenSource",
     "UserKind",
 ]
 
@@ -137,6 +139,7 @@ described_enum(
     {
         Resource.CASE: "A case.",
         Resource.OVERRIDE: "An override.",
+        Resource.COMMENT: "A comment.",
         Resource.DOCUMENT: "A document.",
         Resource.USER: "A person or a service account.",
         Resource.TOKEN: "An API token.",
@@ -266,6 +269,17 @@ described_enum(
         ActionType.CANCEL: "Took back their own pending override.",
         ActionType.CLOSE: "Closed it.",
         ActionType.REASSIGN: "Asked other reviewers to decide on the pending override, since none of those asked can.",
+        ActionType.REDACT: "Erased some of its content, or all.",
+        ActionType.HOLD: "Set a legal hold, which keeps its content from being erased, or lifted it.",
+    },
+)
+described_enum(
+    TokenSource,
+    "Where the token comes from by which something was done.",
+    {
+        TokenSource.API_TOKEN: "It was made in Casegate.",
+        TokenSource.IDENTITY_PROVIDER: "The company's identity provider signed it; one id stands for all of them.",
+        TokenSource.SYSTEM: "There was none: the account's own rules had it done.",
     },
 )
 described_enum(

@@ -1,4 +1,4 @@
-"""The eight mutations, one for each type of action: what they take, and which payload they give.
+"""The ten mutations, one for each type of action: what they take, and which payload they give.
 
 Who may do them is in `domain.workflow`, checked by `permissions`; what they do is in `app.actions.perform`.
 """
@@ -15,10 +15,12 @@ from app.api.inputs.actions import (
     AddCommentInput,
     CancelOverrideInput,
     CloseCaseInput,
+    EraseContentInput,
     OpenCaseInput,
     ReassignReviewersInput,
     RefuseOverrideInput,
     RequestOverrideInput,
+    SetLegalHoldInput,
 )
 from app.api.payloads import (
     AcceptOverridePayload,
@@ -26,10 +28,12 @@ from app.api.payloads import (
     AddCommentPayload,
     CancelOverridePayload,
     CloseCasePayload,
+    EraseContentPayload,
     OpenCasePayload,
     ReassignReviewersPayload,
     RefuseOverridePayload,
     RequestOverridePayload,
+    SetLegalHoldPayload,
 )
 from app.api.permissions import ActionPermission
 from app.domain.model import ActionType
@@ -95,4 +99,17 @@ class Mutation(AdminMutation):
         ReassignReviewersPayload,
         "Ask other reviewers to decide on the pending override, while none of those who were asked can: each of them is"
         " deactivated or no reviewer any more. For contributors, who never name themselves nor the override's creator.",
+    )
+    erase_content: EraseContentPayload = action_mutation(
+        ActionType.REDACT,
+        EraseContentInput,
+        EraseContentPayload,
+        "Erase content of a case for good, with all by which it could be guessed. The rows of the log stay, and verify."
+        " For administrators.",
+    )
+    set_legal_hold: SetLegalHoldPayload = action_mutation(
+        ActionType.HOLD,
+        SetLegalHoldInput,
+        SetLegalHoldPayload,
+        "Keep a case's content from being erased, or end that. For administrators.",
     )

@@ -127,6 +127,16 @@ class CloseCasePayload(CommentedPayload):
     pass
 
 
+@strawberry.type(description="What erasing content gave.")
+class EraseContentPayload(ActionPayload):
+    pass
+
+
+@strawberry.type(description="What setting or lifting a legal hold gave.")
+class SetLegalHoldPayload(ActionPayload):
+    pass
+
+
 @strawberry.type(description="What naming other reviewers gave.")
 class ReassignReviewersPayload(OverridePayload):
     pass

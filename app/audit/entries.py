@@ -11,6 +11,7 @@ from app.db.repository import cases, documents, log, overrides
 from app.db.repository.log_tail import namings_of
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
 from app.domain.action_log import ChainedEntry
+from app.domain.commitments import DESCRIPTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,12 @@ class EntryParts:
         reviewer_ids = self.reviewers[override.id].get(naming, ()) if override else ()
         attached = self.documents[comment.id] if comment else ()
         entry = entry_of(account_id, action, case, subject, comment, override, reviewer_ids, attached)
-        contents = () if entry.seal is None else contents_of(action.type, case, comment, attached)
-        return ChainedEntry(entry, action.hash, contents)
+        if entry.seal is None:
+            return ChainedEntry(entry, action.hash)
+        contents = contents_of(action.type, case, comment, attached)
+        if DESCRIPTION.name not in entry.seal.commitments:  # of an erased case nothing else tells whether it had one
+            contents = tuple(item for item in contents if item.place != DESCRIPTION or not item.is_missing)
+        return ChainedEntry(entry, action.hash, contents, action.id)
 
 
 async def entry_parts(connection: Reader, account_id: UUID, actions: Sequence[ActionRow]) -> EntryParts:

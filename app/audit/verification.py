@@ -154,7 +154,7 @@ class _CaseVerification:
     def add(self, link: ChainedEntry) -> None:
         self.chain.add(link)
         if self.chain.fault is None:  # what follows from a bad row is not known
-            self.folded.add(link.entry)
+            self.folded.add(link.entry, link.row_id)
 
 
 async def _verdicts(connection: AsyncConnection, account_id: UUID, ids: Sequence[UUID]) -> AsyncIterator[Verdict]:
@@ -230,7 +230,13 @@ def _verdict(batch: _Batch, case_id: UUID, log: _CaseVerification) -> Verdict:
 
 def _state(case: CaseRow) -> CaseState:
     return CaseState(
-        case.created_by_id, case.created_at, case.updated_at, case.version, case.closed_by_id, case.closed_at
+        case.created_by_id,
+        case.created_at,
+        case.updated_at,
+        case.version,
+        case.closed_by_id,
+        case.closed_at,
+        case.held_by_id,
     )
 
 

@@ -115,7 +115,7 @@ def _add_file(tar: _Tar, path: Path) -> None:
 
 def _count(copy: Path) -> int:
     with closing(sqlite3.connect(copy)) as database:
-        (count,) = database.execute("SELECT count(*) FROM documents").fetchone()
+        (count,) = database.execute("SELECT count(*) FROM documents WHERE erased_by_id IS NULL").fetchone()
     return int(count)
 
 

@@ -33,7 +33,7 @@ PERMANENT = {
 }
 
 # Made from other rows, kept for a day, or of use to the running server alone; and SQLite's index of words.
-PASSING = ("alembic_version", "idempotency_records", "server_keys", "case_texts", "case_words")
+PASSING = ("alembic_version", "idempotency_records", "server_keys", "case_texts", "case_words", "unfinished_erasures")
 
 DERIVED = {"case_actions": ("document_count",)}
 """Columns of permanent tables that the migration which adds them makes from other rows."""

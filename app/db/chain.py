@@ -115,16 +115,18 @@ def _contents(
     type: ActionType, case: CaseRow, comment: CommentRow | None, documents: Sequence[DocumentRow]
 ) -> Iterator[ErasableContent]:
     if type is ActionType.OPEN:
-        yield ErasableContent(TITLE, case.id, case.title_salt, case.title)
-        if case.description is not None or case.description_salt is not None:
-            yield ErasableContent(DESCRIPTION, case.id, case.description_salt, case.description)
+        yield ErasableContent(TITLE, case.id, case.title_salt, case.title, case.erased_by_id)
+        if case.description is not None or case.description_salt is not None or case.erased_by_id is not None:
+            yield ErasableContent(DESCRIPTION, case.id, case.description_salt, case.description, case.erased_by_id)
     if comment is None:
         return
-    yield ErasableContent(COMMENT, comment.id, comment.salt, comment.body)
+    yield ErasableContent(COMMENT, comment.id, comment.salt, comment.body, comment.erased_by_id)
     for position, document in enumerate(documents):
-        named, whole = Place(FILENAME, position), Place(CONTENT, position)
-        yield ErasableContent(named, document.id, document.filename_salt, document.filename)
-        yield ErasableContent(whole, document.id, document.content_salt, document.sha256)
+        for name, salt, value in (
+            (FILENAME, document.filename_salt, document.filename),
+            (CONTENT, document.content_salt, document.sha256),
+        ):
+            yield ErasableContent(Place(name, position), document.id, salt, value, document.erased_by_id)
 
 
 def _opening(case: CaseRow, subject: SubjectRow) -> Opening:

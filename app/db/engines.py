@@ -4,6 +4,7 @@ It opens connections and transactions; it reads and writes nothing. What the eng
 `postgresql`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ class Database:
     On SQLite the writer is a single connection that takes the write lock as each transaction begins. On PostgreSQL
     readers do without a transaction, so that a read is one round trip; `single` is for connections of one's own.
     `probe` is a connection of its own: whether the database answers can be asked when all others are in use.
-    `commits` tells of what is committed to the log through this object.
+    `commits` tells of what is committed to the log through this object, `erased` that something was erased.
     """
 
     reader: Connections
@@ -44,6 +45,7 @@ class Database:
     group_commit: GroupCommit | None
     coalescer: Coalescer
     commits: CommitSignal = field(default_factory=CommitSignal)
+    erased: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def is_sqlite(self) -> bool:

@@ -27,6 +27,7 @@ from app.domain.model import (
     Resolution,
     Role,
     SubjectType,
+    TokenSource,
     UserKind,
 )
 
@@ -124,7 +125,7 @@ class CaseRow:
     number: int
     subject_id: UUID
     subject_status_at_opening: EvaluationStatus
-    title: str
+    title: str | None
     description: str | None
     status: CaseStatus
     resolution: Resolution | None
@@ -138,6 +139,8 @@ class CaseRow:
     head_hash: str
     title_salt: str | None = None
     description_salt: str | None = None
+    erased_by_id: UUID | None = None
+    held_by_id: UUID | None = None
 
     @property
     def reference(self) -> str:
@@ -171,13 +174,32 @@ class ActionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenNameRow:
+    """A token as rows of the log name it."""
+
+    id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityRow:
+    """By what right a row of the log was written, as it was frozen there."""
+
+    token_id: UUID | None
+    token_source: TokenSource
+    roles: tuple[Role, ...]
+    reviewed_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class CommentRow:
     id: UUID
     case_id: UUID
     author_id: UUID
-    body: str
+    body: str | None
     created_at: datetime
     salt: str | None = None
+    erased_by_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +208,10 @@ class DocumentRow:
 
     id: UUID
     uploader_id: UUID
-    filename: str
+    filename: str | None
     content_type: str
     size_bytes: int
-    sha256: str
+    sha256: str | None
     created_at: datetime
     comment_id: UUID | None = None
     case_id: UUID | None = None
@@ -197,6 +219,7 @@ class DocumentRow:
     warnings: tuple[DocumentWarning, ...] = (DocumentWarning.NOT_EXAMINED,)
     filename_salt: str | None = None
     content_salt: str | None = None
+    erased_by_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

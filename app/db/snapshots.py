@@ -80,7 +80,7 @@ class CaseSnapshotRow:
     row_id: UUID
     subject: SubjectSnapshotRow
     number: int
-    title: str
+    title: str | None
     description: str | None
     status: CaseStatus
     resolution: Resolution | None

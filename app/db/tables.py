@@ -181,7 +181,7 @@ cases = Table(
     Column("number", Integer(), nullable=False),
     reference("subject_id", "subjects.id"),
     Column("subject_status_at_opening", EnumString(EvaluationStatus), nullable=False),
-    Column("title", String(200), nullable=False),
+    Column("title", String(200)),  # null once it is erased
     Column("description", Text()),
     Column("status", EnumString(CaseStatus), nullable=False),
     Column("resolution", EnumString(Resolution)),
@@ -196,6 +196,9 @@ cases = Table(
     # What the log's commitments are made with (`app.domain.commitments`); texts that older rows cover have none.
     Column("title_salt", String(64)),
     Column("description_salt", String(64)),
+    # The rows of the log by which texts were erased, and by which it is held; triggers demand that they are there.
+    Column("erased_by_id", Uuid()),
+    Column("held_by_id", Uuid()),
     UniqueConstraint("account_id", "number"),
     Index(None, "subject_id"),
     Index(None, "account_id", "status", "number", postgresql_include=["subject_id"]),
@@ -229,9 +232,10 @@ comments = Table(
     account_column(),
     reference("case_id", "cases.id", index=True),
     reference("author_id", "users.id"),
-    Column("body", Text(), nullable=False),
+    Column("body", Text()),  # null once it is erased
     time("created_at"),
     Column("salt", String(64)),
+    Column("erased_by_id", Uuid()),
 )
 
 documents = Table(
@@ -240,10 +244,10 @@ documents = Table(
     id_column(),
     account_column(),
     reference("uploader_id", "users.id"),
-    Column("filename", String(255), nullable=False),
+    Column("filename", String(255)),  # null once it is erased, as its digest
     Column("content_type", String(100), nullable=False),
     Column("size_bytes", Integer(), nullable=False),
-    Column("sha256", String(64), nullable=False),
+    Column("sha256", String(64)),
     time("created_at"),
     reference("comment_id", "comments.id", nullable=True),
     # The comment's case stands here too, so that a case's documents are read without its comments.
@@ -252,6 +256,7 @@ documents = Table(
     Column("warnings", Warnings()),
     Column("filename_salt", String(64)),
     Column("content_salt", String(64)),
+    Column("erased_by_id", Uuid()),
     UniqueConstraint("comment_id", "position"),
     CheckConstraint("size_bytes > 0", name="size_is_positive"),
     CheckConstraint(
@@ -266,6 +271,15 @@ documents = Table(
         sqlite_where=text("comment_id IS NULL"),
         postgresql_where=text("comment_id IS NULL"),
     ),
+)
+
+# What of erasures is still to be done after their transactions: by the id of a document, whose bytes are to be deleted
+# from the store, or by that of the row of the log, whose words are to leave SQLite's files.
+unfinished_erasures = Table(
+    "unfinished_erasures",
+    metadata,
+    Column("id", Uuid(), primary_key=True),
+    Column("account_id", Uuid(), nullable=False),
 )
 
 server_keys = Table(

@@ -23,7 +23,7 @@ from app.documents.links import Links
 from app.documents.names import attachment
 from app.documents.store import DocumentStore
 from app.domain.access import permit_reading
-from app.domain.errors import AccessRefused, NotFound, Unauthenticated
+from app.domain.errors import AccessRefused, Erased, NotFound, Unauthenticated
 from app.domain.model import Feature, Resource, Scope
 from app.domain.validation import parse_id
 from app.i18n import negotiate
@@ -55,6 +55,8 @@ class DownloadEndpoint:
             found = await self._find(request, clock.now())
             if found is None:
                 return refused(NotFound(resource=Resource.DOCUMENT), language)
+            if found[1].erased_by_id is not None:
+                return refused(Erased(), language)
             return await self._serve(request, *found)
         except Exception as error:
             return fault(error, request, language)
@@ -80,7 +82,7 @@ class DownloadEndpoint:
         etag = f'"{document.sha256}"'
         headers = {
             **HEADERS,
-            "Content-Disposition": attachment(saved_as(document.filename, document.content_type)),
+            "Content-Disposition": attachment(saved_as(document.filename or "", document.content_type)),
             "ETag": etag,
             "Last-Modified": document.created_at.strftime("%a, %d %b %Y %H:%M:%S GMT"),
         }

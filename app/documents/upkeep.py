@@ -19,6 +19,7 @@ from app.db.engines import Database
 from app.db.repository import documents
 from app.db.repository.documents import UNATTACHED_LIFETIME, StoredDocument
 from app.db.repository.verifying import unlogged_among
+from app.documents.erasures import finish_to_the_end
 from app.documents.ownership import OwnedByAnother, claim
 from app.documents.receive import arriving
 from app.documents.store import Blob, BlobMissing, DocumentStore
@@ -58,6 +59,7 @@ async def sweep_regularly(
     """
     for number in count():
         try:
+            await finish_to_the_end(database, store)
             if number % WHOLE_EVERY:
                 await sweep_expired(database, store, now=now)
             else:

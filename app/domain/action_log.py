@@ -14,6 +14,7 @@ from uuid import UUID
 
 from app.domain.canonical_json import JsonObject, canonical_json
 from app.domain.commitments import ErasableContent, content_fault
+from app.domain.erasure import Erasures
 from app.domain.model import (
     ActionType,
     CaseStatus,
@@ -42,7 +43,7 @@ class Opening:
     """What OPEN commits to beside the row itself."""
 
     number: int
-    title: str
+    title: str | None
     description: str | None
     subject_id: UUID
     subject_type: SubjectType
@@ -56,7 +57,7 @@ class FileContent:
 
     id: UUID
     uploader_id: UUID
-    filename: str
+    filename: str | None
     content_type: str
     size_bytes: int
     created_at: datetime
@@ -66,14 +67,15 @@ class FileContent:
 class CommentContent:
     """A comment as the log commits to it.
 
-    `documents` are the SHA-256 of what came with it, in order, `files` what else is known of each.
+    `documents` are the SHA-256 of what came with it, in order, `files` what else is known of each. What is
+    erased is None.
     """
 
     id: UUID
     author_id: UUID
-    body: str
+    body: str | None
     created_at: datetime
-    documents: tuple[str, ...] = ()
+    documents: tuple[str | None, ...] = ()
     files: tuple[FileContent, ...] = ()
 
 
@@ -127,11 +129,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ChainedEntry:
-    """An entry as it was found, with the hash that is stored beside it, and what of it may be erased."""
+    """An entry as it was found, with the hash that is stored beside it, and what of it may be erased.
+
+    `row_id`: the row's own id, by which what was erased names it.
+    """
 
     entry: Entry
     hash: str
     contents: tuple[ErasableContent, ...] = ()
+    row_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +302,7 @@ class Chain:
         self._status: CaseStatus | None = None
         self._resolution: Resolution | None = None
         self._overrides: dict[UUID, tuple[int, OverrideStatus]] = {}  # by its id: the row that made it, how it stands
+        self._erasures = Erasures()
 
     def add(self, link: ChainedEntry) -> None:
         """Take the next row. After a bad one, rows are counted only."""
@@ -309,7 +316,11 @@ class Chain:
 
     def end(self, head: Head) -> Fault | None:
         """Return the first fault, of the rows or of what the case and its overrides say of them."""
-        return self.fault or self._head_fault(head)
+        return self.fault or self._unexplained() or self._head_fault(head)
+
+    def _unexplained(self) -> Fault | None:
+        seq = self._erasures.unexplained()
+        return None if seq is None else Fault(seq, FaultKind.CONTENT, "what is missing of it was erased by no row")
 
     def _link_fault(self, link: ChainedEntry) -> Fault | None:
         entry = link.entry
@@ -325,8 +336,20 @@ class Chain:
             return Fault(self.count, FaultKind.CONTENT, "its content does not give its hash")
         if hashed is not entry and hashed.comment is not None:
             self.nameless += len(hashed.comment.documents)
-        reason = None if entry.seal is None else content_fault(entry.seal.commitments, link.contents)
-        return None if reason is None else Fault(self.count, FaultKind.CONTENT, reason)
+        return None if entry.seal is None else self._content_fault(link, entry.seal)
+
+    def _content_fault(self, link: ChainedEntry, seal: Seal) -> Fault | None:
+        """Return what is wrong with the texts of a row, or with what it says that it erased."""
+        reason = content_fault(seal.commitments, link.contents)
+        if reason is not None:
+            return Fault(self.count, FaultKind.CONTENT, reason)
+        self._erasures.note(self.count, link.contents)
+        if link.entry.type is not ActionType.REDACT:
+            return None
+        undone = self._erasures.explain(seal.details, link.row_id)
+        if undone is None:
+            return None
+        return Fault(undone or self.count, FaultKind.CONTENT, f"what row {self.count} says that it erased is there")
 
     def _head_fault(self, head: Head) -> Fault | None:
         count = self.count

@@ -135,6 +135,26 @@ class CloseCase(CaseCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EraseContent(CaseCommand):
+    """Erase comments and documents by id (at least one), or `everything` of a closed case; the reason is kept."""
+
+    action = ActionType.REDACT
+    reason: str
+    comment_ids: tuple[UUID, ...] = ()
+    document_ids: tuple[UUID, ...] = ()
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetLegalHold(CaseCommand):
+    """Hold the case's content, or hold it no longer; the reason is kept."""
+
+    action = ActionType.HOLD
+    held: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReassignReviewers(DecisionCommand):
     """Ask other reviewers (1..10, distinct) to decide on the named override, which none of those asked can."""
 

@@ -37,6 +37,8 @@ class ErrorCode(StrEnum):
     SUBJECT_CHANGED = "SUBJECT_CHANGED"
     SUBJECT_NOT_OVERRIDABLE = "SUBJECT_NOT_OVERRIDABLE"
     OVERRIDE_NO_CHANGE = "OVERRIDE_NO_CHANGE"
+    LEGAL_HOLD = "LEGAL_HOLD"
+    ERASED = "ERASED"
     LAST_ADMIN = "LAST_ADMIN"
     CHANGE_NOT_PENDING = "CHANGE_NOT_PENDING"
     CHANGE_ALREADY_PENDING = "CHANGE_ALREADY_PENDING"
@@ -236,6 +238,12 @@ class OverrideNoChange(StateRefused):
     code = ErrorCode.OVERRIDE_NO_CHANGE
 
 
+class LegalHold(StateRefused):
+    """A legal hold keeps the case's content."""
+
+    code = ErrorCode.LEGAL_HOLD
+
+
 # --- Administration: not now -----------------------------------------------------------------------------------------
 
 
@@ -398,6 +406,12 @@ class DocumentTypeUnsupported(Refusal):
 
 
 # --- Limits and faults -----------------------------------------------------------------------------------------------
+
+
+class Erased(Refusal):
+    """It was there, and its content was erased."""
+
+    code = ErrorCode.ERASED
 
 
 class RequestRefused(Refusal):

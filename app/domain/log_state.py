@@ -11,6 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from app.domain.action_log import Entry, Fault, FaultKind
+from app.domain.erasure import sets_hold
 from app.domain.model import ActionType, EvaluationStatus, OverrideStatus, RequestedStatus
 
 
@@ -24,6 +25,7 @@ class CaseState:
     version: int
     closed_by_id: UUID | None = None
     closed_at: datetime | None = None
+    held_by_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Change:
     closes: bool = False
     makes_override: bool = False
     changes_override: bool = False
+    holds: bool = False
     result: Callable[[ResultChange], EvaluationStatus | None] | None = None
 
 
@@ -71,6 +74,8 @@ CHANGES: Mapping[ActionType, Change] = {
     ActionType.CANCEL: Change(changes_override=True),
     ActionType.CLOSE: Change(closes=True),
     ActionType.REASSIGN: Change(changes_override=True),
+    ActionType.REDACT: Change(),
+    ActionType.HOLD: Change(holds=True),
 }
 
 RESULT_TYPES = frozenset(type for type, change in CHANGES.items() if change.result is not None)
@@ -87,13 +92,15 @@ class Folded:
         self.overrides: dict[UUID, tuple[int, OverrideState]] = {}
         """By its id: the row that changed an override last, and how it stands."""
 
-    def add(self, entry: Entry) -> None:
-        """Take the next row."""
+    def add(self, entry: Entry, row_id: UUID | None = None) -> None:
+        """Take the next row, which has this id."""
         change = CHANGES[entry.type]
         case = self.case or CaseState(entry.user_id, entry.created_at, entry.created_at, 0)
         self.case = replace(case, updated_at=entry.created_at, version=case.version + 1)
         if change.closes:
             self.case = replace(self.case, closed_by_id=entry.user_id, closed_at=entry.created_at)
+        if change.holds and entry.seal is not None:
+            self.case = replace(self.case, held_by_id=row_id if sets_hold(entry.seal.details) else None)
         if entry.override is not None:
             self._take_override(change, entry, entry.override.id, entry.override.status)
 

@@ -137,6 +137,7 @@ class Resource(StrEnum):
     USER = "user"
     TOKEN = "token"
     CHANGE = "change"
+    COMMENT = "comment"
 
 
 class InboxReason(StrEnum):
@@ -174,6 +175,8 @@ class ActionType(StrEnum):
     CANCEL = "CANCEL"
     CLOSE = "CLOSE"
     REASSIGN = "REASSIGN"
+    REDACT = "REDACT"
+    HOLD = "HOLD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,13 +227,15 @@ class CaseFacts:
     """What a decision must know of one case.
 
     `override` is the one that the actor named, else the pending one; None where there is neither. `finished` is the one
-    that was finished last, where none is pending: who must name one, and sees the case, can name no other.
+    that was finished last, where none is pending: who must name one, and sees the case, can name no other. `is_held`: a
+    legal hold keeps its texts.
     """
 
     status: CaseStatus
     subject_status: EvaluationStatus
     override: OverrideFacts | None = None
     finished: OverrideFacts | None = None
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

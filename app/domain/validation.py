@@ -27,6 +27,7 @@ COMMENT_MAX = 10_000
 TITLE_MAX = 200
 DESCRIPTION_MAX = 10_000
 REVIEWERS_MAX = 10
+ERASED_MAX = 100
 DOCUMENTS_MAX = 10
 VERSION_MAX = 2**31 - 1
 REFERENCE_MAX = 100  # with what is not seen in it
@@ -167,6 +168,19 @@ class InputValidator:
             if document_id in found and document_id is not _NO_ID:
                 self._note(InvalidInput(*self._root, path, str(index), detail=Detail("twice")))
             found.append(document_id)
+        return tuple(found)
+
+    def ids(self, values: Sequence[str], path: str, maximum: int) -> tuple[UUID, ...]:
+        """Return distinct ids, *maximum* at most."""
+        if len(values) > maximum:
+            self._note(InvalidInput(*self._root, path, detail=Detail("too_many_ids", {"max": maximum})))
+            return ()
+        found: list[UUID] = []
+        for index, value in enumerate(values):
+            id = self.id(value, path, str(index))
+            if id in found and id is not _NO_ID:
+                self._note(InvalidInput(*self._root, path, str(index), detail=Detail("twice")))
+            found.append(id)
         return tuple(found)
 
     def note(self, refusal: Refusal, *path: str) -> None:

@@ -16,6 +16,7 @@ from app.domain.errors import (
     FeatureDisabled,
     InsufficientScope,
     InvalidReviewer,
+    LegalHold,
     NoPendingOverride,
     NotAssignedReviewer,
     NotOverrideCreator,
@@ -72,8 +73,9 @@ class Transition:
     any other status `otherwise` is the refusal, but a closed case always answers CaseClosed. `decision`: what the
     override becomes. `guards` look at the subject, last of all checks; `override_guards` look at the override, together
     with its state. `on_override`: it is about a pending override; `names_override`: which must be named.
-    `names_reviewers`: it says who is asked to decide. `for_people`: no service account may do it. `about`: the input
-    field that a refusal names.
+    `names_reviewers`: it says who is asked to decide. `for_people`: no service account may do it. `erases`: it
+    takes content away, which a legal hold keeps. `about`: the input field that a refusal names. `scope`: what the token
+    must have.
     """
 
     roles: frozenset[Role]
@@ -88,7 +90,9 @@ class Transition:
     names_override: bool = False
     names_reviewers: bool = False
     for_people: bool = False
+    erases: bool = False
     about: tuple[str, ...] = ("input", "caseId")
+    scope: Scope = Scope.CASES_WRITE
 
 
 def subject_is_overridable(facts: CaseFacts, requested: RequestedStatus | None) -> None:
@@ -116,6 +120,7 @@ _CASES = (Feature.CASES,)
 _OVERRIDES = (Feature.CASES, Feature.OVERRIDES)
 _OPEN, _IN_PROGRESS, _RESOLVED = CaseStatus.OPEN, CaseStatus.IN_PROGRESS, CaseStatus.RESOLVED
 _PENDING_REVIEW, _CLOSED = CaseStatus.PENDING_REVIEW, CaseStatus.CLOSED
+_WHEREVER_IT_STANDS: Mapping[CaseStatus | None, CaseStatus] = {status: status for status in CaseStatus}
 
 TRANSITIONS: Mapping[ActionType, Transition] = {
     ActionType.OPEN: Transition(
@@ -199,10 +204,27 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         names_reviewers=True,
         for_people=True,
     ),
+    ActionType.REDACT: Transition(
+        roles=frozenset({Role.ADMIN}),
+        relation=Relation.ANYBODY,
+        features=_CASES,
+        targets=_WHEREVER_IT_STANDS,
+        otherwise=CaseClosed,
+        erases=True,
+        scope=Scope.ADMIN_WRITE,
+    ),
+    ActionType.HOLD: Transition(
+        roles=frozenset({Role.ADMIN}),
+        relation=Relation.ANYBODY,
+        features=_CASES,
+        targets=_WHEREVER_IT_STANDS,
+        otherwise=CaseClosed,
+        scope=Scope.ADMIN_WRITE,
+    ),
 }
 
 CASE_ACTIONS: Sequence[ActionType] = tuple(action for action in ActionType if action is not ActionType.OPEN)
-"""The seven actions on an existing case."""
+"""The nine actions on an existing case."""
 
 
 def admit(action: ActionType, actor: Actor, *, brings_documents: bool = False) -> None:
@@ -213,7 +235,8 @@ def admit(action: ActionType, actor: Actor, *, brings_documents: bool = False) -
     for feature in TRANSITIONS[action].features:
         if feature not in actor.features:
             raise FeatureDisabled(feature=feature)
-    for scope in (Scope.CASES_WRITE, Scope.DOCUMENTS_WRITE) if brings_documents else (Scope.CASES_WRITE,):
+    own = TRANSITIONS[action].scope
+    for scope in (own, Scope.DOCUMENTS_WRITE) if brings_documents else (own,):
         if scope not in actor.scopes:
             raise InsufficientScope(scope=scope)
 
@@ -263,15 +286,18 @@ def authorize(action: ActionType, actor: Actor, override: OverrideFacts | None) 
             raise ReviewerTooRecent("input", "overrideId")
 
 
-def advance(action: ActionType, status: CaseStatus | None, override: OverrideFacts | None = None) -> CaseStatus:
+def advance(
+    action: ActionType, status: CaseStatus | None, override: OverrideFacts | None = None, *, is_held: bool = False
+) -> CaseStatus:
     """Return the status that follows *action*, or refuse.
 
-    *status* is None where there is no case yet. What is done to an *override* looks at that too.
+    *status* is None where there is no case yet. What is done to an *override* looks at that too, and what erases at
+    whether the case *is held*.
 
     Raises: StateRefused.
     """
     transition = TRANSITIONS[action]
-    if status is CaseStatus.CLOSED:
+    if status is CaseStatus.CLOSED and status not in transition.targets:
         raise CaseClosed(*transition.about)
     if transition.on_override and override is not None and override.status is not OverrideStatus.PENDING:
         raise OverrideNotPending("input", "overrideId", status=override.status)
@@ -280,6 +306,8 @@ def advance(action: ActionType, status: CaseStatus | None, override: OverrideFac
     if override is not None:
         for check in transition.override_guards:
             check(override)
+    if is_held and transition.erases:
+        raise LegalHold(*transition.about)
     return transition.targets[status]
 
 
@@ -347,7 +375,7 @@ def _availability(action: ActionType, actor: Actor, facts: CaseFacts) -> Availab
     try:
         admit(action, actor)
         authorize(action, actor, override)
-        status = advance(action, facts.status, override)
+        status = advance(action, facts.status, override, is_held=facts.is_held)
         guard(action, facts)
     except Refusal as refusal:
         return Availability(action, refusal)

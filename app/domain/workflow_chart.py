@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 
 from app.domain.errors import StateRefused
 from app.domain.model import ActionType, CaseStatus, Role
-from app.domain.workflow import CASE_ACTIONS, TRANSITIONS, Relation, advance
+from app.domain.workflow import CASE_ACTIONS, TRANSITIONS, Relation, Transition, advance
 
 
 def _names(items: AbstractSet[Role]) -> str:
@@ -41,6 +41,8 @@ def mermaid() -> str:
 def _arrows() -> Iterator[str]:
     moves: dict[tuple[CaseStatus | None, CaseStatus], list[ActionType]] = {}
     for action, transition in TRANSITIONS.items():
+        if _stays_everywhere(transition):
+            continue
         for source, target in transition.targets.items():
             moves.setdefault((source, target), []).append(action)
     for source in (None, *CaseStatus):
@@ -49,3 +51,8 @@ def _arrows() -> Iterator[str]:
             if actions:
                 yield f"{source or '[*]'} --> {target}: {', '.join(actions)}"
     yield from (f"{status} --> [*]" for status in CaseStatus if not any(source is status for source, _ in moves))
+
+
+def _stays_everywhere(transition: Transition) -> bool:
+    """Tell whether an action may be done in every status and changes none: an arrow back to each would show nothing."""
+    return all(transition.targets.get(status) is status for status in CaseStatus)

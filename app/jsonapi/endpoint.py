@@ -20,7 +20,7 @@ from app.api.request_cycle import RequestCycle
 from app.api.write_only import may_read
 from app.documents.upload import UploadEndpoint
 from app.domain.access import permit_reading
-from app.domain.errors import NotFound
+from app.domain.errors import Erased, NotFound
 from app.domain.model import ActionType, Feature, Resource
 from app.domain.model import Scope as TokenScope
 from app.domain.workflow import admit
@@ -163,6 +163,8 @@ class JsonApiView:
             return refused
         if not data["node"]:
             raise NotFound(resource=Resource.DOCUMENT)
+        if data["node"]["url"] is None:
+            raise Erased()
         return redirected(visit.exchange, data["node"]["url"])
 
     async def _read(

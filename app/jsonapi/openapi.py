@@ -23,7 +23,7 @@ from app.jsonapi.resources import PREFIX, TYPES, ResourceType
 from app.web.negotiation import JSON
 
 _READING = (400, 401, 403, 404, 406, 429, 500, 503)
-_WRITING = (400, 401, 403, 404, 406, 408, 409, 412, 413, 415, 422, 429, 500, 503)
+_WRITING = (400, 401, 403, 404, 406, 408, 409, 410, 412, 413, 415, 422, 429, 500, 503)
 _SINGLES = {
     "override": "overrides",
     "user": "users",
@@ -129,7 +129,7 @@ def _content() -> Schema:
         "headers": {"Location": {"schema": {"type": "string"}}},
     }
     summary = "Read a document's content."
-    return _operation(summary, [_id_parameter("uuid")], {"307": moved}, _READING)
+    return _operation(summary, [_id_parameter("uuid")], {"307": moved}, (*_READING, 410))
 
 
 def _operation(summary: str, parameters: Sequence[Schema], found: Schema, statuses: Sequence[int]) -> Schema:

@@ -19,6 +19,8 @@ ACTION_TYPES: Mapping[str, ActionType] = {
     "cancel": ActionType.CANCEL,
     "close": ActionType.CLOSE,
     "reassign": ActionType.REASSIGN,
+    "redact": ActionType.REDACT,
+    "hold": ActionType.HOLD,
 }
 """The types of actions by their names here."""
 

@@ -31,10 +31,12 @@ from app.domain.commands import (
     CancelOverride,
     CloseCase,
     Command,
+    EraseContent,
     OpenCase,
     ReassignReviewers,
     RefuseOverride,
     RequestOverride,
+    SetLegalHold,
     SubjectDetails,
 )
 from app.domain.errors import InputRefused, Refusal
@@ -51,6 +53,8 @@ COMMANDS: dict[str, Any] = {
     "CANCEL": CancelOverride,
     "CLOSE": CloseCase,
     "REASSIGN": ReassignReviewers,
+    "REDACT": EraseContent,
+    "HOLD": SetLegalHold,
 }
 DECISIONS = ("ACCEPT", "REFUSE", "CANCEL")
 
@@ -77,6 +81,7 @@ class Casebook(RuleBasedStateMachine):
         self.model = Model(restricted)
         self.world = self.runner.run(make_world(self.database, restrict_to_assigned_reviewers=restricted))
         self.case_ids: list[UUID] = []
+        self.comment_ids: dict[UUID, list[UUID]] = defaultdict(list)
         self.rechecked: set[UUID] = set()
         self.override_ids: dict[tuple[int, int], UUID] = {}
         self.sent: list[Request] = []
@@ -232,6 +237,19 @@ class Casebook(RuleBasedStateMachine):
     def close(self, person: str | None, which: int, resolution: str | None, key: str | None) -> None:
         self.ask(Request("CLOSE", person or "rolf", case=self.case(which), resolution=resolution, key=key))
 
+    @precondition(lambda self: any(case.comments for case in self.model.cases))
+    @rule(person=people, which=st.integers(0, 9), comment=st.integers(0, 9), version=versions, key=keys)
+    def erase(self, person: str | None, which: int, comment: int, version: str | None, key: str | None) -> None:
+        case, person = self.case(which), person or "aldo"
+        comments = self.model.cases[case].comments
+        named = comment % len(comments) if comments and comment < 7 else None
+        self.ask(Request("REDACT", person, case=case, erased=named, version=self.version(case, version), key=key))
+
+    @precondition(is_time)
+    @rule(person=people, which=st.integers(0, 9), held=st.booleans(), key=keys)
+    def hold(self, person: str | None, which: int, held: bool, key: str | None) -> None:
+        self.ask(Request("HOLD", person or "aldo", case=self.case(which), held=held, key=key))
+
     @precondition(lambda self: bool(self.sent))
     @rule(which=st.integers(0, 99))
     def ask_again(self, which: int) -> None:
@@ -296,6 +314,8 @@ class Casebook(RuleBasedStateMachine):
         """Take down where what was made is."""
         if request.action == "OPEN":
             self.case_ids.append(outcome.case.id)
+        if outcome.comment is not None:
+            self.comment_ids[outcome.case.id].append(outcome.comment.id)
         if request.action == "REQUEST_OVERRIDE":
             assert request.case is not None and outcome.override is not None
             self.override_ids[request.case, len(self.model.cases[request.case].overrides) - 1] = outcome.override.id
@@ -310,6 +330,9 @@ class Casebook(RuleBasedStateMachine):
         for case_id, case in zip(self.case_ids, self.model.cases, strict=True):
             row = self.rows["cases"][(case_id,)]
             assert (row["status"], row["resolution"], logs.pop(case_id)) == (case.status, case.resolution, case.log)
+            texts = [self.rows["comments"][(id,)]["body"] for id in self.comment_ids[case_id]]
+            assert [text is not None for text in texts] == case.comments
+            assert (row["title"] is None, row["held_by_id"] is not None) == (case.is_erased, case.is_held)
             subject = self.rows["subjects"][(row["subject_id"],)]
             known = self.model.subjects[case.subject]
             assert (subject["evaluation_status"], subject["version"]) == (known.status, known.version)
@@ -377,8 +400,18 @@ class Casebook(RuleBasedStateMachine):
             more["reviewer_ids"] = tuple(getattr(self.world, name).id for name in request.reviewers)
         if request.action == "CLOSE":
             more["resolution"] = request.resolution and Resolution(request.resolution)
+        more |= self.details(request, more["case_id"])
         command: Command = COMMANDS[request.action](**more)
         return command
+
+    def details(self, request: Request, case_id: UUID) -> dict[str, Any]:
+        """Return what an administrator's command says more."""
+        if request.action == "HOLD":
+            return {"held": request.held, "reason": "Asked for."}
+        if request.action != "REDACT":
+            return {}
+        named = () if request.erased is None else (self.comment_ids[case_id][request.erased],)
+        return {"everything": request.erased is None, "comment_ids": named, "reason": "Asked for."}
 
 
 # Shrinking takes minutes with a database behind it: add Phase.shrink to look into a failure.

@@ -14,7 +14,7 @@ from sqlalchemy import delete, select
 
 from app.db import tables
 from app.db.engines import Database
-from app.domain.commands import CancelOverride, CloseCase
+from app.domain.commands import CancelOverride, CloseCase, SetLegalHold
 from app.domain.model import CaseStatus, EvaluationStatus, Role, Scope
 from tests.support.api import Api
 from tests.support.bulk import archive, filled
@@ -29,9 +29,13 @@ MUTATIONS = {
     "CANCEL": "cancelOverride",
     "CLOSE": "closeCase",
     "REASSIGN": "reassignReviewers",
+    "REDACT": "eraseContent",
+    "HOLD": "setLegalHold",
 }
 NAMING = ("ACCEPT", "REFUSE", "REASSIGN")
 """What must name an override: the pending one, else the latest as the case shows it, else one that there is not."""
+
+HELD = ", held"
 
 # States of cases that answer differently; an override that is in them is Ada's or else Bea's, and Rosa is asked, or
 # Remy, who can't decide any more.
@@ -44,11 +48,21 @@ SITUATIONS = [
     "IN_PROGRESS, refused",
     "IN_PROGRESS, cancelled by Bea",
     "CLOSED, accepted",
+    f"IN_PROGRESS{HELD}",
+    f"CLOSED{HELD}",
 ]
 
 
 async def case_in(world: World, situation: str) -> UUID:
-    """Make a case in *situation*."""
+    """Make a case in *situation*, and hold it where that says so."""
+    if not situation.endswith(HELD):
+        return await unheld_case_in(world, situation)
+    case_id = await unheld_case_in(world, situation.removesuffix(HELD))
+    await world.do(world.aldo, SetLegalHold(case_id=case_id, held=True, reason="A court asked for it."))
+    return case_id
+
+
+async def unheld_case_in(world: World, situation: str) -> UUID:
     match situation:
         case "PENDING_REVIEW of Bea":
             case_id = (await world.open_case()).case.id
@@ -108,11 +122,25 @@ async def good_input(world: World, viewer: Person, action: str, case_id: UUID, s
         out = {viewer.id, await creator_of(world, input["overrideId"])}
         reviewer = next(person for person in (world.bea, world.rolf, world.rosa) if person.id not in out)
         input |= {"reviewerIds": [str(reviewer.id)]}
+    if action in ("REDACT", "HOLD"):
+        input["reason"] = "Asked for."
+    if action == "HOLD":
+        input["held"] = True
+    if action == "REDACT":
+        input["commentIds"] = [str(await comment_of(world, case_id))]
     if action == "REQUEST_OVERRIDE":
         reviewer = world.rolf if viewer.id == world.rosa.id else world.rosa
         requested = "UNFAVORABLE" if subject_status == "FAVORABLE" else "FAVORABLE"
         input |= {"requestedStatus": requested, "reviewerIds": [str(reviewer.id)], "reason": "Sure."}
     return input
+
+
+async def comment_of(world: World, case_id: UUID) -> UUID:
+    """Return a comment of the case that is not erased, or the id of none."""
+    column = tables.comments.c
+    statement = select(column.id).where(column.case_id == case_id, column.erased_by_id.is_(None)).limit(1)
+    async with world.database.read() as connection:
+        return await connection.scalar(statement) or uuid4()
 
 
 async def creator_of(world: World, override_id: str) -> UUID | None:
@@ -144,6 +172,8 @@ async def kept(api: Api, world: World, viewer: Person, case_id: UUID, action: st
         assert payload["action"] == {"type": action}
         return {"allowed": True, "code": None, "message": None}
     (error,) = payload["errors"]
+    if (action, error["code"]) == ("REDACT", "NOT_FOUND"):  # it may be done, and there is nothing to be erased
+        return {"allowed": True, "code": None, "message": None}
     return {"allowed": False, **error}
 
 
@@ -184,6 +214,7 @@ async def test_what_is_available_is_what_the_mutation_does(world: World, api: Ap
         "NO_PENDING_OVERRIDE",
         "OVERRIDE_NOT_PENDING",
         "REVIEWERS_AVAILABLE",
+        "LEGAL_HOLD",
         "SUBJECT_CHANGED",
         "SUBJECT_NOT_OVERRIDABLE",
     }
@@ -201,7 +232,7 @@ async def test_available_actions_depend_on_the_account_and_the_assigned_reviewer
 
     promises, status = await promised(api, world.rosa, case_id)
     codes = [promise["code"] for promise in promises.values()]
-    assert codes == [None, *["FEATURE_DISABLED"] * 4, "OVERRIDE_PENDING", "FEATURE_DISABLED"]
+    assert codes == [None, *["FEATURE_DISABLED"] * 4, "OVERRIDE_PENDING", "FEATURE_DISABLED", *["ROLE_REQUIRED"] * 2]
     for action, promise in promises.items():
         assert await kept(api, world, world.rosa, case_id, action, status) == promise
 

@@ -51,6 +51,8 @@ ACTIONS = {
     "cancelOverride": "CANCEL",
     "closeCase": "CLOSE",
     "reassignReviewers": "REASSIGN",
+    "eraseContent": "REDACT",
+    "setLegalHold": "HOLD",
 }
 
 
@@ -151,6 +153,7 @@ def test_only_these_fields_of_things_are_code_and_the_others_are_attributes_or_r
     assert {name for name in code if not name.endswith("Label")} == {
         *("Case.actions", "Case.overrides", "Case.documents", "Case.availableActions", "Case.eligibleReviewers"),
         *("Document.url", "Viewer.inbox", "Viewer.tokens"),
+        *("CaseAction.authority", "CaseAction.held", "CaseAction.reason"),
     }
 
 

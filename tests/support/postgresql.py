@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.ports import free_port
 
 OLDEST = 15
@@ -162,6 +164,16 @@ def candidates() -> Iterator[tuple[str, Path]]:
         yield str(path), path
     if on_path := shutil.which("postgres"):
         yield "PATH", Path(on_path).resolve().parent
+
+
+def program(name: str) -> str:
+    """Return PostgreSQL's program of this name, of the same version as the server's where that is the wheel's."""
+    wheel = importlib.util.find_spec(WHEEL)
+    folder = Path(wheel.origin).parent / "pginstall" / "bin" if wheel and wheel.origin else Path()
+    found = shutil.which(name, path=str(folder)) or shutil.which(name)
+    if found is None:
+        pytest.skip(f"there is no {name}")
+    return found
 
 
 def try_binaries(binaries: Path, account: Account | None) -> str | None:

@@ -15,6 +15,8 @@ REFUSE            NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  IN_PROGRESS         
 CANCEL            NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  IN_PROGRESS              NO_PENDING_OVERRIDE  CASE_CLOSED
 CLOSE             CLOSED               CLOSED               OVERRIDE_PENDING         CLOSED               CASE_CLOSED
 REASSIGN          NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  PENDING_REVIEW           NO_PENDING_OVERRIDE  CASE_CLOSED
+REDACT            OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CLOSED
+HOLD              OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CLOSED
 """
 _STATUSES, *_LINES = [line.split() for line in TABLE.strip().splitlines()]
 CELLS = {(line[0], status): cell for line in _LINES for status, cell in zip(_STATUSES, line[1:], strict=True)}
@@ -30,6 +32,8 @@ WHO = {
     "CANCEL": "",
     "CLOSE": "CR",
     "REASSIGN": "C",
+    "REDACT": "A",
+    "HOLD": "A",
 }
 DECISIONS = {"ACCEPT": "ACCEPTED", "REFUSE": "REFUSED", "CANCEL": "CANCELLED"}
 
@@ -50,6 +54,8 @@ class Request:
     comment: str | None = None
     version: int | None = None
     key: str | None = None
+    erased: int | None = None
+    held: bool = False
 
 
 @dataclass(slots=True)
@@ -75,6 +81,10 @@ class Case:
     resolution: str | None = None
     overrides: list[Override] = field(default_factory=list)
     log: list[tuple[str, str]] = field(default_factory=list)
+    comments: list[bool] = field(default_factory=list)
+    """Of each comment whether it is there."""
+    is_held: bool = False
+    is_erased: bool = False
 
     @property
     def pending(self) -> Override | None:
@@ -99,10 +109,15 @@ class Model:
     roles: dict[str, str] = field(default_factory=lambda: dict(ROLES))
     since: dict[str, int] = field(default_factory=dict)
     now: int = 0
+    key_rows: dict[tuple[str, str], tuple[int, int | None]] = field(default_factory=dict)
+    """Of each key the case that it acted on, and the comment that it brought."""
+    erased_keys: set[tuple[str, str]] = field(default_factory=set)
 
     def answer(self, request: Request) -> str:
         """Return "done", "replayed" or a code, and do what is to be done."""
         self.now += 1
+        if request.key is not None and (request.person, request.key) in self.erased_keys:
+            return "ERASED"
         if request.key is not None and (used := self.keys.get((request.person, request.key))):
             return "replayed" if used == request else "IDEMPOTENCY_KEY_REUSED"
         try:
@@ -111,6 +126,9 @@ class Model:
             return str(refused)
         if request.key is not None:
             self.keys[request.person, request.key] = request
+            case = len(self.cases) - 1 if request.case is None else request.case
+            brought = len(self.cases[case].comments) - 1 if request.comment is not None else None
+            self.key_rows[request.person, request.key] = case, brought
         return "done"
 
     def set_reviewer(self, name: str, *, is_one: bool) -> None:
@@ -145,7 +163,7 @@ class Model:
             is_assigned = not self.restricted or request.person in override.reviewers
             self._demand(not is_review or is_assigned, "NOT_ASSIGNED_REVIEWER")
             self._demand(not is_review or self._is_early_enough(request.person, override), "REVIEWER_TOO_RECENT")
-        self._demand(case.status != "CLOSED", "CASE_CLOSED")
+        self._demand(CELLS[action, case.status] != "CASE_CLOSED", "CASE_CLOSED")
         self._demand(override is None or override.status == "PENDING", "OVERRIDE_NOT_PENDING")
         status = CELLS[action, case.status]
         self._demand(status in _STATUSES, status)
@@ -153,9 +171,13 @@ class Model:
             able = [name for name in override.reviewers if "R" in self.roles[name]]
             self._demand(not any(self._is_early_enough(name, override) for name in able), "REVIEWERS_AVAILABLE")
         self._check_reviewers(request, override)
+        if action == "REDACT":
+            self._demand(not case.is_held, "LEGAL_HOLD")
+            self._check_erasure(request, case)
         self._demand(request.version in (None, len(case.log)), "VERSION_CONFLICT")
         self._check_subject(request, case, override)
         self._write(request, case, override)
+        self._write_texts(request, case)
         case.status = status
         case.log.append((action, request.person))
 
@@ -177,6 +199,30 @@ class Model:
             self._demand(reviewer != request.person, "SELF_ASSIGNMENT_FORBIDDEN")
             self._demand("R" in self.roles[reviewer], "INVALID_REVIEWER")
             self._demand(override is None or self._is_early_enough(reviewer, override), "REVIEWER_TOO_RECENT")
+
+    def _write_texts(self, request: Request, case: Case) -> None:
+        if request.comment is not None:
+            case.comments.append(True)
+        if request.action == "REDACT":
+            self._erase(request, case)
+        if request.action == "HOLD":
+            case.is_held = request.held
+
+    def _check_erasure(self, request: Request, case: Case) -> None:
+        if request.erased is None:
+            self._demand(case.status == "CLOSED", "INVALID_INPUT")
+            self._demand(not case.is_erased, "ERASED")
+        else:
+            self._demand(case.comments[request.erased], "ERASED")
+
+    def _erase(self, request: Request, case: Case) -> None:
+        if request.erased is None:
+            case.is_erased, case.comments = True, [False] * len(case.comments)
+        else:
+            case.comments[request.erased] = False
+        for key, (index, comment) in self.key_rows.items():
+            if index == request.case and (request.erased is None or comment == request.erased):
+                self.erased_keys.add(key)
 
     def _check_subject(self, request: Request, case: Case, override: Override | None) -> None:
         status = self.subjects[case.subject].status

@@ -46,6 +46,8 @@ REFUSE            NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  IN_PROGRESS         
 CANCEL            NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  IN_PROGRESS              NO_PENDING_OVERRIDE  CASE_CLOSED
 CLOSE             CLOSED               CLOSED               OVERRIDE_PENDING         CLOSED               CASE_CLOSED
 REASSIGN          NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  PENDING_REVIEW           NO_PENDING_OVERRIDE  CASE_CLOSED
+REDACT            OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CLOSED
+HOLD              OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CLOSED
 """
 
 
@@ -66,7 +68,7 @@ def actor_of(roles: str, *, restricted: bool = False) -> Actor:
         token_id=TOKEN,
         active=True,
         roles=frozenset(ROLES[letter] for letter in roles.strip("-")),
-        scopes=frozenset({Scope.CASES_WRITE}),
+        scopes=frozenset({Scope.CASES_WRITE, Scope.ADMIN_WRITE}),
         features=frozenset(Feature),
         restrict_to_assigned_reviewers=restricted,
         reviewer_since=THEN if "R" in roles else None,

@@ -16,7 +16,7 @@ from app.api.dataloaders.dataloader import Grouped, Loader
 from app.api.execution.budget import Budget
 from app.db.engines import Database
 from app.db.reader import Reader
-from app.db.repository import cases, documents, history, log, log_parts, nodes, overrides, people, search
+from app.db.repository import cases, documents, history, log, log_parts, nodes, overrides, people, search, tokens
 from app.db.rows import CaseRow
 from app.observability.metrics import batches
 
@@ -161,6 +161,7 @@ class Loaders:
     subjects: Loader[UUID] = by_id(cases.subjects_by_id, has_parts=True)
     cases_with: Loader[CaseKey] = cast(Any, _Lazily(_cases_with))
     actions: Loader[UUID] = by_id(log.actions_by_id)
+    token_names: Loader[UUID] = by_id(tokens.token_names)
     comments: Loader[UUID] = by_id(log.comments_by_id, has_parts=True)
     documents_by_comment: Loader[UUID] = by_id(documents.documents_by_comment, has_parts=True)
     pending_override_by_case: Loader[UUID] = by_id(overrides.pending_overrides_by_case)

@@ -21,6 +21,10 @@ def dry_run() -> Any:
 
 
 CASE_ID = "The case."
+KEPT_REASON = (
+    "Why, 1 to 10 000 characters after trimming. It stands in the log for ever and can't be erased: put no personal"
+    " data into it."
+)
 COMMENT = "A comment to go with it, 1 to 10 000 characters."
 OVERRIDE_ID = (
     "The override you read; without it the pending one, whichever that is. Name it, so that you decide on no other."

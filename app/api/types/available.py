@@ -43,8 +43,9 @@ async def facts_of(cases: Sequence[CaseRow], context: Context) -> list[CaseFacts
 
     def facts(case: CaseRow, override: OverrideRow | None) -> CaseFacts:
         status = subjects[case.subject_id].evaluation_status
+        is_held = case.held_by_id is not None
         if override is None:
-            return CaseFacts(case.status, status)
+            return CaseFacts(case.status, status, is_held=is_held)
         found = override.facts(
             frozenset(person.id for person in reviewers.get(override.id, ())),
             has_able_reviewer=any(
@@ -52,7 +53,8 @@ async def facts_of(cases: Sequence[CaseRow], context: Context) -> list[CaseFacts
             ),
         )
         is_pending = override.status is OverrideStatus.PENDING
-        return CaseFacts(case.status, status, *((found, None) if is_pending else (None, found)))
+        pending, finished = (found, None) if is_pending else (None, found)
+        return CaseFacts(case.status, status, pending, finished, is_held)
 
     return [facts(*item) for item in zip(cases, latest, strict=True)]
 

@@ -7,6 +7,7 @@ from app.api.fields import computed, described, object_type, related
 from app.api.labels import labelled
 from app.api.pagination import Connection
 from app.api.types.available import AvailableAction, actions_available_on, case_available_actions
+from app.api.types.erasures import ERASURE, CaseLegalHold, Erasure
 from app.api.types.evidence import Document
 from app.api.types.lists import (
     actions_of_cases,
@@ -29,8 +30,12 @@ from app.db.rows import CaseRow
 class Case(Node):
     reference: str = described("A short name for people, unique in the account, as in CASE-000123.", ("number",))
     subject: Subject | None = related("subjects", "subject_id", "The check it is about.")
-    title: str = described("What it is about, in a line.")
-    description: str | None = described("What it is about, at length.")
+    title: str | None = described("What it is about, in a line; null once it is erased.")
+    description: str | None = described("What it is about, at length; null where there is none, and once it is erased.")
+    erasure: Erasure | None = related("actions", "erased_by_id", ERASURE)
+    legal_hold: CaseLegalHold | None = related(
+        "actions", "held_by_id", "The legal hold that keeps its content from being erased; null where there is none."
+    )
     status: CaseStatus = described("Where it stands.")
     resolution: Resolution | None = described("How it ended; null until it is closed.")
     status_label: str = labelled("status")
@@ -70,7 +75,7 @@ class Case(Node):
     available_actions: list[AvailableAction] = computed(
         case_available_actions,
         "What the viewer may do now, every action once, and if not, why: what the mutations would answer.",
-        ("id", "subject_id", "status"),
+        ("id", "subject_id", "status", "held_by_id"),
         actions_available_on,
     )
     eligible_reviewers: ReviewerConnection | None = computed(

@@ -3,8 +3,10 @@
 from datetime import datetime
 
 from app.api.enums import ActionType, CaseStatus, Resolution
-from app.api.fields import described, object_type, related
+from app.api.fields import computed, described, object_type, related
 from app.api.labels import labelled
+from app.api.types.authority import ActionAuthority, action_authority
+from app.api.types.erasures import action_held, reason_of
 from app.api.types.evidence import Comment
 from app.api.types.nodes import Node
 from app.api.types.overrides import Override
@@ -29,5 +31,17 @@ class CaseAction(Node):
     resolution: Resolution | None = described("How the case ended, where this row closed it.")
     created_at: datetime = described("When, never earlier than the row before.")
     request_id: str = described("The request that did it, as the answer's header named it.")
+    authority: ActionAuthority | None = computed(
+        action_authority,
+        "By what right it was done, frozen in the row and covered by its hash; null of rows of format 1.",
+        ("authority",),
+        loads=(),
+    )
+    reason: str | None = computed(
+        reason_of, "Why, where it erased content, or set or lifted a legal hold.", ("details",), loads=()
+    )
+    held: bool | None = computed(
+        action_held, "Whether it set a legal hold, or lifted it; null of all other rows.", ("details",), loads=()
+    )
     hash: str = described("SHA-256 over the row's canonical encoding and prevHash, 64 hexadecimal digits.")
     prev_hash: str = described("The hash of the row before; 64 zeros in the first row.")

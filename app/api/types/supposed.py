@@ -27,16 +27,16 @@ from app.domain.model import CaseFacts, OverrideStatus
 
 @object_type(DocumentRow, "A file that would come with a supposed comment.")
 class SupposedDocument:
-    filename: str = described("What its uploader called it; up to 255 bytes of UTF-8, without a path.")
+    filename: str | None = described("What its uploader called it; up to 255 bytes of UTF-8, without a path.")
     content_type: str = described("What it is by its content, as a media type.")
     size_bytes: int = described("How long it is, up to 10 MiB.")
-    sha256: str = described("The SHA-256 of its bytes, 64 hexadecimal digits.")
+    sha256: str | None = described("The SHA-256 of its bytes, 64 hexadecimal digits.")
     warnings: list[DocumentWarning] = described(WARNINGS)
 
 
 @object_type(CommentRow, "Words that would come with a supposed action.")
 class SupposedComment:
-    body: str = described("The text, 1 to 10 000 characters.")
+    body: str | None = described("The text, 1 to 10 000 characters.")
     author: User | None = related("users", "author_id", "Who would have written it.")
     documents: list[SupposedDocument] = related(
         "documents_by_comment", "id", "The files that would come with it, 10 at most."
@@ -114,6 +114,7 @@ def _case(supposed: Supposed, override: OverrideSnapshotRow | None) -> CaseSnaps
             subject.evaluation_status,
             override=facts if is_pending else None,
             finished=None if is_pending else facts,
+            is_held=case.held_by_id is not None,
         ),
     )
 

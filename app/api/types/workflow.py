@@ -56,7 +56,8 @@ def _outcomes(action: ActionType) -> Iterator[WorkflowOutcome]:
 
 def workflow() -> Workflow:
     """Return the table as data."""
-    sources = {source for transition in TRANSITIONS.values() for source in transition.targets}
+    moves = {move for transition in TRANSITIONS.values() for move in transition.targets.items()}
+    sources = {source for source, to in moves if source is not to}
     first = {to for transition in TRANSITIONS.values() for source, to in transition.targets.items() if source is None}
     return Workflow(
         states=[

@@ -146,8 +146,9 @@ class StoredDocument(NamedTuple):
 
 
 async def stored_documents(connection: Reader, after: UUID | None, limit: int) -> list[StoredDocument]:
-    """Return the next *limit* documents of all accounts, in the order of their ids."""
-    statement = select(_COLUMN.account_id, *_DOCUMENT).order_by(_COLUMN.id).limit(limit)
+    """Return the next *limit* documents of all accounts that are not erased, in the order of their ids."""
+    statement = select(_COLUMN.account_id, *_DOCUMENT).where(_COLUMN.erased_by_id.is_(None))
+    statement = statement.order_by(_COLUMN.id).limit(limit)
     if after is not None:
         statement = statement.where(_COLUMN.id > after)
     return [StoredDocument(record[0], DocumentRow(*record[1:])) for record in await connection.execute(statement)]

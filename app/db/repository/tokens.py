@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, bindparam, select
 from app.db import tables
 from app.db.prepared import Prepared
 from app.db.reader import Reader
-from app.db.rows import AccountRow, TokenRow, UserRow, columns, maker
+from app.db.repository.placed import one_each, rows_by_id
+from app.db.rows import AccountRow, TokenNameRow, TokenRow, UserRow, columns, every, maker, partial
 from app.domain.model import Role
 
 _USED = ("id", "scopes", "secret_hash", "created_at", "expires_at", "revoked_at")
@@ -18,6 +19,8 @@ _USED = ("id", "scopes", "secret_hash", "created_at", "expires_at", "revoked_at"
 _TOKEN = [tables.api_tokens.c[name] for name in _USED]
 _USER = columns(UserRow, tables.users)
 _ACCOUNT = columns(AccountRow, tables.accounts)
+
+_TOKEN_NAME = every(TokenNameRow)
 
 _token, _user, _account = maker(TokenRow, _USED), maker(UserRow), maker(AccountRow)
 
@@ -79,6 +82,13 @@ def folded(records: Sequence[tuple[Any, ...]]) -> FoundToken | None:
     roles: list[Role] = sorted(line[-1] for line in records if line[-1] is not None)
     user = _user(*record[first:second], tuple(roles))
     return FoundToken(_token(*record[:first]), user, _account(*record[second:-2]), record[-2])
+
+
+async def token_names(connection: Reader, account_id: UUID, ids: Sequence[UUID]) -> list[TokenNameRow | None]:
+    """Return the names of the account's tokens."""
+    statement = rows_by_id(tables.api_tokens, _TOKEN_NAME)
+    places, *found = await statement.columns(connection, account_id=account_id, ids=ids)
+    return one_each(ids, places, map(partial(TokenNameRow, _TOKEN_NAME), *found))
 
 
 async def authority_of(connection: Reader, user_id: UUID) -> int | None:

@@ -67,7 +67,8 @@ def _configure(engine: AsyncEngine, timeouts: Timeouts, *, query_only: bool, lea
     """Have each connection set up as it is made. *leave_alone*: say nothing of how the file is to be written."""
     if not leave_alone:
         event.listen(engine.sync_engine, "do_connect", _make_file)
-    writing = () if leave_alone else ("journal_mode = WAL", "synchronous = FULL")
+    # What is deleted is overwritten with zeros: it costs nothing where no whole pages become free.
+    writing = () if leave_alone else ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON")
 
     @event.listens_for(engine.sync_engine, "connect")
     def connect(dbapi_connection: Any, _record: object) -> None:
