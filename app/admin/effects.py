@@ -17,11 +17,14 @@ from app.admin.new_tokens import NewToken, new_token, token_details
 from app.auth.provisioning import PREFIX
 from app.db import tables
 from app.db.account_log import with_stale
+from app.db.directory_writes import write_entry
+from app.db.repository.directory import entry_of
 from app.db.rows import UserRow
 from app.db.user_writes import OF_STANDING, insert_user, mark_stale, revoke_tokens, set_roles
 from app.domain.account_log import AdminActionType, Details
 from app.domain.admin_commands import POLICIES, AdminCommand
 from app.domain.administration import AdminFacts, account_changes
+from app.domain.directory import DirectoryEntry
 from app.domain.model import Role, UserKind
 from app.domain.search_words import fold
 
@@ -58,7 +61,11 @@ async def invite(draft: AdminDraft) -> Details:
         created_at=draft.now,
         roles=tuple(command.roles),
     )
-    return await _add(draft, row)
+    details = await _add(draft, row)
+    if command.directory is None:
+        return details
+    await write_entry(draft.connection, draft.account_id, row.id, command.directory)
+    return {**details, "fields": command.directory.changes_from(DirectoryEntry())}
 
 
 async def create_service_account(draft: AdminDraft) -> Details:
@@ -92,12 +99,23 @@ async def update_user(draft: AdminDraft) -> Details:
         values |= {"display_name": command.display_name, "name_key": fold(command.display_name)}
     if command.language is not None:
         values["language"] = command.language
-    await _update_user(draft, **values)
+    if values:
+        await _update_user(draft, **values)
     stale: list[str] = []
     if command.email is not None:
         stale = await _end_changes(draft, {AdminActionType.UPDATE_USER})
     fields = [name for name in ("displayName", "email", "language") if _column(name) in values]
-    return {"fields": fields} | with_stale(stale)
+    return {"fields": fields + await _update_entry(draft)} | with_stale(stale)
+
+
+async def _update_entry(draft: AdminDraft) -> list[str]:
+    """Make what the directory says of a person what is given, and return the names of what is another by it."""
+    entry = draft.command.directory
+    if entry is None:
+        return []
+    changed = entry.changes_from(await entry_of(draft.connection, draft.command.user_id))
+    await write_entry(draft.connection, draft.account_id, draft.command.user_id, entry)
+    return list(changed)
 
 
 def _column(name: str) -> str:

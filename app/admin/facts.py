@@ -6,36 +6,46 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+from app.db.admin_rows import ChangeRow
 from app.db.repository import administration, people
 from app.db.rows import UserRow
 from app.domain.addresses import Address, parse_address
 from app.domain.admin_commands import POLICIES, AdminCommand, InviteUser
 from app.domain.administration import AdminFacts, Member
 from app.domain.errors import ChangeAlreadyPending, EmailTaken
-from app.domain.model import Actor, Role
+from app.domain.model import Actor, UserKind
 
 SETTINGS = ("name", "default_language", *sorted(POLICIES))
 
 
 async def facts_of(
-    connection: AsyncConnection, actor: Actor, user_id: UUID | None, requester_id: UUID | None = None
+    connection: AsyncConnection, actor: Actor, user_id: UUID | None, change: ChangeRow | None = None
 ) -> AdminFacts:
-    """Return what decides on a command about this person; of a change that waits, as its requester's."""
-    account_id, who = actor.account_id, requester_id or actor.user_id
-    found = {
-        row.id: row
-        for row in await people.users_by_id(connection, account_id, [who] if user_id is None else [who, user_id])
-        if row is not None
-    }
+    """Return what decides on a command about this person; of a *change* that waits, as its requester's."""
+    account_id, who = actor.account_id, actor.user_id if change is None else change.requested_by_id
+    maker = await _token_maker(connection, actor, change)
+    ids = list(dict.fromkeys(id for id in (who, user_id, maker) if id is not None))
+    found = {row.id: row for row in await people.users_by_id(connection, account_id, ids) if row is not None}
     column = tables.accounts.c
     statement = select(*(column[name] for name in SETTINGS)).where(column.id == account_id)
     settings = (await connection.execute(statement)).one()
     return AdminFacts(
-        held=frozenset[Role](found[who].roles),
+        held=frozenset(role for id in (who, maker) if id in found for role in found[id].roles),
         admins=await administration.active_admins(connection, account_id),
         settings=dict(zip(SETTINGS, settings, strict=True)),
         member=_member(found[user_id]) if user_id in found else None,
+        requester=_member(found[who]),
+        token_maker=maker,
     )
+
+
+async def _token_maker(connection: AsyncConnection, actor: Actor, change: ChangeRow | None) -> UUID | None:
+    """Return the admin who made the token by which a service account acts, or by which one asked for *change*."""
+    if change is None:
+        if actor.kind is UserKind.PERSON:
+            return None
+        return await administration.token_maker(connection, actor.account_id, actor.user_id, actor.token_id)
+    return await administration.maker_behind_change(connection, actor.account_id, change)
 
 
 def _member(row: UserRow) -> Member:

@@ -58,6 +58,7 @@ from app.domain.administration import (
 )
 from app.domain.errors import ChangeNotPending, Detail, InvalidInput, NotFound
 from app.domain.model import Actor, Resource
+from app.domain.pushed_changes import authorize_scim, makes_admin
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,30 +119,35 @@ class AdminRequest:
         admit_admin(actor)
         if earlier is not None:
             return await replayed_outcome(connection, actor, earlier)
-        return await _Step(self, connection, actor, now, action_id).run()
+        return await AdminStep(connection, actor, self.command, self.request_id, now, action_id).run()
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class AdminStep:
     """One command, within its transaction and under the lock."""
 
-    request: AdminRequest
     connection: AsyncConnection
     actor: Actor
+    command: AdminCommand
+    request_id: str
     now: datetime
     action_id: UUID
+    source: Source = Source.API
 
     async def run(self) -> AdminOutcome:
-        """Decide and write."""
-        command = self.request.command
+        """Decide and write. Raises: Refusal."""
+        command, is_pushed = self.command, self.source is Source.SCIM
         if isinstance(command, ChangeCommand):
             return await self._decide_on_change(command)
         facts, user_id, token_id = await self._facts(command)
-        authorize_admin(command, self.actor, facts.member)
+        if is_pushed:
+            authorize_scim(command, facts)
+        else:
+            authorize_admin(command, self.actor, facts.member)
         await self._demand_state(command, self.actor, facts)
         if not needs_second_admin(command, self.actor.user_id, facts):
             return await self._do(command, facts, user_id, token_id, Approval.NOT_NEEDED)
-        if len(facts.admins) == 1:
+        if len(facts.admins) <= 1 and not (is_pushed and makes_admin(command, facts)):
             return await self._do(command, facts, user_id, token_id, Approval.NONE_POSSIBLE)
         return await self._wait(command, user_id)
 
@@ -228,12 +234,12 @@ class _Step:
         change = await administration.change_row(self.connection, self.actor.account_id, command.change_id)
         if change is None:
             raise NotFound("input", "changeId", resource=Resource.CHANGE)
-        authorize_admin(command, self.actor, None)
+        self._authorize_decision(command, change)
         if change.status is not ChangeStatus.PENDING or change.payload is None:
             raise ChangeNotPending("input", "changeId", status=change.status)
         requested = command_of(change.type, change.payload)
-        facts = await facts_of(self.connection, self.actor, change.target_user_id, change.requested_by_id)
-        demand_decider(command.type, self.actor.user_id, change.requested_by_id, requested, facts.member)
+        facts = await facts_of(self.connection, self.actor, change.target_user_id, change)
+        demand_decider(command.type, self.actor.user_id, change.requested_by_id, requested, facts)
         if isinstance(command, ApproveChange):
             return await self._approve(change, requested, facts)
         status = ChangeStatus.CANCELLED if isinstance(command, CancelChange) else ChangeStatus.REFUSED
@@ -242,9 +248,15 @@ class _Step:
         row = await self._log(details, Approval.NOT_NEEDED, change.target_user_id, None, decided)
         return AdminOutcome(row, decided)
 
+    def _authorize_decision(self, command: ChangeCommand, change: ChangeRow) -> None:
+        """Let admins decide, and a provider take back what it has asked for. Raises: UserInactive, RoleRequired."""
+        is_own = isinstance(command, CancelChange) and change.requested_by_id == self.actor.user_id
+        if not (self.source is Source.SCIM and is_own):
+            authorize_admin(command, self.actor, None)
+
     async def _approve(self, change: ChangeRow, requested: AdminCommand, facts: AdminFacts) -> AdminOutcome:
         """Decide as if it were asked for now, and do it."""
-        demand_requester(change.requested_by_id, facts.admins)
+        demand_requester(facts)
         await self._demand_state(requested, self.actor, facts)
         decided = await self._settle(change, ChangeStatus.APPROVED)
         return await self._do(requested, facts, change.target_user_id, None, Approval.GIVEN, decided)
@@ -265,15 +277,15 @@ class _Step:
         change: ChangeRow | None,
     ) -> AccountActionRow:
         new = NewAccountAction(
-            self.request.command.type,
-            Source.API,
+            self.command.type,
+            self.source,
             details,
             approval,
             self.actor,
             user_id,
             token_id,
             None if change is None else change.id,
-            self.request.request_id,
+            self.request_id,
         )
         return await append(self.connection, self.actor.account_id, new, self.now, self.action_id)
 

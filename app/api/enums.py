@@ -175,6 +175,7 @@ described_enum(
         Scope.USERS_READ: "List the people of the account.",
         Scope.ADMIN_READ: "Read the account's own log, pending changes, tokens and service accounts.",
         Scope.ADMIN_WRITE: "Administer the account: people, roles, tokens, settings. The person's role is needed too.",
+        Scope.SCIM: "Push people and groups by SCIM. For service accounts alone, and given by an admin.",
     },
 )
 described_enum(
@@ -310,6 +311,7 @@ described_enum(
         AdminActionType.APPROVE_CHANGE: "Approved a change that waited, and so did it.",
         AdminActionType.REFUSE_CHANGE: "Refused a change that waited.",
         AdminActionType.CANCEL_CHANGE: "Took a change back that waited.",
+        AdminActionType.CHANGE_GROUPS: "Added, changed or removed a group of the company's directory.",
     },
 )
 described_enum(
@@ -319,6 +321,7 @@ described_enum(
         Source.API: "By a mutation.",
         Source.CLI: "By the command line, which asks no second admin.",
         Source.IDENTITY_PROVIDER: "By a token of the identity provider.",
+        Source.SCIM: "By SCIM: the company's identity provider pushed it.",
         Source.SYSTEM: "By the gateway itself.",
     },
     name="AdminSource",

@@ -3,7 +3,8 @@
 How requests are read and answers are written is each API's own.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
 from starlette.responses import Response
@@ -81,5 +82,15 @@ class RequestCycle:
         await self._limiter.enter(entrant)
         try:
             return await self._runner.run(call, actor)
+        finally:
+            self._limiter.leave(entrant)
+
+    @asynccontextmanager
+    async def occupied(self, actor: Actor, *, writes: bool) -> AsyncIterator[None]:
+        """Have a place for what is no operation of GraphQL. Raises: Overloaded."""
+        entrant = AdmittedOperation(actor.account_id, actor.token_id, writes)
+        await self._limiter.enter(entrant)
+        try:
+            yield
         finally:
             self._limiter.leave(entrant)

@@ -8,7 +8,8 @@ from uuid import UUID
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode
 
-from app.domain.model import ADMIN_SCOPES, Scope
+from app.domain.directory import user_name_key
+from app.domain.model import ADMIN_SCOPES, SERVICE_SCOPES, Role, Scope
 
 
 def _words(value: object) -> object:
@@ -27,6 +28,24 @@ def _origin(value: str) -> str:
     return f"{scheme}://{host}" if port in (None, _DEFAULT_PORTS.get(scheme)) else f"{scheme}://{host}:{port}"
 
 
+def _group_roles(value: object) -> object:
+    """Return the roles by the names of groups, which may have anything in them but `;` and `=`."""
+    if not isinstance(value, str):
+        return value
+    roles: dict[str, str] = {}
+    for pair in filter(None, map(str.strip, value.split(";"))):
+        name, _, role = (part.strip() for part in pair.partition("="))
+        if not 0 < len(name) <= GROUP_NAME_MAX or role.upper() not in GROUP_ROLES:
+            raise ValueError(f"{pair} is not a name of 1 to {GROUP_NAME_MAX} characters, =, CONTRIBUTOR or REVIEWER")
+        if user_name_key(name) in map(user_name_key, roles):
+            raise ValueError(f"{name} is named twice")
+        roles[name] = role.upper()
+    return roles
+
+
+GROUP_ROLES = (Role.CONTRIBUTOR.value, Role.REVIEWER.value)
+GROUP_NAME_MAX = 100
+GroupRoles = Annotated[dict[str, Role], NoDecode, BeforeValidator(_group_roles)]
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s/:?#@*\[\]]+)(?::(\d{1,5}))?")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 Origin = Annotated[str, AfterValidator(_origin)]
@@ -152,9 +171,15 @@ class GatewaySettings(BaseSettings):
     jwt_name_claim: str = Field(default="name", description="The claim with the name to show.")
     jwt_roles_claim: str = Field(default="", description="The claim with the roles; without it those that we know.")
     jwt_scopes: Annotated[tuple[Scope, ...], NoDecode, BeforeValidator(_words)] = Field(
-        default=tuple(scope for scope in Scope if scope not in ADMIN_SCOPES), description="What its tokens may do."
+        default=tuple(scope for scope in Scope if scope not in ADMIN_SCOPES | SERVICE_SCOPES),
+        description="What its tokens may do.",
     )
     jwt_create_users: bool = Field(default=False, description="Make people that are seen for the first time.")
+    scim_groups: GroupRoles = Field(
+        default_factory=dict,
+        description="The groups that SCIM may give roles by, as in `Case workers=CONTRIBUTOR; Case reviewers=REVIEWER`;"
+        " by default none.",
+    )
     metrics_token: str = Field(default="", repr=False, description="The bearer token that /metrics asks for.")
     tracing: bool = Field(default=False, description="Send OpenTelemetry spans, as the OTEL_* variables say.")
     traces_per_second: Annotated[float, Field(ge=0)] = Field(

@@ -24,7 +24,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Streams": ("streams_", "live_"),
     "Rates and tokens": ("rate_", "failed_auth_", "redis_", "identity_"),
     "Browsers and documents of clients": ("cors_", "trusted_", "persisted_"),
-    "Identity provider": ("jwt_",),
+    "Identity provider": ("jwt_", "scim_"),
     "Observability": ("log_", "metrics", "tracing", "traces_"),
     OTHERS: ("",),
 }

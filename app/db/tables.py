@@ -451,6 +451,37 @@ account_changes = Table(
     CheckConstraint("status <> 'APPROVED' OR decided_by_id <> requested_by_id", name="approver_is_another"),
 )
 
+# What a company's directory says of people, by SCIM: names and ids that give nobody a right.
+directory_entries = Table(
+    "directory_entries",
+    metadata,
+    Column("user_id", Uuid(), ForeignKey("users.id"), primary_key=True),
+    account_column(),
+    # Null where the directory's name for the person is their e-mail address; the key is what it is compared by.
+    Column("user_name", String(320)),
+    Column("user_name_key", String(320)),
+    Column("external_id", String(255)),
+    Column("given_name", String(200)),
+    Column("family_name", String(200)),
+    Column("deleted", Boolean(), nullable=False),
+    UniqueConstraint("account_id", "user_name_key"),
+    Index(None, "account_id", "external_id"),
+)
+
+# The directory's groups; which role a group gives is a setting of the gateway's, by its name.
+directory_groups = Table(
+    "directory_groups",
+    metadata,
+    id_column(),
+    account_column(),
+    Column("name", String(200), nullable=False),
+    Column("name_key", String(200), nullable=False),
+    Column("external_id", String(255)),
+    time("created_at"),
+    time("updated_at"),
+    UniqueConstraint("account_id", "name_key"),
+)
+
 # What can be searched: the words of each text, beside whose and which it is. All of it can be made anew from the texts
 # (`app.db.reindex`), so that it has no foreign keys, which would be two of each comment's.
 case_texts = Table(

@@ -43,6 +43,7 @@ class AdminActionType(StrEnum):
     APPROVE_CHANGE = "APPROVE_CHANGE"
     REFUSE_CHANGE = "REFUSE_CHANGE"
     CANCEL_CHANGE = "CANCEL_CHANGE"
+    CHANGE_GROUPS = "CHANGE_GROUPS"
 
 
 class Source(StrEnum):
@@ -51,6 +52,7 @@ class Source(StrEnum):
     API = "API"
     CLI = "CLI"
     IDENTITY_PROVIDER = "IDENTITY_PROVIDER"
+    SCIM = "SCIM"
     SYSTEM = "SYSTEM"
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from app.domain.account_log import AdminActionType, Details
 from app.domain.addresses import Address, parse_address
+from app.domain.directory import DirectoryEntry
 from app.domain.model import Language, Role, Scope
 
 POLICIES = frozenset({"cases_enabled", "overrides_enabled", "restrict_to_assigned_reviewers"})
@@ -30,6 +31,7 @@ class InviteUser(AdminCommand):
     display_name: str
     roles: tuple[Role, ...]
     language: Language | None = None
+    directory: DirectoryEntry | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class UpdateUser(UserCommand):
     email: Address | None = None
     display_name: str | None = None
     language: Language | None = None
+    directory: DirectoryEntry | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,9 +31,10 @@ from app.domain.errors import (
     PersonRequired,
     RoleRequired,
     SecondAdminRequired,
+    ServiceAccountRequired,
     UserInactive,
 )
-from app.domain.model import ADMIN_SCOPES, Actor, Role, Scope, UserKind
+from app.domain.model import ADMIN_SCOPES, SERVICE_SCOPES, Actor, Role, Scope, UserKind
 
 
 class Own(StrEnum):
@@ -105,13 +106,20 @@ class AdminFacts:
     """What a decision must know.
 
     `member` is whom the command is about, also by a token that is theirs; None for nobody. `held` are all roles of who
-    acts, `admins` those people of the account who are active admins. `settings` are the account's.
+    acts, `admins` those people of the account who are active admins. `settings` are the account's. `requester` is who
+    acts, or who asked for the change that is decided on.
+
+    `token_maker`: the admin who made the token that a service account acts by, or asked by; None for a person, and
+    where the command line made it. That admin may have kept the token's secret, so that what is done by it counts as
+    their doing: `held` are their roles too.
     """
 
     held: frozenset[Role]
     admins: frozenset[UUID]
     settings: Mapping[str, object]
     member: Member | None = None
+    requester: Member | None = None
+    token_maker: UUID | None = None
 
 
 def admit_admin(actor: Actor) -> None:
@@ -142,7 +150,7 @@ def authorize_admin(command: AdminCommand, actor: Actor, member: Member | None) 
             raise UserInactive()
         return
     _demand_role(actor, rule.role)
-    if is_own and (rule.own is Own.NEVER or (rule.own is Own.NO_GRANT and _granted(command, member))):
+    if is_own and (rule.own is Own.NEVER or (rule.own is Own.NO_GRANT and granted(command, member))):
         raise OwnAccount("input", "userId")
     if rule.for_services and member is not None and member.kind is not UserKind.SERVICE:
         raise InvalidInput("input", "userId", detail=Detail("token_of_another"))
@@ -168,21 +176,31 @@ def _demand_person(command: AdminCommand, member: Member | None) -> None:
 def demand_token(command: CreateToken, actor: Actor, member: Member) -> None:
     """Refuse a token that could do more, or live longer, than the one that makes it.
 
-    A service account's gets no scope of administration, and may live longer. An identity provider's token that gives
-    its holder fewer roles than they have makes none, since that one would give them all.
+    A service account's gets no scope of administration but SCIM, which takes all of them to give, and may live longer.
+    An identity provider's token that gives its holder fewer roles than they have makes none, since that one would give
+    them all.
 
-    Raises: InsufficientScope, InvalidInput, RoleRequired.
+    Raises: InsufficientScope, ServiceAccountRequired, InvalidInput, RoleRequired.
     """
     forbidden = ADMIN_SCOPES if member.kind is UserKind.SERVICE else frozenset[Scope]()
     for scope in command.scopes:
-        if scope not in actor.scopes or scope in forbidden:
+        if scope in SERVICE_SCOPES and member.kind is not UserKind.SERVICE:
+            raise ServiceAccountRequired("input", "scopes")
+        if scope in forbidden:
             raise InsufficientScope("input", "scopes", scope=scope)
+        for needed in _GIVEN_BY.get(scope, (scope,)):
+            if needed not in actor.scopes:
+                raise InsufficientScope("input", "scopes", scope=needed)
     is_own = member.user_id == actor.user_id
     if is_own and member.roles - actor.roles:
         raise RoleRequired(roles=tuple(role for role in Role if role in member.roles - actor.roles))
     is_longer = actor.expires_at is not None and (command.expires_at is None or command.expires_at > actor.expires_at)
     if is_own and is_longer:
         raise InvalidInput("input", "expiresAt", detail=Detail("outlives"))
+
+
+_GIVEN_BY: Mapping[Scope, Collection[Scope]] = {Scope.SCIM: (Scope.ADMIN_READ, Scope.ADMIN_WRITE)}
+"""The scopes that it takes to give one, where that is not the same."""
 
 
 def demand_last_admin(command: AdminCommand, facts: AdminFacts) -> None:
@@ -219,7 +237,7 @@ def account_changes(command: UpdateAccount, facts: AdminFacts) -> dict[str, obje
     return {name: value for name, value in given.items() if value is not None and value != facts.settings[name]}
 
 
-def _granted(command: AdminCommand, member: Member | None) -> frozenset[Role]:
+def granted(command: AdminCommand, member: Member | None) -> frozenset[Role]:
     """Return the roles that somebody can act by after it, and could not before."""
     held = frozenset[Role]() if member is None else member.roles
     match command:
@@ -233,8 +251,12 @@ def _granted(command: AdminCommand, member: Member | None) -> frozenset[Role]:
 
 
 def _grants_guarded(command: AdminCommand, facts: AdminFacts) -> bool:
-    granted = _granted(command, facts.member)
-    return bool(granted & GUARDED_ROLES) or bool(granted and facts.held & PARTICIPANTS)
+    return bool(granted(command, facts.member) & guarded_roles(facts))
+
+
+def guarded_roles(facts: AdminFacts) -> frozenset[Role]:
+    """Return the roles that who acts does not give alone: all of them, where they take part in cases."""
+    return frozenset(Role) if facts.held & PARTICIPANTS else GUARDED_ROLES
 
 
 def _ends_admin(command: AdminCommand, facts: AdminFacts) -> bool:
@@ -248,11 +270,17 @@ def _ends_admin(command: AdminCommand, facts: AdminFacts) -> bool:
 
 
 def demand_decider(
-    type: AdminActionType, decider_id: UUID, requester_id: UUID, change: AdminCommand, member: Member | None
+    type: AdminActionType, decider_id: UUID, requester_id: UUID, change: AdminCommand, facts: AdminFacts
 ) -> None:
-    """Refuse who may not decide on a change. Raises: SecondAdminRequired."""
-    own = RULES[type].own
-    if own in (Own.NOT_FAVOURED, Own.NOT_REQUESTER) and decider_id == requester_id:
+    """Refuse who may not decide on a change: who asked for it, or made the token by which a service account did.
+
+    Refusing what was asked for by such a token takes no other admin, as it gives nobody anything.
+
+    Raises: SecondAdminRequired.
+    """
+    own, member = RULES[type].own, facts.member
+    requesters = {requester_id} if own is Own.NOT_REQUESTER else {requester_id, facts.token_maker}
+    if own in (Own.NOT_FAVOURED, Own.NOT_REQUESTER) and decider_id in requesters:
         raise SecondAdminRequired("input", "changeId")
     is_favoured = member is not None and member.user_id == decider_id and _favours(change, member)
     if own is Own.NOT_FAVOURED and is_favoured:
@@ -261,10 +289,13 @@ def demand_decider(
 
 def _favours(change: AdminCommand, member: Member) -> bool:
     """Tell whether a change gives somebody something: who only loses by it may agree to it."""
-    return isinstance(change, UpdateUser) or bool(_granted(change, member))
+    return isinstance(change, UpdateUser) or bool(granted(change, member))
 
 
-def demand_requester(requester_id: UUID, admins: Collection[UUID]) -> None:
-    """Refuse a change whose requester is no active admin any more. Raises: ChangeNotPending."""
-    if requester_id not in admins:
+def demand_requester(facts: AdminFacts) -> None:
+    """Refuse a change whose requester is no active admin, or service account, any more. Raises: ChangeNotPending."""
+    requester = facts.requester
+    assert requester is not None
+    is_service = requester.kind is UserKind.SERVICE and requester.active
+    if not is_service and requester.user_id not in facts.admins:
         raise ChangeNotPending("input", "changeId", status=ChangeStatus.STALE)

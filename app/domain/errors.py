@@ -24,6 +24,7 @@ class ErrorCode(StrEnum):
     NOT_OVERRIDE_CREATOR = "NOT_OVERRIDE_CREATOR"
     REVIEWER_TOO_RECENT = "REVIEWER_TOO_RECENT"
     PERSON_REQUIRED = "PERSON_REQUIRED"
+    SERVICE_ACCOUNT_REQUIRED = "SERVICE_ACCOUNT_REQUIRED"
     OWN_ACCOUNT = "OWN_ACCOUNT"
     SECOND_ADMIN_REQUIRED = "SECOND_ADMIN_REQUIRED"
     NOT_FOUND = "NOT_FOUND"
@@ -163,6 +164,12 @@ class PersonRequired(AccessRefused):
     """A service account may not, whatever its roles."""
 
     code = ErrorCode.PERSON_REQUIRED
+
+
+class ServiceAccountRequired(AccessRefused):
+    """No person may, whatever their roles and the token's scopes."""
+
+    code = ErrorCode.SERVICE_ACCOUNT_REQUIRED
 
 
 class OwnAccount(AccessRefused):

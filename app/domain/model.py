@@ -57,9 +57,12 @@ class Scope(StrEnum):
     USERS_READ = "users_read"
     ADMIN_READ = "admin_read"
     ADMIN_WRITE = "admin_write"
+    SCIM = "scim"
 
 
 ADMIN_SCOPES = frozenset({Scope.ADMIN_READ, Scope.ADMIN_WRITE})
+SERVICE_SCOPES = frozenset({Scope.SCIM})
+"""What only a service account's token is for."""
 
 
 class TokenSource(StrEnum):

@@ -8,10 +8,11 @@ from sqlalchemy import ColumnElement, select
 
 from app.db import tables
 from app.db.admin_rows import AccountActionRow, ChangeRow
+from app.db.id_sets import among
 from app.db.reader import Reader
 from app.db.repository.window import OrderKey, Window, count, in_list_order, windowed
 from app.db.rows import TokenRow, columns
-from app.domain.account_log import AccountEntry, ChainedAccountEntry, ChangeStatus
+from app.domain.account_log import AccountEntry, AdminActionType, Approval, ChainedAccountEntry, ChangeStatus
 from app.domain.model import Role, UserKind
 
 _LOG = columns(AccountActionRow, tables.account_actions)
@@ -98,6 +99,58 @@ async def change_row(connection: Reader, account_id: UUID, id: UUID) -> ChangeRo
     statement = select(*_CHANGE).where(column.account_id == account_id, column.id == id)
     record = (await connection.execute(statement)).first()
     return None if record is None else ChangeRow(*record)
+
+
+async def token_maker(connection: Reader, account_id: UUID, owner_id: UUID, token_id: UUID) -> UUID | None:
+    """Return who made a token, None where the command line did."""
+    row = tables.account_actions.c
+    statement = select(row.user_id).where(
+        row.account_id == account_id,
+        row.target_user_id == owner_id,
+        row.target_token_id == token_id,
+        row.type == AdminActionType.CREATE_TOKEN,
+    )
+    maker: UUID | None = await connection.scalar(statement)
+    return maker
+
+
+async def maker_behind_change(connection: Reader, account_id: UUID, change: ChangeRow) -> UUID | None:
+    """Return who made the token that a service account asked for *change* by; None where a person asked for it."""
+    request, made = tables.account_actions, tables.account_actions.alias("made")
+    requester = tables.users.c
+    statement = (
+        select(made.c.user_id)
+        .join(
+            request,
+            (request.c.user_id == made.c.target_user_id) & (request.c.token_id == made.c.target_token_id),
+        )
+        .join(tables.users, requester.id == request.c.user_id)
+        .where(
+            request.c.account_id == account_id,
+            request.c.change_id == change.id,
+            request.c.approval == Approval.PENDING,
+            request.c.target_user_id == change.target_user_id,
+            requester.kind == UserKind.SERVICE,
+            made.c.account_id == account_id,
+            made.c.type == AdminActionType.CREATE_TOKEN,
+        )
+    )
+    maker: UUID | None = await connection.scalar(statement)
+    return maker
+
+
+async def pending_changes_of(
+    connection: Reader, account_id: UUID, requester_id: UUID, user_ids: Sequence[UUID]
+) -> list[ChangeRow]:
+    """Return the changes to these people that wait, of those that one service account has asked for."""
+    column = tables.account_changes.c
+    statement = select(*_CHANGE).where(
+        column.account_id == account_id,
+        column.status == ChangeStatus.PENDING,
+        column.requested_by_id == requester_id,
+        among(column.target_user_id, user_ids),
+    )
+    return [ChangeRow(*record) for record in await connection.execute(statement)]
 
 
 async def token_row(connection: Reader, account_id: UUID, id: UUID) -> TokenRow | None:
