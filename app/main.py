@@ -35,6 +35,8 @@ from app.jsonapi.resources import PREFIX
 from app.live.feed import Feed
 from app.observability import log_output, logging, metrics
 from app.observability.deferred import clear_all
+from app.scim import resources as scim_resources
+from app.scim.endpoint import ScimView
 from app.server.background import background_tasks, run_housekeeping
 from app.server.health import looking, metrics_route, probe_routes
 from app.server.log_lag import LogWatch
@@ -109,12 +111,18 @@ def create_app(settings: Settings) -> Starlette:
     apis = [Route("/graphql", view), WebSocketRoute("/graphql", sockets), Route(f"{PREFIX}/{{path:path}}", resources)]
     routes = [
         *apis,
+        _scim_route(cycle, database, settings),
         *_routes(settings, upload, DownloadEndpoint(database, store, links), look),
         *probe_routes(database, draining, watch),
     ]
     app = Starlette(routes=routes, middleware=_middleware(settings, view, resources), lifespan=lifespan)
     app.state.database, app.state.streams, app.state.swept = database, streams, asyncio.Event()
     return app
+
+
+def _scim_route(cycle: RequestCycle, database: Database, settings: Settings) -> BaseRoute:
+    view = ScimView(cycle, database, components.terms(settings), settings.scim_groups, settings.public_url)
+    return Route(f"{scim_resources.PREFIX}/{{path:path}}", view)
 
 
 def _routes(

@@ -1,0 +1,179 @@
+"""Groups by SCIM: which role each gives, and who is in one."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.support.account_logs import log_size, logged, verdict_on
+from tests.support.scim import (
+    CORE_GROUP,
+    REVIEWERS,
+    WORKERS,
+    Provider,
+    operation,
+    refusal,
+    roles_of,
+)
+from tests.support.world import World
+
+
+def members(group: dict[str, Any]) -> set[str]:
+    return {member["value"] for member in group["members"]}
+
+
+async def test_a_group_shows_who_has_its_role(world: World, provider: Provider) -> None:
+    start = await log_size(world.database, world.account_id)
+    group = await provider.group("case WORKERS", world.rosa.id)
+    path = f"/Groups/{group['id']}"
+
+    assert members(group) == {str(person.id) for person in (world.ada, world.carl, world.bea, world.rosa)}
+    assert group["schemas"] == [CORE_GROUP]
+    assert await provider.done("GET", path) == group
+    bare = await provider.done("GET", f"{path}?excludedAttributes=members")
+    assert bare.keys() == {"schemas", "id", "displayName", "meta"}
+    (shown,) = (await provider.done("GET", f"/Users/{world.rosa.id}"))["groups"]
+    assert (shown["value"], shown["display"]) == (group["id"], "case WORKERS")
+    assert await logged(world.database, world.account_id, start) == [
+        ("CHANGE_GROUPS", "SCIM", "NOT_NEEDED", {"added": ["case WORKERS"], "role": ["CONTRIBUTOR"]}),
+        ("CHANGE_ROLES", "SCIM", "NOT_NEEDED", {"added": ["CONTRIBUTOR"], "removed": []}),
+    ]
+    assert (await verdict_on(world.database, world.account_id)).fault is None
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        lambda id: operation("Remove", f'members[value eq "{id}"]'),
+        lambda id: operation("remove", "members", [{"value": id}]),
+        lambda id: operation("Remove", "members", [{"$ref": None, "value": id}]),
+        lambda id: operation("remove", "members", {"value": id}),
+        lambda id: operation("remove", f'{CORE_GROUP}:members[value eq "{id}"]'),
+    ],
+    ids=["filter", "values", "null reference", "one value", "schema"],
+)
+async def test_all_spellings_remove_a_member(world: World, provider: Provider, spelled: Any) -> None:
+    group = await provider.group(WORKERS)
+    changed = await provider.patched(f"/Groups/{group['id']}", spelled(str(world.ada.id)))
+    assert members(group) - members(changed) == {str(world.ada.id)}
+    assert await roles_of(world.database, world.ada.id) == set()
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        lambda id: operation("Add", "members", [{"value": id}]),
+        lambda id: operation("add", "members", [{"$ref": None, "value": id, "display": "Rosa"}]),
+        lambda id: operation("add", None, {"members": [{"value": id}]}),
+        lambda id: operation("add", "members", id),
+        lambda id: operation("add", "members", {"value": id.upper()}),
+    ],
+    ids=["values", "null reference", "no path", "text", "capitals"],
+)
+async def test_all_spellings_add_a_member(world: World, provider: Provider, spelled: Any) -> None:
+    group = await provider.group(WORKERS)
+    changed = await provider.patched(f"/Groups/{group['id']}", spelled(str(world.rosa.id)))
+    assert members(changed) - members(group) == {str(world.rosa.id)}
+    assert await roles_of(world.database, world.rosa.id) == {"CONTRIBUTOR", "REVIEWER"}
+
+
+async def test_operations_take_effect_in_their_order(world: World, provider: Provider) -> None:
+    group = await provider.group(WORKERS)
+    path, ada, rosa = f"/Groups/{group['id']}", str(world.ada.id), str(world.rosa.id)
+    start = await log_size(world.database, world.account_id)
+
+    both = await provider.patched(
+        path,
+        operation("replace", "members", [{"value": ada}]),
+        operation("add", "members", [{"value": rosa}]),
+        operation("remove", f'members[value eq "{ada}"]'),
+        operation("add", "members", [{"value": ada}]),
+    )
+    nothing = await provider.patched(path, operation("add", "members", [{"value": ada}, {"value": ada}]))
+    emptied = await provider.patched(path, operation("remove", "members"))
+
+    assert (members(both), members(nothing), members(emptied)) == ({ada, rosa}, {ada, rosa}, set())
+    rows = await logged(world.database, world.account_id, start)
+    assert [row[0] for row in rows] == ["CHANGE_ROLES"] * 5  # Carl and Bea out, Rosa in; Ada and Rosa out
+    assert await roles_of(world.database, world.bea.id) == {"REVIEWER"}
+
+
+async def test_a_put_is_the_whole_list_of_members(world: World, provider: Provider) -> None:
+    group = await provider.group(WORKERS)
+    path, ada = f"/Groups/{group['id']}", str(world.ada.id)
+    whole = await provider.done("PUT", path, {"displayName": WORKERS, "members": [{"value": ada}], "externalId": "g1"})
+    kept = await provider.done("PUT", path, {"displayName": WORKERS})
+    assert (members(whole), whole["externalId"], members(kept)) == ({ada}, "g1", {ada})
+
+
+async def test_a_group_is_found(world: World, provider: Provider) -> None:
+    group = await provider.group(WORKERS)
+    await provider.group(REVIEWERS)
+    ada, id = world.ada.id, group["id"]
+    for filter in (
+        f'displayName eq "{WORKERS.upper()}"',
+        f'id eq "{id}" and members eq "{ada}"',
+        f'members.value eq "{ada}"',
+        f'members[value eq "{ada}"]',
+    ):
+        assert [found["id"] for found in await provider.found("/Groups", filter)] == [id], filter
+    for filter in (f'id eq "{id}" and members eq "{world.rosa.id}"', 'members eq "x"', 'displayName eq "x"'):
+        assert await provider.found("/Groups", filter) == []
+    paged = (await provider.send("GET", "/Groups?startIndex=2&count=5&excludedAttributes=members")).json()
+    assert (paged["totalResults"], [item["displayName"] for item in paged["Resources"]]) == (2, [REVIEWERS])
+
+
+async def test_a_group_that_is_removed_takes_its_role_from_its_members(world: World, provider: Provider) -> None:
+    group = await provider.group(WORKERS)
+    path = f"/Groups/{group['id']}"
+    assert (await provider.send("DELETE", path)).status_code == 204
+    assert refusal(await provider.send("GET", path)) == (404, None, "NOT_FOUND")
+    assert await roles_of(world.database, world.bea.id) == {"REVIEWER"}
+    assert members(await provider.group(WORKERS)) == set()
+
+
+async def test_a_group_keeps_its_role_when_it_is_renamed(world: World, provider: Provider) -> None:
+    group = await provider.group(REVIEWERS)
+    path = f"/Groups/{group['id']}"
+    renamed = await provider.patched(
+        path, operation("Replace", None, {"id": group["id"], "displayName": "Fraud reviewers"})
+    )
+    assert (renamed["displayName"], members(renamed)) == ("Fraud reviewers", members(group))
+    other = await provider.patch(path, operation("replace", "displayName", WORKERS))
+    assert refusal(other) == (400, "mutability", "INVALID_INPUT")
+
+
+@pytest.mark.parametrize("name", ["Admins", "ADMIN", "Everyone", "Case workers 2", "", " "])
+async def test_a_group_without_a_role_is_refused(provider: Provider, name: str) -> None:
+    answer = await provider.send("POST", "/Groups", {"schemas": [CORE_GROUP], "displayName": name})
+    assert refusal(answer)[:2] == (400, "invalidValue")
+    assert (await provider.send("GET", "/Groups")).json()["totalResults"] == 0
+
+
+async def test_a_role_has_one_group(provider: Provider) -> None:
+    await provider.group(REVIEWERS)
+    for name in (REVIEWERS, "Fraud reviewers"):
+        answer = await provider.send("POST", "/Groups", {"displayName": name})
+        assert refusal(answer) == (409, "uniqueness", "INVALID_INPUT")
+
+
+async def test_a_member_whom_no_one_is_is_refused_and_nothing_is_done(world: World, provider: Provider) -> None:
+    group = await provider.group(WORKERS)
+    start = await log_size(world.database, world.account_id)
+    for id in ("01900000-0000-7000-8000-000000000001", "no id", "", provider.service_id):
+        added = [{"value": str(world.rosa.id)}, {"value": id}]
+        answer = await provider.patch(f"/Groups/{group['id']}", operation("add", "members", added))
+        assert refusal(answer) == (400, "invalidValue", "INVALID_INPUT")
+    gone = operation("remove", 'members[value eq "01900000-0000-7000-8000-000000000001"]')
+    assert (await provider.patch(f"/Groups/{group['id']}", gone)).status_code == 200
+    assert await log_size(world.database, world.account_id) == start
+
+
+async def test_two_pushes_at_once_give_a_role_once(world: World, provider: Provider) -> None:
+    group = await provider.group(WORKERS)
+    start = await log_size(world.database, world.account_id)
+    added = operation("add", "members", [{"value": str(world.rosa.id)}])
+    answers = await asyncio.gather(*(provider.patch(f"/Groups/{group['id']}", added) for _ in range(3)))
+
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert await log_size(world.database, world.account_id) == start + 1
