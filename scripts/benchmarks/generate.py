@@ -191,10 +191,10 @@ def _texts(history: History) -> Iterator[dict[str, Any]]:
     account_id, case, subject = history.account_id, history.case, history.subject
     found: list[tuple[SearchField, UUID, Collection[str]]] = [
         (SearchField.REFERENCE, case.id, reference_lexemes(case.reference)),
-        (SearchField.TITLE, case.id, lexemes(case.title)),
+        (SearchField.TITLE, case.id, lexemes(case.title or "")),
         (SearchField.SUBJECT, subject.id, lexemes(subject.label)),
-        *((SearchField.COMMENT, comment.id, lexemes(comment.body)) for comment in history.comments),
-        *((SearchField.DOCUMENT, document.id, lexemes(document.filename)) for document in history.documents),
+        *((SearchField.COMMENT, comment.id, lexemes(comment.body or "")) for comment in history.comments),
+        *((SearchField.DOCUMENT, document.id, lexemes(document.filename or "")) for document in history.documents),
     ]
     of_case = {"account_id": account_id, "case_id": case.id, "folding": FOLDING}
     for field, source_id, words in found:
