@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Verify one case's evidence, as `casegate log export` writes it, offline and without Casegate.
+"""Verify one case's evidence, or an account's own log, as `casegate log export` writes it, offline, without Casegate.
 
 It needs Python 3.11 and the package `cryptography`. It exits with 0, 1, 2 or 3:
 
@@ -64,6 +64,15 @@ EVIDENCE = {
 }
 EVIDENCES = {2: {**EVIDENCE, "rows": [{"entry": is_object, "hash": is_hash}]}, 3: EVIDENCE}
 """By their format; in one of format 2, all rows cover their texts themselves."""
+ACCOUNT_LOG = {
+    "format": is_number,
+    "log": is_text,
+    "accountId": is_id,
+    "head": {"seq": is_number, "hash": is_hash},
+    "rows": [{"entry": is_object, "hash": is_hash}],
+    "anchor": is_anything,
+    "notCovered": {"exportedAt": is_text},
+}
 OPENED = {"salt": is_hash, "value": is_text}
 CHECKPOINT = {
     **dict.fromkeys(("format", "number", "size", "cases", "position"), is_number),
@@ -71,8 +80,9 @@ CHECKPOINT = {
     "time": is_text,
     "action_id": is_id,
 }
-CHECKPOINTS = {1: CHECKPOINT, 2: {**CHECKPOINT, "head_count": is_number, "head_root": is_hash}}
-"""By their format; those of format 1 do not say where a case ends."""
+HEADS, ACCOUNTS = ({f"{of}_count": is_number, f"{of}_root": is_hash} for of in ("head", "account"))
+CHECKPOINTS = {1: CHECKPOINT, 2: {**CHECKPOINT, **HEADS}, 3: {**CHECKPOINT, **HEADS, **ACCOUNTS}}
+"""By their format; those of format 1 do not say where a log ends, those of format 2 not where an account's does."""
 
 
 class Bad(Exception):
@@ -141,23 +151,24 @@ def read(path: str) -> Any:
     except OSError as error:
         raise Unreadable(f"it can't be read: {error.strerror}") from None
     demand(evidence, is_object, "the file")
-    known_format(evidence, tuple(EVIDENCES), "the evidence")
-    demand(evidence, EVIDENCES[evidence["format"]], "the evidence")
+    formats = {1: ACCOUNT_LOG} if evidence.get("log") == "account" else EVIDENCES
+    known_format(evidence, tuple(formats), "the evidence")
+    demand(evidence, formats[evidence["format"]], "the evidence")
     for row in evidence["rows"]:
-        known_format(row["entry"], (1, 2), "a row")
+        known_format(row["entry"], (1,) if "log" in evidence else (1, 2), "a row")
     if evidence["anchor"] is not None:
-        read_anchor(evidence["anchor"])
+        read_anchor(evidence["anchor"], 3 if "log" in evidence else 2)
     return evidence
 
 
-def read_anchor(anchor: Any) -> None:
+def read_anchor(anchor: Any, heads_since: int) -> None:
     demand(anchor, ANCHOR, "the anchor")
     known_format(anchor["checkpoint"], tuple(CHECKPOINTS), "the checkpoint")
     demand(anchor["checkpoint"], CHECKPOINTS[anchor["checkpoint"]["format"]], "the checkpoint")
     if anchor["head"] is not None:
         demand(anchor["head"], LEAF, "the anchor's head")
-        if anchor["checkpoint"]["format"] == 1:
-            raise Unreadable("a checkpoint of format 1 has no head")
+        if anchor["checkpoint"]["format"] < heads_since:
+            raise Unreadable(f"a checkpoint of format {anchor['checkpoint']['format']} has no head of this log")
 
 
 def known_format(value: Any, known: tuple[int, ...], place: str) -> None:
@@ -184,13 +195,14 @@ def check_rows(evidence: Any) -> None:
         entry = row["entry"]
         if type(entry["seq"]) is int and entry["seq"] > seq:
             raise Bad(seq, "gap", f"seq {seq} is missing")
-        place = entry["account_id"], entry["case_id"], entry["seq"], entry["prev_hash"], entry["status_before"]
-        if place != (evidence["accountId"], evidence["caseId"], seq, previous, status):
+        place = entry["account_id"], entry.get("case_id"), entry.get("log"), entry["seq"], entry["prev_hash"]
+        in_file = evidence["accountId"], evidence.get("caseId"), evidence.get("log"), seq, previous
+        if place != in_file or entry.get("status_before") != status:
             raise Bad(seq, "link", "it does not follow the row before it")
         if sha256(canonical(entry)).hex() != row["hash"]:
             raise Bad(seq, "content", "its content does not give its hash")
         check_contents(seq, entry.get("commitments", {}), row.get("contents", {}))
-        previous, status = row["hash"], entry["status_after"]
+        previous, status = row["hash"], entry.get("status_after")
 
 
 def check_contents(seq: int, commitments: Any, contents: Any) -> None:
@@ -243,12 +255,14 @@ def check_erasures(evidence: Any) -> None:
 
 
 def check_head(evidence: Any) -> None:
-    """See that the case's number, end and documents are those that the log gives."""
+    """See that the end of the log is the one that is said, and the case's number and documents those that it gives."""
     rows, head = evidence["rows"], evidence["head"]
     if head["seq"] > len(rows):
-        raise Bad(len(rows) + 1, "truncated", f"the case counts {head['seq']} rows, the log has {len(rows)}")
+        raise Bad(len(rows) + 1, "truncated", f"{head['seq']} rows are counted, the log has {len(rows)}")
     if not rows or (head["seq"], head["hash"]) != (len(rows), rows[-1]["hash"]):
-        raise Bad(max(len(rows), 1), "link", "the case ends with another row")
+        raise Bad(max(len(rows), 1), "link", "the log ends with another row")
+    if "log" in evidence:
+        return
     if evidence["reference"] != f"CASE-{rows[0]['entry']['opening']['number']:06}":
         raise Bad(1, "content", "the case has another reference")
     known = [it for row in rows for it in documents_of(row["entry"]["comment"], row.get("contents", {}))]
@@ -322,15 +336,15 @@ def check_path(words: list[Any], leaf: Any, size: int, root: str) -> None:
 
 
 def check_anchor(evidence: Any, key: str) -> None:
-    anchor, case = evidence["anchor"], [evidence["accountId"], evidence["caseId"]]
-    checkpoint = anchor["checkpoint"]
+    anchor, log = evidence["anchor"], [evidence["accountId"], evidence.get("caseId")]
+    checkpoint, of = anchor["checkpoint"], "account" if "log" in evidence else "head"
     check_signature(anchor, key)
     for leaf in anchor["leaves"]:
-        check_path(case, leaf, checkpoint["size"], checkpoint["root"])
+        check_path(log, leaf, checkpoint["size"], checkpoint["root"])
         if leaf["seq"] < 1:
             raise Bad(0, "anchor", f"it holds a row {leaf['seq']}")
-    if anchor["head"] is not None:  # one leaf for each case, its last row: no other tree's leaf begins so
-        check_path(["head", *case], anchor["head"], checkpoint["head_count"], checkpoint["head_root"])
+    if anchor["head"] is not None:  # one leaf for each log, its last row: no leaf of a row begins so
+        check_path(["head", *log], anchor["head"], checkpoint[f"{of}_count"], checkpoint[f"{of}_root"])
 
 
 def check(evidence: Any, key: str, receipts: list[tuple[int, str]]) -> None:
@@ -360,12 +374,12 @@ def report(evidence: Any, since: datetime | None) -> tuple[bool, str]:
     said = f"{len(held)} of them in anchor {checkpoint['number']} of {checkpoint['time']}"
     but = f"{said}: whole in itself, but "
     if anchor["head"] is None:
-        return False, but + "that anchor does not prove where the case ends: rows may be missing, or made up"
+        return False, but + "that anchor does not prove where the log ends: rows may be missing, or made up"
     if len(held) < len(rows) or anchor["head"]["seq"] < len(rows):
         return False, but + f"{len(rows) - len(held)} rows are not in that anchor: export again after the next one"
     if since is not None and datetime.fromisoformat(checkpoint["time"]) < since:
         return False, but + f"that anchor is older than {since.isoformat()}, and rows may have come since"
-    return True, f"{said}, by which the case ended with row {len(rows)}; what came later is not proven"
+    return True, f"{said}, by which the log ended with row {len(rows)}; what came later is not proven"
 
 
 def receipt(text: str) -> tuple[int, str]:
@@ -418,8 +432,9 @@ def main() -> int:
     except (LookupError, TypeError, ValueError, AttributeError):
         print("UNREADABLE: a row has not the members that rows have", file=sys.stderr)
         return 2
-    print(f"{'OK' if is_proven else 'UNPROVEN'}: {evidence['reference']}, {len(evidence['rows'])} rows, {said}")
-    older = len(evidence["notCovered"]["documents"])
+    name = f"the own log of account {evidence['accountId']}" if "log" in evidence else evidence["reference"]
+    print(f"{'OK' if is_proven else 'UNPROVEN'}: {name}, {len(evidence['rows'])} rows, {said}")
+    older = len(evidence["notCovered"].get("documents", ()))
     names = f", and the names of {older} documents that the log knows by their bytes alone" if older else ""
     erased = sum(opened is None for row in evidence["rows"] for _, opened in texts_of(evidence, row))
     if erased:

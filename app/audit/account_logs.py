@@ -1,12 +1,13 @@
 """Verifying the accounts' own logs, as `verification` does the cases': the first bad row of each is named."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.audit.anchors.checking import Findings
 from app.db.engines import Database
 from app.db.repository import administration
 from app.db.repository.administration import AccountHead
@@ -25,14 +26,29 @@ class AccountVerdict:
     fault: Fault | None
 
 
-async def verify_account_logs(database: Database, account_id: UUID | None = None) -> AsyncIterator[AccountVerdict]:
-    """Yield a verdict on the own log of one account, or of each."""
+async def verify_account_logs(
+    database: Database, account_id: UUID | None = None, findings: Findings | None = None
+) -> AsyncIterator[AccountVerdict]:
+    """Yield a verdict on the own log of one account, or of each.
+
+    *findings* are what the anchors say: the earlier row is named, of those that the log and the anchors find to be bad.
+    """
+    remaining = dict(findings.accounts) if findings else {}
     async with database.read() as connection:
         heads = await administration.account_heads(connection, account_id)
     for head in heads:
         async with database.snapshot() as connection:
             (current,) = await administration.account_heads(connection, head.account_id)
-            yield await _verdict(connection, current)
+            yield _with(await _verdict(connection, current), remaining.pop(head.account_id, None))
+    for gone, fault in remaining.items():
+        yield AccountVerdict(gone, 0, fault)
+
+
+def _with(verdict: AccountVerdict, anchored: Fault | None) -> AccountVerdict:
+    known = verdict.fault
+    if anchored is None or (known is not None and known.seq <= anchored.seq):
+        return verdict
+    return replace(verdict, fault=anchored)
 
 
 async def _verdict(connection: AsyncConnection, head: AccountHead) -> AccountVerdict:

@@ -1,5 +1,7 @@
 """Evidence: one case's log, comments and document digests, with its chain and the anchors' proof, as one document.
 
+An account's own log is exported in the same way.
+
 It is told as it is found, good or bad: whoever has it verifies it by `scripts/verify_evidence.py`, without us. Texts
 that a row commits to come beside the row, each with its salt, if they are not erased. What no hash and no signature
 covers stands under `notCovered`.
@@ -13,16 +15,19 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.audit.account_logs import PIECE
 from app.audit.anchors.proving import Proof
 from app.audit.verification import UNREADABLE, entries_of
 from app.db.engines import Database
-from app.db.repository import cases, documents
+from app.db.repository import administration, cases, documents
 from app.db.repository.window import Window
 from app.db.rows import DocumentRow
+from app.domain import account_log
 from app.domain.action_log import ChainedEntry, as_hashed, canonical
 from app.domain.commitments import CONTENT, FILENAME, ErasableContent, nested
 
 FORMAT = 3
+ACCOUNT_LOG_FORMAT = 1
 _WHOLE = Window(limit=2**31 - 1)
 
 
@@ -56,6 +61,43 @@ async def evidence_of(
             "documents": [_uncovered(document) for document in reversed(attached) if str(document.id) not in known],
         },
     }
+
+
+async def account_evidence_of(
+    database: Database, account_id: UUID, proof: Proof | None, now: datetime
+) -> dict[str, Any]:
+    """Return the evidence of an account's own log, read from one snapshot, which is later than *proof*.
+
+    Raises: EvidenceError.
+    """
+    async with database.snapshot() as connection:
+        heads = await administration.account_heads(connection, account_id)
+        if not heads:
+            raise EvidenceError(f"the own row of account {account_id} is missing")
+        rows = await _account_rows(connection, account_id)
+    return {
+        "format": ACCOUNT_LOG_FORMAT,
+        "log": "account",
+        "accountId": str(account_id),
+        "head": {"seq": heads[0].count, "hash": heads[0].hash},
+        "rows": rows,
+        "anchor": None if proof is None else _plain(proof),
+        "notCovered": {"exportedAt": now.isoformat()},
+    }
+
+
+async def _account_rows(connection: AsyncConnection, account_id: UUID) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    after, is_last = 0, False
+    while not is_last:
+        try:
+            links = await administration.account_log_piece(connection, account_id, after, PIECE)
+        except UNREADABLE:
+            said = "a row of the account's own log holds a value that is none of its kind"
+            raise EvidenceError(f"{said}: `casegate log verify` names it") from None
+        rows += [{"entry": json.loads(account_log.canonical(link.entry)), "hash": link.hash} for link in links]
+        after, is_last = (links[-1].entry.seq if links else 0), len(links) < PIECE
+    return rows
 
 
 async def _rows(connection: AsyncConnection, account_id: UUID, case_id: UUID) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ def anchor(as_json: AsJson = False) -> None:
         typer.echo("somebody else is anchoring")
     else:
         for checkpoint in written:
-            rows = f"{checkpoint.size} rows of {checkpoint.cases} cases"
+            rows = f"{checkpoint.size} rows of {checkpoint.cases} cases and {checkpoint.account_count} accounts"
             typer.echo(f"anchor {checkpoint.number}: {rows}, {checkpoint.root}")
         if not written:
             typer.echo("nothing is new")

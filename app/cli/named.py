@@ -14,7 +14,7 @@ from app.cli.terminal import fail
 from app.config.anchoring import anchors as anchors_set
 from app.config.settings import Settings
 from app.db.engines import Database
-from app.db.repository import cases
+from app.db.repository import administration, cases
 from app.domain.validation import parse_id, parse_reference
 
 AccountOption = Annotated[UUID | None, typer.Option(help="Only this account's.")]
@@ -43,6 +43,16 @@ async def find_case(database: Database, name: str, account_id: UUID | None) -> t
     if isinstance(which, UUID):
         return account_id, which
     raise no_case(name)
+
+
+async def demand_account(database: Database, account_id: UUID) -> None:
+    """Refuse an account that there is not, or whose own log has no row. Raises: AdminError."""
+    async with database.read() as connection:
+        heads = await administration.account_heads(connection, account_id)
+    if not heads:
+        raise accounts.AdminError(f"there is no account {account_id}")
+    if not heads[0].count:
+        raise accounts.AdminError(f"the own log of account {account_id} has no row yet")
 
 
 def no_case(name: str) -> accounts.AdminError:

@@ -118,7 +118,7 @@ async def _verify(
     if case is not None and not report.cases:
         raise no_case(case)
     if case is None:
-        async for account_verdict in verify_account_logs(database, account_id):
+        async for account_verdict in verify_account_logs(database, account_id, report.findings):
             report.take_account(account_verdict)
     return report
 

@@ -33,6 +33,7 @@ from app.db.repository.anchored import ANCHORING
 from app.domain.commands import AddComment
 from app.domain.merkle import Tree
 from app.domain.model import CaseStatus
+from tests.support.anchored_cases import ACCOUNT_ROWS
 from tests.support.api import Api
 from tests.support.gateway import casegate, casegate_json
 from tests.support.recorded_sql import recorded
@@ -67,10 +68,11 @@ async def all_in(place: AnchorStore) -> list[Anchor]:
 
 
 async def logged(database: Database) -> set[Leaf]:
-    column = tables.case_actions.c
+    column, own = tables.case_actions.c, tables.account_actions.c
     async with database.read() as connection:
         rows = await connection.execute(select(column.account_id, column.case_id, column.seq, column.hash))
-        return {Leaf(*row) for row in rows}
+        own_rows = await connection.execute(select(own.account_id, own.seq, own.hash))
+        return {Leaf(*row) for row in rows} | {Leaf(row[0], None, *row[1:]) for row in own_rows}
 
 
 async def comment(world: World, case_id: Any, times: int = 1) -> None:
@@ -91,7 +93,9 @@ async def test_an_anchor_holds_each_row_that_is_new_under_one_signed_root(
 
     assert {*one.leaves, *two.leaves} == await logged(database)
     assert [(leaf.case_id, leaf.seq) for leaf in two.leaves] == [(case.id, 4)]
-    assert (first.size, first.cases, second.size, second.cases) == (4, 2, 5, 2)
+    assert (first.size, first.cases, second.size, second.cases) == (ACCOUNT_ROWS + 4, 2, ACCOUNT_ROWS + 5, 2)
+    assert (first.account_count, second.account_count) == (1, 1)
+    assert second.account_root == first.account_root
     assert (first.number, first.previous) == (1, NOTHING)
     assert (second.number, second.previous) == (2, first.digest())
     tree = Tree()
@@ -103,10 +107,13 @@ async def test_an_anchor_holds_each_row_that_is_new_under_one_signed_root(
     assert second.key == key
 
 
-async def test_nothing_new_writes_nothing_and_makes_no_key(anchorer: Anchorer, tmp_path: Path, world: World) -> None:
+async def test_nothing_new_writes_nothing_and_makes_no_key(
+    anchorer: Anchorer, tmp_path: Path, database: Database
+) -> None:
     assert await anchorer.anchor() == []
     assert not (tmp_path / "anchors.key").exists()
 
+    world = await make_world(database)
     await world.open_case()
     await anchorer.anchor()
     before = (tmp_path / "anchors.jsonl").read_bytes()
@@ -130,6 +137,7 @@ async def test_all_accounts_rows_are_in_one_tree(anchorer: Anchorer, world: Worl
 async def test_much_that_is_new_is_cut_into_several_anchors(
     anchorer: Anchorer, world: World, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    await anchorer.anchor()
     monkeypatch.setattr(writing, "LEAVES", 3)
     case = (await world.open_case()).case
     await comment(world, case.id, 7)
@@ -137,7 +145,7 @@ async def test_much_that_is_new_is_cut_into_several_anchors(
     written = await anchored(anchorer)
 
     anchors = await all_in(anchorer.place)
-    assert [len(anchor.leaves) for anchor in anchors] == [3, 3, 2]
+    assert [len(anchor.leaves) for anchor in anchors] == [ACCOUNT_ROWS, 3, 3, 2]
     assert [checkpoint.previous for checkpoint in written[1:]] == [checkpoint.digest() for checkpoint in written[:-1]]
     assert {leaf for anchor in anchors for leaf in anchor.leaves} == await logged(database)
 
@@ -152,11 +160,12 @@ async def test_anchoring_asks_the_same_few_statements_whatever_there_is(anchorer
             await anchorer.anchor()
         found.append(reported)
 
-    # Who may anchor, what the last anchored row is now, on SQLite whether its place can be, and the new rows.
+    # Who may anchor, what the last anchored row is now, where the accounts' own logs end, on SQLite whether the last
+    # row's place can be, and the new rows.
     is_sqlite = world.database.is_sqlite
     lock, place = ([], ["SELECT case_actions"]) if is_sqlite else (["SELECT"], [])
     under_way = "" if is_sqlite else " pg_snapshot_xip pg_stat_get_activity pg_database pg_prepared_xacts"
-    assert found[0] == found[1] == [*lock, "SELECT case_actions", *place, NEW_ROWS + under_way]
+    assert found[0] == found[1] == [*lock, "SELECT case_actions", "SELECT accounts", *place, NEW_ROWS + under_way]
 
 
 async def test_each_place_gives_back_what_was_written_and_finds_its_end(
@@ -226,7 +235,8 @@ async def test_several_who_anchor_in_a_bucket_at_once_write_one_chain(
     anchors = await all_in(open_place(url, tmp_path, allow_http=True))
     leaves = [leaf for anchor in anchors for leaf in anchor.leaves]
     assert [anchor.checkpoint.number for anchor in anchors] == list(range(1, len(anchors) + 1))
-    assert sorted(leaves) == sorted(await logged(database))
+    assert len(leaves) == len(set(leaves))
+    assert set(leaves) == await logged(database)
 
 
 async def test_a_line_that_a_crash_cut_off_is_passed_over_and_nothing_is_taken_away(
@@ -244,7 +254,7 @@ async def test_a_line_that_a_crash_cut_off_is_passed_over_and_nothing_is_taken_a
 
     anchors = await all_in(anchorer.place)
     assert path.read_bytes().startswith(torn)
-    assert [anchor.checkpoint.size for anchor in anchors] == [1, 2]
+    assert [anchor.checkpoint.size for anchor in anchors] == [ACCOUNT_ROWS + 1, ACCOUNT_ROWS + 2]
     assert anchors[1].checkpoint.previous == anchors[0].checkpoint.digest()
 
 
@@ -271,7 +281,7 @@ async def test_several_who_anchor_at_once_write_one_chain(
     anchors = await all_in(anchorers[0].place)
     leaves = [leaf for anchor in anchors for leaf in anchor.leaves]
     assert [anchor.checkpoint.number for anchor in anchors] == list(range(1, len(anchors) + 1))
-    assert len(leaves) == len(set(leaves)) == 16
+    assert len(leaves) == len(set(leaves)) == ACCOUNT_ROWS + 16
     assert set(leaves) == await logged(database)
 
 
@@ -383,7 +393,7 @@ def test_the_commands_anchor_and_print_the_key(fresh_url: str, tmp_path: Path) -
     checkpoint = json.loads(line)["checkpoint"]
     assert f"made {tmp_path / 'anchors.key'}" in key.stderr
     assert key.stdout.strip() == checkpoint["key"] == casegate_json("log", "key", **place)["key"]
-    assert reported.stdout == f"anchor 1: {checkpoint['size']} rows of 40 cases, {checkpoint['root']}\n"
+    assert reported.stdout == f"anchor 1: {checkpoint['size']} rows of 40 cases and 1 accounts, {checkpoint['root']}\n"
     assert again.stdout == "nothing is new\n"
 
 
@@ -414,12 +424,12 @@ async def test_a_server_anchors_by_itself_while_there_is_something_new(
         raise AssertionError("nothing was anchored")
 
     async with Api.opened(fresh_url, data_dir=tmp_path, anchors_every=0.05):
-        await until(1)
+        await until(ACCOUNT_ROWS + 1)
         await comment(world, case.id)
-        await until(2)
+        await until(ACCOUNT_ROWS + 2)
         await asyncio.sleep(0.2)
 
-    assert [anchor.checkpoint.size for anchor in await all_in(place)] == [1, 2]
+    assert [anchor.checkpoint.size for anchor in await all_in(place)] == [ACCOUNT_ROWS + 1, ACCOUNT_ROWS + 2]
 
 
 async def test_a_place_that_can_t_be_used_is_no_sign_of_tampering(

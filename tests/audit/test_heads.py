@@ -19,7 +19,7 @@ from app.db.engines import Database
 from app.domain.commands import AddComment
 from app.domain.merkle import Tree, root_of
 from app.domain.model import CaseStatus
-from tests.support.anchored_cases import Scene, signed_again
+from tests.support.anchored_cases import ACCOUNT_ROWS, Scene, signed_again, without_accounts
 from tests.support.recorded_sql import recorded
 from tests.support.tampering import tamper
 from tests.support.world import World
@@ -35,6 +35,7 @@ def defined_root(leaves: Sequence[Leaf]) -> bytes:
     """Return the root of the cases' last rows, in the order in which the cases came, from all of them at once."""
     heads: dict[UUID, Leaf] = {}
     for one in leaves:
+        assert one.case_id is not None
         if one.case_id not in heads or one.seq > heads[one.case_id].seq:
             heads[one.case_id] = one
     tree = Tree()
@@ -55,7 +56,7 @@ def test_the_root_is_that_of_all_last_rows_however_they_came(parts: list[list[tu
             given += [leaf(*one) for one in part]
             assert heads.root() == defined_root(given)
 
-        for case_id in {one.case_id for one in given}:
+        for case_id in {one.case_id for one in given if one.case_id is not None}:
             proven = heads.head_of(case_id)
             last = max(one for one in given if one.case_id == case_id)
             assert proven is not None
@@ -114,7 +115,8 @@ def node(database: Database, folder: Path, name: str) -> Anchorer:
 async def last_root(anchorer: Anchorer) -> tuple[str | None, bytes]:
     """Return what the last anchor signs, and what all anchors together give."""
     anchors = [anchor async for anchor in anchorer.place.anchors()]
-    return anchors[-1].checkpoint.head_root, defined_root([one for anchor in anchors for one in anchor.leaves])
+    of_cases = [one for anchor in anchors for one in anchor.leaves if one.case_id is not None]
+    return anchors[-1].checkpoint.head_root, defined_root(of_cases)
 
 
 async def test_nodes_that_anchor_in_turn_sign_the_heads_of_all_rows(
@@ -179,7 +181,7 @@ async def test_with_its_file_of_heads_anchoring_asks_no_more_of_the_log(
     with recorded() as reported:
         await node(database, tmp_path, "one").anchor()
 
-    assert len(reported) == 3
+    assert len(reported) == 4
 
 
 async def test_a_file_without_heads_is_reported(world: World, database: Database, tmp_path: Path) -> None:
@@ -195,9 +197,12 @@ async def test_a_file_without_heads_is_reported(world: World, database: Database
 # --- Held against the anchors -----------------------------------------------------------------------------------------
 
 
-async def test_anchors_of_before_there_were_heads_go_on_being_verified_and_are_gone_on_from(scene: Scene) -> None:
+@pytest.mark.parametrize("changes", [{}, {"format": 1, "head_count": None, "head_root": None}], ids=["2", "1"])
+async def test_anchors_of_older_formats_go_on_being_verified_and_are_gone_on_from(
+    scene: Scene, changes: dict[str, object]
+) -> None:
     line = scene.path.read_text().splitlines()[0]
-    scene.path.write_text(signed_again(scene, line, format=1, head_count=None, head_root=None) + "\n")
+    scene.path.write_text(without_accounts(scene, line, **changes) + "\n")
     assert (await scene.findings()).fault is None
     await scene.story.world.do(scene.story.world.ada, AddComment(case_id=scene.other_id, comment="four"))
 
@@ -206,6 +211,10 @@ async def test_anchors_of_before_there_were_heads_go_on_being_verified_and_are_g
     assert (await scene.findings()).fault is None
     signed, given = await last_root(scene.anchorer)
     assert signed == given.hex()
+    last = await scene.anchorer.place.last()
+    assert last is not None
+    assert last.checkpoint.account_count == 1
+    assert len(last.leaves) == ACCOUNT_ROWS + 1
 
 
 @pytest.mark.parametrize(
@@ -214,8 +223,13 @@ async def test_anchors_of_before_there_were_heads_go_on_being_verified_and_are_g
         ({"head_root": "0" * 64}, "anchor 1: its leaves do not give its root of the cases' last rows"),
         ({"head_count": 3}, "anchor 1: its leaves do not give its root of the cases' last rows"),
         ({"format": 1}, "anchor 1: its format is 1"),
-        ({"format": 3}, "anchor 1: its format is 3"),
-        ({"head_root": None}, "anchor 1: its format is 2"),
+        ({"format": 2}, "anchor 1: its format is 2"),
+        ({"format": 4}, "anchor 1: its format is 4"),
+        ({"head_root": None}, "anchor 1: its format is 3"),
+        ({"account_root": "0" * 64}, "anchor 1: its leaves do not give its root of the accounts' last rows"),
+        ({"account_count": 2}, "anchor 1: its leaves do not give its root of the accounts' last rows"),
+        ({"account_root": None}, "anchor 1: its format is 3"),
+        ({"account_root": None, "account_count": None, "format": 2}, "anchor 1: its format is 2"),
     ],
 )
 async def test_an_anchor_that_says_other_heads_is_bad(scene: Scene, changes: dict[str, object], reported: str) -> None:
@@ -226,12 +240,14 @@ async def test_an_anchor_that_says_other_heads_is_bad(scene: Scene, changes: dic
     assert (await scene.findings()).fault == reported
 
 
-async def test_no_anchor_goes_back_to_saying_nothing_of_heads(scene: Scene) -> None:
+async def test_no_anchor_goes_back_to_saying_less(scene: Scene) -> None:
     await scene.story.world.do(scene.story.world.ada, AddComment(case_id=scene.other_id, comment="four"))
     await scene.anchorer.anchor()
     first, second = scene.path.read_text().splitlines()
 
-    older = signed_again(scene, second, format=1, head_count=None, head_root=None)
-    scene.path.write_text(f"{first}\n{older}\n")
+    gone = {"account_count": None, "account_root": None}
+    for version, more in ((2, gone), (1, gone | {"head_count": None, "head_root": None})):
+        older = signed_again(scene, second, format=version, **more)
+        scene.path.write_text(f"{first}\n{older}\n")
 
-    assert (await scene.findings()).fault == "anchor 2: its format is 1"
+        assert (await scene.findings()).fault == f"anchor 2: its format is {version}"

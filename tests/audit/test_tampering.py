@@ -189,10 +189,10 @@ async def test_the_command_holds_the_logs_against_the_anchors_by_itself(scene: S
 
     assert (whole.returncode, reported.returncode, listed.returncode, other.returncode) == (0, 1, 1, 0)
     assert "1 anchors, the last of " in whole.stdout
-    assert whole.stdout.endswith("hold 14 rows\n1 accounts' own logs, 13 rows: no bad\n2 cases, 14 rows: no bad\n")
+    assert whole.stdout.endswith("hold 27 rows\n1 accounts' own logs, 13 rows: no bad\n2 cases, 14 rows: no bad\n")
     assert "CASE-000002: row 4 is bad (rewritten): another row was anchored\n" in reported.stdout
     report = json.loads(listed.stdout)
-    assert (report["cases"], report["bad"], report["anchored"]["rows"]) == (1, 1, 14)
+    assert (report["cases"], report["bad"], report["anchored"]["rows"]) == (1, 1, 27)
     assert (report["faults"][0]["seq"], report["faults"][0]["kind"]) == (4, "rewritten")
     assert other.stdout.endswith("1 cases, 4 rows: no bad\n")
 

@@ -17,7 +17,7 @@ from app.domain.action_log import ChainedEntry, chain_hash
 from app.domain.canonical_json import canonical_json
 from app.domain.commands import AddComment
 from app.domain.model import ActionType
-from tests.support.anchored_cases import Scene, signed_again
+from tests.support.anchored_cases import ACCOUNT_ROWS, Scene, signed_again
 from tests.support.api import Api
 from tests.support.tampering import tamper
 
@@ -65,11 +65,11 @@ async def test_a_row_with_a_place_that_can_not_be_is_named_and_ends_no_anchoring
 
     written = await scene.anchorer.anchor()
 
-    assert written is not None and [checkpoint.size for checkpoint in written] == [15]
+    assert written is not None and [checkpoint.size for checkpoint in written] == [ACCOUNT_ROWS + 15]
     assert (await scene.found(anchors=True))[scene.other_id] == (seq, "position")
     assert (await scene.found(anchors=False))[scene.other_id] == (seq, "position")
     await comment(scene)
-    assert [checkpoint.size for checkpoint in await scene.anchorer.anchor() or []] == [16]
+    assert [checkpoint.size for checkpoint in await scene.anchorer.anchor() or []] == [ACCOUNT_ROWS + 16]
 
 
 async def test_anchoring_goes_on_where_a_place_to_come_was_anchored(scene: Scene) -> None:

@@ -19,9 +19,13 @@ from app.audit.anchors.writing import Anchorer
 from app.audit.verification import verify_log
 from app.db.engines import Database
 from app.domain.commands import AddComment
+from app.domain.merkle import Tree
 from tests.support.played_story import STEPS, Story
 from tests.support.tampering import actions, cut_off_closing, rewrite, swapped, tamper, without_row, words_of
 from tests.support.world import World
+
+ACCOUNT_ROWS = 13
+"""The rows of the own log of a world's account."""
 
 Found = dict[UUID, tuple[int, str]]
 
@@ -100,6 +104,19 @@ async def move_a_row(scene: Scene) -> None:
 
 async def rewrite_the_chain(scene: Scene) -> None:
     await rewrite(scene.database, scene.story.world.account_id, scene.case_id, words_of("sure", "never sure"))
+
+
+def without_accounts(scene: Scene, line: str, **changes: object) -> str:
+    """Return the anchor as it was written before anchors held the accounts' own logs, or cases' ends either."""
+    anchor = Anchor.parsed(line.encode())
+    assert anchor is not None
+    leaves = [leaf for leaf in anchor.leaves if leaf.case_id is not None]
+    tree = Tree()
+    for leaf in leaves:
+        tree.add(leaf.hashed())
+    older = replace(anchor, leaves=leaves, peaks=tree.peaks).line().decode()
+    changes = {"format": 2, "account_count": None, "account_root": None} | changes
+    return signed_again(scene, older, size=tree.size, root=tree.root.hex(), **changes)
 
 
 def signed_again(scene: Scene, line: str, **changes: object) -> str:

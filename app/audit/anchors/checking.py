@@ -4,13 +4,23 @@ The anchors are read from the first to the last, a few hundred leaves at a time.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from app.audit.anchors.anchored_rows import AnchoredRows
-from app.audit.anchors.checkpoint import FORMAT, NOTHING, WITHOUT_HEADS, Anchor, Checkpoint, Leaf
+from app.audit.anchors.checkpoint import (
+    FORMAT,
+    NOTHING,
+    WITHOUT_ACCOUNTS,
+    WITHOUT_HEADS,
+    Anchor,
+    Checkpoint,
+    Leaf,
+)
 from app.audit.anchors.heads import Heads, heads_fault, temporary_heads
 from app.audit.anchors.places import AnchorStore
 from app.db.engines import Database
@@ -31,9 +41,10 @@ class CaseFinding:
 
 @dataclass(slots=True)
 class Findings:
-    """How far the anchors reach, the cases that are not as they were anchored, and what is wrong with an anchor.
+    """How far the anchors reach, the logs that are not as they were anchored, and what is wrong with an anchor.
 
-    After an anchor that is bad, no anchor is believed. This grows with what is bad, and with nothing else.
+    `cases` and `accounts` name the first bad row of each log. After an anchor that is bad, no anchor is believed. This
+    grows with what is bad, and with nothing else.
     """
 
     anchors: int = 0
@@ -41,6 +52,7 @@ class Findings:
     time: str | None = None
     fault: str | None = None
     cases: dict[UUID, CaseFinding] = field(default_factory=dict)
+    accounts: dict[UUID, Fault] = field(default_factory=dict)
 
 
 async def check_anchors(
@@ -104,13 +116,13 @@ def grow(tree: Tree, anchor: Anchor, concerns: Callable[[Leaf], bool] = lambda _
 def fault_of(anchor: Anchor, before: Anchor | None, tree: Tree, key: str) -> str | None:
     """Return what is wrong with an anchor, None where nothing is; *tree* has its leaves."""
     checkpoint = anchor.checkpoint
-    cases = sum(leaf.seq == 1 for leaf in anchor.leaves) + (before.checkpoint.cases if before else 0)
+    cases = new_cases(anchor.leaves) + (before.checkpoint.cases if before else 0)
     is_in_line = checkpoint.previous == (before.checkpoint.digest() if before else NOTHING)
     is_whole = (checkpoint.size, checkpoint.root) == (tree.size, tree.root.hex()) and anchor.peaks == list(tree.peaks)
     checks = {
         f"it is signed by another key, {checkpoint.key}": checkpoint.key == key,
         "its signature is not right": anchor.is_signed_by(key),
-        f"its format is {checkpoint.format}": _is_of_its_format(checkpoint, before),
+        f"its format is {checkpoint.format}": _is_of_its_format(anchor, before),
         f"it has number {checkpoint.number}": checkpoint.number == (before.checkpoint.number if before else 0) + 1,
         "it does not follow the anchor before it": is_in_line,
         "its leaves do not give its root": is_whole,
@@ -119,23 +131,35 @@ def fault_of(anchor: Anchor, before: Anchor | None, tree: Tree, key: str) -> str
     return next((reason for reason, holds in checks.items() if not holds), None)
 
 
-def _is_of_its_format(checkpoint: Checkpoint, before: Anchor | None) -> bool:
-    has_heads = checkpoint.head_root is not None and checkpoint.head_count is not None
+def new_cases(leaves: Sequence[Leaf]) -> int:
+    """Return how many cases begin among these rows."""
+    return sum(leaf.seq == 1 and leaf.case_id is not None for leaf in leaves)
+
+
+def _is_of_its_format(anchor: Anchor, before: Anchor | None) -> bool:
     oldest = before.checkpoint.format if before else WITHOUT_HEADS
-    return oldest <= checkpoint.format == (FORMAT if has_heads else WITHOUT_HEADS)
+    has_accounts = any(leaf.case_id is None for leaf in anchor.leaves)
+    is_right = oldest <= anchor.checkpoint.format == _format_of(anchor.checkpoint)
+    return is_right and (anchor.checkpoint.format == FORMAT or not has_accounts)
+
+
+def _format_of(checkpoint: Checkpoint) -> int | None:
+    """Return the format that has the members which the checkpoint has, None where none does."""
+    members = (checkpoint.head_root, checkpoint.head_count, checkpoint.account_root, checkpoint.account_count)
+    formats = {"----": WITHOUT_HEADS, "xx--": WITHOUT_ACCOUNTS, "xxxx": FORMAT}
+    return formats.get("".join("-" if member is None else "x" for member in members))
 
 
 async def _compare(database: Database, leaves: Sequence[Leaf], findings: Findings) -> None:
-    wanted = {(leaf.case_id, leaf.seq) for leaf in leaves}
+    wanted = {_place(leaf) for leaf in leaves}
     seqs = range(min(leaf.seq for leaf in leaves), max(leaf.seq for leaf in leaves) + 1)
-    case_ids = list(dict.fromkeys(leaf.case_id for leaf in leaves))
-    found: dict[tuple[UUID, int], Leaf] = {}
+    found: dict[tuple[UUID, bool, int], Leaf] = {}
     async with database.snapshot() as connection:
-        async for row in anchored.hashes(connection, case_ids, seqs):
-            if row[1:3] in wanted:
-                found[row[1], row[2]] = Leaf(*row)
+        async for row in _rows_like(connection, leaves, seqs):
+            if _place(row) in wanted:
+                found[_place(row)] = row
     for leaf in leaves:
-        row_found = found.get((leaf.case_id, leaf.seq))
+        row_found = found.get(_place(leaf))
         if row_found == leaf:
             continue
         missing = row_found is None
@@ -144,17 +168,39 @@ async def _compare(database: Database, leaves: Sequence[Leaf], findings: Finding
         note(findings, leaf, Fault(leaf.seq, kind, reason))
 
 
+def _place(leaf: Leaf) -> tuple[UUID, bool, int]:
+    """Return the log that a row is in, whether that is a case's, and its number there."""
+    return leaf.case_id or leaf.account_id, leaf.case_id is not None, leaf.seq
+
+
+async def _rows_like(connection: AsyncConnection, leaves: Sequence[Leaf], seqs: range) -> AsyncIterator[Leaf]:
+    """Yield the rows of the same logs with these *seqs*."""
+    case_ids = list(dict.fromkeys(leaf.case_id for leaf in leaves if leaf.case_id is not None))
+    account_ids = list(dict.fromkeys(leaf.account_id for leaf in leaves if leaf.case_id is None))
+    if case_ids:
+        async for row in anchored.hashes(connection, case_ids, seqs):
+            yield Leaf(*row)
+    if account_ids:
+        async for account_id, seq, hashed in anchored.account_hashes(connection, account_ids, seqs):
+            yield Leaf(account_id, None, seq, hashed)
+
+
 def note(findings: Findings, leaf: Leaf, fault: Fault) -> None:
-    """Keep the fault, if it is the case's earliest."""
-    known = findings.cases.get(leaf.case_id)
-    if known is None or fault.seq < known.fault.seq:
+    """Keep the fault, if it is the earliest of its log."""
+    if leaf.case_id is None:
+        known = findings.accounts.get(leaf.account_id)
+        if known is None or fault.seq < known.seq:
+            findings.accounts[leaf.account_id] = fault
+        return
+    finding = findings.cases.get(leaf.case_id)
+    if finding is None or fault.seq < finding.fault.seq:
         findings.cases[leaf.case_id] = CaseFinding(leaf.account_id, fault)
 
 
 async def _find_unanchored(
     database: Database, rows: AnchoredRows, last: Anchor, concerns: Callable[[Leaf], bool], findings: Findings
 ) -> None:
-    """Find the rows that have a place before the end of the *last* anchor, and that no anchor holds."""
+    """Find the cases' rows that have a place before the end of the *last* anchor, and that no anchor holds."""
     end = last.checkpoint.position, UUID(last.checkpoint.action_id)
     batch: list[Leaf] = []
     async with database.snapshot() as connection, aclosing(anchored.rows_until(connection, end)) as found:

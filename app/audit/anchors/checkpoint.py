@@ -1,9 +1,9 @@
 """What an anchor is: a signed checkpoint of all log rows under one Merkle root, and the leaves that it adds.
 
-Each row of each case's log is a leaf: account, case, seq, hash, which lets a verifier name the first row that was
-rewritten. A second tree has one leaf for each case, its last row, so that a row which is missing at the end shows too:
-see `heads`. An anchor holds only the leaves that came since the one before it. It deliberately does not know where
-anchors are kept.
+Each row of each case's log, and of each account's own, is a leaf: account, case or null, seq, hash, which lets a
+verifier name the first row that was rewritten. A second tree has one leaf for each case, its last row, so that a row
+which is missing at the end shows too, and a third one has the same for each account: see `heads`. An anchor holds only
+the leaves that came since the one before it. It deliberately does not know where anchors are kept.
 """
 
 import hashlib
@@ -18,12 +18,23 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from app.domain.merkle import leaf_hash
 
-FORMAT = 2
+FORMAT = 3
+WITHOUT_ACCOUNTS = 2
+"""The format of checkpoints that say nothing of the accounts' own logs."""
 WITHOUT_HEADS = 1
-"""The format of checkpoints that say nothing of the cases' ends."""
+"""The format of checkpoints that say nothing of the cases' ends either."""
 
 NOTHING = "0" * 64
 """What the first checkpoint names as the one before it."""
+
+GONE = (
+    "is gone or is another: `casegate log verify --anchors` tells more; after an older backup was restored, begin"
+    " another place"
+)
+"""Why anchoring refuses to go on from a row."""
+
+NO_ACTION = UUID(int=0)
+"""What a checkpoint names as the last case's row, where no case has one yet."""
 
 
 class AnchorError(Exception):
@@ -39,15 +50,15 @@ class AnchorConflict(AnchorError):
 
 
 class Leaf(NamedTuple):
-    """One row of a case's log as anchors commit to it."""
+    """One row of a log as anchors commit to it; without a case it is of the account's own log."""
 
     account_id: UUID
-    case_id: UUID
+    case_id: UUID | None
     seq: int
     hash: str
 
-    def plain(self) -> list[str | int]:
-        return [str(self.account_id), str(self.case_id), self.seq, self.hash]
+    def plain(self) -> list[str | int | None]:
+        return [str(self.account_id), None if self.case_id is None else str(self.case_id), self.seq, self.hash]
 
     def hashed(self) -> bytes:
         return leaf_hash(canonical(self.plain()))
@@ -58,8 +69,10 @@ class Checkpoint:
     """What is signed. `key` is the public key, `previous` the SHA-256 of the checkpoint before.
 
     `size` counts the leaves, which are all rows of all logs so far, and `cases` the cases. `position` and `action_id`
-    are the place of the last leaf in the whole log, where the next anchor goes on. `head_count` and `head_root` are the
-    size and the root of the tree of the cases' last rows; a checkpoint of format 1 has none.
+    are the place of the last case's row in the whole log, where the next anchor goes on; 0 and `NO_ACTION` where there
+    is none yet. `head_count` and `head_root` are the size and the root of the tree of the cases' last rows,
+    `account_count` and `account_root` those of the accounts'. A checkpoint of format 1 has neither, one of format 2 has
+    nothing of accounts.
     """
 
     format: int
@@ -74,6 +87,8 @@ class Checkpoint:
     key: str
     head_count: int | None = None
     head_root: str | None = None
+    account_count: int | None = None
+    account_root: str | None = None
 
     def plain(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if value is not None}
@@ -117,7 +132,10 @@ class Anchor:
                     if field.default is MISSING or field.name in found["checkpoint"]
                 }
             )
-            leaves = [Leaf(UUID(account), UUID(case), seq, digest) for account, case, seq, digest in found["leaves"]]
+            leaves = [
+                Leaf(UUID(account), None if case is None else UUID(case), seq, digest)
+                for account, case, seq, digest in found["leaves"]
+            ]
             return cls(checkpoint, found["signature"], leaves, [bytes.fromhex(peak) for peak in found["peaks"]])
         except (ValueError, TypeError, KeyError, AttributeError):
             return None

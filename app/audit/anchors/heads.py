@@ -1,5 +1,7 @@
 """The heads: a Merkle tree with one leaf for each case, its last row, so that a row which is missing at the end shows.
 
+The accounts' own logs have a tree of their own, which is made anew each time: its leaves stand in the order of the ids.
+
 The cases stand in the order in which they were first anchored. A new row changes one leaf and the nodes above it, whose
 number is the logarithm of the number of cases: so all nodes are kept, in a file that can be made anew at any time. The
 tree has the shape of RFC 6962, section 2.1, so that its paths are verified as those of the rows are.
@@ -14,27 +16,40 @@ from typing import NamedTuple
 from uuid import UUID
 
 from app.audit.anchors.checkpoint import Checkpoint, Leaf, canonical
-from app.domain.merkle import leaf_hash, node_hash
+from app.domain.merkle import Tree, leaf_hash, node_hash
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS cases
     (id BLOB PRIMARY KEY, place INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS nodes
     (level INTEGER, place INTEGER, hash BLOB NOT NULL, PRIMARY KEY (level, place)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS accounts (id BLOB PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reached (number INTEGER NOT NULL, position INTEGER NOT NULL, action_id TEXT NOT NULL);
+"""
+
+_MOVE_ACCOUNT = """
+INSERT INTO accounts VALUES (?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash WHERE excluded.seq > seq
 """
 
 
 class HeadsPosition(NamedTuple):
-    """The number of the anchor that the heads are as of, and the place of its last row in the whole log."""
+    """The number of the anchor that the heads are as of, and the place of its last case's row in the whole log."""
 
     number: int
     position: int
     action_id: UUID
 
 
+class LogEnd(NamedTuple):
+    """The last row of an account's own log."""
+
+    seq: int
+    hash: str
+
+
 class ProvenHead(NamedTuple):
-    """A case's last row, its place in the tree, and its audit path."""
+    """The last row of a case, or of an account's own log, its place in the tree, and its audit path."""
 
     seq: int
     hash: str
@@ -87,9 +102,9 @@ class Heads:
         self._database.close()
 
     def clear(self) -> None:
-        """Go back to no cases."""
+        """Go back to no cases and no accounts."""
         self._changed.clear()
-        for table in ("cases", "nodes", "reached"):
+        for table in ("cases", "nodes", "accounts", "reached"):
             self._database.execute(f"DELETE FROM {table}")  # noqa: S608  # our own words
 
     @property
@@ -103,9 +118,12 @@ class Heads:
         return 0 if last is None else int(last) + 1
 
     def apply(self, leaves: Iterable[Leaf]) -> None:
-        """Make each of these rows its case's head, where it is later than the one that is known."""
+        """Make each of these rows the head of its log, where it is later than the one that is known."""
         count = self.count
         for leaf in leaves:
+            if leaf.case_id is None:
+                self._database.execute(_MOVE_ACCOUNT, (leaf.account_id.bytes, leaf.seq, bytes.fromhex(leaf.hash)))
+                continue
             known = self._database.execute(
                 "SELECT place, seq FROM cases WHERE id = ?", (leaf.case_id.bytes,)
             ).fetchone()
@@ -146,6 +164,37 @@ class Heads:
             place, width, level = place >> 1, (width + 1) // 2, level + 1
         return ProvenHead(found[0], found[1].hex(), found[2], path)
 
+    @property
+    def account_count(self) -> int:
+        """How many accounts' own logs there are."""
+        (count,) = self._database.execute("SELECT count(*) FROM accounts").fetchone()
+        return int(count)
+
+    def account_tree(self, account_id: UUID | None = None) -> Tree:
+        """Return the tree of the accounts' last rows, which follows the path of one of them."""
+        tree = Tree()
+        for id, seq, hashed in self._database.execute("SELECT id, seq, hash FROM accounts ORDER BY id"):
+            leaf = Leaf(UUID(bytes=id), None, seq, hashed.hex())
+            tree.add(head_hash(leaf), track=leaf.account_id == account_id)
+        return tree
+
+    def account_ends(self, account_ids: Iterable[UUID]) -> dict[UUID, LogEnd]:
+        """Return the last row of each of these accounts' own logs, as far as there is one."""
+        find, found = "SELECT seq, hash FROM accounts WHERE id = ?", dict[UUID, LogEnd]()
+        for id in account_ids:
+            known = self._database.execute(find, (id.bytes,)).fetchone()
+            if known is not None:
+                found[id] = LogEnd(known[0], known[1].hex())
+        return found
+
+    def account_head_of(self, account_id: UUID) -> ProvenHead | None:
+        """Return the last row of an account's own log with its path to the root; None where it has none."""
+        end = self.account_ends([account_id]).get(account_id)
+        if end is None:
+            return None
+        ((place, path),) = self.account_tree(account_id).paths().items()
+        return ProvenHead(end.seq, end.hash, place, path)
+
     def _node(self, level: int, place: int) -> bytes:
         found: tuple[bytes] = self._database.execute(
             "SELECT hash FROM nodes WHERE level = ? AND place = ?", (level, place)
@@ -168,12 +217,15 @@ def temporary_heads() -> Iterator[Heads]:
 
 
 def head_hash(leaf: Leaf) -> bytes:
-    """Return the leaf of a case whose last row is *leaf*; its first word keeps it apart from the row's own."""
+    """Return the leaf of a log whose last row is *leaf*; its first word keeps it apart from the row's own."""
     return leaf_hash(canonical(["head", *leaf.plain()]))
 
 
 def heads_fault(heads: Heads, checkpoint: Checkpoint) -> str | None:
     """Return what is wrong with what a checkpoint says of the heads, None where nothing is, or it says nothing."""
+    tree = heads.account_tree()
+    if (checkpoint.account_count or 0, checkpoint.account_root or Tree().root.hex()) != (tree.size, tree.root.hex()):
+        return "its leaves do not give its root of the accounts' last rows"
     if checkpoint.head_root is None:
         return None
     if (checkpoint.head_count, checkpoint.head_root) == (heads.count, heads.root().hex()):

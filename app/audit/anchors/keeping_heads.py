@@ -1,17 +1,21 @@
 """Keeping the heads beside the anchors: before new rows are added, they are as of the last anchor.
 
 What another node has anchored meanwhile is read from the log. A file that is lost or belongs to another place is made
-anew from the log, and from the anchors where the log does not give what was signed.
+anew from the log, and from the anchors where the log does not give what was signed. Of the accounts' own logs, that is
+what was written up to the anchor's time; a row whose transaction was still under way then is in the next anchor, and
+makes this one's heads be read from the anchors.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.audit.anchors.account_rows import leaf_of, new_account_rows
 from app.audit.anchors.checkpoint import Anchor, AnchorError, AnchorsUnusable, Leaf
 from app.audit.anchors.heads import Heads, HeadsPosition, heads_fault
 from app.audit.anchors.places import AnchorStore
@@ -79,6 +83,21 @@ async def _add_rows(heads: Heads, connection: AsyncConnection, reached: HeadsPos
     async with aclosing(anchored.rows_after(connection, since, end)) as rows:
         async for row in rows:
             leaves.append(Leaf(*row[:4]))
+            if len(leaves) == BATCH:
+                await asyncio.to_thread(heads.apply, leaves)
+                leaves = []
+    await asyncio.to_thread(heads.apply, leaves)
+    if last.checkpoint.account_root is not None:
+        await _add_account_rows(heads, connection, datetime.fromisoformat(last.checkpoint.time))
+
+
+async def _add_account_rows(heads: Heads, connection: AsyncConnection, until: datetime) -> None:
+    """Add the rows of the accounts' own logs that are not later than *until*."""
+    leaves: list[Leaf] = []
+    async with aclosing(new_account_rows(connection, heads)) as rows:
+        async for row in rows:
+            if row.created_at <= until:
+                leaves.append(leaf_of(row))
             if len(leaves) == BATCH:
                 await asyncio.to_thread(heads.apply, leaves)
                 leaves = []

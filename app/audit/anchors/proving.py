@@ -1,7 +1,7 @@
-"""Proving: one case's anchored rows and its last one, each with its path to a root that the last checkpoint signs."""
+"""Proving: one log's anchored rows and its last one, each with its path to a root that the last checkpoint signs."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -23,7 +23,7 @@ class ProvenLeaf:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The last checkpoint, and what it holds of one case; `head` is None where it holds nothing, or no heads."""
+    """The last checkpoint, and what it holds of one log; `head` is None where it holds nothing, or no heads."""
 
     checkpoint: Checkpoint
     signature: str
@@ -36,21 +36,40 @@ async def prove(place: AnchorStore, key: str, case_id: UUID) -> Proof:
 
     Raises: AnchorError, where an anchor is bad, or there is none.
     """
+    return await _prove(place, key, lambda leaf: leaf.case_id == case_id, lambda heads: heads.head_of(case_id))
+
+
+async def prove_account_log(place: AnchorStore, key: str, account_id: UUID) -> Proof:
+    """Return the proof of the rows of an account's own log, as `prove` does of a case's. Raises: AnchorError."""
+
+    def concerns(leaf: Leaf) -> bool:
+        return leaf.case_id is None and leaf.account_id == account_id
+
+    return await _prove(place, key, concerns, lambda heads: heads.account_head_of(account_id))
+
+
+async def _prove(
+    place: AnchorStore,
+    key: str,
+    concerns: Callable[[Leaf], bool],
+    head_in: Callable[[Heads], ProvenHead | None],
+) -> Proof:
     with temporary_heads() as heads:
-        last, leaves = await _prove_rows(place, key, case_id, heads)
-        if last.checkpoint.head_root is None:
-            return Proof(last.checkpoint, last.signature, leaves, None)
+        last, leaves = await _prove_rows(place, key, concerns, heads)
         reason = await asyncio.to_thread(heads_fault, heads, last.checkpoint)
         if reason is not None:
             raise AnchorError(f"anchor {last.checkpoint.number} proves nothing: {reason}")
-        return Proof(last.checkpoint, last.signature, leaves, heads.head_of(case_id))
+        head = None if last.checkpoint.head_root is None else await asyncio.to_thread(head_in, heads)
+        return Proof(last.checkpoint, last.signature, leaves, head)
 
 
-async def _prove_rows(place: AnchorStore, key: str, case_id: UUID, heads: Heads) -> tuple[Anchor, Sequence[ProvenLeaf]]:
+async def _prove_rows(
+    place: AnchorStore, key: str, concerns: Callable[[Leaf], bool], heads: Heads
+) -> tuple[Anchor, Sequence[ProvenLeaf]]:
     tree, last, mine = Tree(), None, list[tuple[int, Leaf]]()
     async for anchor in place.anchors():
-        mine += [(tree.size + offset, leaf) for offset, leaf in enumerate(anchor.leaves) if leaf.case_id == case_id]
-        grow(tree, anchor, lambda leaf: leaf.case_id == case_id)
+        mine += [(tree.size + offset, leaf) for offset, leaf in enumerate(anchor.leaves) if concerns(leaf)]
+        grow(tree, anchor, concerns)
         last = _checked(anchor, last, tree, key)
         await asyncio.to_thread(heads.apply, anchor.leaves)
     if last is None:

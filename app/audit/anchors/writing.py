@@ -1,8 +1,9 @@
 """Anchoring: what the logs have grown by since the last anchor is read from one snapshot, hashed, signed and written.
 
-It costs what is new, whatever is there already: see `heads` for what is kept for that beside the anchors. It
-deliberately verifies no log: it only refuses to go on where the last row that it anchored is gone or is another, so
-that a rewritten log is told within a minute.
+It costs what is new, whatever is there already, and one short row for each account: see `heads` for what is kept for
+that beside the anchors. It deliberately verifies no log: it only refuses to go on where the last case's row that it
+anchored, or the last one of an account's own log, is gone or is another, so that a rewritten log is told within a
+minute.
 """
 
 import asyncio
@@ -11,14 +12,19 @@ import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
+from uuid import UUID
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
+from app.audit.anchors.account_rows import leaf_of, new_account_rows
+from app.audit.anchors.checking import new_cases
 from app.audit.anchors.checkpoint import (
     FORMAT,
+    GONE,
+    NO_ACTION,
     NOTHING,
     Anchor,
     AnchorConflict,
@@ -35,7 +41,7 @@ from app.audit.anchors.keys import read_key, read_or_make_key
 from app.audit.anchors.places import AnchorStore
 from app.db.engines import Database
 from app.db.repository import anchored
-from app.db.repository.anchored import LoggedRow
+from app.db.repository.anchored import LoggedAccountRow, LoggedRow
 from app.domain.merkle import Tree
 
 LEAVES = 5_000
@@ -88,7 +94,7 @@ class Anchorer:
             await _check(connection, last, public_key(key))
         async with (
             current_heads(self._opened_heads(), connection, self.place, last) as heads,
-            aclosing(_batches(connection, self.place.anchors(), last)) as batches,
+            aclosing(_batches(connection, self.place.anchors(), last, heads)) as batches,
         ):
             async for rows in batches:
                 key = key or self.key()
@@ -127,20 +133,36 @@ async def _check(connection: AsyncConnection, last: Anchor, key: str) -> None:
     number = last.checkpoint.number
     if not last.is_signed_by(key):
         raise AnchorError(f"anchor {number} is not signed by this key, {key}: with another key, begin another place")
-    leaf = last.leaves[-1]
-    if await anchored.hash_of(connection, leaf.case_id, leaf.seq) != leaf.hash:
-        raise AnchorError(
-            f"row {leaf.seq} of case {leaf.case_id}, the last of anchor {number}, is gone or is another:"
-            " `casegate log verify --anchors` tells more; after an older backup was restored, begin another place"
-        )
+    for leaf in reversed(last.leaves):
+        if leaf.case_id is None:
+            continue
+        if await anchored.hash_of(connection, leaf.case_id, leaf.seq) != leaf.hash:
+            raise AnchorError(f"row {leaf.seq} of case {leaf.case_id}, the last of anchor {number}, {GONE}")
+        return
+
+
+async def _check_older(connection: AsyncConnection, last: Anchor | None, heads: Heads) -> None:
+    """Refuse to go on where an older anchor holds the last case's row, and that does not stand any more."""
+    if last is None or _has_no_case(last) or any(leaf.case_id is not None for leaf in last.leaves):
+        return
+    row = await anchored.row_of(connection, UUID(last.checkpoint.action_id))
+    head = None if row is None else await asyncio.to_thread(heads.head_of, row.case_id)
+    if row is None or head is None or (row.seq, row.hash) != (head.seq, head.hash):
+        raise AnchorError(f"the last case's row that was anchored before anchor {last.checkpoint.number} {GONE}")
+
+
+def _has_no_case(anchor: Anchor) -> bool:
+    return anchor.checkpoint.action_id == str(NO_ACTION)
+
+
+NewRow = LoggedAccountRow | LoggedRow
 
 
 async def _batches(
-    connection: AsyncConnection, anchors: AsyncIterator[Anchor], last: Anchor | None
-) -> AsyncGenerator[list[LoggedRow], None]:
-    place = await _place_of(connection, anchors, last)
-    rows: list[LoggedRow] = []
-    async with aclosing(anchored.rows_after(connection, place)) as new:
+    connection: AsyncConnection, anchors: AsyncIterator[Anchor], last: Anchor | None, heads: Heads
+) -> AsyncGenerator[list[NewRow], None]:
+    rows: list[NewRow] = []
+    async with aclosing(_new_rows(connection, anchors, last, heads)) as new:
         async for row in new:
             rows.append(row)
             if len(rows) == LEAVES:
@@ -150,6 +172,20 @@ async def _batches(
         yield rows
 
 
+async def _new_rows(
+    connection: AsyncConnection, anchors: AsyncIterator[Anchor], last: Anchor | None, heads: Heads
+) -> AsyncGenerator[NewRow, None]:
+    """Yield what is new: the rows of the accounts' own logs, and then the cases'."""
+    async with aclosing(new_account_rows(connection, heads, strict=True)) as of_accounts:
+        async for row in of_accounts:
+            yield row
+    await _check_older(connection, last, heads)
+    place = await _place_of(connection, anchors, last)
+    async with aclosing(anchored.rows_after(connection, place)) as of_cases:
+        async for case_row in of_cases:
+            yield case_row
+
+
 async def _place_of(
     connection: AsyncConnection, anchors: AsyncIterator[Anchor], last: Anchor | None
 ) -> anchored.RowPosition | None:
@@ -157,7 +193,7 @@ async def _place_of(
 
     A row with a made-up place, which comes after all others, would otherwise be the last one that is ever anchored.
     """
-    if last is None:
+    if last is None or _has_no_case(last):
         return None
     place = reached_by(last)[1:]
     if not await anchored.is_to_come(connection, place[0]):
@@ -165,30 +201,38 @@ async def _place_of(
     log.error("anchored_place_is_to_come", number=last.checkpoint.number, position=place[0])
     found: anchored.RowPosition | None = None
     async for anchor in anchors:
-        places = await anchored.places_of(connection, [(leaf.case_id, leaf.seq) for leaf in anchor.leaves])
+        known = [(leaf.case_id, leaf.seq) for leaf in anchor.leaves if leaf.case_id is not None]
+        places = await anchored.places_of(connection, known)
         found = max([*places, *([] if found is None else [found])], default=None)
     return found
 
 
-def grown(last: Anchor | None, rows: list[LoggedRow], heads: Heads, key: Ed25519PrivateKey, now: clock.Clock) -> Anchor:
+def grown(last: Anchor | None, rows: list[NewRow], heads: Heads, key: Ed25519PrivateKey, now: clock.Clock) -> Anchor:
     """Return the anchor that comes after *last* and adds *rows*, also to *heads*."""
-    leaves = [Leaf(row.account_id, row.case_id, row.seq, row.hash) for row in rows]
+    of_cases = [row for row in rows if isinstance(row, LoggedRow)]
+    leaves = [leaf_of(row) if isinstance(row, LoggedAccountRow) else Leaf(*row[:4]) for row in rows]
     tree = Tree(last.checkpoint.size, last.peaks) if last else Tree()
     for leaf in leaves:
         tree.add(leaf.hashed())
     heads.apply(leaves)
+    accounts = heads.account_tree()
+    position, action_id = reached_by(last)[1:] if last else (0, NO_ACTION)
+    if of_cases:
+        position, action_id = of_cases[-1].position, of_cases[-1].id
     checkpoint = Checkpoint(
         format=FORMAT,
         number=last.checkpoint.number + 1 if last else 1,
         time=now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         previous=last.checkpoint.digest() if last else NOTHING,
         size=tree.size,
-        cases=(last.checkpoint.cases if last else 0) + sum(leaf.seq == 1 for leaf in leaves),
+        cases=(last.checkpoint.cases if last else 0) + new_cases(leaves),
         root=tree.root.hex(),
-        position=rows[-1].position,
-        action_id=str(rows[-1].id),
+        position=position,
+        action_id=str(action_id),
         key=public_key(key),
         head_count=heads.count,
         head_root=heads.root().hex(),
+        account_count=accounts.size,
+        account_root=accounts.root.hex(),
     )
     return Anchor(checkpoint, sign(checkpoint, key), leaves, tree.peaks)

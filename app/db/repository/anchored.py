@@ -1,9 +1,10 @@
-"""The log as anchors read it: all accounts' rows in the order of their places, and rows by case and seq.
+"""The logs as anchors read them: all cases' rows in the order of their places, and rows by their log and seq.
 
 It stands above accounts: it serves the command line and the server's own upkeep, and never an operation.
 """
 
 from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.db.id_sets import among
 from app.db.log_position import NextPossible, SafePosition
+from app.db.repository.administration import AccountHead
 
 ANCHORING = 0x43415345_47415445
 """The key of the advisory lock of anchoring: a number that no other program is likely to use."""
@@ -69,6 +71,51 @@ def _literal(place: RowPosition) -> Tuple:
     return tuple_(literal(place[0], _COLUMN.position.type), literal(place[1], _COLUMN.id.type))
 
 
+class LoggedAccountRow(NamedTuple):
+    """A row of an account's own log."""
+
+    account_id: UUID
+    seq: int
+    hash: str
+    prev_hash: str
+    created_at: datetime
+
+
+async def account_heads(connection: AsyncConnection, after: UUID | None, limit: int) -> list[AccountHead]:
+    """Return the next *limit* accounts' ends of their own logs, in the order of their ids."""
+    account = tables.accounts.c
+    statement = select(account.id, account.admin_action_count, account.admin_head_hash).order_by(account.id)
+    if after is not None:
+        statement = statement.where(account.id > after)
+    return [AccountHead(*record) for record in await connection.execute(statement.limit(limit))]
+
+
+async def account_rows_after(
+    connection: AsyncConnection, since: Sequence[tuple[UUID, int]]
+) -> AsyncGenerator[LoggedAccountRow, None]:
+    """Yield the rows of these accounts' own logs that come after a seq, an account's in their order."""
+    column = tables.account_actions.c
+    later = or_(*((column.account_id == account_id) & (column.seq > seq) for account_id, seq in since))
+    statement = select(*(column[name] for name in LoggedAccountRow._fields)).where(later)
+    ordered = statement.order_by(column.account_id, column.seq)
+    result = await connection.stream(ordered.execution_options(yield_per=BATCH))
+    async for record in result:
+        yield LoggedAccountRow(*record)
+
+
+async def account_hashes(
+    connection: AsyncConnection, account_ids: Sequence[UUID], seqs: range
+) -> AsyncGenerator[tuple[UUID, int, str], None]:
+    """Yield account, seq and hash of the rows of these accounts' own logs with these *seqs*."""
+    column = tables.account_actions.c
+    statement = select(column.account_id, column.seq, column.hash).where(
+        among(column.account_id, account_ids), column.seq >= seqs.start, column.seq < seqs.stop
+    )
+    result = await connection.stream(statement.execution_options(yield_per=BATCH))
+    async for record in result:
+        yield record[0], record[1], record[2]
+
+
 async def hashes(
     connection: AsyncConnection, case_ids: Sequence[UUID], seqs: range
 ) -> AsyncGenerator[tuple[UUID, UUID, int, str], None]:
@@ -86,6 +133,13 @@ async def hash_of(connection: AsyncConnection, case_id: UUID, seq: int) -> str |
     statement = select(_COLUMN.hash).where(_COLUMN.case_id == case_id, _COLUMN.seq == seq)
     found: str | None = await connection.scalar(statement)
     return found
+
+
+async def row_of(connection: AsyncConnection, id: UUID) -> LoggedRow | None:
+    """Return a case's row by its id, None where there is none."""
+    statement = select(*(_COLUMN[name] for name in LoggedRow._fields)).where(_COLUMN.id == id)
+    record = (await connection.execute(statement)).first()
+    return None if record is None else LoggedRow(*record)
 
 
 async def rows_until(
