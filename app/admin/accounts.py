@@ -20,7 +20,7 @@ from app.db.engines import Database
 from app.db.errors import violated_constraint
 from app.db.repository import people
 from app.db.rows import AccountRow, UserRow
-from app.db.user_writes import OF_STANDING, insert_user, mark_stale, revoke_tokens
+from app.db.user_writes import OF_STANDING, committed_address, insert_user, mark_stale, revoke_tokens
 from app.domain.account_log import GUARDED_ROLES, AdminActionType, Approval, Details, Source
 from app.domain.addresses import Address, parse_address
 from app.domain.errors import Refusal
@@ -92,14 +92,14 @@ async def create_user(
     try:
         async with database.write() as connection:
             await lock_account(connection, account_id)
-            await insert_user(connection, account_id, row)
+            details = await insert_user(connection, account_id, row)
             granted = frozenset(row.roles)
             await _log(
                 connection,
                 account_id,
                 row.created_at,
                 AdminActionType.INVITE_USER,
-                {"roles": row.roles},
+                {"roles": row.roles, **details},
                 target_user_id=row.id,
                 approval=Approval.BYPASSED if granted & GUARDED_ROLES else Approval.NOT_NEEDED,
             )
@@ -119,13 +119,12 @@ def is_taken(error: IntegrityError) -> bool:
 async def change_email(database: Database, user_id: UUID, email: str) -> str:
     """Give a person another address, and return it. Raises: AdminError for no such person, a bad or taken address."""
     address, now = _address(email), clock.now()
+    stored, details = committed_address(address.written)
     try:
         async with database.write() as connection:
             account_id = await _locked_account_of(connection, user_id)
             await connection.execute(
-                update(tables.users)
-                .where(tables.users.c.id == user_id)
-                .values(email=address.written, email_key=address.key)
+                update(tables.users).where(tables.users.c.id == user_id).values(**stored, email_key=address.key)
             )
             stale = await mark_stale(connection, account_id, now, {AdminActionType.UPDATE_USER}, user_id)
             await _log(
@@ -133,7 +132,7 @@ async def change_email(database: Database, user_id: UUID, email: str) -> str:
                 account_id,
                 now,
                 AdminActionType.UPDATE_USER,
-                {"fields": ["email"]} | with_stale(stale),
+                {"fields": ["email"], **details} | with_stale(stale),
                 target_user_id=user_id,
                 approval=Approval.BYPASSED,
             )

@@ -20,7 +20,7 @@ from app.db.account_log import with_stale
 from app.db.directory_writes import write_entry
 from app.db.repository.directory import entry_of
 from app.db.rows import UserRow
-from app.db.user_writes import OF_STANDING, insert_user, mark_stale, revoke_tokens, set_roles
+from app.db.user_writes import OF_STANDING, committed_address, insert_user, mark_stale, revoke_tokens, set_roles
 from app.domain.account_log import AdminActionType, Details
 from app.domain.admin_commands import POLICIES, AdminCommand
 from app.domain.administration import AdminFacts, account_changes
@@ -85,16 +85,17 @@ async def create_service_account(draft: AdminDraft) -> Details:
 
 
 async def _add(draft: AdminDraft, row: UserRow) -> Details:
-    await insert_user(draft.connection, draft.account_id, row)
+    address = await insert_user(draft.connection, draft.account_id, row)
     draft.user_id = row.id
-    return {"roles": row.roles}
+    return {"roles": row.roles, **address}
 
 
 async def update_user(draft: AdminDraft) -> Details:
     """Change what is given of a person."""
-    command, values = draft.command, dict[str, Any]()
+    command, values, details = draft.command, dict[str, Any](), dict[str, list[str]]()
     if command.email is not None:
-        values |= {"email": command.email.written, "email_key": command.email.key}
+        address, details = committed_address(command.email.written)
+        values |= address | {"email_key": command.email.key}
     if command.display_name is not None:
         values |= {"display_name": command.display_name, "name_key": fold(command.display_name)}
     if command.language is not None:
@@ -105,7 +106,7 @@ async def update_user(draft: AdminDraft) -> Details:
     if command.email is not None:
         stale = await _end_changes(draft, {AdminActionType.UPDATE_USER})
     fields = [name for name in ("displayName", "email", "language") if _column(name) in values]
-    return {"fields": fields + await _update_entry(draft)} | with_stale(stale)
+    return {"fields": fields + await _update_entry(draft), **details} | with_stale(stale)
 
 
 async def _update_entry(draft: AdminDraft) -> list[str]:

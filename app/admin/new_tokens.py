@@ -1,5 +1,6 @@
 """New API tokens, not yet inserted, and what the account's log says of one; for the command line and the API."""
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from uuid import UUID
 from app import clock
 from app.auth.identity import new_secret, secret_hash
 from app.db.rows import TokenRow
+from app.domain.account_log import SECRET_DIGEST
 from app.domain.model import Scope
 
 
@@ -43,4 +45,5 @@ def new_token(
 def token_details(row: TokenRow) -> dict[str, list[str]]:
     """Return what the account's log says of a new token."""
     expires = {} if row.expires_at is None else {"expiresAt": [row.expires_at.astimezone(UTC).isoformat()]}
-    return {"scopes": row.scopes.split(), **expires}
+    digest = hashlib.sha256(row.secret_hash.encode()).hexdigest()
+    return {"scopes": row.scopes.split(), **expires, SECRET_DIGEST: [digest]}

@@ -1,16 +1,21 @@
-"""Verifying the accounts' own logs, as `verification` does the cases': the first bad row of each is named."""
+"""Verifying the accounts' own logs, as `verification` does the cases': the first bad row of each is named.
+
+Then what is stored of people, roles, tokens and policies is held against what the rows say. An account's rows are read
+in pieces, and what they say of its people and tokens is kept: memory grows with those of one account.
+"""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.audit.anchors.checking import Findings
+from app.audit.unreadable import UNREADABLE, demand_unreadable
 from app.db.engines import Database
-from app.db.repository import administration
+from app.db.repository import account_state, administration
 from app.db.repository.administration import AccountHead
+from app.domain.account_fold import AccountFold
 from app.domain.account_log import AccountChain
 from app.domain.action_log import Fault, FaultKind
 
@@ -19,11 +24,17 @@ PIECE = 500
 
 @dataclass(frozen=True, slots=True)
 class AccountVerdict:
-    """What the verifier says of one account's own log; `fault` is None where it is whole."""
+    """What the verifier says of one account's own log.
+
+    `fault` is None where it is whole, `others` are what else is wrong. `before` counts the people and tokens that are
+    older than the log, of which it knows what was changed since.
+    """
 
     account_id: UUID
     rows: int
     fault: Fault | None
+    others: tuple[Fault, ...] = ()
+    before: int = 0
 
 
 async def verify_account_logs(
@@ -41,32 +52,67 @@ async def verify_account_logs(
             (current,) = await administration.account_heads(connection, head.account_id)
             yield _with(await _verdict(connection, current), remaining.pop(head.account_id, None))
     for gone, fault in remaining.items():
-        yield AccountVerdict(gone, 0, fault)
+        if account_id in (None, gone):
+            yield AccountVerdict(gone, 0, fault)
 
 
 def _with(verdict: AccountVerdict, anchored: Fault | None) -> AccountVerdict:
     known = verdict.fault
-    if anchored is None or (known is not None and known.seq <= anchored.seq):
+    if anchored is None:
         return verdict
-    return replace(verdict, fault=anchored)
+    if known is None:
+        return replace(verdict, fault=anchored)
+    if 0 < known.seq <= anchored.seq:
+        return replace(verdict, others=(*verdict.others, anchored))
+    return replace(verdict, fault=anchored, others=(known, *verdict.others))
 
 
 async def _verdict(connection: AsyncConnection, head: AccountHead) -> AccountVerdict:
-    chain, after, size = AccountChain(), 0, PIECE
+    chain, fold = AccountChain(), AccountFold()
+    try:
+        await _read_rows(connection, head, chain, fold)
+        found = [*filter(None, [chain.end(head.count, head.hash)])]
+        if chain.fault is None:  # what follows from a bad row is not known
+            found += [*fold.faults, *await _state_faults(connection, head.account_id, fold)]
+    except UNREADABLE as error:
+        demand_unreadable(error)
+        reason = "it holds a value that is none of its kind"
+        fault = chain.fault or Fault(chain.count + 1, FaultKind.CONTENT, reason)
+        return AccountVerdict(head.account_id, chain.count, fault)
+    first = found[0] if found else None
+    return AccountVerdict(head.account_id, chain.count, first, tuple(found[1:]), fold.before)
+
+
+async def _read_rows(connection: AsyncConnection, head: AccountHead, chain: AccountChain, fold: AccountFold) -> None:
+    """Go through the rows; a value that is none of its kind is found row by row."""
+    after, size = 0, PIECE
     while True:
         try:
             links = await administration.account_log_piece(connection, head.account_id, after, size)
-        except (LookupError, ValueError, TypeError, DBAPIError) as error:
-            if isinstance(error, DBAPIError) and "decode" not in str(error.orig):
+        except UNREADABLE as error:
+            demand_unreadable(error)
+            if size == 1:
                 raise
-            if size > 1:  # a value that is none of its kind is found row by row
-                size = 1
-                continue
-            reason = "it holds a value that is none of its kind"
-            fault = chain.fault or Fault(chain.count + 1, FaultKind.CONTENT, reason)
-            return AccountVerdict(head.account_id, chain.count, fault)
+            size = 1
+            continue
         for link in links:
             chain.add(link)
+            if chain.fault is None:
+                fold.add(link.entry)
         if len(links) < size:
-            return AccountVerdict(head.account_id, chain.count, chain.end(head.count, head.hash))
+            return
         after = links[-1].entry.seq
+
+
+async def _state_faults(connection: AsyncConnection, account_id: UUID, fold: AccountFold) -> list[Fault]:
+    """Return what is stored and does not follow from the log."""
+    faults = [*fold.setting_faults(await account_state.stored_settings(connection, account_id))]
+    after: UUID | None = None
+    while users := await account_state.users_piece(connection, account_id, after, PIECE):
+        faults += [fault for user in users for fault in fold.user_faults(user)]
+        after = users[-1].id
+    after = None
+    while tokens := await account_state.tokens_piece(connection, account_id, after, PIECE):
+        faults += [fault for token in tokens for fault in fold.token_faults(token)]
+        after = tokens[-1].id
+    return [*faults, *fold.missing()]

@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.audit.account_logs import PIECE
 from app.audit.anchors.proving import Proof
-from app.audit.verification import UNREADABLE, entries_of
+from app.audit.unreadable import UNREADABLE
+from app.audit.verification import entries_of
 from app.db.engines import Database
 from app.db.repository import administration, cases, documents
 from app.db.repository.window import Window

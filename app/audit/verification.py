@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.audit.anchors.checking import CaseFinding, Findings
 from app.audit.entries import EntryParts, entry_parts
+from app.audit.unreadable import UNREADABLE, demand_unreadable
 from app.db.engines import Database
 from app.db.repository import anchored, cases, log, people, verifying
 from app.db.rows import ActionRow, CaseRow, SubjectRow
@@ -27,13 +27,10 @@ from app.domain.workflow import TRANSITIONS
 BATCH = 200
 PIECE = 500
 
-UNREADABLE = (LookupError, ValueError, TypeError, DBAPIError)
-"""What is raised where a column holds no value of its kind, as a status that there is not."""
-
-
 NOT_COVERED = (
-    "people's names, addresses and roles",
-    "accounts' names and settings",
+    "people's names and languages, and which subject of an identity provider stands for them",
+    "accounts' names",
+    "tokens' names",
     "subjects' labels and countries, the keys that references are compared by, and subjects without a case",
     "documents' warnings",
     "what search finds by",
@@ -163,7 +160,7 @@ async def _verdicts(connection: AsyncConnection, account_id: UUID, ids: Sequence
         logs = {id: _CaseVerification() for id in ids}
         await _verify(connection, batch, logs, PIECE)
     except UNREADABLE as error:
-        _demand_unreadable(error)
+        demand_unreadable(error)
         for id in ids:
             yield await _verdict_row_by_row(connection, account_id, id)
         return
@@ -191,16 +188,10 @@ async def _verdict_row_by_row(connection: AsyncConnection, account_id: UUID, cas
         reference = case.reference if (case := batch.cases[case_id]) else ""
         await _verify(connection, batch, {case_id: log}, 1)
     except UNREADABLE as error:
-        _demand_unreadable(error)
+        demand_unreadable(error)
         fault = chain.fault or Fault(chain.count + 1, FaultKind.CONTENT, "it holds a value that is none of its kind")
         return Verdict(account_id, case_id, reference, chain.count, fault)
     return _verdict(batch, case_id, log)
-
-
-def _demand_unreadable(error: Exception) -> None:
-    """Raise *error* again, unless it tells of a value; SQLite takes any bytes for a text."""
-    if isinstance(error, DBAPIError) and "decode" not in str(error.orig):
-        raise error
 
 
 def _verdict(batch: _Batch, case_id: UUID, log: _CaseVerification) -> Verdict:

@@ -24,11 +24,12 @@ from app.db.repository.tokens import FoundToken
 from app.db.retry import attempt
 from app.db.rows import IdentityRow, TokenRow, UserRow
 from app.db.user_writes import OF_STANDING, insert_user, mark_stale, set_roles
-from app.domain.account_log import GUARDED_ROLES, AdminActionType, Approval, Source
+from app.domain.account_log import GUARDED_ROLES, AdminActionType, Approval, Details, Source
 from app.domain.addresses import Address
 from app.domain.model import IdentityOrigin, Role, Scope
 
 PREFIX = "jwt"
+NOTHING_MORE: Details = {}
 TRIES = 3
 
 log = structlog.get_logger()
@@ -129,8 +130,9 @@ async def _link(connection: AsyncConnection, claimed: Claimed, *, create: bool) 
     if not holders:
         if not create or not await identities.has_account(connection, claimed.account_id):
             raise NotLinked("an unknown subject and address")
-        user_id = await _make_person(connection, claimed, claimed.address)
-        return await _insert(connection, claimed, user_id, IdentityOrigin.CREATED, claimed.address.written)
+        written = claimed.address.written
+        user_id, details = await _make_person(connection, claimed, written)
+        return await _insert(connection, claimed, user_id, IdentityOrigin.CREATED, written, details)
     if len(holders) > 1:
         raise NotLinked("several people have the address")
     (holder,) = holders
@@ -142,7 +144,12 @@ async def _link(connection: AsyncConnection, claimed: Claimed, *, create: bool) 
 
 
 async def _insert(
-    connection: AsyncConnection, claimed: Claimed, user_id: UUID, origin: IdentityOrigin, email: str
+    connection: AsyncConnection,
+    claimed: Claimed,
+    user_id: UUID,
+    origin: IdentityOrigin,
+    email: str,
+    details: Details = NOTHING_MORE,
 ) -> IdentityRow:
     """Write down that the subject stands for the person, with a row for its tokens."""
     row = IdentityRow(
@@ -157,16 +164,18 @@ async def _insert(
         unlinked_at=None,
     )
     await connection.execute(insert(tables.user_identities), asdict(row))
-    await log_link(connection, row, Source.IDENTITY_PROVIDER)
+    await log_link(connection, row, Source.IDENTITY_PROVIDER, details)
     return row
 
 
-async def log_link(connection: AsyncConnection, row: IdentityRow, source: Source) -> None:
+async def log_link(
+    connection: AsyncConnection, row: IdentityRow, source: Source, details: Details = NOTHING_MORE
+) -> None:
     """Have it in the account's log that a subject stands for a person; the row of its tokens names the subject."""
     new = NewAccountAction(
         AdminActionType.LINK_IDENTITY,
         source,
-        {"issuer": [row.issuer], "origin": [row.origin]},
+        {"issuer": [row.issuer], "origin": [row.origin], **details},
         Approval.BYPASSED if source is Source.CLI else Approval.NOT_NEEDED,
         target_user_id=row.user_id,
         target_token_id=row.token_id,
@@ -207,10 +216,10 @@ async def make_token(
     return row.id
 
 
-async def _make_person(connection: AsyncConnection, claimed: Claimed, address: Address) -> UUID:
-    row = UserRow(clock.new_id(), address.written, claimed.name or address.written, True, None, clock.now())
-    await insert_user(connection, claimed.account_id, row)
-    return row.id
+async def _make_person(connection: AsyncConnection, claimed: Claimed, address: str) -> tuple[UUID, Details]:
+    """Insert a person; return their id, and what the row of the log says of the address."""
+    row = UserRow(clock.new_id(), address, claimed.name or address, True, None, clock.now())
+    return row.id, await insert_user(connection, claimed.account_id, row)
 
 
 async def _set_scopes(connection: AsyncConnection, claimed: Claimed, token_id: UUID) -> None:

@@ -35,6 +35,7 @@ class Report:
     reported: list[Verdict] = field(default_factory=list)
     accounts: int = 0
     account_rows: int = 0
+    before: int = 0
     bad_accounts: list[AccountVerdict] = field(default_factory=list)
     findings: Findings | None = None
 
@@ -52,6 +53,7 @@ class Report:
         self.account_rows += verdict.rows
         if verdict.fault is not None:
             self.bad_accounts.append(verdict)
+        self.before += verdict.before
 
     @property
     def is_whole(self) -> bool:
@@ -136,30 +138,29 @@ def _as_json(report: Report) -> dict[str, Any]:
         "accountRows": report.account_rows,
         "accountFaults": [_account_fault(verdict) for verdict in report.bad_accounts],
         "anchored": reach,
-        "notCovered": [*NOT_COVERED, *_nameless(report)],
+        "notCovered": [*NOT_COVERED, *_older(report)],
     }
 
 
-def _nameless(report: Report) -> list[str]:
-    if not report.nameless:
-        return []
-    return [f"the names, types and sizes of {report.nameless} documents, whose rows know their bytes alone"]
+def _older(report: Report) -> list[str]:
+    """Return what is not covered because it is older than what covers it."""
+    found = []
+    if report.nameless:
+        found.append(f"the names, types and sizes of {report.nameless} documents, whose rows know their bytes alone")
+    if report.before:
+        found.append(f"what {report.before} people and tokens were before their account's own log began")
+    return found
 
 
 def _print_report(report: Report) -> None:
-    typer.echo(f"not covered by any hash: {'; '.join([*NOT_COVERED, *_nameless(report)])}")
+    typer.echo(f"not covered by any hash: {'; '.join([*NOT_COVERED, *_older(report)])}")
     for verdict in report.reported:
         for fault in filter(None, (verdict.fault, *verdict.others)):
             which = f"row {fault.seq} is bad" if fault.seq else "bad"
             typer.echo(f"{verdict.reference or verdict.case_id}: {which} ({fault.kind}): {fault.reason}")
     if report.bad > len(report.reported):
         typer.echo(f"... and {report.bad - len(report.reported)} more")
-    for bad in report.bad_accounts:
-        assert bad.fault is not None
-        typer.echo(
-            f"the account {bad.account_id}: row {bad.fault.seq} of its own log is bad"
-            f" ({bad.fault.kind}): {bad.fault.reason}"
-        )
+    _print_accounts(report)
     found = report.findings
     if found is None:
         typer.echo("nothing is anchored: logs that were cut off or rewritten as a whole can't be told")
@@ -173,9 +174,17 @@ def _print_report(report: Report) -> None:
     typer.echo(f"{report.cases} cases, {report.rows} rows: {report.bad or 'no'} bad")
 
 
+def _print_accounts(report: Report) -> None:
+    for bad in report.bad_accounts:
+        for fault in filter(None, (bad.fault, *bad.others)):
+            which = f"row {fault.seq} of its own log is bad" if fault.seq else "bad"
+            typer.echo(f"the account {bad.account_id}: {which} ({fault.kind}): {fault.reason}")
+
+
 def _account_fault(verdict: AccountVerdict) -> dict[str, Any]:
     assert verdict.fault is not None
-    return {"accountId": verdict.account_id, **_plain(verdict.fault)}
+    others = [_plain(fault) for fault in verdict.others]
+    return {"accountId": verdict.account_id, **_plain(verdict.fault), "others": others}
 
 
 def _fault(verdict: Verdict) -> dict[str, Any]:

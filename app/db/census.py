@@ -38,12 +38,18 @@ PASSING = ("alembic_version", "idempotency_records", "server_keys", "case_texts"
 DERIVED = {"case_actions": ("document_count",)}
 """Columns of permanent tables that the migration which adds them makes from other rows."""
 
+KEPT = {"users": ("email_salt",)}
+"""Columns of other tables that permanent rows rest on: what an address is committed to with."""
+
 AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A table: how many rows it has, and of a permanent one a digest of each column, whatever the rows' order."""
+    """A table: how many rows it has, and of a permanent one a digest of each column, whatever the rows' order.
+
+    Of a column that is `KEPT`, how many values it has, if any.
+    """
 
     rows: int
     columns: Mapping[str, int]
@@ -70,7 +76,11 @@ def census(connection: Connection, permanent: Collection[str] = ()) -> Mapping[s
 
 
 def _counted(connection: Connection, table: str) -> Counted:
-    return Counted(connection.scalar(select(func.count()).select_from(sql_table(table))) or 0, {})
+    rows = connection.scalar(select(func.count()).select_from(sql_table(table))) or 0
+    there = {found["name"] for found in inspect(connection).get_columns(table)} if table in KEPT else ()
+    names = [name for name in KEPT.get(table, ()) if name in there]
+    filled = {name: connection.scalar(select(func.count(column(name))).select_from(sql_table(table))) for name in names}
+    return Counted(rows, {name: count for name, count in filled.items() if count})
 
 
 def _read(connection: Connection, table: str) -> Counted:

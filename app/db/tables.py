@@ -86,6 +86,8 @@ users = Table(
     # What addresses are compared by, made of the address here, so that no code that adds a person can forget it. The
     # server's default is for the migration alone: SQLite adds no other column that must not be null.
     Column("email_key", String(320), nullable=False, default=_key_of_email, server_default=text("''")),
+    # The salt that the account's log commits to the address with; null where it is older than that.
+    Column("email_salt", String(64)),
     Column("display_name", String(200), nullable=False),
     # What names are sorted and searched by, made of the name in the same way; who changes a name has to change it too.
     # Its order is that of code points, on both engines.

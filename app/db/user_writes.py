@@ -3,6 +3,7 @@
 It decides nothing, and writes no log: whoever calls it does, in the same transaction.
 """
 
+import secrets
 from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
@@ -13,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.rows import UserRow
-from app.domain.account_log import AdminActionType, ChangeStatus
+from app.domain.account_log import ADDRESS_COMMITMENT, AdminActionType, ChangeStatus
+from app.domain.commitments import commitment
 from app.domain.model import Role
 
 OF_STANDING = frozenset(
@@ -22,13 +24,24 @@ OF_STANDING = frozenset(
 """The changes that rest on a person's roles and on whether they are active."""
 
 
-async def insert_user(connection: AsyncConnection, account_id: UUID, row: UserRow) -> None:
-    """Insert a person with their roles, which they have from the row's `created_at` on."""
-    values = {**asdict(row), "account_id": account_id}
+def committed_address(email: str) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Return what is stored of an address, and what the row of the log says that gives it: a salted commitment."""
+    salt = secrets.token_hex(32)
+    return {"email": email, "email_salt": salt}, {ADDRESS_COMMITMENT: [commitment(salt, email.encode())]}
+
+
+async def insert_user(connection: AsyncConnection, account_id: UUID, row: UserRow) -> dict[str, list[str]]:
+    """Insert a person with their roles, which they have from the row's `created_at` on.
+
+    Return what the row of the log says of the address.
+    """
+    address, details = committed_address(row.email)
+    values = {**asdict(row), "account_id": account_id, **address}
     values["reviewer_since"] = row.created_at if Role.REVIEWER in row.roles else None
     del values["roles"]
     await connection.execute(insert(tables.users), values)
     await _give(connection, row.id, row.roles)
+    return details
 
 
 async def set_roles(

@@ -20,6 +20,12 @@ FORMAT = 1
 GUARDED_ROLES = frozenset({Role.REVIEWER, Role.ADMIN})
 """The roles that no admin gives alone, where there is another one."""
 
+ADDRESS_COMMITMENT = "emailCommitment"
+"""What details call the salted commitment to an address, since rows hold none."""
+
+SECRET_DIGEST = "secretDigest"
+"""What details call the SHA-256 of what is stored of a token's secret."""
+
 Details = Mapping[str, Sequence[str]]
 """What was changed: for each name its values."""
 
