@@ -31,6 +31,7 @@ from app.api.types.snapshots import CaseSnapshot
 from app.api.types.workflow import Workflow, workflow
 from app.db.repository.people import People
 from app.domain.access import permit_reading
+from app.domain.administration import permit_admin_reading
 from app.domain.errors import Detail, InvalidId, InvalidInput, Refusal
 from app.domain.model import Feature, Scope, UserKind
 from app.domain.validation import parse_id
@@ -52,6 +53,8 @@ _NODE_LOADERS = {
     "Document": (Scope.CASES_READ, Feature.CASES, "documents"),
 }
 
+_ADMIN_LOADERS = {"AccountAction": "account_actions", "AccountChange": "account_changes", "ApiToken": "api_tokens"}
+
 
 def _id(value: str, *path: str) -> UUID:
     parsed = parse_id(value)
@@ -68,9 +71,21 @@ async def _load_node(context: Context, id: UUID) -> Any:
     kind = await context.loaders.kinds.load(id)
     if kind is None:
         return own_node(context, id)
+    if kind in _ADMIN_LOADERS:
+        return await _load_admin_node(context, kind, id)
     scope, feature, loader = _NODE_LOADERS[kind]
     permit_reading(context.actor, scope, feature)
     return await getattr(context.loaders, loader).load(id)
+
+
+async def _load_admin_node(context: Context, kind: str, id: UUID) -> Any:
+    """Return what administration shows, to an admin, or a token to whose it is. Raises: as `permit_admin_reading`."""
+    if kind != "ApiToken":
+        permit_admin_reading(context.actor)
+    found = await getattr(context.loaders, _ADMIN_LOADERS[kind]).load(id)
+    if kind == "ApiToken":
+        permit_admin_reading(context.actor, own=found is not None and found.user_id == context.actor.user_id)
+    return found
 
 
 async def _node_or_refusal(context: Context, value: str, index: int) -> Any:

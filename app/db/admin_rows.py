@@ -42,7 +42,3 @@ class ChangeRow:
     created_at: datetime
     decided_by_id: UUID | None
     decided_at: datetime | None
-
-    @property
-    def change_id(self) -> UUID:
-        return self.id

@@ -46,7 +46,7 @@ class Story:
         body = await self._act(who.token, mutation, input)
         is_done = body is not None and not body["errors"]
         if body is not None and body["change"]:
-            self.changes.append(body["change"]["changeId"])
+            self.changes.append(body["change"]["id"])
         assert await log_size(world.database, world.account_id) == before + is_done, (mutation, input, body)
 
     def _change(self) -> str:
@@ -56,7 +56,7 @@ class Story:
         """Return the payload; None for who has no token any more."""
         document = (
             f"mutation($input: {mutation[0].upper()}{mutation[1:]}Input!)"
-            f" {{ {mutation}(input: $input) {{ errors {{ code }} change {{ changeId }} }} }}"
+            f" {{ {mutation}(input: $input) {{ errors {{ code }} change {{ id }} }} }}"
         )
         body = (await self.office.api.send(token, document, {"input": input})).json()
         if body.get("data") is None:

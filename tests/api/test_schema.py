@@ -154,6 +154,7 @@ def test_only_these_fields_of_things_are_code_and_the_others_are_attributes_or_r
         *("Case.actions", "Case.overrides", "Case.documents", "Case.availableActions", "Case.eligibleReviewers"),
         *("Document.url", "Viewer.inbox", "Viewer.tokens"),
         *("CaseAction.authority", "CaseAction.held", "CaseAction.reason"),
+        *("AccountAction.roles", "AccountAction.details", "AccountChange.details", "ApiToken.scopes"),
     }
 
 
@@ -216,6 +217,8 @@ def test_what_every_thing_has_is_never_null_and_other_things_always_may_be() -> 
         "CaseAction.statusBefore",
         "Override.decidedAt",
         "User.language",
+        *("AccountAction.tokenId", "AccountAction.targetTokenId", "AccountAction.changeId", "AccountChange.decidedAt"),
+        *("ApiToken.expiresAt", "ApiToken.revokedAt", "ApiToken.lastUsedAt"),
     }
     # Who asks is known, and in which account; all others are looked for.
     assert {name for name, field in others.items() if is_non_null_type(field.type)} == {"Viewer.user", "Viewer.account"}

@@ -8,16 +8,15 @@ const parser = {
 }
 
 // These have no identity of their own: they are parts of an answer, events, counts, words, the law, or what is past or supposed.
-// Rows, changes and tokens of an account are no nodes yet: `seq`, `changeId` and `tokenId` say which one it is.
 const withoutId = {
   suffixes: ['Connection', 'Count', 'Edge', 'Error', 'Payload', 'Snapshot'],
   types: [
-    'AccountAction',
-    'AccountChange',
+    'ActionAuthority',
+    'ActionToken',
     'AdminDetail',
-    'ApiToken',
     'AvailableAction',
     'CaseFacets',
+    'Erasure',
     'InboxChange',
     'Label',
     'LogEvent',

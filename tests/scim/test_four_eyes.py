@@ -24,9 +24,9 @@ from tests.support.world import Person, World, make_person, person_of
 
 async def waiting(office: Administration) -> list[tuple[str, str]]:
     """Return the id and type of each change that waits, the newest first."""
-    query = "{ pendingChanges(first: 50) { nodes { changeId type } } }"
+    query = "{ pendingChanges(first: 50) { nodes { id type } } }"
     nodes = (await office.api.run(office.aldo.token, query))["pendingChanges"]["nodes"]
-    return [(node["changeId"], node["type"]) for node in nodes]
+    return [(node["id"], node["type"]) for node in nodes]
 
 
 def joined(*people: Person) -> dict[str, object]:

@@ -8,12 +8,12 @@ from tests.support.api import Api
 from tests.support.world import Person, World, make_person
 
 USER = "user { id displayName email roles active kind }"
-CHANGE = "change { id: changeId type status details { name values } targetUser { id } }"
+CHANGE = "change { id type status details { name values } targetUser { id } }"
 OF_USERS = {
     *("inviteUser", "updateUser", "deactivateUser", "reactivateUser", "changeRoles", "createServiceAccount"),
     "approveChange",
 }
-TOKEN = "token { id: tokenId name scopes prefix user { id } expiresAt revokedAt } secret"
+TOKEN = "token { id name scopes prefix user { id } expiresAt revokedAt } secret"
 ACTION = "action { seq type source approval details { name values } targetUser { id } roles user { id } changeId }"
 
 

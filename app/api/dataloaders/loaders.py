@@ -16,7 +16,19 @@ from app.api.dataloaders.dataloader import Grouped, Loader
 from app.api.execution.budget import Budget
 from app.db.engines import Database
 from app.db.reader import Reader
-from app.db.repository import cases, documents, history, log, log_parts, nodes, overrides, people, search, tokens
+from app.db.repository import (
+    administration,
+    cases,
+    documents,
+    history,
+    log,
+    log_parts,
+    nodes,
+    overrides,
+    people,
+    search,
+    tokens,
+)
 from app.db.rows import CaseRow
 from app.observability.metrics import batches
 
@@ -168,6 +180,9 @@ class Loaders:
     reviewers_by_override: Loader[UUID] = by_id(people.reviewers_by_override, has_parts=True)
     reviewer_ids_by_version: Loader[UUID] = by_id(overrides.reviewer_ids_by_version)
     kinds: Loader[UUID] = by_id(nodes.kinds_by_id)
+    account_actions: Loader[UUID] = by_id(administration.account_actions_by_id)
+    account_changes: Loader[UUID] = by_id(administration.account_changes_by_id)
+    api_tokens: Loader[UUID] = by_id(administration.tokens_by_id)
     actions_by_case: Grouped = by_group(log_parts.actions_by_case)
     documents_by_case: Grouped = by_group(documents.documents_by_case)
     overrides_by_case: Grouped = by_group(overrides.overrides_by_case)

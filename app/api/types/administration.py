@@ -13,10 +13,12 @@ from app.api.context import Context, Info
 from app.api.enums import AdminActionType, Approval, ChangeStatus, Role, Scope, Source
 from app.api.fields import computed, described, object_type, related
 from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments, of_types
+from app.api.types.nodes import Node
 from app.api.types.people import User
 from app.db.admin_rows import AccountActionRow, ChangeRow
 from app.db.repository import administration as reading
 from app.db.rows import TokenRow
+from app.domain.account_log import ADDRESS_COMMITMENT, SECRET_DIGEST
 from app.domain.administration import permit_admin_reading
 from app.domain.errors import InvalidId
 from app.domain.validation import parse_id
@@ -59,8 +61,7 @@ def scopes_given(parent: strawberry.Parent[Any]) -> list[Scope]:
 
 
 @object_type(TokenRow, "A token, without its secret.")
-class ApiToken:
-    token_id: ID = described("Its UUID, by which it is revoked; a viewer of this id is who sends it.", ("id",))
+class ApiToken(Node):
     name: str = described("What it is for; may be empty.")
     user: User | None = related("users", "user_id", "Whose it is.")
     scopes: list[Scope] = computed(scopes_given, "What it may do; each scope once at most.", ("scopes",), loads=())
@@ -72,8 +73,7 @@ class ApiToken:
 
 
 @object_type(ChangeRow, "A change that needs a second admin.")
-class AccountChange:
-    change_id: ID = described("Its UUID, by which it is decided.", ("id",))
+class AccountChange(Node):
     type: AdminActionType = described("What is asked for.")
     status: ChangeStatus = described("Where it stands.")
     requested_by: User | None = related("users", "requested_by_id", "Who asked for it.")
@@ -89,7 +89,7 @@ class AccountChange:
 
 
 @object_type(AccountActionRow, "One permanent row of the account's own log.")
-class AccountAction:
+class AccountAction(Node):
     seq: int = described("Its place in the account's log: 1, 2, 3, without a gap.")
     type: AdminActionType = described("What was done.")
     source: Source = described("Which way it came.")
@@ -119,9 +119,14 @@ class SupposedAdministration:
     details: list[AdminDetail] = described("What would be changed, each name once.")
 
 
+OF_WHAT_IS = frozenset({ADDRESS_COMMITMENT, SECRET_DIGEST})
+"""Details of what a dry run has undone, which nothing that is will ever have."""
+
+
 def supposed_administration(row: AccountActionRow) -> SupposedAdministration:
     """Return what a dry run shows of the row that it has undone."""
-    return SupposedAdministration(type=row.type, approval=row.approval, details=_details(json.loads(row.details)))
+    details = {name: value for name, value in json.loads(row.details).items() if name not in OF_WHAT_IS}
+    return SupposedAdministration(type=row.type, approval=row.approval, details=_details(details))
 
 
 # --- Lists -----------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The viewer: the authenticated person, their token's scopes and their account."""
 
 from typing import cast
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import strawberry
 from strawberry import ID
@@ -32,7 +32,7 @@ class RateLimit:
     reset_seconds: int = described("In how many seconds the next one comes back.")
 
 
-@strawberry.type(description="Who is asking, through one token, by whose id it is known.")
+@strawberry.type(description="Who is asking, through one token: another token of theirs makes another viewer.")
 class Viewer(Node):
     user: User = described("The person.")
     account: Account = described("Their account.")
@@ -61,16 +61,21 @@ def account_of(context: Context) -> Account:
 
 def own_node(context: Context, id: UUID) -> Viewer | Account | None:
     """Return the viewer or their account, if that has this id: no other is visible."""
-    if id == context.actor.token_id:
+    if id == viewer_id(context.actor.token_id):
         return viewer(context)
     return account_of(context) if id == context.actor.account_id else None
+
+
+def viewer_id(token_id: UUID) -> UUID:
+    """Return the id of the viewer that a token makes; the token's own id is that of the token."""
+    return uuid5(token_id, "viewer")
 
 
 def viewer(context: Context) -> Viewer:
     """Return the viewer of an operation, from what authentication read."""
     identity, standing = context.request.identity, context.request.standing
     return Viewer(
-        id=ID(str(identity.actor.token_id)),
+        id=ID(str(viewer_id(identity.actor.token_id))),
         user=cast(User, identity.user),
         account=account_of(context),
         scopes=[scope for scope in Scope if scope in identity.actor.scopes],

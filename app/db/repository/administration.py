@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Table, select
 
 from app.db import tables
 from app.db.admin_rows import AccountActionRow, ChangeRow
-from app.db.id_sets import among
+from app.db.id_sets import among, of_account
 from app.db.reader import Reader
 from app.db.repository.window import OrderKey, Window, count, in_list_order, windowed
 from app.db.rows import TokenRow, columns
 from app.domain.account_log import AccountEntry, AdminActionType, Approval, ChainedAccountEntry, ChangeStatus
 from app.domain.model import Role, UserKind
+
+R = TypeVar("R")
 
 _LOG = columns(AccountActionRow, tables.account_actions)
 _CHANGE = columns(ChangeRow, tables.account_changes)
@@ -91,6 +94,31 @@ async def account_action(connection: Reader, account_id: UUID, id: UUID) -> Acco
     column = tables.account_actions.c
     statement = select(*_LOG).where(column.account_id == account_id, column.id == id)
     return AccountActionRow(*(await connection.execute(statement)).one())
+
+
+async def account_actions_by_id(
+    connection: Reader, account_id: UUID, ids: Sequence[UUID]
+) -> list[AccountActionRow | None]:
+    """Return for each id the row of the account's own log, or None."""
+    return await _rows_by_id(connection, tables.account_actions, AccountActionRow, account_id, ids)
+
+
+async def account_changes_by_id(connection: Reader, account_id: UUID, ids: Sequence[UUID]) -> list[ChangeRow | None]:
+    """Return for each id the account's change, or None."""
+    return await _rows_by_id(connection, tables.account_changes, ChangeRow, account_id, ids)
+
+
+async def tokens_by_id(connection: Reader, account_id: UUID, ids: Sequence[UUID]) -> list[TokenRow | None]:
+    """Return for each id the account's token, or None."""
+    return await _rows_by_id(connection, tables.api_tokens, TokenRow, account_id, ids)
+
+
+async def _rows_by_id(
+    connection: Reader, table: Table, row: type[R], account_id: UUID, ids: Sequence[UUID]
+) -> list[R | None]:
+    statement = select(*columns(row, table)).where(of_account(table.c.account_id, account_id), among(table.c.id, ids))
+    found = {record.id: row(*record) for record in await connection.execute(statement)}
+    return [found.get(id) for id in ids]
 
 
 async def change_row(connection: Reader, account_id: UUID, id: UUID) -> ChangeRow | None:

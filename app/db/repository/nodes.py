@@ -17,6 +17,9 @@ _NODES: Mapping[str, Table] = {
     "Comment": tables.comments,
     "Override": tables.overrides,
     "Document": tables.documents,
+    "AccountAction": tables.account_actions,
+    "AccountChange": tables.account_changes,
+    "ApiToken": tables.api_tokens,
 }
 
 # A document that is not attached yet is only its uploader's.
