@@ -109,12 +109,12 @@ async def test_its_people_can_play_every_part(database: Database) -> None:
     found = await load(database)
 
     parts = Counter(frozenset(person.roles) for person in found.people)
-    assert len(found.people) == 12
+    assert len(found.people) == 13
     assert set(found.people[0].roles) == {Role.CONTRIBUTOR, Role.REVIEWER}
     assert parts[frozenset({Role.CONTRIBUTOR})] >= 3
     assert parts[frozenset({Role.REVIEWER})] >= 3
     assert parts[frozenset({Role.CONTRIBUTOR, Role.REVIEWER})] >= 2
-    assert parts[frozenset({Role.ADMIN})] == 1
+    assert parts[frozenset({Role.ADMIN})] == 2
     for person in found.people:
         assert (await authenticate(database, person.token)).user.display_name == person.display_name
 

@@ -13,6 +13,8 @@ export const opener =
 const others = people.filter((person) => person !== opener && person.roles.includes('REVIEWER'))
 export const reviewer = others.find(({ roles }) => !roles.includes('CONTRIBUTOR')) ?? others[0]
 
+export const admin = people.find(({ roles }) => roles.includes('ADMIN'))
+
 export function headersOf(person) {
   return JSON.stringify({ Authorization: `Bearer ${person?.token ?? ''}` }, null, 2)
 }

@@ -9,13 +9,15 @@ import { fill, learn } from './memory.js'
 
 const TAB_THAT_TELLS = {
   $case: 'OpenCase',
+  $change: 'Invite',
   $override: 'RequestOverride',
   $reviewer: 'WhoCanReview',
+  $service: 'AddService',
   $version: 'RequestOverride',
 }
 
 export async function fetcher({ query, variables, operationName }, { headers } = {}) {
-  const { filled, missing } = fill(variables)
+  const { filled, missing } = fill(taken(variables, query, operationName))
   if (missing.length > 0) return notSent(missing)
 
   const stopping = new AbortController()
@@ -43,13 +45,26 @@ export async function fetcher({ query, variables, operationName }, { headers } =
   return answer
 }
 
+// Where a tab has several operations, its variables are those of all.
+function taken(variables, query, operationName) {
+  const { operation, isAlone } = operationOf(query, operationName)
+  if (isAlone || !variables) return variables
+  const names = operation.variableDefinitions.map(({ variable }) => variable.name.value)
+  return Object.fromEntries(Object.entries(variables).filter(([name]) => names.includes(name)))
+}
+
 function isSubscription(query, operationName) {
+  return operationOf(query, operationName).operation?.operation === 'subscription'
+}
+
+function operationOf(query, operationName) {
   try {
     const document = parse(query)
-    const found = getOperationAST(document, operationName) ?? getOperationAST(document)
-    return found?.operation === 'subscription'
+    const named = getOperationAST(document, operationName)
+    const alone = getOperationAST(document) // null where there are several
+    return { operation: named ?? alone, isAlone: !named || alone !== null }
   } catch {
-    return false // the server says what is wrong with it
+    return { operation: null, isAlone: true } // the server says what is wrong with it
   }
 }
 

@@ -1,5 +1,5 @@
-// Remembers the ids in the last answers, and puts them where variables say "$case", "$override" or "$reviewer"; and for
-// "$version" the version of that case, which is the one that was read last.
+// Remembers the ids in the last answers, and puts them where variables say "$case", "$override", "$reviewer", "$change" or
+// "$service"; and for "$version" the version of that case, which is the one that was read last.
 //
 // It lasts as long as the browser's tab, so that a reload goes on with the same case. It holds ids and references, never
 // a token, and is dropped where the page's people are others: then it is another database.
@@ -54,6 +54,10 @@ function visit(value, seen) {
     if (key === 'case' && child?.id) seen.case = { id: child.id, label: child.reference ?? child.id }
     if (key === 'case' && child?.version) seen.version = { id: child.version, label: child.version }
     if ((key === 'override' || key === 'activeOverride') && child?.id) seen.override = { id: child.id, label: child.id }
+    if (key === 'change' && child?.status === 'PENDING') seen.change = { id: child.id, label: child.id }
+    if (key === 'createServiceAccount' && child?.user) {
+      seen.service = { id: child.user.id, label: child.user.displayName }
+    }
     if (key === 'viewer' && child?.user?.id) seen.viewer = child.user.id
     if (key === 'users') seen.reviewer ??= firstColleague(child, seen.viewer)
     visit(child, seen)
@@ -70,7 +74,8 @@ export function fill(variables) {
   const missing = []
   const filled = JSON.parse(JSON.stringify(variables ?? {}), (_key, value) => {
     if (value === '$fresh') return freshReference()
-    const name = /^\$(case|override|reviewer|version)$/.exec(value)?.[1]
+    if (value === '$address') return `${freshReference().toLowerCase()}@brightwater.example`
+    const name = /^\$(case|override|reviewer|version|change|service)$/.exec(value)?.[1]
     if (!name) return value
     if (!known[name]) missing.push(value)
     return known[name]?.id ?? value

@@ -1,6 +1,7 @@
-// The tabs that the page opens with: one supplier's case from opening to the log, each tab as the right person.
+// The tabs that the page opens with: one supplier's case from opening to the log, and administration, each tab as the
+// right person.
 
-import { headersOf, opener, reviewer } from './config.js'
+import { admin, headersOf, opener, reviewer } from './config.js'
 import { language, word } from './language.js'
 import { actorOf } from './memory.js'
 import frenchStory from './words/fr.story.json'
@@ -46,8 +47,14 @@ const variables = {
   },
   '08-close-case': { input: { caseId: '$case', comment: word('Nothing left to do.') } },
   '09-read-the-log': { id: '$case' },
+  '12-administer': {
+    invite: { email: '$address', displayName: 'Zoé Martin', roles: ['REVIEWER'] },
+    approve: { changeId: '$change' },
+    service: { displayName: word('Check system'), roles: ['CONTRIBUTOR'] },
+    token: { userId: '$service', scopes: ['CASES_READ', 'CASES_WRITE'] },
+  },
 }
-const actors = { '07-accept-as-reviewer': reviewer }
+const actors = { '07-accept-as-reviewer': reviewer, '12-administer': admin }
 
 // The comment that a tab begins with, in the language of the page; what is sent is the same.
 function commented(name, query) {
