@@ -5,7 +5,7 @@ is only noted how many rows it has, since a downgrade takes columns away, but wh
 """
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,13 @@ from sqlalchemy import (
     FromClause,
     Numeric,
     Text,
+    case,
     cast,
     column,
     func,
     inspect,
+    literal_column,
+    null,
     select,
     text,
 )
@@ -48,11 +51,12 @@ AT_ONCE = 1_000
 class Counted:
     """A table: how many rows it has, and of a permanent one a digest of each column, whatever the rows' order.
 
-    Of a column that is `KEPT`, how many values it has, if any.
+    `given`: in how many rows a column has another value than by default, of permanent tables and of what is `KEPT`.
     """
 
     rows: int
     columns: Mapping[str, int]
+    given: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +81,32 @@ def census(connection: Connection, permanent: Collection[str] = ()) -> Mapping[s
 
 def _counted(connection: Connection, table: str) -> Counted:
     rows = connection.scalar(select(func.count()).select_from(sql_table(table))) or 0
-    there = {found["name"] for found in inspect(connection).get_columns(table)} if table in KEPT else ()
-    names = [name for name in KEPT.get(table, ()) if name in there]
-    filled = {name: connection.scalar(select(func.count(column(name))).select_from(sql_table(table))) for name in names}
-    return Counted(rows, {name: count for name, count in filled.items() if count})
+    kept = [found for found in inspect(connection).get_columns(table) if found["name"] in KEPT.get(table, ())]
+    return Counted(rows, {}, _given(connection, table, kept))
+
+
+def _given(connection: Connection, table: str, columns: Sequence[Any]) -> Mapping[str, int]:
+    """Count of each of these columns the rows whose value is not its default, which a migration gives to all rows."""
+    if not columns:
+        return {}
+    counts = []
+    for found in columns:
+        default = found["default"]
+        usual: Any = null() if default is None or "(" in default else literal_column(default)
+        counts.append(func.count(case((column(found["name"]).is_distinct_from(usual), 1))))
+    row = connection.execute(select(*counts).select_from(sql_table(table))).one()
+    return dict(zip((found["name"] for found in columns), row, strict=True))
 
 
 def _read(connection: Connection, table: str) -> Counted:
     inspector = inspect(connection)
     derived = DERIVED.get(table, ())
-    names = [name for found in inspector.get_columns(table) if (name := found["name"]) not in derived]
+    columns = [found for found in inspector.get_columns(table) if found["name"] not in derived]
+    names = [found["name"] for found in columns]
     key = inspector.get_pk_constraint(table)["constrained_columns"]
     digests = _digests if connection.dialect.name == "sqlite" else _digests_by_postgresql
     count, *sums = digests(connection, sql_table(table), names, key)
-    return Counted(count, dict(zip(names, sums, strict=True)))
+    return Counted(count, dict(zip(names, sums, strict=True)), _given(connection, table, columns))
 
 
 def _digests(connection: Connection, table: FromClause, names: Sequence[str], key: Sequence[str]) -> list[int]:
@@ -133,6 +149,15 @@ def lost(before: Mapping[str, Counted], after: Mapping[str, Counted]) -> list[Lo
         elif was.columns and now.rows != was.rows:
             losses.append(Loss(table, abs(was.rows - now.rows)))
         else:
-            changed = [name for name, digest in was.columns.items() if now.columns.get(name) != digest]
-            losses += [Loss(table, was.rows, name) for name in changed]
+            losses += _lost_columns(table, was, now)
     return losses
+
+
+def _lost_columns(table: str, was: Counted, now: Counted) -> Iterator[Loss]:
+    """Yield the columns whose values changed, and those that are gone with values other than their default."""
+    for name, count in was.given.items():
+        if name not in now.given and count:
+            yield Loss(table, count, name)
+    for name, digest in was.columns.items():
+        if name in now.columns and now.columns[name] != digest:
+            yield Loss(table, was.rows, name)
