@@ -23,6 +23,7 @@ from app.config import components, environment
 from app.config.anchoring import keep_anchored
 from app.config.document_store import documents
 from app.config.settings import Settings, load_settings
+from app.config.webhooks import Webhooks
 from app.db.engines import Database
 from app.documents.download import DownloadEndpoint
 from app.documents.erasures import finish_when_erased
@@ -75,18 +76,22 @@ def create_app(settings: Settings) -> Starlette:
     provider = components.identity_provider(database, settings)
     door = AdmissionController(Authenticator(database, provider, memory, token_use, terms.deadline_s), rates)
     gate = ConcurrencyLimiter(settings.max_concurrency, settings.database_pool_timeout)
-    store, links = documents(settings), Links(database, settings.public_url)
+    store, links, webhooks = documents(settings), Links(database, settings.public_url), Webhooks(database, settings)
     transfers, trusted = Transfers(), components.trusted_documents(settings)
     slots, feed = Slots.beside(database.reader.size, database.reader.patience), Feed(database, settings.live_poll)
-    runner = OperationRunner(Services(database, store, links, slots, feed, terms.key_lifetime), terms)
+    services = Services(database, store, links, slots, feed, terms.key_lifetime, webhooks.registration)
+    runner = OperationRunner(services, terms)
     cycle, streams = (
         RequestCycle(door, gate, runner),
         Streams(runner, gate, trusted, terms, components.streaming(settings)),
     )
     view, sockets = GraphQLView(cycle, trusted, terms, store, transfers, streams), WebSocketEndpoint(streams, door)
     upload = UploadEndpoint(database, store, door, transfers, settings.receive_timeout)
-    draining, watch = Shutdown(settings.drain), LogWatch(database, settings.log_lag_alarm)
-    look = looking(gate, database)
+    draining, watch, look = (
+        Shutdown(settings.drain),
+        LogWatch(database, settings.log_lag_alarm),
+        looking(gate, database),
+    )
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, asyncio.Event]]:
@@ -100,6 +105,7 @@ def create_app(settings: Settings) -> Starlette:
             watch.keep(),
             memory.keep_subscribed(database),
             feed.run(),
+            webhooks.deliver(services, runner),
             _end_streams(ending, view, sockets),
             *([metrics.share_gauges(look)] if environment.metrics_are_shared() else ()),
         )

@@ -3,17 +3,17 @@
 Each returns what the row says, and leaves in the draft whom and what it is about.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
-from app.admin.new_tokens import NewToken, new_token, token_details
+from app.admin.drafts import AdminDraft, AdminEffect
+from app.admin.new_tokens import new_token, token_details
+from app.admin.webhook_effects import WEBHOOK_EFFECTS
 from app.auth.provisioning import PREFIX
 from app.db import tables
 from app.db.account_log import with_stale
@@ -23,30 +23,10 @@ from app.db.rows import UserRow
 from app.db.user_writes import OF_STANDING, committed_address, insert_user, mark_stale, revoke_tokens, set_roles
 from app.domain.account_log import AdminActionType, Details
 from app.domain.admin_commands import POLICIES, AdminCommand
-from app.domain.administration import AdminFacts, account_changes
+from app.domain.administration import account_changes
 from app.domain.directory import DirectoryEntry
 from app.domain.model import Role, UserKind
 from app.domain.search_words import fold
-
-
-@dataclass(slots=True)
-class AdminDraft:
-    """A command that is allowed and not yet written."""
-
-    connection: AsyncConnection
-    account_id: UUID
-    command: Any
-    facts: AdminFacts
-    now: datetime
-    user_id: UUID | None = None
-    token_id: UUID | None = None
-    made: NewToken | None = None
-
-    @property
-    def held(self) -> frozenset[Role]:
-        """The roles of whom it is about."""
-        assert self.facts.member is not None
-        return self.facts.member.roles
 
 
 async def invite(draft: AdminDraft) -> Details:
@@ -203,8 +183,6 @@ async def _end_changes(
     return await mark_stale(draft.connection, draft.account_id, draft.now, types, draft.user_id, requester)
 
 
-AdminEffect = Callable[[AdminDraft], Awaitable[Details]]
-
 ADMIN_EFFECTS: Mapping[AdminActionType, AdminEffect] = {
     AdminActionType.INVITE_USER: invite,
     AdminActionType.UPDATE_USER: update_user,
@@ -215,6 +193,7 @@ ADMIN_EFFECTS: Mapping[AdminActionType, AdminEffect] = {
     AdminActionType.REVOKE_TOKEN: revoke_token,
     AdminActionType.CREATE_SERVICE_ACCOUNT: create_service_account,
     AdminActionType.UPDATE_ACCOUNT: update_account,
+    **WEBHOOK_EFFECTS,
 }
 """What is done at once, or once it is approved."""
 

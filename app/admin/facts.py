@@ -14,6 +14,7 @@ from app.domain.admin_commands import POLICIES, AdminCommand, InviteUser
 from app.domain.administration import AdminFacts, Member
 from app.domain.errors import ChangeAlreadyPending, EmailTaken
 from app.domain.model import Actor, UserKind
+from app.domain.webhook_commands import CreateWebhook, WebhookCommand
 
 SETTINGS = ("name", "default_language", *sorted(POLICIES))
 
@@ -78,7 +79,14 @@ async def demand_free_email(
 
 def pending_key(command: AdminCommand, user_id: UUID | None) -> str:
     """Return what a change is about, so that no other one of its kind waits beside it."""
-    about = command.email.key if isinstance(command, InviteUser) else user_id or "account"
+    about: object = user_id or "account"
+    match command:
+        case InviteUser():
+            about = command.email.key
+        case CreateWebhook():
+            about = command.name
+        case WebhookCommand():
+            about = command.webhook_id
     return f"{command.type.value} {about}"
 
 

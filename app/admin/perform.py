@@ -15,9 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import clock
 from app.actions.authority import renewed
 from app.actions.idempotency import KEY_LIFETIME
-from app.admin.effects import AdminDraft, effect_of
+from app.admin.drafts import AdminDraft
+from app.admin.effects import effect_of
 from app.admin.facts import demand_free_email, demand_no_twin, facts_of, pending_key, token_owner
 from app.admin.keys import claim_admin_key
+from app.admin.webhook_facts import demand_webhook_state, with_webhook
 from app.db import background, tables
 from app.db.account_log import NewAccountAction, append, lock_account
 from app.db.admin_rows import AccountActionRow, ChangeRow
@@ -160,6 +162,7 @@ class AdminStep:
             if user_id is None:
                 raise NotFound("input", "tokenId", resource=Resource.TOKEN)
         facts = await facts_of(self.connection, self.actor, user_id)
+        facts = await with_webhook(self.connection, self.actor.account_id, command, facts)
         if isinstance(command, UserCommand) and facts.member is None:
             raise NotFound("input", "userId", resource=Resource.USER)
         return facts, user_id, token_id
@@ -178,6 +181,7 @@ class AdminStep:
             case RevokeToken():
                 await self._demand_live_token(command)
         demand_last_admin(command, facts)
+        demand_webhook_state(command, facts.webhook)
         if isinstance(command, InviteUser | UpdateUser) and command.email is not None:
             own_id = member.user_id if member is not None else None
             await demand_free_email(self.connection, requester.account_id, command.email, own_id)
@@ -203,6 +207,7 @@ class AdminStep:
     ) -> AdminOutcome:
         """Write the effects, and the row that says so."""
         draft = AdminDraft(self.connection, self.actor.account_id, command, facts, self.now, user_id, token_id)
+        draft.change_id = None if change is None else change.id
         details = await effect_of(command)(draft)
         row = await self._log(details, approval, draft.user_id, draft.token_id, change)
         if draft.made is None:
@@ -241,6 +246,7 @@ class AdminStep:
         facts = await facts_of(self.connection, self.actor, change.target_user_id, change)
         demand_decider(command.type, self.actor.user_id, change.requested_by_id, requested, facts)
         if isinstance(command, ApproveChange):
+            facts = await with_webhook(self.connection, self.actor.account_id, requested, facts, has_waited=True)
             return await self._approve(change, requested, facts)
         status = ChangeStatus.CANCELLED if isinstance(command, CancelChange) else ChangeStatus.REFUSED
         decided = await self._settle(change, status)

@@ -22,6 +22,7 @@ from app.i18n import message
 from app.live.feed import Feed
 from app.web.rate_limit import RateLimitStatus
 from app.web.slots import Slots
+from app.webhooks.registration import WebhookRegistration
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Services:
     slots: Slots
     feed: Feed
     key_lifetime: timedelta = KEY_LIFETIME
+    webhooks: WebhookRegistration | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,7 @@ described_enum(
         Resource.USER: "A person or a service account.",
         Resource.TOKEN: "An API token.",
         Resource.CHANGE: "A change that needs a second admin.",
+        Resource.WEBHOOK: "A webhook.",
     },
 )
 described_enum(
@@ -312,6 +313,15 @@ described_enum(
         AdminActionType.REFUSE_CHANGE: "Refused a change that waited.",
         AdminActionType.CANCEL_CHANGE: "Took a change back that waited.",
         AdminActionType.CHANGE_GROUPS: "Added, changed or removed a group of the company's directory.",
+        AdminActionType.CREATE_WEBHOOK: "Made a webhook, and the service account that it acts as.",
+        AdminActionType.UPDATE_WEBHOOK: "Changed a webhook's URL, document, name or description.",
+        AdminActionType.ROTATE_WEBHOOK_SECRET: "Gave a webhook another secret.",
+        AdminActionType.PAUSE_WEBHOOK: "Had nothing more sent to a webhook.",
+        AdminActionType.RESUME_WEBHOOK: "Had a webhook sent to again.",
+        AdminActionType.REPLAY_WEBHOOK: "Had a webhook go back to an earlier place in the log.",
+        AdminActionType.TEST_WEBHOOK: "Had a ping sent to a webhook.",
+        AdminActionType.DELETE_WEBHOOK: "Deleted a webhook, and ended its service account.",
+        AdminActionType.DISABLE_WEBHOOK: "Disabled a webhook that took nothing, or did not want any more.",
     },
 )
 described_enum(

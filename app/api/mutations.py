@@ -36,6 +36,7 @@ from app.api.payloads import (
     SetLegalHoldPayload,
 )
 from app.api.permissions import ActionPermission
+from app.api.webhook_mutations import WebhookMutation
 from app.domain.model import ActionType
 
 RETRIES = "Give an `idempotencyKey`, so that a retry writes no second row."
@@ -59,7 +60,7 @@ def action_mutation(action: ActionType, takes: type[ActionInput], gives: type[Ac
     description="The actions on cases, each one row in a case's log; and administration, each one row in the account's"
     " own log. What is refused writes nothing."
 )
-class Mutation(AdminMutation):
+class Mutation(AdminMutation, WebhookMutation):
     open_case: OpenCasePayload = action_mutation(
         ActionType.OPEN, OpenCaseInput, OpenCasePayload, "Open a case on a check. For contributors and reviewers."
     )

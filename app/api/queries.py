@@ -28,6 +28,7 @@ from app.api.types.administration import (
 from app.api.types.lists import By, Since, Types, account_actions, rows_of
 from app.api.types.receipts import Receipt, receipt
 from app.api.types.snapshots import CaseSnapshot
+from app.api.types.webhooks import Webhook, webhooks
 from app.api.types.workflow import Workflow, workflow
 from app.db.repository.people import People
 from app.domain.access import permit_reading
@@ -225,6 +226,13 @@ class Query:
         services = People(kind=UserKind.SERVICE)
         page = await people_page(info.context, services, PageArguments(first, after, last, before))
         return cast(Connection[User], page)
+
+    @resolved("The account's webhooks, the newest first. For admins.", _ADMINISTER)
+    async def webhooks(
+        self, info: Info, first: First = None, last: Last = None, after: After = None, before: Before = None
+    ) -> Connection[Webhook] | None:
+        page = await webhooks(info.context, PageArguments(first, after, last, before))
+        return cast(Connection[Webhook], page)
 
     @resolved("Who may do what when, as data: the table that every action is checked against.")
     async def workflow(self) -> Workflow:

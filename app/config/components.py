@@ -16,6 +16,7 @@ from app.db.watching import let_watch
 from app.observability import tracing
 from app.observability.trace_budget import TraceBudget
 from app.web.rate_limit import RateLimiter
+from app.webhooks.addresses import AddressPolicy
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
@@ -110,3 +111,13 @@ def trusted_documents(settings: Settings) -> TrustedDocuments:
     """Return the documents of the manifest. Raises: ManifestError."""
     documents = {} if settings.trusted_documents is None else read_manifest(settings.trusted_documents)
     return TrustedDocuments(documents, Mode(settings.trusted_documents_mode), settings.persisted_queries)
+
+
+def webhook_policy(settings: Settings) -> AddressPolicy:
+    """Return where webhooks may be sent."""
+    return AddressPolicy(
+        ports=frozenset(settings.webhooks_ports),
+        hosts=settings.webhooks_hosts,
+        denied=settings.webhooks_denied_networks,
+        allow_private=settings.webhooks_allow_private,
+    )

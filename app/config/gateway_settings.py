@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode
 
 from app.domain.directory import user_name_key
 from app.domain.model import ADMIN_SCOPES, SERVICE_SCOPES, Role, Scope
+from app.webhooks.addresses import IPNetwork
 
 
 def _words(value: object) -> object:
@@ -46,12 +47,24 @@ def _group_roles(value: object) -> object:
 GROUP_ROLES = (Role.CONTRIBUTOR.value, Role.REVIEWER.value)
 GROUP_NAME_MAX = 100
 GroupRoles = Annotated[dict[str, Role], NoDecode, BeforeValidator(_group_roles)]
+
+
+def _host(value: str) -> str:
+    """Return a host, or a pattern of hosts, in small letters."""
+    host = value.lower().removesuffix(".")
+    if not re.fullmatch(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*", host):
+        raise ValueError(f"{value} is no host, as in hooks.example.com or *.example.com")
+    return host
+
+
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s/:?#@*\[\]]+)(?::(\d{1,5}))?")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 Origin = Annotated[str, AfterValidator(_origin)]
 NameList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+HostPattern = Annotated[str, AfterValidator(_host)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 LimitName = Literal[
     "tokens",
@@ -206,4 +219,18 @@ class GatewaySettings(BaseSettings):
     )
     drain: Annotated[float, Field(ge=0, le=300)] = Field(
         default=0, description="Seconds for which /ready says no before the server stops to listen."
+    )
+    webhooks: bool = Field(default=True, description="Deliver webhooks from this node.")
+    webhooks_ports: Annotated[tuple[Port, ...], NoDecode, BeforeValidator(_words)] = Field(
+        default=(443,), min_length=1, description="Ports that webhooks may be sent to."
+    )
+    webhooks_hosts: Annotated[tuple[HostPattern, ...], NoDecode, BeforeValidator(_words)] = Field(
+        default=(),
+        description="Hosts that webhooks may be sent to, as in hooks.example.com, or *.example.com; none for any.",
+    )
+    webhooks_denied_networks: Annotated[tuple[IPNetwork, ...], NoDecode, BeforeValidator(_words)] = Field(
+        default=(), description="Public networks that are used inside, as in 192.0.2.0/24: no webhook is sent there."
+    )
+    webhooks_allow_private: bool = Field(
+        default=False, description="For development: webhooks to private addresses, over HTTP, and to any port."
     )

@@ -28,6 +28,9 @@ from app.db.columns import EnumString, Warnings, account_column, id_column, refe
 from app.db.columns import metadata as metadata  # which the migrations read whole from here
 from app.db.indexed import WordsColumn
 from app.db.log_position import NextPosition
+from app.db.webhook_tables import webhook_deliveries as webhook_deliveries
+from app.db.webhook_tables import webhook_retries as webhook_retries
+from app.db.webhook_tables import webhooks as webhooks
 from app.domain.account_log import AdminActionType, Approval, ChangeStatus, Source
 from app.domain.action_log import GENESIS
 from app.domain.addresses import parse_address

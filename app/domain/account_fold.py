@@ -123,8 +123,20 @@ class AccountFold:
                 self._take_address(entry, user_id, values)
             case AdminActionType.CHANGE_ROLES | AdminActionType.DEACTIVATE_USER | AdminActionType.REACTIVATE_USER:
                 self._change_user(type, entry, user_id, values)
+            case AdminActionType.CREATE_WEBHOOK | AdminActionType.RESUME_WEBHOOK | AdminActionType.DELETE_WEBHOOK:
+                self._apply_webhook(type, entry, user_id, values)
             case _ if entry.target_token_id is not None:
                 self._take_token(type, entry, user_id, entry.target_token_id, values)
+
+    def _apply_webhook(self, type: AdminActionType, entry: AccountEntry, user_id: UUID, values: Values) -> None:
+        """Note what becomes of the service account that a webhook reads as, and of its token."""
+        if type is AdminActionType.DELETE_WEBHOOK:
+            self._change_user(AdminActionType.DEACTIVATE_USER, entry, user_id, values)
+            return
+        if type is AdminActionType.CREATE_WEBHOOK:
+            self._make_user(entry, user_id, UserKind.SERVICE, values)
+        if entry.target_token_id is not None:
+            self._take_token(AdminActionType.CREATE_TOKEN, entry, user_id, entry.target_token_id, values)
 
     def _make_user(self, entry: AccountEntry, user_id: UUID, kind: UserKind, values: Values) -> None:
         user = LoggedUser(entry.seq, kind, (True, entry.seq))
@@ -234,4 +246,6 @@ def _is_requested(request: _Request, values: Values) -> bool:
         case AdminActionType.UPDATE_ACCOUNT:
             done = values.keys() - {STALE}
             return all(name in request.values and [*values[name]] == [*request.values[name]] for name in done)
+        case AdminActionType.CREATE_WEBHOOK | AdminActionType.UPDATE_WEBHOOK:
+            return not values.get("host") or [*values["host"]] == [*request.values.get("host", ())]
     return True

@@ -4,24 +4,19 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from app.domain.account_log import AdminActionType, Details
 from app.domain.addresses import Address, parse_address
+from app.domain.admin_command import AdminCommand as AdminCommand
 from app.domain.directory import DirectoryEntry
 from app.domain.model import Language, Role, Scope
+from app.domain.webhook_commands import CreateWebhook, UpdateWebhook, requested_webhook
+from app.domain.webhooks import SignatureScheme
 
 POLICIES = frozenset({"cases_enabled", "overrides_enabled", "restrict_to_assigned_reviewers"})
 """The settings of an account that decide who may do what."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdminCommand:
-    """What all commands of administration share."""
-
-    type: ClassVar[AdminActionType]
-    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,12 +138,16 @@ WAITING: Mapping[AdminActionType, type[AdminCommand]] = {
         ReactivateUser,
         ChangeRoles,
         UpdateAccount,
+        CreateWebhook,
+        UpdateWebhook,
     )
 }
 """The commands that may have to wait for a second admin."""
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "user_id": UUID,
+    "webhook_id": UUID,
+    "scheme": SignatureScheme,
     "email": parse_address,
     "roles": lambda words: tuple(map(Role, words)),
     "language": Language,
@@ -199,4 +198,4 @@ def requested_details(command: AdminCommand) -> Details:
         case UpdateAccount():
             given = {name: value for name, value in command.settings.items() if value is not None}
             return {name: [] if name == "name" else [str(value)] for name, value in given.items()}
-    return {}
+    return requested_webhook(command)

@@ -35,6 +35,8 @@ from app.domain.errors import (
     UserInactive,
 )
 from app.domain.model import ADMIN_SCOPES, SERVICE_SCOPES, Actor, Role, Scope, UserKind
+from app.domain.webhook_commands import CreateWebhook, UpdateWebhook
+from app.domain.webhooks import WebhookFacts
 
 
 class Own(StrEnum):
@@ -59,6 +61,7 @@ class Second(StrEnum):
         "where it gives REVIEWER or ADMIN (any role, where the admin takes part in cases), or takes ADMIN from another"
     )
     POLICY = "where it changes a policy: a feature, or who may decide"
+    URL = "where it says to which URL a webhook goes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,14 @@ RULES: Mapping[AdminActionType, Rule] = {
     AdminActionType.APPROVE_CHANGE: Rule(own=Own.NOT_FAVOURED),
     AdminActionType.REFUSE_CHANGE: Rule(own=Own.NOT_REQUESTER),
     AdminActionType.CANCEL_CHANGE: Rule(),
+    AdminActionType.CREATE_WEBHOOK: Rule(second=Second.URL),
+    AdminActionType.UPDATE_WEBHOOK: Rule(second=Second.URL),
+    AdminActionType.ROTATE_WEBHOOK_SECRET: Rule(),
+    AdminActionType.PAUSE_WEBHOOK: Rule(),
+    AdminActionType.RESUME_WEBHOOK: Rule(),
+    AdminActionType.REPLAY_WEBHOOK: Rule(),
+    AdminActionType.TEST_WEBHOOK: Rule(),
+    AdminActionType.DELETE_WEBHOOK: Rule(),
 }
 
 PARTICIPANTS = frozenset({Role.CONTRIBUTOR, Role.REVIEWER})
@@ -107,7 +118,7 @@ class AdminFacts:
 
     `member` is whom the command is about, also by a token that is theirs; None for nobody. `held` are all roles of who
     acts, `admins` those people of the account who are active admins. `settings` are the account's. `requester` is who
-    acts, or who asked for the change that is decided on.
+    acts, or who asked for the change that is decided on. `webhook` is the endpoint that the command is about.
 
     `token_maker`: the admin who made the token that a service account acts by, or asked by; None for a person, and
     where the command line made it. That admin may have kept the token's secret, so that what is done by it counts as
@@ -120,6 +131,7 @@ class AdminFacts:
     member: Member | None = None
     requester: Member | None = None
     token_maker: UUID | None = None
+    webhook: WebhookFacts | None = None
 
 
 def admit_admin(actor: Actor) -> None:
@@ -213,22 +225,29 @@ def needs_second_admin(command: AdminCommand, actor_id: UUID, facts: AdminFacts)
     """Tell whether another admin has to approve it, if the account has one."""
     of_another = facts.member is None or facts.member.user_id != actor_id
     match RULES[command.type].second:
-        case Second.GRANTS:
-            return _grants_guarded(command, facts)
+        case (Second.GRANTS | Second.ROLES) as second:
+            takes_admin = second is Second.ROLES and of_another and _ends_admin(command, facts)
+            return takes_admin or _grants_guarded(command, facts)
         case Second.ADDRESS:
             return isinstance(command, UpdateUser) and changes_address(command, facts.member)
         case Second.ADMIN_ENDS:
             return of_another and _ends_admin(command, facts)
-        case Second.ROLES:
-            return _grants_guarded(command, facts) or (of_another and _ends_admin(command, facts))
         case Second.POLICY:
             return isinstance(command, UpdateAccount) and bool(POLICIES & account_changes(command, facts).keys())
-        case Second.NEVER:
-            return False
+        case Second.URL:
+            return changes_url(command, facts.webhook)
+    return False
 
 
 def changes_address(command: UpdateUser, member: Member | None) -> bool:
     return command.email is not None and (member is None or command.email.key != member.email_key)
+
+
+def changes_url(command: AdminCommand, webhook: WebhookFacts | None) -> bool:
+    """Tell whether webhooks would go where none goes yet."""
+    if isinstance(command, UpdateWebhook):
+        return command.url is not None and (webhook is None or command.url != webhook.url)
+    return isinstance(command, CreateWebhook)
 
 
 def account_changes(command: UpdateAccount, facts: AdminFacts) -> dict[str, object]:

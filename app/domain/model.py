@@ -141,6 +141,7 @@ class Resource(StrEnum):
     TOKEN = "token"
     CHANGE = "change"
     COMMENT = "comment"
+    WEBHOOK = "webhook"
 
 
 class InboxReason(StrEnum):

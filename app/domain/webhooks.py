@@ -1,11 +1,30 @@
-"""Webhooks: how their deliveries are signed, and by which versions of a secret.
+"""Webhooks: the states of an endpoint, when a delivery is tried again, and what a document may select.
 
 It knows neither the network nor the database.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
+
+WEBHOOKS_MAX = 20
+"""Endpoints of an account."""
+DOCUMENT_MAX = 10_000
+"""Characters of an endpoint's document."""
+GRACE_HOURS = 24
+GRACE_HOURS_MAX = 168
+PARKED_MAX = 100
+"""Cases of an endpoint that wait for another try; with as many, no more rows of the log are taken."""
+
+DEFAULT_DOCUMENT = """subscription {
+  actions {
+    cursor
+    action { id seq type createdAt statusBefore statusAfter resolution user { id } case { id reference } }
+  }
+}
+"""
 
 
 class SignatureScheme(StrEnum):
@@ -13,6 +32,82 @@ class SignatureScheme(StrEnum):
 
     HMAC = "HMAC"
     ED25519 = "ED25519"
+
+
+class WebhookState(StrEnum):
+    """Where an endpoint stands."""
+
+    UNVERIFIED = "UNVERIFIED"
+    ACTIVE = "ACTIVE"
+    FAILING = "FAILING"
+    PAUSED = "PAUSED"
+    DISABLED = "DISABLED"
+
+
+DELIVERING = frozenset({WebhookState.UNVERIFIED, WebhookState.ACTIVE, WebhookState.FAILING})
+"""The states in which something is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookFacts:
+    """An endpoint, as a decision must know of it; `values` are its columns that admins change."""
+
+    state: WebhookState
+    position: int
+    position_id: UUID
+    values: Mapping[str, str | None]
+
+    @property
+    def url(self) -> str | None:
+        return self.values["url"]
+
+
+class DeliveryFailure(StrEnum):
+    """Why a delivery was not taken."""
+
+    STATUS = "STATUS"
+    REFUSED = "REFUSED"
+    RESOLUTION = "RESOLUTION"
+    CONNECTION = "CONNECTION"
+    TLS = "TLS"
+    TIMEOUT = "TIMEOUT"
+    PROTOCOL = "PROTOCOL"
+    TOO_LARGE = "TOO_LARGE"
+    FORBIDDEN = "FORBIDDEN"
+    RENDERING = "RENDERING"
+
+
+TRY_OFFSETS = (
+    timedelta(0),
+    timedelta(seconds=5),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=10),
+    timedelta(hours=14),
+    timedelta(hours=20),
+    timedelta(hours=24),
+)
+"""When a delivery is tried, since its first try."""
+JITTER = 0.1
+RETRY_AFTER_MAX = timedelta(hours=24)
+
+
+def next_try(
+    first: datetime, failed: int, now: datetime, jitter: float, retry_after: timedelta | None = None
+) -> datetime | None:
+    """Return when to try again after *failed* tries, None where that was the last one.
+
+    *jitter*, from 0 to 1, spreads the tries of many over a part of the time; *retry_after* is what the endpoint asks.
+    """
+    if failed >= len(TRY_OFFSETS):
+        return None
+    offset = TRY_OFFSETS[failed]
+    planned = max(first + offset * (1 + JITTER * jitter), now)
+    if retry_after is None:
+        return planned
+    return max(planned, now + min(retry_after, RETRY_AFTER_MAX))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +130,24 @@ class SecretVersions:
         if self.previous is None or self.previous_until is None or now >= self.previous_until:
             return (self.current,)
         return (self.current, self.previous)
+
+
+PERMANENT_FIELDS: Mapping[str, frozenset[str]] = {
+    "Subscription": frozenset({"actions"}),
+    "LogEvent": frozenset({"cursor", "action"}),
+    "CaseAction": frozenset(
+        {
+            *("id", "case", "seq", "type", "user", "comment", "override", "statusBefore", "statusAfter"),
+            *("resolution", "createdAt", "requestId", "hash", "prevHash", "authority", "reason", "held"),
+        }
+    ),
+    "ActionAuthority": frozenset({"tokenId", "tokenSource", "roles", "reviewedVersion"}),
+    "Case": frozenset({"id", "reference", "title", "description", "subject", "createdBy", "createdAt"}),
+    "Subject": frozenset({"id", "type", "externalRef"}),
+    "User": frozenset({"id", "kind"}),
+    "Comment": frozenset({"id", "author", "body", "createdAt", "documents"}),
+    "Document": frozenset({"id", "filename", "contentType", "sizeBytes", "sha256", "createdAt", "uploader"}),
+    "Override": frozenset({"id", "createdBy", "requestedStatus", "subjectStatusAtRequest", "createdAt"}),
+    "Node": frozenset({"id"}),
+}
+"""The fields that a row of the log fixes for good, unless they are erased: they are the same at each try and replay."""

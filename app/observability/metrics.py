@@ -79,6 +79,12 @@ streams_ended = Counter(
 )
 
 
+webhook_deliveries = Counter(
+    "casegate_webhook_deliveries",
+    "Requests to webhooks, by why they were not taken; TAKEN for those that were.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 log_lag_seconds = Gauge(
     "casegate_log_lag_seconds",
     "For how long the oldest row of the logs waits to be shown to followers and anchored.",

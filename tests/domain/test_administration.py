@@ -25,6 +25,8 @@ from app.domain.administration import RULES, AdminFacts, Member, demand_last_adm
 from app.domain.administration_chart import administration_table
 from app.domain.errors import InsufficientScope, InvalidInput, LastAdmin, RoleRequired
 from app.domain.model import Actor, Language, Role, Scope, UserKind
+from app.domain.webhook_commands import CreateWebhook, UpdateWebhook
+from app.domain.webhooks import SignatureScheme
 from tests.support.paths import ROOT
 
 ACTOR, OTHER, THIRD = (UUID(int=number) for number in (1, 2, 3))
@@ -51,7 +53,8 @@ def test_the_manual_shows_the_table_as_it_is() -> None:
 
 
 def test_every_mutation_has_a_rule() -> None:
-    logged_alone = {"CREATE_ACCOUNT", "REVOKE_ALL_TOKENS", "LINK_IDENTITY", "UNLINK_IDENTITY", "CHANGE_GROUPS"}
+    logged_alone = {"CREATE_ACCOUNT", "REVOKE_ALL_TOKENS", "LINK_IDENTITY", "UNLINK_IDENTITY"}
+    logged_alone |= {"CHANGE_GROUPS", "DISABLE_WEBHOOK"}
     assert {type.value for type in AdminActionType} - {type.value for type in RULES} == logged_alone
 
 
@@ -114,6 +117,8 @@ def test_what_waits_is_read_as_it_was_stored() -> None:
         ReactivateUser(user_id=THIRD),
         change_roles(A),
         UpdateAccount(name="x", restrict_to_assigned_reviewers=False),
+        CreateWebhook(name="x", url="https://a.example/", document="{", scheme=SignatureScheme.ED25519),
+        UpdateWebhook(webhook_id=OTHER, url="https://a.example/"),
     ]
     assert {command.type for command in commands} == set(WAITING)
     for command in commands:

@@ -8,6 +8,7 @@ const parser = {
 }
 
 // These have no identity of their own: they are parts of an answer, events, counts, words, the law, or what is past or supposed.
+// A webhook is no node yet: `endpointId` says which one it is.
 const withoutId = {
   suffixes: ['Connection', 'Count', 'Edge', 'Error', 'Payload', 'Snapshot'],
   types: [
@@ -31,6 +32,10 @@ const withoutId = {
     'SupposedDocument',
     'SupposedOutcome',
     'TextPiece',
+    'Webhook',
+    'WebhookDelivery',
+    'WebhookLag',
+    'WebhookProblem',
     'Workflow',
     'WorkflowAction',
     'WorkflowOutcome',

@@ -28,6 +28,7 @@ class Api:
         unlimited: dict[str, Any] = {"rate_limit": 0, "failed_auth_limit": 0, "database_pool_timeout": 15}
         unlimited["identity_cache"] = 0  # tests change who may do what, and wait for no news of it
         unlimited["deadline"] = 120  # a slow machine takes its time
+        unlimited["webhooks"] = False  # what delivers reads now and then, which is nothing of a test's own doing
         with tempfile.TemporaryDirectory() as folder:
             app = create_app(Settings(database_url=url, **({"data_dir": Path(folder)} | unlimited | settings)))
             async with cls._running(app) as running:

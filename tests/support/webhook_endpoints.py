@@ -39,12 +39,13 @@ class ReceivedRequest:
 
 @dataclass(slots=True)
 class WebhookEndpoint:
-    """A server of one address. `answer` returns what is sent back; None leaves the client waiting."""
+    """A server of one address. `answer` returns what is sent back, after so many seconds; None leaves it waiting."""
 
     answer: Callable[[ReceivedRequest], bytes | None] = lambda _: OK
     requests: list[ReceivedRequest] = field(default_factory=list)
     connections: int = 0
     port: int = 0
+    seconds: float = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -55,6 +56,7 @@ class WebhookEndpoint:
                 request.body = await reader.readexactly(int(request.headers.get("content-length", "0")))
                 self.requests.append(request)
                 answer = self.answer(request)
+                await asyncio.sleep(self.seconds)
                 if answer is None:
                     await reader.read()
                     return

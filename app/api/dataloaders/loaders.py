@@ -28,6 +28,7 @@ from app.db.repository import (
     people,
     search,
     tokens,
+    webhooks,
 )
 from app.db.rows import CaseRow
 from app.observability.metrics import batches
@@ -193,6 +194,9 @@ class Loaders:
     matches_by_case: Grouped = by_long_group(search.matches_by_case)
     document_counts: Grouped = by_group(documents.document_counts)
     action_counts: Grouped = by_group(log_parts.action_counts)
+    webhook_lags: Loader[UUID] = by_id(webhooks.webhook_lags)
+    deliveries_by_webhook: Grouped = by_group(webhooks.deliveries_by_webhook)
+    delivery_counts: Loader[UUID] = by_id(webhooks.delivery_counts)
     # What is called as its module is hides that from then on.
     cases: Loader[UUID] = by_id(cases.cases_by_id)
     documents: Loader[UUID] = by_id(documents.documents_by_id)

@@ -71,6 +71,8 @@ FIELD_PRICES = {
     "Subscription.inboxChanged": 2_000,
     "SupposedComment.body": LONG_TEXT,
     "Viewer.inbox": 2_000,
+    "Webhook.description": LONG_TEXT,
+    "Webhook.document": LONG_TEXT,
 }
 # Of an argument that is given, with anything but null.
 ARGUMENT_PRICES = {

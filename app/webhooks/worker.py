@@ -1,0 +1,102 @@
+"""Delivers to all endpoints that no other process delivers to, as long as it runs.
+
+An endpoint is one process's at a time, by a lease that others take when it is not prolonged.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.db.repository.webhooks import deliverable
+from app.db.webhook_rows import WebhookRow
+from app.webhooks.delivery import DeliveryTools, EndpointDelivery
+from app.webhooks.progress import LEASE, forget_old_deliveries, release_leases, take_leases
+
+LOOK = timedelta(seconds=2)
+"""How often it looks for endpoints, and for what admins have changed of them."""
+PROLONG = LEASE / 4
+AGAIN = timedelta(seconds=30)
+SWEEP = timedelta(hours=1)
+"""How often what was sent long ago is deleted."""
+ENDPOINTS_MAX = 200
+END_S = 5
+
+log = structlog.get_logger()
+
+
+class WebhookWorker:
+    """Keeps a delivery running for each endpoint of this process."""
+
+    def __init__(self, tools: DeliveryTools) -> None:
+        self._tools = tools
+        self._running: dict[UUID, tuple[int, asyncio.Task[None]]] = {}
+        self._prolonged: datetime | None = None
+        self._swept: datetime | None = None
+
+    async def run(self) -> None:
+        """Deliver until cancelled; then other processes go on at once."""
+        try:
+            while True:
+                try:
+                    await self._look()
+                except (SQLAlchemyError, OSError) as error:  # the database may be away for a while
+                    log.warning("webhooks_not_read", reason=type(error).__name__)
+                await self._tools.timing.until(self._tools.timing.now() + LOOK)
+        finally:
+            await asyncio.shield(self._end())
+
+    async def _look(self) -> None:
+        """Begin with what is new or changed, and end what is gone, paused, or another process's."""
+        tools, now = self._tools, self._tools.timing.now()
+        async with tools.database.read() as connection:
+            rows = await deliverable(connection, tools.holder, now, ENDPOINTS_MAX)
+        held = await self._held(rows, now)
+        for row in rows:
+            version, task = self._running.get(row.id, (0, None))
+            if row.id in held and (task is None or task.done() or version != row.version):
+                await self._stop(row.id)
+                self._running[row.id] = row.version, asyncio.create_task(self._deliver(row))
+        for id in self._running.keys() - held:
+            await self._stop(id)
+        if held and (self._swept is None or now >= self._swept + SWEEP):
+            self._swept = now
+            await forget_old_deliveries(tools.database, held, now)
+
+    async def _held(self, rows: Sequence[WebhookRow], now: datetime) -> set[UUID]:
+        """Return the endpoints that are this process's, prolonging their leases where that is due."""
+        ids = {row.id for row in rows}
+        is_due = self._prolonged is None or now >= self._prolonged + PROLONG
+        if ids and (is_due or not ids <= self._running.keys()):
+            self._prolonged = now
+            return await take_leases(self._tools.database, self._tools.holder, ids, now)
+        return ids
+
+    async def _deliver(self, row: WebhookRow) -> None:
+        try:
+            await EndpointDelivery(row, self._tools).run()
+        except Exception as error:  # the others go on, and after a while a look begins anew with it
+            log.exception("webhook_delivery_failed", webhook=str(row.id), reason=type(error).__name__)
+            await self._tools.timing.until(self._tools.timing.now() + AGAIN)
+
+    async def _stop(self, id: UUID) -> None:
+        """End the delivery to an endpoint, which writes down how far it came."""
+        _, task = self._running.pop(id, (0, None))
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task], timeout=END_S)
+
+    async def _end(self) -> None:
+        """End all deliveries, and give their leases back."""
+        tasks = [task for _, task in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=END_S)
+            try:
+                await release_leases(self._tools.database, self._tools.holder)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("webhook_leases_not_released", reason=type(error).__name__)
