@@ -2,7 +2,7 @@
 
 import typer
 
-from app.cli import backup, documents, gateway, log, people
+from app.cli import backup, documents, gateway, log, people, webhooks
 
 program = typer.Typer(
     name="casegate",
@@ -19,5 +19,6 @@ for name, group in {
     "token": people.token,
     "documents": documents.documents,
     "log": log.log,
+    "webhooks": webhooks.webhooks,
 }.items():
     program.add_typer(group, name=name)

@@ -93,6 +93,7 @@ def commands(place: Place) -> dict[str, Sequence[str]]:
         "log account": ("--account", place.account),
         "log anchor": (),
         "log key": (),
+        "webhooks check": (),
     }
 
 
