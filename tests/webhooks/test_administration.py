@@ -17,7 +17,9 @@ from tests.support.world import World, make_person, make_world
 
 URL = "https://hooks.example.com/in"
 WEBHOOK = "webhook { endpointId name url document scheme state cursor lag { rows seconds } actsAs { id kind active } }"
-CHANGED = "change { changeId status details { name values } } action { type approval details { name values } } replayed"
+CHANGED = (
+    "change { changeId: id status details { name values } } action { type approval details { name values } } replayed"
+)
 LISTED = """{ webhooks(first: 10) { totalCount nodes { endpointId name url state description lag { rows seconds } cursor
     lastSuccessAt lastFailure { at failure status }
     deliveries(first: 5) { totalCount nodes { attempt failure } } } } }"""
@@ -25,7 +27,7 @@ LISTED = """{ webhooks(first: 10) { totalCount nodes { endpointId name url state
 
 async def act(api: Api, token: str, mutation: str, **input: Any) -> dict[str, Any]:
     secret = " secret" if mutation in ("createWebhook", "rotateWebhookSecret") else ""
-    shown = "change { changeId status }" if mutation == "approveChange" else f"{WEBHOOK} {CHANGED}{secret}"
+    shown = "change { changeId: id status }" if mutation == "approveChange" else f"{WEBHOOK} {CHANGED}{secret}"
     return await api.act(token, mutation, input, shown)
 
 
