@@ -38,7 +38,7 @@ from app.observability import log_output, logging, metrics
 from app.observability.deferred import clear_all
 from app.scim import resources as scim_resources
 from app.scim.endpoint import ScimView
-from app.server.background import background_tasks, run_housekeeping
+from app.server.background import background_tasks, keep_retention, run_housekeeping
 from app.server.health import looking, metrics_route, probe_routes
 from app.server.log_lag import LogWatch
 from app.server.runtime import freeze_startup_objects, limit_allocator_arenas
@@ -100,6 +100,7 @@ def create_app(settings: Settings) -> Starlette:
         works = (
             sweep_regularly(database, store, swept=app.state.swept),
             finish_when_erased(database, store),
+            keep_retention(database),
             run_housekeeping(database, token_use, settings.idempotency_hours),
             keep_anchored(database, settings),
             watch.keep(),

@@ -15,7 +15,7 @@ from app.db.repository.tokens import FoundToken
 from app.domain.canonical_json import JsonObject
 from app.domain.commands import CaseCommand, Command
 from app.domain.errors import TokenExpired, Unauthenticated
-from app.domain.model import Actor, Feature, Role, Scope
+from app.domain.model import Actor, Feature, Role, Scope, SystemActor, TokenSource
 
 
 def actor_of(found: FoundToken) -> Actor:
@@ -37,11 +37,14 @@ def actor_of(found: FoundToken) -> Actor:
     )
 
 
-def frozen_authority(actor: Actor, command: Command) -> JsonObject:
+def frozen_authority(actor: Actor | SystemActor, command: Command) -> JsonObject:
     """Return by what right the actor does it, as its row of the log keeps it for ever.
 
     `reviewed_version`: which version of the case they said that they had seen, null where they said none.
     """
+    if isinstance(actor, SystemActor):
+        source = TokenSource.SYSTEM.value
+        return {"token_id": None, "token_source": source, "roles": [], "reviewed_version": None}
     return {
         "token_id": str(actor.token_id),
         "token_source": actor.token_source.value,

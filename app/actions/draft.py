@@ -18,7 +18,7 @@ from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow
 from app.db.writes import inserted, inserted_by, updated
 from app.domain.canonical_json import JsonObject
 from app.domain.commands import Command
-from app.domain.model import Actor, SearchField
+from app.domain.model import Actor, SearchField, SystemActor
 
 SALT_BYTES = 32
 
@@ -38,7 +38,7 @@ class Draft:
     """
 
     connection: Reader
-    actor: Actor
+    actor: Actor | SystemActor
     command: Command
     now: datetime
     before: CaseRow | None
@@ -61,7 +61,10 @@ class Draft:
     def log(self, action: ActionRow, **more: Any) -> None:
         """Have the row of the log inserted, if what the actor may do is by then what it was when this was checked."""
         actor, more = self.actor, more | {"account_id": self.actor.account_id}
-        self.writes.append(inserted_by(actor.authority, "user_id", tables.case_actions, action, **more))
+        if isinstance(actor, SystemActor):  # nothing that it may do can be taken away
+            self.writes.append(inserted(tables.case_actions, action, **more))
+        else:
+            self.writes.append(inserted_by(actor.authority, "user_id", tables.case_actions, action, **more))
 
     def update(self, table: Table, row_id: UUID, **changes: Any) -> None:
         """Have *changes* made to a row."""

@@ -1,7 +1,7 @@
 """The one write path: `perform` locks, authorizes, advances, writes the effects and the log row, and commits.
 
-Nothing else commits case data. `rehearse` goes the same way, and undoes it. What is checked under the lock is in
-`checks`, what an action writes beside its log row and the case's status in `effects`.
+Nothing else commits case data. `rehearse` goes the same way, and undoes it; `perform_by_rule` does what no person does.
+What is checked under the lock is in `checks`, what an action writes beside its log row and the case in `effects`.
 
 An action that rests on its case alone, as a comment, first tries to do without a lock: it reads, checks, and writes if
 the case has still the version that was read. Each action makes a new version of its case, so that this tells of any
@@ -85,6 +85,26 @@ async def rehearse(
     """
     admit(command.action, actor, brings_documents=command.brings_documents)
     return await ActionRequest(actor, command, request_id, now).dry_run(database)
+
+
+Drafting = Callable[[AsyncConnection], Awaitable[Draft | None]]
+
+
+async def perform_by_rule(database: Database, account_id: UUID, draft: Drafting, *, request_id: str) -> Outcome | None:
+    """Do as one transaction what an account's own rule asks for; None where *draft* finds nothing left to do."""
+
+    async def work(connection: AsyncConnection) -> Outcome | None:
+        allowed = await draft(connection)
+        if allowed is None:
+            return None
+        outcome = await _carry_out(allowed, request_id)
+        await write(connection, allowed.writes, last=True)
+        return outcome
+
+    outcome = await background.to_the_end(attempt(database, work))
+    if outcome is not None:
+        database.commits.send(account_id)
+    return outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +212,16 @@ class ActionRequest:
         draft.is_rehearsal, draft.action_id = is_rehearsal, action_id
         if self.actor.expires_at is not None and self.actor.expires_at <= self.now():
             raise TokenExpired()
-        for effect in EFFECTS[command.action]:
-            waiting = effect(draft)
-            if waiting is not None:
-                await waiting
-        return _build_outcome(draft, self.request_id), draft
+        return await _carry_out(draft, self.request_id), draft
+
+
+async def _carry_out(draft: Draft, request_id: str) -> Outcome:
+    """Have all that the action writes noted in its draft, and return what it makes."""
+    for effect in EFFECTS[draft.command.action]:
+        waiting = effect(draft)
+        if waiting is not None:
+            await waiting
+    return _build_outcome(draft, request_id)
 
 
 def _build_outcome(draft: Draft, request_id: str) -> Outcome:

@@ -65,7 +65,7 @@ async def create_account(
 
 
 def _policies(account: AccountRow) -> list[str]:
-    names = ("cases_enabled", "overrides_enabled", "restrict_to_assigned_reviewers")
+    names = ("cases_enabled", "overrides_enabled", "restrict_to_assigned_reviewers", "require_reviewed_version")
     return [name for name in names if getattr(account, name)]
 
 

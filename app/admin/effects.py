@@ -162,8 +162,10 @@ async def revoke_token(draft: AdminDraft) -> Details:
 async def update_account(draft: AdminDraft) -> Details:
     """Change the settings that are given."""
     changed = account_changes(draft.command, draft.facts)
-    table = tables.accounts
-    await draft.connection.execute(update(table).where(table.c.id == draft.account_id).values(changed))
+    table, columns = tables.accounts, dict(changed)
+    if columns.get("retention_days") == 0:
+        columns["retention_days"] = None
+    await draft.connection.execute(update(table).where(table.c.id == draft.account_id).values(columns))
     stale: list[str] = []
     if POLICIES & changed.keys():
         stale = await _end_changes(draft, {AdminActionType.UPDATE_ACCOUNT})

@@ -26,14 +26,17 @@ async def facts_of(
     account_id, who = actor.account_id, actor.user_id if change is None else change.requested_by_id
     maker = await _token_maker(connection, actor, change)
     ids = list(dict.fromkeys(id for id in (who, user_id, maker) if id is not None))
-    found = {row.id: row for row in await people.users_by_id(connection, account_id, ids) if row is not None}
+    rows = await people.users_by_id(connection, account_id, ids)
+    found = {row.id: row for row in rows if row is not None and row.kind is not UserKind.SYSTEM}
     column = tables.accounts.c
     statement = select(*(column[name] for name in SETTINGS)).where(column.id == account_id)
-    settings = (await connection.execute(statement)).one()
+    found_settings = (await connection.execute(statement)).one()
+    settings = dict(zip(SETTINGS, found_settings, strict=True))
+    settings["retention_days"] = settings["retention_days"] or 0
     return AdminFacts(
         held=frozenset(role for id in (who, maker) if id in found for role in found[id].roles),
         admins=await administration.active_admins(connection, account_id),
-        settings=dict(zip(SETTINGS, settings, strict=True)),
+        settings=settings,
         member=_member(found[user_id]) if user_id in found else None,
         requester=_member(found[who]),
         token_maker=maker,

@@ -42,7 +42,8 @@ class Services:
 class RequestFacts:
     """What is known of a request before its operation is executed.
 
-    `request_id` is in the answer, in the log and in each action's row; `document` is valid.
+    `request_id` is in the answer, in the log and in each action's row; `document` is valid. `unnamed`: the fields of an
+    action's input that the client of another API did not send, and which stand there since the schema demands them.
     """
 
     identity: Identity
@@ -51,6 +52,7 @@ class RequestFacts:
     base_url: Callable[[], str]
     document: DocumentNode
     standing: RateLimitStatus | None
+    unnamed: frozenset[str] = frozenset()
 
     def message(self, refusal: Refusal) -> str:
         """Return the sentence of *refusal* in the operation's language."""

@@ -289,7 +289,8 @@ described_enum(
     "What acts.",
     {
         UserKind.PERSON: "A human.",
-        UserKind.SERVICE: "A system. It never requests an override, decides on one, or administers.",
+        UserKind.SERVICE: "Another program. It never requests an override, decides on one, or administers.",
+        UserKind.SYSTEM: "Nobody: the account's own rules. It has no role and no token, and can be given none.",
     },
 )
 described_enum(

@@ -9,19 +9,18 @@ import strawberry
 
 from app.api.admin_mutations import AdminMutation
 from app.api.context import Info
+from app.api.inputs.action_input import ActionInput
 from app.api.inputs.actions import (
     AcceptOverrideInput,
-    ActionInput,
     AddCommentInput,
     CancelOverrideInput,
     CloseCaseInput,
-    EraseContentInput,
     OpenCaseInput,
     ReassignReviewersInput,
     RefuseOverrideInput,
     RequestOverrideInput,
-    SetLegalHoldInput,
 )
+from app.api.inputs.erasures import EraseContentInput, SetLegalHoldInput
 from app.api.payloads import (
     AcceptOverridePayload,
     ActionPayload,

@@ -65,6 +65,7 @@ class OperationCall:
     """One operation as a transport hands it in. `record` collects what is noted of it.
 
     `is_reshaped`: the transport makes another document of the result, and writes that within the operation's budget.
+    `unnamed`: see `RequestFacts`.
     """
 
     sent: OperationRequest
@@ -76,6 +77,7 @@ class OperationCall:
     shows_cost: bool = False
     resume_from: str | None = None
     is_reshaped: bool = False
+    unnamed: frozenset[str] = frozenset()
 
 
 class OperationResult(NamedTuple):
@@ -162,6 +164,7 @@ class OperationRunner:
             call.base_url,
             prepared.document,
             admission.standing,
+            call.unnamed,
         )
         return Context(facts, self._services, budget)
 

@@ -12,12 +12,12 @@ from strawberry.types.field import StrawberryField
 
 from app.api.context import Context, Info
 from app.api.errors import user_errors
-from app.api.inputs.actions import ActionInput
+from app.api.inputs.action_input import ActionInput
 from app.db.rows import OverrideRow, UserRow
 from app.domain.access import permit_reading
 from app.domain.administration import permit_admin_reading
 from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand
-from app.domain.errors import InputRefused, NotFound, Refusal
+from app.domain.errors import InputRefused, NotFound, Refusal, Required
 from app.domain.model import ActionType, Actor, Feature, OverrideFacts, Resource, Scope
 from app.domain.workflow import admit, authorize, authorize_role
 
@@ -41,6 +41,7 @@ class ActionPermission(FieldExtension):
         try:
             action_input: ActionInput = kwargs["input"]
             admit(self.action, context.actor, brings_documents=bool(action_input.files))
+            _take_unnamed(context, action_input)
             command = action_input.command
             case_id = command.case_id if isinstance(command, CaseCommand) else None
             outcome = await context.actions.replay(command)
@@ -71,6 +72,15 @@ class ActionPermission(FieldExtension):
             if isinstance(command, CaseCommand):
                 await _demand_case(context, command)
             raise
+
+
+def _take_unnamed(context: Context, action_input: ActionInput) -> None:
+    """Note what the client of another API did not name. Raises: InputRefused, where the account requires it by now."""
+    unnamed = context.request.unnamed
+    if unnamed and context.request.identity.account.require_reviewed_version:
+        raise InputRefused([Required("input", name) for name in sorted(unnamed)])
+    if unnamed:
+        action_input.unnamed = unnamed
 
 
 async def _demand_case(context: Context, command: CaseCommand) -> None:

@@ -104,7 +104,7 @@ def user_show(id: UUID, as_json: AsJson = False) -> None:
         async with database.read() as connection:
             account_id = await people.account_of(connection, id)
             others = [] if account_id is None else await people.users(connection, account_id)
-            found = await people.user(connection, id)
+            found = None if account_id is None else await people.user(connection, id)
             return found, [row.email for row in others], await identities.identities_of_user(connection, id)
 
     row, emails, linked = read(settings_or_fail(), work)

@@ -2,7 +2,7 @@
 
 import typer
 
-from app.cli import backup, documents, gateway, log, people, webhooks
+from app.cli import backup, documents, gateway, log, people, retention, webhooks
 
 program = typer.Typer(
     name="casegate",
@@ -20,5 +20,6 @@ for name, group in {
     "documents": documents.documents,
     "log": log.log,
     "webhooks": webhooks.webhooks,
+    "retention": retention.retention,
 }.items():
     program.add_typer(group, name=name)

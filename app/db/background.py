@@ -19,6 +19,16 @@ def start(work: Coroutine[Any, Any, T], *, context: Context | None = None) -> as
     return task
 
 
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Do *work* as a task, and wait for its end, also where whoever waits is cancelled."""
+    task = start(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
 def mark_seen(ended: "asyncio.Future[Any]") -> None:
     """Take note of how a task or future has *ended* that may have no caller: the event loop would warn of it."""
     if not ended.cancelled():

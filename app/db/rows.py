@@ -48,6 +48,8 @@ class AccountRow:
     overrides_enabled: bool
     restrict_to_assigned_reviewers: bool
     created_at: datetime
+    require_reviewed_version: bool = True
+    retention_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

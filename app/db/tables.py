@@ -22,6 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     text,
+    true,
 )
 
 from app.db.columns import EnumString, Warnings, account_column, id_column, reference, time
@@ -59,6 +60,9 @@ accounts = Table(
     Column("cases_enabled", Boolean(), nullable=False),
     Column("overrides_enabled", Boolean(), nullable=False),
     Column("restrict_to_assigned_reviewers", Boolean(), nullable=False),
+    Column("require_reviewed_version", Boolean(), nullable=False, server_default=true()),
+    # How long the content of closed cases is kept; null: until somebody erases it.
+    Column("retention_days", Integer()),
     Column("case_count", Integer(), nullable=False, server_default=text("0")),
     time("created_at"),
     # The head of the account's own log: how many rows it has, and the last one's hash.
@@ -108,6 +112,13 @@ users = Table(
     Index("uq_users_account_id_email_key", "account_id", "email_key", unique=True),
     Index(None, "account_id", "name_key", "id"),
     Index(None, "account_id", "created_at", "id"),
+    Index(
+        "uq_users_system",
+        "account_id",
+        unique=True,
+        sqlite_where=text("kind = 'SYSTEM'"),
+        postgresql_where=text("kind = 'SYSTEM'"),
+    ),
 )
 
 user_roles = Table(
@@ -222,6 +233,14 @@ cases = Table(
         unique=True,
         sqlite_where=text("status <> 'CLOSED'"),
         postgresql_where=text("status <> 'CLOSED'"),
+    ),
+    Index(
+        "ix_cases_not_erased",
+        "account_id",
+        "closed_at",
+        "id",
+        sqlite_where=text("status = 'CLOSED' AND erased_by_id IS NULL"),
+        postgresql_where=text("status = 'CLOSED' AND erased_by_id IS NULL"),
     ),
 )
 

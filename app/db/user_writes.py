@@ -9,14 +9,17 @@ from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, insert, or_, update
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app import clock
 from app.db import tables
 from app.db.rows import UserRow
 from app.domain.account_log import ADDRESS_COMMITMENT, AdminActionType, ChangeStatus
 from app.domain.commitments import commitment
-from app.domain.model import Role
+from app.domain.model import Role, UserKind
+
+SYSTEM_NAME = "Casegate"
 
 OF_STANDING = frozenset(
     {AdminActionType.CHANGE_ROLES, AdminActionType.DEACTIVATE_USER, AdminActionType.REACTIVATE_USER}
@@ -42,6 +45,27 @@ async def insert_user(connection: AsyncConnection, account_id: UUID, row: UserRo
     await connection.execute(insert(tables.users), values)
     await _give(connection, row.id, row.roles)
     return details
+
+
+async def system_identity(connection: AsyncConnection, account_id: UUID, now: datetime) -> UUID:
+    """Return the id of the account's system identity, which is made where there is none; the account must be locked."""
+    user = tables.users.c
+    statement = select(user.id).where(user.account_id == account_id, user.kind == UserKind.SYSTEM)
+    known: UUID | None = await connection.scalar(statement)
+    if known is not None:
+        return known
+    id = clock.new_id()
+    row = UserRow(
+        id=id,
+        email=f"{id}@system.invalid",  # of no mailbox (RFC 2606, section 2)
+        display_name=SYSTEM_NAME,
+        active=False,
+        language=None,
+        created_at=now,
+        kind=UserKind.SYSTEM,
+    )
+    await insert_user(connection, account_id, row)
+    return id
 
 
 async def set_roles(

@@ -4,8 +4,6 @@ The transaction of an erasure notes down what is to be done (`unfinished_erasure
 what was cut off is done by the housekeeping.
 """
 
-import asyncio
-
 import structlog
 from sqlalchemy import delete
 
@@ -31,12 +29,7 @@ async def finish_when_erased(database: Database, store: DocumentStore) -> None:
 
 async def finish_to_the_end(database: Database, store: DocumentStore) -> None:
     """Finish erasures, also where whoever waits is cancelled: a transaction of SQLite's is not to be cut off."""
-    work = background.start(_finish_or_log(database, store))
-    try:
-        await asyncio.shield(work)
-    except asyncio.CancelledError:
-        await asyncio.wait([work])
-        raise
+    await background.to_the_end(_finish_or_log(database, store))
 
 
 async def _finish_or_log(database: Database, store: DocumentStore) -> None:

@@ -205,6 +205,10 @@ class AccountFold:
     def user_faults(self, stored: StoredUser) -> Iterator[Fault]:
         """Yield what is stored of somebody and does not follow from the log; each is to be given once."""
         logged = self._users.pop(stored.id, None) or LoggedUser()
+        if stored.kind is UserKind.SYSTEM and not logged.made:
+            if stored.active or stored.roles:
+                yield Fault(1, FaultKind.STATE, f"the system identity {stored.id} has rights")
+            return
         if not logged.made:
             yield from self._unlogged(f"user {stored.id}", stored.created_at)
         yield from user_differences(logged, stored)

@@ -15,8 +15,16 @@ from app.domain.model import Language, Role, Scope
 from app.domain.webhook_commands import CreateWebhook, UpdateWebhook, requested_webhook
 from app.domain.webhooks import SignatureScheme
 
-POLICIES = frozenset({"cases_enabled", "overrides_enabled", "restrict_to_assigned_reviewers"})
-"""The settings of an account that decide who may do what."""
+POLICIES = frozenset(
+    {
+        "cases_enabled",
+        "overrides_enabled",
+        "restrict_to_assigned_reviewers",
+        "require_reviewed_version",
+        "retention_days",
+    }
+)
+"""The settings of an account that decide who may do what, and how long content is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +98,7 @@ class CreateServiceAccount(AdminCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateAccount(AdminCommand):
-    """Change the settings that are given; None leaves one as it is."""
+    """Change the settings that are given; None leaves one as it is. `retention_days`: 0 for none."""
 
     type = AdminActionType.UPDATE_ACCOUNT
     name: str | None = None
@@ -98,6 +106,8 @@ class UpdateAccount(AdminCommand):
     cases_enabled: bool | None = None
     overrides_enabled: bool | None = None
     restrict_to_assigned_reviewers: bool | None = None
+    require_reviewed_version: bool | None = None
+    retention_days: int | None = None
 
     @property
     def settings(self) -> dict[str, object]:
@@ -168,7 +178,7 @@ def _encoded(value: Any) -> Any:
             return value.written
         case tuple():
             return list(value)
-        case bool():
+        case bool() | int():
             return value
     return str(value)
 

@@ -60,7 +60,7 @@ class Second(StrEnum):
     ROLES = (
         "where it gives REVIEWER or ADMIN (any role, where the admin takes part in cases), or takes ADMIN from another"
     )
-    POLICY = "where it changes a policy: a feature, or who may decide"
+    POLICY = "where it changes a policy: a feature, who may decide on what, or how long content is kept"
     URL = "where it says to which URL a webhook goes"
 
 

@@ -100,13 +100,17 @@ class DecisionCommand(CaseCommand):
 class ReviewCommand(DecisionCommand):
     """A reviewer's decision on what they have read: the named override, and the case as it was in that version.
 
-    Raises: InputRefused, where either is missing, whichever way it came in.
+    `requires_version`: both have to be named, whichever way it came in; the account's policy may let the JSON:API do
+    without. Raises: InputRefused, where either is missing then.
     """
 
-    override_id: UUID
-    expected_version: int
+    override_id: UUID | None
+    expected_version: int | None
+    requires_version: bool = True
 
     def __post_init__(self) -> None:
+        if not self.requires_version:
+            return
         named = {"overrideId": self.override_id, "expectedVersion": self.expected_version}
         missing = [Required("input", name) for name, value in named.items() if value is None]
         if missing:

@@ -30,10 +30,11 @@ class Role(StrEnum):
 
 
 class UserKind(StrEnum):
-    """What acts: a human, or a system."""
+    """What acts: a human, another program, or the account's own rules."""
 
     PERSON = "PERSON"
     SERVICE = "SERVICE"
+    SYSTEM = "SYSTEM"
 
 
 class IdentityOrigin(StrEnum):
@@ -206,6 +207,14 @@ class Actor:
     token_source: TokenSource = TokenSource.API_TOKEN
     kind: UserKind = UserKind.PERSON
     reviewer_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SystemActor:
+    """What acts by an account's own rules: its system identity, which has no token, no role, and can get none."""
+
+    account_id: UUID
+    user_id: UUID
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ REVIEWERS_MAX = 10
 ERASED_MAX = 100
 DOCUMENTS_MAX = 10
 VERSION_MAX = 2**31 - 1
+RETENTION_MAX = 36_500
 REFERENCE_MAX = 100  # with what is not seen in it
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -198,8 +199,12 @@ class InputValidator:
 
     def version(self, value: int | None, *path: str) -> int | None:
         """Return *value*, a version that a row can have, or None."""
-        if value is not None and not 0 <= value <= VERSION_MAX:
-            self._note(InvalidInput(*self._root, *path, detail=Detail.of_range(0, VERSION_MAX)))
+        return self.number(value, *path, maximum=VERSION_MAX)
+
+    def number(self, value: int | None, *path: str, maximum: int) -> int | None:
+        """Return *value*, 0 to *maximum*, or None."""
+        if value is not None and not 0 <= value <= maximum:
+            self._note(InvalidInput(*self._root, *path, detail=Detail.of_range(0, maximum)))
         return value
 
     def _matching(self, pattern: re.Pattern[str], value: str | None, detail: str, path: Sequence[str]) -> str | None:

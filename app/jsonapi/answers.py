@@ -21,12 +21,16 @@ _CURSORS = ("starting_after", "ending_before")
 
 
 class Visit(NamedTuple):
-    """One request on its way: who sends it, and the ids in its address."""
+    """One request on its way: who sends it, and the ids in its address.
+
+    `requires_version`: who decides has to name the override and the version that they have read.
+    """
 
     exchange: ResourceExchange
     record: Record
     actor: Actor
     ids: Sequence[str] = ()
+    requires_version: bool = True
 
 
 async def single(

@@ -99,7 +99,9 @@ class JsonApiView:
         exchange.demand_method(list(handlers))
         admission = await self._cycle.admit(exchange)
         ids = [part for part in exchange.path.split("/")[1:] if part not in _NAMES]
-        return await handlers[exchange.request.method](Visit(exchange, record, admission.identity.actor, ids))
+        identity = admission.identity
+        visit = Visit(exchange, record, identity.actor, ids, identity.account.require_reviewed_version)
+        return await handlers[exchange.request.method](visit)
 
     def _addresses(self) -> dict[str, dict[str, Handler]]:
         """Return what answers each method at each address."""
@@ -182,7 +184,8 @@ class JsonApiView:
     async def _act(self, visit: Visit) -> Response:
         wanted = _query(visit, QueryReader("case_action"), TokenScope.CASES_WRITE, Feature.CASES)
         body = await self._body(visit)
-        return await self._perform(visit, wanted, partial(translated_action, body, visit.ids[0]))
+        translate = partial(translated_action, body, visit.ids[0], requires_version=visit.requires_version)
+        return await self._perform(visit, wanted, translate)
 
     async def _open(self, visit: Visit) -> Response:
         wanted = _query(visit, QueryReader("case"), TokenScope.CASES_WRITE, Feature.CASES)
@@ -219,7 +222,8 @@ class JsonApiView:
         text = action and action_text(action, query.wanted, may_read=may_read(visit.actor))
         if sent.findings or action is None or text is None:
             raise ProblemsFound([*sent.findings, *shape_findings(sent)])
-        body = await self._run(visit, TranslatedOperation(text, {"input": sent.input}, writes=True))
+        operation = TranslatedOperation(text, {"input": sent.input}, writes=True)
+        body = await self._run(visit, operation, frozenset(sent.unnamed))
         data = body.get("data") or {}
         payload: dict[str, Any] | None = data.get(MUTATIONS[action])
         if payload is not None and payload["errors"]:
@@ -229,7 +233,9 @@ class JsonApiView:
             return visit.exchange.errors(read_problems(errors, lambda _path: {}), retry_after(errors))
         return await created(visit, query, payload, "case" if action is ActionType.OPEN else "case_action")
 
-    async def _run(self, visit: Visit, operation: TranslatedOperation) -> dict[str, Any]:
+    async def _run(
+        self, visit: Visit, operation: TranslatedOperation, unnamed: frozenset[str] = frozenset()
+    ) -> dict[str, Any]:
         """Return the body of an operation's result."""
         exchange = visit.exchange
         call = OperationCall(
@@ -240,6 +246,7 @@ class JsonApiView:
             lambda: exchange.base_url,
             visit.record,
             is_reshaped=True,
+            unnamed=unnamed,
         )
         return (await self._cycle.run(call, visit.actor, writes=operation.writes)).body
 

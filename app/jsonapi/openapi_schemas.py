@@ -15,9 +15,9 @@ from graphql import (
 from app.api.schema import CORE
 from app.domain.model import ActionType
 from app.domain.validation import VERSION_MAX
+from app.jsonapi.relationships import RELATIONSHIPS
 from app.jsonapi.resources import ACTION_TYPES, TYPES, ResourceType
 from app.jsonapi.translation import (
-    RELATIONSHIPS,
     REQUESTED,
     SUBJECT_MEMBERS,
     attributes_of,

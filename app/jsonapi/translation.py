@@ -15,6 +15,7 @@ from app.domain.model import ActionType
 from app.jsonapi.bodies import pointer_to
 from app.jsonapi.members import MemberReader, required_fields
 from app.jsonapi.problems import Finding, ProblemsFound, Source, header_finding, quoted
+from app.jsonapi.relationships import RELATIONSHIPS
 from app.jsonapi.resources import ACTION_TYPES
 
 REQUESTED = ("comment", "override_request", "accept", "refuse", "cancel", "close")
@@ -31,22 +32,9 @@ SUBJECT_MEMBERS: Mapping[str, str] = {
 _NO_ATTRIBUTE = frozenset({"caseId", "idempotencyKey", "dryRun", "documents"})
 _RENAMED = {"body": "comment", "reason": "comment"}
 _ANY_ID = "00000000-0000-7000-8000-000000000000"
-
-
-class ToMany(NamedTuple):
-    """A relationship that stands for a list of ids in an input, or for one id."""
-
-    name: str
-    type: str
-    is_many: bool = True
-
-
-RELATIONSHIPS: Mapping[str, ToMany] = {
-    "documentIds": ToMany("documents", "document"),
-    "reviewerIds": ToMany("assigned_reviewers", "user"),
-    "overrideId": ToMany("override", "override", is_many=False),
-}
-"""By the field of an input."""
+_DECISIONS = (ActionType.ACCEPT, ActionType.REFUSE)
+_READ = frozenset({"overrideId", "expectedVersion"})
+"""What a decision names of what was read, where the account's policy requires it."""
 
 
 @cache
@@ -81,7 +69,8 @@ class RequestHeaders(NamedTuple):
 class Translation:
     """A request as it is understood so far: the `input`, and from where in the request each of its fields is.
 
-    `findings`: what is wrong with its members, of the fields that are `wrong`.
+    `findings`: what is wrong with its members, of the fields that are `wrong`. `requires_version`: decisions name what
+    was read; else the fields that it does not name are `unnamed`, and have a value all the same.
     """
 
     reader: MemberReader
@@ -89,6 +78,8 @@ class Translation:
     input: dict[str, Any] = field(default_factory=dict)
     places: dict[str, Sequence[str] | Source] = field(default_factory=dict)
     wrong: set[str] = field(default_factory=set)
+    requires_version: bool = True
+    unnamed: set[str] = field(default_factory=set)
 
     @property
     def findings(self) -> list[Finding]:
@@ -106,15 +97,21 @@ class Translation:
         related = ["id"] if "relationships" in place else []
         return {"pointer": pointer_to(self.reader.body, [*place, *(inside.get(part, part) for part in rest), *related])}
 
+    def may_lack(self, name: str) -> bool:
+        """Tell whether a field of the input that it must have need not be sent."""
+        return not self.requires_version and self.action in _DECISIONS and name in _READ
+
     def give(self, name: str, value: Any, place: Sequence[str] | Source) -> None:
         """Set a field of the input."""
         self.input[name] = value
         self.places[name] = place
 
 
-def translated_action(body: Any, case_id: str, headers: RequestHeaders) -> Translation:
+def translated_action(
+    body: Any, case_id: str, headers: RequestHeaders, *, requires_version: bool = True
+) -> Translation:
     """Return the request for an action on a case. Raises: ProblemsFound, for what is no resource of that type."""
-    translation = Translation(MemberReader(body))
+    translation = Translation(MemberReader(body), requires_version=requires_version)
     translation.give("caseId", case_id, {"parameter": CASE_PARAMETER})
     data = _resource(translation, "case_action")
     translation.action = _action_type(translation.reader, data)
@@ -197,6 +194,8 @@ def _take_value(translation: Translation, name: str, path: Sequence[str], value:
     known = translation.reader.faults
     inside = SUBJECT_MEMBERS if name == "subject" else {}
     type_ = input_type(translation.action).fields[name].type
+    if translation.may_lack(name):
+        type_ = get_nullable_type(type_)
     translation.give(name, translation.reader.value(path, value, type_, inside), path)
     if translation.reader.faults > known:
         translation.wrong.add(name)
@@ -243,6 +242,10 @@ def _demand_required(translation: Translation, action: ActionType) -> None:
     fields = {name: here for here, name in attributes_of(action).items()}
     for name in required_fields(input_type(action)):
         if name in translation.wrong or translation.input.get(name) is not None:
+            continue
+        if translation.may_lack(name):
+            translation.unnamed.add(name)
+            translation.input[name] = _placeholder(input_type(action).fields[name].type)
             continue
         translation.wrong.add(name)
         if name == "reviewerIds":

@@ -1,18 +1,21 @@
 """Background tasks of a server, for as long as it runs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import clock
 from app.actions.idempotency import forget_old_keys
+from app.actions.retention import erase_overdue
 from app.auth.identity import TokenUse
 from app.db.engines import Database
 
 HOUSEKEEPING_S = 60
+RETENTION_S = 3_600
 
 log = structlog.get_logger()
 
@@ -36,3 +39,19 @@ async def run_housekeeping(database: Database, token_use: TokenUse, key_hours: i
             await forget_old_keys(database, lifetime=timedelta(hours=key_hours))
         except SQLAlchemyError as error:
             log.warning("housekeeping_failed", reason=type(error).__name__)
+
+
+async def keep_retention(
+    database: Database,
+    now: clock.Clock = clock.now,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Erase the content of closed cases that their accounts keep for no longer: at the start, and each hour."""
+    while True:
+        try:
+            erased = sum([step.is_erased async for step in erase_overdue(database, now)])
+            if erased:
+                log.info("retention_run", erased=erased)
+        except SQLAlchemyError as error:
+            log.warning("retention_failed", reason=type(error).__name__)
+        await pause(RETENTION_S)

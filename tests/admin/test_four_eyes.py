@@ -130,10 +130,18 @@ async def test_the_admin_who_is_to_go_may_agree(office: Administration) -> None:
     assert shown["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
-@pytest.mark.parametrize("policy", ["casesEnabled", "overridesEnabled", "restrictToAssignedReviewers"])
+POLICIES = {
+    "casesEnabled": False,
+    "overridesEnabled": False,
+    "restrictToAssignedReviewers": True,
+    "requireReviewedVersion": False,
+    "retentionDays": 1,
+}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
 async def test_a_policy(office: Administration, policy: str) -> None:
-    value = policy == "restrictToAssignedReviewers"
-    assert await office.code(office.alma, "updateAccount", **{policy: value}) == "PENDING"
+    assert await office.code(office.alma, "updateAccount", **{policy: POLICIES[policy]}) == "PENDING"
 
 
 async def test_the_command_line_is_in_the_log(office: Administration) -> None:

@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 from strawberry import ID
 
+from app.api.inputs.action_input import ActionInput
 from app.api.inputs.actions import (
     AcceptOverrideInput,
-    ActionInput,
     AddCommentInput,
     CancelOverrideInput,
     CloseCaseInput,

@@ -125,11 +125,13 @@ async def test_every_constraint_bears_the_name_that_the_models_gave_it(database:
     }
     assert partial == {
         "ix_case_texts_stale",
+        "ix_cases_not_erased",
         "ix_documents_unattached",
         "uq_cases_active_subject",
         "uq_overrides_pending_case",
         "uq_overrides_pending_subject",
         "uq_user_identities_linked",
+        "uq_users_system",
     }
 
 

@@ -94,6 +94,7 @@ def commands(place: Place) -> dict[str, Sequence[str]]:
         "log anchor": (),
         "log key": (),
         "webhooks check": (),
+        "retention run": (),
     }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 import strawberry
@@ -10,6 +10,8 @@ from strawberry import ID
 from strawberry.utils.str_converters import to_camel_case
 
 from app.api.enums import ActionType, EvaluationStatus, RequestedStatus, Resolution, SubjectType
+from app.api.inputs.action_input import ActionInput
+from app.api.inputs.erasures import EraseContentInput, SetLegalHoldInput
 from app.api.inputs.fields import (
     CASE_ID,
     COMMENT,
@@ -17,7 +19,6 @@ from app.api.inputs.fields import (
     DOCUMENTS,
     EXPECTED_VERSION,
     IDEMPOTENCY_KEY,
-    KEPT_REASON,
     OVERRIDE_ID,
     READ_OVERRIDE,
     READ_VERSION,
@@ -33,51 +34,20 @@ from app.domain.commands import (
     CancelOverride,
     CloseCase,
     Command,
-    EraseContent,
     OpenCase,
     ReassignReviewers,
     RefuseOverride,
     RequestOverride,
-    SetLegalHold,
     SubjectDetails,
 )
-from app.domain.errors import Detail, InvalidInput, Required, TooManyDocuments
+from app.domain.errors import TooManyDocuments
 from app.domain.validation import (
     COMMENT_MAX,
     DESCRIPTION_MAX,
     DOCUMENTS_MAX,
-    ERASED_MAX,
     TITLE_MAX,
     InputValidator,
 )
-
-
-class ActionInput:
-    """What the inputs share: `command`, and the fields that every action takes."""
-
-    expected_version: int | None
-    idempotency_key: str | None
-    dry_run: bool | None
-
-    @property
-    def files(self) -> Sequence[Received]:
-        """The files that came along."""
-        return ()
-
-    @cached_property
-    def command(self) -> Command:
-        """The input as a command. Raises: InputRefused, with every fault of its shape."""
-        shape = InputValidator("input")
-        common = {
-            "expected_version": shape.version(self.expected_version, "expectedVersion"),
-            "idempotency_key": shape.idempotency_key(self.idempotency_key, "idempotencyKey"),
-        }
-        command = self._command(shape, common)
-        shape.finish()
-        return command
-
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
-        raise NotImplementedError
 
 
 @strawberry.input(description="The check that a case is about.")
@@ -195,9 +165,10 @@ class DecisionInput(ActionInput):
     comment: str | None
 
     def _decision(self, shape: InputValidator, common: dict[str, Any]) -> dict[str, Any]:
+        override_id = self._named("overrideId", self.override_id)
         return common | {
             "case_id": shape.id(self.case_id, "caseId"),
-            "override_id": None if self.override_id is None else shape.id(self.override_id, "overrideId"),
+            "override_id": None if override_id is None else shape.id(override_id, "overrideId"),
             "comment": shape.optional_text(self.comment, "comment", maximum=COMMENT_MAX),
         }
 
@@ -212,7 +183,7 @@ class AcceptOverrideInput(DecisionInput):
     dry_run: bool | None = dry_run()
 
     def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
-        return AcceptOverride(**self._decision(shape, common))
+        return AcceptOverride(**self._decision(shape, common), requires_version=not self.unnamed)
 
 
 @strawberry.input(description="A reviewer's no.")
@@ -225,7 +196,7 @@ class RefuseOverrideInput(DecisionInput):
     dry_run: bool | None = dry_run()
 
     def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
-        return RefuseOverride(**self._decision(shape, common))
+        return RefuseOverride(**self._decision(shape, common), requires_version=not self.unnamed)
 
 
 @strawberry.input(description="The creator takes their request back.")
@@ -276,60 +247,6 @@ class ReassignReviewersInput(DecisionInput):
     def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
         return ReassignReviewers(
             **self._decision(shape, common), reviewer_ids=shape.reviewers(self.reviewer_ids, "reviewerIds")
-        )
-
-
-@strawberry.input(
-    description="What is to be erased of a case: comments and documents by id, or everything of a closed case."
-)
-class EraseContentInput(ActionInput):
-    case_id: ID = given(CASE_ID)
-    comment_ids: list[ID] | None = optional(f"Comments of the case, {ERASED_MAX} at most: their texts go.")
-    document_ids: list[ID] | None = optional(
-        f"Documents of the case, {ERASED_MAX} at most: their names, their bytes and the digests of these go."
-    )
-    everything: bool | None = strawberry.field(
-        default=False,
-        description="All comments and documents, the title and the description of a closed case, without naming any.",
-    )
-    reason: str = given(KEPT_REASON)
-    expected_version: int | None = optional(EXPECTED_VERSION)
-    idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
-    dry_run: bool | None = dry_run()
-
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
-        comment_ids = shape.ids(self.comment_ids or (), "commentIds", ERASED_MAX)
-        document_ids = shape.ids(self.document_ids or (), "documentIds", ERASED_MAX)
-        is_named = bool(self.comment_ids or self.document_ids)
-        if self.everything and is_named:
-            shape.note(InvalidInput(detail=Detail("everything_alone")), "everything")
-        elif not self.everything and not is_named:
-            shape.note(Required(), "commentIds")
-        return EraseContent(
-            case_id=shape.id(self.case_id, "caseId"),
-            comment_ids=comment_ids,
-            document_ids=document_ids,
-            everything=bool(self.everything),
-            reason=shape.text(self.reason, "reason", maximum=COMMENT_MAX),
-            **common,
-        )
-
-
-@strawberry.input(description="A legal hold on a case's content, or its end.")
-class SetLegalHoldInput(ActionInput):
-    case_id: ID = given(CASE_ID)
-    held: bool = given("Whether the content is to be kept from being erased from now on.")
-    reason: str = given(KEPT_REASON)
-    expected_version: int | None = optional(EXPECTED_VERSION)
-    idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
-    dry_run: bool | None = dry_run()
-
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
-        return SetLegalHold(
-            case_id=shape.id(self.case_id, "caseId"),
-            held=self.held,
-            reason=shape.text(self.reason, "reason", maximum=COMMENT_MAX),
-            **common,
         )
 
 

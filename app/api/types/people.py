@@ -21,4 +21,4 @@ class User(Node):
     active: bool = described("Whether they may act at all.")
     language: Language | None = described("The language they prefer, null for the account's.")
     created_at: datetime = described("When they were added.")
-    kind: UserKind = described("Whether it is a person, or a service account.")
+    kind: UserKind = described("Whether it is a person, a service account, or the account's own rules.")

@@ -22,6 +22,13 @@ class Account(Node):
     default_language: Language = described("The language where neither the request nor the person asks for one.")
     features: list[Feature] = described("What is switched on; each once at most.")
     restrict_to_assigned_reviewers: bool = described("Whether only the reviewers who were asked may decide.")
+    require_reviewed_version: bool = described(
+        "Whether who decides through the JSON:API has to name the override and the case's version; here that is so"
+        " anyway."
+    )
+    retention_days: int | None = described(
+        "For how many days after closing the content of cases is kept; null: until somebody erases it."
+    )
 
 
 @strawberry.type(description="How many requests a token may send, and how many are left; this one is counted.")
@@ -56,6 +63,8 @@ def account_of(context: Context) -> Account:
         default_language=account.default_language,
         features=sorted(context.actor.features),
         restrict_to_assigned_reviewers=account.restrict_to_assigned_reviewers,
+        require_reviewed_version=account.require_reviewed_version,
+        retention_days=account.retention_days,
     )
 
 

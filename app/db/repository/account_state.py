@@ -16,9 +16,10 @@ IDENTITY_PREFIX = "jwt"
 
 
 async def stored_settings(connection: Reader, account_id: UUID) -> dict[str, object]:
-    """Return the columns of an account's row by their names."""
+    """Return the columns of an account's row by their names, as its log has their values."""
     statement = select(tables.accounts).where(tables.accounts.c.id == account_id)
-    return dict((await connection.execute(statement)).mappings().one())
+    settings = dict((await connection.execute(statement)).mappings().one())
+    return settings | {"retention_days": settings["retention_days"] or 0}
 
 
 async def users_piece(connection: Reader, account_id: UUID, after: UUID | None, limit: int) -> Sequence[StoredUser]:

@@ -214,8 +214,10 @@ def _people_each(
 
 
 async def account_of(connection: Reader, user_id: UUID) -> UUID | None:
-    """Return the account that the person is in, None where there is no such person."""
-    found: UUID | None = await connection.scalar(select(tables.users.c.account_id).where(tables.users.c.id == user_id))
+    """Return the account that a person or service account is in, None where there is no such one."""
+    user = tables.users.c
+    statement = select(user.account_id).where(user.id == user_id, user.kind != UserKind.SYSTEM)
+    found: UUID | None = await connection.scalar(statement)
     return found
 
 
@@ -235,11 +237,11 @@ async def accounts(connection: Reader) -> list[AccountRow]:
 
 
 async def users(connection: Reader, account_id: UUID) -> list[UserRow]:
-    """Return all people of an account, the oldest first: for the command line."""
+    """Return all people and service accounts of an account, the oldest first: for the command line."""
     statement = (
         select(*_USER, tables.user_roles.c.role)
         .outerjoin(tables.user_roles, tables.user_roles.c.user_id == tables.users.c.id)
-        .where(tables.users.c.account_id == account_id)
+        .where(tables.users.c.account_id == account_id, tables.users.c.kind != UserKind.SYSTEM)
         .order_by(tables.users.c.created_at, tables.users.c.id)
     )
     return _with_roles(await connection.execute(statement))

@@ -1,0 +1,44 @@
+"""What the inputs of all actions share: each becomes a command, and every fault of its shape is found at once."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, TypeVar
+
+from app.documents.receive import Received
+from app.domain.commands import Command
+from app.domain.validation import InputValidator
+
+T = TypeVar("T")
+
+
+class ActionInput:
+    """What the inputs share: `command`, and the fields that every action takes."""
+
+    expected_version: int | None
+    idempotency_key: str | None
+    dry_run: bool | None
+    unnamed = frozenset[str]()
+    """Fields that the client did not send, whatever stands in them: see `RequestFacts`."""
+
+    @property
+    def files(self) -> Sequence[Received]:
+        """The files that came along."""
+        return ()
+
+    @cached_property
+    def command(self) -> Command:
+        """The input as a command. Raises: InputRefused, with every fault of its shape."""
+        shape = InputValidator("input")
+        common = {
+            "expected_version": self._named("expectedVersion", shape.version(self.expected_version, "expectedVersion")),
+            "idempotency_key": shape.idempotency_key(self.idempotency_key, "idempotencyKey"),
+        }
+        command = self._command(shape, common)
+        shape.finish()
+        return command
+
+    def _named(self, name: str, value: T | None) -> T | None:
+        return None if name in self.unnamed else value
+
+    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
+        raise NotImplementedError

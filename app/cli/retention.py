@@ -1,0 +1,74 @@
+"""The command of retention."""
+
+import json
+from collections import Counter
+from functools import partial
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from app.actions.retention import count_by_account, erase_overdue
+from app.cli.reading import read
+from app.cli.terminal import AsJson, progress, run, settings_or_fail
+from app.config.document_store import documents
+from app.config.settings import Settings
+from app.db.engines import Database
+from app.db.repository.retention import Overdue, Retention
+from app.documents.erasures import finish_erasures
+
+retention = typer.Typer(help="Content of closed cases that accounts keep for no longer.", no_args_is_help=True)
+
+
+@retention.command("run")
+def retention_run(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be erased; change nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Erase all content of cases that were closed longer ago than their account keeps it, for good.
+
+    What a legal hold keeps stays. A run that ends early is taken up by the next one. A gateway does the same each
+    hour.
+    """
+    settings = settings_or_fail()
+    found = read(settings, count_by_account) if dry_run else run(partial(_erase, settings))
+    if as_json:
+        accounts = [_plain(*item, is_dry=dry_run) for item in found]
+        typer.echo(json.dumps({"dryRun": dry_run, "accounts": accounts}, ensure_ascii=False))
+        return
+    for item in found:
+        typer.echo(_line(*item, is_dry=dry_run))
+    if not found:
+        typer.echo("no account has a retention", err=True)
+
+
+async def _erase(settings: Settings, database: Database) -> list[tuple[Retention, Overdue]]:
+    before = await count_by_account(database)
+    erased: Counter[UUID] = Counter()
+    with progress("cases", sum(overdue.due for _, overdue in before)) as advance:
+        async for step in erase_overdue(database):
+            erased[step.retention.account_id] += step.is_erased
+            advance(1)
+    await finish_erasures(database, documents(settings))
+    return [(retention, overdue._replace(due=erased[retention.account_id])) for retention, overdue in before]
+
+
+def _plain(retention: Retention, overdue: Overdue, *, is_dry: bool) -> dict[str, Any]:
+    return {
+        "accountId": str(retention.account_id),
+        "retentionDays": retention.days,
+        "due" if is_dry else "erased": overdue.due,
+        "held": overdue.held,
+        "covered": overdue.covered,
+    }
+
+
+def _line(retention: Retention, overdue: Overdue, *, is_dry: bool) -> str:
+    kept = []
+    if overdue.held:
+        kept.append(f"{overdue.held} under legal hold")
+    if overdue.covered:
+        kept.append(f"{overdue.covered} with rows of format 1, which cover their texts")
+    done = "to be erased" if is_dry else "erased"
+    more = f"; kept: {', '.join(kept)}" if kept else ""
+    return f"{retention.name}: {overdue.due} cases {done}, {retention.days} days after closing{more}"

@@ -1,0 +1,20 @@
+"""The relationships of requests, and the fields of inputs that they stand for."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class ToMany(NamedTuple):
+    """A relationship that stands for a list of ids in an input, or for one id."""
+
+    name: str
+    type: str
+    is_many: bool = True
+
+
+RELATIONSHIPS: Mapping[str, ToMany] = {
+    "documentIds": ToMany("documents", "document"),
+    "reviewerIds": ToMany("assigned_reviewers", "user"),
+    "overrideId": ToMany("override", "override", is_many=False),
+}
+"""By the field of an input."""
