@@ -56,6 +56,7 @@ from app.domain.administration import (
     demand_last_admin,
     demand_requester,
     demand_token,
+    has_second_admin,
     needs_second_admin,
 )
 from app.domain.errors import ChangeNotPending, Detail, InvalidInput, NotFound
@@ -149,7 +150,7 @@ class AdminStep:
         await self._demand_state(command, self.actor, facts)
         if not needs_second_admin(command, self.actor.user_id, facts):
             return await self._do(command, facts, user_id, token_id, Approval.NOT_NEEDED)
-        if len(facts.admins) <= 1 and not (is_pushed and makes_admin(command, facts)):
+        if not has_second_admin(facts) and not (is_pushed and makes_admin(command, facts)):
             return await self._do(command, facts, user_id, token_id, Approval.NONE_POSSIBLE)
         return await self._wait(command, user_id)
 

@@ -24,7 +24,7 @@ from app.db.repository.directory import GroupRow
 from app.db.retry import attempt
 from app.domain.account_log import AdminActionType, Details, Source
 from app.domain.admin_commands import AdminCommand
-from app.domain.administration import guarded_roles
+from app.domain.administration import guarded_roles, has_second_admin
 from app.domain.model import Actor, Role
 from app.domain.pushed_changes import admit_scim
 
@@ -56,7 +56,7 @@ class Push:
         """Return the roles that wait for an admin before anybody gets them."""
         if self._guarded is None:
             facts = await facts_of(self.connection, self.actor, None)
-            self._guarded = guarded_roles(facts) if len(facts.admins) > 1 else frozenset()
+            self._guarded = guarded_roles(facts) if has_second_admin(facts) else frozenset()
         return self._guarded
 
     async def save_group(self, group: GroupRow, details: Details) -> None:

@@ -239,6 +239,12 @@ def needs_second_admin(command: AdminCommand, actor_id: UUID, facts: AdminFacts)
     return False
 
 
+def has_second_admin(facts: AdminFacts) -> bool:
+    """Tell whether there is another admin than who acts, and than who made the token that a service account acts by."""
+    maker = facts.token_maker
+    return len(facts.admins) > 1 or (maker is not None and bool(facts.admins - {maker}))
+
+
 def changes_address(command: UpdateUser, member: Member | None) -> bool:
     return command.email is not None and (member is None or command.email.key != member.email_key)
 

@@ -127,6 +127,24 @@ async def test_who_made_the_token_gives_no_one_a_say_alone(world: World, fresh_u
     assert await office.code(office.aldo, "approveChange", changeId=change_id) is None
 
 
+async def test_who_made_the_token_and_is_no_admin_any_more_gives_no_one_a_say(world: World, provider: Provider) -> None:
+    mallory = await second_admin(world, "Mallory", Role.CONTRIBUTOR)
+    office = Administration(world, provider.api, mallory)
+    own = await provider_of(provider.api, mallory)
+    demotion = await office.waiting(office.aldo, "changeRoles", userId=str(mallory.id), roles=["CONTRIBUTOR"])
+    assert await office.code(mallory, "approveChange", changeId=demotion) is None
+    second = await own.add("m2@acme.example")  # one admin is left, who is not Mallory
+
+    for name in (WORKERS, REVIEWERS):
+        member = operation("add", "members", [{"value": second["id"]}])
+        await own.patched(f"/Groups/{(await own.group(name))['id']}", member)
+    ((change_id, _),) = await waiting(office)
+
+    assert await roles_of(world.database, second["id"]) == set()
+    assert await office.code(office.aldo, "approveChange", changeId=change_id) is None
+    assert await roles_of(world.database, second["id"]) == {"CONTRIBUTOR", "REVIEWER"}
+
+
 async def test_who_made_the_token_gives_themselves_no_role(office: Administration, provider: Provider) -> None:
     for name in (WORKERS, REVIEWERS):
         group = await provider.group(name)
