@@ -92,10 +92,10 @@ class ScimExchange:
 
     def shown(self, status: int, resource: Resource, shown: Resource, *, is_new: bool = False) -> Response:
         """Return *resource* as the answer, of which *shown* is to be seen; 304 where the client has it already."""
-        meta = resource["meta"]
-        headers = {"ETag": meta["version"]} | ({"Location": meta["location"]} if is_new else {})
-        wanted = self.request.headers.get("if-none-match", "")
-        if self.request.method in ("GET", "HEAD") and tags(wanted) & {"*", meta["version"].removeprefix("W/")}:
+        version, location = resource["meta"].get("version"), resource["meta"]["location"]
+        headers = ({"ETag": version} if version else {}) | ({"Location": location} if is_new else {})
+        wanted = tags(self.request.headers.get("if-none-match", ""))
+        if self.request.method in ("GET", "HEAD") and version and wanted & {"*", version.removeprefix("W/")}:
             return self.answer(304, None, headers)
         return self.answer(status, shown, headers)
 

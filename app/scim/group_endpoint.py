@@ -13,8 +13,9 @@ from app.domain.directory import user_name_key
 from app.domain.model import Role
 from app.domain.validation import parse_id
 from app.scim.documents import GROUP_ATTRIBUTES, Document, whole
-from app.scim.groups import GroupMap, add_group, change_group, delete_group, group_by_id, members_of
+from app.scim.groups import MEMBERS_MAX, GroupMap, add_group, change_group, delete_group, group_by_id, members_of
 from app.scim.patching import Membership, member_ids, operations_of, patched
+from app.scim.problems import ScimType, refused
 from app.scim.queries import group_conditions, list_query, projection_of
 from app.scim.requests import ScimRequest
 from app.scim.resources import Groups, Resource, group_resource, list_response
@@ -106,13 +107,21 @@ class GroupEndpoint:
         groups = await self._groups.groups(pushed.connection, pushed.account_id)
         role, group = group_by_id(groups, request.id)
         if "if-match" in request.exchange.request.headers:
-            request.demand_version(await self._resource(request, pushed.connection, role, group))
+            members = await members_of(pushed.connection, pushed.account_id, role)
+            request.demand_version(group_resource(group, members, request.exchange.base_url))
         return role, group
 
     async def _resource(self, request: ScimRequest, connection: Reader, role: Role, group: GroupRow) -> Resource:
-        """Return a group with its members, if any of them is asked for."""
+        """Return a group with its members, if any of them is asked for.
+
+        What has changed a group of too many members is answered without them: RFC 7644, section 3.9.
+
+        Raises: ScimRefused, where there are too many to read.
+        """
         shows_members = projection_of(request.parameters).shows("members")
         members = await members_of(connection, request.actor.account_id, role) if shows_members else None
+        if shows_members and members is None and request.exchange.request.method in ("GET", "HEAD"):
+            raise refused(ScimType.TOO_MANY, "scim_many_members", "members", maximum=MEMBERS_MAX)
         return group_resource(group, members, request.exchange.base_url)
 
 

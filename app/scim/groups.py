@@ -81,12 +81,10 @@ def group_by_id(groups: Groups, group_id: str) -> tuple[Role, GroupRow]:
     raise NotFound(resource="group")
 
 
-async def members_of(connection: Reader, account_id: UUID, role: Role) -> list[GroupMember]:
-    """Return all members. Raises: ScimRefused, where there are too many to show."""
+async def members_of(connection: Reader, account_id: UUID, role: Role) -> list[GroupMember] | None:
+    """Return all members, None where there are too many to show."""
     members = await directory.holders_of_role(connection, account_id, role, MEMBERS_MAX + 1)
-    if len(members) > MEMBERS_MAX:
-        raise refused(ScimType.TOO_MANY, "scim_many_members", "members", maximum=MEMBERS_MAX)
-    return members
+    return members if len(members) <= MEMBERS_MAX else None
 
 
 async def add_group(push: Push, groups: Groups, wanted: WantedGroup) -> GroupRow:
@@ -121,7 +119,9 @@ async def _change_members(push: Push, role: Role, membership: Membership) -> Non
     """Give the role, and take it, where that is not so already. Raises: ScimRefused, Refusal."""
     wanted = _wanted_ids(membership)
     if membership.cleared:
-        holders = await directory.holders_of_role(push.connection, push.account_id, role, MEMBERS_MAX + 1)
+        # Of more than these, more would lose the role than may.
+        most = len(wanted) + CHANGES_MAX + 1
+        holders = await directory.holders_of_role(push.connection, push.account_id, role, most)
         wanted = {member.user_id: False for member in holders} | wanted
     people = await directory.users_there(push.connection, push.account_id, list(wanted))
     missing = [id for id, is_member in wanted.items() if is_member and id not in people]

@@ -38,7 +38,7 @@ class ScimRequest(NamedTuple):
     def demand_version(self, resource: Resource) -> None:
         """Refuse where the client has seen another version of the resource. Raises: VersionConflict."""
         wanted = self.exchange.request.headers.get("if-match")
-        actual = resource["meta"]["version"]
+        actual = resource["meta"].get("version", "-")
         if wanted is not None and not tags(wanted) & {"*", actual.removeprefix("W/")}:
             raise VersionConflict(expected=wanted[:100], actual=actual)
 

@@ -75,7 +75,10 @@ def group_resource(group: GroupRow, members: Iterable[GroupMember] | None, base_
             }
             for member in members
         ]
-    return _with_meta(resource, "Group", group.created_at, group.updated_at, base_url)
+    whole = _with_meta(resource, "Group", group.created_at, group.updated_at, base_url)
+    if members is None:  # who is in it makes another version of it
+        del whole["meta"]["version"]
+    return whole
 
 
 def _with_meta(resource: Resource, kind: str, created: datetime, changed: datetime, base_url: str) -> Resource:

@@ -180,7 +180,7 @@ async def add_user(push: Push, wanted: WantedUser) -> UUID:
 
 async def change_user(push: Push, user: DirectoryUser, wanted: WantedUser) -> None:
     """Do what leads from what is there to what is wanted; what needs an admin waits. Raises: ScimRefused, Refusal."""
-    if wanted.entry != user.entry:
+    if wanted.entry != user.entry or wanted.email.written != user.email:
         await _demand_free_name(push, wanted, user.id)
     display_name = wanted.display_name if wanted.display_name != user.display_name else None
     entry = wanted.entry if wanted.entry != user.entry else None
@@ -204,11 +204,11 @@ async def delete_user(push: Push, user: DirectoryUser) -> None:
 
 
 async def _demand_free_name(push: Push, wanted: WantedUser, own_id: UUID | None) -> None:
-    """Refuse a user name that somebody else has. Raises: ScimRefused."""
-    if wanted.entry.user_name is None:
-        return
-    holders = await directory.holders_of(push.connection, push.account_id, wanted.entry.user_name)
-    if any(holder != own_id for holder in holders):
+    """Refuse a user name that somebody else has; whether an address is free is decided later. Raises: ScimRefused."""
+    named = wanted.entry.user_name
+    holders = await directory.holders_of(push.connection, push.account_id, named or wanted.email.written)
+    others = await directory.users_there(push.connection, push.account_id, holders, with_deleted=True)
+    if any(other.id != own_id and (named or other.entry.user_name) for other in others.values()):
         raise refused(ScimType.UNIQUENESS, "scim_user_name_taken", "userName")
 
 

@@ -4,7 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
+from app.clock import new_id
+from app.db import tables
+from app.domain.model import Role
+from app.scim.groups import MEMBERS_MAX
 from tests.support.account_logs import log_size, logged, verdict_on
 from tests.support.scim import (
     CORE_GROUP,
@@ -15,7 +20,7 @@ from tests.support.scim import (
     refusal,
     roles_of,
 )
-from tests.support.world import World
+from tests.support.world import FOUNDED, World
 
 
 def members(group: dict[str, Any]) -> set[str]:
@@ -177,3 +182,51 @@ async def test_two_pushes_at_once_give_a_role_once(world: World, provider: Provi
 
     assert [answer.status_code for answer in answers] == [200] * 3
     assert await log_size(world.database, world.account_id) == start + 1
+
+
+async def crowd(world: World, count: int) -> list[str]:
+    """Insert people who contribute, beside the gateway, and return their ids."""
+    ids = [new_id() for _ in range(count)]
+    people = [
+        {
+            "id": id,
+            "account_id": world.account_id,
+            "email": f"{id}@acme.example",
+            "display_name": "One of many",
+            "active": True,
+            "created_at": FOUNDED,
+        }
+        for id in ids
+    ]
+    async with world.database.write() as connection:
+        await connection.execute(insert(tables.users), people)
+        roles = [{"user_id": id, "role": Role.CONTRIBUTOR} for id in ids]
+        await connection.execute(insert(tables.user_roles), roles)
+    return [str(id) for id in ids]
+
+
+async def test_a_large_group_is_changed_and_shown_without_its_members(world: World, provider: Provider) -> None:
+    group = await provider.group(WORKERS)
+    path, rosa = f"/Groups/{group['id']}", str(world.rosa.id)
+    ids = await crowd(world, MEMBERS_MAX)
+
+    whole = await provider.send("GET", path)
+    bare = await provider.send("GET", f"{path}?excludedAttributes=members")
+    changed = await provider.patched(path, operation("add", "members", [{"value": rosa}]))
+    emptied = await provider.patch(path, operation("replace", "members", [{"value": rosa}]))
+    some = await provider.patch(path, *(operation("remove", f'members[value eq "{id}"]') for id in ids[:501]))
+
+    assert refusal(whole) == (400, "tooMany", "INVALID_INPUT")
+    assert (bare.status_code, "etag" in bare.headers, "version" in bare.json()["meta"]) == (200, False, False)
+    assert "members" not in changed
+    assert "CONTRIBUTOR" in await roles_of(world.database, rosa)
+    assert [refusal(answer)[:2] for answer in (emptied, some)] == [(400, "tooMany")] * 2
+
+
+async def test_a_version_is_of_the_members_too(world: World, provider: Provider) -> None:
+    group = await provider.group(WORKERS)
+    path, tag = f"/Groups/{group['id']}", group["meta"]["version"]
+    body = {"Operations": [operation("add", "members", [{"value": str(world.rosa.id)}])]}
+    done = await provider.send("PATCH", f"{path}?excludedAttributes=members", body, if_match=tag)
+    stale = await provider.send("DELETE", path, if_match=tag)
+    assert (done.status_code, refusal(stale)) == (200, (412, None, "VERSION_CONFLICT"))

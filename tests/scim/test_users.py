@@ -205,6 +205,17 @@ async def test_a_user_name_that_is_no_address_stands_beside_it(provider: Provide
     assert [item["id"] for item in await provider.found("/Users", 'userName eq "z@acme.example"')] == []
 
 
+async def test_no_user_name_is_given_twice_also_where_it_is_an_address(provider: Provider) -> None:
+    await provider.add("y@acme.example", emails=[{"value": "x@acme.example"}])
+    zoe = await provider.add(ZOE)
+    free = await provider.send("POST", "/Users", new_user("x@acme.example", emails=[{"value": "w@acme.example"}]))
+    address = await provider.send("POST", "/Users", new_user("Y@acme.example"))
+    renamed = await provider.patch(f"/Users/{zoe['id']}", operation("replace", "userName", "y@ACME.example"))
+
+    assert free.status_code == 201  # it is another person's address, and no one's user name
+    assert [refusal(answer) for answer in (address, renamed)] == [(409, "uniqueness", "INVALID_INPUT")] * 2
+
+
 async def test_the_address_follows_the_user_name_where_they_are_one(provider: Provider) -> None:
     user = await provider.add(ZOE)
     changed = await provider.patched(
