@@ -20,6 +20,7 @@ const withoutId = {
     'Erasure',
     'InboxChange',
     'Label',
+    'LegalHold',
     'LogEvent',
     'PageInfo',
     'RateLimit',
