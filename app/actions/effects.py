@@ -6,12 +6,14 @@ Each effect gets the draft of an action that is already allowed, writes its rows
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Table
 
 from app import clock
 from app.actions.draft import Draft
 from app.actions.erasure import erase_content, set_legal_hold
+from app.actions.results import new_subject, record_result
 from app.db import tables
 from app.db.prepared import Write
 from app.db.repository import overrides
@@ -20,7 +22,6 @@ from app.db.writes import inserted, updated
 from app.domain.commands import CloseCase, ReassignReviewers, RequestOverride, SubjectDetails
 from app.domain.errors import SubjectChanged
 from app.domain.model import ActionType, Actor, EvaluationStatus, OverrideStatus, Resolution
-from app.domain.text import identity
 from app.domain.workflow import TRANSITIONS
 
 
@@ -88,7 +89,8 @@ def finish_override(draft: Draft) -> None:
 def apply_override(draft: Draft) -> None:
     """Set the subject to the status that the override asked for."""
     assert draft.override is not None
-    draft.subject = _set_status(draft.writes, draft.subject, EvaluationStatus(draft.override.requested_status.value))
+    status = EvaluationStatus(draft.override.requested_status.value)
+    draft.subject = _set_status(draft.writes, draft.subject, status, draft.override.id)
 
 
 async def close_case(draft: Draft) -> None:
@@ -114,6 +116,7 @@ EFFECTS: Mapping[ActionType, Sequence[Effect]] = {
     ActionType.REASSIGN: (reassign_reviewers,),
     ActionType.REDACT: (erase_content,),
     ActionType.HOLD: (set_legal_hold,),
+    ActionType.EVALUATION: (record_result,),
 }
 
 
@@ -130,17 +133,8 @@ def find_or_make_subject(
     """
     status = details.evaluation_status
     if known is None:
-        subject = SubjectRow(
-            id=clock.new_id(),
-            type=details.type,
-            external_ref=details.external_ref,
-            label=details.label,
-            country_code=details.country_code,
-            evaluation_status=status or EvaluationStatus.UNEVALUATED,
-            version=1,
-        )
-        key = identity(details.external_ref)
-        first.append(inserted(tables.subjects, subject, account_id=actor.account_id, external_key=key))
+        subject, write = new_subject(actor.account_id, details)
+        first.append(write)
         return subject
     if status is None or status is known.evaluation_status:
         return known
@@ -149,7 +143,10 @@ def find_or_make_subject(
     return _set_status(writes, known, status)
 
 
-def _set_status(writes: list[Write], subject: SubjectRow, status: EvaluationStatus) -> SubjectRow:
-    changed = replace(subject, evaluation_status=status, version=subject.version + 1)
-    writes.append(updated(tables.subjects, subject.id, evaluation_status=status, version=changed.version))
-    return changed
+def _set_status(
+    writes: list[Write], subject: SubjectRow, status: EvaluationStatus, override_id: UUID | None = None
+) -> SubjectRow:
+    """Give the subject another result, which rests on the override, if any."""
+    values = {"evaluation_status": status, "version": subject.version + 1, "override_id": override_id}
+    writes.append(updated(tables.subjects, subject.id, **values))
+    return replace(subject, evaluation_status=status, version=subject.version + 1, override_id=override_id)

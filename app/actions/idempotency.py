@@ -19,6 +19,7 @@ from app.db import tables
 from app.db.engines import Database
 from app.db.erasing import ERASED_FINGERPRINT
 from app.db.repository import log
+from app.db.repository.log import IdempotencyRecord
 from app.domain.commands import Command
 from app.domain.errors import Erased, IdempotencyKeyReused
 from app.domain.model import Actor
@@ -49,8 +50,10 @@ async def replay(
     if command.idempotency_key is None:
         return None
     async with database.read() as connection:
-        action_id = await _recorded(connection, actor, command, now() - lifetime)
-        return None if action_id is None else await outcome_of(connection, actor, action_id)
+        record = await _recorded(connection, actor, command, now() - lifetime)
+        if record is None or record.action_id is None:
+            return None
+        return await outcome_of(connection, actor, record.action_id)
 
 
 async def claim_key(
@@ -60,6 +63,14 @@ async def claim_key(
 
     A twin that runs at the same time waits here until the first is committed or rolled back.
     """
+    earlier = await claim(connection, actor, command, now, lifetime, action_id=action_id)
+    return None if earlier is None else earlier.action_id
+
+
+async def claim(
+    connection: AsyncConnection, actor: Actor, command: Command, now: datetime, lifetime: timedelta, **outcome: UUID
+) -> IdempotencyRecord | None:
+    """Record the command's key for its *outcome*, by the name of its column; return the earlier record, if any."""
     record = tables.idempotency_records
     mine = (record.c.token_id == actor.token_id, record.c.key == command.idempotency_key)
     await connection.execute(delete(record).where(*mine, record.c.created_at < now - lifetime))
@@ -70,16 +81,18 @@ async def claim_key(
             token_id=actor.token_id,
             key=command.idempotency_key,
             fingerprint=fingerprint(command),
-            action_id=action_id,
             created_at=now,
+            **outcome,
         )
         .on_conflict_do_nothing()
-        .returning(record.c.action_id)
+        .returning(record.c.token_id)
     )
     return None if claimed is not None else await _recorded(connection, actor, command, now - lifetime)
 
 
-async def _recorded(connection: AsyncConnection, actor: Actor, command: Command, since: datetime) -> UUID | None:
+async def _recorded(
+    connection: AsyncConnection, actor: Actor, command: Command, since: datetime
+) -> IdempotencyRecord | None:
     assert command.idempotency_key is not None
     record = await log.idempotency_record(connection, actor.token_id, command.idempotency_key, since)
     if record is None:
@@ -88,7 +101,7 @@ async def _recorded(connection: AsyncConnection, actor: Actor, command: Command,
         raise Erased("input", "idempotencyKey")
     if record.fingerprint != fingerprint(command):
         raise IdempotencyKeyReused("input", "idempotencyKey")
-    return record.action_id
+    return record
 
 
 async def forget_old_keys(database: Database, now: clock.Clock = clock.now, lifetime: timedelta = KEY_LIFETIME) -> None:

@@ -221,10 +221,10 @@ async def _carry_out(draft: Draft, request_id: str) -> Outcome:
         waiting = effect(draft)
         if waiting is not None:
             await waiting
-    return _build_outcome(draft, request_id)
+    return build_outcome(draft, request_id)
 
 
-def _build_outcome(draft: Draft, request_id: str) -> Outcome:
+def build_outcome(draft: Draft, request_id: str) -> Outcome:
     """Have the case row, the log row, and then what hangs on it written, and return what the action makes.
 
     In this order: the database takes nothing that no row of the log has. What the case itself may change by details of

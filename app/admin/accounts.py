@@ -24,7 +24,7 @@ from app.db.user_writes import OF_STANDING, committed_address, insert_user, mark
 from app.domain.account_log import GUARDED_ROLES, AdminActionType, Approval, Details, Source
 from app.domain.addresses import Address, parse_address
 from app.domain.errors import Refusal
-from app.domain.model import Language, Role, Scope
+from app.domain.model import SERVICE_SCOPES, Language, Role, Scope, UserKind
 from app.domain.text import Kind
 from app.domain.validation import read_text
 from app.i18n import message
@@ -149,13 +149,19 @@ async def create_token(
     name: str = "",
     expires_at: datetime | None = None,
 ) -> NewToken:
-    """Make a token for a person. Raises: AdminError for no such person, no scope, or an expiry in the past."""
+    """Make a token for a person or a service account.
+
+    Raises: AdminError for nobody of this id, no scope, one that a person can't have, or an expiry in the past.
+    """
     if not scopes:
         raise AdminError("a token needs a scope")
     if expires_at is not None and expires_at <= clock.now():
         raise AdminError("the token would have expired already")
     async with database.write() as connection:
         account_id = await _locked_account_of(connection, user_id)
+        if SERVICE_SCOPES & {*scopes} and await people.kind_of(connection, user_id) is not UserKind.SERVICE:
+            refused = " and ".join(sorted(SERVICE_SCOPES & {*scopes}))
+            raise AdminError(f"{refused} is for service accounts alone, and this is a person")
         made = new_token(account_id, user_id, scopes, _line("name", name, 200) if name else "", expires_at, clock.now())
         await connection.execute(insert(tables.api_tokens), asdict(made.row))
         await _log(

@@ -106,7 +106,8 @@ class AdminMutation:
     create_token: gives.CreateTokenPayload = admin_mutation(
         takes.CreateTokenInput,
         gives.CreateTokenPayload,
-        "Make a token: one of your own, or as an admin a service account's.",
+        "Make a token: one of your own, or as an admin a service account's. A second admin approves one that may record"
+        " results.",
     )
     revoke_token: gives.RevokeTokenPayload = admin_mutation(
         takes.RevokeTokenInput,

@@ -112,7 +112,10 @@ class UpdateAccountPayload(AdminPayload):
 
 @strawberry.type(description="What approving a change gave.")
 class ApproveChangePayload(UserPayload):
-    pass
+    token: ApiToken | None = _made("The token that it made, without its secret; null for none, and in a dry run.")
+    secret: str | None = _made(
+        "That token's secret, shown this once, to who approved it; null for none, in a dry run, and in a replay."
+    )
 
 
 @strawberry.type(description="What refusing a change gave.")

@@ -175,6 +175,7 @@ described_enum(
         Scope.DOCUMENTS_WRITE: "Upload documents.",
         Scope.USERS_READ: "List the people of the account.",
         Scope.ADMIN_READ: "Read the account's own log, pending changes, tokens and service accounts.",
+        Scope.SUBJECTS_WRITE: "Record results of checks. For service accounts alone.",
         Scope.ADMIN_WRITE: "Administer the account: people, roles, tokens, settings. The person's role is needed too.",
         Scope.SCIM: "Push people and groups by SCIM. For service accounts alone, and given by an admin.",
     },
@@ -272,6 +273,7 @@ described_enum(
         ActionType.CLOSE: "Closed it.",
         ActionType.REASSIGN: "Asked other reviewers to decide on the pending override, since none of those asked can.",
         ActionType.REDACT: "Erased some of its content, or all.",
+        ActionType.EVALUATION: "Recorded a result of the check system, which changed the subject.",
         ActionType.HOLD: "Set a legal hold, which keeps its content from being erased, or lifted it.",
     },
 )
@@ -295,7 +297,7 @@ described_enum(
 )
 described_enum(
     AdminActionType,
-    "What was done to an account, its people, roles and tokens.",
+    "What was done to an account, its people, roles and tokens, and to subjects that have no open case.",
     {
         AdminActionType.CREATE_ACCOUNT: "Made the account.",
         AdminActionType.INVITE_USER: "Added a person.",
@@ -323,6 +325,7 @@ described_enum(
         AdminActionType.TEST_WEBHOOK: "Had a ping sent to a webhook.",
         AdminActionType.DELETE_WEBHOOK: "Deleted a webhook, and ended its service account.",
         AdminActionType.DISABLE_WEBHOOK: "Disabled a webhook that took nothing, or did not want any more.",
+        AdminActionType.EVALUATION: "Recorded a result of the check system, on a subject without an open case.",
     },
 )
 described_enum(

@@ -25,6 +25,13 @@ NEEDS_READING = "needs-reading"
 
 _ERROR = {"code", "message", "path"}
 _PAYLOAD = {"errors", "replayed", "case", "caseEdge", "action", "actionEdge", "comment", "override", "supposed"}
+_PAYLOAD |= {"changed", "subject", "evaluation", "results"}
+
+# Shown by an evaluation alone: all other ways to a subject are closed.
+_SUBJECT = {
+    *("type", "typeLabel", "externalRef", "label", "countryCode", "evaluationStatus", "evaluationStatusLabel"),
+    "version",
+}
 
 # A case by what names it, and by what its action says of it too: `seq` is the version, `statusAfter` the status.
 SHOWN: Mapping[str, set[str]] = {
@@ -33,24 +40,32 @@ SHOWN: Mapping[str, set[str]] = {
     "Case": {"id", "reference", "status", "statusLabel", "version"},
     "CaseAction": {
         *("id", "seq", "type", "typeLabel", "case", "user", "comment", "override", "statusBefore", "statusAfter"),
-        *("resolution", "createdAt", "requestId", "hash", "prevHash"),
+        *("resolution", "createdAt", "requestId", "hash", "prevHash", "evaluation"),
     },
     "CaseActionEdge": {"node", "cursor"},
     "CaseEdge": {"node", "cursor"},
     "CaseSnapshot": {"caseId", "asOf", "supposed", "reference", "status", "statusLabel", "version"},
     "Comment": {"id", "body", "author", "documents", "createdAt"},
     "Document": {"id", "filename", "contentType", "sizeBytes", "sha256", "warnings", "createdAt"},
+    "EvaluationResult": {"errors", "replayed", "changed", "subject", "evaluation", "case", "action", "supposed"},
     "InputError": _ERROR | {"maximum"},
     "NotFoundError": _ERROR | {"resource"},
     "Override": {"id", "status", "statusLabel", "decidedAt", "version"},
     "OverrideSnapshot": {"overrideId", "status", "statusLabel", "decidedAt", "version"},
+    "RecordedEvaluation": {
+        *("statusBefore", "statusAfter", "statusBeforeLabel", "statusAfterLabel", "subjectVersion", "changed"),
+        "replacedOverride",
+    },
     "SnapshotMoment": {"seq", "time"},
     "StateError": _ERROR | {"caseStatus", "allowedActions"},
     "SupposedAction": {
         *("seq", "type", "typeLabel", "user", "statusBefore", "statusAfter", "resolution", "createdAt"),
     },
+    "Subject": _SUBJECT | {"id"},
+    "SubjectSnapshot": _SUBJECT | {"subjectId"},
     "SupposedComment": {"body", "author", "documents", "createdAt"},
     "SupposedDocument": {"filename", "contentType", "sizeBytes", "sha256", "warnings"},
+    "SupposedEvaluation": {"changed", "subject", "evaluation", "action"},
     "SupposedOutcome": {"case", "action", "comment", "override"},
     "VersionConflictError": _ERROR | {"expectedVersion", "actualVersion"},
 }

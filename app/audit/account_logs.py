@@ -13,11 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.audit.anchors.checking import Findings
 from app.audit.unreadable import UNREADABLE, demand_unreadable
 from app.db.engines import Database
-from app.db.repository import account_state, administration
+from app.db.repository import account_state, administration, verifying
 from app.db.repository.administration import AccountHead
 from app.domain.account_fold import AccountFold
 from app.domain.account_log import AccountChain
 from app.domain.action_log import Fault, FaultKind
+from app.domain.log_state import SubjectState, recorded_fault
 
 PIECE = 500
 
@@ -115,4 +116,18 @@ async def _state_faults(connection: AsyncConnection, account_id: UUID, fold: Acc
     while tokens := await account_state.tokens_piece(connection, account_id, after, PIECE):
         faults += [fault for token in tokens for fault in fold.token_faults(token)]
         after = tokens[-1].id
-    return [*faults, *fold.missing()]
+    return [*faults, *fold.missing(), *await _subject_faults(connection, account_id)]
+
+
+async def _subject_faults(connection: AsyncConnection, account_id: UUID) -> list[Fault]:
+    """Return what is wrong with subjects that never had a case: their log is the account's alone."""
+    faults: list[Fault] = []
+    after: UUID | None = None
+    while subjects := await verifying.caseless_subjects(connection, account_id, after, PIECE):
+        recorded = await verifying.recorded_evaluations(connection, account_id, [subject.id for subject in subjects])
+        for subject in subjects:
+            stored = SubjectState(subject.evaluation_status, subject.version, subject.override_id)
+            fault = recorded_fault(subject.id, stored, recorded[subject.id])
+            faults += [] if fault is None else [fault]
+        after = subjects[-1].id
+    return faults

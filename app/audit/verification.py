@@ -21,7 +21,8 @@ from app.db.engines import Database
 from app.db.repository import anchored, cases, log, people, verifying
 from app.db.rows import ActionRow, CaseRow, SubjectRow
 from app.domain.action_log import Chain, ChainedEntry, Fault, FaultKind, Head
-from app.domain.log_state import CaseState, Folded, OverrideState, ResultChange, result_fault
+from app.domain.evaluation import Evaluation
+from app.domain.log_state import CaseState, Folded, OverrideState, ResultChange, SubjectState, result_fault
 from app.domain.workflow import TRANSITIONS
 
 BATCH = 200
@@ -31,7 +32,7 @@ NOT_COVERED = (
     "people's names and languages, and which subject of an identity provider stands for them",
     "accounts' names",
     "tokens' names",
-    "subjects' labels and countries, the keys that references are compared by, and subjects without a case",
+    "subjects' labels and countries, and the keys that references are compared by",
     "documents' warnings",
     "what search finds by",
     "what an idempotency key stands for",
@@ -123,6 +124,7 @@ class _Batch:
     subjects: Mapping[UUID, SubjectRow | None]
     overrides: Mapping[UUID, Mapping[UUID, OverrideState]]
     results: Mapping[UUID, Sequence[ResultChange]]
+    recorded: Mapping[UUID, Sequence[Evaluation]]
     unlogged: Sequence[verifying.Unlogged]
 
 
@@ -137,6 +139,7 @@ async def _batch(connection: AsyncConnection, account_id: UUID, ids: Sequence[UU
         dict(zip(subject_ids, subjects, strict=True)),
         await verifying.override_states(connection, account_id, ids),
         await verifying.result_changes(connection, account_id, subject_ids),
+        await verifying.recorded_evaluations(connection, account_id, subject_ids),
         await verifying.unlogged(connection, ids),
     )
 
@@ -207,8 +210,9 @@ def _verdict(batch: _Batch, case_id: UUID, log: _CaseVerification) -> Verdict:
     ]
     if chain.fault is None:
         found += log.folded.faults(_state(case), overrides)
-    changes = batch.results[case.subject_id]
-    found.append(result_fault(changes, case_id, subject.evaluation_status, subject.version))
+    stored = SubjectState(subject.evaluation_status, subject.version, subject.override_id)
+    changes, recorded = batch.results[case.subject_id], batch.recorded[case.subject_id]
+    found.append(result_fault(changes, case_id, stored, recorded))
     found += [
         Fault(0, FaultKind.UNLOGGED, f"the {what} {id} is in no row of the log")
         for of, what, id in batch.unlogged

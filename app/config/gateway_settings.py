@@ -9,13 +9,21 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode
 
 from app.domain.directory import user_name_key
-from app.domain.model import ADMIN_SCOPES, SERVICE_SCOPES, Role, Scope
+from app.domain.model import ADMIN_SCOPES, PERSON_SCOPES, SERVICE_SCOPES, Role, Scope
 from app.webhooks.addresses import IPNetwork
 
 
 def _words(value: object) -> object:
     """Return words that are separated by commas or blanks as a tuple."""
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _of_people(scopes: tuple[Scope, ...]) -> tuple[Scope, ...]:
+    """Refuse what no person may do: whom the identity provider knows are people."""
+    refused = SERVICE_SCOPES & {*scopes}
+    if refused:
+        raise ValueError(f"{' and '.join(sorted(refused))}: for service accounts alone")
+    return scopes
 
 
 def _origin(value: str) -> str:
@@ -183,8 +191,8 @@ class GatewaySettings(BaseSettings):
     )
     jwt_name_claim: str = Field(default="name", description="The claim with the name to show.")
     jwt_roles_claim: str = Field(default="", description="The claim with the roles; without it those that we know.")
-    jwt_scopes: Annotated[tuple[Scope, ...], NoDecode, BeforeValidator(_words)] = Field(
-        default=tuple(scope for scope in Scope if scope not in ADMIN_SCOPES | SERVICE_SCOPES),
+    jwt_scopes: Annotated[tuple[Scope, ...], NoDecode, BeforeValidator(_words), AfterValidator(_of_people)] = Field(
+        default=tuple(scope for scope in PERSON_SCOPES if scope not in ADMIN_SCOPES),
         description="What its tokens may do.",
     )
     jwt_create_users: bool = Field(default=False, description="Make people that are seen for the first time.")

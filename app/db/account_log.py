@@ -43,6 +43,7 @@ class NewAccountAction:
     target_token_id: UUID | None = None
     change_id: UUID | None = None
     request_id: str = NO_REQUEST
+    subject_id: UUID | None = None
 
 
 async def lock_account(connection: AsyncConnection, account_id: UUID) -> bool:
@@ -79,6 +80,7 @@ async def append(
         prev_hash=prev_hash,
     )
     values = {**asdict(entry), "roles": " ".join(entry.roles), "hash": account_hash(entry)}
+    values["subject_id"] = new.subject_id
     await connection.execute(insert(tables.account_actions), values)
     moved = {"admin_action_count": entry.seq, "admin_head_hash": values["hash"]}
     await connection.execute(update(account).where(account.c.id == account_id).values(moved))

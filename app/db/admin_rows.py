@@ -27,6 +27,7 @@ class AccountActionRow:
     request_id: str
     prev_hash: str
     hash: str
+    subject_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

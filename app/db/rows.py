@@ -119,6 +119,7 @@ class SubjectRow:
     country_code: str | None
     evaluation_status: EvaluationStatus
     version: int
+    override_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,8 @@ subjects = Table(
     Column("external_key", Text(), nullable=False, server_default=text("''")),
     # 0 for whom openings meet; more for others of the same key, which are from before there were keys.
     Column("twin", Integer(), nullable=False, server_default=text("0")),
+    # The accepted override that its result rests on. No foreign key: overrides refer to subjects.
+    Column("override_id", Uuid()),
     UniqueConstraint("account_id", "type", "external_ref"),
     Index("uq_subjects_external_key", "account_id", "type", "external_key", "twin", unique=True),
 )
@@ -416,10 +418,16 @@ idempotency_records = Table(
     Column("key", String(128), primary_key=True),
     Column("fingerprint", String(64), nullable=False),
     # The record is written first, so that a twin waits for it; its action exists by the commit. It is of either log.
+    # An evaluation that changed nothing has none: then it is the subject.
     reference("action_id", "case_actions.id", nullable=True, by_commit=True),
     time("created_at"),
     reference("account_action_id", "account_actions.id", nullable=True, by_commit=True),
-    CheckConstraint("(action_id IS NULL) <> (account_action_id IS NULL)", name="either_log"),
+    reference("subject_id", "subjects.id", nullable=True),
+    CheckConstraint(
+        "(action_id IS NOT NULL AND account_action_id IS NULL AND subject_id IS NULL)"
+        " OR (action_id IS NULL AND (account_action_id IS NULL) <> (subject_id IS NULL))",
+        name="one_outcome",
+    ),
     Index(None, "created_at"),
 )
 
@@ -444,8 +452,11 @@ account_actions = Table(
     Column("request_id", String(64), nullable=False),
     Column("prev_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    # Which subject it evaluated, as its details say too.
+    Column("subject_id", Uuid()),
     UniqueConstraint("account_id", "seq"),
     Index(None, "target_user_id", "seq"),
+    Index(None, "subject_id", "seq"),
     CheckConstraint("seq >= 1", name="seq_from_one"),
 )
 

@@ -26,7 +26,7 @@ from app.documents.receive import arriving
 from app.documents.store import DocumentStore
 from app.domain import commands
 from app.domain.errors import InputRefused, Refusal, StateRefused, VersionConflict
-from app.domain.model import ActionType, Actor, Language, Role, Scope
+from app.domain.model import PERSON_SCOPES, ActionType, Actor, Language, Role
 from app.web.graphiql import DemoPerson
 
 # Known beforehand, so that two loads at once can't make two demos.
@@ -159,7 +159,9 @@ async def _new_token(database: Database, user: UserRow) -> str:
     earlier.sort(key=lambda token: token.last_used_at or token.created_at, reverse=True)
     for token in earlier[TOKENS_EACH - 1 :]:
         await accounts.revoke_token(database, token.id)
-    made = await accounts.create_token(database, user.id, list(Scope), name=TOKEN_NAME, expires_at=now + TOKEN_LIFETIME)
+    made = await accounts.create_token(
+        database, user.id, list(PERSON_SCOPES), name=TOKEN_NAME, expires_at=now + TOKEN_LIFETIME
+    )
     return made.secret
 
 

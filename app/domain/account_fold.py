@@ -247,6 +247,8 @@ def _is_requested(request: _Request, values: Values) -> bool:
         case AdminActionType.CHANGE_ROLES:
             wanted = frozenset(request.values["roles"])
             return wanted.issuperset(values["added"]) and wanted.isdisjoint(values["removed"])
+        case AdminActionType.CREATE_TOKEN:
+            return sorted(values["scopes"]) == sorted(request.values["scopes"])
         case AdminActionType.UPDATE_ACCOUNT:
             done = values.keys() - {STALE}
             return all(name in request.values and [*values[name]] == [*request.values[name]] for name in done)

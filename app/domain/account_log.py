@@ -31,7 +31,7 @@ Details = Mapping[str, Sequence[str]]
 
 
 class AdminActionType(StrEnum):
-    """What was done to an account, its people, roles and tokens."""
+    """What was done to an account, its people, roles and tokens; and to subjects while they have no open case."""
 
     CREATE_ACCOUNT = "CREATE_ACCOUNT"
     INVITE_USER = "INVITE_USER"
@@ -59,6 +59,7 @@ class AdminActionType(StrEnum):
     TEST_WEBHOOK = "TEST_WEBHOOK"
     DELETE_WEBHOOK = "DELETE_WEBHOOK"
     DISABLE_WEBHOOK = "DISABLE_WEBHOOK"
+    EVALUATION = "EVALUATION"
 
 
 class Source(StrEnum):

@@ -147,6 +147,7 @@ WAITING: Mapping[AdminActionType, type[AdminCommand]] = {
         DeactivateUser,
         ReactivateUser,
         ChangeRoles,
+        CreateToken,
         UpdateAccount,
         CreateWebhook,
         UpdateWebhook,
@@ -160,6 +161,8 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "scheme": SignatureScheme,
     "email": parse_address,
     "roles": lambda words: tuple(map(Role, words)),
+    "scopes": lambda words: tuple(map(Scope, words)),
+    "expires_at": datetime.fromisoformat,
     "language": Language,
     "default_language": Language,
 }
@@ -203,6 +206,8 @@ def requested_details(command: AdminCommand) -> Details:
     match command:
         case InviteUser() | ChangeRoles():
             return {"roles": sorted(command.roles)}
+        case CreateToken():
+            return {"scopes": list(command.scopes)}
         case UpdateUser():
             return {"fields": ["email"]}
         case UpdateAccount():

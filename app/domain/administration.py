@@ -62,6 +62,7 @@ class Second(StrEnum):
     )
     POLICY = "where it changes a policy: a feature, who may decide on what, or how long content is kept"
     URL = "where it says to which URL a webhook goes"
+    RESULTS = "where the token may record results (`subjects_write`)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ RULES: Mapping[AdminActionType, Rule] = {
     AdminActionType.DEACTIVATE_USER: Rule(own=Own.NEVER, second=Second.ADMIN_ENDS, keeps_last_admin=True),
     AdminActionType.REACTIVATE_USER: Rule(own=Own.NEVER, second=Second.GRANTS),
     AdminActionType.CHANGE_ROLES: Rule(own=Own.NO_GRANT, second=Second.ROLES, keeps_last_admin=True),
-    AdminActionType.CREATE_TOKEN: Rule(own=Own.ANYBODY, for_services=True),
+    AdminActionType.CREATE_TOKEN: Rule(own=Own.ANYBODY, second=Second.RESULTS, for_services=True),
     AdminActionType.REVOKE_TOKEN: Rule(own=Own.ANYBODY),
     AdminActionType.CREATE_SERVICE_ACCOUNT: Rule(),
     AdminActionType.UPDATE_ACCOUNT: Rule(second=Second.POLICY),
@@ -189,8 +190,8 @@ def demand_token(command: CreateToken, actor: Actor, member: Member) -> None:
     """Refuse a token that could do more, or live longer, than the one that makes it.
 
     A service account's gets no scope of administration but SCIM, which takes all of them to give, and may live longer.
-    An identity provider's token that gives its holder fewer roles than they have makes none, since that one would give
-    them all.
+    It alone may record results. An identity provider's token that gives its holder fewer roles than they have makes
+    none, since that one would give them all.
 
     Raises: InsufficientScope, ServiceAccountRequired, InvalidInput, RoleRequired.
     """
@@ -211,7 +212,10 @@ def demand_token(command: CreateToken, actor: Actor, member: Member) -> None:
         raise InvalidInput("input", "expiresAt", detail=Detail("outlives"))
 
 
-_GIVEN_BY: Mapping[Scope, Collection[Scope]] = {Scope.SCIM: (Scope.ADMIN_READ, Scope.ADMIN_WRITE)}
+_GIVEN_BY: Mapping[Scope, Collection[Scope]] = {
+    Scope.SCIM: (Scope.ADMIN_READ, Scope.ADMIN_WRITE),
+    Scope.SUBJECTS_WRITE: (),  # a second admin approves it
+}
 """The scopes that it takes to give one, where that is not the same."""
 
 
@@ -225,7 +229,7 @@ def needs_second_admin(command: AdminCommand, actor_id: UUID, facts: AdminFacts)
     """Tell whether another admin has to approve it, if the account has one."""
     of_another = facts.member is None or facts.member.user_id != actor_id
     match RULES[command.type].second:
-        case (Second.GRANTS | Second.ROLES) as second:
+        case (Second.GRANTS | Second.ROLES | Second.RESULTS) as second:
             takes_admin = second is Second.ROLES and of_another and _ends_admin(command, facts)
             return takes_admin or _grants_guarded(command, facts)
         case Second.ADDRESS:
@@ -276,6 +280,8 @@ def granted(command: AdminCommand, member: Member | None) -> frozenset[Role]:
 
 
 def _grants_guarded(command: AdminCommand, facts: AdminFacts) -> bool:
+    if isinstance(command, CreateToken):
+        return Scope.SUBJECTS_WRITE in command.scopes
     return bool(granted(command, facts.member) & guarded_roles(facts))
 
 

@@ -57,6 +57,17 @@ class OpenCase(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordEvaluation(Command):
+    """Record what a check has found; `expected_version` is the known subject's, 0 for one that must be new.
+
+    The details have a result. Without a country, a known subject keeps its own.
+    """
+
+    action = ActionType.EVALUATION
+    subject: SubjectDetails
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseCommand(Command):
     """A command on an existing case; `expected_version` is the case's."""
 

@@ -59,11 +59,14 @@ class Scope(StrEnum):
     ADMIN_READ = "admin_read"
     ADMIN_WRITE = "admin_write"
     SCIM = "scim"
+    SUBJECTS_WRITE = "subjects_write"
 
 
 ADMIN_SCOPES = frozenset({Scope.ADMIN_READ, Scope.ADMIN_WRITE})
-SERVICE_SCOPES = frozenset({Scope.SCIM})
-"""What only a service account's token is for."""
+SERVICE_SCOPES = frozenset({Scope.SCIM, Scope.SUBJECTS_WRITE})
+"""What only a service account's token is for: who could record results could make one FAVORABLE alone."""
+
+PERSON_SCOPES = tuple(scope for scope in Scope if scope not in SERVICE_SCOPES)
 
 
 class TokenSource(StrEnum):
@@ -182,6 +185,7 @@ class ActionType(StrEnum):
     REASSIGN = "REASSIGN"
     REDACT = "REDACT"
     HOLD = "HOLD"
+    EVALUATION = "EVALUATION"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from app.domain.errors import (
     RoleRequired,
     SelfAssignmentForbidden,
     SelfReviewForbidden,
+    ServiceAccountRequired,
     StateRefused,
     SubjectChanged,
     SubjectNotOverridable,
@@ -73,9 +74,9 @@ class Transition:
     any other status `otherwise` is the refusal, but a closed case always answers CaseClosed. `decision`: what the
     override becomes. `guards` look at the subject, last of all checks; `override_guards` look at the override, together
     with its state. `on_override`: it is about a pending override; `names_override`: which must be named.
-    `names_reviewers`: it says who is asked to decide. `for_people`: no service account may do it. `erases`: it
-    takes content away, which a legal hold keeps. `about`: the input field that a refusal names. `scope`: what the token
-    must have.
+    `names_reviewers`: it says who is asked to decide. `for_people`: no service account may do it; `for_services`: no
+    person may. `names_case`: its input names the case that it is done to. `erases`: it takes content away, which a
+    legal hold keeps. `about`: the input field that a refusal names. `scope`: what the token must have.
     """
 
     roles: frozenset[Role]
@@ -91,6 +92,8 @@ class Transition:
     names_reviewers: bool = False
     for_people: bool = False
     erases: bool = False
+    for_services: bool = False
+    names_case: bool = True
     about: tuple[str, ...] = ("input", "caseId")
     scope: Scope = Scope.CASES_WRITE
 
@@ -129,6 +132,7 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         features=_CASES,
         targets={None: _OPEN},
         otherwise=ActiveCaseExists,
+        names_case=False,
         about=("input", "subject"),
     ),
     ActionType.COMMENT: Transition(
@@ -221,10 +225,26 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         otherwise=CaseClosed,
         scope=Scope.ADMIN_WRITE,
     ),
+    ActionType.EVALUATION: Transition(
+        roles=frozenset(),
+        relation=Relation.ANYBODY,
+        features=_CASES,
+        targets={
+            _OPEN: _OPEN,
+            _IN_PROGRESS: _IN_PROGRESS,
+            _PENDING_REVIEW: _PENDING_REVIEW,
+            _RESOLVED: _RESOLVED,
+        },
+        otherwise=CaseClosed,
+        for_services=True,
+        names_case=False,
+        about=("input",),
+        scope=Scope.SUBJECTS_WRITE,
+    ),
 }
 
-CASE_ACTIONS: Sequence[ActionType] = tuple(action for action in ActionType if action is not ActionType.OPEN)
-"""The nine actions on an existing case."""
+CASE_ACTIONS: Sequence[ActionType] = tuple(action for action in ActionType if TRANSITIONS[action].names_case)
+"""The nine actions on a case that is named."""
 
 
 def admit(action: ActionType, actor: Actor, *, brings_documents: bool = False) -> None:
@@ -254,12 +274,14 @@ def may_try(action: ActionType, actor: Actor) -> bool:
 def authorize_role(action: ActionType, actor: Actor) -> None:
     """Refuse a person who may never do this.
 
-    Raises: UserInactive, PersonRequired, RoleRequired.
+    Raises: UserInactive, PersonRequired, ServiceAccountRequired, RoleRequired.
     """
     if not actor.active:
         raise UserInactive()
     if TRANSITIONS[action].for_people and actor.kind is not UserKind.PERSON:
         raise PersonRequired()
+    if TRANSITIONS[action].for_services and actor.kind is not UserKind.SERVICE:
+        raise ServiceAccountRequired()
     roles = TRANSITIONS[action].roles
     if roles and not roles & actor.roles:
         raise RoleRequired(roles=tuple(role for role in Role if role in roles))

@@ -54,5 +54,5 @@ def _arrows() -> Iterator[str]:
 
 
 def _stays_everywhere(transition: Transition) -> bool:
-    """Tell whether an action may be done in every status and changes none: an arrow back to each would show nothing."""
-    return all(transition.targets.get(status) is status for status in CaseStatus)
+    """Tell whether an action may be done wherever a case is open, and changes no status: arrows would show nothing."""
+    return all(transition.targets.get(status) is status for status in CaseStatus if status is not CaseStatus.CLOSED)

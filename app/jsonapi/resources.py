@@ -21,6 +21,7 @@ ACTION_TYPES: Mapping[str, ActionType] = {
     "reassign": ActionType.REASSIGN,
     "redact": ActionType.REDACT,
     "hold": ActionType.HOLD,
+    "evaluation": ActionType.EVALUATION,
 }
 """The types of actions by their names here."""
 

@@ -215,11 +215,14 @@ def _take_relationships(translation: Translation, action: ActionType, data: dict
         translation.give(field_name, ids, [*path, "data"])
 
 
+def key_of(header: str) -> str:
+    """Return the key that the header `Idempotency-Key` has, as it is or as a String of RFC 9651."""
+    return header[1:-1] if len(header) > 1 and header[0] == header[-1] == '"' else header
+
+
 def _take_headers(translation: Translation, headers: RequestHeaders) -> None:
     if headers.idempotency_key is not None:
-        key = headers.idempotency_key
-        quotes = len(key) > 1 and key[0] == key[-1] == '"'  # a String of RFC 9651, as the draft of the field has it
-        translation.give("idempotencyKey", key[1:-1] if quotes else key, {"header": "Idempotency-Key"})
+        translation.give("idempotencyKey", key_of(headers.idempotency_key), {"header": "Idempotency-Key"})
     tag = headers.if_match
     if tag is not None and translation.action is ActionType.OPEN:  # RFC 9110, section 13.1.1: it holds for no tag
         translation.reader.add(lambda: header_finding("If-Match", Detail("no_tag")))

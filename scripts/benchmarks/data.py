@@ -14,7 +14,7 @@ from app.admin import accounts
 from app.db import tables
 from app.db.engines import Database, open_database
 from app.db.migrate import migrate
-from app.domain.model import ActionType, Role, Scope
+from app.domain.model import PERSON_SCOPES, ActionType, Role
 from scripts.benchmarks.generate import analyze, fill, make_people, write
 from scripts.benchmarks.histories import START, History, People, opening
 
@@ -77,7 +77,7 @@ async def _desk(database: Database, name: str) -> tuple[Desk, People]:
     roles = (Role.CONTRIBUTOR, Role.REVIEWER)
     email, start = f"bench@{account.id}.example", lambda: START  # who is a reviewer since then may decide on all of it
     user = await accounts.create_user(database, account.id, email=email, name="Bea Bench", roles=roles, now=start)
-    token = await accounts.create_token(database, user.id, list(Scope))
+    token = await accounts.create_token(database, user.id, PERSON_SCOPES)
     return Desk(account.id, user.id, token.secret), People(people.ids, DOCUMENTED)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from app.admin import accounts
 from app.db.engines import open_database
-from app.domain.model import Role, Scope
+from app.domain.model import PERSON_SCOPES, Role
 from scripts.benchmarks import calls as making
 from scripts.benchmarks import driver
 from scripts.benchmarks.alone import SMALL, open_bench
@@ -118,7 +118,7 @@ async def _tokens(data: Data, subscribers: int) -> Sequence[str]:
                 name=f"Subscriber {number}",
                 roles=(Role.CONTRIBUTOR,),
             )
-            made.append((await accounts.create_token(database, user.id, list(Scope))).secret)
+            made.append((await accounts.create_token(database, user.id, PERSON_SCOPES)).secret)
         return [made[number % len(made)] for number in range(subscribers)]
     finally:
         await database.close()

@@ -27,6 +27,7 @@ from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
 from app.api.admin_mutations import AdminPermission
+from app.api.evaluation_mutations import EvaluationPermission
 from app.api.fields import RelationField
 from app.api.permissions import ActionPermission, ReadPermission
 from app.api.schema import SCHEMA, PreparedDocument, sdl
@@ -53,6 +54,8 @@ ACTIONS = {
     "reassignReviewers": "REASSIGN",
     "eraseContent": "REDACT",
     "setLegalHold": "HOLD",
+    "recordEvaluation": "EVALUATION",
+    "recordEvaluations": "EVALUATION",
 }
 
 
@@ -119,7 +122,7 @@ def test_every_mutation_carries_the_permission_of_its_action_and_it_runs_first()
     permissions = {name: field.extensions[-1] for name, field in mutations.items()}
     of_actions = {name: item for name, item in permissions.items() if not isinstance(item, AdminPermission)}
 
-    assert all(isinstance(permission, ActionPermission) for permission in of_actions.values())
+    assert all(isinstance(item, ActionPermission | EvaluationPermission) for item in of_actions.values())
     assert {name: getattr(it, "action", None) for name, it in of_actions.items()} == ACTIONS
     assert len(permissions) - len(of_actions) == len(RULES)
     assert set(ACTIONS.values()) == set(ActionType)
@@ -153,12 +156,15 @@ def test_only_these_fields_of_things_are_code_and_the_others_are_attributes_or_r
     assert {name for name in code if not name.endswith("Label")} == {
         *("Case.actions", "Case.overrides", "Case.documents", "Case.availableActions", "Case.eligibleReviewers"),
         *("Document.url", "Viewer.inbox", "Viewer.tokens"),
-        *("CaseAction.authority", "CaseAction.held", "CaseAction.reason"),
+        *("CaseAction.authority", "CaseAction.evaluation", "CaseAction.held", "CaseAction.reason"),
         *("AccountAction.roles", "AccountAction.details", "AccountChange.details", "ApiToken.scopes"),
     }
 
 
-@pytest.mark.parametrize("mutation", ACTIONS)
+OF_CASES = [name for name, action in ACTIONS.items() if action != "EVALUATION"]
+
+
+@pytest.mark.parametrize("mutation", OF_CASES)
 def test_each_mutation_takes_one_input_and_gives_its_own_payload(mutation: str) -> None:
     name = mutation[0].upper() + mutation[1:]
     assert BUILT.mutation_type is not None

@@ -31,6 +31,8 @@ BOUNDED = {
     "OverrideSnapshot.assignedReviewers": "1 to 10",
     "Query.labels": ONCE,
     "Query.nodes": "as many as `ids`, 100 at most",
+    "RecordEvaluationsPayload.results": "100 at most",
+    "RecordedEvaluation.changed": ONCE,
     "SearchMatch.snippet": "200 characters at most",
     "StateError.allowedActions": ONCE,
     "SupposedComment.documents": "10 at most",

@@ -16,7 +16,7 @@ from app import clock
 from app.admin import accounts
 from app.db import tables
 from app.domain.commands import AddComment
-from app.domain.model import Scope
+from app.domain.model import PERSON_SCOPES, Scope
 from app.observability import metrics
 from app.observability.deferred import clear_all
 from app.server.connection_bounds import Bounds
@@ -250,7 +250,7 @@ def plans(outcome: str) -> float:
 async def test_a_revoked_token_ends_its_stream_while_nothing_happens(
     gateway: LiveGateway, world: World, transport: str
 ) -> None:
-    token = await accounts.create_token(world.database, world.ada.id, tuple(Scope))
+    token = await accounts.create_token(world.database, world.ada.id, PERSON_SCOPES)
     async with Events(transport, gateway, token.secret).opened(NOW) as events:
         cursor = (await events.data())["actions"]["cursor"]
         await accounts.revoke_token(world.database, token.row.id)
@@ -266,7 +266,7 @@ async def test_a_revoked_token_ends_its_stream_while_nothing_happens(
 async def test_streams_of_a_revoked_token_are_no_failures_of_their_address(
     fresh_url: str, world: World, transport: str
 ) -> None:
-    token = await accounts.create_token(world.database, world.ada.id, tuple(Scope))
+    token = await accounts.create_token(world.database, world.ada.id, PERSON_SCOPES)
     async with live_gateway(fresh_url, recheck_s=0.05, failed_auth_limit=2) as gateway:
         async with AsyncExitStack() as stack:
             streams = [Events(transport, gateway, token.secret) for _ in range(4)]
@@ -283,7 +283,7 @@ async def test_streams_of_a_revoked_token_are_no_failures_of_their_address(
 
 async def test_an_expired_token_ends_its_stream(gateway: LiveGateway, world: World, transport: str) -> None:
     expiry = clock.now() + timedelta(seconds=2)
-    token = await accounts.create_token(world.database, world.ada.id, tuple(Scope), expires_at=expiry)
+    token = await accounts.create_token(world.database, world.ada.id, PERSON_SCOPES, expires_at=expiry)
     async with Events(transport, gateway, token.secret).opened(NOW) as events:
         await events.data()
         type_, payload = await events.next()
@@ -542,7 +542,7 @@ async def test_a_wrong_variable_of_a_subscription_is_an_error(
 
 
 async def test_every_closing_of_a_revoked_token_names_the_cursor(gateway: LiveGateway, world: World) -> None:
-    token = await accounts.create_token(world.database, world.ada.id, tuple(Scope))
+    token = await accounts.create_token(world.database, world.ada.id, PERSON_SCOPES)
     async with Events("websocket", gateway, token.secret).opened(NOW) as events:
         await events.data()
         await world.open_case()

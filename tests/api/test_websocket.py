@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 
 from app import clock
 from app.admin import accounts
-from app.domain.model import Scope
+from app.domain.model import PERSON_SCOPES
 from app.observability import metrics
 from app.observability.deferred import clear_all
 from tests.support.live_gateway import LiveGateway, closed, live_gateway
@@ -147,7 +147,7 @@ async def test_a_token_in_the_address_is_none(gateway: LiveGateway, world: World
 
 async def test_an_expired_token_is_closed_with_4403(gateway: LiveGateway, world: World) -> None:
     token = await accounts.create_token(
-        world.database, world.ada.id, tuple(Scope), expires_at=clock.now() + timedelta(milliseconds=20)
+        world.database, world.ada.id, PERSON_SCOPES, expires_at=clock.now() + timedelta(milliseconds=20)
     )
     await asyncio.sleep(0.05)
     async with gateway.connect() as socket:
@@ -159,7 +159,7 @@ async def test_an_expired_token_is_closed_with_4403(gateway: LiveGateway, world:
 async def test_a_token_that_is_revoked_later_closes_with_4403_at_the_next_operation(
     gateway: LiveGateway, world: World
 ) -> None:
-    token = await accounts.create_token(world.database, world.ada.id, tuple(Scope))
+    token = await accounts.create_token(world.database, world.ada.id, PERSON_SCOPES)
     async with gateway.connect() as socket:
         await initialise(socket, token.secret)
         await accounts.revoke_token(world.database, token.row.id)

@@ -8,7 +8,7 @@ from tests.support.workflow_situations import WHEN, cells
 from tests.support.world import World
 
 WORKFLOW = """{ workflow { mermaid states { status initial final }
-    actions { action roles relation features requiredInput decision outcomes { from to code } } } }"""
+    actions { action roles relation userKind features requiredInput decision outcomes { from to code } } } }"""
 ARROWS = {
     "[*] --> OPEN: OPEN",
     "OPEN --> IN_PROGRESS: COMMENT",
@@ -53,7 +53,8 @@ async def test_the_workflow_has_each_outcome_and_its_roles(world: World, api: Ap
         for outcome in item["outcomes"]
     }
     assert outcomes.pop(("OPEN", None)) == "OPEN"
-    assert outcomes == dict(cells(WHEN))
+    stays = {("EVALUATION", status): status for status in CaseStatus if status != "CLOSED"}
+    assert outcomes == dict(cells(WHEN)) | stays | {("EVALUATION", "CLOSED"): "CASE_CLOSED"}
     assert {name: (item["roles"], item["relation"], item["decision"]) for name, item in actions.items()} == {
         "OPEN": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
         "COMMENT": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
@@ -65,7 +66,11 @@ async def test_the_workflow_has_each_outcome_and_its_roles(world: World, api: Ap
         "REASSIGN": (["CONTRIBUTOR"], "ANYBODY", None),
         "REDACT": (["ADMIN"], "ANYBODY", None),
         "HOLD": (["ADMIN"], "ANYBODY", None),
+        "EVALUATION": ([], "ANYBODY", None),
     }
+    kinds = {name: item["userKind"] for name, item in actions.items() if item["userKind"] is not None}
+    people = dict.fromkeys(("REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "REASSIGN"), "PERSON")
+    assert kinds == people | {"EVALUATION": "SERVICE"}
     assert {name: item["requiredInput"] for name, item in actions.items()} == {
         "OPEN": ["subject", "title"],
         "COMMENT": ["caseId", "body"],
@@ -77,6 +82,7 @@ async def test_the_workflow_has_each_outcome_and_its_roles(world: World, api: Ap
         "REASSIGN": ["caseId", "overrideId", "reviewerIds"],
         "REDACT": ["caseId", "reason"],
         "HOLD": ["caseId", "held", "reason"],
+        "EVALUATION": ["type", "externalRef", "evaluationStatus", "label"],
     }
     assert [(item["status"], item["initial"], item["final"]) for item in reported["states"]] == [
         (status, status == "OPEN", status == "CLOSED") for status in CaseStatus

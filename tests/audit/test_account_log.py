@@ -154,6 +154,7 @@ CHANGED: dict[str, Callable[[World], Any]] = {
     "created_at": lambda world: world.aldo.identity.user.created_at.replace(year=2021),
     "request_id": lambda _world: "another",
     "id": lambda _world: uuid4(),
+    "subject_id": lambda _world: uuid4(),
 }
 
 

@@ -10,7 +10,7 @@ from app.auth.authenticator import Authenticator
 from app.auth.identity import Identity
 from app.auth.shared_lookups import SharedLookups
 from app.domain.errors import Unauthenticated
-from app.domain.model import Scope
+from app.domain.model import PERSON_SCOPES
 from tests.support.world import World
 
 
@@ -47,7 +47,7 @@ async def test_tokens_share_nothing_with_each_other(world: World) -> None:
 
 
 async def test_what_is_read_later_is_looked_up_again_even_at_once(world: World) -> None:
-    token = await accounts.create_token(world.database, world.ada.id, tuple(Scope))
+    token = await accounts.create_token(world.database, world.ada.id, PERSON_SCOPES)
     lookups, header = SharedLookups(Counted(world).look_up), f"Bearer {token.secret}"
     before = time.monotonic()
     await lookups.identity(header, before)

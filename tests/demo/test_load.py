@@ -100,7 +100,7 @@ async def test_it_holds_every_state_that_a_case_or_an_override_can_be_in(databas
     assert {case["subject"]["type"] for case in cases} == set(SubjectType)
     assert {override["status"] for override in overrides} == set(OverrideStatus)
     # Nobody has to name other reviewers: all who are asked can decide. And nobody asks for anything to be erased.
-    wanted = set(ActionType) - {ActionType.REASSIGN, ActionType.REDACT, ActionType.HOLD}
+    wanted = set(ActionType) - {ActionType.REASSIGN, ActionType.REDACT, ActionType.HOLD, ActionType.EVALUATION}
     assert {action["type"] for case in cases for action in case["actions"]["nodes"]} == wanted
     assert len({case["subject"]["label"] for case in cases}) == 40
 

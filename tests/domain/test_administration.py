@@ -23,12 +23,13 @@ from app.domain.admin_commands import (
 )
 from app.domain.administration import RULES, AdminFacts, Member, demand_last_admin, demand_token, needs_second_admin
 from app.domain.administration_chart import administration_table
-from app.domain.errors import InsufficientScope, InvalidInput, LastAdmin, RoleRequired
+from app.domain.errors import InsufficientScope, InvalidInput, LastAdmin, RoleRequired, ServiceAccountRequired
 from app.domain.model import Actor, Language, Role, Scope, UserKind
 from app.domain.webhook_commands import CreateWebhook, UpdateWebhook
 from app.domain.webhooks import SignatureScheme
 from tests.support.paths import ROOT
 
+SOON = datetime(2026, 12, 1, tzinfo=UTC)
 ACTOR, OTHER, THIRD = (UUID(int=number) for number in (1, 2, 3))
 SETTINGS = {
     "name": "Acme",
@@ -54,7 +55,7 @@ def test_the_manual_shows_the_table_as_it_is() -> None:
 
 def test_every_mutation_has_a_rule() -> None:
     logged_alone = {"CREATE_ACCOUNT", "REVOKE_ALL_TOKENS", "LINK_IDENTITY", "UNLINK_IDENTITY"}
-    logged_alone |= {"CHANGE_GROUPS", "DISABLE_WEBHOOK"}
+    logged_alone |= {"CHANGE_GROUPS", "DISABLE_WEBHOOK", "EVALUATION"}
     assert {type.value for type in AdminActionType} - {type.value for type in RULES} == logged_alone
 
 
@@ -116,6 +117,7 @@ def test_what_waits_is_read_as_it_was_stored() -> None:
         DeactivateUser(user_id=OTHER),
         ReactivateUser(user_id=THIRD),
         change_roles(A),
+        CreateToken(user_id=OTHER, scopes=(Scope.CASES_READ, Scope.SUBJECTS_WRITE), name="x", expires_at=SOON),
         UpdateAccount(name="x", restrict_to_assigned_reviewers=False),
         CreateWebhook(name="x", url="https://a.example/", document="{", scheme=SignatureScheme.ED25519),
         UpdateWebhook(webhook_id=OTHER, url="https://a.example/"),
@@ -123,6 +125,23 @@ def test_what_waits_is_read_as_it_was_stored() -> None:
     assert {command.type for command in commands} == set(WAITING)
     for command in commands:
         assert command_of(command.type, payload_of(command)) == command
+
+
+def test_a_second_admin_is_needed_for_a_token_that_records_results() -> None:
+    records = CreateToken(user_id=OTHER, scopes=(Scope.CASES_READ, Scope.SUBJECTS_WRITE))
+    assert needs_second_admin(records, ACTOR, facts())
+    assert not needs_second_admin(CreateToken(user_id=OTHER, scopes=(Scope.CASES_READ,)), ACTOR, facts())
+
+
+def test_a_service_account_s_token_alone_records_results_whatever_its_maker_s_may() -> None:
+    command = CreateToken(user_id=OTHER, scopes=(Scope.SUBJECTS_WRITE,))
+    demand_token(command, maker(A), Member(OTHER, UserKind.SERVICE, True, frozenset(), "bot"))
+
+    entitled = maker(A, scopes=frozenset(Scope))
+    for id in (ACTOR, OTHER):
+        with pytest.raises(ServiceAccountRequired) as refused:
+            demand_token(command, entitled, Member(id, UserKind.PERSON, True, frozenset({A}), "a@acme.example"))
+        assert refused.value.path == ("input", "scopes")
 
 
 def maker(*roles: Role, **more: Any) -> Actor:

@@ -12,7 +12,17 @@ from uuid import UUID
 import pytest
 
 from app.domain.action_log import Entry, Fault, FaultKind, OverrideContent
-from app.domain.log_state import RESULT_TYPES, CaseState, Folded, OverrideState, ResultChange, result_fault
+from app.domain.evaluation import Evaluation
+from app.domain.log_state import (
+    RESULT_TYPES,
+    CaseState,
+    Folded,
+    OverrideState,
+    ResultChange,
+    SubjectState,
+    recorded_fault,
+    result_fault,
+)
 from app.domain.model import ActionType, CaseStatus, EvaluationStatus, OverrideStatus, RequestedStatus
 
 ADA, ROSA, ACCOUNT, CASE, OTHER_CASE, SUBJECT, FIRST, SECOND = (UUID(int=number) for number in range(0xA0, 0xA8))
@@ -151,15 +161,31 @@ def test_an_override_that_is_missing_or_unknown_is_for_others_to_find() -> None:
 
 def change(seq: int, action: str, result: str = "ANOMALY", requested: str | None = None, case_id: UUID = CASE) -> Any:
     wanted = None if requested is None else RequestedStatus(requested)
-    return ResultChange(case_id, 1, seq, ActionType(action), EvaluationStatus(result), wanted)
+    override_id = None if requested is None else FIRST
+    return ResultChange(case_id, 1, seq, ActionType(action), EvaluationStatus(result), wanted, override_id)
+
+
+def evaluation(version: int, before: str | None, after: str, replaced: UUID | None = None) -> Evaluation:
+    result = None if before is None else EvaluationStatus(before)
+    return Evaluation(result, EvaluationStatus(after), version, ("evaluationStatus",), replaced)
+
+
+def evaluated(seq: int, *said: Any, case_id: UUID = CASE) -> ResultChange:
+    """Return a row of a case's log that says so."""
+    kind = ActionType.EVALUATION
+    return ResultChange(case_id, 1, seq, kind, EvaluationStatus.ANOMALY, None, None, evaluation(*said))
+
+
+def stored(result: str, version: int, override_id: UUID | None = None) -> SubjectState:
+    return SubjectState(EvaluationStatus(result), version, override_id)
 
 
 OPENED, ACCEPTED = change(1, "OPEN"), change(4, "ACCEPT", requested="FAVORABLE")
 OPENED_AGAIN = change(1, "OPEN", "FAVORABLE", case_id=OTHER_CASE)
 
 
-def test_results_come_of_openings_and_acceptances() -> None:
-    assert {"OPEN", "ACCEPT"} == RESULT_TYPES
+def test_results_come_of_openings_acceptances_and_evaluations() -> None:
+    assert {"OPEN", "ACCEPT", "EVALUATION"} == RESULT_TYPES
 
 
 @pytest.mark.parametrize(
@@ -176,7 +202,8 @@ def test_results_come_of_openings_and_acceptances() -> None:
 def test_a_result_that_follows_from_the_log_is_no_fault(
     changes: list[ResultChange], case_id: UUID, result: str, version: int
 ) -> None:
-    assert result_fault(changes, case_id, EvaluationStatus(result), version) is None
+    override_id = FIRST if result == "FAVORABLE" else None
+    assert result_fault(changes, case_id, stored(result, version, override_id)) is None
 
 
 @pytest.mark.parametrize(
@@ -211,6 +238,64 @@ def test_a_result_that_follows_from_the_log_is_no_fault(
 def test_a_result_that_does_not_follow_is_a_fault_of_the_row_that_made_the_last_one(
     changes: list[ResultChange], result: str, version: int, seq: int, reason: str
 ) -> None:
-    fault = result_fault(changes, CASE, EvaluationStatus(result), version)
+    fault = result_fault(changes, CASE, stored(result, version))
 
     assert fault == Fault(seq, FaultKind.STATE, f"the subject is {reason}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "recorded", "expected"),
+    [
+        ([OPENED, evaluated(2, 2, "ANOMALY", "PENDING")], [], stored("PENDING", 2)),
+        ([OPENED, ACCEPTED, evaluated(5, 3, "FAVORABLE", "PENDING", FIRST)], [], stored("PENDING", 3)),
+        # The name alone: the result rests on the override as before.
+        ([OPENED, ACCEPTED, evaluated(5, 3, "FAVORABLE", "FAVORABLE")], [], stored("FAVORABLE", 3, FIRST)),
+        # The account's own log stands before the first case, between two, and after the last one.
+        ([OPENED], [evaluation(1, None, "ANOMALY")], stored("ANOMALY", 1)),
+        ([OPENED], [evaluation(1, None, "PENDING"), evaluation(2, "PENDING", "ANOMALY")], stored("ANOMALY", 2)),
+        ([OPENED, ACCEPTED], [evaluation(3, "FAVORABLE", "PENDING", FIRST)], stored("PENDING", 3)),
+        (
+            [OPENED, change(1, "OPEN", "PENDING"), evaluated(2, 4, "PENDING", "ANOMALY")],
+            [evaluation(2, "ANOMALY", "FAVORABLE"), evaluation(3, "FAVORABLE", "PENDING")],
+            stored("ANOMALY", 4),
+        ),
+        # An opening made version 2, and the account's log version 3 after that case was closed.
+        ([OPENED, change(1, "OPEN", "PENDING")], [evaluation(3, "PENDING", "ANOMALY")], stored("ANOMALY", 3)),
+    ],
+)
+def test_results_of_the_check_system_are_folded_from_both_logs(
+    changes: list[ResultChange], recorded: list[Evaluation], expected: SubjectState
+) -> None:
+    assert result_fault(changes, CASE, expected, recorded) is None
+    for other in (expected._replace(version=9), expected._replace(override_id=SECOND)):
+        assert result_fault(changes, CASE, other, recorded) is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "recorded", "reason"),
+    [
+        ([OPENED, evaluated(2, 2, "PENDING", "PENDING")], [], "an evaluation replaces another result"),
+        ([OPENED, evaluated(2, 2, "ANOMALY", "PENDING", FIRST)], [], "an evaluation replaces another result"),
+        ([OPENED, ACCEPTED, evaluated(5, 3, "FAVORABLE", "PENDING")], [], "an evaluation replaces another result"),
+        ([OPENED, evaluated(2, 3, "ANOMALY", "PENDING")], [], "an evaluation replaces another result"),
+        ([OPENED, evaluated(2, 2, "ANOMALY", "PENDING")], [evaluation(7, "PENDING", "ANOMALY")], "the account's own"),
+    ],
+)
+def test_an_evaluation_that_follows_from_no_row_is_a_fault(
+    changes: list[ResultChange], recorded: list[Evaluation], reason: str
+) -> None:
+    version = len(changes)
+    fault = result_fault(changes, CASE, stored("PENDING", version), recorded)
+
+    assert fault is not None and fault.reason.startswith(reason)
+
+
+def test_a_subject_without_a_case_is_what_the_account_s_log_says() -> None:
+    rows = [evaluation(1, None, "ANOMALY"), evaluation(2, "ANOMALY", "PENDING")]
+    said = f"the subject is ANOMALY in version 2, and the log says PENDING in version 2 ({SUBJECT})"
+
+    assert recorded_fault(SUBJECT, stored("PENDING", 2), rows) is None
+    assert recorded_fault(SUBJECT, stored("ANOMALY", 2), rows) == Fault(0, FaultKind.STATE, said)
+    assert recorded_fault(SUBJECT, stored("PENDING", 2), rows[1:]) is not None
+    unlogged = Fault(0, FaultKind.UNLOGGED, f"the subject {SUBJECT} is in no row of a log")
+    assert recorded_fault(SUBJECT, stored("PENDING", 1), []) == unlogged

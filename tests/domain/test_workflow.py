@@ -25,6 +25,7 @@ from app.domain.model import (
     RequestedStatus,
     Role,
     Scope,
+    UserKind,
 )
 from app.domain.workflow import admit, advance, allowed_from, authorize, available, check_reviewers, guard, may_try
 from app.domain.workflow_chart import mermaid, table
@@ -184,7 +185,7 @@ def refusal_of_admission(action: ActionType, actor: Actor) -> tuple[str, object]
 def test_the_tables_are_whole() -> None:
     assert WHO_CELLS.keys() == set(product(CASE_ACTIONS, RELATIONS, ROLE_SETS))
     assert WHEN_CELLS.keys() == set(product(CASE_ACTIONS, STATUSES, (False, True)))
-    assert {"OPEN", *CASE_ACTIONS} == set(ActionType)
+    assert {"OPEN", "EVALUATION", *CASE_ACTIONS} == set(ActionType)
 
 
 @pytest.mark.parametrize("status", CaseStatus)
@@ -259,7 +260,8 @@ def test_a_case_is_opened_only_where_the_subject_has_no_active_one(status: CaseS
 def test_the_account_s_feature_is_checked_before_the_token_s_scope(action: ActionType) -> None:
     actor = actor_of("CRA")
     needs_overrides = action in ("REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "CANCEL", "REASSIGN")
-    scope = Scope.ADMIN_WRITE if action in ("REDACT", "HOLD") else Scope.CASES_WRITE
+    others = {"REDACT": Scope.ADMIN_WRITE, "HOLD": Scope.ADMIN_WRITE, "EVALUATION": Scope.SUBJECTS_WRITE}
+    scope = others.get(action, Scope.CASES_WRITE)
     no_scope = replace(actor, scopes=frozenset(Scope) - {scope})
     no_overrides = replace(actor, features=frozenset({Feature.CASES}))
     nothing = replace(actor, features=frozenset(), scopes=frozenset())
@@ -300,7 +302,11 @@ def test_files_that_come_along_need_the_scope_of_documents_too() -> None:
 def test_who_may_try_is_who_has_the_feature_the_scope_and_the_role(action: ActionType) -> None:
     for roles in ROLE_SETS:
         actor = actor_of(roles)
-        expected = roles not in ("-", "A") if action == "OPEN" else WHO_CELLS[action, "none", roles] == "ok"
+        if action == "EVALUATION":
+            assert not may_try(action, actor)
+            actor, expected = replace(actor, kind=UserKind.SERVICE), True
+        else:
+            expected = roles not in ("-", "A") if action == "OPEN" else WHO_CELLS[action, "none", roles] == "ok"
         assert may_try(action, actor) == expected, roles
         assert not may_try(action, replace(actor, scopes=frozenset()))
         assert not may_try(action, replace(actor, features=frozenset()))
@@ -398,6 +404,28 @@ def test_reviewers_must_be_active_reviewers_other_than_the_creator_and_the_actor
         ("SELF_ASSIGNMENT_FORBIDDEN", ("input", "reviewerIds", "1"), {}),
         ("REVIEWER_TOO_RECENT", ("input", "reviewerIds", "3"), {}),
     ]
+
+
+# --- Results of the check system -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("roles", ROLE_SETS)
+def test_results_are_recorded_by_service_accounts_and_by_no_person(roles: str) -> None:
+    authorize(ActionType.EVALUATION, replace(actor_of(roles), kind=UserKind.SERVICE), None)
+
+    with pytest.raises(Refusal) as refused:
+        authorize(ActionType.EVALUATION, actor_of(roles), None)
+    assert (refused.value.code, refused.value.path) == ("SERVICE_ACCOUNT_REQUIRED", ())
+
+
+@pytest.mark.parametrize("status", CaseStatus)
+def test_a_result_is_recorded_in_any_open_case_and_changes_no_status(status: CaseStatus) -> None:
+    if status is not CaseStatus.CLOSED:
+        assert advance(ActionType.EVALUATION, status) is status
+        return
+    with pytest.raises(StateRefused) as refused:
+        advance(ActionType.EVALUATION, status)
+    assert (refused.value.code, refused.value.path) == ("CASE_CLOSED", ("input",))
 
 
 # --- Availability ----------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from app.admin import accounts
 from app.db import tables
 from app.db.engines import Database, open_database
 from app.db.migrate import migrate
-from app.domain.model import Role, Scope
+from app.domain.model import PERSON_SCOPES, Role
 from tests.faults.checker import check
 from tests.faults.cluster import Cluster, cluster
 from tests.faults.gateway import Gateway, gateway
@@ -159,7 +159,7 @@ async def _people(url: str, count: int) -> list[Person]:
 
 async def _person(database: Database, account_id: UUID, name: str, roles: tuple[Role, ...]) -> Person:
     user = await accounts.create_user(database, account_id, email=f"{name}@acme.example", name=name, roles=roles)
-    token = await accounts.create_token(database, user.id, list(Scope))
+    token = await accounts.create_token(database, user.id, PERSON_SCOPES)
     return Person(str(user.id), name, token.secret, Role.REVIEWER in roles)
 
 

@@ -65,7 +65,8 @@ def assert_invariants(before: Contents, after: Contents) -> None:
         assert all(1 <= len(reviewers) <= 10 for reviewers in namings.values())
         version = override["version"] - (override["status"] != "PENDING")
         assert sorted(namings) == list(range(1, version + 1))
-    made = [record["action_id"] for record in after["idempotency_records"].values()]
+    made = [record["action_id"] or record["account_action_id"] for record in after["idempotency_records"].values()]
+    made = [id for id in made if id is not None]
     assert len(set(made)) == len(made)
 
 

@@ -56,6 +56,7 @@ class Request:
     key: str | None = None
     erased: int | None = None
     held: bool = False
+    label: str | None = None
 
 
 @dataclass(slots=True)
@@ -72,6 +73,7 @@ class Override:
 class Subject:
     status: str
     version: int = 1
+    label: str = "Moulins"
 
 
 @dataclass(slots=True)
@@ -114,22 +116,54 @@ class Model:
     erased_keys: set[tuple[str, str]] = field(default_factory=set)
 
     def answer(self, request: Request) -> str:
-        """Return "done", "replayed" or a code, and do what is to be done."""
+        """Return "done", "unchanged", "replayed" or a code, and do what is to be done."""
         self.now += 1
         if request.key is not None and (request.person, request.key) in self.erased_keys:
             return "ERASED"
         if request.key is not None and (used := self.keys.get((request.person, request.key))):
             return "replayed" if used == request else "IDEMPOTENCY_KEY_REUSED"
         try:
-            self._open(request) if request.action == "OPEN" else self._act(request)
+            answer = self._do(request)
         except Refused as refused:
             return str(refused)
-        if request.key is not None:
+        if request.key is not None and request.action == "EVALUATION":
+            self.keys[request.person, request.key] = request
+            if answer == "done" and (active := self._active(request.subject)) is not None:
+                self.key_rows[request.person, request.key] = active, None
+        elif request.key is not None:
             self.keys[request.person, request.key] = request
             case = len(self.cases) - 1 if request.case is None else request.case
             brought = len(self.cases[case].comments) - 1 if request.comment is not None else None
             self.key_rows[request.person, request.key] = case, brought
+        return answer
+
+    def _do(self, request: Request) -> str:
+        if request.action == "EVALUATION":
+            return "done" if self._evaluate(request) else "unchanged"
+        self._open(request) if request.action == "OPEN" else self._act(request)
         return "done"
+
+    def _evaluate(self, request: Request) -> bool:
+        """Take a result of the check system, and say whether it changes anything."""
+        assert request.subject is not None and request.result is not None and request.label is not None
+        subject = self.subjects.get(request.subject)
+        self._demand(request.version in (None, subject.version if subject else 0), "VERSION_CONFLICT")
+        if subject is None:
+            self.subjects[request.subject] = Subject(request.result, label=request.label)
+            return True
+        if (subject.status, subject.label) == (request.result, request.label):
+            return False
+        subject.label = request.label
+        self._set(subject, request.result)
+        active = self._active(request.subject)
+        if active is not None:
+            self.cases[active].log.append(("EVALUATION", request.person))
+        return True
+
+    def _active(self, subject: int | None) -> int | None:
+        """Return which of the cases is open on a subject."""
+        found = (index for index, case in enumerate(self.cases) if case.subject == subject and case.status != "CLOSED")
+        return next(found, None)
 
     def set_reviewer(self, name: str, *, is_one: bool) -> None:
         """Give somebody who had it at first the role of a reviewer again, or take it."""

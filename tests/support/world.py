@@ -23,6 +23,7 @@ from app.domain.commands import (
     SubjectDetails,
 )
 from app.domain.model import (
+    PERSON_SCOPES,
     Actor,
     CaseStatus,
     EvaluationStatus,
@@ -148,8 +149,8 @@ async def make_person(database: Database, account_id: UUID, name: str, *roles: R
 
 
 async def person_of(database: Database, user_id: UUID, *scopes: Scope) -> Person:
-    """Return the user with a new token of these scopes."""
-    token = await accounts.create_token(database, user_id, scopes)
+    """Return the user with a new token of those of these scopes that people have."""
+    token = await accounts.create_token(database, user_id, [scope for scope in scopes if scope in PERSON_SCOPES])
     return Person(await authenticate(database, token.secret), token.secret)
 
 

@@ -12,6 +12,7 @@ from strawberry.utils.str_converters import to_camel_case
 from app.api.enums import ActionType, EvaluationStatus, RequestedStatus, Resolution, SubjectType
 from app.api.inputs.action_input import ActionInput
 from app.api.inputs.erasures import EraseContentInput, SetLegalHoldInput
+from app.api.inputs.evaluations import RecordEvaluationInput
 from app.api.inputs.fields import (
     CASE_ID,
     COMMENT,
@@ -261,6 +262,7 @@ INPUTS: Mapping[ActionType, type[ActionInput]] = {
     ActionType.REASSIGN: ReassignReviewersInput,
     ActionType.REDACT: EraseContentInput,
     ActionType.HOLD: SetLegalHoldInput,
+    ActionType.EVALUATION: RecordEvaluationInput,
 }
 
 

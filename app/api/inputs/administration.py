@@ -154,7 +154,10 @@ class ChangeRolesInput(AdminInput):
 @strawberry.input(description="A new token.")
 class CreateTokenInput(AdminInput):
     user_id: ID = given("You, or a service account. Nobody makes a token for another person.")
-    scopes: list[Scope] = given("What it may do, each once at most: nothing that the token you send may not.")
+    scopes: list[Scope] = given(
+        "What it may do, each once at most: nothing that the token you send may not, but for SUBJECTS_WRITE, which a"
+        " service account's token alone has."
+    )
     name: str | None = optional("What it is for, up to 200 characters.")
     expires_at: datetime | None = optional(
         "When it ends, with the offset from UTC; without it never. A token of your own ends no later than the one that"

@@ -234,7 +234,7 @@ class _Tape:
             return self._ids(node)
         if name in INTROSPECTED_SIZES:
             return INTROSPECTED_SIZES[name]
-        return ERRORS_SIZE if node.name.value == "errors" else LIST_SIZES.get(name, LIST_SIZE)
+        return LIST_SIZES.get(name, ERRORS_SIZE if node.name.value == "errors" else LIST_SIZE)
 
     def _ids(self, node: FieldNode) -> int:
         """Return how many ids are asked for: a value that is no list is one of them."""

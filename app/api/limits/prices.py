@@ -6,6 +6,7 @@ first search takes as long as 54 000 fields, and grows with the cases: prices on
 and few long reads are under way at once (`web/slots.py`).
 """
 
+from app.api.inputs.evaluations import EVALUATIONS_MAX
 from app.api.pagination import PAGE_MAX
 from app.domain.model import ActionType, CaseStatus, EvaluationStatus, InboxReason
 from app.domain.search_words import PIECES_MAX
@@ -28,7 +29,9 @@ LIST_SIZES = {
     "InboxConnection.counts": len(InboxReason),
     "Override.assignedReviewers": REVIEWERS_MAX,
     "OverrideSnapshot.assignedReviewers": REVIEWERS_MAX,
+    "EvaluationResult.errors": 8,
     "Query.labels": sum(map(len, LABELS.values())),
+    "RecordEvaluationsPayload.results": EVALUATIONS_MAX,
     "SearchMatch.snippet": PIECES_MAX,
     "SupposedAdministration.details": DETAILS_MAX,
     "SupposedComment.documents": DOCUMENTS_MAX,

@@ -74,7 +74,8 @@ class Case(Node):
     )
     available_actions: list[AvailableAction] = computed(
         case_available_actions,
-        "What the viewer may do now, every action once, and if not, why: what the mutations would answer.",
+        "What the viewer may do now, every action that names a case once, and if not, why: what the mutations would"
+        " answer.",
         ("id", "subject_id", "status", "held_by_id"),
         actions_available_on,
     )

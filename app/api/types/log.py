@@ -7,6 +7,7 @@ from app.api.fields import computed, described, object_type, related
 from app.api.labels import labelled
 from app.api.types.authority import ActionAuthority, action_authority
 from app.api.types.erasures import action_held, reason_of
+from app.api.types.evaluations import RecordedEvaluation, action_evaluation
 from app.api.types.evidence import Comment
 from app.api.types.nodes import Node
 from app.api.types.overrides import Override
@@ -42,6 +43,12 @@ class CaseAction(Node):
     )
     held: bool | None = computed(
         action_held, "Whether it set a legal hold, or lifted it; null of all other rows.", ("details",), loads=()
+    )
+    evaluation: RecordedEvaluation | None = computed(
+        action_evaluation,
+        "What the check system's result changed and replaced; null of all other rows.",
+        ("type", "details"),
+        loads=(),
     )
     hash: str = described("SHA-256 over the row's canonical encoding and prevHash, 64 hexadecimal digits.")
     prev_hash: str = described("The hash of the row before; 64 zeros in the first row.")

@@ -16,4 +16,4 @@ class Subject(Node):
     evaluation_status: EvaluationStatus = described("The result of the check as it is now.")
     type_label: str = labelled("type")
     evaluation_status_label: str = labelled("evaluation_status")
-    version: int = described("Counts the changes of the result, from 1.")
+    version: int = described("Counts its changes, from 1.")

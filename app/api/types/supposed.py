@@ -5,13 +5,15 @@ from typing import cast
 
 import strawberry
 
+from app.actions.evaluation import EvaluationOutcome
 from app.actions.outcome import Supposed
 from app.api.enums import ActionType, CaseStatus, DocumentWarning, Resolution
 from app.api.fields import described, object_type, related
 from app.api.labels import labelled
+from app.api.types.evaluations import RecordedEvaluation
 from app.api.types.evidence import WARNINGS
 from app.api.types.people import User
-from app.api.types.snapshots import CaseSnapshot, OverrideSnapshot
+from app.api.types.snapshots import CaseSnapshot, OverrideSnapshot, SubjectSnapshot
 from app.db.rows import ActionRow, CommentRow, DocumentRow
 from app.db.snapshots import (
     CaseSnapshotRow,
@@ -123,3 +125,22 @@ def _subject(supposed: Supposed) -> SubjectSnapshotRow:
     subject = supposed.outcome.subject
     assert subject is not None  # only a replay does without
     return subject_snapshot(subject, subject_id=None if supposed.subject_is_new else subject.id)
+
+
+@strawberry.type(description="What an evaluation would make. Nothing of it is there.")
+class SupposedEvaluation:
+    changed: bool = described("Whether it would change anything.")
+    subject: SubjectSnapshot = described("The subject as it would be.")
+    evaluation: RecordedEvaluation | None = described("What it would change; null for nothing.")
+    action: SupposedAction | None = described("The row that the open case's log would get; null where none is open.")
+
+
+def supposed_evaluation(outcome: EvaluationOutcome) -> SupposedEvaluation:
+    """Return what a dry run of an evaluation shows."""
+    subject = subject_snapshot(outcome.subject, subject_id=None if outcome.is_new else outcome.subject.id)
+    return SupposedEvaluation(
+        changed=outcome.evaluation is not None,
+        subject=cast(SubjectSnapshot, subject),
+        evaluation=cast(RecordedEvaluation | None, outcome.evaluation),
+        action=cast(SupposedAction | None, outcome.action),
+    )

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import strawberry
 
-from app.api.enums import ActionType, CaseStatus, ErrorCode, Feature, OverrideStatus, Relation, Role
+from app.api.enums import ActionType, CaseStatus, ErrorCode, Feature, OverrideStatus, Relation, Role, UserKind
 from app.api.fields import described
 from app.api.inputs.actions import required_input
 from app.domain.errors import StateRefused
-from app.domain.workflow import TRANSITIONS, advance
+from app.domain.workflow import TRANSITIONS, Transition, advance
 from app.domain.workflow_chart import mermaid
 
 
@@ -33,6 +33,7 @@ class WorkflowAction:
         "Any of these is needed, each once at most; none means that only the relation counts."
     )
     relation: Relation = described("What the actor must be to the override.")
+    user_kind: UserKind | None = described("Who may do it at all, people or service accounts; null for both.")
     features: list[Feature] = described("What the account must have switched on; each once at most.")
     required_input: list[str] = described("The fields of the mutation's input that must be given, each once.")
     decision: OverrideStatus | None = described("What the pending override becomes; null where it is left alone.")
@@ -54,6 +55,12 @@ def _outcomes(action: ActionType) -> Iterator[WorkflowOutcome]:
             yield WorkflowOutcome(from_=status, to=None, code=refusal.code)
 
 
+def _kind(transition: Transition) -> UserKind | None:
+    if transition.for_people:
+        return UserKind.PERSON
+    return UserKind.SERVICE if transition.for_services else None
+
+
 def workflow() -> Workflow:
     """Return the table as data."""
     moves = {move for transition in TRANSITIONS.values() for move in transition.targets.items()}
@@ -68,6 +75,7 @@ def workflow() -> Workflow:
                 action=action,
                 roles=[role for role in Role if role in transition.roles],
                 relation=transition.relation,
+                user_kind=_kind(transition),
                 features=list(transition.features),
                 required_input=required_input(action),
                 decision=transition.decision,

@@ -14,6 +14,7 @@ from app.db.reader import Reader
 from app.db.repository.window import OrderKey, Window, count, in_list_order, windowed
 from app.db.rows import TokenRow, columns
 from app.domain.account_log import AccountEntry, AdminActionType, Approval, ChainedAccountEntry, ChangeStatus
+from app.domain.evaluation import evaluated_subject
 from app.domain.model import Role, UserKind
 
 R = TypeVar("R")
@@ -64,7 +65,12 @@ async def account_log_piece(
 
 
 def chained(account_id: UUID, row: AccountActionRow) -> ChainedAccountEntry:
-    """Return a row with all that its hash covers."""
+    """Return a row with all that its hash covers.
+
+    Raises: ValueError, where it is found by another subject than its details name.
+    """
+    if row.subject_id != evaluated_subject(row.type, row.details):
+        raise ValueError("a row of the account's own log is of another subject than it says")
     entry = AccountEntry(
         account_id=account_id,
         id=row.id,

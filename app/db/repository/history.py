@@ -23,7 +23,10 @@ from app.db.snapshots import (
     override_snapshot,
     subject_snapshot,
 )
-from app.domain.model import ActionType, CaseStatus, OverrideStatus
+from app.domain.canonical_json import parsed_json
+from app.domain.evaluation import evaluation_of_case
+from app.domain.log_state import RESULT_TYPES
+from app.domain.model import ActionType, CaseStatus, EvaluationStatus, OverrideStatus
 from app.domain.workflow import TRANSITIONS
 
 _ACTION = tables.case_actions.c
@@ -71,14 +74,20 @@ async def _last_row(connection: Reader, case: CaseRow, seq: int | None, time: da
 async def _subject_then(connection: Reader, case: CaseRow, subject: SubjectRow, until: int) -> SubjectSnapshotRow:
     """Return the subject with the result that the case's log had left it with: while it is open, no other's does."""
     statement = (
-        select(_OVERRIDE.requested_status)
-        .join(tables.case_actions, _ACTION.override_id == _OVERRIDE.id)
-        .where(_ACTION.case_id == case.id, _ACTION.seq <= until, _ACTION.type == ActionType.ACCEPT)
+        select(_OVERRIDE.requested_status, _ACTION.details)
+        .select_from(tables.case_actions.outerjoin(tables.overrides, _ACTION.override_id == _OVERRIDE.id))
+        .where(
+            _ACTION.case_id == case.id, _ACTION.seq <= until, _ACTION.seq > 1, _ACTION.type.in_(sorted(RESULT_TYPES))
+        )
         .order_by(_ACTION.seq.desc())
         .limit(1)
     )
-    accepted = await connection.scalar(statement)
-    status = case.subject_status_at_opening if accepted is None else type(subject.evaluation_status)(accepted.value)
+    last = (await connection.execute(statement)).first()
+    status = case.subject_status_at_opening
+    if last is not None and last.requested_status is not None:
+        status = EvaluationStatus(last.requested_status.value)
+    elif last is not None:
+        status = evaluation_of_case(parsed_json(last.details) or {}).status_after
     return subject_snapshot(subject, evaluation_status=status, version=None)
 
 

@@ -99,15 +99,19 @@ async def comments_by_id(
 
 
 class IdempotencyRecord(NamedTuple):
+    """What a key stands for: a row of a case's log, or of the account's own, or an evaluation that changed nothing."""
+
     fingerprint: str
-    action_id: UUID
+    action_id: UUID | None
+    account_action_id: UUID | None = None
+    subject_id: UUID | None = None
 
 
 async def idempotency_record(
     connection: Reader, token_id: UUID, key: str, not_before: datetime
 ) -> IdempotencyRecord | None:
     column = tables.idempotency_records.c
-    statement = select(column.fingerprint, column.action_id).where(
+    statement = select(column.fingerprint, column.action_id, column.account_action_id, column.subject_id).where(
         column.token_id == token_id, column.key == key, column.created_at >= not_before
     )
     record = (await connection.execute(statement)).first()

@@ -221,6 +221,12 @@ async def account_of(connection: Reader, user_id: UUID) -> UUID | None:
     return found
 
 
+async def kind_of(connection: Reader, user_id: UUID) -> UserKind | None:
+    """Return whether it is a person or a service account, None where there is neither."""
+    found: UserKind | None = await connection.scalar(select(tables.users.c.kind).where(tables.users.c.id == user_id))
+    return found
+
+
 async def lock_people(connection: Reader, account_id: UUID) -> None:
     """Lock all people of the account, in the order in which others lock people too."""
     user = tables.users.c

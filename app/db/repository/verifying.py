@@ -9,6 +9,10 @@ from sqlalchemy import ColumnElement, Select, and_, func, select
 from app.db import tables
 from app.db.id_sets import among
 from app.db.reader import Reader
+from app.db.rows import SubjectRow, columns
+from app.domain.account_log import AdminActionType
+from app.domain.canonical_json import parsed_json
+from app.domain.evaluation import Evaluation, evaluation_of_account, evaluation_of_case
 from app.domain.log_state import RESULT_TYPES, OverrideState, ResultChange
 from app.domain.model import ActionType
 
@@ -25,8 +29,8 @@ async def override_states(
         _OVERRIDE.account_id == account_id, among(_OVERRIDE.case_id, case_ids)
     )
     found: dict[UUID, dict[UUID, OverrideState]] = {id: {} for id in case_ids}
-    for id, case_id, *columns in await connection.execute(statement):
-        found[case_id][id] = OverrideState(case_id, *columns)
+    for id, case_id, *values in await connection.execute(statement):
+        found[case_id][id] = OverrideState(case_id, *values)
     return found
 
 
@@ -118,6 +122,8 @@ async def result_changes(
             _ACTION.type,
             _CASE.subject_status_at_opening,
             _OVERRIDE.requested_status,
+            _ACTION.override_id,
+            _ACTION.details,
         )
         .select_from(
             tables.cases.join(tables.case_actions, _ACTION.case_id == _CASE.id).outerjoin(
@@ -132,6 +138,42 @@ async def result_changes(
         .order_by(_CASE.number, _ACTION.seq)
     )
     found: dict[UUID, list[ResultChange]] = {id: [] for id in subject_ids}
-    for subject_id, *columns in await connection.execute(statement):
-        found[subject_id].append(ResultChange(*columns))
+    for record in await connection.execute(statement):
+        subject_id, *values, details = record
+        said = parsed_json(details) if record.type is ActionType.EVALUATION else None
+        change = ResultChange(*values)
+        found[subject_id].append(change if said is None else change._replace(evaluation=evaluation_of_case(said)))
     return found
+
+
+async def recorded_evaluations(
+    connection: Reader, account_id: UUID, subject_ids: Sequence[UUID]
+) -> dict[UUID, list[Evaluation]]:
+    """Return for each subject what the account's own log says of its result, in order."""
+    row = tables.account_actions.c
+    statement = (
+        select(row.subject_id, row.details)
+        .where(row.account_id == account_id, among(row.subject_id, subject_ids))
+        .where(row.type == AdminActionType.EVALUATION)
+        .order_by(row.seq)
+    )
+    found: dict[UUID, list[Evaluation]] = {id: [] for id in subject_ids}
+    for subject_id, details in await connection.execute(statement):
+        found[subject_id].append(evaluation_of_account(details))
+    return found
+
+
+async def caseless_subjects(
+    connection: Reader, account_id: UUID, after: UUID | None, limit: int
+) -> Sequence[SubjectRow]:
+    """Return the next *limit* of the account's subjects on which no case was opened, in the order of their ids."""
+    subject = tables.subjects.c
+    statement = (
+        select(*columns(SubjectRow, tables.subjects))
+        .where(subject.account_id == account_id, ~select(_CASE.id).where(_CASE.subject_id == subject.id).exists())
+        .order_by(subject.id)
+        .limit(limit)
+    )
+    if after is not None:
+        statement = statement.where(subject.id > after)
+    return [SubjectRow(*record) for record in await connection.execute(statement)]
