@@ -41,7 +41,7 @@ async def single(
     compound = CompoundDocument(query.wanted, visit.exchange.base_url, case_id)
     resource = compound.one(type_name, found)
     document = {"links": {"self": visit.exchange.address}, "data": resource}
-    return await _answer(visit, 200, document, compound, tag or {})
+    return await answered(visit, 200, document, compound, tag or {})
 
 
 async def page_of(
@@ -59,7 +59,7 @@ async def page_of(
     meta = {"count": len(resources)} | ({"total": connection["totalCount"]} if query.with_total else {})
     links = {"self": exchange.address} | page_links(connection["pageInfo"], partial(_beside, exchange))
     document = {"links": links, "data": resources, "meta": meta}
-    return await _answer(visit, 200, document, compound, tag or {})
+    return await answered(visit, 200, document, compound, tag or {})
 
 
 def _beside(exchange: ResourceExchange, name: str, cursor: str) -> str:
@@ -78,10 +78,10 @@ async def created(visit: Visit, query: ResourceQuery, payload: Mapping[str, Any]
     resource = compound.one(type_name, found)
     address = resource["links"]["self"]
     document = {"links": {"self": address}, "data": resource, "meta": {"replayed": payload["replayed"]}}
-    return await _answer(visit, 201, document, compound, {"Location": address, **tag_of(case)})
+    return await answered(visit, 201, document, compound, {"Location": address, **tag_of(case)})
 
 
-async def _answer(
+async def answered(
     visit: Visit, status: int, document: Mapping[str, Any], compound: CompoundDocument, headers: Mapping[str, str]
 ) -> Response:
     """Return a document with what it includes, written within the operation's budget. Raises: as `written`."""

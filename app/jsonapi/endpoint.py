@@ -27,6 +27,7 @@ from app.domain.workflow import admit
 from app.jsonapi.answers import Visit, created, is_of, page_of, retry_after, single, tag_of
 from app.jsonapi.bodies import parsed
 from app.jsonapi.documents import redirected, uploaded
+from app.jsonapi.evaluations import recorded, translated_evaluations
 from app.jsonapi.exchange import ResourceExchange
 from app.jsonapi.negotiation import demand_content_type
 from app.jsonapi.openapi import openapi_json
@@ -62,7 +63,7 @@ _NODES: Mapping[str, tuple[str, TokenScope, Resource | str]] = {
 """By the first part of an address: the type of what is read by its id, what it takes, and what it is called."""
 
 _ACTION = ("case_action", TokenScope.CASES_READ, "node")
-_NAMES = frozenset({"actions", "cases", "content", *_NODES})
+_NAMES = frozenset({"actions", "cases", "content", "evaluations", *_NODES})
 
 Handler = Callable[[Visit], Awaitable[Response]]
 
@@ -112,6 +113,7 @@ class JsonApiView:
             "/cases/{uuid}/actions": {**_reading(self._case_actions), "POST": self._act},
             "/cases/{uuid}/actions/{action}": _reading(partial(self._node, *_ACTION)),
             "/documents": {"POST": self._receive},
+            "/evaluations": {"POST": self._evaluate},
             "/documents/{uuid}/content": _reading(self._content),
             "/users": _reading(partial(self._list, USERS)),
         }
@@ -192,28 +194,41 @@ class JsonApiView:
         body = await self._body(visit)
         return await self._perform(visit, wanted, partial(translated_case, body))
 
+    async def _evaluate(self, visit: Visit) -> Response:
+        query = _query(visit, QueryReader("subject"), TokenScope.SUBJECTS_WRITE, Feature.CASES)
+        body = await self._body(visit, ActionType.EVALUATION)
+        admit(ActionType.EVALUATION, visit.actor)
+        sent = translated_evaluations(body, _headers(visit))
+        if sent.reader.findings:
+            raise ProblemsFound(sent.reader.findings)
+        result = await self._run(visit, sent.operation(query.wanted, may_read=may_read(visit.actor)))
+        payload = (result.get("data") or {}).get(sent.mutation)
+        if payload is None or result.get("errors"):
+            errors = result["errors"]
+            return visit.exchange.errors(read_problems(errors, lambda _path: {}), retry_after(errors))
+        return await recorded(visit, query, sent, payload)
+
     async def _receive(self, visit: Visit) -> Response:
         _query(visit, QueryReader(None, others=("filename",)), TokenScope.DOCUMENTS_WRITE, Feature.CASES)
         admission = await self._cycle.admission.authenticate(visit.exchange.request, fresh=True)
         return await uploaded(self._upload, visit.exchange, admission)
 
-    async def _body(self, visit: Visit) -> Any:
+    async def _body(self, visit: Visit, action: ActionType = ActionType.COMMENT) -> Any:
         request, options = visit.exchange.request, self._options
         demand_content_type(request)
         raw = await read_body(request, options.max_body_bytes, options.receive_s)
         try:
             return parsed(raw)
         except ProblemsFound:
-            admit(ActionType.COMMENT, visit.actor)  # what any action takes comes before the shape
+            admit(action, visit.actor)  # what any action takes comes before the shape
             raise
 
     async def _perform(
         self, visit: Visit, query: ResourceQuery, translate: Callable[[RequestHeaders], Translation]
     ) -> Response:
         """Run the mutation that a resource stands for, and answer with what it made."""
-        headers = visit.exchange.request.headers
         try:
-            sent = translate(RequestHeaders(headers.get("idempotency-key"), headers.get("if-match")))
+            sent = translate(_headers(visit))
         except ProblemsFound:
             admit(ActionType.COMMENT, visit.actor)
             raise
@@ -249,6 +264,11 @@ class JsonApiView:
             unnamed=unnamed,
         )
         return (await self._cycle.run(call, visit.actor, writes=operation.writes)).body
+
+
+def _headers(visit: Visit) -> RequestHeaders:
+    headers = visit.exchange.request.headers
+    return RequestHeaders(headers.get("idempotency-key"), headers.get("if-match"))
 
 
 def _shape(path: str) -> tuple[str, ...]:

@@ -27,6 +27,20 @@ CASE_EXAMPLE: Mapping[str, Any] = {
 }
 
 
+RESULT_EXAMPLE: Mapping[str, Any] = {
+    "data": {
+        "type": "evaluation",
+        "attributes": {
+            "subject_type": "COMPANY_ACCOUNT_CHECK",
+            "external_ref": "check-4711",
+            "label": "Moulins Réunis",
+            "country_code": "FR",
+            "evaluation_status": "ANOMALY",
+        },
+    }
+}
+
+
 def _action(action_type: str, relationships: Mapping[str, Any] | None = None, **attributes: Any) -> Mapping[str, Any]:
     data = {"type": "case_action", "attributes": {"action_type": action_type, **attributes}}
     return {"data": data | ({} if relationships is None else {"relationships": relationships})}

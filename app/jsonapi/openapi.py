@@ -8,7 +8,7 @@ import orjson
 
 from app.api.pagination import PAGE_DEFAULT, PAGE_MAX
 from app.i18n import WORDS
-from app.jsonapi.examples import CASE_EXAMPLE, EXAMPLES
+from app.jsonapi.examples import CASE_EXAMPLE, EXAMPLES, RESULT_EXAMPLE
 from app.jsonapi.negotiation import JSON_API
 from app.jsonapi.openapi_schemas import (
     Schema,
@@ -17,6 +17,7 @@ from app.jsonapi.openapi_schemas import (
     reference,
     request_schemas,
     resource_schema,
+    result_schemas,
 )
 from app.jsonapi.operations import ACTIONS, CASES, USERS, Listing
 from app.jsonapi.resources import PREFIX, TYPES, ResourceType
@@ -83,6 +84,7 @@ def _paths() -> Schema:
         "/cases/{uuid}/actions/{action}": {"get": _single("case_action", "Read a row of a case's log.", "action")},
         "/users": {"get": _listing(USERS, "List the account's people, the newest first.")},
         "/documents": {"post": _upload()},
+        "/evaluations": {"post": _recording()},
         "/documents/{uuid}/content": {"get": _content()},
     }
     for type_name, name in _SINGLES.items():
@@ -113,6 +115,19 @@ def _writing(
     parameters += [reference("parameters", "if_match")] if is_of_case else []
     shown = {"schema": reference("schemas", request), "examples": {k: {"value": v} for k, v in examples.items()}}
     operation = _operation(summary, parameters, {"201": _created(type_name)}, _WRITING)
+    return operation | {"requestBody": {"required": True, "content": {JSON_API: shown, JSON: shown}}}
+
+
+def _recording() -> Schema:
+    one, several = result_schemas()
+    shown = {"schema": reference("schemas", "evaluation_request"), "examples": {"a result": {"value": RESULT_EXAMPLE}}}
+    done = _success("subject", meta=one)
+    many = _success("subject", is_many=True, meta=several)["content"][JSON_API]["schema"]
+    either = {"schema": {"oneOf": [done["content"][JSON_API]["schema"], many]}}
+    found = {"200": done | {"content": {JSON_API: either, JSON: either}}, "201": _created("subject", meta=one)}
+    parameters = [*_showing("subject"), reference("parameters", "idempotency_key")]
+    operation = _operation("Record the result of a check, or of up to 100.", parameters, {}, _WRITING)
+    operation["responses"] = found | operation["responses"]
     return operation | {"requestBody": {"required": True, "content": {JSON_API: shown, JSON: shown}}}
 
 
@@ -207,7 +222,7 @@ def _common_parameters() -> Schema:
 # --- Responses -------------------------------------------------------------------------------------------------------
 
 
-def _success(type_name: str, *, is_many: bool = False) -> Schema:
+def _success(type_name: str, *, is_many: bool = False, meta: Schema | None = None) -> Schema:
     resource = reference("schemas", type_name)
     integer = {"type": "integer", "minimum": 0}
     members = {
@@ -215,14 +230,14 @@ def _success(type_name: str, *, is_many: bool = False) -> Schema:
         "links": reference("schemas", "links"),
         "data": {"type": "array", "items": resource} if is_many else resource,
         "included": reference("schemas", "included"),
-        "meta": object_schema({"count": integer, "total": integer, "replayed": {"type": "boolean"}}),
+        "meta": meta or object_schema({"count": integer, "total": integer, "replayed": {"type": "boolean"}}),
     }
     content = {"schema": object_schema(members, ["jsonapi", "links", "data"])}
     return {"description": "Done.", "headers": _header_references(), "content": {JSON_API: content, JSON: content}}
 
 
-def _created(type_name: str) -> Schema:
-    response = _success(type_name)
+def _created(type_name: str, meta: Schema | None = None) -> Schema:
+    response = _success(type_name, meta=meta)
     return response | {"headers": response["headers"] | {"Location": {"schema": {"type": "string"}}}}
 
 

@@ -12,9 +12,12 @@ from graphql import (
     get_nullable_type,
 )
 
+from app.api.inputs.evaluations import EVALUATIONS_MAX
 from app.api.schema import CORE
 from app.domain.model import ActionType
 from app.domain.validation import VERSION_MAX
+from app.jsonapi.evaluations import MEMBERS, TYPE
+from app.jsonapi.evaluations import input_type as input_type_of_evaluation
 from app.jsonapi.relationships import RELATIONSHIPS
 from app.jsonapi.resources import ACTION_TYPES, TYPES, ResourceType
 from app.jsonapi.translation import (
@@ -92,7 +95,39 @@ def request_schemas() -> Schema:
     """Return the schemas of what is sent."""
     actions = [_action_request(name) for name in REQUESTED]
     case = _request("case", _attribute_schemas(ActionType.OPEN), _required(ActionType.OPEN), {})
-    return {"case_request": case, "case_action_request": {"oneOf": actions}}
+    return {"case_request": case, "case_action_request": {"oneOf": actions}, "evaluation_request": _evaluations()}
+
+
+def _evaluations() -> Schema:
+    """Return the schema of one result, or of several."""
+    fields = input_type_of_evaluation(is_list=True).fields
+    attributes = {here: _described(fields[name]) for here, name in MEMBERS.items()}
+    attributes["expected_version"] |= {"minimum": 0, "maximum": VERSION_MAX}
+    required = [here for here, name in MEMBERS.items() if isinstance(fields[name].type, GraphQLNonNull)]
+    one = object_schema(
+        {"type": {"const": TYPE}, "attributes": object_schema(attributes, required)}, ["type", "attributes"]
+    )
+    several = {"type": "array", "items": one, "minItems": 1, "maxItems": EVALUATIONS_MAX}
+    return object_schema({"data": {"oneOf": [one, several]}}, ["data"])
+
+
+def result_schemas() -> tuple[Schema, Schema]:
+    """Return the schemas of what `meta` says of one result, and of several."""
+    truth, text, id_ = {"type": "boolean"}, {"type": "string"}, {"type": ["string", "null"], "format": "uuid"}
+    said = object_schema(
+        {
+            "status_before": {"type": ["string", "null"]},
+            "status_after": text,
+            "subject_version": {"type": "integer"},
+            "changed": {"type": "array", "items": text},
+            "replaced_override": id_,
+        }
+    )
+    members = {"replayed": truth, "changed": truth, "case": id_, "action": id_}
+    members["evaluation"] = {"anyOf": [said, {"type": "null"}]}
+    errors = {"type": "array", "items": reference("schemas", "error")}
+    item = object_schema({"subject": id_, "errors": errors, **members})
+    return object_schema(members), object_schema({"results": {"type": "array", "items": item}}, ["results"])
 
 
 def _action_request(name: str) -> Schema:

@@ -10,7 +10,7 @@ from app.domain.commands import AddComment, CloseCase, OpenCase
 from tests.support.evaluations import details, opened, subject_of
 from tests.support.world import World
 
-BEFORE = "0020"
+BEFORE = "0021"
 
 
 async def accepted(world: World, ref: str) -> tuple[UUID, UUID]:

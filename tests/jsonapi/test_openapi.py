@@ -4,35 +4,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app.domain.model import CaseStatus
 from app.jsonapi.examples import CASE_EXAMPLE, EXAMPLES, OVERRIDE, REVIEWER, VERSION
-from app.jsonapi.openapi import openapi_document
 from app.jsonapi.resources import TYPES
 from app.jsonapi.translation import REQUESTED
-from tests.support.jsonapi import MEDIA_TYPE, ResourceClient, action_body, case_body, errors_of
+from tests.support.jsonapi import ResourceClient, action_body, case_body, errors_of
+from tests.support.openapi import DOCUMENT, assert_described, body_schema, validator
 from tests.support.world import World
-
-DOCUMENT = json.loads(json.dumps(openapi_document()))
-
-
-def validator(schema: Any) -> Draft202012Validator:
-    """Return what holds a value against a schema of the document."""
-    return Draft202012Validator(schema | {"components": DOCUMENT["components"]})
-
-
-def assert_described(answer: Any, path: str, method: str) -> None:
-    """Hold an answer against what the document says of its address, method and status."""
-    response = DOCUMENT["paths"][path][method]["responses"][str(answer.status_code)]
-    if "$ref" in response:
-        response = DOCUMENT["components"]["responses"][response["$ref"].rpartition("/")[2]]
-    validator(response["content"][MEDIA_TYPE]["schema"]).validate(answer.json())
-
-
-def body_schema(path: str) -> Any:
-    return DOCUMENT["paths"][path]["post"]["requestBody"]["content"][MEDIA_TYPE]["schema"]
 
 
 def test_the_document_is_valid_openapi() -> None:

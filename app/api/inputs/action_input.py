@@ -29,13 +29,15 @@ class ActionInput:
     def command(self) -> Command:
         """The input as a command. Raises: InputRefused, with every fault of its shape."""
         shape = InputValidator("input")
-        common = {
+        command = self._command(shape, self._common(shape))
+        shape.finish()
+        return command
+
+    def _common(self, shape: InputValidator) -> dict[str, Any]:
+        return {
             "expected_version": self._named("expectedVersion", shape.version(self.expected_version, "expectedVersion")),
             "idempotency_key": shape.idempotency_key(self.idempotency_key, "idempotencyKey"),
         }
-        command = self._command(shape, common)
-        shape.finish()
-        return command
 
     def _named(self, name: str, value: T | None) -> T | None:
         return None if name in self.unnamed else value
