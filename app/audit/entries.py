@@ -38,9 +38,9 @@ class EntryParts:
         reviewer_ids = self.reviewers[override.id].get(naming, ()) if override else ()
         attached = self.documents[comment.id] if comment else ()
         entry = entry_of(account_id, action, case, subject, comment, override, reviewer_ids, attached)
-        if entry.seal is None:
-            return ChainedEntry(entry, action.hash)
         contents = contents_of(action.type, case, comment, attached)
+        if entry.seal is None:  # it covers its texts themselves, and none of them can be erased
+            return ChainedEntry(entry, action.hash, tuple(item for item in contents if item.erased_by is not None))
         if DESCRIPTION.name not in entry.seal.commitments:  # of an erased case nothing else tells whether it had one
             contents = tuple(item for item in contents if item.place != DESCRIPTION or not item.is_missing)
         return ChainedEntry(entry, action.hash, contents, action.id)

@@ -336,6 +336,8 @@ class Chain:
             return Fault(self.count, FaultKind.CONTENT, "its content does not give its hash")
         if hashed is not entry and hashed.comment is not None:
             self.nameless += len(hashed.comment.documents)
+        if any(content.erased_by is not None and not content.is_missing for content in link.contents):
+            return Fault(self.count, FaultKind.CONTENT, "what is there of it is shown as erased")
         return None if entry.seal is None else self._content_fault(link, entry.seal)
 
     def _content_fault(self, link: ChainedEntry, seal: Seal) -> Fault | None:

@@ -26,7 +26,7 @@ from app.db.engines import Database
 from app.domain.action_log import canonical
 from app.domain.commands import AddComment, NewDocument
 from app.domain.commitments import commitment
-from app.domain.model import Actor, EvaluationStatus, Feature, Role, Scope, TokenSource
+from app.domain.model import Actor, EvaluationStatus, Feature, OverrideStatus, Role, Scope, TokenSource
 from tests.support.paths import ROOT
 from tests.support.tampering import tamper
 from tests.support.world import World
@@ -43,6 +43,10 @@ async def old(database: Database) -> Database:
     for name, rows in OLD["tables"].items():
         table = tables.metadata.tables[name]
         await tamper(database, *(insert(table).values(_read(table, row)) for row in rows))
+    for override in OLD["tables"]["overrides"]:  # as the migration does that added the column
+        if override["status"] == OverrideStatus.ACCEPTED:
+            subject = tables.subjects.c.id == UUID(override["subject_id"])
+            await tamper(database, update(tables.subjects).where(subject).values(override_id=UUID(override["id"])))
     return database
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Column, ColumnElement, Executable, Table, and_, delete, insert, select, text, update
+from sqlalchemy import Column, ColumnElement, Executable, Table, Uuid, and_, delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from app import clock
@@ -117,7 +117,7 @@ def another(column: Column[Any], value: Any, other: Mapping[str, Any]) -> Any:
         return next(member for member in type(value) if member is not value)
     if isinstance(value, datetime):
         return LATER
-    if isinstance(value, UUID):
+    if isinstance(column.type, Uuid):
         return other["person"]
     return value + 1 if isinstance(value, int) else f"{value or ''}x"[-60:]
 
