@@ -19,13 +19,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import delete, insert
 
 from app.actions.evaluation import EvaluationOutcome
 from app.actions.outcome import Outcome, Supposed
 from app.actions.perform import rehearse
-from app.db import tables
+from app.admin.perform import administer
 from app.db.engines import Database, open_database
+from app.domain.admin_commands import ChangeRoles
 from app.domain.commands import (
     AcceptOverride,
     AddComment,
@@ -214,16 +214,10 @@ class Casebook(RuleBasedStateMachine):
         if ("R" in self.model.roles[name]) == is_one:
             return
         self.model.set_reviewer(name, is_one=is_one)
-        self.runner.run(self.write_role(getattr(self.world, name).id, is_one))
+        roles = tuple(role for role in Role if role.value[0] in self.model.roles[name])
+        command = ChangeRoles(user_id=getattr(self.world, name).id, roles=roles)
+        self.runner.run(administer(self.database, self.world.aldo.actor, command, request_id="roles"))
         self.before, self.rows = self.rows, self.runner.run(self.contents())
-
-    async def write_role(self, user_id: UUID, is_one: bool) -> None:
-        link = tables.user_roles
-        async with self.database.write() as connection:
-            if is_one:
-                await connection.execute(insert(link).values(user_id=user_id, role=Role.REVIEWER))
-            else:
-                await connection.execute(delete(link).where(link.c.user_id == user_id, link.c.role == Role.REVIEWER))
 
     def decider(self, action: str, case: int) -> str:
         override = self.model.cases[case].pending
@@ -376,7 +370,7 @@ class Casebook(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if self.model.cases:
-            assert self.runner.run(faults(self.world, of_people=False)) == []
+            assert self.runner.run(faults(self.world)) == []
 
     # --- In the gateway's words --------------------------------------------------------------------------------------
 

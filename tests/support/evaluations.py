@@ -90,8 +90,8 @@ async def log_of(database: Database, case_id: Any) -> list[str]:
         return [record[0].value for record in found]
 
 
-async def faults(world: World, *, of_people: bool = True) -> list[tuple[str, str]]:
-    """Return the kind and reason of all that is wrong with the account's logs; *of_people*: with people too."""
+async def faults(world: World) -> list[tuple[str, str]]:
+    """Return the kind and reason of all that is wrong with the account's logs."""
     found = [
         fault
         async for verdict in verify_log(world.database, world.account_id)
@@ -100,4 +100,4 @@ async def faults(world: World, *, of_people: bool = True) -> list[tuple[str, str
     ]
     own = await verdict_on(world.database, world.account_id)
     found += [fault for fault in (own.fault, *own.others) if fault is not None]
-    return [(fault.kind.value, fault.reason) for fault in found if of_people or not fault.reason.startswith("the user")]
+    return [(fault.kind.value, fault.reason) for fault in found]
