@@ -98,7 +98,7 @@ def _parts(attribute: str, value: Any, names: tuple[str, ...]) -> Mapping[str, A
 
 def _part(path: str, value: Any) -> Any:
     if path.endswith(".primary"):
-        return value is True or str(value).lower() == "true"
+        return value is True or (isinstance(value, str) and value.lower() == "true")
     return _text(path, value)
 
 

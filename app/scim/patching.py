@@ -4,13 +4,13 @@ Providers differ in spelling: Microsoft Entra capitalises `op`, sends booleans a
 value; Okta sends values without a path. All of these mean the same here.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from app.scim.documents import NOT_KEPT, READ_ONLY, Document, read_object, shaped, single
 from app.scim.filters import Equality, PatchPath, parse_path
-from app.scim.problems import ScimType, refused
+from app.scim.problems import ScimType, refused, written
 
 OPERATIONS_MAX = 1_000
 
@@ -81,9 +81,9 @@ def _operations(item: Mapping[str, Any]) -> Iterator[PatchOperation]:
     op, path, value = item.get("op"), item.get("path"), item.get("value")
     name = op.lower() if isinstance(op, str) else ""
     if name not in ("add", "replace", "remove"):
-        raise refused(ScimType.INVALID_SYNTAX, "one_of", "op", found=str(op), accepted="add, replace, remove")
+        raise refused(ScimType.INVALID_SYNTAX, "one_of", "op", found=written(op), accepted="add, replace, remove")
     if path is not None and not isinstance(path, str):
-        raise refused(ScimType.INVALID_PATH, "scim_path", found=str(path))
+        raise refused(ScimType.INVALID_PATH, "scim_path", found=written(path))
     if path:
         yield PatchOperation(name, parse_path(path), value, is_named=True)
         return
@@ -113,6 +113,12 @@ def patched(document: Document, operations: Iterator[PatchOperation], attributes
         else:
             changed[attribute] = _simple(attribute, operation)
     return changed
+
+
+def attributes_of(operations: Iterable[PatchOperation], attributes: Sequence[str]) -> set[str]:
+    """Return those of *attributes* that *operations* are about."""
+    named = {operation.path.attribute for operation in operations}
+    return {name for name in attributes if name.lower() in named}
 
 
 def _pass_over(operation: PatchOperation, *, is_user: bool) -> None:

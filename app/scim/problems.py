@@ -64,6 +64,16 @@ def shortened(text: str) -> str:
     return text if len(text) <= FOUND_MAX else f"{text[:FOUND_MAX]}…"
 
 
+def written(value: object) -> str:
+    """Return a value that was sent as text; none of an array or an object, which may be too deep to be written."""
+    match value:
+        case list():
+            return "[…]"
+        case dict():
+            return "{…}"
+    return str(value)
+
+
 def problem_of(refusal: Refusal, language: Language, kind: ScimType | None = None) -> ScimProblem:
     """Return *refusal* as it is answered: by its own class, where no *kind* says it."""
     status, kind = (409 if kind is ScimType.UNIQUENESS else 400, kind) if kind else _classified(refusal)

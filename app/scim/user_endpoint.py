@@ -14,7 +14,7 @@ from app.domain.model import Resource as Kind
 from app.domain.validation import parse_id
 from app.scim.documents import USER_ATTRIBUTES, Document, whole
 from app.scim.groups import GroupMap
-from app.scim.patching import operations_of, patched
+from app.scim.patching import attributes_of, operations_of, patched
 from app.scim.queries import list_query, user_conditions
 from app.scim.requests import ScimRequest
 from app.scim.resources import Resource, list_response, user_resource
@@ -73,15 +73,16 @@ class UserEndpoint:
     async def replace(self, request: ScimRequest) -> Response:
         """Make a person what is sent."""
         document = whole(request.body, USER_ATTRIBUTES)
-        return await self._change(request, lambda user: wanted_of(user, document, is_patch=False))
+        return await self._change(request, lambda user: wanted_of(user, document, document, is_patch=False))
 
     async def patch(self, request: ScimRequest) -> Response:
         """Change some of a person."""
         operations = list(operations_of(request.body))
+        said = attributes_of(operations, USER_ATTRIBUTES)
 
         def wanted(user: DirectoryUser) -> WantedUser:
             document: Document = patched(document_of(user), iter(operations), USER_ATTRIBUTES)
-            return wanted_of(user, document, is_patch=True)
+            return wanted_of(user, document, said, is_patch=True)
 
         return await self._change(request, wanted)
 

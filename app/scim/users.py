@@ -3,7 +3,7 @@
 It is compared with what is there, and with what waits already, so that the same request again does nothing more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -34,12 +34,17 @@ EXTERNAL_ID_MAX = 255
 
 @dataclass(frozen=True, slots=True)
 class WantedUser:
-    """What a request wants of a person."""
+    """What a request wants of a person.
+
+    `says_address`, `says_active`: it speaks of it. Where it does not, what waits for an admin goes on waiting.
+    """
 
     email: Address
     display_name: str
     entry: DirectoryEntry
     active: bool
+    says_address: bool = True
+    says_active: bool = True
 
 
 def document_of(user: DirectoryUser) -> Document:
@@ -70,10 +75,11 @@ def wanted_new(document: Document) -> WantedUser:
     return WantedUser(address, _line(name, "displayName"), entry, document.get("active", True))
 
 
-def wanted_of(user: DirectoryUser, document: Document, *, is_patch: bool) -> WantedUser:
+def wanted_of(user: DirectoryUser, document: Document, said: Collection[str], *, is_patch: bool) -> WantedUser:
     """Return what a request wants of somebody who is there; what it says nothing of stays.
 
-    *document* is all that is wanted; of a patch, what was there with its changes.
+    *document* is all that is wanted; of a patch, what was there with its changes. *said*: the attributes that the
+    request speaks of.
 
     Raises: ScimRefused, Refusal.
     """
@@ -85,8 +91,14 @@ def wanted_of(user: DirectoryUser, document: Document, *, is_patch: bool) -> Wan
         follows = user.entry.user_name is None and user_name_key(user_name) != user_name_key(user.user_name)
         address = (parse_address(user_name) if follows else None) or _address_of(user)
     name = _display_name(user, before, document, is_patch=is_patch)
-    active = document.get("active", user.active)
-    return WantedUser(address, _line(name, "displayName"), _entry(document, user_name, address), active)
+    return WantedUser(
+        address,
+        _line(name, "displayName"),
+        _entry(document, user_name, address),
+        document.get("active", user.active),
+        says_address="emails" in said or ("userName" in said and user.entry.user_name is None),
+        says_active="active" in said,
+    )
 
 
 def _address_of(user: DirectoryUser) -> Address:
@@ -186,8 +198,15 @@ async def change_user(push: Push, user: DirectoryUser, wanted: WantedUser) -> No
     entry = wanted.entry if wanted.entry != user.entry else None
     if display_name is not None or entry is not None:
         await push.do(UpdateUser(user_id=user.id, display_name=display_name, directory=entry))
-    is_same = wanted.email.written == user.email
-    await _reach(push, user.id, None if is_same else UpdateUser(user_id=user.id, email=wanted.email), UpdateUser)
+    if wanted.says_address:
+        is_same = wanted.email.written == user.email
+        await _reach(push, user.id, None if is_same else UpdateUser(user_id=user.id, email=wanted.email), UpdateUser)
+    if wanted.says_active:
+        await _reach_standing(push, user, wanted)
+
+
+async def _reach_standing(push: Push, user: DirectoryUser, wanted: WantedUser) -> None:
+    """Have a person act again, or end what they may do, where that is not so already. Raises: Refusal."""
     back = ReactivateUser(user_id=user.id) if wanted.active and not user.active else None
     await _reach(push, user.id, back, ReactivateUser)
     end = DeactivateUser(user_id=user.id) if user.active and not wanted.active else None
@@ -196,6 +215,9 @@ async def change_user(push: Push, user: DirectoryUser, wanted: WantedUser) -> No
 
 async def delete_user(push: Push, user: DirectoryUser) -> None:
     """Deactivate a person, and have them gone for the directory, whose name for them is free again. Raises: Refusal."""
+    for change_id, waiting in await waiting_commands(push, [user.id]):
+        if not isinstance(waiting, DeactivateUser):
+            await push.do(CancelChange(change_id=change_id))
     entry = replace(user.entry, deleted=True, user_name=None)
     if entry != user.entry:
         await push.do(UpdateUser(user_id=user.id, directory=entry))
@@ -224,7 +246,7 @@ async def _reach(push: Push, user_id: UUID, command: AdminCommand | None, kind: 
         await push.do(command)
 
 
-async def waiting_commands(push: Push, user_ids: Sequence[UUID]) -> list[tuple[UUID, AdminCommand]]:
-    """Return what this provider has asked for of these people and waits, with the ids of the changes."""
+async def waiting_commands(push: Push, user_ids: Sequence[UUID] | None) -> list[tuple[UUID, AdminCommand]]:
+    """Return what this provider has asked for of these people, or of all, and waits, with the ids of the changes."""
     changes = await administration.pending_changes_of(push.connection, push.account_id, push.actor.user_id, user_ids)
     return [(row.id, command_of(row.type, row.payload)) for row in changes if row.payload is not None]

@@ -96,6 +96,18 @@ async def test_what_is_no_one_is_refused(world: World, provider: Provider, body:
     assert refusal(await provider.send("POST", "/Users", body))[:2] == (400, kind)
 
 
+@pytest.mark.parametrize("place", ["op", "path", "primary"])
+async def test_what_is_nested_deeply_is_refused(world: World, provider: Provider, place: str) -> None:
+    deep = "[" * 1_000 + "]" * 1_000
+    change = {
+        "op": f'"op": {deep}',
+        "path": f'"op": "replace", "path": {deep}',
+        "primary": f'"op": "replace", "path": "emails", "value": [{{"value": "x", "primary": {deep}}}]',
+    }
+    body = f'{{"Operations": [{{{change[place]}}}]}}'
+    assert (await provider.send("PATCH", f"/Users/{world.ada.id}", body)).status_code == 400
+
+
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
