@@ -4,7 +4,7 @@ What it pushes rests on what is there: *work* reads it under the account's lock,
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -20,6 +20,7 @@ from app.db import background
 from app.db.account_log import NewAccountAction, append, lock_account
 from app.db.directory_writes import delete_group, write_group
 from app.db.engines import Database
+from app.db.repository import administration
 from app.db.repository.directory import GroupRow
 from app.db.retry import attempt
 from app.domain.account_log import AdminActionType, Details, Source
@@ -58,6 +59,18 @@ class Push:
             facts = await facts_of(self.connection, self.actor, None)
             self._guarded = guarded_roles(facts) if has_second_admin(facts) else frozenset()
         return self._guarded
+
+    async def changes_of_others(self, changes: Mapping[UUID, UUID]) -> set[UUID]:
+        """Return which changes that wait were asked for by a token that somebody else made, who may not approve them.
+
+        *changes*: whom each is about, by its id.
+        """
+        if not changes:
+            return set()
+        who = self.account_id, self.actor.user_id
+        maker = await administration.token_maker(self.connection, *who, self.actor.token_id)
+        makers = await administration.makers_behind_changes(self.connection, *who, changes)
+        return {id for id in changes if makers.get(id) != maker}
 
     async def save_group(self, group: GroupRow, details: Details) -> None:
         """Make a group, or change it. It gives nobody a role: that is each member's own change."""

@@ -118,23 +118,29 @@ async def delete_group(push: Push, role: Role, group: GroupRow) -> None:
 async def _change_members(push: Push, role: Role, membership: Membership) -> None:
     """Give the role, and take it, where that is not so already. Raises: ScimRefused, Refusal."""
     wanted = _wanted_ids(membership)
+    waiting = await _waiting_roles(push, None if membership.cleared else list(wanted))
     if membership.cleared:
         # Of more than these, more would lose the role than may.
         most = len(wanted) + CHANGES_MAX + 1
         holders = await directory.holders_of_role(push.connection, push.account_id, role, most)
-        wanted = {member.user_id: False for member in holders} | wanted
+        to_be = [id for id, (_, roles) in waiting.items() if role in roles]
+        wanted = dict.fromkeys([*to_be, *(member.user_id for member in holders)], False) | wanted
     people = await directory.users_there(push.connection, push.account_id, list(wanted))
     missing = [id for id, is_member in wanted.items() if is_member and id not in people]
     if missing:
         raise refused(ScimType.INVALID_VALUE, "scim_member", "members", found=str(missing[0]))
-    waiting = await _waiting_roles(push, list(people))
     changes = [
         user for user in people.values() if (role in waiting.get(user.id, (None, user.roles))[1]) is not wanted[user.id]
     ]
     if len(changes) > CHANGES_MAX:
         raise refused(ScimType.TOO_MANY, "length", "members", actual=len(changes), maximum=CHANGES_MAX)
+    asked = {waiting[user.id][0]: user.id for user in changes if user.id in waiting}
+    of_others = await push.changes_of_others(asked)
     for user in changes:
-        await _change_roles(push, user, role, waiting.get(user.id), is_member=wanted[user.id])
+        change_id, roles = waiting.get(user.id, (None, user.roles))
+        # What another's token asked for is not asked for again by this one: its maker could approve it then.
+        before = user.roles if change_id in of_others else roles
+        await _change_roles(push, user, before | {role} if wanted[user.id] else before - {role}, change_id)
 
 
 def _wanted_ids(membership: Membership) -> dict[UUID, bool]:
@@ -149,8 +155,11 @@ def _wanted_ids(membership: Membership) -> dict[UUID, bool]:
     return wanted
 
 
-async def _waiting_roles(push: Push, user_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, frozenset[Role]]]:
-    """Return of each person for whom roles wait that this provider has asked for, the change's id and the roles."""
+async def _waiting_roles(push: Push, user_ids: Sequence[UUID] | None) -> dict[UUID, tuple[UUID, frozenset[Role]]]:
+    """Return of each person for whom roles wait that this provider has asked for, the change's id and the roles.
+
+    None stands for everybody.
+    """
     return {
         command.user_id: (change_id, frozenset(command.roles))
         for change_id, command in await waiting_commands(push, user_ids)
@@ -158,19 +167,15 @@ async def _waiting_roles(push: Push, user_ids: Sequence[UUID]) -> dict[UUID, tup
     }
 
 
-async def _change_roles(
-    push: Push, user: DirectoryUser, role: Role, waiting: tuple[UUID, frozenset[Role]] | None, *, is_member: bool
-) -> None:
-    """Give or take one role: at once what needs no admin, and the rest as a change that waits.
+async def _change_roles(push: Push, user: DirectoryUser, wanted: frozenset[Role], waiting: UUID | None) -> None:
+    """Give and take roles: at once what needs no admin, and the rest as a change that waits.
 
     What is done at once puts what waits out of date, so that it is asked for again.
     """
-    before = user.roles if waiting is None else waiting[1]
-    wanted = before | {role} if is_member else before - {role}
     at_once = (user.roles & wanted) | ((wanted - user.roles) - await push.guarded_roles())
     if at_once != user.roles:
         await push.do(ChangeRoles(user_id=user.id, roles=tuple(sorted(at_once))))
     elif waiting is not None:
-        await push.do(CancelChange(change_id=waiting[0]))
+        await push.do(CancelChange(change_id=waiting))
     if wanted != at_once:
         await push.do(ChangeRoles(user_id=user.id, roles=tuple(sorted(wanted))))

@@ -13,24 +13,15 @@ from tests.support.scim import (
     REVIEWERS,
     WORKERS,
     Provider,
+    joined,
     new_user,
     operation,
     provider_of,
     refusal,
     roles_of,
+    waiting,
 )
-from tests.support.world import Person, World, make_person, person_of
-
-
-async def waiting(office: Administration) -> list[tuple[str, str]]:
-    """Return the id and type of each change that waits, the newest first."""
-    query = "{ pendingChanges(first: 50) { nodes { id type } } }"
-    nodes = (await office.api.run(office.aldo.token, query))["pendingChanges"]["nodes"]
-    return [(node["id"], node["type"]) for node in nodes]
-
-
-def joined(*people: Person) -> dict[str, object]:
-    return operation("Add", "members", [{"value": str(person.id)} for person in people])
+from tests.support.world import World, make_person, person_of
 
 
 async def test_a_reviewer_from_a_group_waits_and_is_no_member_yet(office: Administration, provider: Provider) -> None:
@@ -275,6 +266,23 @@ async def test_which_admin_approves_depends_on_who_made_the_token(
     ((change_id, _),) = await waiting(office)
     if maker == "Alma":
         assert await office.code(office.alma, "approveChange", changeId=change_id) == "SECOND_ADMIN_REQUIRED"
+    assert await office.code(office.aldo, "approveChange", changeId=change_id) is None
+
+
+async def test_who_approved_the_token_counts_as_its_maker(office: Administration, provider: Provider) -> None:
+    """A token that records results too waits for a second admin, who alone is shown its secret."""
+    world, service_id = office.world, provider.service_id
+    scopes = ["SCIM", "SUBJECTS_WRITE"]
+    change_id = await office.waiting(office.aldo, "createToken", userId=service_id, scopes=scopes)
+    made = await provider.api.act(office.alma.token, "approveChange", {"changeId": change_id}, "secret")
+    own = Provider(provider.api, made["secret"], service_id)
+    path = f"/Groups/{(await own.group(REVIEWERS))['id']}"
+
+    await own.patched(path, joined(world.ada))
+    ((change_id, _),) = await waiting(office)
+
+    assert refusal(await own.patch(path, joined(office.alma))) == (403, None, "OWN_ACCOUNT")
+    assert await office.code(office.alma, "approveChange", changeId=change_id) == "SECOND_ADMIN_REQUIRED"
     assert await office.code(office.aldo, "approveChange", changeId=change_id) is None
 
 

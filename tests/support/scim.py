@@ -11,6 +11,7 @@ import httpx2
 
 from app.db.engines import Database
 from app.db.repository import people
+from tests.support.administration import Administration
 from tests.support.api import Api
 from tests.support.world import Person
 
@@ -139,3 +140,15 @@ async def roles_of(database: Database, user_id: Any) -> set[str]:
         user = await people.user(connection, UUID(str(user_id)))
     assert user is not None
     return {role.value for role in user.roles}
+
+
+async def waiting(office: Administration) -> list[tuple[str, str]]:
+    """Return the id and type of each change that waits, the newest first."""
+    query = "{ pendingChanges(first: 50) { nodes { id type } } }"
+    nodes = (await office.api.run(office.aldo.token, query))["pendingChanges"]["nodes"]
+    return [(node["id"], node["type"]) for node in nodes]
+
+
+def joined(*people: Person) -> dict[str, object]:
+    """Return the operation that makes people members."""
+    return operation("Add", "members", [{"value": str(person.id)} for person in people])

@@ -1,6 +1,6 @@
 """What administration reads: the account's own log, changes that wait, and what a decision must know of people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
@@ -135,6 +135,10 @@ async def change_row(connection: Reader, account_id: UUID, id: UUID) -> ChangeRo
     return None if record is None else ChangeRow(*record)
 
 
+_MAKES_TOKEN = (AdminActionType.CREATE_TOKEN, AdminActionType.APPROVE_CHANGE)
+"""The rows that say who was shown a new token's secret: one that had to wait is shown to who approved it."""
+
+
 async def token_maker(connection: Reader, account_id: UUID, owner_id: UUID, token_id: UUID) -> UUID | None:
     """Return who made a token, None where the command line did."""
     row = tables.account_actions.c
@@ -142,7 +146,7 @@ async def token_maker(connection: Reader, account_id: UUID, owner_id: UUID, toke
         row.account_id == account_id,
         row.target_user_id == owner_id,
         row.target_token_id == token_id,
-        row.type == AdminActionType.CREATE_TOKEN,
+        row.type.in_(_MAKES_TOKEN),
     )
     maker: UUID | None = await connection.scalar(statement)
     return maker
@@ -166,24 +170,52 @@ async def maker_behind_change(connection: Reader, account_id: UUID, change: Chan
             request.c.target_user_id == change.target_user_id,
             requester.kind == UserKind.SERVICE,
             made.c.account_id == account_id,
-            made.c.type == AdminActionType.CREATE_TOKEN,
+            made.c.type.in_(_MAKES_TOKEN),
         )
     )
     maker: UUID | None = await connection.scalar(statement)
     return maker
 
 
+async def makers_behind_changes(
+    connection: Reader, account_id: UUID, requester_id: UUID, changes: Mapping[UUID, UUID]
+) -> dict[UUID, UUID | None]:
+    """Return who made the token that a service account asked by for each change that waits.
+
+    *changes*: whom each is about, by its id. None stands for the command line.
+    """
+    request, made = tables.account_actions, tables.account_actions.alias("made")
+    statement = (
+        select(request.c.change_id, made.c.user_id)
+        .join(
+            made,
+            (request.c.user_id == made.c.target_user_id) & (request.c.token_id == made.c.target_token_id),
+        )
+        .where(
+            request.c.account_id == account_id,
+            request.c.user_id == requester_id,
+            request.c.approval == Approval.PENDING,
+            among(request.c.target_user_id, list(changes.values())),
+            among(request.c.change_id, list(changes)),
+            made.c.account_id == account_id,
+            made.c.type.in_(_MAKES_TOKEN),
+        )
+    )
+    return {record.change_id: record.user_id for record in await connection.execute(statement)}
+
+
 async def pending_changes_of(
-    connection: Reader, account_id: UUID, requester_id: UUID, user_ids: Sequence[UUID]
+    connection: Reader, account_id: UUID, requester_id: UUID, user_ids: Sequence[UUID] | None
 ) -> list[ChangeRow]:
-    """Return the changes to these people that wait, of those that one service account has asked for."""
+    """Return the changes to these people, or to all, that wait, of those that one service account has asked for."""
     column = tables.account_changes.c
     statement = select(*_CHANGE).where(
         column.account_id == account_id,
         column.status == ChangeStatus.PENDING,
         column.requested_by_id == requester_id,
-        among(column.target_user_id, user_ids),
     )
+    if user_ids is not None:
+        statement = statement.where(among(column.target_user_id, user_ids))
     return [ChangeRow(*record) for record in await connection.execute(statement)]
 
 

@@ -1,0 +1,69 @@
+"""What waits for an admin goes when a push says otherwise, and stays when it says nothing of it."""
+
+import pytest
+
+from tests.support.administration import Administration
+from tests.support.scim import REVIEWERS, WORKERS, Provider, joined, operation, roles_of, waiting
+
+
+@pytest.mark.parametrize("way", ["PUT", "replace", "DELETE"])
+async def test_who_waited_for_a_group_that_is_emptied_waits_no_more(
+    office: Administration, provider: Provider, way: str
+) -> None:
+    world = office.world
+    path = f"/Groups/{(await provider.group(REVIEWERS))['id']}"
+    await provider.patched(path, joined(world.ada))
+    match way:
+        case "PUT":
+            await provider.done("PUT", path, {"displayName": REVIEWERS, "members": []})
+        case "replace":
+            await provider.patched(path, operation("replace", "members", [{"value": str(world.rosa.id)}]))
+        case "DELETE":
+            assert (await provider.send("DELETE", path)).status_code == 204
+    assert await waiting(office) == []
+    assert await roles_of(world.database, world.ada.id) == {"CONTRIBUTOR"}
+
+
+async def test_what_waits_for_somebody_who_is_deleted_is_taken_back(office: Administration, provider: Provider) -> None:
+    path = f"/Users/{office.world.rosa.id}"
+    await provider.patched(path, operation("replace", "active", False))
+    await provider.patched(
+        path, operation("replace", "active", True), operation("replace", "userName", "m@acme.example")
+    )
+    assert sorted(type for _, type in await waiting(office)) == ["REACTIVATE_USER", "UPDATE_USER"]
+
+    assert (await provider.send("DELETE", path)).status_code == 204
+
+    assert await waiting(office) == []
+
+
+async def test_what_waits_outlasts_a_push_that_says_nothing_of_it(office: Administration, provider: Provider) -> None:
+    path = f"/Users/{office.alma.id}"
+    await provider.patched(path, operation("replace", "active", False))
+    await provider.patched(path, operation("replace", "userName", "m@acme.example"))
+    before = await waiting(office)
+
+    await provider.patched(path, operation("replace", "displayName", "Alma (left)"))
+    await provider.patched(path, operation("replace", None, {"name.givenName": "Alma"}))
+
+    assert (await waiting(office), len(before)) == (before, 2)
+    await provider.patched(path, operation("replace", "active", True))
+    assert [type for _, type in await waiting(office)] == ["UPDATE_USER"]
+
+
+async def test_what_one_token_asked_for_is_not_asked_for_again_by_anothers(
+    office: Administration, provider: Provider
+) -> None:
+    """Else who made the first one, Aldo, could approve what the second one, which Alma made, has asked for."""
+    zoe = await provider.add("zoe@acme.example")
+    groups = {name: f"/Groups/{(await provider.group(name))['id']}" for name in (WORKERS, REVIEWERS)}
+    for path in groups.values():
+        await provider.patched(path, operation("add", "members", [{"value": zoe["id"]}]))
+    made = await office.act(office.alma, "createToken", userId=provider.service_id, scopes=["SCIM"])
+    other = Provider(provider.api, made["secret"], provider.service_id)
+    assert [type for _, type in await waiting(office)] == ["CHANGE_ROLES"]
+
+    await other.patched(groups[WORKERS], operation("remove", f'members[value eq "{zoe["id"]}"]'))
+
+    assert await waiting(office) == []
+    assert await roles_of(office.world.database, zoe["id"]) == set()
