@@ -107,7 +107,7 @@ def retry_after(value: str | None, now: datetime) -> timedelta | None:
         return min(timedelta(seconds=min(int(value), 10**6)), RETRY_AFTER_MAX)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # the second one for a zone with too many digits
         return None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     return min(max(moment - now, timedelta(0)), RETRY_AFTER_MAX)

@@ -27,6 +27,7 @@ NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
         ("٣", None),
         ("Mon, 99 Nov 2026 12:01:00 GMT", None),
         ("Fri, 31 Dec 99999 23:59:59 GMT", None),
+        ("Mon, 30 Nov 2026 12:01:00 +99999999999999999999", None),
     ],
 )
 def test_what_an_endpoint_asks_for_is_read_and_bounded(value: str | None, expected: int | None) -> None:
