@@ -100,11 +100,14 @@ def next_try(
     """Return when to try again after *failed* tries, None where that was the last one.
 
     *jitter*, from 0 to 1, spreads the tries of many over a part of the time; *retry_after* is what the endpoint asks.
+    Where tries are late, as after the gateway was away, at least half of the time between two of them stays, so that
+    they are not used up at once.
     """
     if failed >= len(TRY_OFFSETS):
         return None
     offset = TRY_OFFSETS[failed]
-    planned = max(first + offset * (1 + JITTER * jitter), now)
+    between = offset - TRY_OFFSETS[failed - 1] if failed else offset
+    planned = max(first + offset * (1 + JITTER * jitter), now + between / 2)
     if retry_after is None:
         return planned
     return max(planned, now + min(retry_after, RETRY_AFTER_MAX))

@@ -1,6 +1,7 @@
 """When a delivery is tried again, and which versions of a secret sign."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -31,10 +32,14 @@ def test_tries_are_spread_by_a_tenth_and_stay_in_their_order(failed: int) -> Non
     assert following is None or late < following
 
 
-def test_a_try_that_is_overdue_is_now() -> None:
-    now = FIRST + timedelta(days=3)
+def test_tries_that_are_late_are_not_used_up_at_once() -> None:
+    tries = [FIRST, FIRST + timedelta(days=3)]
+    while (moment := next_try(FIRST, len(tries), tries[-1], 0)) is not None:
+        tries.append(moment)
+    planned = [later - earlier for earlier, later in pairwise(TRY_OFFSETS)]
 
-    assert next_try(FIRST, 1, now, 0) == now
+    assert len(tries) == len(TRY_OFFSETS)
+    assert [later - earlier for earlier, later in pairwise(tries)][1:] == [gap / 2 for gap in planned[1:]]
 
 
 def test_an_endpoint_that_asks_for_time_gets_it_and_a_day_at_most() -> None:
