@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from app import clock
 from app.actions.idempotency import forget_old_keys
@@ -30,14 +29,19 @@ async def background_tasks(*works: Coroutine[None, None, None]) -> AsyncIterator
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def run_housekeeping(database: Database, token_use: TokenUse, key_hours: int) -> None:
+async def run_housekeeping(
+    database: Database,
+    token_use: TokenUse,
+    key_hours: int,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
     """Now and then, out of every request's way, write down the use of tokens and forget old idempotency keys."""
     while True:
-        await asyncio.sleep(HOUSEKEEPING_S)
+        await pause(HOUSEKEEPING_S)
         try:
             await token_use.flush(database)
             await forget_old_keys(database, lifetime=timedelta(hours=key_hours))
-        except SQLAlchemyError as error:
+        except Exception as error:  # the database may be away for a while
             log.warning("housekeeping_failed", reason=type(error).__name__)
 
 
@@ -52,6 +56,6 @@ async def keep_retention(
             erased = sum([step.is_erased async for step in erase_overdue(database, now)])
             if erased:
                 log.info("retention_run", erased=erased)
-        except SQLAlchemyError as error:
+        except Exception as error:  # the database may be away for a while
             log.warning("retention_failed", reason=type(error).__name__)
         await pause(RETENTION_S)
