@@ -168,6 +168,7 @@ async def test_webhook(draft: AdminDraft) -> Details:
 async def delete_webhook(draft: AdminDraft) -> Details:
     """Delete an endpoint, and end the service account that it acted as."""
     connection, row = draft.connection, await _row(draft)
+    await _update(draft, state=WebhookState.PAUSED)  # first, so that nobody delivers to it and writes so any more
     for table in (tables.webhook_deliveries, tables.webhook_retries):
         await connection.execute(delete(table).where(table.c.webhook_id == row.id))
     await connection.execute(delete(tables.webhooks).where(tables.webhooks.c.id == row.id))

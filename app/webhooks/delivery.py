@@ -8,7 +8,7 @@ sent again, with the same ids and bytes.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import NoReturn
 from uuid import UUID
@@ -33,6 +33,8 @@ from app.webhooks.timing import Timing
 
 AT_ONCE = 4
 """Requests that are under way at once to an endpoint; one, while it fails."""
+AUTHORITY = timedelta(seconds=2)
+"""For so long an endpoint may read what it could before, while many rows are sent one after the other."""
 BLOCKED = timedelta(seconds=30)
 """After it an endpoint goes on that may not read, or while the database is away."""
 
@@ -59,6 +61,7 @@ class EndpointDelivery:
         self._timing = tools.timing
         self._state = EndpointState(webhook, tools.database, tools.holder, tools.timing)
         self._taken: set[UUID] = set()
+        self._identity: tuple[Identity, datetime] | None = None
 
     @property
     def _webhook(self) -> WebhookRow:
@@ -145,18 +148,18 @@ class EndpointDelivery:
             if wanted.has(place.action) and place.action.case_id not in self._state.retries:
                 cases.setdefault(place.action.case_id, []).append(place)
         if cases:
-            identity = await self._identity()
-            await self._at_once([partial(self._deliver_case, identity, its) for its in cases.values()])
+            await self._renew_identity()
+            await self._at_once([partial(self._deliver_case, its) for its in cases.values()])
         if places:
             self._state.move(places[-1].key)
             self._taken.clear()
 
-    async def _deliver_case(self, identity: Identity, places: Sequence[LogPlace]) -> None:
+    async def _deliver_case(self, places: Sequence[LogPlace]) -> None:
         """Deliver rows of one case in order, and park it at the first that is not taken."""
         for place in places:
             if place.action.id in self._taken:  # before something kept others of the same read from being sent
                 continue
-            result = await self._send(identity, place, 1)
+            result = await self._send(place, 1)
             if not result.is_taken:
                 self._state.park(place, 1, self._timing.now(), result)
                 return
@@ -169,11 +172,11 @@ class EndpointDelivery:
         now = self._timing.now()
         due = sorted((row for row in self._state.retries.values() if row.next_at <= now), key=lambda row: row.next_at)
         if due:
-            identity = await self._identity()
-            await self._at_once([partial(self._try_case, identity, row, wanted) for row in due[:AT_ONCE]])
+            await self._renew_identity()
+            await self._at_once([partial(self._try_case, row, wanted) for row in due[:AT_ONCE]])
             await self._state.record()
 
-    async def _try_case(self, identity: Identity, retry: RetryRow, wanted: WantedRows) -> None:
+    async def _try_case(self, retry: RetryRow, wanted: WantedRows) -> None:
         """Send the row that was not taken, and then those of its case that came after it."""
         first, last, failures, first_at = retry.key, self._webhook.key, retry.failures, retry.first_at
         while places := await self._case_places(retry.case_id, first, last):
@@ -181,7 +184,7 @@ class EndpointDelivery:
                 if place.key == first and first != retry.key:  # the page before ended with it
                     continue
                 if place.key == retry.key or wanted.has(place.action):
-                    result = await self._send(identity, place, failures + 1)
+                    result = await self._send(place, failures + 1)
                     if not result.is_taken:
                         self._state.park(place, failures + 1, first_at, result)
                         return
@@ -200,9 +203,12 @@ class EndpointDelivery:
 
     # --- Requests ----------------------------------------------------------------------------------------------------
 
-    async def _send(self, identity: Identity, place: LogPlace, attempt: int) -> SendResult:
+    async def _send(self, place: LogPlace, attempt: int) -> SendResult:
         """Send one row. Raises: Blocked."""
         webhook, action_id = self._webhook, place.action.id
+        identity, since = self._identity or await self._renew_identity()
+        if self._timing.now() >= since + AUTHORITY:
+            identity, _ = await self._renew_identity()
         render = partial(self._tools.renderer.render, webhook.document, identity, place)
         try:
             result = await self._tools.sender.send(webhook, action_id, attempt, render)
@@ -216,10 +222,13 @@ class EndpointDelivery:
         self._state.note(result)
         return result
 
-    async def _identity(self) -> Identity:
-        """Return whom the endpoint acts as, as they are now. Raises: Blocked."""
+    async def _renew_identity(self) -> tuple[Identity, datetime]:
+        """Return whom the endpoint acts as, as they are now, and when that is. Raises: Blocked."""
+        now = self._timing.now()
         try:
-            return await authenticate_holder(self._tools.database, self._webhook.token_id, self._timing.now())
+            found = await authenticate_holder(self._tools.database, self._webhook.token_id, now)
+            self._identity = found, now
+            return self._identity
         except Refusal as refusal:
             _block(refusal)
         except (SQLAlchemyError, OSError) as error:

@@ -45,6 +45,8 @@ class WebhookWorker:
                     await self._look()
                 except (SQLAlchemyError, OSError) as error:  # the database may be away for a while
                     log.warning("webhooks_not_read", reason=type(error).__name__)
+                except Exception as error:  # as of a value that another version has written: it goes on after that
+                    log.error("webhooks_not_read", reason=type(error).__name__, exc_info=error)
                 await self._tools.timing.until(self._tools.timing.now() + LOOK)
         finally:
             await asyncio.shield(self._end())
@@ -79,7 +81,7 @@ class WebhookWorker:
         try:
             await EndpointDelivery(row, self._tools).run()
         except Exception as error:  # the others go on, and after a while a look begins anew with it
-            log.exception("webhook_delivery_failed", webhook=str(row.id), reason=type(error).__name__)
+            log.error("webhook_delivery_failed", webhook=str(row.id), reason=type(error).__name__, exc_info=error)
             await self._tools.timing.until(self._tools.timing.now() + AGAIN)
 
     async def _stop(self, id: UUID) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -39,13 +39,17 @@ class ReceivedRequest:
 
 @dataclass(slots=True)
 class WebhookEndpoint:
-    """A server of one address. `answer` returns what is sent back, after so many seconds; None leaves it waiting."""
+    """A server of one address. `answer` returns what is sent back, after so many seconds; None leaves it waiting.
+
+    `before` is done with a request before it is answered.
+    """
 
     answer: Callable[[ReceivedRequest], bytes | None] = lambda _: OK
     requests: list[ReceivedRequest] = field(default_factory=list)
     connections: int = 0
     port: int = 0
     seconds: float = 0
+    before: Callable[[ReceivedRequest], Awaitable[None]] | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -55,6 +59,8 @@ class WebhookEndpoint:
                 request = ReceivedRequest(head, b"")
                 request.body = await reader.readexactly(int(request.headers.get("content-length", "0")))
                 self.requests.append(request)
+                if self.before is not None:
+                    await self.before(request)
                 answer = self.answer(request)
                 await asyncio.sleep(self.seconds)
                 if answer is None:
