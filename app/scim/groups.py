@@ -123,8 +123,8 @@ async def _change_members(push: Push, role: Role, membership: Membership) -> Non
         # Of more than these, more would lose the role than may.
         most = len(wanted) + CHANGES_MAX + 1
         holders = await directory.holders_of_role(push.connection, push.account_id, role, most)
-        to_be = [id for id, (_, roles) in waiting.items() if role in roles]
-        wanted = dict.fromkeys([*to_be, *(member.user_id for member in holders)], False) | wanted
+        awaited = [id for id, (_, roles) in waiting.items() if role in roles]
+        wanted = dict.fromkeys([*awaited, *(member.user_id for member in holders)], False) | wanted
     people = await directory.users_there(push.connection, push.account_id, list(wanted))
     missing = [id for id, is_member in wanted.items() if is_member and id not in people]
     if missing:
@@ -134,8 +134,8 @@ async def _change_members(push: Push, role: Role, membership: Membership) -> Non
     ]
     if len(changes) > CHANGES_MAX:
         raise refused(ScimType.TOO_MANY, "length", "members", actual=len(changes), maximum=CHANGES_MAX)
-    asked = {waiting[user.id][0]: user.id for user in changes if user.id in waiting}
-    of_others = await push.changes_of_others(asked)
+    pending = {waiting[user.id][0]: user.id for user in changes if user.id in waiting}
+    of_others = await push.changes_of_others(pending)
     for user in changes:
         change_id, roles = waiting.get(user.id, (None, user.roles))
         # What another's token asked for is not asked for again by this one: its maker could approve it then.

@@ -269,23 +269,6 @@ async def test_which_admin_approves_depends_on_who_made_the_token(
     assert await office.code(office.aldo, "approveChange", changeId=change_id) is None
 
 
-async def test_who_approved_the_token_counts_as_its_maker(office: Administration, provider: Provider) -> None:
-    """A token that records results too waits for a second admin, who alone is shown its secret."""
-    world, service_id = office.world, provider.service_id
-    scopes = ["SCIM", "SUBJECTS_WRITE"]
-    change_id = await office.waiting(office.aldo, "createToken", userId=service_id, scopes=scopes)
-    made = await provider.api.act(office.alma.token, "approveChange", {"changeId": change_id}, "secret")
-    own = Provider(provider.api, made["secret"], service_id)
-    path = f"/Groups/{(await own.group(REVIEWERS))['id']}"
-
-    await own.patched(path, joined(world.ada))
-    ((change_id, _),) = await waiting(office)
-
-    assert refusal(await own.patch(path, joined(office.alma))) == (403, None, "OWN_ACCOUNT")
-    assert await office.code(office.alma, "approveChange", changeId=change_id) == "SECOND_ADMIN_REQUIRED"
-    assert await office.code(office.aldo, "approveChange", changeId=change_id) is None
-
-
 async def test_who_made_the_token_may_refuse_what_was_pushed(office: Administration, provider: Provider) -> None:
     path = f"/Groups/{(await provider.group(REVIEWERS))['id']}"
     await provider.patched(path, joined(office.world.ada))

@@ -1,9 +1,9 @@
-"""What waits for an admin goes when a push says otherwise, and stays when it says nothing of it."""
+"""What waits for an admin goes when a push says otherwise, and stays when it says nothing of it; who may approve it."""
 
 import pytest
 
 from tests.support.administration import Administration
-from tests.support.scim import REVIEWERS, WORKERS, Provider, joined, operation, roles_of, waiting
+from tests.support.scim import REVIEWERS, WORKERS, Provider, joined, operation, refusal, roles_of, waiting
 
 
 @pytest.mark.parametrize("way", ["PUT", "replace", "DELETE"])
@@ -67,3 +67,20 @@ async def test_what_one_token_asked_for_is_not_asked_for_again_by_anothers(
 
     assert await waiting(office) == []
     assert await roles_of(office.world.database, zoe["id"]) == set()
+
+
+async def test_who_approved_the_token_counts_as_its_maker(office: Administration, provider: Provider) -> None:
+    """A token that records results too waits for a second admin, who alone is shown its secret."""
+    world, service_id = office.world, provider.service_id
+    scopes = ["SCIM", "SUBJECTS_WRITE"]
+    change_id = await office.waiting(office.aldo, "createToken", userId=service_id, scopes=scopes)
+    made = await provider.api.act(office.alma.token, "approveChange", {"changeId": change_id}, "secret")
+    own = Provider(provider.api, made["secret"], service_id)
+    path = f"/Groups/{(await own.group(REVIEWERS))['id']}"
+
+    await own.patched(path, joined(world.ada))
+    ((change_id, _),) = await waiting(office)
+
+    assert refusal(await own.patch(path, joined(office.alma))) == (403, None, "OWN_ACCOUNT")
+    assert await office.code(office.alma, "approveChange", changeId=change_id) == "SECOND_ADMIN_REQUIRED"
+    assert await office.code(office.aldo, "approveChange", changeId=change_id) is None
