@@ -24,7 +24,7 @@ async def test_who_waited_for_a_group_that_is_emptied_waits_no_more(
     assert await roles_of(world.database, world.ada.id) == {"CONTRIBUTOR"}
 
 
-async def test_what_waits_for_somebody_who_is_deleted_is_taken_back(office: Administration, provider: Provider) -> None:
+async def test_what_waits_for_a_deleted_person_is_taken_back(office: Administration, provider: Provider) -> None:
     path = f"/Users/{office.world.rosa.id}"
     await provider.patched(path, operation("replace", "active", False))
     await provider.patched(
@@ -51,7 +51,7 @@ async def test_what_waits_outlasts_a_push_that_says_nothing_of_it(office: Admini
     assert [type for _, type in await waiting(office)] == ["UPDATE_USER"]
 
 
-async def test_what_one_token_asked_for_is_not_asked_for_again_by_anothers(
+async def test_what_waits_by_one_token_is_not_requested_anew_by_another(
     office: Administration, provider: Provider
 ) -> None:
     """Else who made the first one, Aldo, could approve what the second one, which Alma made, has asked for."""
