@@ -38,6 +38,9 @@ class Membership:
     def apply(self, operation: PatchOperation) -> None:
         """Take one operation on `members`. Raises: ScimRefused."""
         op, path, value, _ = operation
+        is_whole = path.part is None or (path.part == "value" and path.where is None and value is not None)
+        if not is_whole:  # a member's part is no member, and without it nobody is meant to go
+            raise refused(ScimType.INVALID_PATH, "scim_path", found=f"members.{path.part}")
         if path.where is not None:
             if op != "remove":
                 raise refused(ScimType.INVALID_PATH, "scim_path", found="members[...]")

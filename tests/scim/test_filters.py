@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.scim.filters import Equality, PatchPath, parse_filter, parse_path
+from app.scim.patching import Membership, operations_of, patched
 from app.scim.problems import ScimRefused
 
 
@@ -59,3 +60,14 @@ def test_any_text_is_read_or_refused(text: str) -> None:
             read(text)
         except ScimRefused:
             continue
+
+
+@pytest.mark.parametrize(
+    "path", ["members.display", "members.value", 'members[value eq "1"].display', 'members[value eq "1"].value']
+)
+def test_a_part_of_members_removes_no_one(path: str) -> None:
+    membership = Membership()
+    operations = operations_of({"Operations": [{"op": "remove", "path": path}]})
+    with pytest.raises(ScimRefused) as refused:
+        patched({"members": membership}, operations, ["members"])
+    assert (refused.value.kind, membership) == ("invalidPath", Membership())
