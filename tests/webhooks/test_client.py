@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.webhooks import WEBHOOKS_MAX
 from app.webhooks.addresses import AddressPolicy
 from app.webhooks.client import BODY_MAX, FailureKind, SendFailed, WebhookAnswer, WebhookClient
+from app.webhooks.delivery import AT_ONCE
 from app.webhooks.resolver import SystemResolver
 from tests.support.webhook_endpoints import (
     HOST,
@@ -304,3 +306,31 @@ async def test_a_slow_name_server_takes_no_thread_of_the_loop(monkeypatch: pytes
     assert not second.done()
     answered.set()
     assert await second == []
+
+
+async def test_the_slow_name_servers_of_one_account_keep_no_other_from_being_resolved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names, answered = list[str](), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def partly_slow(name: str, *_: object, **__: object) -> list[object]:
+        names.append(name)
+        if name.startswith("slow"):
+            asyncio.run_coroutine_threadsafe(answered.wait(), loop).result()
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", partly_slow)
+    resolver = SystemResolver()
+    waiting = [
+        asyncio.create_task(resolver(f"slow{number}.example", 443))
+        for number in range(WEBHOOKS_MAX)
+        for _ in range(AT_ONCE)
+    ]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(60):
+        assert await resolver("quick.example", 443) == []
+
+    assert sorted(names) == sorted(["quick.example.", *(f"slow{number}.example." for number in range(WEBHOOKS_MAX))])
+    answered.set()
+    assert await asyncio.gather(*waiting) == [[]] * len(waiting)
