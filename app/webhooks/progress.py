@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, or_, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -23,6 +23,8 @@ LEASE = timedelta(seconds=20)
 """After it others take an endpoint whose holder has died."""
 KEPT = timedelta(days=7)
 """How long what was sent is kept."""
+FORGOTTEN_MAX = 5_000
+"""Rows that are deleted by one transaction, so that none is long."""
 
 
 class LeaseLost(Exception):
@@ -109,8 +111,12 @@ async def _log_disabled(connection: AsyncConnection, webhook: WebhookRow, now: d
     await append(connection, webhook.account_id, new, now)
 
 
-async def forget_old_deliveries(database: Database, ids: Collection[UUID], now: datetime) -> None:
-    """Delete what was sent to these endpoints long ago."""
-    table = tables.webhook_deliveries
+async def forget_old_deliveries(
+    database: Database, ids: Collection[UUID], now: datetime, limit: int = FORGOTTEN_MAX
+) -> bool:
+    """Delete what was sent to these endpoints long ago, *limit* rows at most; tell whether that was all."""
+    column = tables.webhook_deliveries.c
+    old = select(column.id).where(column.webhook_id.in_(ids), column.created_at < now - KEPT).limit(limit)
     async with database.write() as connection:
-        await connection.execute(delete(table).where(table.c.webhook_id.in_(ids), table.c.created_at < now - KEPT))
+        deleted = await connection.execute(delete(tables.webhook_deliveries).where(column.id.in_(old)))
+    return deleted.rowcount < limit

@@ -22,7 +22,8 @@ PROLONG = LEASE / 4
 AGAIN = timedelta(seconds=30)
 SWEEP = timedelta(hours=1)
 """How often what was sent long ago is deleted."""
-ENDPOINTS_MAX = 200
+ENDPOINTS_MAX = 1_000
+"""Endpoints that one process delivers to; those beyond wait for another process."""
 END_S = 5
 
 log = structlog.get_logger()
@@ -65,8 +66,8 @@ class WebhookWorker:
         for id in self._running.keys() - held:
             await self._stop(id)
         if held and (self._swept is None or now >= self._swept + SWEEP):
-            self._swept = now
-            await forget_old_deliveries(tools.database, held, now)
+            is_all = await forget_old_deliveries(tools.database, held, now)
+            self._swept = now if is_all else None
 
     async def _held(self, rows: Sequence[WebhookRow], now: datetime) -> set[UUID]:
         """Return the endpoints that are this process's, prolonging their leases where that is due."""

@@ -3,22 +3,27 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, timedelta
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
+from app import clock
 from app.audit.account_logs import verify_account_logs
 from app.db import tables
-from app.db.repository.webhooks import delivery_counts
+from app.db.repository.webhooks import deliverable, delivery_counts
 from app.documents.store import DocumentStore
 from app.domain.account_log import AdminActionType
 from app.domain.commands import AddComment
 from app.domain.webhook_commands import PauseWebhook, ReplayWebhook, ResumeWebhook, RotateWebhookSecret
-from app.domain.webhooks import TRY_OFFSETS, DeliveryFailure, SignatureScheme, WebhookState
+from app.domain.webhooks import TRY_OFFSETS, WEBHOOKS_MAX, DeliveryFailure, SignatureScheme, WebhookState
 from app.live.cursors import log_cursors
+from app.webhooks.progress import forget_old_deliveries
+from app.webhooks.sending import not_rendered
+from app.webhooks.worker import ENDPOINTS_MAX
 from tests.support.account_logs import logged
 from tests.support.webhook_endpoints import OK, ReceivedRequest, WebhookEndpoint, serving
 from tests.support.webhooks import (
@@ -479,6 +484,30 @@ async def test_what_was_sent_is_kept_for_a_week(world: World, node: DeliveryNode
 
 async def _holds(count: Callable[[], Awaitable[int]], number: int) -> bool:
     return await count() == number
+
+
+async def test_what_was_sent_long_ago_is_deleted_a_part_at_a_time(world: World) -> None:
+    hook = await register(world, WebhookEndpoint())
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    ages = [timedelta(days=days) for days in (6, 8, 9, 10)]
+    rows = [not_rendered(await hook.row(), UUID(int=1), 1, now - age).delivery for age in ages]
+    async with world.database.write() as connection:
+        await connection.execute(insert(tables.webhook_deliveries), [asdict(row) for row in rows])
+
+    assert [await forget_old_deliveries(world.database, [hook.id], now, 2) for _ in range(2)] == [False, True]
+    async with world.database.read() as connection:
+        assert await delivery_counts(connection, world.account_id, [hook.id]) == [1]
+
+
+async def test_a_process_delivers_to_the_endpoints_of_many_accounts(world: World) -> None:
+    row = await (await register(world, WebhookEndpoint())).row()
+    more = [asdict(replace(row, id=clock.new_id())) for _ in range(20 * WEBHOOKS_MAX - 1)]
+    async with world.database.write() as connection:
+        await connection.execute(insert(tables.webhooks), more)
+    async with world.database.read() as connection:
+        found = await deliverable(connection, "node", clock.now(), ENDPOINTS_MAX)
+
+    assert len(found) == 20 * WEBHOOKS_MAX
 
 
 async def test_the_account_s_log_stays_whole(world: World, node: DeliveryNode, endpoint: WebhookEndpoint) -> None:
