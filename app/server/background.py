@@ -21,12 +21,20 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def background_tasks(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Do these works beside what is done inside, and end them with it."""
+    """Do these works beside what is done inside, and end them with it; one that ends by a fault is logged."""
     tasks = [asyncio.create_task(work) for work in works]
+    for task in tasks:
+        task.add_done_callback(_note_end)
     yield
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _note_end(ended: asyncio.Task[None]) -> None:
+    fault = None if ended.cancelled() else ended.exception()
+    if fault is not None:
+        log.error("background_task_failed", task=getattr(ended.get_coro(), "__qualname__", ""), exc_info=fault)
 
 
 async def run_housekeeping(
