@@ -22,8 +22,8 @@ if sys.platform != "win32":
     import resource
 
 KIB, MIB = 1024, 1024 * 1024
-FILES_BESIDE = 128
-"""File handles for what is no connection of a client: databases, documents, the log."""
+FILES_BESIDE = 512
+"""File handles for what is no connection of a client: databases, documents, the log; the most are for webhooks."""
 
 log = structlog.get_logger()
 

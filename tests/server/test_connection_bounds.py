@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from app.server.connection_bounds import Bounds
+from app.server.connection_bounds import FILES_BESIDE, Bounds
 from app.web.middleware.cors import AllowedOrigins
+from app.webhooks import client, resolver, sending
 from tests.support.raw_connections import connected, ended, received, wired
 
 GET = b"GET /%d HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -589,3 +590,9 @@ async def test_a_connection_over_the_bound_gets_retry_after() -> None:
         "retryable": True,
         "retryAfterMs": 1000,
     }
+
+
+def test_webhooks_that_all_hang_leave_clients_their_file_handles() -> None:
+    webhooks = sending.AT_ONCE + client.KEPT_CONNECTIONS + resolver.THREADS
+
+    assert webhooks + 100 <= FILES_BESIDE
