@@ -14,6 +14,7 @@ from app.domain.addresses import ADDRESS_MAX, Address, parse_address
 from app.domain.admin_commands import (
     AdminCommand,
     CancelChange,
+    ChangeRoles,
     DeactivateUser,
     InviteUser,
     ReactivateUser,
@@ -22,7 +23,7 @@ from app.domain.admin_commands import (
 )
 from app.domain.directory import DirectoryEntry, user_name_key
 from app.domain.errors import NotFound, Required, TooLong
-from app.domain.model import Resource
+from app.domain.model import Resource, Role
 from app.domain.text import Kind, is_empty
 from app.domain.validation import TITLE_MAX, read_text
 from app.scim.documents import Document
@@ -174,11 +175,19 @@ async def find_user(push: Push, user_id: UUID | None) -> DirectoryUser:
 
 
 async def add_user(push: Push, wanted: WantedUser) -> UUID:
-    """Add a person, or bring back one whom the directory has deleted; return their id. Raises: ScimRefused, Refusal."""
+    """Add a person, or bring back one whom the directory has deleted; return their id.
+
+    Who comes back has the roles that groups give them from then on, and none of before.
+
+    Raises: ScimRefused, Refusal.
+    """
     holders = await directory.holders_of(push.connection, push.account_id, wanted.email.written)
     known = await directory.users_there(push.connection, push.account_id, holders, with_deleted=True)
     for user in known.values():
         if user.entry.deleted and not user.active and _address_of(user).key == wanted.email.key:
+            left = user.roles & {Role.ADMIN}  # which no push takes, and whose return waits
+            if left != user.roles:
+                await push.do(ChangeRoles(user_id=user.id, roles=tuple(left)))
             await change_user(push, user, wanted)
             return user.id
     await _demand_free_name(push, wanted, None)

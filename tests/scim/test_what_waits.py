@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.administration import Administration
 from tests.support.scim import REVIEWERS, WORKERS, Provider, joined, operation, refusal, roles_of, waiting
+from tests.support.world import World
 
 
 @pytest.mark.parametrize("way", ["PUT", "replace", "DELETE"])
@@ -84,3 +85,12 @@ async def test_who_approved_the_token_counts_as_its_maker(office: Administration
     assert refusal(await own.patch(path, joined(office.alma))) == (403, None, "OWN_ACCOUNT")
     assert await office.code(office.alma, "approveChange", changeId=change_id) == "SECOND_ADMIN_REQUIRED"
     assert await office.code(office.aldo, "approveChange", changeId=change_id) is None
+
+
+async def test_who_is_deleted_and_added_again_has_no_role_of_before(world: World, provider: Provider) -> None:
+    """Aldo is the only admin, so that nothing waits: the role came back without anybody's say."""
+    address = f"rosa@{world.account_id}.example"
+    assert (await provider.send("DELETE", f"/Users/{world.rosa.id}")).status_code == 204
+    again = await provider.add(address)
+    assert (again["id"], again["active"]) == (str(world.rosa.id), True)
+    assert await roles_of(world.database, world.rosa.id) == set()
