@@ -154,7 +154,9 @@ class History:
         )
         if decision is OverrideStatus.ACCEPTED:
             result = EvaluationStatus(pending.requested_status.value)
-            self.subject = replace(self.subject, evaluation_status=result, version=self.subject.version + 1)
+            self.subject = replace(
+                self.subject, evaluation_status=result, version=self.subject.version + 1, override_id=pending.id
+            )
         return self.overrides[-1]
 
     def _log(

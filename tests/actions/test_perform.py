@@ -38,7 +38,7 @@ WRITES = {
     "accept": {
         CASE,
         "overrides: decided_at decided_by_id status version",
-        "subjects: evaluation_status version",
+        "subjects: evaluation_status override_id version",
         "+1 case_actions",
     },
     "close": {

@@ -89,8 +89,8 @@ async def assert_plans_answer_alike(world: World, both: Both, seed: int, number:
 
     after = outcomes()
     followed = after["followed"] - before["followed"]
-    # Whatever has no error has followed a plan.
-    assert followed >= whole > 0.25 * number, (followed, whole, number)
+    # Whatever has no error has followed a plan. Most have one: what only some viewers may see is refused to the others.
+    assert followed >= whole > 0.2 * number, (followed, whole, number)
 
 
 @pytest.mark.long

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from app.db import tables
-from app.domain.model import CaseStatus, Language, Role, Scope
+from app.domain.model import PERSON_SCOPES, CaseStatus, Language, Role
 from tests.support.api import Api, refusals
 from tests.support.database_contents import set_by_hand
 from tests.support.played_story import START, STEPS, Story
@@ -42,7 +42,7 @@ async def test_viewer_is_the_authenticated_person(world: World, api: Api) -> Non
             "features": ["CASES"],
             "restrictToAssignedReviewers": True,
         },
-        "scopes": [scope.name for scope in Scope],
+        "scopes": [scope.name for scope in PERSON_SCOPES],
         "language": "FR",
     }
 
