@@ -135,7 +135,7 @@ async def test_the_inbox_knows_the_account_s_rules_and_what_has_changed_since_th
 async def test_the_inbox_pages_backward_and_refuses_another_person_s_cursor(world: World, api: Api) -> None:
     await filled(world, cases=30, actions=150)
     edges, _ = await whole_inbox(api, world.rosa, None)
-    assert len(edges) > 8
+    assert len(edges) >= 8
 
     last = (await api.run(world.rosa.token, INBOX, {"last": 3}))["viewer"]["inbox"]
     earlier = {"last": 3, "before": last["pageInfo"]["startCursor"]}

@@ -47,7 +47,7 @@ def test_every_person_of_the_demo_is_printed_with_roles_and_a_token_that_works(t
             for user in [server.run(token, "{ viewer { user { displayName roles } } }")["viewer"]["user"]]
         ]
 
-    assert len(printed) == 12
+    assert len(printed) == 13
     assert seen == [(name, roles) for name, _, roles in printed]
 
 
