@@ -105,7 +105,7 @@ def test_twenty_large_files_go_up_and_down_at_once_in_little_memory(server: Serv
     assert [answer.status_code for answer in answers] == [201] * 20
     assert downs == [hashlib.sha256(content).hexdigest() for content in contents]
     assert downs == [row["sha256"] for row in documents]
-    assert peak - before < 20 * MIB
+    assert peak - before < 30 * MIB  # of 200 that go up and down
 
 
 def _digest(url: str) -> str:
