@@ -34,11 +34,12 @@ from app.db.rows import ActionRow, CaseRow, SubjectRow
 from app.domain.account_log import AdminActionType, Source
 from app.domain.canonical_json import parsed_json
 from app.domain.commands import RecordEvaluation
-from app.domain.errors import TokenExpired, VersionConflict
+from app.domain.errors import Overloaded, TokenExpired, VersionConflict
 from app.domain.evaluation import LABEL, Evaluation, evaluation_of_account, evaluation_of_case
 from app.domain.model import ActionType, Actor, CaseStatus
 from app.domain.workflow import admit, advance, authorize
 
+RETRY_S = 1
 MOVES_MAX = 5
 """How often a case on the subject may be opened or closed while one evaluation is under way."""
 
@@ -134,7 +135,7 @@ async def _until_it_stays(
             command = request.command
             assert isinstance(command, RecordEvaluation)
             (target,) = await find_targets(database, request.actor, [command])
-    raise _Moved
+    raise Overloaded(seconds=RETRY_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
@@ -18,6 +19,7 @@ from app.actions.outcome import Outcome
 from app.actions.perform import perform_by_rule
 from app.db.account_log import NO_REQUEST, lock_account
 from app.db.engines import Database
+from app.db.errors import unavailable_of
 from app.db.repository.locks import lock_case
 from app.db.repository.retention import (
     Overdue,
@@ -36,14 +38,17 @@ from app.domain.workflow import advance
 
 BATCH = 100
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True, slots=True)
 class RetentionStep:
-    """What came of one case: whether its content was erased; something else came first where not."""
+    """What came of one case: whether its content was erased; where not, something else came first, or it failed."""
 
     retention: Retention
     case: OverdueCase
     is_erased: bool
+    is_failed: bool = False
 
 
 async def count_by_account(database: Database, now: clock.Clock = clock.now) -> list[tuple[Retention, Overdue]]:
@@ -57,7 +62,10 @@ async def count_by_account(database: Database, now: clock.Clock = clock.now) -> 
 async def erase_overdue(
     database: Database, now: clock.Clock = clock.now, *, batch: int = BATCH
 ) -> AsyncGenerator[RetentionStep, None]:
-    """Erase the content of each case that is over its account's retention, and yield what came of it."""
+    """Erase the content of each case that is over its account's retention, and yield what came of it.
+
+    A case that can't be erased is logged, and holds up no other. Raises: what a database raises that is away.
+    """
     async with database.read() as connection:
         known = await retentions(connection)
     for retention in known:
@@ -67,11 +75,21 @@ async def erase_overdue(
                 until = _closed_by(retention.days, now())
                 found = await overdue_cases(connection, retention.account_id, until, last, batch)
             for case in found:
-                outcome = await erase_case(database, retention.account_id, case.id, now)
-                yield RetentionStep(retention, case, outcome is not None)
+                yield await _step(database, retention, case, now)
             if len(found) < batch:
                 break
             last = found[-1]
+
+
+async def _step(database: Database, retention: Retention, case: OverdueCase, now: clock.Clock) -> RetentionStep:
+    try:
+        outcome = await erase_case(database, retention.account_id, case.id, now)
+    except Exception as fault:
+        if unavailable_of(fault, NO_REQUEST) is not None:
+            raise
+        log.error("case_not_erased", case=str(case.id), exc_info=fault)
+        return RetentionStep(retention, case, is_erased=False, is_failed=True)
+    return RetentionStep(retention, case, outcome is not None)
 
 
 async def erase_case(

@@ -10,7 +10,7 @@ import typer
 
 from app.actions.retention import count_by_account, erase_overdue
 from app.cli.reading import read
-from app.cli.terminal import AsJson, progress, run, settings_or_fail
+from app.cli.terminal import AsJson, fail, progress, run, settings_or_fail
 from app.config.document_store import documents
 from app.config.settings import Settings
 from app.db.engines import Database
@@ -31,26 +31,30 @@ def retention_run(
     hour.
     """
     settings = settings_or_fail()
-    found = read(settings, count_by_account) if dry_run else run(partial(_erase, settings))
+    found, failed = (read(settings, count_by_account), 0) if dry_run else run(partial(_erase, settings))
     if as_json:
         accounts = [_plain(*item, is_dry=dry_run) for item in found]
         typer.echo(json.dumps({"dryRun": dry_run, "accounts": accounts}, ensure_ascii=False))
-        return
-    for item in found:
-        typer.echo(_line(*item, is_dry=dry_run))
-    if not found:
-        typer.echo("no account has a retention", err=True)
+    else:
+        for item in found:
+            typer.echo(_line(*item, is_dry=dry_run))
+        if not found:
+            typer.echo("no account has a retention", err=True)
+    if failed:
+        fail(f"{failed} cases could not be erased; the lines above say why, and the next run tries again")
 
 
-async def _erase(settings: Settings, database: Database) -> list[tuple[Retention, Overdue]]:
-    before = await count_by_account(database)
+async def _erase(settings: Settings, database: Database) -> tuple[list[tuple[Retention, Overdue]], int]:
+    """Return what was erased by account, and how many cases failed."""
+    before, failed = await count_by_account(database), 0
     erased: Counter[UUID] = Counter()
     with progress("cases", sum(overdue.due for _, overdue in before)) as advance:
         async for step in erase_overdue(database):
             erased[step.retention.account_id] += step.is_erased
+            failed += step.is_failed
             advance(1)
     await finish_erasures(database, documents(settings))
-    return [(retention, overdue._replace(due=erased[retention.account_id])) for retention, overdue in before]
+    return [(retention, overdue._replace(due=erased[retention.account_id])) for retention, overdue in before], failed
 
 
 def _plain(retention: Retention, overdue: Overdue, *, is_dry: bool) -> dict[str, Any]:

@@ -112,10 +112,12 @@ def _noted(document: Sequence[ColumnElement[bool]]) -> Executable:
     return insert(tables.unfinished_erasures).from_select(["id", "account_id"], union_all(gone, row))
 
 
-async def unfinished_erasures(connection: Reader, limit: int) -> list[tuple[UUID, UUID]]:
-    """Return account and id of what is still to be done: see the table."""
+async def unfinished_erasures(connection: Reader, after: UUID | None, limit: int) -> list[tuple[UUID, UUID]]:
+    """Return account and id of what is still to be done *after* an id: see the table."""
     column = tables.unfinished_erasures.c
     statement = select(column.account_id, column.id).order_by(column.id).limit(limit)
+    if after is not None:
+        statement = statement.where(column.id > after)
     return [(record[0], record[1]) for record in await connection.execute(statement)]
 
 

@@ -4,6 +4,8 @@ The transaction of an erasure notes down what is to be done (`unfinished_erasure
 what was cut off is done by the housekeeping.
 """
 
+from uuid import UUID
+
 import structlog
 from sqlalchemy import delete
 
@@ -15,6 +17,8 @@ from app.db.sqlite.purging import purge
 from app.documents.store import DocumentStore
 
 BATCH = 200
+FAILURES_MAX = 20
+"""After so many the store is taken for away until the next time."""
 
 log = structlog.get_logger()
 
@@ -40,18 +44,34 @@ async def _finish_or_log(database: Database, store: DocumentStore) -> None:
 
 
 async def finish_erasures(database: Database, store: DocumentStore) -> int:
-    """Do what erasures have left to be done; return of how many things. Several may do it at once."""
-    done = 0
-    while True:
+    """Do what erasures have left to be done; return of how many things. Several may do it at once.
+
+    What can't be deleted is left for the next time, and holds up nothing else.
+    """
+    done, failures, after = 0, 0, None
+    is_clean = True
+    while failures < FAILURES_MAX:
         async with database.read() as connection:
-            found = await unfinished_erasures(connection, BATCH)
+            found = await unfinished_erasures(connection, after, BATCH)
         if not found:
-            return done
-        for account_id, document_id in found:
-            await store.delete(account_id, [document_id])
-        if database.is_sqlite and not await purge(database):
-            return done  # somebody reads what was there before; the next time it goes
-        async with database.write() as connection:
-            which = among(tables.unfinished_erasures.c.id, [item[1] for item in found])
-            await connection.execute(delete(tables.unfinished_erasures).where(which))
-        done += len(found)
+            break
+        after = found[-1][1]
+        deleted = [id for account_id, id in found if await _is_deleted(store, account_id, id)]
+        failures += len(found) - len(deleted)
+        # Where somebody reads what was there before, the words go the next time; the bytes of all go now.
+        is_clean = is_clean and (not database.is_sqlite or await purge(database))
+        if is_clean and deleted:
+            async with database.write() as connection:
+                which = among(tables.unfinished_erasures.c.id, deleted)
+                await connection.execute(delete(tables.unfinished_erasures).where(which))
+            done += len(deleted)
+    return done
+
+
+async def _is_deleted(store: DocumentStore, account_id: UUID, document_id: UUID) -> bool:
+    try:
+        await store.delete(account_id, [document_id])
+    except Exception as error:  # the store is another system
+        log.warning("bytes_not_deleted", document=str(document_id), reason=type(error).__name__)
+        return False
+    return True

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from app import clock
@@ -108,6 +108,27 @@ async def test_what_is_open_held_or_erased_and_other_accounts_content_stay(world
     assert (await contents(world.database))["cases"][(theirs.case.id,)]["title"] == f"About {CANARY}"
     await hold(world, held.case.id, held=False)
     assert [step.case.id for step in await run(world, later(due, 999))] == [held.case.id]
+    await assert_whole(world.database)
+
+
+async def test_a_case_that_cannot_be_erased_holds_up_no_other_and_is_erased_by_a_later_run(world: World) -> None:
+    await kept_for(world)
+    stuck, due = await closed(world), await closed(world)
+    (row,) = [row for row in (await contents(world.database))["documents"].values() if row["case_id"] == stuck.case.id]
+    # What an erasure has to note down is there already, which is a fault.
+    other = {"id": row["id"], "account_id": world.account_id}
+    async with world.database.write() as connection:
+        await connection.execute(insert(tables.unfinished_erasures).values(other))
+
+    steps = await run(world, later(due, 999))
+
+    assert [(step.case.id, step.is_erased, step.is_failed) for step in steps] == [
+        (stuck.case.id, False, True),
+        (due.case.id, True, False),
+    ]
+    async with world.database.write() as connection:
+        await connection.execute(delete(tables.unfinished_erasures))
+    assert [(step.case.id, step.is_erased) for step in await run(world, later(due, 999))] == [(stuck.case.id, True)]
     await assert_whole(world.database)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -211,3 +212,31 @@ async def test_bytes_that_are_still_to_be_deleted_are_deleted_later(
     with pytest.raises(BlobMissing):
         await store.read(world.account_id, file.id)
     assert await finish_erasures(world.database, store) == 0
+
+
+def in_the_way(folder: Path, name: str) -> Path:
+    """Put a folder, which no store deletes as a file, in the place of the file with this name; return where it is."""
+    (file,) = folder.rglob(name)
+    file.unlink()
+    (file / "within").mkdir(parents=True)
+    return file
+
+
+async def test_bytes_that_cannot_be_deleted_hold_up_no_others(
+    world: World, store: DocumentStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.documents.erasures.BATCH", 2)  # so that there are several
+    files, case_id = [document() for _ in range(4)], await opened(world)
+    path = tmp_path / "upload"
+    for file in files:
+        path.write_bytes(BYTES)
+        await store.put(world.account_id, file.id, path)
+    await commented(world, case_id, new_documents=tuple(files))
+    stuck = min(files, key=lambda file: file.id)
+    blob = in_the_way(tmp_path, str(stuck.id))
+    await erase(world, case_id, document_ids=tuple(file.id for file in files))
+
+    assert await finish_erasures(world.database, store) == 4
+    assert list((await contents(world.database))["unfinished_erasures"]) == [(stuck.id,)]
+    shutil.rmtree(blob)
+    assert await finish_erasures(world.database, store) == 1

@@ -55,11 +55,13 @@ def test_paths_are_read_whatever_their_case_and_with_their_schema() -> None:
 @settings(max_examples=50)
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    for read in (parse_filter, parse_path):
+    for read, kind in ((parse_filter, "invalidFilter"), (parse_path, "invalidPath")):
+        refusal = None
         try:
-            read(text)
-        except ScimRefused:
-            continue
+            assert read(text)
+        except ScimRefused as refused:
+            refusal = refused
+        assert refusal is None or refusal.kind == kind
 
 
 @pytest.mark.parametrize(
