@@ -15,11 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import clock
 from app.actions.authority import renewed
 from app.actions.idempotency import KEY_LIFETIME
+from app.admin.checks import demand_state
 from app.admin.drafts import AdminDraft
 from app.admin.effects import effect_of
-from app.admin.facts import demand_free_email, demand_no_twin, facts_of, pending_key, token_owner
+from app.admin.facts import demand_no_twin, facts_of, pending_key, token_owner
 from app.admin.keys import claim_admin_key
-from app.admin.webhook_facts import demand_webhook_state, with_webhook
+from app.admin.webhook_facts import with_webhook
 from app.db import background, tables
 from app.db.account_log import NewAccountAction, append, lock_account
 from app.db.admin_rows import AccountActionRow, ChangeRow
@@ -34,14 +35,7 @@ from app.domain.admin_commands import (
     ApproveChange,
     CancelChange,
     ChangeCommand,
-    ChangeRoles,
-    CreateToken,
-    DeactivateUser,
-    InviteUser,
-    ReactivateUser,
     RevokeToken,
-    UpdateAccount,
-    UpdateUser,
     UserCommand,
     command_of,
     payload_of,
@@ -49,18 +43,14 @@ from app.domain.admin_commands import (
 )
 from app.domain.administration import (
     AdminFacts,
-    account_changes,
     admit_admin,
     authorize_admin,
-    demand_decider,
-    demand_last_admin,
-    demand_requester,
-    demand_token,
     has_second_admin,
     needs_second_admin,
 )
-from app.domain.errors import ChangeNotPending, Detail, InvalidInput, NotFound
+from app.domain.errors import ChangeNotPending, NotFound
 from app.domain.model import Actor, Resource
+from app.domain.pending_changes import demand_decider, demand_requester
 from app.domain.pushed_changes import authorize_scim, makes_admin
 
 
@@ -147,7 +137,7 @@ class AdminStep:
             authorize_scim(command, facts)
         else:
             authorize_admin(command, self.actor, facts.member)
-        await self._demand_state(command, self.actor, facts)
+        await demand_state(self.connection, self.actor, command, facts, self.now)
         if not needs_second_admin(command, self.actor.user_id, facts):
             return await self._do(command, facts, user_id, token_id, Approval.NOT_NEEDED)
         if not has_second_admin(facts) and not (is_pushed and makes_admin(command, facts)):
@@ -167,35 +157,6 @@ class AdminStep:
         if isinstance(command, UserCommand) and facts.member is None:
             raise NotFound("input", "userId", resource=Resource.USER)
         return facts, user_id, token_id
-
-    async def _demand_state(self, command: AdminCommand, requester: Actor, facts: AdminFacts) -> None:
-        """Refuse what there is nothing to change by, what leaves no admin, and addresses that somebody has."""
-        member = facts.member
-        match command:
-            case DeactivateUser() | ReactivateUser():
-                is_so = member is not None and member.active is isinstance(command, ReactivateUser)
-                _demand_change(not is_so, "userId")
-            case ChangeRoles():
-                _demand_change(member is not None and frozenset(command.roles) != member.roles, "roles")
-            case UpdateAccount():
-                _demand_change(bool(account_changes(command, facts)))
-            case RevokeToken():
-                await self._demand_live_token(command)
-        demand_last_admin(command, facts)
-        demand_webhook_state(command, facts.webhook)
-        if isinstance(command, InviteUser | UpdateUser) and command.email is not None:
-            own_id = member.user_id if member is not None else None
-            await demand_free_email(self.connection, requester.account_id, command.email, own_id)
-        if isinstance(command, CreateToken):
-            assert member is not None
-            _demand_change(member.active, "userId")
-            demand_token(command, requester, member)
-            if command.expires_at is not None and command.expires_at <= self.now:
-                raise InvalidInput("input", "expiresAt", detail=Detail("past"))
-
-    async def _demand_live_token(self, command: RevokeToken) -> None:
-        row = await administration.token_row(self.connection, self.actor.account_id, command.token_id)
-        _demand_change(row is not None and row.revoked_at is None, "tokenId")
 
     async def _do(
         self,
@@ -264,7 +225,7 @@ class AdminStep:
     async def _approve(self, change: ChangeRow, requested: AdminCommand, facts: AdminFacts) -> AdminOutcome:
         """Decide as if it were asked for now, and do it."""
         demand_requester(facts)
-        await self._demand_state(requested, self.actor, facts)
+        await demand_state(self.connection, self.actor, requested, facts, self.now)
         decided = await self._settle(change, ChangeStatus.APPROVED)
         return await self._do(requested, facts, change.target_user_id, None, Approval.GIVEN, decided)
 
@@ -295,11 +256,6 @@ class AdminStep:
             self.request_id,
         )
         return await append(self.connection, self.actor.account_id, new, self.now, self.action_id)
-
-
-def _demand_change(would_change: bool, *path: str) -> None:
-    if not would_change:
-        raise InvalidInput("input", *path, detail=Detail("no_change"))
 
 
 async def replayed_outcome(connection: AsyncConnection, actor: Actor, action_id: UUID) -> AdminOutcome:

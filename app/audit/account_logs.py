@@ -17,7 +17,7 @@ from app.db.repository import account_state, administration, verifying
 from app.db.repository.administration import AccountHead
 from app.domain.account_fold import AccountFold
 from app.domain.account_log import AccountChain
-from app.domain.action_log import Fault, FaultKind
+from app.domain.log_chain import Fault, FaultKind
 from app.domain.log_state import SubjectState, recorded_fault
 
 PIECE = 500

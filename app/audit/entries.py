@@ -10,8 +10,8 @@ from app.db.reader import Reader
 from app.db.repository import cases, documents, log, overrides
 from app.db.repository.log_tail import namings_of
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
-from app.domain.action_log import ChainedEntry
 from app.domain.commitments import DESCRIPTION
+from app.domain.log_chain import ChainedEntry
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,9 @@ from app.db.repository import administration, cases, documents
 from app.db.repository.window import Window
 from app.db.rows import DocumentRow
 from app.domain import account_log
-from app.domain.action_log import ChainedEntry, as_hashed, canonical
+from app.domain.action_log import canonical
 from app.domain.commitments import CONTENT, FILENAME, ErasableContent, nested
+from app.domain.log_chain import ChainedEntry, as_hashed
 
 FORMAT = 3
 ACCOUNT_LOG_FORMAT = 1

@@ -20,8 +20,8 @@ from app.audit.unreadable import UNREADABLE, demand_unreadable
 from app.db.engines import Database
 from app.db.repository import anchored, cases, log, people, verifying
 from app.db.rows import ActionRow, CaseRow, SubjectRow
-from app.domain.action_log import Chain, ChainedEntry, Fault, FaultKind, Head
 from app.domain.evaluation import Evaluation
+from app.domain.log_chain import Chain, ChainedEntry, Fault, FaultKind, Head
 from app.domain.log_state import CaseState, Folded, OverrideState, ResultChange, SubjectState, result_fault
 from app.domain.workflow import TRANSITIONS
 

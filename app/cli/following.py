@@ -24,8 +24,8 @@ from app.db.migrate import readable
 from app.db.repository import people
 from app.db.repository.log import LogKey, LogPlace
 from app.db.repository.log_tail import BEGINNING
-from app.domain.action_log import ChainedEntry
 from app.domain.errors import InvalidCursor
+from app.domain.log_chain import ChainedEntry
 from app.live.cursors import log_cursors, read_log_cursor
 from app.live.feed import UNREADABLE, Feed
 

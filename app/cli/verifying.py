@@ -18,7 +18,7 @@ from app.cli.terminal import AsJson, progress, settings_or_fail
 from app.config.settings import Settings
 from app.db.engines import Database
 from app.db.repository.cases import case_count
-from app.domain.action_log import Fault
+from app.domain.log_chain import Fault
 
 FAULTS_REPORTED = 1_000
 """How many bad cases are printed one by one; all are counted."""

@@ -20,7 +20,7 @@ from app.domain.account_state import (
     token_differences,
     user_differences,
 )
-from app.domain.action_log import Fault, FaultKind
+from app.domain.log_chain import Fault, FaultKind
 from app.domain.model import IdentityOrigin, Role, UserKind
 
 FIRST_POLICIES = frozenset({"cases_enabled", "overrides_enabled", "restrict_to_assigned_reviewers"})

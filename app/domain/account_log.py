@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from app.domain.action_log import GENESIS, Fault, FaultKind
+from app.domain.action_log import GENESIS
+from app.domain.log_chain import Fault, FaultKind
 from app.domain.model import Role
 
 FORMAT = 1

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from app.domain.action_log import Fault, FaultKind
 from app.domain.addresses import parse_address
 from app.domain.commitments import commitment
+from app.domain.log_chain import Fault, FaultKind
 from app.domain.model import Role, UserKind
 
 

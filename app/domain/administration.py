@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from app.domain.account_log import GUARDED_ROLES, AdminActionType, ChangeStatus
+from app.domain.account_log import GUARDED_ROLES, AdminActionType
 from app.domain.admin_commands import (
     POLICIES,
     AdminCommand,
@@ -22,7 +22,6 @@ from app.domain.admin_commands import (
     UpdateUser,
 )
 from app.domain.errors import (
-    ChangeNotPending,
     Detail,
     InsufficientScope,
     InvalidInput,
@@ -30,7 +29,6 @@ from app.domain.errors import (
     OwnAccount,
     PersonRequired,
     RoleRequired,
-    SecondAdminRequired,
     ServiceAccountRequired,
     UserInactive,
 )
@@ -295,38 +293,3 @@ def _ends_admin(command: AdminCommand, facts: AdminFacts) -> bool:
     if facts.member is None or facts.member.user_id not in facts.admins:
         return False
     return isinstance(command, DeactivateUser) or (isinstance(command, ChangeRoles) and Role.ADMIN not in command.roles)
-
-
-# --- Changes that wait -----------------------------------------------------------------------------------------------
-
-
-def demand_decider(
-    type: AdminActionType, decider_id: UUID, requester_id: UUID, change: AdminCommand, facts: AdminFacts
-) -> None:
-    """Refuse who may not decide on a change: who asked for it, or made the token by which a service account did.
-
-    Refusing what was asked for by such a token takes no other admin, as it gives nobody anything.
-
-    Raises: SecondAdminRequired.
-    """
-    own, member = RULES[type].own, facts.member
-    requesters = {requester_id} if own is Own.NOT_REQUESTER else {requester_id, facts.token_maker}
-    if own in (Own.NOT_FAVOURED, Own.NOT_REQUESTER) and decider_id in requesters:
-        raise SecondAdminRequired("input", "changeId")
-    is_favoured = member is not None and member.user_id == decider_id and _favours(change, member)
-    if own is Own.NOT_FAVOURED and is_favoured:
-        raise SecondAdminRequired("input", "changeId")
-
-
-def _favours(change: AdminCommand, member: Member) -> bool:
-    """Tell whether a change gives somebody something: who only loses by it may agree to it."""
-    return isinstance(change, UpdateUser) or bool(granted(change, member))
-
-
-def demand_requester(facts: AdminFacts) -> None:
-    """Refuse a change whose requester is no active admin, or service account, any more. Raises: ChangeNotPending."""
-    requester = facts.requester
-    assert requester is not None
-    is_service = requester.kind is UserKind.SERVICE and requester.active
-    if not is_service and requester.user_id not in facts.admins:
-        raise ChangeNotPending("input", "changeId", status=ChangeStatus.STALE)

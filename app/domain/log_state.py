@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from app.domain.action_log import Entry, Fault, FaultKind
+from app.domain.action_log import Entry
 from app.domain.erasure import sets_hold
 from app.domain.evaluation import Evaluation
+from app.domain.log_chain import Fault, FaultKind
 from app.domain.model import ActionType, EvaluationStatus, OverrideStatus, RequestedStatus
 
 

@@ -15,7 +15,7 @@ from app.admin import accounts
 from app.audit import account_logs
 from app.auth.links import link_subject, unlink_subject
 from app.db import tables
-from app.domain.action_log import FaultKind
+from app.domain.log_chain import FaultKind
 from app.domain.model import Role, Scope, UserKind
 from tests.support.account_logs import log_size, logged, verdict_on
 from tests.support.gateway import casegate

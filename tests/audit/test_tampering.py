@@ -19,8 +19,8 @@ from app.audit.anchors import checking
 from app.audit.anchors.checkpoint import Anchor, public_key, sign
 from app.audit.anchors.keys import read_or_make_key
 from app.db import tables
-from app.domain.action_log import FaultKind
 from app.domain.commands import AddComment
+from app.domain.log_chain import FaultKind
 from tests.support.anchored_cases import (
     Scene,
     Tampering,

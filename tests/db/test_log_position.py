@@ -13,9 +13,10 @@ from app.audit.verification import entries_of, verify_log
 from app.db import tables
 from app.db.engines import Database
 from app.db.migrate import migrate
-from app.domain.action_log import ChainedEntry, chain_hash
+from app.domain.action_log import chain_hash
 from app.domain.canonical_json import canonical_json
 from app.domain.commands import AddComment
+from app.domain.log_chain import ChainedEntry
 from app.domain.model import ActionType
 from tests.support.anchored_cases import ACCOUNT_ROWS, Scene, signed_again
 from tests.support.api import Api

@@ -13,18 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.action_log import (
-    GENESIS,
-    ChainedEntry,
-    CommentContent,
-    Entry,
-    Head,
-    Opening,
-    OverrideContent,
-    chain_hash,
-    fold,
-    verify,
-)
+from app.domain.action_log import GENESIS, CommentContent, Entry, Opening, OverrideContent, chain_hash
+from app.domain.log_chain import ChainedEntry, Head, fold, verify
 from app.domain.model import (
     ActionType,
     CaseStatus,

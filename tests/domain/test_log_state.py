@@ -11,8 +11,9 @@ from uuid import UUID
 
 import pytest
 
-from app.domain.action_log import Entry, Fault, FaultKind, OverrideContent
+from app.domain.action_log import Entry, OverrideContent
 from app.domain.evaluation import Evaluation
+from app.domain.log_chain import Fault, FaultKind
 from app.domain.log_state import (
     RESULT_TYPES,
     CaseState,

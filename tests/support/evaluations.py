@@ -12,7 +12,8 @@ from app.auth.identity import authenticate
 from app.db import tables
 from app.db.account_log import NewAccountAction, append, lock_account
 from app.db.engines import Database
-from app.db.rows import SubjectRow, UserRow, columns
+from app.db.row_makers import columns
+from app.db.rows import SubjectRow, UserRow
 from app.db.user_writes import insert_user
 from app.domain.account_log import AdminActionType, Source
 from app.domain.commands import OpenCase, RecordEvaluation, SubjectDetails

@@ -11,7 +11,7 @@ from uuid import UUID
 from app.audit.verification import verify_log
 from app.db.engines import Database
 from app.db.repository.cases import cases_by_id
-from app.domain.action_log import Fault, FaultKind
+from app.domain.log_chain import Fault, FaultKind
 from tests.support.database_contents import Contents
 
 # What an action leaves the case and its override in, whatever they were in; but a comment moves an open case only.

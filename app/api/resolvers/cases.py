@@ -13,7 +13,8 @@ from app.api.types import Case
 from app.db.repository.cases import cases_with
 from app.db.repository.history import case_as_of
 from app.db.repository.log_parts import SEQ_MAX
-from app.db.rows import CaseRow, every
+from app.db.row_makers import every
+from app.db.rows import CaseRow
 from app.db.snapshots import CaseSnapshotRow
 from app.domain.errors import Detail, InvalidId, InvalidInput, Required
 from app.domain.validation import in_utc, parse_id, parse_reference

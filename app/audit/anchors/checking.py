@@ -25,7 +25,7 @@ from app.audit.anchors.heads import Heads, heads_fault, temporary_heads
 from app.audit.anchors.places import AnchorStore
 from app.db.engines import Database
 from app.db.repository import anchored
-from app.domain.action_log import Fault, FaultKind
+from app.domain.log_chain import Fault, FaultKind
 from app.domain.merkle import Tree
 
 BATCH = 500

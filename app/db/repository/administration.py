@@ -12,7 +12,8 @@ from app.db.admin_rows import AccountActionRow, ChangeRow
 from app.db.id_sets import among, of_account
 from app.db.reader import Reader
 from app.db.repository.window import OrderKey, Window, count, in_list_order, windowed
-from app.db.rows import TokenRow, columns
+from app.db.row_makers import columns
+from app.db.rows import TokenRow
 from app.domain.account_log import AccountEntry, AdminActionType, Approval, ChainedAccountEntry, ChangeStatus
 from app.domain.evaluation import evaluated_subject
 from app.domain.model import Role, UserKind

@@ -10,7 +10,8 @@ from app.db.id_sets import among
 from app.db.reader import Reader
 from app.db.repository.placed import one_each, rows_by_id
 from app.db.repository.window import count, first
-from app.db.rows import CaseRow, SubjectRow, columns, every, partial
+from app.db.row_makers import columns, every, partial
+from app.db.rows import CaseRow, SubjectRow
 
 EVERY_CASE_COLUMN = every(CaseRow)
 EVERY_SUBJECT_COLUMN = every(SubjectRow)

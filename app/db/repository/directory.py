@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, false, func, or_, sele
 from app.db import tables
 from app.db.id_sets import among
 from app.db.reader import Reader
-from app.db.rows import columns
+from app.db.row_makers import columns
 from app.domain.addresses import parse_address
 from app.domain.directory import DirectoryEntry, user_name_key
 from app.domain.model import Role, UserKind

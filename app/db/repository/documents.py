@@ -14,7 +14,8 @@ from app.db.prepared import Prepared
 from app.db.reader import Reader
 from app.db.repository.placed import REQUESTED, many_each, placed
 from app.db.repository.window import Window, count, first, grouped, in_order
-from app.db.rows import DocumentRow, columns, every, partial
+from app.db.row_makers import columns, every, partial
+from app.db.rows import DocumentRow
 
 UNATTACHED_LIFETIME = timedelta(hours=24)
 

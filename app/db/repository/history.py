@@ -13,7 +13,8 @@ from app.db.prepared import ACCOUNT, IDS, LIMIT, Prepared
 from app.db.reader import Reader
 from app.db.repository.cases import cases_by_id, subjects_by_id
 from app.db.repository.window import Window, WindowShape, between, first
-from app.db.rows import ActionRow, CaseRow, OverrideRow, SubjectRow, columns
+from app.db.row_makers import columns
+from app.db.rows import ActionRow, CaseRow, OverrideRow, SubjectRow
 from app.db.snapshots import (
     CaseSnapshotRow,
     Moment,

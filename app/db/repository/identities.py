@@ -8,7 +8,8 @@ from sqlalchemy import or_, select
 from app.db import tables
 from app.db.reader import Reader
 from app.db.repository.tokens import FoundToken, folded, token_columns
-from app.db.rows import IdentityRow, columns
+from app.db.row_makers import columns
+from app.db.rows import IdentityRow
 
 _COLUMN = tables.user_identities.c
 _IDENTITY = columns(IdentityRow, tables.user_identities)

@@ -13,7 +13,8 @@ from app.db import tables
 from app.db.reader import Reader
 from app.db.repository.overrides import FIRST_VERSION
 from app.db.repository.window import OrderKey, Window, in_list_order, windowed
-from app.db.rows import CaseRow, columns
+from app.db.row_makers import columns
+from app.db.rows import CaseRow
 from app.domain.model import ActionType, Actor, CaseStatus, EvaluationStatus, InboxReason, OverrideStatus
 from app.domain.workflow import TRANSITIONS, Guard, Relation, may_try, subject_is_overridable, subject_is_unchanged
 

@@ -11,7 +11,8 @@ from app.db.id_sets import among
 from app.db.prepared import ACCOUNT, Prepared
 from app.db.reader import Reader
 from app.db.repository.overrides import FIRST_VERSION, reviewer_ids
-from app.db.rows import CaseRow, OverrideRow, SubjectRow, columns, maker
+from app.db.row_makers import columns, maker
+from app.db.rows import CaseRow, OverrideRow, SubjectRow
 from app.domain.model import OverrideStatus
 from app.domain.text import identity
 

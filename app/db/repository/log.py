@@ -14,7 +14,8 @@ from app.db.reader import Reader
 from app.db.repository.log_parts import EVERY_ACTION_COLUMN, LogFilter
 from app.db.repository.placed import one_each, rows_by_id
 from app.db.repository.window import OrderKey, Window, count, in_list_order, windowed
-from app.db.rows import ActionRow, CommentRow, columns, every, partial
+from app.db.row_makers import columns, every, partial
+from app.db.rows import ActionRow, CommentRow
 
 EVERY_COMMENT_COLUMN = every(CommentRow)
 

@@ -17,7 +17,8 @@ from app.db.prepared import ACCOUNT, Column, Prepared
 from app.db.reader import Reader
 from app.db.repository.placed import REQUESTED, many_each
 from app.db.repository.window import Window, grouped
-from app.db.rows import ActionRow, CommentRow, OverrideRow, UserRow, every, maker, partial
+from app.db.row_makers import every, maker, partial
+from app.db.rows import ActionRow, CommentRow, OverrideRow, UserRow
 from app.domain.model import ActionType
 
 SEQ_MAX = 2**31 - 1

@@ -12,8 +12,8 @@ from app.db.log_position import SafePosition
 from app.db.prepared import ACCOUNT, IDS, LIMIT, Prepared
 from app.db.reader import Reader
 from app.db.repository.log import LogKey, LogPlace
+from app.db.row_makers import columns as row_columns
 from app.db.rows import ActionRow
-from app.db.rows import columns as row_columns
 from app.domain.workflow import TRANSITIONS
 
 FIRST_ID = UUID(int=0)

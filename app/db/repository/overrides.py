@@ -12,7 +12,8 @@ from app.db.prepared import ACCOUNT, IDS, LIMIT, Prepared
 from app.db.reader import Reader
 from app.db.repository.placed import one_each, rows_by_id
 from app.db.repository.window import Window, WindowShape, between, grouped
-from app.db.rows import OverrideRow, columns, every, maker, partial
+from app.db.row_makers import columns, every, maker, partial
+from app.db.rows import OverrideRow
 from app.domain.model import OverrideStatus
 
 EVERY_OVERRIDE_COLUMN = every(OverrideRow)

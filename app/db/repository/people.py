@@ -14,7 +14,8 @@ from app.db.prepared import ACCOUNT, IDS, Prepared
 from app.db.reader import Reader
 from app.db.repository.placed import REQUESTED, many_each, one_each, rows_by_id
 from app.db.repository.window import OrderKey, Window, count, in_order, windowed
-from app.db.rows import AccountRow, UserRow, columns, every, partial
+from app.db.row_makers import columns, every, partial
+from app.db.rows import AccountRow, UserRow
 from app.domain.model import Candidate, Role, UserKind
 from app.domain.search_words import Term
 

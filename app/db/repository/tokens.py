@@ -10,7 +10,8 @@ from app.db import tables
 from app.db.prepared import Prepared
 from app.db.reader import Reader
 from app.db.repository.placed import one_each, rows_by_id
-from app.db.rows import AccountRow, TokenNameRow, TokenRow, UserRow, columns, every, maker, partial
+from app.db.row_makers import columns, every, maker, partial
+from app.db.rows import AccountRow, TokenNameRow, TokenRow, UserRow
 from app.domain.model import Role
 
 _USED = ("id", "scopes", "secret_hash", "created_at", "expires_at", "revoked_at")

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Select, and_, func, select
 from app.db import tables
 from app.db.id_sets import among
 from app.db.reader import Reader
-from app.db.rows import SubjectRow, columns
+from app.db.row_makers import columns
+from app.db.rows import SubjectRow
 from app.domain.account_log import AdminActionType
 from app.domain.canonical_json import parsed_json
 from app.domain.evaluation import Evaluation, evaluation_of_account, evaluation_of_case

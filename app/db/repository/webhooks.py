@@ -23,7 +23,8 @@ from app.db.repository.window import (
     in_list_order,
     windowed,
 )
-from app.db.rows import ActionRow, columns, maker
+from app.db.row_makers import columns, maker
+from app.db.rows import ActionRow
 from app.db.webhook_rows import DeliveryRow, RetryRow, WebhookRow
 from app.domain.webhooks import DELIVERING
 

@@ -18,7 +18,8 @@ from app.db.reader import Reader
 from app.db.repository.conditions import Condition, where
 from app.db.repository.search import found
 from app.db.repository.window import OrderKey, Window, WindowShape, in_list_order, windowed
-from app.db.rows import CaseRow, partial
+from app.db.row_makers import partial
+from app.db.rows import CaseRow
 from app.domain.model import CaseStatus, EvaluationStatus
 from app.domain.search_words import Term
 
