@@ -2,8 +2,9 @@
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp
 
 from app.api.context import Services
 from app.api.endpoint import GraphQLView
-from app.api.operation_runner import OperationRunner
+from app.api.operation_runner import EndpointOptions, OperationRunner
 from app.api.request_cycle import RequestCycle
 from app.api.streams import Streams
 from app.api.websocket.endpoint import WebSocketEndpoint
@@ -28,6 +29,7 @@ from app.db.engines import Database
 from app.documents.download import DownloadEndpoint
 from app.documents.erasures import finish_when_erased
 from app.documents.links import Links
+from app.documents.store import DocumentStore
 from app.documents.transfers import Transfers
 from app.documents.upkeep import sweep_regularly
 from app.documents.upload import UploadEndpoint
@@ -69,6 +71,51 @@ def application() -> Starlette:
 def create_app(settings: Settings) -> Starlette:
     """Return the app for *settings*. The database is opened here and closed at the end of the lifespan."""
     logging.configure(settings.log_level)
+    parts = _assembled(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, asyncio.Event]]:
+        parts.draining.watch()
+        ending = asyncio.Event()
+        async with background_tasks(*_works(parts, ending)):
+            yield {ENDING: ending}
+        await _end(parts.token_use, parts.rates, parts.database)
+
+    middleware = _middleware(settings, parts.view, parts.resources)
+    app = Starlette(routes=_routes(parts), middleware=middleware, lifespan=lifespan)
+    app.state.database, app.state.streams, app.state.swept = parts.database, parts.streams, parts.swept
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the app is put together of. `swept` is set once the first sweep of documents is over."""
+
+    settings: Settings
+    database: Database
+    terms: EndpointOptions
+    store: DocumentStore
+    links: Links
+    rates: RateLimiter
+    memory: IdentityCache
+    token_use: TokenUse
+    feed: Feed
+    webhooks: Webhooks
+    services: Services
+    runner: OperationRunner
+    cycle: RequestCycle
+    streams: Streams
+    view: GraphQLView
+    sockets: WebSocketEndpoint
+    upload: UploadEndpoint
+    resources: JsonApiView
+    draining: Shutdown
+    watch: LogWatch
+    look: Callable[[], None]
+    swept: asyncio.Event
+
+
+def _assembled(settings: Settings) -> _Parts:
     database, terms = components.database(settings), components.terms(settings)
     if settings.tracing:
         components.start_tracing(database, allowance=components.allowance(settings))
@@ -81,67 +128,69 @@ def create_app(settings: Settings) -> Starlette:
     slots, feed = Slots.beside(database.reader.size, database.reader.patience), Feed(database, settings.live_poll)
     services = Services(database, store, links, slots, feed, terms.key_lifetime, webhooks.registration)
     runner = OperationRunner(services, terms)
-    cycle, streams = (
-        RequestCycle(door, gate, runner),
-        Streams(runner, gate, trusted, terms, components.streaming(settings)),
-    )
-    view, sockets = GraphQLView(cycle, trusted, terms, store, transfers, streams), WebSocketEndpoint(streams, door)
+    cycle = RequestCycle(door, gate, runner)
+    streams = Streams(runner, gate, trusted, terms, components.streaming(settings))
     upload = UploadEndpoint(database, store, door, transfers, settings.receive_timeout)
-    draining, watch, look = (
-        Shutdown(settings.drain),
-        LogWatch(database, settings.log_lag_alarm),
-        looking(gate, database),
+    return _Parts(
+        settings=settings,
+        database=database,
+        terms=terms,
+        store=store,
+        links=links,
+        rates=rates,
+        memory=memory,
+        token_use=token_use,
+        feed=feed,
+        webhooks=webhooks,
+        services=services,
+        runner=runner,
+        cycle=cycle,
+        streams=streams,
+        view=GraphQLView(cycle, trusted, terms, store, transfers, streams),
+        sockets=WebSocketEndpoint(streams, door),
+        upload=upload,
+        resources=JsonApiView(cycle, terms, upload, settings.public_url),
+        draining=Shutdown(settings.drain),
+        watch=LogWatch(database, settings.log_lag_alarm),
+        look=looking(gate, database),
+        swept=asyncio.Event(),
     )
 
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, asyncio.Event]]:
-        draining.watch()
-        ending = asyncio.Event()
-        works = (
-            sweep_regularly(database, store, swept=app.state.swept),
-            finish_when_erased(database, store),
-            keep_retention(database),
-            run_housekeeping(database, token_use, settings.idempotency_hours),
-            keep_anchored(database, settings),
-            watch.keep(),
-            memory.keep_subscribed(database),
-            feed.run(),
-            webhooks.deliver(services, runner),
-            _end_streams(ending, view, sockets),
-            *([metrics.share_gauges(look)] if environment.metrics_are_shared() else ()),
-        )
-        async with background_tasks(*works):
-            yield {ENDING: ending}
-        await _end(token_use, rates, database)
 
-    resources = JsonApiView(cycle, terms, upload, settings.public_url)
-    apis = [Route("/graphql", view), WebSocketRoute("/graphql", sockets), Route(f"{PREFIX}/{{path:path}}", resources)]
-    routes = [
-        *apis,
-        _scim_route(cycle, database, settings),
-        *_routes(settings, upload, DownloadEndpoint(database, store, links), look),
-        *probe_routes(database, draining, watch),
-    ]
-    app = Starlette(routes=routes, middleware=_middleware(settings, view, resources), lifespan=lifespan)
-    app.state.database, app.state.streams, app.state.swept = database, streams, asyncio.Event()
-    return app
+def _works(parts: _Parts, ending: asyncio.Event) -> Iterator[Coroutine[None, None, None]]:
+    """Yield what goes on in the background as long as the app serves."""
+    database, settings = parts.database, parts.settings
+    yield sweep_regularly(database, parts.store, swept=parts.swept)
+    yield finish_when_erased(database, parts.store)
+    yield keep_retention(database)
+    yield run_housekeeping(database, parts.token_use, settings.idempotency_hours)
+    yield keep_anchored(database, settings)
+    yield parts.watch.keep()
+    yield parts.memory.keep_subscribed(database)
+    yield parts.feed.run()
+    yield parts.webhooks.deliver(parts.services, parts.runner)
+    yield _end_streams(ending, parts.view, parts.sockets)
+    if environment.metrics_are_shared():
+        yield metrics.share_gauges(parts.look)
 
 
-def _scim_route(cycle: RequestCycle, database: Database, settings: Settings) -> BaseRoute:
-    view = ScimView(cycle, database, components.terms(settings), settings.scim_groups, settings.public_url)
-    return Route(f"{scim_resources.PREFIX}/{{path:path}}", view)
-
-
-def _routes(
-    settings: Settings, upload: UploadEndpoint, download: DownloadEndpoint, look: Callable[[], None]
-) -> list[BaseRoute]:
+def _routes(parts: _Parts) -> list[BaseRoute]:
+    settings, database = parts.settings, parts.database
+    people = ScimView(parts.cycle, database, parts.terms, settings.scim_groups, settings.public_url)
+    download = DownloadEndpoint(database, parts.store, parts.links)
     routes: list[BaseRoute] = [
-        Route("/documents", upload.respond, methods=["POST"]),
+        Route("/graphql", parts.view),
+        WebSocketRoute("/graphql", parts.sockets),
+        Route(f"{PREFIX}/{{path:path}}", parts.resources),
+        Route(f"{scim_resources.PREFIX}/{{path:path}}", people),
+        Route("/documents", parts.upload.respond, methods=["POST"]),
         Route("/documents/{id}", download.respond, methods=["GET"]),
+        *probe_routes(database, parts.draining, parts.watch),
         *manual_routes(has_graphiql=settings.graphiql),
     ]
     if settings.metrics:
-        routes.append(metrics_route(settings.metrics_token, look, is_shared=environment.metrics_are_shared()))
+        is_shared = environment.metrics_are_shared()
+        routes.append(metrics_route(settings.metrics_token, parts.look, is_shared=is_shared))
     if settings.graphiql:
         routes.extend(graphiql_routes(settings.demo_people if settings.demo else ()))
     return routes

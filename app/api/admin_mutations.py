@@ -3,47 +3,19 @@
 Who may do them is in `domain.administration`; what they do is in `app.admin.perform`, which decides under the lock.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import strawberry
-from strawberry.extensions import FieldExtension
-from strawberry.types.field import StrawberryField
 
 from app.admin.perform import AdminOutcome, administer, rehearse_admin
 from app.api import admin_payloads as gives
 from app.api.context import Context, Info
-from app.api.errors import user_errors
 from app.api.inputs import administration as takes
+from app.api.payload_permission import PayloadPermission
 from app.db.repository.people import users_by_id
 from app.domain.administration import admit_admin
-from app.domain.errors import InputRefused, Refusal
 
 RETRIES = "Give an `idempotencyKey`, so that a retry writes no second row."
-
-
-class AdminPermission(FieldExtension):
-    """Refuses by scope before the input is looked at, and makes every refusal a payload with `errors`."""
-
-    def __init__(self) -> None:
-        self.payload: Any = None
-
-    def apply(self, field: StrawberryField) -> None:
-        """Note the payload that refusals are told in."""
-        self.payload = field.type
-
-    async def resolve_async(
-        self, next_: Callable[..., Awaitable[Any]], source: object, info: Info, **kwargs: Any
-    ) -> Any:
-        context = info.context
-        context.reads.renew()
-        try:
-            admit_admin(context.actor)
-            return await next_(source, info, **kwargs)
-        except (Refusal, InputRefused) as refused:
-            errors = await user_errors(refused, context)
-            context.actions.codes.extend(error.code for error in errors)
-            return self.payload(errors=errors)
 
 
 def admin_mutation(input_type: Any, payload: Any, description: str) -> Any:
@@ -61,7 +33,9 @@ def admin_mutation(input_type: Any, payload: Any, description: str) -> Any:
 
     argument = Annotated[input_type, strawberry.argument(description="What to do.")]
     resolve.__annotations__ = {"info": Info, "input": argument, "return": payload}
-    return strawberry.field(resolver=resolve, description=f"{description} {RETRIES}", extensions=[AdminPermission()])
+    return strawberry.field(
+        resolver=resolve, description=f"{description} {RETRIES}", extensions=[PayloadPermission(admit_admin)]
+    )
 
 
 async def _person(context: Context, outcome: AdminOutcome) -> Any:

@@ -3,12 +3,11 @@
 Who may do so is in `domain.workflow`; what is done is in `app.actions.evaluation`.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated
 
 import strawberry
-from strawberry.extensions import FieldExtension
-from strawberry.types.field import StrawberryField
 
 from app.actions.evaluation import EvaluationOutcome, find_targets, record_evaluation, rehearse_evaluation
 from app.api.context import Context, Info
@@ -20,6 +19,7 @@ from app.api.inputs.evaluations import (
     RecordEvaluationInput,
     RecordEvaluationsInput,
 )
+from app.api.payload_permission import PayloadPermission
 from app.db.repository.targets import Target
 from app.domain.commands import RecordEvaluation
 from app.domain.errors import Detail, InputRefused, InvalidInput, Refusal, Required
@@ -35,30 +35,6 @@ ABOUT = (
     " override had made the result before, the row names that override."
 )
 RETRIES = "Give an `idempotencyKey`, so that a retry writes no second row, nor an old result over a newer one."
-
-
-class EvaluationPermission(FieldExtension):
-    """Refuses by feature, scope and kind of user, and makes every refusal a payload with `errors`."""
-
-    action = ActionType.EVALUATION
-
-    def __init__(self) -> None:
-        self.payload: Any = None
-
-    def apply(self, field: StrawberryField) -> None:
-        """Note the payload that refusals are told in."""
-        self.payload = field.type
-
-    async def resolve_async(
-        self, next_: Callable[..., Awaitable[Any]], source: object, info: Info, **kwargs: Any
-    ) -> Any:
-        context = info.context
-        context.reads.renew()
-        try:
-            admit(self.action, context.actor)
-            return await next_(source, info, **kwargs)
-        except (Refusal, InputRefused) as refused:
-            return self.payload(errors=await _errors(context, refused))
 
 
 async def _errors(context: Context, refused: Refused) -> Sequence[UserError]:
@@ -140,16 +116,20 @@ async def _result(
     return (EvaluationResult.supposing if dry_run else EvaluationResult.of)(outcome)
 
 
+def _permission() -> PayloadPermission:
+    return PayloadPermission(partial(admit, ActionType.EVALUATION), ActionType.EVALUATION)
+
+
 @strawberry.type(description="Results of checks, recorded by the system that makes them.")
 class EvaluationMutation:
     record_evaluation: RecordEvaluationPayload = strawberry.field(
         resolver=record_one,
         description=f"Record the result of a check: make the subject, or change it. {ABOUT} {RETRIES}",
-        extensions=[EvaluationPermission()],
+        extensions=[_permission()],
     )
     record_evaluations: RecordEvaluationsPayload = strawberry.field(
         resolver=record_many,
         description=f"Record up to {EVALUATIONS_MAX} results. Each is a transaction of its own, in the order of the"
         f" input, and has its own errors. {ABOUT} {RETRIES}",
-        extensions=[EvaluationPermission()],
+        extensions=[_permission()],
     )

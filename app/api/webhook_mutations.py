@@ -8,16 +8,17 @@ from uuid import UUID
 import strawberry
 
 from app.admin.perform import AdminOutcome, administer, rehearse_admin
-from app.api.admin_mutations import RETRIES, AdminPermission
+from app.api.admin_mutations import RETRIES
 from app.api.admin_payloads import AdminPayload
 from app.api.context import Context, Info
 from app.api.inputs import webhooks as takes
+from app.api.payload_permission import PayloadPermission
 from app.api.types.webhooks import Webhook
 from app.db.repository.webhooks import webhook_row
 from app.db.webhook_rows import WebhookRow
 from app.domain.account_log import AdminActionType
 from app.domain.admin_command import AdminCommand
-from app.domain.administration import authorize_admin
+from app.domain.administration import admit_admin, authorize_admin
 from app.domain.errors import InputRefused, InvalidCursor, InvalidInput, Refusal
 from app.domain.webhook_commands import CreateWebhook, ReplayWebhook, UpdateWebhook
 from app.live.cursors import read_log_cursor
@@ -91,7 +92,9 @@ def _webhook_mutation(input_type: Any, payload: Any, description: str) -> Any:
 
     argument = Annotated[input_type, strawberry.argument(description="What to do.")]
     resolve.__annotations__ = {"info": Info, "input": argument, "return": payload}
-    return strawberry.field(resolver=resolve, description=f"{description} {RETRIES}", extensions=[AdminPermission()])
+    return strawberry.field(
+        resolver=resolve, description=f"{description} {RETRIES}", extensions=[PayloadPermission(admit_admin)]
+    )
 
 
 async def _checked(context: Context, input: Any) -> AdminCommand:

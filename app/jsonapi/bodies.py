@@ -55,19 +55,3 @@ def pointer_to(body: Any, path: Sequence[str]) -> str:
             break
         pointer += "/" + name.replace("~", "~0").replace("/", "~1")
     return pointer
-
-
-def kind_of(value: Any) -> str:
-    """Return the word for a value's type in JSON."""
-    match value:
-        case None:
-            return "json_null"
-        case bool():
-            return "json_boolean"
-        case int() | float():
-            return "json_number"
-        case str():
-            return "json_string"
-        case list():
-            return "json_array"
-    return "json_object"

@@ -11,11 +11,11 @@ from app.api.http.decoding import BadRequest
 from app.db.errors import unavailable_of
 from app.domain.errors import ErrorCode, InputRefused, Refusal
 from app.domain.model import Language
-from app.i18n import message, negotiate, text
+from app.i18n import message, text
 from app.jsonapi.negotiation import ACCEPTED, media_type
 from app.jsonapi.problems import Problem, ProblemsFound, common_status, error_objects
 from app.jsonapi.resources import PREFIX
-from app.web.admission import Admission
+from app.web.base_exchange import BaseExchange
 from app.web.faults import fault_error, log_unavailable
 from app.web.negotiation import JSON
 from app.web.requests import HttpRequest
@@ -24,23 +24,12 @@ from app.web.statuses import headers_of, resource_status
 VERSION = {"version": "1.1"}
 
 
-class ResourceExchange:
+class ResourceExchange(BaseExchange):
     """What is known of a request so far."""
 
     def __init__(self, request: HttpRequest, public_url: str) -> None:
-        self.request = request
-        self.request_id: str = request.scope["request_id"]
-        self._public_url = public_url
-        self._accept_language = request.headers.get("accept-language")
-        self.language = negotiate(self._accept_language)
-        self.headers: dict[str, str] = {}
-        self.codes: list[str] = []
+        super().__init__(request, public_url)
         self._media_type = media_type(request.headers.get("accept"))
-
-    @cached_property
-    def base_url(self) -> str:
-        """Where clients reach the gateway."""
-        return self._public_url or str(self.request.base_url).rstrip("/")
 
     @property
     def address(self) -> str:
@@ -51,8 +40,7 @@ class ResourceExchange:
     @cached_property
     def path(self) -> str:
         """The path below the prefix."""
-        path: str = self.request.scope["path"]
-        return path.removeprefix(self.request.scope.get("root_path", "")).removeprefix(PREFIX)
+        return self.path_below(PREFIX)
 
     def demand_method(self, methods: Sequence[str]) -> None:
         """Refuse what this address has no answer to. Raises: BadRequest."""
@@ -61,13 +49,6 @@ class ResourceExchange:
         if self.request.method not in methods:
             allowed = ", ".join(methods)
             raise BadRequest(405, f"Use {allowed}.", {"Allow": allowed})
-
-    def admitted(self, admission: Admission) -> None:
-        """Speak the language of who came in, and tell them how they stand."""
-        identity = admission.identity
-        self.language = negotiate(self._accept_language, identity.user.language, identity.account.default_language)
-        if admission.standing is not None:
-            self.headers |= admission.standing.headers()
 
     def answer(
         self, status: int, document: dict[str, Any] | bytes | memoryview, headers: Mapping[str, str] | None = None
@@ -97,8 +78,7 @@ class ResourceExchange:
         """Return an answer of errors."""
         self.codes.extend(problem.code for problem in problems)
         errors = error_objects(problems, self.language, self.request_id, self.base_url)
-        closing = {"Connection": "close"} if self._has_long_body() else {}  # it is not waited for
-        return self.answer(common_status(problems), {"errors": errors}, {**closing, **(headers or {})})
+        return self.answer(common_status(problems), {"errors": errors}, {**self.closing(), **(headers or {})})
 
     def _refusal(self, refusal: Refusal) -> Response:
         problem = Problem(resource_status(refusal.code), refusal.code, message(refusal, self.language))
@@ -111,10 +91,6 @@ class ResourceExchange:
             return self._refusal(unavailable)
         error = fault_error(fault, self.language, self.request_id)
         return self.errors([Problem(500, ErrorCode.INTERNAL_ERROR, error["message"])])
-
-    def _has_long_body(self) -> bool:
-        length = self.request.headers.get("content-length", "0")
-        return "transfer-encoding" in self.request.headers or not length.isdecimal() or len(length) > 4
 
 
 def _header_at_fault(status: int) -> Mapping[str, str]:

@@ -18,8 +18,9 @@ from graphql import (
 from app.api.errors import ERRORS_MAX
 from app.domain.errors import Detail
 from app.domain.validation import VERSION_MAX
-from app.jsonapi.bodies import kind_of, pointer_to
+from app.jsonapi.bodies import pointer_to
 from app.jsonapi.problems import Finding, member_finding, missing_finding, quoted
+from app.web.json_kinds import kind_of
 
 T = TypeVar("T")
 

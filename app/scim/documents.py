@@ -9,6 +9,7 @@ from typing import Any
 from app.domain.errors import Detail, InvalidInput
 from app.scim.filters import without_schema
 from app.scim.problems import ScimRefused, ScimType, refused
+from app.web.json_kinds import kind_of
 
 Document = dict[str, Any]
 
@@ -103,20 +104,5 @@ def _part(path: str, value: Any) -> Any:
 
 
 def _wrong_type(kind: ScimType, value: Any, expected: str, *path: str) -> ScimRefused:
-    detail = Detail("json_type", {"found": _kind_of(value), "expected": expected})
+    detail = Detail("json_type", {"found": kind_of(value), "expected": expected})
     return ScimRefused(kind, InvalidInput(*path, detail=detail))
-
-
-def _kind_of(value: Any) -> str:
-    match value:
-        case None:
-            return "json_null"
-        case bool():
-            return "json_boolean"
-        case int() | float():
-            return "json_number"
-        case str():
-            return "json_string"
-        case list():
-            return "json_array"
-    return "json_object"

@@ -10,10 +10,10 @@ from starlette.responses import Response
 from app.api.http.decoding import BadRequest
 from app.db.errors import unavailable_of
 from app.domain.errors import ErrorCode, InputRefused, Refusal
-from app.i18n import negotiate, text
+from app.i18n import text
 from app.scim.problems import ScimProblem, ScimRefused, ScimType, problem_of
 from app.scim.resources import ERROR_SCHEMA, PREFIX, Resource
-from app.web.admission import Admission
+from app.web.base_exchange import BaseExchange
 from app.web.faults import fault_error, log_unavailable
 from app.web.negotiation import JSON
 from app.web.qualities import items_of
@@ -29,29 +29,17 @@ class Unsupported(Exception):
     """What RFC 7644 has, and the gateway does not."""
 
 
-class ScimExchange:
+class ScimExchange(BaseExchange):
     """What is known of a request so far."""
 
     def __init__(self, request: HttpRequest, public_url: str) -> None:
-        self.request = request
-        self.request_id: str = request.scope["request_id"]
-        self._public_url = public_url
-        self._accept_language = request.headers.get("accept-language")
-        self.language = negotiate(self._accept_language)
-        self.headers: dict[str, str] = {}
-        self.codes: list[str] = []
+        super().__init__(request, public_url)
         self._media_type = _media_type(request.headers.get("accept"))
-
-    @cached_property
-    def base_url(self) -> str:
-        """Where clients reach the gateway."""
-        return self._public_url or str(self.request.base_url).rstrip("/")
 
     @cached_property
     def path(self) -> str:
         """The path below the prefix."""
-        path: str = self.request.scope["path"]
-        return path.removeprefix(self.request.scope.get("root_path", "")).removeprefix(PREFIX)
+        return self.path_below(PREFIX)
 
     def demand_method(self, methods: Sequence[str]) -> None:
         """Refuse what this address has no answer to. Raises: BadRequest."""
@@ -69,13 +57,6 @@ class ScimExchange:
             raise BadRequest(415, f"Send the request as {SCIM_JSON} or {JSON}.", {"Accept-Post": ACCEPTED})
         if self.request.headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise BadRequest(415, "Send the request uncompressed.", {"Accept-Encoding": "identity"})
-
-    def admitted(self, admission: Admission) -> None:
-        """Speak the language of the account, and say how the token stands with its rate limit."""
-        identity = admission.identity
-        self.language = negotiate(self._accept_language, identity.user.language, identity.account.default_language)
-        if admission.standing is not None:
-            self.headers |= admission.standing.headers()
 
     def answer(self, status: int, body: Resource | None, headers: Mapping[str, str] | None = None) -> Response:
         """Return a resource, or nothing, as the answer."""
@@ -132,12 +113,7 @@ class ScimExchange:
         body: dict[str, Any] = {"schemas": [ERROR_SCHEMA], "status": str(problem.status)}
         if problem.kind is not None:
             body["scimType"] = problem.kind.value
-        closing = {"Connection": "close"} if self._has_long_body() else {}  # it is not waited for
-        return self.answer(problem.status, body | {"detail": problem.detail}, {**closing, **(headers or {})})
-
-    def _has_long_body(self) -> bool:
-        length = self.request.headers.get("content-length", "0")
-        return "transfer-encoding" in self.request.headers or not length.isdecimal() or len(length) > 4
+        return self.answer(problem.status, body | {"detail": problem.detail}, {**self.closing(), **(headers or {})})
 
 
 def tags(header: str) -> set[str]:

@@ -8,8 +8,7 @@ from app.api.http.decoding import BadRequest
 from app.api.masking import refusal_error, request_error
 from app.db.errors import unavailable_of
 from app.domain.errors import ErrorCode, Refusal
-from app.i18n import negotiate
-from app.web.admission import Admission
+from app.web.base_exchange import BaseExchange
 from app.web.faults import Formatted, fault_error, log_unavailable
 from app.web.negotiation import JSON, media_type, takes_events
 from app.web.requests import HttpRequest
@@ -19,16 +18,11 @@ from app.web.statuses import headers_of, request_status
 METHODS = ("GET", "HEAD", "POST")
 
 
-class Exchange:
+class Exchange(BaseExchange):
     """What is known of a request so far."""
 
     def __init__(self, request: HttpRequest) -> None:
-        self.request = request
-        self.request_id: str = request.scope["request_id"]
-        self._accept_language = request.headers.get("accept-language")
-        self.language = negotiate(self._accept_language)
-        self.headers: dict[str, str] = {}
-        self.codes: list[str] = []
+        super().__init__(request)
         accept = request.headers.get("accept")
         self._media_type = media_type(accept)
         self.takes_events = takes_events(accept)
@@ -44,13 +38,6 @@ class Exchange:
     @property
     def takes_events_alone(self) -> bool:
         return self.takes_events and self._media_type is None
-
-    def admitted(self, admission: Admission) -> None:
-        """Speak the language of who came in, and tell them how they stand."""
-        identity = admission.identity
-        self.language = negotiate(self._accept_language, identity.user.language, identity.account.default_language)
-        if admission.standing is not None:
-            self.headers |= admission.standing.headers()
 
     def answer(
         self, status: int, body: Body, headers: dict[str, str] | None = None, content: bytes | memoryview | None = None
@@ -93,10 +80,4 @@ class Exchange:
         return self._error(status, refusal_error(refusal, self.language), headers_of(refusal))
 
     def _error(self, status: int, error: Formatted, headers: Mapping[str, str] | None = None) -> Response:
-        # A long body that is not wanted is not waited for.
-        closing = {"Connection": "close"} if self._has_long_body() else {}
-        return self.answer(status, {"errors": [error]}, {**closing, **(headers or {})})
-
-    def _has_long_body(self) -> bool:
-        length = self.request.headers.get("content-length", "0")
-        return "transfer-encoding" in self.request.headers or not length.isdecimal() or len(length) > 4
+        return self.answer(status, {"errors": [error]}, {**self.closing(), **(headers or {})})
