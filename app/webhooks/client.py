@@ -11,12 +11,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from enum import StrEnum
 from ipaddress import ip_address
 from typing import Self
 
 import httpcore2
 
+from app.domain.webhooks import DeliveryFailure
 from app.webhooks.addresses import (
     AddressPolicy,
     EndpointUrl,
@@ -41,22 +41,10 @@ USER_AGENT = "Casegate-Webhooks"
 _RETRY_AFTER_MAX = 64
 
 
-class FailureKind(StrEnum):
-    """Why there was no answer."""
-
-    REFUSED = "REFUSED"
-    RESOLUTION = "RESOLUTION"
-    CONNECTION = "CONNECTION"
-    TLS = "TLS"
-    TIMEOUT = "TIMEOUT"
-    PROTOCOL = "PROTOCOL"
-    TOO_LARGE = "TOO_LARGE"
-
-
 class SendFailed(Exception):
     """There was no answer. `found` says no more than the endpoint's own side shows to anybody."""
 
-    def __init__(self, kind: FailureKind, found: str = "") -> None:
+    def __init__(self, kind: DeliveryFailure, found: str = "") -> None:
         super().__init__(f"{kind}: {found}" if found else kind.value)
         self.kind = kind
         self.found = found
@@ -113,21 +101,21 @@ class WebhookClient:
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> WebhookAnswer:
         """Send *body*, JSON, with *headers*, and return what was answered. Raises: SendFailed."""
         if len(body) > BODY_MAX:
-            raise SendFailed(FailureKind.TOO_LARGE, str(len(body)))
+            raise SendFailed(DeliveryFailure.TOO_LARGE, str(len(body)))
         begun = time.monotonic()
         try:
             endpoint = parse_endpoint_url(url, self._policy)
             async with asyncio.timeout(self._answer_s):
                 return await self._send(endpoint, headers, body, begun)
         except UrlRefused as refused:
-            raise SendFailed(FailureKind.REFUSED, f"{refused.fault}: {refused.found}") from refused
+            raise SendFailed(DeliveryFailure.REFUSED, f"{refused.fault}: {refused.found}") from refused
         except (TimeoutError, httpcore2.TimeoutException) as error:
-            raise SendFailed(FailureKind.TIMEOUT) from error
+            raise SendFailed(DeliveryFailure.TIMEOUT) from error
         except httpcore2.NetworkError as error:
             is_tls = isinstance(error.__cause__ or error.__context__, ssl.SSLError)
-            raise SendFailed(FailureKind.TLS if is_tls else FailureKind.CONNECTION) from error
+            raise SendFailed(DeliveryFailure.TLS if is_tls else DeliveryFailure.CONNECTION) from error
         except httpcore2.ProtocolError as error:
-            raise SendFailed(FailureKind.PROTOCOL) from error
+            raise SendFailed(DeliveryFailure.PROTOCOL) from error
 
     async def _send(
         self, endpoint: EndpointUrl, headers: Mapping[str, str], body: bytes, begun: float
@@ -196,7 +184,7 @@ class _CheckedBackend(httpcore2.AsyncNetworkBackend):
                 return await self._network.connect_tcp(str(address), port, limit, local_address, socket_options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
-        raise failure or SendFailed(FailureKind.RESOLUTION, host)
+        raise failure or SendFailed(DeliveryFailure.RESOLUTION, host)
 
     async def _addresses(self, host: str, port: int) -> tuple[IPAddress, ...]:
         """Return the checked addresses. Raises: UrlRefused, SendFailed."""
@@ -210,7 +198,7 @@ class _CheckedBackend(httpcore2.AsyncNetworkBackend):
         try:
             return await self._resolver(host, port)
         except OSError as error:
-            raise SendFailed(FailureKind.RESOLUTION, host) from error
+            raise SendFailed(DeliveryFailure.RESOLUTION, host) from error
 
     async def connect_unix_socket(
         self,
@@ -219,7 +207,7 @@ class _CheckedBackend(httpcore2.AsyncNetworkBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         """Refuse it: no webhook goes to a socket of this machine."""
-        raise SendFailed(FailureKind.REFUSED, path)
+        raise SendFailed(DeliveryFailure.REFUSED, path)
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""

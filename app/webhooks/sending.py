@@ -73,7 +73,7 @@ class Sender:
                 answer = await self._client.post(webhook.url, signed_headers(keys, message_id, now, body), body)
                 failure = None if answer.is_success else DeliveryFailure.STATUS
             except SendFailed as failed:
-                failure = DeliveryFailure(failed.kind.value)
+                failure = failed.kind
         metrics.child(metrics.webhook_deliveries, "TAKEN" if failure is None else failure.value).inc()
         delivery = DeliveryRow(
             id=clock.new_id(),

@@ -1,12 +1,19 @@
 """Fixtures of the tests of SCIM."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
+import httpx2
 import pytest
+from scim2_client.engines.httpx2 import SyncSCIMClient
 
+from app.db.engines import open_database
 from tests.support.administration import Administration, second_admin
-from tests.support.scim import Provider, opened_provider
-from tests.support.world import World
+from tests.support.api import Api
+from tests.support.gateway import serving
+from tests.support.scim import GROUPS, Provider, opened_provider, provider_of
+from tests.support.world import World, make_world
 
 
 @pytest.fixture
@@ -20,3 +27,26 @@ async def provider(world: World, fresh_url: str) -> AsyncIterator[Provider]:
 async def office(world: World, provider: Provider) -> Administration:
     """A second admin, Alma, beside Aldo."""
     return Administration(world, provider.api, await second_admin(world))
+
+
+async def populated(url: str) -> str:
+    """Make an account, and return a token of a provider of it."""
+    database = open_database(url)
+    try:
+        world = await make_world(database)
+        async with Api.opened(url) as api:
+            return (await provider_of(api, world.aldo)).token
+    finally:
+        await database.close()
+
+
+@pytest.fixture
+def client(fresh_url: str, tmp_path: Path) -> Iterator[SyncSCIMClient]:
+    token = asyncio.run(populated(fresh_url))
+    with (
+        serving(tmp_path, database_url=fresh_url, demo="false", scim_groups=GROUPS) as server,
+        httpx2.Client(
+            base_url=f"{server.address}/scim/v2", headers={"Authorization": f"Bearer {token}"}, timeout=30
+        ) as http,
+    ):
+        yield SyncSCIMClient(http)

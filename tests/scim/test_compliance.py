@@ -1,20 +1,9 @@
 """A compliance checker of SCIM, as its makers ship it, against a running gateway."""
 
-import asyncio
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
-import httpx2
-import pytest
 from scim2_client.engines.httpx2 import SyncSCIMClient
 from scim2_tester import Status, check_server
-
-from app.db.engines import open_database
-from tests.support.api import Api
-from tests.support.gateway import serving
-from tests.support.scim import GROUPS, provider_of
-from tests.support.world import make_world
 
 FAULTS = (Status.ERROR, Status.CRITICAL, Status.DEVIATION)
 
@@ -27,29 +16,6 @@ EXPECTED = {
     ("check_remove_attribute", "displayName"),
     ("check_remove_attribute", "active"),
 }
-
-
-async def populated(url: str) -> str:
-    """Make an account, and return a token of a provider of it."""
-    database = open_database(url)
-    try:
-        world = await make_world(database)
-        async with Api.opened(url) as api:
-            return (await provider_of(api, world.aldo)).token
-    finally:
-        await database.close()
-
-
-@pytest.fixture
-def client(fresh_url: str, tmp_path: Path) -> Iterator[SyncSCIMClient]:
-    token = asyncio.run(populated(fresh_url))
-    with (
-        serving(tmp_path, database_url=fresh_url, demo="false", scim_groups=GROUPS) as server,
-        httpx2.Client(
-            base_url=f"{server.address}/scim/v2", headers={"Authorization": f"Bearer {token}"}, timeout=30
-        ) as http,
-    ):
-        yield SyncSCIMClient(http)
 
 
 def test_the_compliance_checker_finds_no_fault(client: SyncSCIMClient) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.webhooks import WEBHOOKS_MAX
+from app.domain.webhooks import WEBHOOKS_MAX, DeliveryFailure
 from app.webhooks.addresses import AddressPolicy
-from app.webhooks.client import BODY_MAX, FailureKind, SendFailed, WebhookAnswer, WebhookClient
+from app.webhooks.client import BODY_MAX, SendFailed, WebhookAnswer, WebhookClient
 from app.webhooks.delivery import AT_ONCE
 from app.webhooks.resolver import SystemResolver
 from tests.support.webhook_endpoints import (
@@ -86,7 +86,7 @@ async def test_a_name_that_leads_inside_is_refused_before_a_byte_is_sent(found: 
     async with serving(WebhookEndpoint()) as endpoint:
         failed = await failure(client([found], PUBLIC), f"https://{HOST}:{endpoint.port}/")
 
-        assert (failed.kind, failed.found) == (FailureKind.REFUSED, f"INSIDE: {HOST}")
+        assert (failed.kind, failed.found) == (DeliveryFailure.REFUSED, f"INSIDE: {HOST}")
         assert endpoint.connections == 0
 
 
@@ -98,7 +98,7 @@ async def test_an_address_inside_is_refused_before_a_byte_is_sent(host: str) -> 
     async with serving(WebhookEndpoint()) as endpoint:
         failed = await failure(WebhookClient(PUBLIC, resolver, client_tls()), f"https://{host}:{endpoint.port}/")
 
-        assert failed.kind is FailureKind.REFUSED
+        assert failed.kind is DeliveryFailure.REFUSED
         assert endpoint.connections == 0
         assert resolver.questions == []
 
@@ -109,7 +109,7 @@ async def test_the_system_s_resolver_leads_to_no_service_of_this_machine() -> No
             sender = WebhookClient(PUBLIC, SystemResolver(is_absolute=False), client_tls())
             failed = await failure(sender, f"https://{host}:{endpoint.port}/")
 
-            assert failed.kind in (FailureKind.REFUSED, FailureKind.RESOLUTION)
+            assert failed.kind in (DeliveryFailure.REFUSED, DeliveryFailure.RESOLUTION)
         assert endpoint.connections == 0
 
 
@@ -137,7 +137,7 @@ async def test_each_connection_is_checked_anew(tmp_path: Path) -> None:
         await sender.post(f"https://{HOST}:{endpoint.port}/", {}, b"{}")
         failed = await failure(sender, f"https://{HOST}:{endpoint.port}/")
 
-        assert failed.kind is FailureKind.REFUSED
+        assert failed.kind is DeliveryFailure.REFUSED
         assert resolver.questions == [HOST, HOST]
         assert endpoint.connections == 1
 
@@ -177,7 +177,7 @@ async def test_a_certificate_of_another_host_is_refused_before_the_request_is_se
     async with tls_endpoint(tmp_path, "other.example.com", "127.0.0.1") as endpoint:
         failed = await failure(client(), f"https://{HOST}:{endpoint.port}/")
 
-        assert failed.kind is FailureKind.TLS
+        assert failed.kind is DeliveryFailure.TLS
         assert endpoint.requests == []
 
 
@@ -186,7 +186,7 @@ async def test_a_certificate_of_an_unknown_authority_is_refused(tmp_path: Path) 
         sender = WebhookClient(DEVELOPMENT, ScriptedResolver([LOOPBACK]))
         failed = await failure(sender, f"https://{HOST}:{endpoint.port}/")
 
-        assert failed.kind is FailureKind.TLS
+        assert failed.kind is DeliveryFailure.TLS
         assert endpoint.requests == []
 
 
@@ -223,7 +223,7 @@ async def test_an_answer_that_does_not_end_is_given_up(tmp_path: Path, answer: b
         endpoint.answer = lambda _: answer
         failed = await failure(client(answer_s=0.3), f"https://{HOST}:{endpoint.port}/")
 
-        assert failed.kind is FailureKind.TIMEOUT
+        assert failed.kind is DeliveryFailure.TIMEOUT
 
 
 async def test_a_resolver_that_does_not_answer_is_given_up() -> None:
@@ -233,19 +233,19 @@ async def test_a_resolver_that_does_not_answer_is_given_up() -> None:
 
     failed = await failure(WebhookClient(PUBLIC, silent, client_tls(), 0.1), f"https://{HOST}/")
 
-    assert failed.kind is FailureKind.TIMEOUT
+    assert failed.kind is DeliveryFailure.TIMEOUT
 
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (b"SSH-2.0-OpenSSH_9.9\r\n\r\n", FailureKind.PROTOCOL),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 200_000 + b"\r\n\r\n", FailureKind.PROTOCOL),
-        (b"Connection: close", FailureKind.PROTOCOL),
+        (b"SSH-2.0-OpenSSH_9.9\r\n\r\n", DeliveryFailure.PROTOCOL),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 200_000 + b"\r\n\r\n", DeliveryFailure.PROTOCOL),
+        (b"Connection: close", DeliveryFailure.PROTOCOL),
     ],
     ids=["not HTTP", "a head without an end", "cut off"],
 )
-async def test_what_is_no_answer_is_a_failure(tmp_path: Path, answer: bytes, kind: FailureKind) -> None:
+async def test_what_is_no_answer_is_a_failure(tmp_path: Path, answer: bytes, kind: DeliveryFailure) -> None:
     async with tls_endpoint(tmp_path) as endpoint:
         endpoint.answer = lambda _: answer
 
@@ -259,9 +259,9 @@ async def test_where_nothing_listens_and_where_no_name_is_found_nothing_is_sent(
     async def unknown(host: str, port: int) -> Sequence[str]:
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
-    assert (await failure(client(), f"https://{HOST}:{port}/")).kind is FailureKind.CONNECTION
-    assert (await failure(client([[]]), f"https://{HOST}:{port}/")).kind is FailureKind.RESOLUTION
-    assert (await failure(WebhookClient(PUBLIC, unknown), f"https://{HOST}/")).kind is FailureKind.RESOLUTION
+    assert (await failure(client(), f"https://{HOST}:{port}/")).kind is DeliveryFailure.CONNECTION
+    assert (await failure(client([[]]), f"https://{HOST}:{port}/")).kind is DeliveryFailure.RESOLUTION
+    assert (await failure(WebhookClient(PUBLIC, unknown), f"https://{HOST}/")).kind is DeliveryFailure.RESOLUTION
 
 
 async def test_a_body_over_the_bound_is_not_sent(tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ async def test_a_body_over_the_bound_is_not_sent(tmp_path: Path) -> None:
         assert (await sender.post(url, {}, b" " * BODY_MAX)).is_success
         failed = await failure(sender, url, b" " * (BODY_MAX + 1))
 
-        assert (failed.kind, failed.found) == (FailureKind.TOO_LARGE, "262145")
+        assert (failed.kind, failed.found) == (DeliveryFailure.TOO_LARGE, "262145")
         assert len(endpoint.requests) == 1
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -42,18 +42,6 @@ from tests.support.world import World, make_world
 
 WITH_WORDS = """subscription { actions(types: [COMMENT]) { cursor action {
     id seq type createdAt hash case { id reference title createdBy { id } } comment { body author { id kind } } } } }"""
-
-
-@pytest.fixture
-async def node(world: World, store: DocumentStore) -> AsyncIterator[DeliveryNode]:
-    async with delivering(world.database, store) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def endpoint() -> AsyncIterator[WebhookEndpoint]:
-    async with serving(WebhookEndpoint()) as opened:
-        yield opened
 
 
 async def comments(world: World, case_id: UUID, *texts: str) -> list[str]:

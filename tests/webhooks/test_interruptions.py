@@ -1,32 +1,16 @@
 """What comes in between while webhooks are delivered: an endpoint that can't be read, rights that end, a deletion."""
 
-from collections.abc import AsyncIterator
-
-import pytest
 from sqlalchemy import text, update
 from structlog.testing import capture_logs
 
 from app.db import tables
-from app.documents.store import DocumentStore
 from app.domain.commands import AddComment
 from app.domain.webhook_commands import DeleteWebhook, PauseWebhook, ResumeWebhook
 from app.domain.webhooks import DeliveryFailure, WebhookState
 from tests.support.recorded_sql import recorded
-from tests.support.webhook_endpoints import ReceivedRequest, WebhookEndpoint, serving
-from tests.support.webhooks import DeliveryNode, Registered, delivering, kind, register, until
+from tests.support.webhook_endpoints import ReceivedRequest, WebhookEndpoint
+from tests.support.webhooks import DeliveryNode, Registered, kind, register, until
 from tests.support.world import World
-
-
-@pytest.fixture
-async def node(world: World, store: DocumentStore) -> AsyncIterator[DeliveryNode]:
-    async with delivering(world.database, store) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def endpoint() -> AsyncIterator[WebhookEndpoint]:
-    async with serving(WebhookEndpoint()) as opened:
-        yield opened
 
 
 async def verified(hook: Registered) -> None:
