@@ -13,6 +13,7 @@ from app.domain.model import Role
 from tests.support.account_logs import logged, verdict_on
 from tests.support.administration import second_admin
 from tests.support.api import Api
+from tests.support.recorded_sql import recorded
 from tests.support.world import World, make_person, make_world
 
 URL = "https://hooks.example.com/in"
@@ -284,6 +285,21 @@ async def test_lag_counts_what_was_not_sent(world: World, api: Api) -> None:
     assert node["lag"]["rows"] == 3
     assert node["lag"]["seconds"] >= 0
     assert node["deliveries"] == {"totalCount": 0, "nodes": []}
+
+
+async def test_a_page_of_several_webhooks_costs_the_statements_of_one(world: World, api: Api) -> None:
+    document = LISTED.replace("nodes { endpointId", "nodes { actsAs { displayName } endpointId")
+    costs = []
+    for number in (1, 4):
+        while len((await api.run(world.aldo.token, LISTED))["webhooks"]["nodes"]) < number:
+            await created(world, api)
+        await world.open_case()
+        with recorded() as statements:
+            nodes = (await api.run(world.aldo.token, document))["webhooks"]["nodes"]
+        assert len(nodes) == number
+        costs.append(sorted(statements))
+
+    assert costs[0] == costs[1]
 
 
 async def test_deleting_a_webhook_ends_its_service_account(world: World, api: Api) -> None:
