@@ -31,6 +31,7 @@ class Connections:
         self.lent_out = 0
         self._places = asyncio.Semaphore(size)
         self._idle: list[tuple[AsyncConnection, float]] = []
+        self._retired: list[AsyncConnection] | None = None
         self.shift = 0
 
     def lent(self) -> "_Loan":
@@ -51,6 +52,14 @@ class Connections:
         self.shift += 1
         while self._idle:
             await _closed(self._idle.pop()[0])
+        if self._retired is not None:
+            await self._end_retired()
+
+    def renew(self) -> None:
+        """Have none of the connections used again that there are now; it waits for nothing."""
+        self.shift += 1
+        self._retired = [*(self._retired or ()), *(connection for connection, _ in self._idle)]
+        self._idle.clear()
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
@@ -78,11 +87,20 @@ class Connections:
 
     async def take(self) -> AsyncConnection:
         """Return a connection that was kept and is still good, or a new one."""
+        if self._retired is not None:
+            await self._end_retired()
         while self._idle:
             connection, used = self._idle.pop()
             if time.monotonic() - used < PING_AFTER_S or await _answers(connection):
                 return connection
         return await self.engine.connect()
+
+    async def _end_retired(self) -> None:
+        retired, self._retired = self._retired or (), None
+        for connection in retired:
+            await connection.invalidate()
+            await _closed(connection)
+        await self.engine.dispose()  # of those that its pool keeps
 
     async def put_back(self, connection: AsyncConnection, shift: int, *, is_good: bool) -> None:
         """Keep a connection that was taken in this *shift*, if it is good, and nothing else has come meanwhile."""

@@ -150,4 +150,6 @@ def _postgresql(url: URL, size: int, timeouts: Timeouts, *, behind_pooler: bool)
 
     writer = postgresql.writer_engine(url, size, timeouts, behind_pooler=behind_pooler)
     dedicated = None if behind_pooler else postgresql.dedicated_engine(url, timeouts)
-    return Database(readers(size), Connections(writer, size, timeouts.pool), readers(1), dedicated, None, Coalescer())
+    pools = readers(size), Connections(writer, size, timeouts.pool), readers(1)
+    postgresql.drop_when_read_only(writer, pools)
+    return Database(*pools, dedicated, None, Coalescer())

@@ -43,6 +43,9 @@ class AuthorityChanged(Exception):
 # serialization_failure, deadlock_detected: PostgreSQL, appendix A. Where COMMIT tells of them, nothing is done.
 _RETRYABLE = {"40001", "40P01"}
 
+# read_only_sql_transaction: what a standby answers to each write, before anything of it is done.
+_READ_ONLY = "25006"
+
 # PostgreSQL, appendix A, by class or code: no connection, no resources (as disk_full), shut down, crashed, starting up;
 # and what is given up after a while: a statement, a lock that is waited for, a transaction that says nothing.
 _AWAY = ("08", "53", "57P01", "57P02", "57P03", "57014", "55P03", "25P03")
@@ -82,9 +85,14 @@ def is_authority_gone(error: IntegrityError) -> bool:
 
 
 def is_retryable(error: DBAPIError) -> bool:
-    """Tell whether the whole transaction was rolled back only because of another one."""
+    """Tell whether the whole transaction was rolled back only because of another one, or of where it was sent."""
     is_busy = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-    return is_busy or getattr(error.orig, "sqlstate", None) in _RETRYABLE
+    return is_busy or is_read_only(error.orig) or getattr(error.orig, "sqlstate", None) in _RETRYABLE
+
+
+def is_read_only(error: BaseException | None) -> bool:
+    """Tell whether PostgreSQL refused to write at all, as a standby does."""
+    return getattr(error, "sqlstate", None) == _READ_ONLY
 
 
 def unavailable_of(fault: BaseException, request_id: str) -> Unavailable | None:

@@ -209,10 +209,16 @@ def _check_hosts(parameters: dict[str, str]) -> None:
             raise ValueError(f"{port} is no port, from 1 to 65535")
     if len(ports) not in (1, len(hosts)):
         raise ValueError(f"it has {len(hosts)} hosts and {len(ports)} ports: name one port, or one for each host")
-    if len(hosts) > 1 and not all(hosts):
-        raise ValueError("one of its hosts is empty")
+    if len(hosts) > 1:
+        _check_several(hosts, parameters)
     if parameters.get("sslrootcert") == "system" and parameters.setdefault("sslmode", "verify-full") != "verify-full":
         raise ValueError("its parameter sslrootcert=system needs sslmode=verify-full")
+
+
+def _check_several(hosts: list[str], parameters: dict[str, str]) -> None:
+    if not all(hosts):
+        raise ValueError("one of its hosts is empty")
+    parameters.setdefault("target_session_attrs", "read-write")
 
 
 def asyncpg_arguments(url: URL) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Cluster:
     def start(self) -> None:
         """Start it, and return when it takes connections. Raises: PostgresqlFailed."""
         log = str(self.folder / "log")
-        self._control("start", "--log", log, "--options", f"-p {self.port} {OPTIONS}")
+        self.control("start", "--log", log, "--options", f"-p {self.port} {OPTIONS}")
 
     def start_again(self) -> None:
         """Start it where it has ended itself; where it still tries to recover, that will do."""
@@ -66,9 +66,10 @@ class Cluster:
 
     def stop(self, mode: str = "immediate") -> None:
         """End it; *immediate* is without a checkpoint and without a word to anybody, so that it has to recover."""
-        self._control("stop", "--mode", mode)
+        self.control("stop", "--mode", mode)
 
-    def _control(self, *arguments: str) -> None:
+    def control(self, *arguments: str) -> None:
+        """Have `pg_ctl` do something, and wait until it is done. Raises: PostgresqlFailed."""
         command: list[str | Path] = [self.binaries / "pg_ctl", *arguments, "--pgdata", self.data]
         command += ["--wait", "--timeout", str(WAIT_S)]
         # The server inherits these streams and keeps them: a pipe would never come to its end.
@@ -110,14 +111,21 @@ def _running(folder: Path, account: Account | None, log_inside: bool) -> Iterato
     if not log_inside:
         made.move_log()
     made.start()
+    with guarded(made):
+        yield made
+
+
+@contextmanager
+def guarded(made: Cluster) -> Iterator[None]:
+    """End a running server and remove its folder afterwards, also where we end meanwhile."""
     watchdog = subprocess.Popen(
-        ["sh", "-c", WATCHDOG, "watchdog", str(binaries / "pg_ctl"), str(folder)],
+        ["sh", "-c", WATCHDOG, "watchdog", str(made.binaries / "pg_ctl"), str(made.folder)],
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        **run_as(account) | {"stdin": subprocess.PIPE},
+        **run_as(made.account) | {"stdin": subprocess.PIPE},
     )
     try:
-        yield made
+        yield
     finally:
         watchdog.communicate()

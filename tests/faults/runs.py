@@ -13,6 +13,7 @@ import typer
 from tests.faults.answers import lose_answers
 from tests.faults.commit import cut_commits
 from tests.faults.disk import fill_disk, fill_log
+from tests.faults.failover import fail_over
 from tests.faults.kill import kill
 from tests.faults.report import Report
 from tests.faults.restart import restart
@@ -33,6 +34,7 @@ class Fault(StrEnum):
     LOG = "log"  # PostgreSQL's write-ahead log, on a disk without room
     ANSWERS = "answers"  # lost between the gateway and clients
     COMMIT = "commit"  # whose answer is lost between PostgreSQL and the gateway
+    FAILOVER = "failover"  # from a primary that is killed to its synchronous standby
     STREAMS = "streams"  # of subscribers, by all that they depend on
 
 
@@ -45,6 +47,8 @@ class Run:
     engines: tuple[str, ...] = ("sqlite", "postgresql")
     disk_mib: Mapping[str, int] = field(default_factory=dict)
     log_inside: bool = False
+    is_replicated: bool = False
+    patience_s: float = 10
 
 
 RUNS = {
@@ -55,17 +59,33 @@ RUNS = {
     Fault.LOG: Run(fill_log, 3, ("postgresql",), {"postgresql": 96}, log_inside=True),
     Fault.ANSWERS: Run(lose_answers, 3),
     Fault.COMMIT: Run(cut_commits, 3, ("postgresql",)),
+    Fault.FAILOVER: Run(fail_over, 10, ("postgresql",), is_replicated=True, patience_s=15),
     Fault.STREAMS: Run(cut_streams, 20),
 }
 
 
-def run(fault: Fault, engine: str, folder: Path, seed: int, writers: int, rounds: int) -> Report | None:
-    """Run one kind of fault, or skip it, loudly, where it can't be had here."""
+def run(
+    fault: Fault,
+    engine: str,
+    folder: Path,
+    seed: int,
+    writers: int,
+    rounds: int,
+    *,
+    patience_s: float | None = None,
+) -> Report | None:
+    """Run one kind of fault, or skip it, loudly, where it can't be had here. *patience_s*: other than is usual."""
     usual = RUNS[fault]
-    disk_mib = usual.disk_mib.get(engine)
     try:
         with site(
-            engine, folder / f"{fault}-{engine}", seed, writers, disk_mib=disk_mib, log_inside=usual.log_inside
+            engine,
+            folder / f"{fault}-{engine}",
+            seed,
+            writers,
+            disk_mib=usual.disk_mib.get(engine),
+            log_inside=usual.log_inside,
+            is_replicated=usual.is_replicated,
+            patience_s=usual.patience_s if patience_s is None else patience_s,
         ) as here:
             return asyncio.run(usual.work(here, rounds))
     except (CannotMount, PostgresqlMissing) as missing:

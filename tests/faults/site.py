@@ -25,6 +25,7 @@ from tests.faults.checker import check
 from tests.faults.cluster import Cluster, cluster
 from tests.faults.gateway import Gateway, gateway
 from tests.faults.history import History, Row, now, write_rows
+from tests.faults.replication import ReplicatedPair, replicated_pair
 from tests.faults.small_disk import small_disk
 from tests.faults.workload import Load, Person
 from tests.support.databases import create_database
@@ -42,6 +43,7 @@ class Site:
     url: str
     gateway: Gateway
     cluster: Cluster | None
+    pair: ReplicatedPair | None
     load: Load
     chance: Random
     disk: Path | None
@@ -71,9 +73,9 @@ class Site:
                 self.demand(False, f"{name}: {fault.op}: {flaw}: {fault.status} {fault.body[:300]}")
         return len(faults)
 
-    async def demand_writes(self, name: str) -> float:
-        """Return in how many seconds an action is acknowledged that is asked for from now on."""
-        since = now()
+    async def demand_writes(self, name: str, since: float | None = None) -> float:
+        """Return in how many seconds an action is acknowledged that is asked for *since* then, or from now on."""
+        since = now() if since is None else since
         while now() < since + self.patience_s:
             found = self.history.acknowledged_since(since)
             if found is not None:
@@ -118,6 +120,7 @@ def site(
     *,
     disk_mib: int | None = None,
     log_inside: bool = False,
+    is_replicated: bool = False,
     patience_s: float = 10,
 ) -> Iterator[Site]:
     """Yield a running site on *engine* whose files are in *folder*; its database has a disk of *disk_mib*, if given.
@@ -128,11 +131,15 @@ def site(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        server, data = None, folder
-        if engine == "postgresql":
+        server, pair, data = None, None, folder
+        documents = f"file://{folder / 'documents'}"
+        if is_replicated:
+            pair = stack.enter_context(replicated_pair())
+            create_database(pair.primary.admin_url, "casegate")
+            url = pair.url("casegate")
+        elif engine == "postgresql":
             server = stack.enter_context(cluster(disk_mib, log_inside=log_inside))
             data, url = server.data, create_database(server.admin_url, "casegate")
-            documents = f"file://{folder / 'documents'}"  # in the server's own folder there is no room for others
         else:
             if disk_mib:
                 data = stack.enter_context(small_disk(folder / "disk", disk_mib))
@@ -142,7 +149,8 @@ def site(
         running = stack.enter_context(gateway(folder, database_url=url, documents_url=documents))
         load = Load.of(people, running.address, history, seed)
         chance = Random(f"{seed} {engine} {folder.name}")
-        yield Site(engine, folder, url, running, server, load, chance, data if disk_mib else None, patience_s)
+        disk = data if disk_mib else None
+        yield Site(engine, folder, url, running, server, pair, load, chance, disk, patience_s)
 
 
 async def _people(url: str, count: int) -> list[Person]:

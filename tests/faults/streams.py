@@ -39,7 +39,7 @@ async def cut_streams(site: Site, rounds: int) -> Report:
                 await site.demand_writes(name)
                 await asyncio.sleep(site.chance.uniform(0.2, 1))
             site.demand_retryable(name)
-            seconds = await _demand_whole_log(site, name, subscribers, begun)
+            seconds = await demand_whole_log(site, name, subscribers, begun)
             report.measure("until all had all", seconds)
             connections = sum(subscriber.connections for subscriber in subscribers)
             say(f"{name}: {site.reported(before)}; all had all after {seconds:.1f} s; {connections} connections so far")
@@ -76,7 +76,7 @@ async def _end_listening(site: Site) -> None:
         await database.close()
 
 
-async def _demand_whole_log(site: Site, name: str, subscribers: list[Subscriber], begun: int) -> float:
+async def demand_whole_log(site: Site, name: str, subscribers: list[Subscriber], begun: int) -> float:
     """Take down each subscriber who has not what came after the first *begun* rows, once and in order.
 
     Return in how many seconds all had.

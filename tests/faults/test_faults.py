@@ -88,6 +88,17 @@ def test_a_commit_without_an_answer_is_settled_by_its_idempotency_key(place: Sit
     assert_withstands(Fault.COMMIT, place)
 
 
+def test_writes_and_streams_go_on_when_a_synchronous_standby_takes_the_place_of_the_primary(tmp_path: Path) -> None:
+    seed = secrets.randbelow(10**6)
+
+    report = run(Fault.FAILOVER, "postgresql", tmp_path, seed, WRITERS, 1, patience_s=PATIENCE_S)
+
+    if report is None:
+        pytest.skip("it can't be had here, as is told above")
+    assert report.site.problems == [], f"seed {seed}"
+    assert report.row()["acknowledged"] > 0
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize(
     ("fault", "engine"), [(fault, engine) for fault, usual in RUNS.items() for engine in usual.engines]

@@ -4,6 +4,7 @@ Behind a pooler that gives a server's connection for a transaction, nothing may 
 """
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ExceptionContext, event
@@ -12,7 +13,9 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-from app.db.connections import PING_AFTER_S
+from app.db.connections import PING_AFTER_S, Connections
+from app.db.errors import is_read_only
+from app.db.postgresql.hosts import HostConnector
 from app.db.timeouts import Timeouts
 from app.db.urls import asyncpg_arguments
 
@@ -40,6 +43,20 @@ def dedicated_engine(url: URL, timeouts: Timeouts) -> AsyncEngine:
     """Return an engine without a pool, for connections that are kept for as long as they last."""
     options = {"poolclass": NullPool, "hide_parameters": True, "isolation_level": "AUTOCOMMIT"}
     return _engine(url, _own(timeouts, read_only=True), options)
+
+
+def drop_when_read_only(writer: AsyncEngine, pools: Sequence[Connections]) -> None:
+    """Drop the connections of all *pools* where the *writer* meets a server that takes no writes any more.
+
+    It has become a standby, or is reached by a name that now leads to one: what reads there would read what is past.
+    """
+
+    @event.listens_for(writer.sync_engine, "handle_error")
+    def look(context: ExceptionContext) -> None:
+        if is_read_only(context.original_exception):
+            context.is_disconnect = True
+            for connections in pools:
+                connections.renew()
 
 
 def _settings(timeouts: Timeouts, behind_pooler: bool, *, read_only: bool) -> dict[str, Any]:
@@ -87,11 +104,13 @@ _NAMED = {"application_name": "casegate", "timezone": "UTC"}
 def _engine(url: URL, settled: dict[str, Any], options: dict[str, Any]) -> AsyncEngine:
     wanted = asyncpg_arguments(url)
     settings = {**settled["server_settings"], **wanted["server_settings"]}
+    connector = HostConnector(wanted)
+    arguments = {"timeout": CONNECT_S, **wanted, **settled, "server_settings": settings}
     engine = create_async_engine(
         URL.create("postgresql+asyncpg", database=url.database),
         **options,
         skip_autocommit_rollback=True,
-        connect_args={"timeout": CONNECT_S, **wanted, **settled, "server_settings": settings},
+        connect_args={**arguments, "async_creator_fn": connector.connect},
     )
     event.listen(engine.sync_engine, "handle_error", _forget_values)
     return engine
