@@ -103,18 +103,18 @@ async def test_readers_and_writers_find_the_primary_wherever_it_stands(
 
 
 async def test_with_standbys_alone_it_is_said_what_each_host_is(pair: ReplicatedPair) -> None:
-    nobody = free_port()
-    async with opened(pair, [pair.standby.port, nobody]) as database:
+    refusing = free_port()
+    async with opened(pair, [pair.standby.port, refusing]) as database:
         with pytest.raises(HostUnavailable) as raised:
             await write(database)
 
     message = str(raised.value)
     assert f"127.0.0.1:{pair.standby.port} is a standby, which takes no writes" in message
-    assert f"127.0.0.1:{nobody}: " in message
+    assert f"127.0.0.1:{refusing}: " in message
     assert pair.primary.password not in message
 
 
-async def test_a_fault_of_the_settings_is_told_as_such_whatever_the_other_hosts_are(pair: ReplicatedPair) -> None:
+async def test_a_fault_of_the_settings_is_reported_whatever_the_other_hosts_are(pair: ReplicatedPair) -> None:
     hosts = f"127.0.0.1:{pair.standby.port},127.0.0.1:{pair.primary.port}"
     database = open_database(f"postgresql://postgres:wrong@{hosts}/{NAME}")
     try:
