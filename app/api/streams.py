@@ -20,6 +20,7 @@ from app.api.masking import format_errors, refusal_error, request_error
 from app.api.operation_runner import EndpointOptions, OperationCall, OperationResult, OperationRunner
 from app.api.recheck import Recheck
 from app.api.record import Record
+from app.api.shared_results import Key, SharedResult, SharedResults, key_of
 from app.api.stream_registry import StreamedResult, StreamOptions, StreamRegistry, StreamRequest
 from app.api.subscription_events import EventSource
 from app.api.subscriptions import SourceEvent
@@ -46,11 +47,13 @@ class Streams:
     endpoint: EndpointOptions
     options: StreamOptions
     registry: StreamRegistry = field(init=False)
+    _shared: SharedResults = field(init=False)
     _turns: asyncio.Semaphore = field(init=False)
     _turns_of_account: "WeakValueDictionary[UUID, asyncio.Semaphore]" = field(init=False)
 
     def __post_init__(self) -> None:
         self.registry = StreamRegistry(self.options)
+        self._shared = SharedResults()
         self._turns = asyncio.Semaphore(EVENTS_AT_ONCE)
         self._turns_of_account = WeakValueDictionary()
 
@@ -150,22 +153,43 @@ class Streams:
     async def _events(
         self, source: EventSource, call: OperationCall, request: StreamRequest
     ) -> AsyncGenerator[StreamedResult, None]:
+        key = key_of(request, call.sent)
         async with aclosing(self._source_events(source, request)) as events:
             async for event in events:
                 of_event = self._call(request, call.sent)
-                result = await self._run_event(of_event, source, event, request)
+                with _finished_on_failure(of_event.record, request):
+                    result = await self._result_of_event(of_event, source, event, request, key)
                 async with self._sent(result, of_event, request, event.cursor) as sent:
                     yield sent
                 del event, of_event, result, sent  # they would be kept until the next one comes
 
+    async def _result_of_event(
+        self, call: OperationCall, source: EventSource, event: SourceEvent, request: StreamRequest, key: Key
+    ) -> OperationResult:
+        """Return what *event* gives, by one execution for the streams of a token that ask for the same."""
+
+        async def execute() -> SharedResult:
+            result = await self._run_event(call, source, event, request)
+            return SharedResult(result, request.identity)
+
+        if event.sharing_key is None:
+            return (await execute()).result
+        key = (*key, *event.sharing_key)
+        found = await self._shared.find(key)
+        if found is not None:
+            await self._permit(source, request, event.read_at)
+            if found.identity == request.identity:
+                call.record.operation, call.record.has_begun = source.prepared, True
+                return found.result
+        return await self._shared.share(key, execute)
+
     async def _run_event(
         self, call: OperationCall, source: EventSource, event: SourceEvent, request: StreamRequest
     ) -> OperationResult:
-        with _finished_on_failure(call.record, request):
-            async with self._turn_of(request.identity.actor.account_id), self._turns:
-                await self._permit(source, request, event.read_at)
-                with tracing.operation(request.headers):
-                    return await self.runner.run_event(call, source, event, request.identity)
+        async with self._turn_of(request.identity.actor.account_id), self._turns:
+            await self._permit(source, request, event.read_at)
+            with tracing.operation(request.headers):
+                return await self.runner.run_event(call, source, event, request.identity)
 
     def _turn_of(self, account_id: UUID) -> asyncio.Semaphore:
         found = self._turns_of_account.get(account_id)

@@ -46,11 +46,14 @@ class SourceEvent(Protocol):
     """What happened, as a subscription's field is to show it.
 
     `cursor`: where to come back, None where there is no such place. `read_at`: when it was read, on the monotonic
-    clock.
+    clock. `sharing_key`: what tells it from other events where it shows all streams of a person the same, else None.
     """
 
     @property
     def cursor(self) -> str | None: ...
+
+    @property
+    def sharing_key(self) -> tuple[object, ...] | None: ...
 
     @property
     def read_at(self) -> float: ...
@@ -83,6 +86,10 @@ class LogRead:
     caught_up: bool
     read_at: float
 
+    @property
+    def sharing_key(self) -> tuple[object, ...]:
+        return self.cursor, self.action is None, self.caught_up
+
     async def shown(self, context: Context) -> "LogRead":
         return self
 
@@ -95,6 +102,7 @@ class CaseMoved:
     read_at: float
     version: int | None = None
     cursor: None = None
+    sharing_key: None = None  # it takes the version from what it shows
 
     async def shown(self, context: Context) -> CaseRow | None:
         key = CaseKey(self.case_id, EVERY_COLUMN)
@@ -112,6 +120,7 @@ class InboxMoved:
     actor: Actor
     read_at: float
     cursor: None = None
+    sharing_key: None = None
 
     async def shown(self, context: Context) -> InboxChange:
         self.actor = context.actor

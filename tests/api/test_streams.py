@@ -14,6 +14,7 @@ from websockets.asyncio.client import ClientConnection
 
 from app import clock
 from app.admin import accounts
+from app.api.shared_results import SharedResult, SharedResults
 from app.db import tables
 from app.domain.commands import AddComment
 from app.domain.model import PERSON_SCOPES, Scope
@@ -206,7 +207,7 @@ async def test_another_account_s_cursor_is_refused(gateway: LiveGateway, world: 
     assert [error["extensions"]["code"] for error in payload["errors"]] == ["INVALID_CURSOR"]
 
 
-async def test_all_streams_of_a_token_are_shown_an_event_by_one_look_up_and_by_plans(
+async def test_all_streams_of_a_token_are_shown_an_event_by_one_look_up_and_one_execution(
     fresh_url: str, world: World
 ) -> None:
     async with live_gateway(fresh_url, recheck_s=3600) as gateway, AsyncExitStack() as stack:
@@ -221,7 +222,65 @@ async def test_all_streams_of_a_token_are_shown_an_event_by_one_look_up_and_by_p
 
     assert found == [{"type": "OPEN"}] * 10
     assert 1 <= sum("api_tokens" in statement for statement in sent) < 10
-    assert (plans("followed") - planned, plans("declined") + plans("failed") - declined) == (10, 0)
+    assert (plans("followed") - planned, plans("declined") + plans("failed") - declined) == (1, 0)
+
+
+async def test_streams_share_an_execution_only_where_they_would_be_shown_the_same(fresh_url: str, world: World) -> None:
+    shown = "action { user { email @include(if: $email) } case { availableActions { action message } } }"
+    query = f"subscription($email: Boolean!) {{ actions {{ cursor {shown} }} }}"
+    other_token = (await accounts.create_token(world.database, world.ada.id, PERSON_SCOPES)).secret
+    wanted = [
+        (world.ada.token, "en", query, True),
+        (world.ada.token, "en", query, True),
+        (world.ada.token, "en", query, False),
+        (world.ada.token, "fr", query, True),
+        (world.ada.token, "en", query.replace("email @", "mail: email @"), True),
+        (world.rosa.token, "en", query, True),
+        (other_token, "en", query, True),
+    ]
+    async with live_gateway(fresh_url, recheck_s=3600) as gateway, AsyncExitStack() as stack:
+        opened = []
+        for token, language, document, email in wanted:
+            stream = Events("sse", gateway, token)
+            stream.headers = {"Accept-Language": language}
+            opened.append(await stack.enter_async_context(stream.opened(document, {"email": email})))
+        for stream in opened:
+            await stream.data()
+        followed = plans("followed")
+        await world.open_case()
+        found = [(await stream.data())["actions"]["action"] for stream in opened]
+        executions = plans("followed") - followed
+
+    users = [action["user"] for action in found]
+    messages = [{item["action"]: item["message"] for item in action["case"]["availableActions"]} for action in found]
+    email = users[0]["email"]
+    assert users == [{"email": email}] * 2 + [{}, {"email": email}, {"mail": email}] + [{"email": email}] * 2
+    assert found[0] == found[1] == found[6]
+    assert messages[0] == messages[2] == messages[4] != messages[3]
+    assert messages[5] != messages[0]
+    assert executions == 6
+
+
+async def test_who_waits_for_an_execution_that_is_given_up_executes_anew() -> None:
+    shared = SharedResults()
+    begun, never = asyncio.Event(), asyncio.Event()
+
+    async def give_up() -> SharedResult:
+        begun.set()
+        await never.wait()
+        raise AssertionError
+
+    first = asyncio.create_task(shared.share(("key",), give_up))
+    await begun.wait()
+    second = asyncio.create_task(shared.find(("key",)))
+    third = asyncio.create_task(shared.find(("key",)))
+    await asyncio.sleep(0)
+    third.cancel()
+    await asyncio.sleep(0)
+    first.cancel()
+
+    assert await second is None
+    assert await shared.find(("key",)) is None
 
 
 @contextmanager
