@@ -92,6 +92,8 @@ class EndpointDelivery:
                 await self._follow()
             except Blocked as blocked:
                 moment = self._timing.now() + BLOCKED
+                reason = blocked.failure or type(blocked.__cause__).__name__
+                log.warning("webhook_delivery_waits", webhook=str(self._webhook.id), reason=str(reason))
                 if blocked.failure is not None:
                     self._state.note_failure(blocked.failure)
                     await self._try_to_record()

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
 from app.db.account_log import NewAccountAction, append, lock_account
+from app.db.database_clock import shared_time
 from app.db.engines import Database
 from app.db.webhook_rows import DeliveryRow, RetryRow, WebhookRow
 from app.domain.account_log import AdminActionType, Source
@@ -47,11 +48,12 @@ class Unrecorded:
 async def take_leases(database: Database, holder: str, ids: Collection[UUID], now: datetime) -> set[UUID]:
     """Take the leases of these endpoints, or prolong them; return those that nobody else has."""
     table = tables.webhooks
-    is_free = or_(table.c.lease_until.is_(None), table.c.lease_until < now, table.c.lease_holder == holder)
+    is_over = table.c.lease_until < shared_time(database, now)
+    is_free = or_(table.c.lease_until.is_(None), is_over, table.c.lease_holder == holder)
     statement = (
         update(table)
         .where(table.c.id.in_(ids), is_free)
-        .values(lease_holder=holder, lease_until=now + LEASE)
+        .values(lease_holder=holder, lease_until=shared_time(database, now, LEASE))
         .returning(table.c.id)
     )
     async with database.write() as connection:

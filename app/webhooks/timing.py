@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from datetime import datetime
 from typing import Protocol
 
@@ -27,9 +28,12 @@ class SystemTiming:
         return clock.now()
 
     async def until(self, moment: datetime) -> None:
-        """Wait until *moment*, by the clock of the system, which may be set meanwhile."""
-        while (left := (moment - self.now()).total_seconds()) > 0:  # noqa: ASYNC110  # it is time that is waited for
+        """Wait until *moment* by the system's clock; where that is set back meanwhile, no longer than was left."""
+        left = (moment - self.now()).total_seconds()
+        latest = time.monotonic() + left
+        while left > 0:
             await asyncio.sleep(min(left, 60))
+            left = min((moment - self.now()).total_seconds(), latest - time.monotonic())
 
     def jitter(self) -> float:
         return random.random()

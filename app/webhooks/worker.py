@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.db.database_clock import shared_time
 from app.db.repository.webhooks import deliverable
 from app.db.webhook_rows import WebhookRow
 from app.webhooks.delivery import DeliveryTools, EndpointDelivery
@@ -56,7 +57,8 @@ class WebhookWorker:
         """Begin with what is new or changed, and end what is gone, paused, or another process's."""
         tools, now = self._tools, self._tools.timing.now()
         async with tools.database.read() as connection:
-            rows = await deliverable(connection, tools.holder, now, ENDPOINTS_MAX)
+            time = shared_time(tools.database, now)
+            rows = await deliverable(connection, tools.holder, time, ENDPOINTS_MAX)
         held = await self._held(rows, now)
         for row in rows:
             version, task = self._running.get(row.id, (0, None))
@@ -72,7 +74,7 @@ class WebhookWorker:
     async def _held(self, rows: Sequence[WebhookRow], now: datetime) -> set[UUID]:
         """Return the endpoints that are this process's, prolonging their leases where that is due."""
         ids = {row.id for row in rows}
-        is_due = self._prolonged is None or now >= self._prolonged + PROLONG
+        is_due = self._prolonged is None or not self._prolonged <= now < self._prolonged + PROLONG
         if ids and (is_due or not ids <= self._running.keys()):
             self._prolonged = now
             return await take_leases(self._tools.database, self._tools.holder, ids, now)

@@ -9,11 +9,12 @@ from functools import partial
 from uuid import UUID
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import func, insert, select, update
 
 from app import clock
 from app.audit.account_logs import verify_account_logs
 from app.db import tables
+from app.db.database_clock import shared_time
 from app.db.repository.webhooks import deliverable, delivery_counts
 from app.documents.store import DocumentStore
 from app.domain.account_log import AdminActionType
@@ -21,7 +22,7 @@ from app.domain.commands import AddComment
 from app.domain.webhook_commands import PauseWebhook, ReplayWebhook, ResumeWebhook, RotateWebhookSecret
 from app.domain.webhooks import TRY_OFFSETS, WEBHOOKS_MAX, DeliveryFailure, SignatureScheme, WebhookState
 from app.live.cursors import log_cursors
-from app.webhooks.progress import forget_old_deliveries
+from app.webhooks.progress import LEASE, forget_old_deliveries, take_leases
 from app.webhooks.sending import not_rendered
 from app.webhooks.worker import ENDPOINTS_MAX
 from tests.support.account_logs import logged
@@ -373,21 +374,44 @@ async def test_deliveries_can_be_signed_by_a_key_pair(
 async def test_another_node_goes_on_once_the_lease_of_a_dead_one_has_ended(
     world: World, store: DocumentStore, endpoint: WebhookEndpoint
 ) -> None:
-    time = MovedTime()
     hook = await register(world, endpoint)
     _, first = await opened(world)
-    webhooks = tables.webhooks
-    async with world.database.write() as connection:  # as a node leaves it that was killed
-        held = {"lease_holder": "dead", "lease_until": time.now().astimezone(UTC) + timedelta(seconds=20)}
-        await connection.execute(update(webhooks).where(webhooks.c.id == hook.id).values(held))
-    async with delivering(world.database, store, time):
-        time.move(seconds=10)
-        await asyncio.sleep(0.2)
+
+    async def held_for(seconds: float) -> None:
+        """Leave it as a node leaves it that was killed."""
+        until = clock.now() + timedelta(seconds=seconds)
+        column = tables.webhooks.c
+        async with world.database.write() as connection:
+            held = {"lease_holder": "dead", "lease_until": until}
+            await connection.execute(update(tables.webhooks).where(column.id == hook.id).values(held))
+
+    await held_for(3600)
+    async with delivering(world.database, store) as node:
+        for _ in range(3):
+            node.time.move(seconds=3)
+            await asyncio.sleep(0.1)
         assert endpoint.requests == []
-        time.move(seconds=11)
+        await held_for(-1)
+        node.time.move(seconds=3)
         await until(lambda: hook.deliveries)
 
         assert hook.actions == [first]
+
+
+@pytest.mark.parametrize("ahead", [-600, 600], ids=["behind", "ahead"])
+async def test_a_node_whose_clock_is_wrong_takes_no_lease_of_another_on_postgresql(world: World, ahead: float) -> None:
+    if world.database.is_sqlite:
+        pytest.skip("nodes of one file share the clock of their machine")
+    hook = await register(world, WebhookEndpoint())
+    now, ids = clock.now(), {hook.id}
+    assert await take_leases(world.database, "first", ids, now + timedelta(seconds=ahead)) == ids
+
+    for wrong in (-ahead, ahead, 0):
+        assert await take_leases(world.database, "second", ids, now + timedelta(seconds=wrong)) == set()
+    async with world.database.read() as connection:
+        column = tables.webhooks.c
+        is_near = column.lease_until.between(func.now(), func.now() + timedelta(seconds=LEASE.total_seconds()))
+        assert await connection.scalar(select(column.id).where(is_near)) == hook.id
 
 
 async def test_of_two_nodes_one_delivers_and_the_other_goes_on_where_it_ends(
@@ -493,7 +517,8 @@ async def test_a_process_delivers_to_the_endpoints_of_many_accounts(world: World
     async with world.database.write() as connection:
         await connection.execute(insert(tables.webhooks), more)
     async with world.database.read() as connection:
-        found = await deliverable(connection, "node", clock.now(), ENDPOINTS_MAX)
+        time = shared_time(world.database, clock.now())
+        found = await deliverable(connection, "node", time, ENDPOINTS_MAX)
 
     assert len(found) == 20 * WEBHOOKS_MAX
 

@@ -4,6 +4,7 @@ from sqlalchemy import text, update
 from structlog.testing import capture_logs
 
 from app.db import tables
+from app.db.repository.webhooks import delivery_counts
 from app.domain.commands import AddComment
 from app.domain.webhook_commands import DeleteWebhook, PauseWebhook, ResumeWebhook
 from app.domain.webhooks import DeliveryFailure, WebhookState
@@ -83,3 +84,31 @@ async def test_an_endpoint_is_locked_before_what_was_sent_to_it_is_deleted(world
         "DELETE webhook_retries",
         "DELETE webhooks",
     ]
+
+
+async def test_a_delivery_that_waits_for_the_database_says_so(
+    world: World, node: DeliveryNode, endpoint: WebhookEndpoint
+) -> None:
+    hook = await register(world, endpoint)
+    await verified(hook)
+    with capture_logs() as lines:
+        async with world.database.write() as connection:
+            await connection.execute(text("ALTER TABLE webhook_deliveries RENAME TO away"))
+        opening = await world.open_case()
+        await until(lambda: hook.deliveries)
+        node.time.move(seconds=3)
+        await until(lambda: any(line["event"] == "webhook_delivery_waits" for line in lines))
+    waits = next(line for line in lines if line["event"] == "webhook_delivery_waits")
+    assert (waits["webhook"], waits["log_level"]) == (str(hook.id), "warning")
+    assert waits["reason"] in ("OperationalError", "ProgrammingError")
+
+    async with world.database.write() as connection:
+        await connection.execute(text("ALTER TABLE away RENAME TO webhook_deliveries"))
+    node.time.move(seconds=31)
+
+    async def is_recorded() -> bool:
+        async with world.database.read() as connection:
+            return await delivery_counts(connection, world.account_id, [hook.id]) == [2]
+
+    await until(is_recorded)
+    assert hook.actions == [str(opening.action.id)]
