@@ -20,6 +20,7 @@ from tests.faults.restart import restart
 from tests.faults.site import Site, site
 from tests.faults.small_disk import CannotMount
 from tests.faults.streams import cut_streams
+from tests.faults.webhooks import cut_webhooks
 from tests.faults.workers import kill_one
 from tests.support.postgresql import PostgresqlMissing
 
@@ -36,6 +37,7 @@ class Fault(StrEnum):
     COMMIT = "commit"  # whose answer is lost between PostgreSQL and the gateway
     FAILOVER = "failover"  # from a primary that is killed to its synchronous standby
     STREAMS = "streams"  # of subscribers, by all that they depend on
+    WEBHOOKS = "webhooks"  # to ten endpoints, by kills of nodes and restarts of PostgreSQL
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ RUNS = {
     Fault.COMMIT: Run(cut_commits, 3, ("postgresql",)),
     Fault.FAILOVER: Run(fail_over, 10, ("postgresql",), is_replicated=True, patience_s=15),
     Fault.STREAMS: Run(cut_streams, 20),
+    Fault.WEBHOOKS: Run(cut_webhooks, 6),
 }
 
 

@@ -146,7 +146,8 @@ def site(
             url, documents = f"sqlite:///{data / 'casegate.sqlite'}", f"file://{data / 'documents'}"
         people = asyncio.run(_people(url, writers))
         history = History(stack.enter_context((folder / "history.jsonl").open("w")))
-        running = stack.enter_context(gateway(folder, database_url=url, documents_url=documents))
+        settings = {"database_url": url, "documents_url": documents, "webhooks_allow_private": "true"}
+        running = stack.enter_context(gateway(folder, **settings))
         load = Load.of(people, running.address, history, seed)
         chance = Random(f"{seed} {engine} {folder.name}")
         disk = data if disk_mib else None

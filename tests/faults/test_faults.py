@@ -78,6 +78,11 @@ def test_subscribers_whose_streams_are_cut_have_the_whole_log_once_and_in_order(
     assert_withstands(Fault.STREAMS, place)
 
 
+@both
+def test_webhooks_of_killed_nodes_reach_every_living_endpoint_in_order(place: Site) -> None:
+    assert_withstands(Fault.WEBHOOKS, place)
+
+
 @on_postgresql
 def test_while_postgresql_is_down_clients_get_retry_after_and_then_writes_resume(place: Site) -> None:
     assert_withstands(Fault.RESTART, place)
