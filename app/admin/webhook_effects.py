@@ -24,7 +24,7 @@ from app.db.user_writes import insert_user, revoke_tokens
 from app.db.webhook_rows import WebhookRow
 from app.domain.account_log import AdminActionType, Details
 from app.domain.model import Scope, UserKind
-from app.domain.webhook_commands import url_details
+from app.domain.webhook_commands import changed_fields, url_details
 from app.domain.webhooks import DELIVERING, SecretVersions, WebhookState
 
 TOKEN_PREFIX = "webhook"
@@ -47,6 +47,7 @@ async def create_webhook(draft: AdminDraft) -> Details:
         "url": command.url,
         "document": command.document,
         "scheme": command.scheme,
+        "cloud_events": command.cloud_events,
         "position": position,
         "position_id": position_id,
         "created_at": now,
@@ -110,7 +111,7 @@ async def update_webhook(draft: AdminDraft) -> Details:
     is_moved = "url" in given
     more = _unverified(draft) if is_moved and row.state in DELIVERING else {}
     await _update(draft, **given, **more)
-    return _details(draft, fields=sorted(given)) | (url_details(given["url"]) if is_moved else {})
+    return _details(draft, fields=changed_fields(given)) | (url_details(given["url"]) if is_moved else {})
 
 
 async def rotate_secret(draft: AdminDraft) -> Details:

@@ -12,6 +12,7 @@ from app.domain.administration import AdminFacts
 from app.domain.errors import ChangeNotPending, Detail, InvalidInput, NotFound
 from app.domain.model import Resource
 from app.domain.webhook_commands import (
+    CHANGEABLE,
     CreateWebhook,
     PauseWebhook,
     ReplayWebhook,
@@ -39,7 +40,7 @@ async def with_webhook(
         raise ChangeNotPending("input", "changeId", status=ChangeStatus.STALE)
     if row is None:
         raise NotFound("input", "endpointId", resource=Resource.WEBHOOK)
-    values = {name: getattr(row, name) for name in ("name", "url", "document", "description")}
+    values = {name: getattr(row, name) for name in CHANGEABLE}
     return replace(facts, webhook=WebhookFacts(row.state, row.position, row.position_id, values))
 
 

@@ -9,7 +9,6 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from datetime import UTC
 from typing import Any, cast
 
 import orjson
@@ -43,6 +42,7 @@ from app.domain.validation import parse_id
 from app.domain.webhooks import PERMANENT_FIELDS
 from app.live.cursors import log_cursors
 from app.web.admission import Admission
+from app.webhooks.messages import Message
 from app.webhooks.rendering import RenderingFailed, WantedRows
 
 ROOT = "actions"
@@ -123,8 +123,8 @@ class WebhookRenderer:
         row = place.action
         event = LogRead(log_cursors(identity.account.id).encode(place.key), row, False, time.monotonic())
         data = await self._executed(document, known, identity, event)
-        moment = row.created_at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-        return orjson.dumps({"type": f"case.{row.type.lower()}", "timestamp": f"{moment}Z", "data": data})
+        message = Message.of(row)
+        return orjson.dumps({"type": message.type, "timestamp": message.time, "data": data})
 
     async def _executed(self, document: str, known: KnownDocument, identity: Identity, event: SourceEvent) -> Any:
         call = OperationCall(

@@ -23,6 +23,7 @@ from app.domain.errors import InputRefused, InvalidCursor, InvalidInput, Refusal
 from app.domain.webhook_commands import CreateWebhook, ReplayWebhook, UpdateWebhook
 from app.live.cursors import read_log_cursor
 from app.webhooks.registration import WebhookRegistration
+from app.webhooks.rotation import until_delivered_so
 
 _MADE = "The webhook as it is now; null where it waits or is gone, and in a dry run."
 
@@ -87,6 +88,8 @@ def _webhook_mutation(input_type: Any, payload: Any, description: str) -> Any:
             return payload.supposing(await rehearse_admin(database, actor, command, request_id=request_id))
         lifetime = context.services.key_lifetime
         outcome = await administer(database, actor, command, request_id=request_id, key_lifetime=lifetime)
+        if input_type is takes.RotateWebhookSecretInput and not outcome.replayed:
+            await until_delivered_so(database, actor.account_id, input.command.webhook_id)
         context.reads.renew()
         return await _shown(context, payload.of(outcome, None), outcome, command)
 
@@ -187,7 +190,7 @@ class WebhookMutation:
     rotate_webhook_secret: RotateWebhookSecretPayload = _webhook_mutation(
         takes.RotateWebhookSecretInput,
         RotateWebhookSecretPayload,
-        "Give a webhook another secret; for a while deliveries have a signature by each. For admins.",
+        "Give a webhook another secret; from then on deliveries have a signature by each for a while. For admins.",
     )
     pause_webhook: PauseWebhookPayload = _webhook_mutation(
         takes.PauseWebhookInput, PauseWebhookPayload, "Send a webhook nothing more, and keep its place. For admins."

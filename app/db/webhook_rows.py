@@ -21,6 +21,7 @@ class WebhookRow:
     url: str
     document: str
     scheme: SignatureScheme
+    cloud_events: bool
     state: WebhookState
     secret_version: int
     previous_secret_version: int | None

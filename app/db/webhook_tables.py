@@ -5,6 +5,7 @@ The log is what is sent: an endpoint has a place in it, and no table has events.
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
     text,
 )
 
@@ -34,6 +36,7 @@ webhooks = Table(
     Column("url", Text(), nullable=False),
     Column("document", Text(), nullable=False),
     Column("scheme", EnumString(SignatureScheme), nullable=False),
+    Column("cloud_events", Boolean(), nullable=False, server_default=false()),
     Column("state", EnumString(WebhookState), nullable=False),
     # Of its secret, which is derived from a key of the server.
     Column("secret_version", Integer(), nullable=False, server_default=text("1")),
@@ -55,6 +58,8 @@ webhooks = Table(
     time("lease_until", nullable=True),
     # Counts what admins have changed.
     Column("version", Integer(), nullable=False, server_default=text("1")),
+    # The version that is delivered by: nothing of an earlier one is sent any more.
+    Column("delivered_version", Integer()),
     time("created_at"),
     UniqueConstraint("account_id", "id"),
     CheckConstraint("secret_version >= 1", name="secret_version_from_one"),

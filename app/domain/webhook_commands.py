@@ -1,5 +1,6 @@
 """The commands on webhooks, already of the right shape."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,6 +9,15 @@ from uuid import UUID
 from app.domain.account_log import AdminActionType
 from app.domain.admin_command import AdminCommand
 from app.domain.webhooks import GRACE_HOURS, SignatureScheme
+
+CHANGEABLE: Mapping[str, str] = {
+    "name": "name",
+    "url": "url",
+    "document": "document",
+    "description": "description",
+    "cloud_events": "cloudEvents",
+}
+"""The columns of an endpoint that admins change, and how the log names them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +28,7 @@ class CreateWebhook(AdminCommand):
     document: str
     scheme: SignatureScheme
     description: str | None = None
+    cloud_events: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +47,12 @@ class UpdateWebhook(WebhookCommand):
     url: str | None = None
     document: str | None = None
     description: str | None = None
+    cloud_events: bool | None = None
 
     @property
-    def given(self) -> dict[str, str]:
+    def given(self) -> dict[str, str | bool]:
         """What is given, by the names of the columns."""
-        values = {name: getattr(self, name) for name in ("name", "url", "document", "description")}
+        values = {name: getattr(self, name) for name in CHANGEABLE}
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -89,6 +101,11 @@ def url_details(url: str) -> dict[str, list[str]]:
     return {"host": [urlsplit(url).hostname or ""]}
 
 
+def changed_fields(names: Iterable[str]) -> list[str]:
+    """Return columns of an endpoint as the log names them."""
+    return sorted(CHANGEABLE[name] for name in names)
+
+
 def requested_webhook(command: AdminCommand) -> dict[str, Any]:
     """Return what a row says of an endpoint that waits for a second admin."""
     match command:
@@ -96,5 +113,5 @@ def requested_webhook(command: AdminCommand) -> dict[str, Any]:
             return url_details(command.url)
         case UpdateWebhook():
             host = {} if command.url is None else url_details(command.url)
-            return {"webhook": [str(command.webhook_id)], "fields": sorted(command.given)} | host
+            return {"webhook": [str(command.webhook_id)], "fields": changed_fields(command.given)} | host
     return {}

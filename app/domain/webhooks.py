@@ -55,10 +55,10 @@ class WebhookFacts:
     state: WebhookState
     position: int
     position_id: UUID
-    values: Mapping[str, str | None]
+    values: Mapping[str, str | bool | None]
 
     @property
-    def url(self) -> str | None:
+    def url(self) -> str | bool | None:
         return self.values["url"]
 
 

@@ -26,7 +26,7 @@ from app.domain.webhooks import DeliveryFailure, WebhookState
 from app.live.feed import Feed
 from app.live.listener import BATCH, Listener
 from app.webhooks.endpoint_state import Blocked, Disabled, EndpointState
-from app.webhooks.progress import LeaseLost
+from app.webhooks.progress import LeaseLost, begin_delivery
 from app.webhooks.rendering import Renderer, RenderingFailed, WantedRows
 from app.webhooks.sending import Sender, SendResult, not_rendered
 from app.webhooks.timing import Timing
@@ -71,6 +71,7 @@ class EndpointDelivery:
         """Deliver."""
         database, webhook_id = self._tools.database, self._webhook.id
         try:
+            await begin_delivery(database, self._tools.holder, self._webhook)
             async with database.read() as connection:
                 self._state.retries = {row.case_id: row for row in await retries_of(connection, webhook_id)}
             await self._deliver_all()
@@ -213,7 +214,7 @@ class EndpointDelivery:
             identity, _ = await self._renew_identity()
         render = partial(self._tools.renderer.render, webhook.document, identity, place)
         try:
-            result = await self._tools.sender.send(webhook, action_id, attempt, render)
+            result = await self._tools.sender.send(webhook, place.action, attempt, render)
         except RenderingFailed as failed:
             log.error("webhook_not_rendered", webhook=str(webhook.id), action=str(action_id), reason=str(failed))
             result = not_rendered(webhook, action_id, attempt, self._timing.now())

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import Update, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
@@ -60,6 +60,14 @@ async def take_leases(database: Database, holder: str, ids: Collection[UUID], no
         return set((await connection.execute(statement)).scalars())
 
 
+async def begin_delivery(database: Database, holder: str, webhook: WebhookRow) -> None:
+    """Note by which version of an endpoint its holder delivers from now on. Raises: LeaseLost."""
+    table = tables.webhooks
+    held = (table.c.id == webhook.id, table.c.lease_holder == holder, table.c.version == webhook.version)
+    async with database.write() as connection:
+        await _demand_changed(connection, update(table).where(*held).values(delivered_version=webhook.version))
+
+
 async def release_leases(database: Database, holder: str) -> None:
     """Give back all leases, so that another process goes on at once."""
     table = tables.webhooks
@@ -88,8 +96,12 @@ async def _move(connection: AsyncConnection, holder: str, webhook: WebhookRow) -
     latest = ("last_success_at", "last_failure_at", "last_failure", "last_failure_status")
     values: dict[str, Any] = {name: getattr(webhook, name) for name in (*names, *latest)}
     held = (table.c.id == webhook.id, table.c.lease_holder == holder, table.c.version == webhook.version)
-    changed = await connection.execute(update(table).where(*held).values(values))
-    if changed.rowcount != 1:
+    await _demand_changed(connection, update(table).where(*held).values(values))
+
+
+async def _demand_changed(connection: AsyncConnection, statement: Update) -> None:
+    """Execute what changes an endpoint that is held. Raises: LeaseLost."""
+    if (await connection.execute(statement)).rowcount != 1:
         raise LeaseLost
 
 

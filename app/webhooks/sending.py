@@ -11,11 +11,13 @@ from uuid import UUID
 import orjson
 
 from app import clock
+from app.db.rows import ActionRow
 from app.db.webhook_rows import DeliveryRow, WebhookRow
 from app.domain.webhooks import RETRY_AFTER_MAX, DeliveryFailure
 from app.observability import metrics
 from app.webhooks.client import SendFailed, WebhookAnswer, WebhookClient
 from app.webhooks.keys import SigningKeys
+from app.webhooks.messages import Message
 from app.webhooks.signing import signed_headers
 
 GONE = 410
@@ -50,27 +52,29 @@ class Sender:
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def send(
-        self, webhook: WebhookRow, action_id: UUID, attempt: int, render: Callable[[], Awaitable[bytes]]
+        self, webhook: WebhookRow, row: ActionRow, attempt: int, render: Callable[[], Awaitable[bytes]]
     ) -> SendResult:
-        """Send what *render* gives for an action; its id is the message's at each try."""
-        return await self._send(webhook, action_id, str(action_id), attempt, await render())
+        """Send what *render* gives for a row of the log; the action's id is the message's at each try."""
+        return await self._send(webhook, Message.of(row), attempt, await render())
 
     async def ping(self, webhook: WebhookRow) -> SendResult:
         """Send a ping, which says nothing but the endpoint's id."""
-        moment = self._now().astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-        body = orjson.dumps({"type": "ping", "timestamp": f"{moment}Z", "data": {"endpointId": str(webhook.id)}})
-        return await self._send(webhook, None, str(clock.new_id()), webhook.ping_failures + 1, body)
+        message = Message.ping(self._now())
+        data = {"endpointId": str(webhook.id)}
+        body = orjson.dumps({"type": message.type, "timestamp": message.time, "data": data})
+        return await self._send(webhook, message, webhook.ping_failures + 1, body)
 
-    async def _send(
-        self, webhook: WebhookRow, action_id: UUID | None, message_id: str, attempt: int, body: bytes
-    ) -> SendResult:
+    async def _send(self, webhook: WebhookRow, message: Message, attempt: int, body: bytes) -> SendResult:
         async with self._turns:
             now, begun = self._now(), time.monotonic()
             keys = await self._keys.in_use(webhook.scheme, webhook.id, webhook.secrets, now)
             answer: WebhookAnswer | None = None
             failure: DeliveryFailure | None = None
             try:
-                answer = await self._client.post(webhook.url, signed_headers(keys, message_id, now, body), body)
+                headers = signed_headers(keys, message.id, now, body)
+                if webhook.cloud_events:
+                    headers |= message.cloud_event(webhook.account_id)
+                answer = await self._client.post(webhook.url, headers, body)
                 failure = None if answer.is_success else DeliveryFailure.STATUS
             except SendFailed as failed:
                 failure = failed.kind
@@ -79,7 +83,7 @@ class Sender:
             id=clock.new_id(),
             account_id=webhook.account_id,
             webhook_id=webhook.id,
-            action_id=action_id,
+            action_id=message.action_id,
             attempt=attempt,
             created_at=now,
             milliseconds=int((time.monotonic() - begun) * 1000),

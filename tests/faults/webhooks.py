@@ -70,8 +70,8 @@ class WebhookRun:
                 await asyncio.to_thread(node.start)
         faults = site.demand_retryable(name) + len(self.other.load.take_faults())
         self.report.measure(f"deliveries went on after {fault}", seconds)
-        told = f"{site.reported(before)}, {faults} answers with 503"
-        say(f"{name}: {told}; deliveries went on after {seconds:.1f} s; {self._counted()} requests received so far")
+        reported = f"{site.reported(before)}, {faults} answers with 503"
+        say(f"{name}: {reported}; deliveries went on after {seconds:.1f} s; {self._counted()} requests received so far")
 
     async def _writes(self, since: int) -> None:
         """Wait until a number of actions were acknowledged after so many events, or for long enough."""

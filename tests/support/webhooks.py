@@ -165,10 +165,12 @@ async def register(
     document: str = DEFAULT_DOCUMENT,
     scheme: SignatureScheme = SignatureScheme.HMAC,
     name: str = "Ledger",
+    cloud_events: bool = False,
 ) -> Registered:
     """Have Aldo, the account's one admin, register an endpoint."""
     url = f"http://127.0.0.1:{endpoint.port}/in"
-    outcome = await do(world, CreateWebhook(name=name, url=url, document=document, scheme=scheme))
+    command = CreateWebhook(name=name, url=url, document=document, scheme=scheme, cloud_events=cloud_events)
+    outcome = await do(world, command)
     return Registered(world, endpoint, UUID(json.loads(outcome.action.details)["webhook"][0]))
 
 

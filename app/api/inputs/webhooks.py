@@ -24,6 +24,10 @@ from app.domain.webhook_commands import (
 )
 from app.domain.webhooks import DEFAULT_DOCUMENT, DOCUMENT_MAX, GRACE_HOURS, GRACE_HOURS_MAX
 
+CLOUD_EVENTS = (
+    "Whether deliveries have the headers of CloudEvents 1.0.2, too: `ce-id`, `ce-source`, `ce-type`, `ce-specversion`"
+    " and `ce-time`. Bodies stay as they are."
+)
 WEBHOOK_ID = "The webhook, as in `webhooks`."
 DOCUMENT = (
     f"What is sent: a subscription of `actions` alone, up to {DOCUMENT_MAX} characters, without variables, as in"
@@ -48,6 +52,7 @@ class CreateWebhookInput(AdminInput):
     scheme: SignatureScheme | None = strawberry.field(
         default=SignatureScheme.HMAC, description="How deliveries are signed. It stays."
     )
+    cloud_events: bool | None = strawberry.field(default=False, description=CLOUD_EVENTS)
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
@@ -58,6 +63,7 @@ class CreateWebhookInput(AdminInput):
             document=DEFAULT_DOCUMENT if self.document is None else _document(shape, self.document),
             description=shape.optional_text(self.description, "description", maximum=DESCRIPTION_MAX),
             scheme=self.scheme or SignatureScheme.HMAC,
+            cloud_events=bool(self.cloud_events),
             **common,
         )
 
@@ -72,6 +78,7 @@ class UpdateWebhookInput(AdminInput):
     url: str | None = optional("Another URL.")
     document: str | None = optional(f"Another document. {DOCUMENT}")
     description: str | None = optional("What it is for, up to 10 000 characters.")
+    cloud_events: bool | None = optional(CLOUD_EVENTS)
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
@@ -82,6 +89,7 @@ class UpdateWebhookInput(AdminInput):
             url=self.url,
             document=None if self.document is None else _document(shape, self.document),
             description=shape.optional_text(self.description, "description", maximum=DESCRIPTION_MAX),
+            cloud_events=self.cloud_events,
             **common,
         )
         if not command.given:

@@ -125,6 +125,7 @@ class Webhook:
     url: str = described("Where deliveries are sent.")
     document: str = described("What is sent: a subscription of `actions`.")
     scheme: SignatureScheme = described("How deliveries are signed.")
+    cloud_events: bool = described("Whether deliveries have the headers of CloudEvents, too.")
     state: WebhookState = described("Where it stands.")
     acts_as: User | None = related("users", "user_id", "The service account that it reads as, of its own.")
     cursor: str = computed(
