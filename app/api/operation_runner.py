@@ -14,6 +14,7 @@ from strawberry.types.graphql import OperationType
 
 from app.actions.idempotency import KEY_LIFETIME
 from app.api.context import Context, RequestFacts, Services
+from app.api.deprecation_warnings import format_warnings
 from app.api.execution.budget import ANSWER_MAX, ANSWERS_MAX, Budget
 from app.api.execution.operations import PreparedOperation
 from app.api.execution.preparation import OperationRequest, Policy
@@ -209,8 +210,10 @@ class OperationRunner:
         has_begun = record.has_begun = result.data is not None or any(error.path for error in result.errors or ())
         if has_begun:
             body["data"] = result.data
-        if prepared.cost is not None and call.shows_cost:
+        if call.shows_cost and prepared.cost is not None:
             body["extensions"] = {"cost": {"requested": prepared.cost, "limit": self._options.limits.cost}}
+        if prepared.deprecated:
+            body.setdefault("extensions", {})["warnings"] = format_warnings(prepared.deprecated, call.language)
         tracing.describe(prepared.type_name, prepared.name, prepared.document_hash)
         return OperationResult(body, b"" if call.is_reshaped else await written(body, budget), has_begun)
 

@@ -23,8 +23,10 @@ _NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
 _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/-]{0,39}")
 
 
-Noted = tuple[str, str | None, str, bool]
-"""What is noted of an operation: its type, name, and document's hash, and whether it has begun."""
+Noted = tuple[str, str | None, str, bool, Sequence[str]]
+"""What is noted of an operation: its type, name, and document's hash, whether it has begun, and what it used of the
+deprecated.
+"""
 
 Note = tuple[float, float, str, int | str, str | None, Sequence[str], Noted | None]
 """What is noted of a request: when it ended, in seconds since the epoch, how many it took, its id, its status, or over
@@ -54,7 +56,8 @@ class Record:
         if self.codes:
             codes = [*codes, *self.codes]
         if prepared is not None:
-            operation = prepared.type_name, prepared.name, prepared.document_hash, self.has_begun
+            name, document = prepared.name, prepared.document_hash
+            operation = prepared.type_name, name, document, self.has_begun, prepared.deprecated
         _notes.add((time.time(), taken, request_id, answered, client, codes or (), operation))
 
 
@@ -68,11 +71,13 @@ def _write_down(notes: Sequence[Note]) -> None:
         if codes:
             by_code.update(codes)
         if operation is not None:
-            type_, _, hash_, has_begun = operation
+            type_, _, hash_, has_begun, deprecated = operation
             # A document that never began is one of endlessly many, and so is its hash.
             document = metrics.operation_names.bounded(hash_[:HASH_SHOWN]) if has_begun else "invalid"
             known = metrics.client_names.bounded(_client(client))
             metrics.child(metrics.seconds, type_, document, known).observe(seconds)
+            for coordinate in deprecated:
+                metrics.child(metrics.deprecated_uses, coordinate, known).inc()
     for status, number in by_status.items():
         metrics.child(metrics.requests, str(status)).inc(number)
     for code, number in by_code.items():
@@ -96,8 +101,10 @@ def _line(note: Note) -> dict[str, Any]:
         "level": "info",
     }
     if operation is not None:
-        line["type"], name, hash_, _ = operation
+        line["type"], name, hash_, _, deprecated = operation
         line["operation"], line["document"] = _name(name), hash_[:HASH_SHOWN]
+        if deprecated:
+            line["deprecated"] = deprecated
     return line
 
 

@@ -19,6 +19,8 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from app.api import write_only
+from app.api.contract import deprecations
+from app.api.contract.uses import DeprecatedUses
 from app.api.errors import ERROR_TYPES
 from app.api.execution.document_cache import DocumentCache
 from app.api.execution.executor import BoundedExecutor
@@ -83,11 +85,12 @@ SCHEMA = _corrected(
     )
 )
 CORE = _core(SCHEMA)
+deprecations.deprecate(CORE, deprecations.read_table(deprecations.TABLE.read_text(encoding="utf-8")))
 write_only.close(CORE)
 resume_mutations(CORE)
 resolve_events(CORE)
 CACHE = DocumentCache()
-PREPARATION = Preparation(SCHEMA, CACHE)
+PREPARATION = Preparation(SCHEMA, CACHE, DeprecatedUses(CORE))
 PLANS = Plans(CACHE)
 
 

@@ -116,25 +116,3 @@ def demo(as_json: AsJson = False) -> None:
         return
     typer.echo(f"{found.account_name}: {len(found.cases)} cases")
     print_rows(({"name": p.display_name, "roles": p.roles, "token": p.token} for p in found.people), False)
-
-
-def schema(
-    possible_types: Annotated[
-        bool, typer.Option("--possible-types", help="Print the types of each interface instead, as JSON.")
-    ] = False,
-    without_id: Annotated[
-        bool, typer.Option("--without-id", help="Print the types that have no id instead, as JSON.")
-    ] = False,
-) -> None:
-    """Print the API's schema in GraphQL's definition language, or what clients' caches have to be told of it."""
-    # It takes half a second to build, and no other command needs it.
-    from app.api import caching
-    from app.api.schema import sdl
-
-    if possible_types and without_id:
-        fail("print one of both: --possible-types or --without-id")
-    if possible_types or without_id:
-        found = caching.possible_types() if possible_types else caching.types_without_id()
-        typer.echo(json.dumps(found, indent=2))
-        return
-    typer.echo(sdl(), nl=False)

@@ -2,7 +2,7 @@
 
 import typer
 
-from app.cli import backup, documents, gateway, log, people, retention, webhooks
+from app.cli import backup, documents, gateway, log, people, retention, schema, webhooks
 
 program = typer.Typer(
     name="casegate",
@@ -11,7 +11,7 @@ program = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (gateway.serve, gateway.migrate, gateway.demo, gateway.schema, backup.backup, backup.restore):
+for command in (gateway.serve, gateway.migrate, gateway.demo, schema.schema, backup.backup, backup.restore):
     program.command()(command)
 for name, group in {
     "account": people.account,

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 from urllib.parse import quote_plus, unquote_plus
 
 from starlette.responses import Response
+from strawberry.utils.str_converters import to_snake_case
 
+from app.api.deprecation_warnings import format_warnings
 from app.api.http.writing import written
 from app.api.record import Record
 from app.domain.model import Actor
@@ -89,6 +91,11 @@ async def answered(
     included = compound.included()
     if included is not None:
         whole["included"] = included
+    operation = visit.record.operation
+    if operation is not None and operation.deprecated:
+        found = format_warnings(operation.deprecated, visit.exchange.language)
+        warnings = [{to_snake_case(name): value for name, value in warning.items()} for warning in found]
+        whole["meta"] = {**whole.get("meta", {}), "warnings": warnings}
     assert visit.record.budget is not None
     return visit.exchange.answer(status, await written(whole, visit.record.budget), headers)
 

@@ -18,6 +18,7 @@ from app.jsonapi.openapi_schemas import (
     request_schemas,
     resource_schema,
     result_schemas,
+    warnings_schema,
 )
 from app.jsonapi.operations import ACTIONS, CASES, USERS, Listing
 from app.jsonapi.resources import PREFIX, TYPES, ResourceType
@@ -225,12 +226,13 @@ def _common_parameters() -> Schema:
 def _success(type_name: str, *, is_many: bool = False, meta: Schema | None = None) -> Schema:
     resource = reference("schemas", type_name)
     integer = {"type": "integer", "minimum": 0}
+    shown = meta or object_schema({"count": integer, "total": integer, "replayed": {"type": "boolean"}})
     members = {
         "jsonapi": reference("schemas", "jsonapi"),
         "links": reference("schemas", "links"),
         "data": {"type": "array", "items": resource} if is_many else resource,
         "included": reference("schemas", "included"),
-        "meta": meta or object_schema({"count": integer, "total": integer, "replayed": {"type": "boolean"}}),
+        "meta": shown | {"properties": shown["properties"] | {"warnings": warnings_schema()}},
     }
     content = {"schema": object_schema(members, ["jsonapi", "links", "data"])}
     return {"description": "Done.", "headers": _header_references(), "content": {JSON_API: content, JSON: content}}

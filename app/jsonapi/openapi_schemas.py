@@ -130,6 +130,14 @@ def result_schemas() -> tuple[Schema, Schema]:
     return object_schema(members), object_schema({"results": {"type": "array", "items": item}}, ["results"])
 
 
+def warnings_schema() -> Schema:
+    """Return the schema of what `meta` says of deprecated members that the request used."""
+    text = {"type": "string"}
+    members: Schema = dict.fromkeys(("code", "message", "coordinate", "replacement"), text)
+    item = object_schema(members | {"removed_after": text | {"format": "date"}})
+    return {"type": "array", "items": item}
+
+
 def _action_request(name: str) -> Schema:
     action = ACTION_TYPES[name]
     attributes = {"action_type": {"const": name}} | _attribute_schemas(action)

@@ -46,6 +46,12 @@ plans = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+deprecated_uses = Counter(
+    "casegate_deprecated_uses",
+    "Operations that used something deprecated, by its coordinate in the schema and by client.",
+    ["coordinate", "client"],
+    registry=REGISTRY,
+)
 dropped_lines = Counter(
     "casegate_log_lines_dropped",
     "Lines of the log that standard error did not take.",

@@ -111,7 +111,7 @@ def test_no_directive_leaks_into_the_schema() -> None:
 
     visit(parse(sdl()), Directives())
 
-    assert found <= {"specifiedBy", "oneOf"}
+    assert found <= {"specifiedBy", "oneOf", "deprecated"}
 
 
 def test_every_mutation_carries_the_permission_of_its_action_and_it_runs_first() -> None:

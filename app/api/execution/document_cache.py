@@ -13,6 +13,8 @@ from typing import Any
 
 from graphql import ASTValidationRule, DocumentNode
 
+from app.api.contract.uses import DocumentUses
+
 BYTES_MAX = 32 * 1024 * 1024
 LENGTH_MAX = 8_192
 """In characters, of a document that is kept."""
@@ -29,7 +31,10 @@ def hash_of(text: str) -> str:
 
 @dataclass(slots=True)
 class CachedDocument:
-    """A valid document. `scanned`: its tokens and nesting; `valid_by`: the rules that it was held against."""
+    """A valid document. `scanned`: its tokens and nesting; `valid_by`: the rules that it was held against.
+
+    `deprecated`: what its operations use of the deprecated, by their names.
+    """
 
     tree: DocumentNode
     hash: str
@@ -37,6 +42,7 @@ class CachedDocument:
     valid_by: set[type[ASTValidationRule]] = field(default_factory=set)
     measures: dict[Hashable, Any] = field(default_factory=dict)
     operations: dict[Hashable, Any] = field(default_factory=dict)
+    deprecated: dict[str | None, DocumentUses] = field(default_factory=dict)
     bytes: int = 0
     is_kept: bool = False
 

@@ -9,6 +9,7 @@ from graphql.execution.values import VariableValues
 from strawberry import Schema
 from strawberry.types.graphql import OperationType
 
+from app.api.contract.uses import Coordinates
 from app.api.execution.compiler import Operation, Plan, compiled
 from app.api.execution.document_cache import CachedDocument
 from app.api.execution.object_writers import Declined
@@ -58,7 +59,8 @@ class PreparedOperation:
     """An operation, as far as it is known; it is executed unless there are `errors`.
 
     `cached`: what is known of its document. `fields_max`: how many fields its answer may have. `known` and `variables`:
-    the operation as it was executed before, and its coerced variables, where both are.
+    the operation as it was executed before, and its coerced variables, where both are. `deprecated`: what it uses of
+    the deprecated.
     """
 
     document_hash: str
@@ -71,6 +73,7 @@ class PreparedOperation:
     known: KnownOperation | None = None
     variables: VariableValues | None = None
     errors: list[GraphQLError] = field(default_factory=list)
+    deprecated: Coordinates = ()
 
     @property
     def type_name(self) -> str:

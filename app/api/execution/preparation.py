@@ -23,6 +23,7 @@ from strawberry import Schema
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.types.graphql import OperationType
 
+from app.api.contract.uses import Coordinates, DeprecatedUses
 from app.api.execution.document_cache import CachedDocument, DocumentCache, hash_of
 from app.api.execution.operations import KnownOperation, PreparedOperation, operations_of
 from app.api.execution.plans import note_failure
@@ -73,7 +74,8 @@ class Policy(NamedTuple):
 class Preparation:
     """Prepares operations on one schema."""
 
-    def __init__(self, schema: Schema, cache: DocumentCache) -> None:
+    def __init__(self, schema: Schema, cache: DocumentCache, deprecated: DeprecatedUses) -> None:
+        self.deprecated = deprecated
         self._schema = schema
         self._core = schema._schema  # noqa: SLF001  # strawberry shows it in no other way
         self._cache = cache
@@ -106,6 +108,19 @@ class Preparation:
         self._measure(sent, prepared, limits)
         if prepared.known is None:
             self._validate(document, sent, prepared, policy)
+        if self.deprecated and not prepared.errors:
+            prepared.deprecated = self._deprecated_uses(sent, prepared)
+
+    def _deprecated_uses(self, sent: OperationRequest, prepared: PreparedOperation) -> Coordinates:
+        """Return what the operation uses of the deprecated; its document is looked at once, where it is kept."""
+        document, tree = prepared.cached or self._cache.get(sent.text), prepared.document
+        assert tree is not None
+        uses = None if document is None else document.deprecated.get(prepared.name)
+        if uses is None:
+            uses = self.deprecated.of_document(tree, prepared.name)
+            if document is not None:
+                document.deprecated[prepared.name] = uses
+        return self.deprecated.of_values(uses, sent.variables or {})
 
     def _measure(self, sent: OperationRequest, prepared: PreparedOperation, limits: Limits) -> None:
         """Measure the operation, and note an error for each limit that it passes."""
