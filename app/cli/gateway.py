@@ -13,7 +13,7 @@ from obstore.exceptions import BaseError
 
 from app.cli.terminal import AsJson, fail, open_configured, print_rows, reporting, run, settings_or_fail
 from app.config.document_store import documents
-from app.config.settings import Settings
+from app.config.settings import SEED_MAX, Settings
 from app.db import migrate as migrations
 from app.db.engines import Database, database_url
 from app.db.migrate import RowsWouldBeLost
@@ -45,7 +45,7 @@ def serve(
 
 def _demo(settings: Settings) -> Callable[[Database], Coroutine[Any, Any, Demo]]:
     """Return the work that loads the demo, documents and all."""
-    return lambda database: load_demo(database, documents(settings))
+    return lambda database: load_demo(database, documents(settings), settings.demo_seed)
 
 
 async def _claim(settings: Settings, database: Database) -> None:
@@ -108,9 +108,18 @@ async def _go_down(database: Database, to: str, drop_rows: str | None, *, others
         fail(f"{refused}\n  Make a backup. Then `casegate migrate --to {to} --drop-rows {shlex.quote(name)}` does it.")
 
 
-def demo(as_json: AsJson = False) -> None:
+def demo(
+    as_json: AsJson = False,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=SEED_MAX, help="Make the same ids and times in each database. [CASEGATE_DEMO_SEED]"),
+    ] = None,
+) -> None:
     """Fill an empty database with the demo, or find it there; either way make new tokens and print them."""
-    found = run(_demo(settings_or_fail()))
+    settings = settings_or_fail()
+    if seed is not None:
+        settings = settings.model_copy(update={"demo_seed": seed})
+    found = run(_demo(settings))
     if as_json:
         typer.echo(json.dumps(found.as_json(), ensure_ascii=False))
         return

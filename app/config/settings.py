@@ -33,6 +33,9 @@ class SettingsError(Exception):
         self.faults = faults
 
 
+SEED_MAX = 2**31 - 1
+
+
 def _is_sqlite(set_: Mapping[str, Any]) -> bool:
     """Tell it of settings of which the first are validated."""
     return not set_["database_url"] or str(set_["database_url"]).startswith("sqlite")
@@ -64,6 +67,11 @@ class Settings(GatewaySettings):
     demo: bool = Field(
         default_factory=_is_sqlite,
         description="Demo data, and tokens that anybody who can reach the page can see; by default on SQLite alone.",
+    )
+    demo_seed: Annotated[int, Field(ge=0, le=SEED_MAX)] | None = Field(
+        default=None,
+        description="A number that the demo's ids and times are made of, the same ones in each database;"
+        " by default they differ.",
     )
     graphiql: bool = Field(
         default_factory=lambda set_: set_["demo"], description="Serve `/graphiql`; by default as `CASEGATE_DEMO`."

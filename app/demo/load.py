@@ -4,10 +4,10 @@ What is played is `app.demo.script`'s. Nothing is written here: accounts are `ap
 `app.actions.perform`'s.
 """
 
-from collections.abc import Mapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -35,8 +35,29 @@ TOKEN_NAME = "demo"
 TOKEN_LIFETIME = timedelta(days=30)
 TOKENS_EACH = 20
 HISTORY = timedelta(days=60)
+SEEDED_START = datetime(2026, 9, 1, tzinfo=UTC)
+"""When the account of a demo with a seed began; what is played in it has the same times in each load."""
 BETWEEN_CASES = timedelta(days=1, hours=7, minutes=11)
 BETWEEN_STEPS = timedelta(hours=3, minutes=25)
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """What the ids and times of a demo are made of: the same number gives the same ones, None others each time."""
+
+    number: int | None = None
+
+    @property
+    def account_id(self) -> UUID:
+        return ACCOUNT_ID if self.number is None else clock.seeded_id(f"{self.number}/account", SEEDED_START)
+
+    @property
+    def start(self) -> datetime:
+        return clock.now() - HISTORY if self.number is None else SEEDED_START
+
+    def ids(self, name: str, moment: datetime) -> AbstractContextManager[None]:
+        """Return the block in which what is called *name* gets its ids."""
+        return nullcontext() if self.number is None else clock.seeded_ids(f"{self.number}/{name}", moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,63 +90,76 @@ class Demo:
         }
 
 
-async def load_demo(database: Database, store: DocumentStore) -> Demo:
+async def load_demo(database: Database, store: DocumentStore, seed: int | None = None) -> Demo:
     """Return the demo, with a new token for each of its people; what is missing of it is played first.
+
+    With a *seed* its accounts, people, cases and all that is in them have the same ids and times in each database.
 
     A load that was interrupted is gone on with where it stopped, and two at once play it together. What people have
     made of its cases meanwhile stays as it is.
 
     Raises: AdminError, where the database holds other accounts, or the demo's own people may no longer play it.
     """
-    account = await _account(database)
-    players = await _people(database, account)
+    stage = Stage(database, store, Seed(seed))
+    account = await _account(stage)
+    players = await _people(stage, account)
     identities = [await authenticate(database, person.token) for person in players]
     cast = {name: identity.actor for name, identity in zip(SCRIPT["people"], identities, strict=True)}
     try:
-        played = await _play(database, store, account, cast)
+        played = await _play(stage, account, cast)
     except (Refusal, InputRefused) as refusal:
         raise accounts.AdminError(f"the demo can't be played to its end: {refusal}") from refusal
     return Demo(account, tuple(players), tuple(sorted(played.values(), key=lambda case: case.number)))
 
 
-async def _play(
-    database: Database, store: DocumentStore, account: AccountRow, cast: Mapping[str, Actor]
-) -> Mapping[str, CaseRow]:
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where a demo is played."""
+
+    database: Database
+    store: DocumentStore
+    seed: Seed
+
+
+async def _play(stage: Stage, account: AccountRow, cast: Mapping[str, Actor]) -> Mapping[str, CaseRow]:
     """Play what is missing, and return the cases as they then stand.
 
     A round after which nothing has changed was the last: all is played, or what is left is refused for good.
     """
-    before, played = None, await _played(database, account)
+    before, played = None, await _played(stage.database, account)
     while played != before:
         for story in _unfinished(played):
-            await story.play(database, store, account, cast)
-        before, played = played, await _played(database, account)
+            await story.play(stage, account, cast)
+        before, played = played, await _played(stage.database, account)
     return played
 
 
-async def _account(database: Database) -> AccountRow:
+async def _account(stage: Stage) -> AccountRow:
+    database, seed = stage.database, stage.seed
     async with database.read() as connection:
         known = {account.id: account for account in await people.accounts(connection)}
-    if ACCOUNT_ID in known:
-        return known[ACCOUNT_ID]
+    if seed.account_id in known:
+        return known[seed.account_id]
     if known:
         raise accounts.AdminError(
-            "the database holds other accounts, and the demo wants an empty one (CASEGATE_DEMO=false serves without it)"
+            "the database holds other accounts, and the demo wants an empty one (CASEGATE_DEMO=false serves without it;"
+            " a demo with another seed, or without one, is another account)"
         )
-    began = clock.now() - HISTORY
-    with suppress(accounts.AdminError):  # another load was faster
-        return await accounts.create_account(database, SCRIPT["account"], account_id=ACCOUNT_ID, now=lambda: began)
-    return await _account(database)
+    began = seed.start
+    with seed.ids("account rows", began), suppress(accounts.AdminError):  # another load was faster
+        return await accounts.create_account(database, SCRIPT["account"], account_id=seed.account_id, now=lambda: began)
+    return await _account(stage)
 
 
-async def _people(database: Database, account: AccountRow) -> list[DemoPerson]:
+async def _people(stage: Stage, account: AccountRow) -> list[DemoPerson]:
     """Return the script's people, each with a new token."""
+    database = stage.database
     emails = {name: f"{name}@brightwater.example" for name in SCRIPT["people"]}
     known = await _users(database, account)
     for name, person in SCRIPT["people"].items():
         if emails[name] in known:
             continue
-        with suppress(accounts.AdminError):  # another load was faster
+        with stage.seed.ids(name, account.created_at), suppress(accounts.AdminError):  # another load was faster
             await accounts.create_user(
                 database,
                 account.id,
@@ -184,24 +218,28 @@ class Story:
     def is_finished(self) -> bool:
         return self.case is not None and self.case.action_count > len(self.script["steps"])
 
-    async def play(
-        self, database: Database, store: DocumentStore, account: AccountRow, cast: Mapping[str, Actor]
-    ) -> None:
+    async def play(self, stage: Stage, account: AccountRow, cast: Mapping[str, Actor]) -> None:
         """Do the remaining steps, up to one that another process has done, or made impossible, meanwhile."""
         opened_at = account.created_at + BETWEEN_CASES * (self.index + 1)
         case = self.case
         with suppress(StateRefused, VersionConflict):
             if case is None:
-                case = await _do(database, cast[self.script["opener"]], opening(self.index), opened_at)
+                with stage.seed.ids(ref(self.index), opened_at):
+                    case = await _do(stage.database, cast[self.script["opener"]], opening(self.index), opened_at)
             for step in self.script["steps"][case.action_count - 1 :]:
-                who, action, *rest = step
-                moment = opened_at + BETWEEN_STEPS * case.action_count
-                pending = await _pending(database, account, case)
-                command = STEPS[ActionType(action)](cast, case, pending, *rest)
-                if isinstance(command, commands.AddComment):
-                    case = await _comment_with(database, store, cast[who], command, moment, rest[1:])
-                else:
-                    case = await _do(database, cast[who], command, moment)
+                case = await self._step(stage, account, cast, case, step)
+
+    async def _step(
+        self, stage: Stage, account: AccountRow, cast: Mapping[str, Actor], case: CaseRow, step: Sequence[str]
+    ) -> CaseRow:
+        who, action, *rest = step
+        moment = account.created_at + BETWEEN_CASES * (self.index + 1) + BETWEEN_STEPS * case.action_count
+        pending = await _pending(stage.database, account, case)
+        command = STEPS[ActionType(action)](cast, case, pending, *rest)
+        with stage.seed.ids(f"{ref(self.index)}/{case.action_count}", moment):
+            if isinstance(command, commands.AddComment):
+                return await _comment_with(stage, cast[who], command, moment, rest[1:])
+            return await _do(stage.database, cast[who], command, moment)
 
 
 async def _pending(database: Database, account: AccountRow, case: CaseRow) -> UUID | None:
@@ -220,9 +258,10 @@ async def _do(database: Database, actor: Actor, command: commands.Command, momen
 
 
 async def _comment_with(
-    database: Database, store: DocumentStore, actor: Actor, command: commands.AddComment, at: datetime, names: list[str]
+    stage: Stage, actor: Actor, command: commands.AddComment, at: datetime, names: Sequence[str]
 ) -> CaseRow:
     """Do as `_do`, with the files of these names."""
+    store = stage.store
     async with AsyncExitStack() as stack:
         files = []
         for name in names:
@@ -232,6 +271,6 @@ async def _comment_with(
         brought = replace(command, new_documents=tuple(file.document for file in files if file.document is not None))
 
         async def act() -> Outcome:
-            return await perform(database, actor, brought, request_id="demo", now=lambda: at)
+            return await perform(stage.database, actor, brought, request_id="demo", now=lambda: at)
 
         return (await perform_with(store, actor, files, act)).case

@@ -48,6 +48,7 @@ def test_what_is_not_set_has_its_default() -> None:
         "database_url": "",
         "database_pool": 2,
         "demo": True,
+        "demo_seed": None,
         "graphiql": True,
         "introspection": True,
         "metrics": True,
