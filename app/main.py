@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
+from app.actions.bank_accounts import BankAccountKeys
 from app.api.context import Services
 from app.api.endpoint import GraphQLView
 from app.api.operation_runner import EndpointOptions, OperationRunner
@@ -126,7 +127,9 @@ def _assembled(settings: Settings) -> _Parts:
     store, links, webhooks = documents(settings), Links(database, settings.public_url), Webhooks(database, settings)
     transfers, trusted = Transfers(), components.trusted_documents(settings)
     slots, feed = Slots.beside(database.reader.size, database.reader.patience), Feed(database, settings.live_poll)
-    services = Services(database, store, links, slots, feed, terms.key_lifetime, webhooks.registration)
+    services = Services(
+        database, store, links, slots, feed, BankAccountKeys(database), terms.key_lifetime, webhooks.registration
+    )
     runner = OperationRunner(services, terms)
     cycle = RequestCycle(door, gate, runner)
     streams = Streams(runner, gate, trusted, terms, components.streaming(settings))

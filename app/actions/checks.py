@@ -23,6 +23,7 @@ from app.db.reader import Reader
 from app.db.repository import cases, locks, overrides, people
 from app.db.repository.locks import Locked
 from app.db.rows import CaseRow, DocumentRow, SubjectRow
+from app.db.writes import inserted
 from app.domain.action_log import GENESIS
 from app.domain.commands import (
     CaseCommand,
@@ -164,6 +165,7 @@ async def drafted_opening(connection: Reader, actor: Actor, command: OpenCase, n
 
     Raises: Refusal.
     """
+    assert command.iban is None, "the number itself is never written"
     authorize_role(command.action, actor)
     number = await _next_number(connection, actor)
     details = command.subject
@@ -179,13 +181,17 @@ async def drafted_opening(connection: Reader, actor: Actor, command: OpenCase, n
     first, writes = list[Write](), list[Write]()
     subject = find_or_make_subject(first, writes, actor, details, known)
     moment = now()
+    case = _new_case(actor, command, subject, status, number, moment)
+    if command.bank_account is not None:
+        row = {"account_id": actor.account_id, "case_id": case.id, "account_key": command.bank_account}
+        writes.append(inserted(tables.case_bank_accounts, None, **row))
     return Draft(
         connection,
         actor,
         command,
         moment,
         before=None,
-        case=_new_case(actor, command, subject, status, number, moment),
+        case=case,
         subject=subject,
         subject_is_new=known is None,
         writes=writes,

@@ -7,6 +7,7 @@ from datetime import timedelta
 import strawberry
 from graphql import DocumentNode
 
+from app.actions.bank_accounts import BankAccountKeys
 from app.actions.idempotency import KEY_LIFETIME
 from app.api.action_session import ActionSession
 from app.api.dataloaders.loaders import Loaders
@@ -34,6 +35,7 @@ class Services:
     links: Links
     slots: Slots
     feed: Feed
+    bank_accounts: BankAccountKeys
     key_lifetime: timedelta = KEY_LIFETIME
     webhooks: WebhookRegistration | None = None
 

@@ -27,6 +27,7 @@ from app.domain.model import (
     TokenSource,
     UserKind,
 )
+from app.domain.signals import SignalKind
 from app.domain.workflow import Relation
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "Role",
     "Scope",
     "SearchField",
+    "SignalKind",
     "Source",
     "SubjectType",
     "TokenSource",
@@ -121,6 +123,17 @@ described_enum(
         SearchField.SUBJECT: "The label of its subject.",
         SearchField.DOCUMENT: "The name of one of its documents.",
         SearchField.COMMENT: "One of its comments.",
+    },
+)
+described_enum(
+    SignalKind,
+    "What a careful colleague would notice on a case.",
+    {
+        SignalKind.SAME_DOCUMENT: "A file of it is on cases of other suppliers too.",
+        SignalKind.EARLIER_OVERRIDES: "Its supplier's result was asked to be set by hand before.",
+        SignalKind.SAME_BANK_ACCOUNT: "Its bank account is on cases of other suppliers too.",
+        SignalKind.QUICK_DECISION: "A decision came within seconds of the request.",
+        SignalKind.REPEATED_PAIR: "The same two people requested and decided again and again.",
     },
 )
 described_enum(

@@ -16,7 +16,7 @@ from app.api.inputs.action_input import ActionInput
 from app.db.rows import OverrideRow, UserRow
 from app.domain.access import permit_reading
 from app.domain.administration import permit_admin_reading
-from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand
+from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand, OpenCase
 from app.domain.errors import InputRefused, NotFound, Refusal, Required
 from app.domain.model import ActionType, Actor, Feature, OverrideFacts, Resource, Scope
 from app.domain.workflow import admit, authorize, authorize_role
@@ -43,6 +43,9 @@ class ActionPermission(FieldExtension):
             admit(self.action, context.actor, brings_documents=bool(action_input.files))
             _take_unnamed(context, action_input)
             command = action_input.command
+            if isinstance(command, OpenCase) and command.iban is not None:
+                keys = context.services.bank_accounts
+                command = action_input.command = await keys.without_iban(context.actor.account_id, command)
             case_id = command.case_id if isinstance(command, CaseCommand) else None
             outcome = await context.actions.replay(command)
             if outcome is not None:

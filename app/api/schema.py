@@ -9,6 +9,7 @@ from graphql import (
     GraphQLError,
     GraphQLInputField,
     GraphQLInputObjectType,
+    GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
     Undefined,
@@ -27,11 +28,13 @@ from app.api.execution.executor import BoundedExecutor
 from app.api.execution.mutation_results import resume_mutations
 from app.api.execution.plans import Plans
 from app.api.execution.preparation import Preparation
+from app.api.inputs.ibans import IBAN, IbanText
 from app.api.inputs.uploads import UPLOAD, Upload
 from app.api.mutations import Mutation
 from app.api.queries import Query
 from app.api.subscriptions import Subscription, resolve_events
 from app.api.times import DATE_TIME
+from app.api.types.signals import SIGNAL_TYPES
 from app.observability import tracing
 
 
@@ -65,7 +68,7 @@ def _corrected(schema: Schema) -> Schema:
         if isinstance(type_, GraphQLInputObjectType):
             values.extend(type_.fields.values())
             type_.is_one_of = type_.extensions["strawberry-definition"].is_one_of
-        elif isinstance(type_, GraphQLObjectType):
+        elif isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
             values.extend(argument for field in type_.fields.values() for argument in field.args.values())
         for value in values:
             if value.default_value is None:
@@ -78,10 +81,10 @@ SCHEMA = _corrected(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=ERROR_TYPES,
+        types=[*ERROR_TYPES, *SIGNAL_TYPES],
         extensions=[tracing.extension, PreparedDocument],
         execution_context_class=BoundedExecutor,
-        config=StrawberryConfig(scalar_map={Upload: UPLOAD, datetime: DATE_TIME}),
+        config=StrawberryConfig(scalar_map={Upload: UPLOAD, IbanText: IBAN, datetime: DATE_TIME}),
     )
 )
 CORE = _core(SCHEMA)

@@ -89,9 +89,12 @@ def _statements(*, everything: bool) -> Sequence[Prepared]:
         found_by.append(or_(*(words.field == field for field in sorted(_TEXTS))))
     else:
         found_by.append(or_(among(words.source_id, _COMMENTS), among(words.source_id, _DOCUMENTS)))
+    account = tables.case_bank_accounts
+    of_whole = [delete(account).where(account.c.case_id == _CASE)] if everything else []
     return [
         Prepared(statement)
         for statement in (
+            *of_whole,
             # Before the documents lose their place among those that are not erased.
             _noted(document),
             delete(tables.case_texts).where(*found_by),

@@ -290,6 +290,15 @@ documents = Table(
     ),
     CheckConstraint("position BETWEEN 0 AND 9", name="position_range"),
     Index(None, "case_id", "id"),
+    # Where the same file is, of those that are attached and not erased.
+    Index(
+        "ix_documents_same",
+        "account_id",
+        "sha256",
+        "case_id",
+        sqlite_where=text("case_id IS NOT NULL AND sha256 IS NOT NULL"),
+        postgresql_where=text("case_id IS NOT NULL AND sha256 IS NOT NULL"),
+    ),
     Index(
         "ix_documents_unattached",
         "created_at",
@@ -297,6 +306,16 @@ documents = Table(
         sqlite_where=text("comment_id IS NULL"),
         postgresql_where=text("comment_id IS NULL"),
     ),
+)
+
+# Which bank account a case is about: what a key of the account makes of its number, which is stored nowhere.
+case_bank_accounts = Table(
+    "case_bank_accounts",
+    metadata,
+    Column("case_id", Uuid(), ForeignKey("cases.id"), primary_key=True),
+    account_column(),
+    Column("account_key", String(64), nullable=False),
+    Index(None, "account_id", "account_key", "case_id"),
 )
 
 # What of erasures is still to be done after their transactions: by the id of a document, whose bytes are to be deleted
@@ -316,6 +335,7 @@ server_keys = Table(
 )
 
 _PENDING = text("status = 'PENDING'")
+_DECIDED = text("decided_by_id IS NOT NULL")
 
 overrides = Table(
     "overrides",
@@ -338,6 +358,16 @@ overrides = Table(
         "(status IN ('ACCEPTED', 'REFUSED')) = (decided_by_id IS NOT NULL)"
         " AND (status IN ('ACCEPTED', 'REFUSED')) = (decided_at IS NOT NULL)",
         name="decided_whole",
+    ),
+    Index(None, "subject_id", "created_at", "id"),
+    Index(
+        "ix_overrides_pair",
+        "account_id",
+        "created_by_id",
+        "decided_by_id",
+        "decided_at",
+        sqlite_where=_DECIDED,
+        postgresql_where=_DECIDED,
     ),
     Index("uq_overrides_pending_case", "case_id", unique=True, sqlite_where=_PENDING, postgresql_where=_PENDING),
     Index("uq_overrides_pending_subject", "subject_id", unique=True, sqlite_where=_PENDING, postgresql_where=_PENDING),

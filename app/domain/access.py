@@ -12,3 +12,8 @@ def permit_reading(actor: Actor, scope: Scope, feature: Feature | None = None) -
         raise InsufficientScope(scope=scope)
     if not actor.active:
         raise UserInactive()
+
+
+def may_read(actor: Actor, scope: Scope, feature: Feature | None = None) -> bool:
+    """Tell whether `permit_reading` lets *actor* read."""
+    return (feature is None or feature in actor.features) and scope in actor.scopes and actor.active

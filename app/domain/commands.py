@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
+from app.domain.bank_accounts import Iban
 from app.domain.errors import InputRefused, Required
 from app.domain.model import ActionType, DocumentWarning, EvaluationStatus, RequestedStatus, Resolution, SubjectType
 
@@ -48,12 +49,18 @@ class SubjectDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCase(Command):
-    """Open a case; `expected_version` is the known subject's, 0 for one that must be new."""
+    """Open a case; `expected_version` is the known subject's, 0 for one that must be new.
+
+    `iban`: the bank account's number, of which `bank_account` takes the place before anything is done: what the
+    account's own key makes of it (`app.actions.bank_accounts`).
+    """
 
     action = ActionType.OPEN
     subject: SubjectDetails
     title: str
     description: str | None = None
+    iban: Iban | None = None
+    bank_account: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

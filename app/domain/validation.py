@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from app.domain import text
+from app.domain.bank_accounts import Iban, read_iban
 from app.domain.errors import (
     Detail,
     InputRefused,
@@ -192,6 +193,16 @@ class InputValidator:
     def country_code(self, value: str | None, *path: str) -> str | None:
         """Return *value* as two capital letters (the form of ISO 3166-1 alpha-2), or None."""
         return self._matching(_COUNTRY_CODE, value, "country_code", path)
+
+    def iban(self, value: str | None, *path: str) -> Iban | None:
+        """Return *value* as a bank account's number (ISO 13616), or None."""
+        if value is None:
+            return None
+        try:
+            return read_iban(value, *self._root, *path)
+        except Refusal as refusal:
+            self._note(refusal)
+            return None
 
     def idempotency_key(self, value: str | None, *path: str) -> str | None:
         """Return *value*, 1 to 128 of `[A-Za-z0-9_-]`, or None."""

@@ -24,7 +24,7 @@ from app.web.json_kinds import kind_of
 
 T = TypeVar("T")
 
-_STRINGS = ("String", "ID")
+_STRINGS = ("String", "ID", "IBAN")
 IDENTIFIER = frozenset({"type", "id"})
 
 

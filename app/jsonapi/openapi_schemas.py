@@ -35,6 +35,7 @@ _SCALARS: Mapping[str, Schema] = {
     "String": {"type": "string"},
     "Int": {"type": "integer"},
     "Boolean": {"type": "boolean"},
+    "IBAN": {"type": "string"},
     "DateTime": {"type": "string", "format": "date-time"},
 }
 

@@ -126,7 +126,9 @@ async def test_every_constraint_bears_the_name_that_the_models_gave_it(database:
     assert partial == {
         "ix_case_texts_stale",
         "ix_cases_not_erased",
+        "ix_documents_same",
         "ix_documents_unattached",
+        "ix_overrides_pair",
         "uq_cases_active_subject",
         "uq_overrides_pending_case",
         "uq_overrides_pending_subject",

@@ -9,6 +9,7 @@ from typing import Any
 from graphql import ExecutionResult, GraphQLError, execute, parse, validate
 from graphql.execution.execute import Executor, create_source_event_stream
 
+from app.actions.bank_accounts import BankAccountKeys
 from app.api.context import Context, RequestFacts, Services
 from app.api.execution.budget import Budget
 from app.api.execution.executor import BoundedExecutor
@@ -44,7 +45,9 @@ class Live:
         feed = Feed(database, poll)
         running = asyncio.create_task(feed.run())
         try:
-            yield cls(Services(database, store, Links(database, ""), Slots.beside(4, 5), feed))
+            yield cls(
+                Services(database, store, Links(database, ""), Slots.beside(4, 5), feed, BankAccountKeys(database))
+            )
         finally:
             running.cancel()
             with suppress(asyncio.CancelledError):

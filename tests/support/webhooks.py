@@ -11,6 +11,7 @@ from uuid import UUID
 
 from standardwebhooks import Webhook
 
+from app.actions.bank_accounts import BankAccountKeys
 from app.admin.perform import AdminOutcome, administer
 from app.api.context import Services
 from app.api.limits.enforcement import Limits
@@ -88,7 +89,7 @@ async def delivering(
 ) -> AsyncIterator[DeliveryNode]:
     """Yield a node that delivers to endpoints on loopback."""
     time, feed, keys = time or MovedTime(), Feed(database, 0.2), SigningKeys(database)
-    services = Services(database, store, Links(database, ""), Slots.beside(4, 5), feed)
+    services = Services(database, store, Links(database, ""), Slots.beside(4, 5), feed, BankAccountKeys(database))
     runner = OperationRunner(services, EndpointOptions(deadline_s=120))
     renderer = WebhookRenderer(WebhookDocuments(Limits()), runner)
     following = asyncio.create_task(feed.run())

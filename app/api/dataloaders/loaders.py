@@ -27,6 +27,7 @@ from app.db.repository import (
     overrides,
     people,
     search,
+    signals,
     tokens,
     webhooks,
 )
@@ -192,6 +193,7 @@ class Loaders:
     override_counts_until: Grouped = by_group(history.override_counts_until)
     people_by_case: Grouped = by_group(people.people_by_case)
     matches_by_case: Grouped = by_long_group(search.matches_by_case)
+    signals_by_case: Grouped = by_long_group(signals.signals_by_case)
     document_counts: Grouped = by_group(documents.document_counts)
     action_counts: Grouped = by_group(log_parts.action_counts)
     webhook_lags: Loader[UUID] = by_id(webhooks.webhook_lags)

@@ -27,6 +27,7 @@ from app.api.inputs.fields import (
     given,
     optional,
 )
+from app.api.inputs.ibans import IbanText
 from app.api.inputs.uploads import Upload
 from app.documents.receive import Received
 from app.domain.commands import (
@@ -78,6 +79,11 @@ class OpenCaseInput(ActionInput):
     subject: SubjectInput = given("The check it is about.")
     title: str = given("What it is about, in a line of 1 to 200 characters.")
     description: str | None = optional("What it is about, at length: up to 10 000 characters.")
+    iban: IbanText | None = optional(
+        "The number of the bank account that is checked (IBAN, ISO 13616), with or without blanks. It is not kept: only"
+        " what a secret key of this account makes of it is, by which `Case.signals` knows the same number again. It is"
+        " not shown, and goes when all content of the case is erased."
+    )
     expected_version: int | None = optional("Refuse unless the subject has this version; 0 for one that must be new.")
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
@@ -87,6 +93,7 @@ class OpenCaseInput(ActionInput):
             subject=self.subject.details(shape),
             title=shape.line(self.title, "title", maximum=TITLE_MAX),
             description=shape.optional_text(self.description, "description", maximum=DESCRIPTION_MAX),
+            iban=shape.iban(self.iban, "iban"),
             **common,
         )
 

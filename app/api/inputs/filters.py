@@ -8,7 +8,7 @@ from uuid import UUID
 import strawberry
 from strawberry import ID, UNSET
 
-from app.api.enums import CaseStatus, EvaluationStatus, RequestedStatus, Resolution, SubjectType
+from app.api.enums import CaseStatus, EvaluationStatus, RequestedStatus, Resolution, SignalKind, SubjectType
 from app.db.repository.conditions import Comparison, Condition, Conjunction, Disjunction, Field, Negation, Operator
 from app.domain.errors import Detail, InvalidId, InvalidInput
 from app.domain.text import Kind
@@ -97,6 +97,12 @@ class TimeFilter:
     lte: datetime | None = _compare("At this time or before.")
 
 
+@strawberry.input(description="A comparison of the kinds of signals that a case has. All that is given must hold.")
+class SignalFilter:
+    eq: SignalKind | None = _compare("It has a signal of this kind.")
+    in_: list[SignalKind] | None = _compare(f"It has a signal of any of these kinds, {VALUES_MAX} at most.", "in")
+
+
 @strawberry.input(description="What a case's subject must be. All that is given must hold.")
 class SubjectFilter:
     type: SubjectTypeFilter | None = _compare("Its kind.")
@@ -121,6 +127,8 @@ class CaseFilter:
     waiting_for: ID | None = _compare("Its pending override was put to this person.")
     waiting_for_viewer: bool | None = _compare("Whether its pending override was put to the viewer.")
     has_pending_override: bool | None = _compare("Whether an override waits for a decision.")
+    has_signal: bool | None = _compare("Whether it has a signal, of whatever kind.")
+    signal: SignalFilter | None = _compare("Which signals it has.")
     created_at: TimeFilter | None = _compare("When it was opened.")
     updated_at: TimeFilter | None = _compare("When the last action was.")
     reference: ReferenceFilter | None = _compare("Its reference, as in CASE-000123.")
@@ -132,6 +140,7 @@ _FIELDS: Mapping[str, Field] = {
     "requested_status": Field.REQUESTED_STATUS,
     "created_by": Field.CREATED_BY,
     "assigned_reviewer": Field.ASSIGNED_REVIEWER,
+    "signal": Field.SIGNAL,
     "created_at": Field.CREATED_AT,
     "updated_at": Field.UPDATED_AT,
     "reference": Field.NUMBER,
@@ -185,6 +194,10 @@ class FilterReader:
         has_pending = _given(filter_input, "has_pending_override", path)
         if has_pending is not None:
             parts.append(self._one(Field.HAS_PENDING_OVERRIDE, Operator.EQ, has_pending))
+        has_signal = _given(filter_input, "has_signal", path)
+        if has_signal is not None:
+            any_of_them = self._one(Field.SIGNAL, Operator.IN, tuple(SignalKind))
+            parts.append(any_of_them if has_signal else Negation(any_of_them))
         parts += self._waiting(filter_input, path)
         return Conjunction(tuple(parts))
 

@@ -10,6 +10,7 @@ from app.api.inputs.evaluations import EVALUATIONS_MAX
 from app.api.pagination import PAGE_MAX
 from app.domain.model import ActionType, CaseStatus, EvaluationStatus, InboxReason
 from app.domain.search_words import PIECES_MAX
+from app.domain.signals import EVIDENCE_MAX, SignalKind
 from app.domain.validation import DOCUMENTS_MAX, REVIEWERS_MAX
 from app.i18n.labels import LABELS
 
@@ -25,11 +26,18 @@ LIST_SIZES = {
     "CaseSnapshot.availableActions": len(ActionType),
     "CaseFacets.statuses": len(CaseStatus),
     "CaseFacets.subjectStatuses": len(EvaluationStatus),
+    "Case.signals": len(SignalKind),
     "Comment.documents": DOCUMENTS_MAX,
+    "EarlierOverridesSignal.overrides": EVIDENCE_MAX,
     "InboxConnection.counts": len(InboxReason),
     "Override.assignedReviewers": REVIEWERS_MAX,
     "OverrideSnapshot.assignedReviewers": REVIEWERS_MAX,
     "EvaluationResult.errors": 8,
+    "QuickDecisionSignal.decisions": EVIDENCE_MAX,
+    "RepeatedPairSignal.pairs": EVIDENCE_MAX,
+    "SameBankAccountSignal.cases": EVIDENCE_MAX,
+    "SameDocumentSignal.cases": EVIDENCE_MAX,
+    "SameDocumentSignal.documents": EVIDENCE_MAX,
     "Query.labels": sum(map(len, LABELS.values())),
     "RecordEvaluationsPayload.results": EVALUATIONS_MAX,
     "SearchMatch.snippet": PIECES_MAX,
@@ -65,12 +73,15 @@ LONG_TEXT = 30
 # Of a field, besides itself.
 FIELD_PRICES = {
     "Case.description": LONG_TEXT,
+    "Case.signals": 20,
     "CaseConnection.facets": 6_000,
     "CaseEdge.match": LONG_TEXT,
     "CaseSnapshot.description": LONG_TEXT,
     "Comment.body": LONG_TEXT,
     "InboxConnection.counts": 4_000,
     "Query.caseSnapshot": 200,
+    "Query.policyReplay": 3_000,
+    "Query.reviewStatistics": 3_000,
     "Subscription.inboxChanged": 2_000,
     "SupposedComment.body": LONG_TEXT,
     "Viewer.inbox": 2_000,
@@ -85,6 +96,8 @@ ARGUMENT_PRICES = {
     "Query.actions.user": 3_000,
     "Query.cases.filter": 500,
     "Query.cases.search": 8_000,
+    "Query.policyReplay.since": 100,
+    "Query.reviewStatistics.since": 100,
     "Query.users.search": 50,
     "Subscription.actions.after": 500,
     "Subscription.actions.caseId": 100,
@@ -96,6 +109,7 @@ VALUE_PRICES = {"Query.cases.orderBy": 1_500}
 TOTAL_PRICES = {
     "Query.actions": 3_000,
     "Query.cases": 3_000,
+    "Query.reviewStatistics": 3_000,
     "Query.users": 50,
     "Viewer.inbox": 6_000,
 }

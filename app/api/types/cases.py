@@ -22,6 +22,7 @@ from app.api.types.nodes import Node
 from app.api.types.overrides import Override
 from app.api.types.people import User
 from app.api.types.reviewers import ReviewerConnection, eligible_reviewers
+from app.api.types.signals import Signal, case_signals, signals_of_cases
 from app.api.types.subjects import Subject
 from app.db.rows import CaseRow
 
@@ -83,4 +84,11 @@ class Case(Node):
         eligible_reviewers,
         "People whom the viewer may ask to decide on an override, and for others why not. Needs the scope users_read.",
         ("id",),
+    )
+    signals: list[Signal] | None = computed(
+        case_signals,
+        "What a careful colleague would notice on it, each kind once at most, in the enum's order. What is erased gives"
+        " none.",
+        ("id",),
+        signals_of_cases,
     )

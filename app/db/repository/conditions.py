@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, and_, false, not_, or_, select, true, unio
 from app.db import tables
 from app.db.id_sets import among
 from app.db.repository.overrides import FIRST_VERSION
+from app.db.repository.signal_conditions import HAS_SIGNAL
 from app.domain.model import CaseStatus, OverrideStatus
 
 
@@ -35,6 +36,7 @@ class Field(StrEnum):
     ASSIGNED_REVIEWER = "assigned_reviewer"
     WAITING_FOR = "waiting_for"
     HAS_PENDING_OVERRIDE = "has_pending_override"
+    SIGNAL = "signal"
 
 
 class Operator(StrEnum):
@@ -153,6 +155,11 @@ def _has_pending(condition: Comparison) -> ColumnElement[bool]:
     return is_pending if condition.value else not_(is_pending)
 
 
+def _has_signal(condition: Comparison) -> ColumnElement[bool]:
+    kinds = condition.value if condition.operator is Operator.IN else (condition.value,)
+    return or_(false(), *(HAS_SIGNAL[kind] for kind in dict.fromkeys(kinds)))
+
+
 _PLACES: Mapping[Field, Callable[[Comparison], ColumnElement[bool]]] = {
     **dict.fromkeys(
         (Field.NUMBER, Field.STATUS, Field.RESOLUTION, Field.CREATED_BY, Field.CREATED_AT, Field.UPDATED_AT), _of_case
@@ -162,4 +169,5 @@ _PLACES: Mapping[Field, Callable[[Comparison], ColumnElement[bool]]] = {
     Field.ASSIGNED_REVIEWER: _is_reviewer(pending=False),
     Field.WAITING_FOR: _is_reviewer(pending=True),
     Field.HAS_PENDING_OVERRIDE: _has_pending,
+    Field.SIGNAL: _has_signal,
 }
