@@ -26,6 +26,16 @@ from app.api.types.administration import (
     tokens,
 )
 from app.api.types.lists import By, Since, Types, account_actions, rows_of
+from app.api.types.oversight import (
+    PolicyInput,
+    PolicyReplayConnection,
+    ReplaySince,
+    ReviewStatistic,
+    Until,
+    policy_replay,
+    review_statistics,
+)
+from app.api.types.oversight import Since as DecidedSince
 from app.api.types.receipts import Receipt, receipt
 from app.api.types.snapshots import CaseSnapshot
 from app.api.types.webhooks import Webhook, webhooks
@@ -233,6 +243,41 @@ class Query:
     ) -> Connection[Webhook] | None:
         page = await webhooks(info.context, PageArguments(first, after, last, before))
         return cast(Connection[Webhook], page)
+
+    @resolved(
+        "Who decided on whose overrides, and how: a row for each creator and reviewer who met, those who met most often"
+        " first. For admins.",
+        _ADMINISTER,
+    )
+    async def review_statistics(
+        self,
+        info: Info,
+        since: DecidedSince = None,
+        until: Until = None,
+        first: First = None,
+        last: Last = None,
+        after: After = None,
+        before: Before = None,
+    ) -> Connection[ReviewStatistic] | None:
+        page = await review_statistics(info.context, since, until, PageArguments(first, after, last, before))
+        return cast(Connection[ReviewStatistic], page)
+
+    @resolved(
+        "The decisions that were taken and that other policies would have refused, the oldest first, by what the log's"
+        " rows say of each. Each is judged for itself, as if all before it had been allowed. For admins.",
+        _ADMINISTER,
+    )
+    async def policy_replay(
+        self,
+        info: Info,
+        policy: Annotated[PolicyInput, strawberry.argument(description="The policies to try.")],
+        since: ReplaySince,
+        first: First = None,
+        last: Last = None,
+        after: After = None,
+        before: Before = None,
+    ) -> PolicyReplayConnection | None:
+        return await policy_replay(info.context, policy, since, PageArguments(first, after, last, before))
 
     @resolved("Who may do what when, as data: the table that every action is checked against.")
     async def workflow(self) -> Workflow:
