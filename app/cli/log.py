@@ -12,6 +12,7 @@ from app.audit.anchors.keys import read_or_make_key
 from app.cli.exporting import export
 from app.cli.following import follow
 from app.cli.reading import read
+from app.cli.sampling import sample
 from app.cli.terminal import AsJson, fail, run, settings_or_fail
 from app.cli.verifying import verify
 from app.config.anchoring import anchorer
@@ -23,6 +24,7 @@ log = typer.Typer(help="The action log.", no_args_is_help=True)
 log.command()(verify)
 log.command()(export)
 log.command()(follow)
+log.command()(sample)
 
 
 @log.command()

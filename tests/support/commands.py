@@ -90,6 +90,7 @@ def commands(place: Place) -> dict[str, Sequence[str]]:
         "log verify": (),
         "log export": ("--case", "CASE-000001"),
         "log follow": ("--account", place.account, "--until-caught-up", "--json"),
+        "log sample": ("--account", place.account, "--seed", "2026", "--count", "3"),
         "log account": ("--account", place.account),
         "log anchor": (),
         "log key": (),
