@@ -2,7 +2,7 @@
 
 import typer
 
-from app.cli import backup, documents, gateway, log, people, retention, schema, webhooks
+from app.cli import backup, doctor, documents, gateway, log, people, retention, schema, webhooks
 
 program = typer.Typer(
     name="casegate",
@@ -13,6 +13,7 @@ program = typer.Typer(
 )
 for command in (gateway.serve, gateway.migrate, gateway.demo, schema.schema, backup.backup, backup.restore):
     program.command()(command)
+program.command()(doctor.doctor)
 for name, group in {
     "account": people.account,
     "user": people.user,

@@ -65,6 +65,21 @@ ORDER BY CAST(CAST(running AS text) AS bigint) LIMIT {MOST_HOLDERS}
 """)  # noqa: S608
 
 
+# The newest transaction is in no snapshot's list: it is looked for among the sessions.
+_WRITING = text("""
+SELECT * FROM (
+    SELECT pid, application_name, state,
+        extract(epoch FROM clock_timestamp() - coalesce(xact_start, query_start, backend_start)) AS age, NULL AS gid
+    FROM pg_stat_get_activity(NULL)
+    WHERE backend_xid IS NOT NULL AND datid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    UNION ALL
+    SELECT NULL, NULL, NULL, extract(epoch FROM clock_timestamp() - prepared), gid
+    FROM pg_prepared_xacts WHERE database = current_database()
+) AS writing
+ORDER BY age DESC NULLS LAST LIMIT :most
+""")
+
+
 async def log_lag(database: Database) -> LogLag:
     """Return what is held back now, and by whom; nothing on SQLite, where one writes at a time."""
     if database.is_sqlite:
@@ -73,10 +88,19 @@ async def log_lag(database: Database) -> LogLag:
         rows, seconds = (await connection.execute(_WAITING)).one()
         if not rows:
             return LogLag()
-        holders = tuple(_holder(*record) for record in await connection.execute(_HOLDERS))
+        holders = tuple([_holder(*record) for record in await connection.execute(_HOLDERS)])
     # A row may say any time, as one that was brought in; it waits for no longer than others are under way.
     longest = max((holder.seconds for holder in holders), default=0)
     return LogLag(rows, min(max(float(seconds), 0), longest), holders)
+
+
+async def blocking_transactions(database: Database) -> list[BlockingTransaction]:
+    """Return the oldest transactions that rows would wait for, whether or not any does; none on SQLite."""
+    if database.is_sqlite:
+        return []
+    async with database.read() as connection:
+        found = await connection.execute(_WRITING, {"most": MOST_HOLDERS})
+        return [_holder(pid, name, state, age, gid, age) for pid, name, state, age, gid in found]
 
 
 def _holder(

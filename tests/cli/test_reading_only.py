@@ -30,6 +30,7 @@ READING = {
     "account list": ("account", "list"),
     "user list": ("user", "list", "--account", str(uuid4())),
     "token list": ("token", "list"),
+    "doctor": ("doctor",),
 }
 
 
@@ -74,7 +75,9 @@ async def test_reading_leaves_every_byte_of_the_folder_as_it_is(
 
     done = await asyncio.to_thread(casegate, *READING[command], **place)
 
-    assert (done.returncode, done.stderr) == (0, "none\n" if command == "user list" else "")
+    # The tests' PostgreSQL is made to be fast, and the doctor rightly says so.
+    code = 1 if command == "doctor" and not fresh_url.startswith("sqlite") else 0
+    assert (done.returncode, done.stderr) == (code, "none\n" if command == "user list" else "")
     assert content(tmp_path) == before
 
 

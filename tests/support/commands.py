@@ -68,6 +68,7 @@ def commands(place: Place) -> dict[str, Sequence[str]]:
         "migrate": (),
         "demo": (),
         "schema": (),
+        "doctor": (),
         "backup": (str(place.folder.parent / f"{uuid4()}.tar"),),
         "restore": (str(place.backup),),
         "account create": ("--name", "Acme"),

@@ -9,10 +9,12 @@ import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
+import httpx2
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import ObjectStore, S3Store
@@ -181,6 +183,26 @@ class Bucket:
             if await self._has(self._known + step):
                 self._known += step
         return await self._read(self._known) if self._known else None
+
+    async def retention(self, number: int) -> tuple[str, str] | None:
+        """Return the mode of the lock on the anchor of this *number*, and until when it lasts; None without a lock.
+
+        Only a bucket with S3 Object Lock has any, and tells of it those who may see it (s3:GetObjectRetention).
+        """
+        with _reached():
+            url = await obstore.sign_async(self._signer(), "HEAD", _key(number), timedelta(minutes=1))
+        try:
+            async with httpx2.AsyncClient() as client:
+                headers = (await client.head(url)).raise_for_status().headers
+        except httpx2.HTTPError as error:
+            raise AnchorsUnusable(f"the anchors' bucket does not answer: {type(error).__name__}") from error
+        mode = headers.get("x-amz-object-lock-mode")
+        return None if mode is None else (mode, headers.get("x-amz-object-lock-retain-until-date", ""))
+
+    def _signer(self) -> S3Store:
+        if not isinstance(self._objects, S3Store):
+            raise AnchorsUnusable("only S3 has locks")
+        return self._objects
 
     async def append(self, anchor: Anchor) -> None:
         number = anchor.checkpoint.number

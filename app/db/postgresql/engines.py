@@ -45,6 +45,12 @@ def dedicated_engine(url: URL, timeouts: Timeouts) -> AsyncEngine:
     return _engine(url, _own(timeouts, read_only=True), options)
 
 
+def plain_engine(url: URL, *, behind_pooler: bool) -> AsyncEngine:
+    """Return an engine without a pool that sets nothing on its sessions: they are as the server makes them."""
+    options = {"poolclass": NullPool, "hide_parameters": True, "isolation_level": "AUTOCOMMIT"}
+    return _engine(url, {**(_shared() if behind_pooler else {}), "server_settings": {}}, options)
+
+
 def drop_when_read_only(writer: AsyncEngine, pools: Sequence[Connections]) -> None:
     """Drop the connections of all *pools* where the *writer* meets a server that takes no writes any more.
 

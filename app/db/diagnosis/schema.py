@@ -1,0 +1,76 @@
+"""Whether a database has all indexes and guards of its revision, on both engines."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, UniqueConstraint, inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import tables
+from app.db.diagnosis.diagnosis import Diagnosis, fault, ok
+
+_INVALID = text("""
+SELECT class.relname FROM pg_index JOIN pg_class AS class ON class.oid = indexrelid
+WHERE NOT (indisvalid AND indisready)
+    AND class.relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname = ANY (current_schemas(false)))
+ORDER BY class.relname
+""")
+_SWITCHED_OFF = text("""
+SELECT class.relname || '.' || tgname FROM pg_trigger JOIN pg_class AS class ON class.oid = tgrelid
+WHERE tgenabled IN ('D', 'R') AND NOT tgisinternal
+    AND class.relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname = ANY (current_schemas(false)))
+ORDER BY 1
+""")
+
+
+async def schema_findings(connection: AsyncConnection) -> list[Diagnosis]:
+    """Return what is missing of the indexes, and on PostgreSQL which guards are switched off."""
+    is_postgresql = connection.dialect.name == "postgresql"
+    wanted = set(_wanted(with_words=is_postgresql))
+    missing = await connection.run_sync(lambda sync: sorted(wanted - _present(sync)))
+    invalid = list((await connection.execute(_INVALID)).scalars()) if is_postgresql else []
+    findings = [_indexes(missing, invalid)]
+    if is_postgresql:
+        findings.append(_guards(list((await connection.execute(_SWITCHED_OFF)).scalars())))
+    return findings
+
+
+def _indexes(missing: list[str], invalid: list[str]) -> Diagnosis:
+    if missing:
+        return fault(
+            "indexes",
+            f"missing: {', '.join(missing)}",
+            "make them again as the migrations do, or restore the dump into an empty database; without them queries"
+            " read whole tables, and two rows may be where one is allowed",
+        )
+    if invalid:
+        names = ", ".join(invalid)
+        return fault("indexes", f"invalid: {names}", "REINDEX INDEX CONCURRENTLY each of them")
+    return ok("indexes", "all there, all valid")
+
+
+def _guards(switched_off: list[str]) -> Diagnosis:
+    if switched_off:
+        return fault(
+            "guards",
+            f"triggers that are switched off: {', '.join(switched_off)}",
+            "ALTER TABLE … ENABLE TRIGGER each of them, and run `casegate log verify`: rows may have been changed",
+        )
+    return ok("guards", "all triggers are switched on")
+
+
+def _wanted(*, with_words: bool) -> Iterator[str]:
+    """Yield the names of all indexes; *with_words*: also those of words, for which SQLite has a table of its own."""
+    for table in tables.metadata.tables.values():
+        for index in table.indexes:
+            if with_words or index.dialect_kwargs.get("postgresql_using") != "gin":
+                yield str(index.name)
+        for constraint in table.constraints:
+            if isinstance(constraint, UniqueConstraint) and constraint.name:
+                yield str(constraint.name)
+
+
+def _present(connection: Connection) -> set[str]:
+    inspector = inspect(connection)
+    names = inspector.get_table_names()
+    found = {str(index["name"]) for name in names for index in inspector.get_indexes(name)}
+    return found | {str(key["name"]) for name in names for key in inspector.get_unique_constraints(name)}
