@@ -128,7 +128,7 @@ def _assembled(settings: Settings) -> _Parts:
     transfers, trusted = Transfers(), components.trusted_documents(settings)
     slots, feed = Slots.beside(database.reader.size, database.reader.patience), Feed(database, settings.live_poll)
     services = Services(
-        database, store, links, slots, feed, BankAccountKeys(database), terms.key_lifetime, webhooks.registration
+        database, store, links, slots, feed, BankAccountKeys(database), terms.key_lifetime, webhooks.registration, rates
     )
     runner = OperationRunner(services, terms)
     cycle = RequestCycle(door, gate, runner)

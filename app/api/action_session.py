@@ -18,13 +18,13 @@ from app.domain.model import Actor
 
 
 class ActionSession:
-    """Does actions for one actor and request.
+    """Does actions for one request and its `actor`.
 
     `results`: how the operation's mutations ended, by their names in the answer, while a plan executes it. `codes`: the
     refusals that payloads tell of, for the log and the metrics.
     """
 
-    __slots__ = ("_actor", "_database", "_key_lifetime", "_reads", "_request_id", "_store", "codes", "results")
+    __slots__ = ("_database", "_key_lifetime", "_reads", "_request_id", "_store", "actor", "codes", "results")
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class ActionSession:
         key_lifetime: timedelta,
         reads: Reads,
     ) -> None:
-        self._actor = actor
+        self.actor = actor
         self._request_id = request_id
         self._database = database
         self._store = store
@@ -49,17 +49,17 @@ class ActionSession:
 
         async def act() -> Outcome:
             return await perform(
-                self._database, self._actor, command, request_id=self._request_id, key_lifetime=self._key_lifetime
+                self._database, self.actor, command, request_id=self._request_id, key_lifetime=self._key_lifetime
             )
 
-        outcome = await (perform_with(self._store, self._actor, files, act) if files else act())
+        outcome = await (perform_with(self._store, self.actor, files, act) if files else act())
         if isinstance(command, EraseContent):
             self._database.erased.set()
         return self._known(outcome)
 
     async def dry_run(self, command: Command) -> Supposed:
         """Return what *command* would make; files that came along are not stored."""
-        supposed = await rehearse(self._database, self._actor, command, request_id=self._request_id)
+        supposed = await rehearse(self._database, self.actor, command, request_id=self._request_id)
         self._reads.renew(supposed_by(supposed))
         return supposed
 
@@ -67,7 +67,7 @@ class ActionSession:
         """Return the outcome of the action that the command's key already made. Raises: IdempotencyKeyReused."""
         if command.idempotency_key is None:
             return None
-        outcome = await replay(self._database, self._actor, command, lifetime=self._key_lifetime)
+        outcome = await replay(self._database, self.actor, command, lifetime=self._key_lifetime)
         return None if outcome is None else self._known(outcome)
 
     def _known(self, outcome: Outcome) -> Outcome:

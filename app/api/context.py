@@ -7,6 +7,8 @@ from datetime import timedelta
 import strawberry
 from graphql import DocumentNode
 
+from app import clock
+from app.actions.authority import renewed
 from app.actions.bank_accounts import BankAccountKeys
 from app.actions.idempotency import KEY_LIFETIME
 from app.api.action_session import ActionSession
@@ -21,7 +23,7 @@ from app.domain.errors import Refusal
 from app.domain.model import Language
 from app.i18n import message
 from app.live.feed import Feed
-from app.web.rate_limit import RateLimitStatus
+from app.web.rate_limit import RateLimiter, RateLimitStatus
 from app.web.slots import Slots
 from app.webhooks.registration import WebhookRegistration
 
@@ -38,6 +40,7 @@ class Services:
     bank_accounts: BankAccountKeys
     key_lifetime: timedelta = KEY_LIFETIME
     webhooks: WebhookRegistration | None = None
+    rates: RateLimiter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +65,33 @@ class RequestFacts:
 
 
 class Context:
-    """The context of one operation."""
+    """The context of one operation. `standing`: how its token stands with the rate limit by now."""
 
-    __slots__ = ("actions", "actor", "budget", "database", "reads", "request", "services")
+    __slots__ = ("actions", "actor", "budget", "database", "reads", "request", "services", "standing")
 
     def __init__(self, request: RequestFacts, services: Services, budget: Budget) -> None:
         self.request = request
         self.services = services
         self.budget = budget
         self.actor = request.identity.actor
+        self.standing = request.standing
         self.database = services.database
         self.reads = Reads(request.identity, services.database, services.slots, budget)
         self.actions = ActionSession(
             self.actor, request.request_id, services.database, services.store, services.key_lifetime, self.reads
         )
+
+    async def count_again(self) -> RateLimitStatus | None:
+        """Count one request more of the token, and return how it stands."""
+        rates = self.services.rates
+        if rates is not None:
+            self.standing = await rates.count_request(self.actor.token_id)
+        return self.standing
+
+    async def renew_actor(self) -> None:
+        """Look up anew what the actor may do. Raises: Unauthenticated, TokenExpired."""
+        async with self.database.point_reads() as connection:
+            self.actor = self.actions.actor = await renewed(connection, self.actor, clock.now())
 
     @property
     def loaders(self) -> Loaders:

@@ -126,6 +126,8 @@ class GraphQLView:
             raise BadRequest(400, "The document has no such operation.") from None
         except OperationNotAllowedError:
             raise _not_allowed(record.operation) from None
+        if record.standing is not None:
+            exchange.headers |= record.standing.headers()
         return exchange.answer(200 if has_begun else exchange.request_error_status(), body, content=content)
 
     async def _stream(self, exchange: Exchange, admission: Admission, sent: Parameters) -> Response:

@@ -16,8 +16,10 @@ from app.domain.errors import (
     AccessRefused,
     AccountStateRefused,
     InputRefused,
+    NotAttempted,
     NotFound,
     Refusal,
+    RetryLater,
     StateRefused,
     Unauthenticated,
     VersionConflict,
@@ -61,6 +63,13 @@ class StateError(UserError):
     allowed_actions: list[ActionType] = described(
         "What the workflow allows from there, to people with the right role; each once at most."
     )
+
+
+@strawberry.type(
+    description="Nothing is wrong with the action itself: a limit, the time, a fault or another action came between."
+)
+class RetryError(UserError):
+    retry_after_seconds: int | None = described("In how many seconds it may be sent again; null where nobody knows.")
 
 
 @strawberry.type(description="The account, its people or a change that waits are not in a state that allows it.")
@@ -139,6 +148,8 @@ def _user_error(refusal: Refusal, context: Context) -> UserError:
         )
     if isinstance(refusal, AccountStateRefused):
         return AdministrationError(**common, change_status=params.get("status"))
+    if isinstance(refusal, RetryLater | NotAttempted):
+        return RetryError(**common, retry_after_seconds=params.get("seconds"))
     detail = params.get("detail")
     return InputError(**common, maximum=params.get("max") if detail is None else detail.params.get("maximum"))
 
@@ -153,4 +164,12 @@ async def _state_error(refusal: StateRefused, context: Context) -> UserError:
     )
 
 
-ERROR_TYPES = (InputError, NotFoundError, AccessError, StateError, VersionConflictError, AdministrationError)
+ERROR_TYPES = (
+    InputError,
+    NotFoundError,
+    AccessError,
+    StateError,
+    VersionConflictError,
+    AdministrationError,
+    RetryError,
+)

@@ -181,6 +181,8 @@ class OperationRunner:
             if result is None:
                 result = await _execute(call.sent, context, event)
             _demand_database(result.errors, call.sent.request_id)
+            if context.standing is not context.request.standing:
+                call.record.standing = context.standing
             return await self._result(call, result)
         finally:  # they know of each other, and would stay until the collector came
             context.reads.renew()

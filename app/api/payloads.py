@@ -72,7 +72,7 @@ def _shown(payload: Any) -> list[str]:
     """Return the names of what a payload shows of an outcome."""
     fields = payload.__strawberry_definition__.fields
     names = (field.python_name for field in fields if field.base_resolver is None)
-    return [name for name in names if name not in ("errors", "supposed")]
+    return [name for name in names if name not in ("errors", "supposed", "status")]
 
 
 @strawberry.type(description="What an action gave that can bring a comment.")

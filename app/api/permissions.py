@@ -10,6 +10,7 @@ from uuid import UUID
 from strawberry.extensions import FieldExtension
 from strawberry.types.field import StrawberryField
 
+from app.actions.outcome import Outcome
 from app.api.context import Context, Info
 from app.api.errors import user_errors
 from app.api.inputs.action_input import ActionInput
@@ -17,7 +18,7 @@ from app.db.rows import OverrideRow, UserRow
 from app.domain.access import permit_reading
 from app.domain.administration import permit_admin_reading
 from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand, OpenCase
-from app.domain.errors import InputRefused, NotFound, Refusal, Required
+from app.domain.errors import InputRefused, NotFound, Refusal, Required, VersionConflict
 from app.domain.model import ActionType, Actor, Feature, OverrideFacts, Resource, Scope
 from app.domain.workflow import admit, authorize, authorize_role
 
@@ -36,45 +37,59 @@ class ActionPermission(FieldExtension):
         self.payload = field.type
 
     async def resolve_async(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Any:
-        context, case_id = info.context, None
+        context, action_input = info.context, kwargs["input"]
         context.reads.renew()
         try:
-            action_input: ActionInput = kwargs["input"]
-            admit(self.action, context.actor, brings_documents=bool(action_input.files))
-            _take_unnamed(context, action_input)
-            command = action_input.command
-            if isinstance(command, OpenCase) and command.iban is not None:
-                keys = context.services.bank_accounts
-                command = action_input.command = await keys.without_iban(context.actor.account_id, command)
-            case_id = command.case_id if isinstance(command, CaseCommand) else None
-            outcome = await context.actions.replay(command)
-            if outcome is not None:
-                return self.payload.of(outcome)
-            await self._enter(context, command)
-            return await next_(source, info, **kwargs)
+            outcome = await enter(context, self.action, action_input)
+            return await next_(source, info, **kwargs) if outcome is None else self.payload.of(outcome)
         except (Refusal, InputRefused) as refused:
             context.reads.renew()
-            errors = await user_errors(refused, context, case_id)
+            errors = await user_errors(refused, context, case_of(action_input, refused))
             context.actions.codes.extend(error.code for error in errors)
             return self.payload(errors=errors)
 
-    async def _enter(self, context: Context, command: Command) -> None:
-        """Refuse where the person may never do this; look at no state.
 
-        Whether the case is there is seen under the lock; here only, where there is a refusal that it comes before.
-        """
-        if isinstance(command, DocumentedCommand) and command.new_documents:
-            await _demand_case(context, command)  # no file is stored for a case that is not there
-        try:
-            authorize_role(self.action, context.actor)
-            override = None
-            if isinstance(command, DecisionCommand):
-                override = await _override(context, command.case_id, command.override_id)
-            authorize(self.action, context.actor, override)
-        except Refusal:
-            if isinstance(command, CaseCommand):
-                await _demand_case(context, command)
-            raise
+def case_of(action_input: ActionInput, refused: Refusal | InputRefused) -> UUID | None:
+    """Return the case whose version was another one, where that was *refused*."""
+    if not isinstance(refused, VersionConflict):
+        return None
+    return action_input.command.case_id if isinstance(action_input.command, CaseCommand) else None
+
+
+async def enter(context: Context, action: ActionType, action_input: ActionInput) -> Outcome | None:
+    """Go through the checks that need no lock; return what the input's key already made, None where it is to be done.
+
+    Raises: Refusal or InputRefused.
+    """
+    admit(action, context.actor, brings_documents=bool(action_input.files))
+    _take_unnamed(context, action_input)
+    command = action_input.command
+    if isinstance(command, OpenCase) and command.iban is not None:
+        keys = context.services.bank_accounts
+        command = action_input.command = await keys.without_iban(context.actor.account_id, command)
+    outcome = await context.actions.replay(command)
+    if outcome is None:
+        await _enter(context, action, command)
+    return outcome
+
+
+async def _enter(context: Context, action: ActionType, command: Command) -> None:
+    """Refuse where the person may never do this; look at no state.
+
+    Whether the case is there is seen under the lock; here only, where there is a refusal that it comes before.
+    """
+    if isinstance(command, DocumentedCommand) and command.new_documents:
+        await _demand_case(context, command)  # no file is stored for a case that is not there
+    try:
+        authorize_role(action, context.actor)
+        override = None
+        if isinstance(command, DecisionCommand):
+            override = await _override(context, command.case_id, command.override_id)
+        authorize(action, context.actor, override)
+    except Refusal:
+        if isinstance(command, CaseCommand):
+            await _demand_case(context, command)
+        raise
 
 
 def _take_unnamed(context: Context, action_input: ActionInput) -> None:

@@ -14,6 +14,7 @@ from app.api.execution.budget import Budget
 from app.api.execution.operations import PreparedOperation
 from app.observability import logging, metrics
 from app.observability.deferred import DeferredQueue
+from app.web.rate_limit import RateLimitStatus
 
 CLIENT_HEADERS = ("x-graphql-client-name", "apollographql-client-name")
 HASH_SHOWN = 16
@@ -35,9 +36,12 @@ what it was streamed, what the client calls itself, the codes it was refused wit
 
 
 class Record:
-    """Collects what is noted of one operation, and hands it on at its end."""
+    """Collects what is noted of one operation, and hands it on at its end.
 
-    __slots__ = ("_started", "budget", "codes", "has_begun", "operation")
+    `standing`: how its token stood with the rate limit then, if it was counted again meanwhile.
+    """
+
+    __slots__ = ("_started", "budget", "codes", "has_begun", "operation", "standing")
 
     def __init__(self) -> None:
         self._started = time.perf_counter()
@@ -45,6 +49,7 @@ class Record:
         self.budget: Budget | None = None
         self.codes: list[str] = []
         self.has_begun = False
+        self.standing: RateLimitStatus | None = None
 
     def finish(self, request_id: str, answered: int | str, client: str | None, codes: Sequence[str]) -> None:
         """Have it written down. What is picked up here is small: all else of the request makes room for the next.

@@ -36,6 +36,9 @@ _SUBJECT = {
 # A case by what names it, and by what its action says of it too: `seq` is the version, `statusAfter` the status.
 SHOWN: Mapping[str, set[str]] = {
     "AdministrationError": _ERROR | {"changeStatus"},
+    "ActionResult": {
+        *("errors", "status", "replayed", "case", "action", "actionEdge", "comment", "override", "supposed"),
+    },
     "AccessError": _ERROR | {"requiredRoles", "requiredScope", "disabledFeature"},
     "Case": {"id", "reference", "status", "statusLabel", "version"},
     "CaseAction": {
@@ -56,6 +59,7 @@ SHOWN: Mapping[str, set[str]] = {
         *("statusBefore", "statusAfter", "statusBeforeLabel", "statusAfterLabel", "subjectVersion", "changed"),
         "replacedOverride",
     },
+    "RetryError": _ERROR | {"retryAfterSeconds"},
     "SnapshotMoment": {"seq", "time"},
     "StateError": _ERROR | {"caseStatus", "allowedActions"},
     "SupposedAction": {

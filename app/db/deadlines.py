@@ -26,3 +26,9 @@ def in_time() -> asyncio.Timeout:
     It is for tasks, as those of dataloaders, that could not be cancelled with the operation that they work for.
     """
     return asyncio.timeout_at(_end.get())
+
+
+def time_left() -> float | None:
+    """Return how many seconds there are until the end of the time that `deadline` sets; None where none is set."""
+    end = _end.get()
+    return None if end is None else end - asyncio.get_running_loop().time()

@@ -46,6 +46,7 @@ class ErrorCode(StrEnum):
     EMAIL_TAKEN = "EMAIL_TAKEN"
     VERSION_CONFLICT = "VERSION_CONFLICT"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    NOT_ATTEMPTED = "NOT_ATTEMPTED"
     REQUIRED = "REQUIRED"
     INVALID_ID = "INVALID_ID"
     INVALID_INPUT = "INVALID_INPUT"
@@ -413,6 +414,13 @@ class DocumentTypeUnsupported(Refusal):
 
 
 # --- Limits and faults -----------------------------------------------------------------------------------------------
+
+
+class NotAttempted(Refusal):
+    """Another action of the same request, the one with this *number* from 1, was not done, and ended it."""
+
+    code = ErrorCode.NOT_ATTEMPTED
+    names = frozenset({"number"})
 
 
 class Erased(Refusal):

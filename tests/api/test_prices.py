@@ -11,7 +11,7 @@ from app.api.execution.document_cache import BYTES_MAX, LENGTH_MAX
 from app.api.inputs.filters import COMPARISONS_MAX, DEPTH_MAX, FILTERS_MAX, VALUES_MAX
 from app.api.limits.enforcement import NAMES, Limits, as_limits
 from app.api.limits.measurement import Measures, measure
-from app.api.limits.prices import ARGUMENT_PRICES, FIELD_PRICES, LONG_TEXT, TOTAL_PRICES, VALUE_PRICES
+from app.api.limits.prices import ARGUMENT_PRICES, FIELD_PRICES, LONG_TEXT, MEMBER_PRICES, TOTAL_PRICES, VALUE_PRICES
 from app.api.limits.variables import coerced
 from app.api.pagination import PAGE_DEFAULT, PAGE_MAX
 from app.api.queries import NODES_MAX
@@ -56,6 +56,11 @@ FILTER = ARGUMENT_PRICES["Query.cases.filter"]
 KEY = VALUE_PRICES["Query.cases.orderBy"]
 FACETS = FIELD_PRICES["CaseConnection.facets"]
 TOTAL = TOTAL_PRICES["Query.cases"]
+_, ACTION = MEMBER_PRICES["Mutation.performActions.input"]
+BULK = "mutation($b: PerformActionsInput!) { performActions(input: $b) { results { status } } }"
+BULK_IN_PLACE = "mutation { performActions(input: {onError: STOP, inputs: %s}) { results { status } } }"
+CLOSE = {"closeCase": {"caseId": "1"}}
+BULK_OF_LIST = "mutation($i: [ActionInput!]!) { performActions(input: {inputs: $i}) { results { status } } }"
 ORDERED = "query($o: [CaseOrder!]) { cases(first: 1, orderBy: $o) { nodes { id } } }"
 
 
@@ -83,6 +88,13 @@ ORDERED = "query($o: [CaseOrder!]) { cases(first: 1, orderBy: $o) { nodes { id }
         ("{ cases(first: 3) { nodes { actions(first: 2) { totalCount } } } }", {}, 1 + 3 * 3),
         ("{ cases(first: 2) { nodes { description } } }", {}, 1 + 2 * (2 + LONG_TEXT)),
         ('{ caseSnapshot(id: "1", asOf: {seq: 1}) { id: caseId } }', {}, 2 + FIELD_PRICES["Query.caseSnapshot"]),
+        (BULK, {"b": {"inputs": [CLOSE, CLOSE]}}, 102 + 2 * ACTION),
+        (BULK, {"b": {"inputs": [CLOSE] * 3}}, 102 + 3 * ACTION),
+        (BULK, {"b": {"inputs": CLOSE}}, 102 + ACTION),
+        (BULK, {"b": {"inputs": []}}, 102),
+        (BULK_IN_PLACE % "[{}, {}]", {}, 102 + 2 * ACTION),
+        (BULK_IN_PLACE % "{}", {}, 102 + ACTION),
+        (BULK_OF_LIST, {"i": [CLOSE] * 3}, 102 + 3 * ACTION),
         ("{ viewer { inbox(first: 1) { totalCount counts { count } } } }", {}, 4 + 3 + 12_000),
     ],
 )
@@ -105,7 +117,7 @@ def test_every_price_is_of_something_that_there_is() -> None:
         parent, field = parent_of(name)
         connection = get_named_type(parent.fields[field].type)
         assert isinstance(connection, GraphQLObjectType) and "totalCount" in connection.fields, name
-    for name in (*ARGUMENT_PRICES, *VALUE_PRICES):
+    for name in (*ARGUMENT_PRICES, *VALUE_PRICES, *MEMBER_PRICES):
         parent, field = parent_of(name)
         assert name.rpartition(".")[2] in parent.fields[field].args, name
 
@@ -203,6 +215,10 @@ def test_the_manual_lists_each_price() -> None:
             field, _, argument = name.rpartition(".")
             expected[f"`{field}({argument}:)`{end}"] = price
     expected |= {f"`{name}`, `totalCount` of it": price for name, price in TOTAL_PRICES.items()}
+
+    for name, (member, price) in MEMBER_PRICES.items():
+        field, _, argument = name.rpartition(".")
+        expected[f"`{field}({argument}:)`, each of its `{member}`"] = price
 
     assert {name: int(price) for name, price in rows("Cost")} == expected
 

@@ -13,6 +13,7 @@ const withoutId = {
   suffixes: ['Connection', 'Count', 'Edge', 'Error', 'Payload', 'Snapshot'],
   types: [
     'ActionAuthority',
+    'ActionResult',
     'ActionToken',
     'AdminDetail',
     'AvailableAction',

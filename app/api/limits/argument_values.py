@@ -45,6 +45,17 @@ class ArgumentValues:
             return 0
         return len(node.values) if isinstance(node, ListValueNode) else 1
 
+    def member_number(self, node: Any, name: str) -> int:
+        """Return how many values an argument that is an object has in its member of this *name*."""
+        if isinstance(node, VariableNode):
+            self.sized_by.add(node.name.value)
+            value = self._variables.get(node.name.value)
+            member = value.get(name) if isinstance(value, dict) else None
+            return len(member) if isinstance(member, list) else int(member is not None)
+        if isinstance(node, ObjectValueNode):
+            return sum(self.number(item.value) for item in node.fields if item.name.value == name)
+        return 0
+
     def weight(self, node: Any) -> int:
         """Return how many values there are in an argument, one for a plain one."""
         if isinstance(node, VariableNode):

@@ -147,9 +147,11 @@ class _Remembered:
 
 
 def _hashable(value: Any) -> Hashable:
-    """Return what counts of a variable that a size hangs on: the number, the length of the list, whether it is null."""
+    """Return what a size hangs on of a variable: its number, the lengths of its lists, whether it is null."""
     if isinstance(value, list):
         return ("list", len(value))
+    if isinstance(value, dict):
+        return tuple((name, _hashable(member)) for name, member in value.items() if isinstance(member, list))
     return value if value is None or isinstance(value, int) else "given"
 
 

@@ -37,6 +37,7 @@ from app.api.limits.prices import (
     INTROSPECTED_SIZES,
     LIST_SIZE,
     LIST_SIZES,
+    MEMBER_PRICES,
     SINGLE_ERRORS,
     TOTAL_PRICES,
     VALUE_PRICES,
@@ -250,6 +251,9 @@ class _Tape:
                 price += ARGUMENT_PRICES[argument_name]
             elif argument_name in VALUE_PRICES:
                 price += VALUE_PRICES[argument_name] * self._values.number(argument.value)
+            elif argument_name in MEMBER_PRICES:
+                member, each = MEMBER_PRICES[argument_name]
+                price += each * self._values.member_number(argument.value, member)
         return price
 
 

@@ -6,6 +6,7 @@ first search takes as long as 54 000 fields, and grows with the cases: prices on
 and few long reads are under way at once (`web/slots.py`).
 """
 
+from app.api.inputs.bulk import ACTIONS_MAX
 from app.api.inputs.evaluations import EVALUATIONS_MAX
 from app.api.pagination import PAGE_MAX
 from app.domain.model import ActionType, CaseStatus, EvaluationStatus, InboxReason
@@ -21,6 +22,7 @@ DETAILS_MAX = 12
 
 LIST_SIZES = {
     "AccountAction.details": DETAILS_MAX,
+    "ActionResult.errors": 8,
     "AccountChange.details": DETAILS_MAX,
     "Case.availableActions": len(ActionType),
     "CaseSnapshot.availableActions": len(ActionType),
@@ -33,6 +35,7 @@ LIST_SIZES = {
     "Override.assignedReviewers": REVIEWERS_MAX,
     "OverrideSnapshot.assignedReviewers": REVIEWERS_MAX,
     "EvaluationResult.errors": 8,
+    "PerformActionsPayload.results": ACTIONS_MAX,
     "QuickDecisionSignal.decisions": EVIDENCE_MAX,
     "RepeatedPairSignal.pairs": EVIDENCE_MAX,
     "SameBankAccountSignal.cases": EVIDENCE_MAX,
@@ -105,6 +108,8 @@ ARGUMENT_PRICES = {
 }
 # Of each value in a list.
 VALUE_PRICES = {"Query.cases.orderBy": 1_500}
+# Of each value in a list that an argument has as this member.
+MEMBER_PRICES = {"Mutation.performActions.input": ("inputs", 200)}
 # Of a list whose `totalCount` is selected.
 TOTAL_PRICES = {
     "Query.actions": 3_000,

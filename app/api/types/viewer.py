@@ -82,7 +82,7 @@ def viewer_id(token_id: UUID) -> UUID:
 
 def viewer(context: Context) -> Viewer:
     """Return the viewer of an operation, from what authentication read."""
-    identity, standing = context.request.identity, context.request.standing
+    identity, standing = context.request.identity, context.standing
     return Viewer(
         id=ID(str(viewer_id(identity.actor.token_id))),
         user=cast(User, identity.user),
