@@ -35,17 +35,20 @@ class Package:
         )
 
 
-def installed(package: Path, folder: Path) -> Package:
-    """Copy a package and install what its lock file names.
-
-    Without Node.js the test is skipped, loudly, or fails where CI demands it.
-    """
+def require_node(name: str) -> str:
+    """Return npm's path. Without Node.js what has this *name* is skipped, loudly, or fails where CI demands it."""
     npm = shutil.which("npm", path=PATH)
-    if npm is None or shutil.which("node", path=PATH) is None:
-        if os.environ.get("CASEGATE_REQUIRE_NODE") == "1":
-            pytest.fail("there is no Node.js here")
-        sys.stderr.write(f"\nNOT TESTED, {package.name}: there is no Node.js here\n")
-        pytest.skip("no Node.js")
+    if npm is not None and shutil.which("node", path=PATH) is not None:
+        return npm
+    if os.environ.get("CASEGATE_REQUIRE_NODE") == "1":
+        pytest.fail("there is no Node.js here")
+    sys.stderr.write(f"\nNOT TESTED, {name}: there is no Node.js here\n")
+    pytest.skip("no Node.js")
+
+
+def installed(package: Path, folder: Path) -> Package:
+    """Copy a package and install what its lock file names, as far as there is Node.js."""
+    npm = require_node(package.name)
     shutil.copytree(package, folder, ignore=LEFT_OUT, dirs_exist_ok=True)
     quiet = ["--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline"]
     subprocess.run([npm, "ci", *quiet], cwd=folder, env=os.environ | {"PATH": PATH}, check=True, timeout=300)
