@@ -41,6 +41,7 @@ from app.domain.model import Feature, Language, Scope
 from app.domain.validation import parse_id
 from app.domain.webhooks import PERMANENT_FIELDS
 from app.live.cursors import log_cursors
+from app.observability import metrics
 from app.web.admission import Admission
 from app.webhooks.messages import Message
 from app.webhooks.rendering import RenderingFailed, WantedRows
@@ -148,6 +149,8 @@ class WebhookRenderer:
         if result.body.get("errors") or not result.body.get("data"):
             codes = [error["extensions"]["code"] for error in result.body.get("errors", ())]
             raise RenderingFailed(", ".join(codes))
+        for coordinate in known.prepared.deprecated:
+            metrics.child(metrics.deprecated_uses, coordinate, "webhook").inc()
         return result.body["data"]
 
 

@@ -12,8 +12,16 @@ from graphql import GraphQLSchema, parse, print_schema
 from app.api import schema as api_schema
 from app.api.contract.deprecations import Deprecation, DeprecationError, deprecate, elements, read_table
 from app.api.contract.uses import DeprecatedUses
+from app.api.limits.enforcement import Limits
+from app.api.operation_runner import EndpointOptions, OperationRunner
+from app.api.webhook_documents import WebhookDocuments, WebhookRenderer
+from app.db.engines import Database
+from app.db.repository.log import LogPlace
+from app.documents.store import DocumentStore
+from app.observability import metrics
 from tests.support.api import Api
 from tests.support.jsonapi import ResourceClient
+from tests.support.subscriptions import Live
 from tests.support.world import World
 
 DAY = date(2027, 6, 30)
@@ -25,6 +33,7 @@ REPLACEMENTS = {
     "CaseStatus.RESOLVED": "CaseStatus.CLOSED",
     "AddCommentInput.idempotencyKey": "AddCommentInput.dryRun",
     "CaseActionConnection.nodes": "CaseActionConnection.edges",
+    "CaseAction.createdAt": "CaseAction.seq",
     "Subscription.inboxChanged": "Subscription.actions",
 }
 TABLE = [Deprecation(name, other, DAY) for name, other in REPLACEMENTS.items() if name != "Case.title"]
@@ -227,11 +236,28 @@ async def test_uses_are_counted_by_coordinate_and_client(fresh_url: str, world: 
     assert {client: number for client, number in grown.items() if number} == {"desk": 2, "night-job": 1}
 
 
-def uses_by_client(text: str) -> dict[str, float]:
-    found = re.findall(
-        r'^casegate_deprecated_uses_total\{client="([^"]+)",coordinate="Case\.description"\} (\S+)$', text, re.MULTILINE
-    )
-    return {client: float(number) for client, number in found}
+def uses_by_client(text: str, coordinate: str = "Case.description") -> dict[str, float]:
+    label = re.escape(coordinate)
+    pattern = rf'^casegate_deprecated_uses_total\{{client="([^"]+)",coordinate="{label}"\}} (\S+)$'
+    return {client: float(number) for client, number in re.findall(pattern, text, re.MULTILINE)}
+
+
+async def test_a_webhook_s_uses_are_counted_and_its_body_stays_as_it_is(
+    database: Database, store: DocumentStore, world: World
+) -> None:
+    action = (await world.open_case()).action
+    before = uses_by_client(metrics.exposition(is_shared=False).decode(), "CaseAction.createdAt")
+    async with Live.opened(database, store) as live:
+        runner = OperationRunner(live.services, EndpointOptions(deadline_s=120))
+        renderer = WebhookRenderer(WebhookDocuments(Limits()), runner)
+        place = LogPlace(action, (1, action.id))
+        document = "subscription { actions { action { seq createdAt } } }"
+        bodies = [await renderer.render(document, world.ada.identity, place) for _ in range(2)]
+
+    after = uses_by_client(metrics.exposition(is_shared=False).decode(), "CaseAction.createdAt")
+    assert after["webhook"] - before.get("webhook", 0) == 2
+    assert bodies[0] == bodies[1]
+    assert json.loads(bodies[0]).keys() == {"type", "timestamp", "data"}
 
 
 # --- The table -------------------------------------------------------------------------------------------------------
