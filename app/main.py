@@ -15,6 +15,7 @@ from app.actions.bank_accounts import BankAccountKeys
 from app.api.context import Services
 from app.api.endpoint import GraphQLView
 from app.api.operation_runner import EndpointOptions, OperationRunner
+from app.api.reference.routes import reference_routes
 from app.api.request_cycle import RequestCycle
 from app.api.streams import Streams
 from app.api.websocket.endpoint import WebSocketEndpoint
@@ -189,7 +190,8 @@ def _routes(parts: _Parts) -> list[BaseRoute]:
         Route("/documents", parts.upload.respond, methods=["POST"]),
         Route("/documents/{id}", download.respond, methods=["GET"]),
         *probe_routes(database, parts.draining, parts.watch),
-        *manual_routes(has_graphiql=settings.graphiql),
+        *(reference_routes() if settings.introspection else ()),
+        *manual_routes(has_graphiql=settings.graphiql, has_reference=settings.introspection),
     ]
     if settings.metrics:
         is_shared = environment.metrics_are_shared()

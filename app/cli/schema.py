@@ -31,6 +31,9 @@ def schema(
     against: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With --check: since the schema in this file.")
     ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write the reference as Markdown into this folder instead.")
+    ] = None,
 ) -> None:
     """Print the API's schema in GraphQL's definition language, or what clients' caches have to be told of it.
 
@@ -40,17 +43,31 @@ def schema(
     from app.api import caching
     from app.api.schema import sdl
 
-    if possible_types + without_id + check > 1:
-        fail("print one of these: --possible-types, --without-id or --check")
+    if possible_types + without_id + check + (reference is not None) > 1:
+        fail("ask for one of these: --possible-types, --without-id, --check or --reference")
     if against is not None and not check:
         fail("--against goes with --check", 2)
     if check:
         _check(_release(against), sdl())
+    elif reference is not None:
+        _write_reference(reference)
     elif possible_types or without_id:
         found = caching.possible_types() if possible_types else caching.types_without_id()
         typer.echo(json.dumps(found, indent=2))
     else:
         typer.echo(sdl(), nl=False)
+
+
+def _write_reference(folder: Path) -> None:
+    """Write a file for each page of the reference."""
+    from app.api.reference.pages import pages
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in pages().items():
+            (folder / f"{name}.md").write_text(text, encoding="utf-8")
+    except OSError as fault:
+        fail(f"can't write {fault.filename or folder}: {fault.strerror}")
 
 
 def _release(file: Path | None) -> "Release":

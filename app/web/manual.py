@@ -50,11 +50,11 @@ class Content:
         return cls(body, media_type, {coding: compress(body) for coding, compress in CODINGS.items()})
 
 
-def manual_routes(*, has_graphiql: bool) -> list[Route]:
+def manual_routes(*, has_graphiql: bool, has_reference: bool = False) -> list[Route]:
     """Return the routes of `/`, `/docs` and `/docs/{name}`."""
 
     async def home(request: Request) -> Response:
-        return _answer(request, await asyncio.to_thread(_home, has_graphiql))
+        return manual_answer(request, await asyncio.to_thread(_home, has_graphiql, has_reference))
 
     return [Route("/", home), Route("/docs", _respond), Route("/docs/{name}", _respond)]
 
@@ -64,8 +64,8 @@ async def _respond(request: Request) -> Response:
     name = request.path_params.get("name", "")
     content = await asyncio.to_thread(_content, name) if name in names() else None
     if content is None:
-        return _answer(request, await asyncio.to_thread(_missing), status=404)
-    return _answer(request, content)
+        return manual_answer(request, await asyncio.to_thread(_missing), status=404)
+    return manual_answer(request, content)
 
 
 def names() -> frozenset[str]:
@@ -73,7 +73,10 @@ def names() -> frozenset[str]:
     return frozenset(["", *_titles()]) - {"index"} | FILES.keys()
 
 
-def _answer(request: Request, content: Content, status: int = 200) -> Response:
+def manual_answer(
+    request: Request, content: Content, status: int = 200, policy: str = CONTENT_SECURITY_POLICY
+) -> Response:
+    """Answer with a page, compressed where the client takes that. *policy*: its Content-Security-Policy."""
     found = wanted(request.scope, tuple(content.encoded)) if content.encoded else None
     coding = None if found is None else found.coding
     response = Response(content.body, status, media_type=None, headers={"Content-Type": content.media_type})
@@ -83,7 +86,7 @@ def _answer(request: Request, content: Content, status: int = 200) -> Response:
         response.headers["Vary"] = "Accept-Encoding"
     if status == 200:
         response = revalidated(request, response)  # its tag is that of the body as it is
-    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    response.headers["Content-Security-Policy"] = policy
     if coding is not None and response.status_code != 304:
         response.body = content.encoded[coding]
         response.headers["Content-Encoding"] = coding
@@ -114,10 +117,11 @@ def _titles() -> Mapping[str, str]:
 
 
 @cache
-def _home(has_graphiql: bool) -> Content:
+def _home(has_graphiql: bool, has_reference: bool) -> Content:
     links = "- [GraphiQL](graphiql): try the API\n" if has_graphiql else ""
-    text = f"# Casegate\n\n{links}- [The manual](docs)\n- The API is at `/graphql`\n"
-    return Content.of(_document(render(text, is_start=False), "", to_docs="docs/"), HTML)
+    reference = "- [The reference of the API](docs/reference)\n" if has_reference else ""
+    text = f"# Casegate\n\n{links}- [The manual](docs)\n{reference}- The API is at `/graphql`\n"
+    return Content.of(manual_document(render(text, is_start=False), "", to_docs="docs/"), HTML)
 
 
 def _page(article: Article, current: str) -> bytes:
@@ -129,13 +133,13 @@ def _page(article: Article, current: str) -> bytes:
         mark = ' aria-current="page"' if name == current else ""
         links.append(f'<li><a href="{target}"{mark}>{escape(title)}</a></li>')
     navigation = f'<nav id="pages" aria-label="Manual"><ul>{"".join(links)}</ul></nav>'
-    return _document(article, navigation, to_docs=prefix)
+    return manual_document(article, navigation, to_docs=prefix)
 
 
-def _document(article: Article, navigation: str, to_docs: str) -> bytes:
+def manual_document(article: Article, navigation: str, to_docs: str) -> bytes:
     """Return a whole document. *to_docs* leads from its address to `/docs/`."""
     title = article.title if article.title == "Casegate" else f"{article.title} · Casegate"
-    start = "docs" if to_docs else "../docs"
+    start = "docs" if to_docs == "docs/" else f"{to_docs}../docs"
     pages = '<a href="#pages">All pages</a>' if navigation else ""
     return f"""<!doctype html>
 <html lang="en">

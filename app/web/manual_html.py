@@ -13,7 +13,7 @@ from markdown_it.utils import OptionsDict
 
 Environment = MutableMapping[str, Any]
 
-_PAGE_LINK = re.compile(r"(?:(\w[\w-]*)\.md)?(#.*)?")
+_PAGE_LINK = re.compile(r"(?:((?:\.\./)?\w[\w-]*)\.md)?(#.*)?")
 _ARROW = re.compile(r"\s*(\S+) --> (\S+)(?:: (.+))?")
 _CODE_NAME = re.compile(r"[A-Z][A-Z_]+")
 

@@ -1,13 +1,13 @@
 """Each example of the README and the manual, sent to a gateway with the demo's data, answers what is printed.
 
 A fence says whose token is sent (`graphql as Ada`); the blocks below it are its variables and its answer. `…` stands
-for a value of one run alone, and `<id of CASE-000020>` for an id.
+for a value of one run alone, `<id of CASE-000020>` for an id, and `<new case>` for what an answer before has shown.
 """
 
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ RUNNERS = {
     "text": "marked as not to be executed; what commands it names is looked at by test_commands",
 }
 ANYTHING = "…"
+NEW = re.compile(r"<new \w+>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Demo:
     live: Live
     tokens: dict[str, str]
     people: dict[str, str]
+    shown: dict[str, Any] = field(default_factory=dict)
 
     async def resolve(self, value: Any) -> Any:
         """Return *value* with ids in the place of what stands for them."""
@@ -85,7 +87,7 @@ class Demo:
             return [await self.resolve(item) for item in value]
         if isinstance(value, str) and (named := re.fullmatch(r"<(\w+) of (.+)>", value)):
             return await self._found(*named.groups())
-        return value
+        return self.shown.get(value, value) if isinstance(value, str) else value
 
     async def answer(self, name: str, document: str, variables: dict[str, Any]) -> Any:
         """Return the body that answers this person's document; of a subscription, the first event's."""
@@ -122,18 +124,21 @@ async def demo(fresh_url: str, tmp_path: Path) -> AsyncIterator[Demo]:
     await database.close()
 
 
-def assert_answer(found: Any, printed: Any, where: str) -> None:
-    """Compare an answer with the printed one, in which `…` stands for any value."""
+def assert_answer(found: Any, printed: Any, where: str, shown: dict[str, Any]) -> None:
+    """Compare an answer with the printed one, in which `…` stands for any value; note in *shown* what has a name."""
     if isinstance(printed, dict):
         assert isinstance(found, dict) and found.keys() == printed.keys(), (where, found)
         for name, item in printed.items():
-            assert_answer(found[name], item, f"{where}, {name}")
+            assert_answer(found[name], item, f"{where}, {name}", shown)
     elif isinstance(printed, list):
         assert isinstance(found, list) and len(found) == len(printed), (where, found)
         for one, other in zip(found, printed, strict=True):
-            assert_answer(one, other, where)
+            assert_answer(one, other, where, shown)
     elif printed == ANYTHING:
         assert found is not None, where
+    elif isinstance(printed, str) and NEW.fullmatch(printed):
+        assert isinstance(found, str), where
+        shown[printed] = found
     else:
         assert found == printed, (where, found)
 
@@ -148,7 +153,7 @@ async def test_each_operation_answers_what_is_printed_below_it(demo: Demo) -> No
 
             assert "errors" not in body, (where, body)
             if example.answer is not None:
-                assert_answer(body, await demo.resolve(example.answer), where)
+                assert_answer(body, await demo.resolve(example.answer), where, demo.shown)
 
 
 async def test_each_request_answers_what_is_printed_below_it(demo: Demo) -> None:
@@ -163,7 +168,7 @@ async def test_each_request_answers_what_is_printed_below_it(demo: Demo) -> None
             answer = await demo.api.client.request(method, address, content=body.encode(), headers=headers)
 
             where = f"{name}, line {example.operation.line}"
-            assert_answer(answer.json(), await demo.resolve(example.answer), where)
+            assert_answer(answer.json(), await demo.resolve(example.answer), where, demo.shown)
 
 
 def test_files_that_are_named_are_there() -> None:

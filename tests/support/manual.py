@@ -1,4 +1,4 @@
-"""The README, what stands beside it, the pages of the manual, and the fenced code blocks in them."""
+"""The README, what stands beside it, the pages of the manual and its examples, and the fenced blocks in them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from tests.support.paths import ROOT
 
 TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
-PAGES = [*TOP, *sorted((ROOT / "app/docs").glob("*.md"))]
+PAGES = [*TOP, *sorted((ROOT / "app/docs").glob("*.md")), ROOT / "app/api/reference/examples.md"]
 
 
 @dataclass(frozen=True, slots=True)
