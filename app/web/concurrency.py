@@ -1,7 +1,8 @@
-"""Concurrency limiter; sheds load with 503.
+"""Concurrency limiter; sheds load with 503, reads before writes, and shares what there is out between accounts.
 
 One token and one account have a part of it each, of which reads leave a part to their own writes, and all reads leave a
-part to all writes. A client whose own part is taken waits in a queue, where it does not block others.
+part to all writes. A client whose own part is taken waits in a queue, where it does not block others. Where it is full,
+an account that has less than its share waits, and is served before those that have more.
 """
 
 import asyncio
@@ -15,6 +16,8 @@ from app.domain.errors import Overloaded
 
 RETRY_S = 1
 PATIENCE_S = 2.5
+QUEUE = 4
+"""How many operations may wait for each that can be inside."""
 
 
 class AdmittedOperation(NamedTuple):
@@ -26,21 +29,24 @@ class AdmittedOperation(NamedTuple):
 
 
 class WaitQueue:
-    """A queue of operations that wait for a slot, in order of arrival; one that can't have a slot yet is overtaken.
+    """A queue of operations that wait for a slot; one that can't have a slot yet is overtaken.
 
-    At most *most* of one token wait; after *patience* seconds an operation is refused.
+    At most *most* of one token wait, and *most_of_all* together; after *patience* seconds an operation is refused.
     """
 
-    def __init__(self, patience: float, most: float = inf) -> None:
+    def __init__(self, patience: float, most: float = inf, most_of_all: float = inf) -> None:
         self._patience = patience
         self._most = most
+        self._most_of_all = most_of_all
         self._waiting: dict[asyncio.Future[None], AdmittedOperation] = {}
         self._of_token: Counter[UUID] = Counter()
 
     async def wait(self, who: AdmittedOperation, give_back: Callable[[AdmittedOperation], None]) -> None:
         """Wait until *who* has been granted a slot; one that comes too late is given back. Raises: Overloaded."""
-        if self._of_token[who.token_id] >= self._most:
+        if self._of_token.get(who.token_id, 0) >= self._most:
             raise Overloaded(seconds=RETRY_S)
+        if self.is_full:
+            self._displace(who)
         slot = asyncio.get_running_loop().create_future()
         self._waiting[slot] = who
         self._of_token[who.token_id] += 1
@@ -48,7 +54,7 @@ class WaitQueue:
             async with asyncio.timeout(self._patience):
                 await slot
         except BaseException as error:
-            if slot.done() and not slot.cancelled():  # it came at the last moment
+            if slot.done() and not slot.cancelled() and slot.exception() is None:  # it came at the last moment
                 give_back(who)
             if isinstance(error, TimeoutError):
                 raise Overloaded(seconds=RETRY_S) from None
@@ -57,11 +63,43 @@ class WaitQueue:
             del self._waiting[slot]
             less(self._of_token, who.token_id)
 
-    def grant(self, taken: Callable[[AdmittedOperation], bool]) -> None:
-        """Grant a slot to those who can have one now: *taken* takes it for them, or says that they can't."""
-        for slot, who in list(self._waiting.items()):
-            if not slot.done() and taken(who):
-                slot.set_result(None)
+    @property
+    def is_full(self) -> bool:
+        return len(self._waiting) >= self._most_of_all
+
+    def accounts(self) -> set[UUID]:
+        """Return the accounts of which any operation waits."""
+        return {who.account_id for who in self._waiting.values()}
+
+    def grant(
+        self, taken: Callable[[AdmittedOperation], bool], held: Callable[[AdmittedOperation], int] = lambda _who: 0
+    ) -> None:
+        """Grant a slot to those who can have one now: *taken* takes it for them, or says that they can't.
+
+        The first is whose account has the fewest, which *held* tells; of one account, who writes; then who came first.
+        """
+        waiting = [(slot, who) for slot, who in self._waiting.items() if not slot.done()]
+        while waiting:
+            waiting.sort(key=lambda each: (held(each[1]), not each[1].writes))
+            granted = next((each for each in waiting if taken(each[1])), None)
+            if granted is None:
+                return
+            waiting.remove(granted)
+            granted[0].set_result(None)
+
+    def _displace(self, who: AdmittedOperation) -> None:
+        """Refuse a read that waits in favour of *who*: the last one of the account of which most wait.
+
+        A write displaces any read; a read displaces one of an account of which more wait. Raises: Overloaded.
+        """
+        waiting = Counter(other.account_id for other in self._waiting.values())
+        reads = [(slot, other) for slot, other in self._waiting.items() if not (other.writes or slot.done())]
+        if reads:
+            slot, other = max(reversed(reads), key=lambda each: waiting[each[1].account_id])
+            if who.writes or waiting[other.account_id] > waiting[who.account_id] + 1:
+                slot.set_exception(Overloaded(seconds=RETRY_S))
+                return
+        raise Overloaded(seconds=RETRY_S)
 
 
 def less(counter: "Counter[UUID]", holder: UUID) -> None:
@@ -93,19 +131,23 @@ class ConcurrencyLimiter:
         self._reads_of_token = part(7)
         self._held: dict[int, Held] = {}  # by the number that a UUID is: its own hash is made by a call of Python's
         self._reads = 0
-        self._queue = WaitQueue(patience, capacity)
+        self._accounts: set[int] = set()
+        self._queue = WaitQueue(patience, capacity, QUEUE * capacity)
         self.inside = 0
 
     def look(self) -> None:
-        """Refuse a request that would find it full. Raises: Overloaded."""
-        if self.inside >= self._capacity:
+        """Refuse a request that would find it full, and no room to wait either. Raises: Overloaded."""
+        if self.inside >= self._capacity and self._queue.is_full:
             raise Overloaded(seconds=RETRY_S)
 
     async def enter(self, who: AdmittedOperation) -> None:
-        """Be inside, until `leave`. Raises: Overloaded, when it is full, or one's own part of it is for too long."""
+        """Be inside, until `leave`.
+
+        Raises: Overloaded, at once where it is full and the account has its share, or after having waited too long.
+        """
         if self._take(who):
             return
-        if self._has_part(who):
+        if self._has_part(who) and self._has_share(who):
             raise Overloaded(seconds=RETRY_S)
         await self._queue.wait(who, self.leave)
 
@@ -119,7 +161,17 @@ class ConcurrencyLimiter:
             held.reads -= not who.writes
             if not held.inside:
                 del self._held[key]
-        self._queue.grant(self._take)
+                self._accounts.discard(key)
+        self._queue.grant(self._take, self._of_account_of)
+
+    def _of_account_of(self, who: AdmittedOperation) -> int:
+        held = self._held.get(who.account_id.int)
+        return 0 if held is None else held.inside
+
+    def _has_share(self, who: AdmittedOperation) -> bool:
+        """Tell whether the account has as much inside as each of the accounts that are here can have."""
+        here = self._accounts | {account_id.int for account_id in self._queue.accounts()} | {who.account_id.int}
+        return self._of_account_of(who) * len(here) >= self._capacity
 
     def _has_part(self, who: AdmittedOperation) -> bool:
         of_token, of_account = self._held.get(who.token_id.int), self._held.get(who.account_id.int)
@@ -142,6 +194,8 @@ class ConcurrencyLimiter:
             held = self._held.get(key)
             if held is None:
                 held = self._held[key] = Held()
+                if key == who.account_id.int:
+                    self._accounts.add(key)
             held.inside += 1
             held.reads += not who.writes
         return True

@@ -51,8 +51,8 @@ class Slots:
         return True
 
     def _give(self, who: AdmittedOperation) -> None:
-        """Give a slot back, and to those who have waited longest what they may take now."""
+        """Give a slot back, and grant it to whose account has the fewest; of one account, to who has waited longest."""
         self.taken -= 1
         for holder in (who.account_id, who.token_id):
             less(self._holders, holder)
-        self._queue.grant(self._take)
+        self._queue.grant(self._take, lambda waiting: self._holders[waiting.account_id])

@@ -251,12 +251,18 @@ async def test_a_request_over_the_queue_s_bound_is_refused_at_once() -> None:
     for entrant in inside:
         await gate.enter(entrant)
     assert gate.inside == 2
+    gate.look()
+    strangers = [AdmittedOperation(uuid4(), uuid4(), writes=True) for _ in range(8)]
+    waiting = [asyncio.create_task(gate.enter(stranger)) for stranger in strangers]
+    await asyncio.sleep(0)
     with pytest.raises(Overloaded):
         await gate.enter(AdmittedOperation(uuid4(), uuid4(), writes=True))
     with pytest.raises(Overloaded):
         gate.look()
-    for entrant in inside:
+    for entrant in (*inside, *strangers):
         gate.leave(entrant)
+        await asyncio.sleep(0)
+    await asyncio.gather(*waiting)
     assert gate.inside == 0
 
 
