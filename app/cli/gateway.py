@@ -9,8 +9,10 @@ from typing import Annotated, Any
 
 import structlog
 import typer
+from alembic.script import Script
 from obstore.exceptions import BaseError
 
+from app.cli.reading import read_any
 from app.cli.terminal import AsJson, fail, open_configured, print_rows, reporting, run, settings_or_fail
 from app.config.document_store import documents
 from app.config.settings import SEED_MAX, Settings
@@ -18,6 +20,7 @@ from app.db import migrate as migrations
 from app.db.engines import Database, database_url
 from app.db.migrate import RowsWouldBeLost
 from app.db.others import is_open_elsewhere, sessions_elsewhere
+from app.db.upgrades import oldest_of, phase_of
 from app.demo.load import Demo, load_demo
 from app.documents.ownership import claim
 from app.observability import log_output
@@ -67,12 +70,20 @@ def migrate(
             " that is meant: of PostgreSQL's database, or of SQLite's file.",
         ),
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing: say what is to be done, and whether gateways can stay.")
+    ] = False,
 ) -> None:
     """Bring the database to a revision, whole or not at all; several nodes may do so at once.
 
     A downgrade is refused while a gateway serves, and where rows would go that nothing brings back.
     """
     settings = settings_or_fail()
+    if check:
+        if to != "head" or drop_rows is not None:
+            fail("--check is about going to head: leave --to and --drop-rows out", 2)
+        _check(settings)
+        return
     url = database_url(settings.url)
     file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
     if to == "base" and file is not None and not file.exists():
@@ -94,6 +105,26 @@ def migrate(
             await database.close()
 
     typer.echo(f"the database is at {reporting(run) or 'base'}")
+
+
+def _check(settings: Settings) -> None:
+    """Print the migrations that are to be done, and end with 1 where gateways that serve now must end before them."""
+    current, steps = read_any(settings, _pending)
+    if not steps:
+        typer.echo(f"the database is at {current}: nothing is to be done, and gateways that can serve it can stay")
+        return
+    for step in steps:
+        first = (step.doc or "").partition(".")[0]
+        typer.echo(f"{step.revision}  {phase_of(step):8}  {first}")
+    oldest = oldest_of(migrations.steps())
+    if current is None or (oldest is not None and oldest > current):
+        typer.echo(f"gateways that serve the database at {current or 'base'} can't stay: end them, then migrate")
+        raise typer.Exit(1)
+    typer.echo(f"gateways that serve the database at {current} can stay: migrate, then replace them one by one")
+
+
+async def _pending(database: Database) -> tuple[str | None, list[Script]]:
+    return await migrations.revision(database), await migrations.pending(database)
 
 
 async def _go_down(database: Database, to: str, drop_rows: str | None, *, others: bool) -> None:

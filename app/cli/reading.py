@@ -14,7 +14,7 @@ from app.audit.evidence import EvidenceError
 from app.cli.terminal import fail, failure_of
 from app.config.settings import Settings
 from app.db.engines import Database, database_url, is_in_use, open_to_read
-from app.db.migrate import readable
+from app.db.migrate import MigrationRefused, readable
 from app.documents.ownership import OwnedByAnother
 
 T = TypeVar("T")
@@ -30,40 +30,50 @@ def read(settings: Settings, work: Work[T]) -> T:
 
     With 1 where something is bad, else with 2: that nothing can be told says nothing of the data.
     """
+    return _reporting(settings, work, of_any_revision=False)
+
+
+def read_any(settings: Settings, work: Work[T]) -> T:
+    """Do as `read`, at whatever revision the database is."""
+    return _reporting(settings, work, of_any_revision=True)
+
+
+def _reporting(settings: Settings, work: Work[T], *, of_any_revision: bool) -> T:
     try:
-        return asyncio.run(_read(settings, work))
+        return asyncio.run(_read(settings, work, of_any_revision))
     except (EvidenceError, AnchorError) as error:
         fail(str(error), 2 if isinstance(error, AnchorsUnusable) else 1)
-    except (accounts.AdminError, OwnedByAnother, Unreadable) as error:
+    except (accounts.AdminError, MigrationRefused, OwnedByAnother, Unreadable) as error:
         fail(str(error), 2)
     except (BaseError, SQLAlchemyError, OSError) as error:
         fail(failure_of(error, "read"), 2)
 
 
-async def _read(settings: Settings, work: Work[T]) -> T:
+async def _read(settings: Settings, work: Work[T], of_any_revision: bool) -> T:
     url = database_url(settings.url)
     if url.get_backend_name() != "sqlite":
-        return await _done(settings, work)
+        return await _done(settings, work, of_any_revision)
     path = Path(url.database or "")
     await asyncio.to_thread(require_database, path)
     if is_in_use(path):
-        return await _done(settings, work)
+        return await _done(settings, work, of_any_revision)
     before = _state(path)
     try:
-        result = await _done(settings, work)
+        result = await _done(settings, work, of_any_revision)
     except Exception:
         if before == _state(path):
             raise
     else:
         if before == _state(path):
             return result
-    return await _done(settings, work)  # another process wrote meanwhile: a read without locks may be wrong
+    # Another process wrote meanwhile: a read without locks may be wrong.
+    return await _done(settings, work, of_any_revision)
 
 
-async def _done(settings: Settings, work: Work[T]) -> T:
+async def _done(settings: Settings, work: Work[T], of_any_revision: bool) -> T:
     database = open_to_read(settings.url, patience=settings.patience, behind_pooler=settings.database_pooler)
     try:
-        reason = await readable(database)
+        reason = None if of_any_revision else await readable(database)
         if reason is not None:
             raise Unreadable(f"the database can't be read: {reason}")
         return await work(database)

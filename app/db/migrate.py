@@ -1,6 +1,6 @@
 """Migrations from within the program: bring a database to a revision, and tell whether it is there.
 
-The steps themselves are in `migrations/versions`.
+The steps themselves are in `migrations/versions`. What they mean for a gateway that runs is `upgrades`' affair.
 """
 
 from functools import cache
@@ -9,14 +9,17 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.census import Loss, census, lost
 from app.db.engines import Database
 from app.db.log_position import catch_up
 from app.db.reindex import reindex
+from app.db.upgrades import note_oldest_program, oldest_program
 
+SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK = 0x_CA5E_6A7E  # any number, as long as every node uses the same
 
 
@@ -35,7 +38,7 @@ class RowsWouldBeLost(MigrationRefused):
 def config(connection: Connection | None = None) -> Config:
     """Return alembic's configuration, bound to *connection*."""
     result = Config()
-    result.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    result.set_main_option("script_location", str(SCRIPTS))
     result.attributes["connection"] = connection
     return result
 
@@ -54,6 +57,17 @@ async def revision(database: Database) -> str | None:
         return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
 
 
+async def can_serve(database: Database, found: str | None) -> bool:
+    """Tell whether this program can serve a database at the revision *found*: its own, or a later one that lets it."""
+    if found == head():
+        return True
+    if found is None or found in _known():
+        return False
+    async with database.probe.lent() as connection:
+        oldest = await oldest_program(connection)
+    return oldest is not None and oldest in _known()
+
+
 async def readable(database: Database) -> str | None:
     """Return why this program can't read the database, None where it can."""
     async with database.probe.lent() as connection:
@@ -65,8 +79,9 @@ async def readable(database: Database) -> str | None:
         return "it holds no data of Casegate's"
     if found == head():
         return None
-    known = {step.revision for step in ScriptDirectory.from_config(config()).walk_revisions()}
-    if found in known:
+    if await can_serve(database, found):
+        return None
+    if found in _known():
         return f"it is at revision {found}, and this program reads {head()}: `casegate migrate` brings it there"
     return f"it is at revision {found}, which this program does not know: a later one has migrated it"
 
@@ -82,11 +97,38 @@ async def migrate(database: Database, target: str = "head", *, drop_rows: bool =
         if not database.is_sqlite:
             await connection.execute(text("SET LOCAL statement_timeout = 0"))
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        if target == "head" and await _allows_this_program(connection):
+            return
         await connection.run_sync(_move, target, drop_rows)
         if target == "head":
             await catch_up(connection)
+            await note_oldest_program(connection, steps())
     if target == "head":
         await reindex(database)
+
+
+async def _allows_this_program(connection: AsyncConnection) -> bool:
+    """Tell whether a later version has migrated the database, in a way that lets this one go on."""
+    heads = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_heads())
+    if len(heads) != 1 or heads[0] in _known():
+        return False
+    return await oldest_program(connection) in _known()
+
+
+async def pending(database: Database) -> list[Script]:
+    """Return the migrations that `migrate` would do, the first one first. Raises: MigrationRefused."""
+    found = await revision(database)
+    if found is not None and found not in _known() and await can_serve(database, found):
+        return []
+    async with database.read() as connection:
+        current = await connection.run_sync(_current)
+    done = 0 if current is None else _known().index(current) + 1
+    return steps()[done:]
+
+
+def steps() -> list[Script]:
+    """Return all migrations, the first one first."""
+    return list(ScriptDirectory.from_config(config()).walk_revisions())[::-1]
 
 
 async def goes_down(database: Database, target: str) -> bool:
@@ -139,5 +181,4 @@ def _current(connection: Connection) -> str | None:
 
 def _known() -> list[str]:
     """Return all revisions, the first one first."""
-    steps = ScriptDirectory.from_config(config()).walk_revisions()
-    return [step.revision for step in steps][::-1]
+    return [step.revision for step in steps()]

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from app.db.engines import Database
-from app.db.migrate import head, revision
+from app.db.migrate import can_serve, revision
 from app.observability import metrics
 from app.server.log_lag import LogWatch
 from app.server.shutdown import Shutdown
@@ -72,10 +72,10 @@ async def ready(database: Database, watch: LogWatch) -> Response:
     """
     try:
         async with asyncio.timeout(ANSWER_S):
-            found, wanted = await revision(database), head()
+            is_migrated = await can_serve(database, await revision(database))
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         log.warning("not_ready", reason=type(error).__name__)
         return JSONResponse({"status": "unavailable", "database": "does not answer"}, 503)
-    if found != wanted:
+    if not is_migrated:
         return JSONResponse({"status": "unavailable", "database": "is not migrated"}, 503)
     return JSONResponse({"status": "ready", **watch.details()})
