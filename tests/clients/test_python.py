@@ -15,6 +15,7 @@ from gql.transport.requests import RequestsHTTPTransport
 from gql.transport.websockets import WebsocketsTransport
 from graphql import GraphQLError
 
+from app.api.contract.release import last_release
 from tests.support.gateway import Server, casegate_json, serving
 from tests.support.paths import ROOT
 
@@ -23,8 +24,8 @@ TURMS = Path(sys.executable).parent / "turms"
 
 
 def generate(folder: Path) -> "subprocess.CompletedProcess[str]":
-    """Generate the models of the operations in *folder*."""
-    shutil.copyfile(ROOT / "schema.graphql", folder / "schema.graphql")
+    """Generate the models of the operations in *folder* from the last release of the schema."""
+    (folder / "schema.graphql").write_text(last_release().sdl, encoding="utf-8")
     return subprocess.run([TURMS, "gen"], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 
