@@ -271,7 +271,15 @@ async def test_a_list_is_walked_whole_both_ways_while_cases_come_in(full: World,
 
 async def test_facets_count_what_the_filter_leaves_and_nothing_of_another_account(full: World, api: Api) -> None:
     found = await archive(full.database, full.account_id)
-    filters: list[dict[str, Any]] = [{}, {"hasPendingOverride": True}, {"not": {"status": {"eq": "OPEN"}}}, {"or": []}]
+    filters: list[dict[str, Any]] = [
+        {},
+        {"hasPendingOverride": True},
+        {"not": {"status": {"eq": "OPEN"}}},
+        {"or": []},
+        {"requestedStatus": {"eq": "FAVORABLE"}},
+        {"subject": {"evaluationStatus": {"in": ["FAVORABLE", "ANOMALY"]}}},
+        {"not": {"subject": {"type": {"eq": "COMPANY_ACCOUNT_AUDIT"}, "evaluationStatus": {"ne": "UNEVALUATED"}}}},
+    ]
     for requested in filters:
         rows = [case for case in found.cases if Oracle(full, found).holds(case, requested)]
 

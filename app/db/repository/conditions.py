@@ -10,7 +10,7 @@ from operator import eq, ge, gt, le, lt
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, not_, or_, select, true, union_all
+from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select, true, union_all
 
 from app.db import tables
 from app.db.id_sets import among
@@ -119,7 +119,7 @@ def _of_subject(condition: Comparison) -> ColumnElement[bool]:
         subject.account_id == tables.cases.c.account_id,
         _compared(subject[condition.field], condition),
     )
-    return found.exists()
+    return _for_case(found)
 
 
 def _of_request(condition: Comparison) -> ColumnElement[bool]:
@@ -129,7 +129,12 @@ def _of_request(condition: Comparison) -> ColumnElement[bool]:
         override.status == OverrideStatus.PENDING,
         _compared(override.requested_status, condition),
     )
-    return found.exists()
+    return _for_case(found)
+
+
+def _for_case(found: Select[Any]) -> ColumnElement[bool]:
+    """Return that there is such a row for the case, whatever else the statement reads: facets read subjects too."""
+    return found.correlate(tables.cases).exists()
 
 
 def _is_reviewer(*, pending: bool) -> Callable[[Comparison], ColumnElement[bool]]:
