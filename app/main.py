@@ -49,6 +49,7 @@ from app.server.runtime import freeze_startup_objects, limit_allocator_arenas
 from app.server.shutdown import ENDING, Shutdown
 from app.web.admission import AdmissionController
 from app.web.concurrency import ConcurrencyLimiter
+from app.web.desk import desk_routes
 from app.web.graphiql import graphiql_routes
 from app.web.manual import manual_routes
 from app.web.middleware.compression import Compression
@@ -191,13 +192,16 @@ def _routes(parts: _Parts) -> list[BaseRoute]:
         Route("/documents/{id}", download.respond, methods=["GET"]),
         *probe_routes(database, parts.draining, parts.watch),
         *(reference_routes() if settings.introspection else ()),
-        *manual_routes(has_graphiql=settings.graphiql, has_reference=settings.introspection),
+        *manual_routes(has_graphiql=settings.graphiql, has_desk=settings.desk, has_reference=settings.introspection),
     ]
     if settings.metrics:
         is_shared = environment.metrics_are_shared()
         routes.append(metrics_route(settings.metrics_token, parts.look, is_shared=is_shared))
+    people_shown = settings.demo_people if settings.demo else ()
     if settings.graphiql:
-        routes.extend(graphiql_routes(settings.demo_people if settings.demo else ()))
+        routes.extend(graphiql_routes(people_shown))
+    if settings.desk:
+        routes.extend(desk_routes(people_shown))
     return routes
 
 

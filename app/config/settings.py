@@ -22,7 +22,7 @@ from app.config.gateway_settings import GatewaySettings
 from app.db.engines import Timeouts
 from app.db.urls import database_url, sqlite_url
 from app.documents.store import check_url
-from app.web.graphiql import DemoPerson
+from app.web.built_pages import DemoPerson
 
 
 class SettingsError(Exception):
@@ -75,6 +75,10 @@ class Settings(GatewaySettings):
     )
     graphiql: bool = Field(
         default_factory=lambda set_: set_["demo"], description="Serve `/graphiql`; by default as `CASEGATE_DEMO`."
+    )
+    desk: bool = Field(
+        default_factory=lambda set_: set_["demo"],
+        description="Serve `/desk`, an app for looking at cases and working on them; by default as `CASEGATE_DEMO`.",
     )
     introspection: bool = Field(
         default_factory=lambda set_: set_["graphiql"],

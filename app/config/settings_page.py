@@ -18,7 +18,7 @@ OTHERS = "Other settings"
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Database": ("data_dir", "database_"),
     "Files and links": ("documents_url", "anchors_", "public_url"),
-    "Demo and development": ("demo", "graphiql", "introspection"),
+    "Demo and development": ("demo", "graphiql", "desk", "introspection"),
     "Limits of an operation": (*(f"max_{name}" for name in NAMES), "warn_only"),
     "Requests and answers": ("max_", "compress_", "answer_", "receive_", "deadline", "plans", "idempotency_", "drain"),
     "Streams": ("streams_", "live_"),

@@ -27,7 +27,7 @@ from app.documents.store import DocumentStore
 from app.domain import commands
 from app.domain.errors import InputRefused, Refusal, StateRefused, VersionConflict
 from app.domain.model import PERSON_SCOPES, ActionType, Actor, Language, Role
-from app.web.graphiql import DemoPerson
+from app.web.built_pages import DemoPerson
 
 # Known beforehand, so that two loads at once can't make two demos.
 ACCOUNT_ID = UUID("019aa000-0000-7000-8000-00000000de30")

@@ -1,4 +1,4 @@
-// Compresses what was built, once and as small as it goes, for app/web/graphiql.py to send to browsers that take it.
+// Compresses what was built, once and as small as it goes, for app/web/built_pages.py to send to browsers that take it.
 
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

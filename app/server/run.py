@@ -16,7 +16,7 @@ from app.config.settings import Settings
 from app.server.connection_bounds import bounded_by_files
 from app.server.protocol import BoundedProtocol
 from app.server.websocket_protocol import PING_S, PONG_S, BoundedWebSocket
-from app.web.graphiql import DemoPerson
+from app.web.built_pages import DemoPerson
 from app.web.middleware.cors import AllowedOrigins
 
 GRACE_S = 20
@@ -92,6 +92,8 @@ def _greet(settings: Settings, host: str, port: int, people: Sequence[DemoPerson
     typer.echo(f"API:      {address}/graphql")
     if settings.graphiql:
         typer.echo(f"GraphiQL: {address}/graphiql")
+    if settings.desk:
+        typer.echo(f"Desk:     {address}/desk")
     typer.echo(f"Manual:   {address}/docs")
     if not people:
         return

@@ -50,11 +50,11 @@ class Content:
         return cls(body, media_type, {coding: compress(body) for coding, compress in CODINGS.items()})
 
 
-def manual_routes(*, has_graphiql: bool, has_reference: bool = False) -> list[Route]:
+def manual_routes(*, has_graphiql: bool, has_desk: bool = False, has_reference: bool = False) -> list[Route]:
     """Return the routes of `/`, `/docs` and `/docs/{name}`."""
 
     async def home(request: Request) -> Response:
-        return manual_answer(request, await asyncio.to_thread(_home, has_graphiql, has_reference))
+        return manual_answer(request, await asyncio.to_thread(_home, has_graphiql, has_desk, has_reference))
 
     return [Route("/", home), Route("/docs", _respond), Route("/docs/{name}", _respond)]
 
@@ -117,8 +117,9 @@ def _titles() -> Mapping[str, str]:
 
 
 @cache
-def _home(has_graphiql: bool, has_reference: bool) -> Content:
-    links = "- [GraphiQL](graphiql): try the API\n" if has_graphiql else ""
+def _home(has_graphiql: bool, has_desk: bool, has_reference: bool) -> Content:
+    desk = "- [The Desk](desk): look at cases and work on them\n" if has_desk else ""
+    links = desk + ("- [GraphiQL](graphiql): try the API\n" if has_graphiql else "")
     reference = "- [The reference of the API](docs/reference)\n" if has_reference else ""
     text = f"# Casegate\n\n{links}- [The manual](docs)\n{reference}- The API is at `/graphql`\n"
     return Content.of(manual_document(render(text, is_start=False), "", to_docs="docs/"), HTML)

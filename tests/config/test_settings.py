@@ -50,6 +50,7 @@ def test_what_is_not_set_has_its_default() -> None:
         "demo": True,
         "demo_seed": None,
         "graphiql": True,
+        "desk": True,
         "introspection": True,
         "metrics": True,
         "documents_url": "",

@@ -39,9 +39,11 @@ def tree(tmp_path: Path) -> Path:
     (top / "app").mkdir(parents=True)
     shutil.copytree(ROOT / "scripts", top / "scripts")
     shutil.copy(ROOT / "pyproject.toml", top)
-    page = top / "app" / "graphiql"
-    page.mkdir()
-    (page / "package.json").write_text("{}")
+    (top / "schema.graphql").write_text("type Query { viewer: ID }")
+    for name in ("graphiql", "desk"):
+        page = top / "app" / name
+        page.mkdir()
+        (page / "package.json").write_text("{}")
     return top
 
 
@@ -87,7 +89,7 @@ def calls(tree: Path) -> list[str]:
     return [" ".join(line.split()[:2]) for line in lines]
 
 
-FIRST_TIME = ["uv venv", "uv pip", "uv pip", "npm ci", "npm run"]
+FIRST_TIME = ["uv venv", "uv pip", "uv pip", "npm ci", "npm run", "npm ci", "npm run"]
 
 
 def test_a_first_set_up_makes_everything_and_a_second_one_does_nothing(tree: Path, tools: Path) -> None:
@@ -129,10 +131,13 @@ def test_a_changed_lock_installs_the_packages_again_and_nothing_else(tree: Path,
     assert (result.returncode, calls(tree)) == (0, ["uv pip"]), result.stderr
 
 
-def test_a_changed_source_of_the_page_builds_the_page_again_and_nothing_else(tree: Path, tools: Path) -> None:
+@pytest.mark.parametrize("source", ["app/graphiql/added.css", "app/desk/added.css", "schema.graphql"])
+def test_a_changed_source_of_a_page_builds_that_page_again_and_nothing_else(
+    tree: Path, tools: Path, source: str
+) -> None:
     set_up(tree, tools)
     calls(tree)
-    (tree / "app/graphiql/added.css").write_text("body {}")
+    (tree / source).write_text("changed")
 
     result = set_up(tree, tools)
 

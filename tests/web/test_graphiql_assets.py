@@ -12,7 +12,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from app.web.graphiql import DemoPerson, graphiql_routes
+from app.web.built_pages import DemoPerson
+from app.web.graphiql import graphiql_routes
 
 SLY = DemoPerson("1", "</script><script>alert(1)</script>", "a&b@example.com", ("REVIEWER",), "t\u2028\u2029<!--")
 

@@ -50,7 +50,7 @@ class Parsed(HTMLParser):
 
 @pytest.fixture(scope="module")
 def client() -> TestClient:
-    return TestClient(Starlette(routes=manual_routes(has_graphiql=True)))
+    return TestClient(Starlette(routes=manual_routes(has_graphiql=True, has_desk=True)))
 
 
 def test_there_is_a_page_for_each_file_and_the_start_lists_them_all(client: TestClient) -> None:
@@ -98,15 +98,15 @@ def test_the_schema_says_where_the_entry_of_a_code_is(client: TestClient) -> Non
     assert set(ErrorCode) <= set(Parsed(client.get(place).text).anchors)
 
 
-def test_the_first_page_links_graphiql_where_there_is_one_and_the_manual(client: TestClient) -> None:
-    without = TestClient(Starlette(routes=manual_routes(has_graphiql=False))).get("/")
+def test_the_first_page_links_the_pages_that_there_are_and_the_manual(client: TestClient) -> None:
+    without = TestClient(Starlette(routes=manual_routes(has_graphiql=False, has_desk=False))).get("/")
 
-    assert {"graphiql", "docs"} <= set(Parsed(client.get("/").text).links)
-    assert "graphiql" not in Parsed(without.text).links and "docs" in Parsed(without.text).links
+    assert {"desk", "graphiql", "docs"} <= set(Parsed(client.get("/").text).links)
+    assert {"desk", "graphiql", "docs"} & set(Parsed(without.text).links) == {"docs"}
 
 
 def test_the_links_hold_where_the_gateway_is_mounted_below_a_path() -> None:
-    below = TestClient(Starlette(routes=[Mount("/casegate", routes=manual_routes(has_graphiql=False))]))
+    below = TestClient(Starlette(routes=[Mount("/casegate", routes=manual_routes(has_graphiql=False, has_desk=False))]))
 
     for path in ("/casegate/docs", "/casegate/docs/errors", "/casegate/docs/nowhere"):
         for link in Parsed(below.get(path).text).links:
