@@ -87,9 +87,9 @@ async def tenant_of(database: Database, account_id: UUID, load: Load, receivers:
 
 
 async def other_people(database: Database) -> tuple[UUID, list[Person]]:
-    """Make another account, and two who write in it; its id and they are returned."""
+    """Make another account, and four who write in it, of whom each can name three reviewers; return its id and them."""
     account, people = await accounts.create_account(database, "Other Treasury"), list[Person]()
-    for name in ("x00", "x01"):
+    for name in ("x00", "x01", "x02", "x03"):
         roles = (Role.CONTRIBUTOR, Role.REVIEWER)
         user = await accounts.create_user(
             database, account.id, email=f"{name}@{account.id}.example", name=name, roles=roles
