@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from app.api.webhook_documents import WebhookDocuments
+from app.cli.listening import listen
 from app.cli.reading import read
 from app.cli.terminal import AsJson, settings_or_fail
 from app.db.engines import Database
@@ -20,6 +21,9 @@ webhooks = typer.Typer(help="Webhooks.", no_args_is_help=True)
 @webhooks.callback()
 def group() -> None:
     """Look at webhooks."""
+
+
+webhooks.command()(listen)
 
 
 @webhooks.command()

@@ -213,12 +213,16 @@ def _fault(item: dict[str, object]) -> str:
     return f"{name}: {str(item['msg']).removeprefix('Value error, ')}"
 
 
+COMMANDS_OWN = {"TOKEN"}
+"""Variables that are of one command: of `webhooks listen`."""
+
+
 def unknown_settings() -> list[str]:
     """Return a line for each `CASEGATE_*` variable that is none of ours: most likely a slip of the pen."""
-    known = [name.upper() for name in Settings.model_fields]
+    known = {name.upper() for name in Settings.model_fields}
     lines = []
     for name in variables():
-        if not name.startswith("REQUIRE_") and name not in known:
+        if not name.startswith("REQUIRE_") and name not in known | COMMANDS_OWN:
             near = difflib.get_close_matches(name, known, 1)
             lines.append(f"{PREFIX}{name} is not a setting" + (f"; is {PREFIX}{near[0]} meant?" if near else ""))
     return lines

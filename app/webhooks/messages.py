@@ -25,6 +25,11 @@ class Message:
         return cls(str(row.id), f"case.{row.type.lower()}", _rfc3339(row.created_at), row.id)
 
     @classmethod
+    def logged(cls, id: str, type: str, created_at: str) -> "Message":
+        """Return the message about a row of the log that the API has shown."""
+        return cls(id, f"case.{type.lower()}", _rfc3339(datetime.fromisoformat(created_at)), UUID(id))
+
+    @classmethod
     def ping(cls, now: datetime) -> "Message":
         """Return a new ping."""
         return cls(str(clock.new_id()), PING, _rfc3339(now))

@@ -48,11 +48,27 @@ class HmacKey:
     @property
     def verifier(self) -> str:
         """The secret; whoever has it can sign, too."""
-        return f"whsec_{_encode(self.secret)}"
+        return f"{SECRET_PREFIX}{_encode(self.secret)}"
 
     def sign(self, content: bytes) -> str:
         """Return the signature with its prefix."""
         return f"{PREFIXES[SignatureScheme.HMAC]},{_encode(hmac.digest(self.secret, content, hashlib.sha256))}"
+
+
+SECRET_PREFIX = "whsec_"
+SECRET_BYTES = range(24, 65)
+"""How long a secret is to be that was made elsewhere (Standard Webhooks, "Signature scheme")."""
+
+
+def read_secret(text: str) -> HmacKey:
+    """Return the key that a secret is written as. Raises: ValueError, which says what is accepted."""
+    try:
+        secret = base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
+    except ValueError:
+        secret = b""
+    if not text.startswith(SECRET_PREFIX) or len(secret) not in SECRET_BYTES:
+        raise ValueError("a secret is whsec_ and the base64 of 24 to 64 bytes")
+    return HmacKey(secret)
 
 
 @dataclass(frozen=True, slots=True)

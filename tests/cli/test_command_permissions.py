@@ -91,7 +91,7 @@ CONDITIONS: dict[str, Surroundings] = {
     "the backup's folder can't be entered": modes(parent=0),
     "the backup's folder is read-only": modes(parent=0o500),
 }
-USUAL = {"serve": REFUSED, "restore": REFUSED}
+USUAL = {"serve": REFUSED, "restore": REFUSED, "webhooks listen": REFUSED}
 
 
 def ended(place: Place, name: str, condition: str) -> Ended:

@@ -62,7 +62,9 @@ def make_place(parent: Path, port: int) -> Place:
 
 
 def commands(place: Place) -> dict[str, Sequence[str]]:
-    """Return the arguments of each command. All succeed but `serve`, whose port is in use, and `restore`."""
+    """Return the arguments of each command. All but three succeed: a port is in use, at another nobody listens, and a
+    database is restored to where there is one.
+    """
     return {
         "serve": ("--port", str(place.port)),
         "migrate": (),
@@ -96,6 +98,7 @@ def commands(place: Place) -> dict[str, Sequence[str]]:
         "log anchor": (),
         "log key": (),
         "webhooks check": (),
+        "webhooks listen": ("--token", "t", "--url", "http://127.0.0.1:1"),
         "retention run": (),
     }
 
