@@ -45,6 +45,7 @@ from app.observability import metrics
 from app.web.admission import Admission
 from app.webhooks.messages import Message
 from app.webhooks.rendering import RenderingFailed, WantedRows
+from app.webhooks.sharing import SharedBodies
 
 ROOT = "actions"
 REASON_MAX = 300
@@ -112,6 +113,7 @@ class WebhookRenderer:
         self._documents = documents
         self._runner = runner
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._shared = SharedBodies()
 
     async def wanted(self, document: str) -> WantedRows:
         """Return which rows it wants. Raises: RenderingFailed."""
@@ -121,6 +123,11 @@ class WebhookRenderer:
         """Return the body for one row, as *identity* may read it. Raises: Refusal, RenderingFailed."""
         known = await self._documents.known(document)
         permit_reading(identity.actor, Scope.CASES_READ, Feature.CASES)
+        # What a document may select is the same for all who may read the same.
+        key = (identity.account.id, document, place.action.id, identity.actor.scopes)
+        return await self._shared.get(key, lambda: self._rendered(document, known, identity, place))
+
+    async def _rendered(self, document: str, known: KnownDocument, identity: Identity, place: LogPlace) -> bytes:
         row = place.action
         event = LogRead(log_cursors(identity.account.id).encode(place.key), row, False, time.monotonic())
         data = await self._executed(document, known, identity, event)

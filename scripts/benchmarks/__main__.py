@@ -20,6 +20,7 @@ from scripts.benchmarks.shares import LEAST, NoShares
 from scripts.benchmarks.streams import FULL as FULL_STREAMS
 from scripts.benchmarks.streams import QUICK as QUICK_STREAMS
 from scripts.benchmarks.streams import streams
+from scripts.benchmarks.webhooks import webhooks
 from scripts.benchmarks.workers import workers
 
 FULL = Plan(rounds=7, seconds=2.0, warmup_s=1.0, limit=400)
@@ -33,10 +34,10 @@ def main() -> None:
         parser.error("--workers and --streams are for PostgreSQL: on SQLite one process writes at a time")
     if given.share is not None and not (given.workers and LEAST <= given.share <= 1):
         parser.error(f"--share goes with --workers, and is at least {LEAST} and at most 1")
-    others = given.size or given.soak or given.workers or given.observability or given.streams or given.jsonapi
+    instead = ("size", "soak", "workers", "observability", "streams", "jsonapi", "webhooks")
+    others = any(getattr(given, name) for name in instead)
     if given.peers and others:
-        words = "--size, --soak, --workers, --observability, --streams and --jsonapi"
-        parser.error(f"--peers goes with none of {words}")
+        parser.error("--peers goes with none of " + ", ".join(f"--{name}" for name in instead))
     if given.peers and given.engine != ["postgresql"]:
         parser.error("--peers are measured on PostgreSQL: give --engine postgresql")
     if given.traces is not None and not (given.observability and given.traces >= 0):
@@ -69,7 +70,8 @@ def _measure(given: argparse.Namespace, wanted: Wanted, say: Say) -> Printable:
         return workers(wanted, given.workers, given.share, say)
     if given.observability:
         return observability(wanted, given.traces, say)
-    return resources(wanted, say) if given.jsonapi else run(wanted, say)
+    measure = webhooks if given.webhooks else resources if given.jsonapi else run
+    return measure(wanted, say)
 
 
 def _wanted(given: argparse.Namespace, engine: str) -> Wanted:
@@ -107,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     share = "with --workers: what each process may have of a core, so that no core is full"
     parser.add_argument("--share", type=float, metavar="S", help=share)
     only.add_argument("--jsonapi", action="store_true", help="the same operations by JSON:API and by GraphQL instead")
+    only.add_argument("--webhooks", action="store_true", help="addComment with ten webhooks and with none instead")
     only.add_argument("--observability", action="store_true", help="what being observed costs instead")
     only.add_argument(
         "--streams",

@@ -16,7 +16,7 @@ from scripts.benchmarks import driver
 from scripts.benchmarks.compare import Say, Wanted, database
 from scripts.benchmarks.data import Data, Size, make_data
 from scripts.benchmarks.driver import Load, Shot, shoot
-from scripts.benchmarks.measuring import Figures, Supply, UnderLoad, compare
+from scripts.benchmarks.measuring import Contestant, Figures, Supply, UnderLoad, compare
 from scripts.benchmarks.operations import OPERATIONS, Operation
 from scripts.benchmarks.report import Line, Report
 from scripts.benchmarks.servers import Server, gateway
@@ -58,7 +58,7 @@ def reading(server: Server, operation: Operation, data: Data, size: int | None =
     return making.shots_of(server, operation, data, calls, making.reference_of(server, operation, data, calls))
 
 
-def lines_of(wanted: Wanted, operation: Operation, contestants: Sequence[UnderLoad], say: Say) -> Iterator[Line]:
+def lines_of(wanted: Wanted, operation: Operation, contestants: Sequence[Contestant], say: Say) -> Iterator[Line]:
     """Yield a line for each of *contestants* and concurrency, compared to the first."""
     for connections in wanted.concurrencies:
         found = compare(contestants, connections, wanted.plan, lambda words: say(f"{operation.key}: {words}"))
