@@ -26,6 +26,8 @@ from app.api.types.administration import (
     tokens,
 )
 from app.api.types.lists import By, Since, Types, account_actions, rows_of
+from app.api.types.notices import DESCRIPTION as NOTICES
+from app.api.types.notices import Notice, notices
 from app.api.types.oversight import (
     PolicyInput,
     PolicyReplayConnection,
@@ -278,6 +280,13 @@ class Query:
         before: Before = None,
     ) -> PolicyReplayConnection | None:
         return await policy_replay(info.context, policy, since, PageArguments(first, after, last, before))
+
+    @resolved(NOTICES, _ADMINISTER)
+    async def notices(
+        self, info: Info, first: First = None, last: Last = None, after: After = None, before: Before = None
+    ) -> Connection[Notice] | None:
+        page = await notices(info.context, PageArguments(first, after, last, before))
+        return cast(Connection[Notice], page)
 
     @resolved("Who may do what when, as data: the table that every action is checked against.")
     async def workflow(self) -> Workflow:

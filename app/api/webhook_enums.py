@@ -1,9 +1,9 @@
 """The enums of webhooks, with their descriptions."""
 
 from app.api.fields import described_enum
-from app.domain.webhooks import DeliveryFailure, SignatureScheme, WebhookState
+from app.domain.webhooks import DeliveryFailure, NoticeKind, SignatureScheme, WebhookState
 
-__all__ = ["DeliveryFailure", "SignatureScheme", "WebhookState"]
+__all__ = ["DeliveryFailure", "NoticeKind", "SignatureScheme", "WebhookState"]
 
 described_enum(
     WebhookState,
@@ -41,4 +41,13 @@ described_enum(
         DeliveryFailure.RENDERING: "The document could not be executed.",
     },
     name="WebhookFailure",
+)
+described_enum(
+    NoticeKind,
+    "What is the matter, for admins.",
+    {
+        NoticeKind.WEBHOOK_DISABLED: "Nothing is sent to a webhook any more, until an admin resumes it.",
+        NoticeKind.WEBHOOK_FAILING: "A webhook has not taken something, which is tried again.",
+        NoticeKind.WEBHOOK_BLOCKED: "A webhook's service account may not read, or its document can't be executed.",
+    },
 )

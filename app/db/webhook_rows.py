@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.db.repository.log import LogKey
-from app.domain.webhooks import DeliveryFailure, SecretVersions, SignatureScheme, WebhookState
+from app.domain.webhooks import DeliveryFailure, NoticeKind, SecretVersions, SignatureScheme, WebhookState, notice_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,11 @@ class WebhookRow:
     def key(self) -> LogKey:
         """The key of the last row of the log that was sent or passed over."""
         return self.position, self.position_id
+
+    @property
+    def notice(self) -> NoticeKind | None:
+        """What is the matter with it."""
+        return notice_of(self.state, self.last_failure, self.last_failure_at, self.last_success_at)
 
     @property
     def secrets(self) -> SecretVersions:

@@ -44,6 +44,14 @@ class WebhookState(StrEnum):
     DISABLED = "DISABLED"
 
 
+class NoticeKind(StrEnum):
+    """What is the matter with an endpoint, for its account's admins."""
+
+    WEBHOOK_DISABLED = "WEBHOOK_DISABLED"
+    WEBHOOK_FAILING = "WEBHOOK_FAILING"
+    WEBHOOK_BLOCKED = "WEBHOOK_BLOCKED"
+
+
 DELIVERING = frozenset({WebhookState.UNVERIFIED, WebhookState.ACTIVE, WebhookState.FAILING})
 """The states in which something is sent."""
 
@@ -77,6 +85,9 @@ class DeliveryFailure(StrEnum):
     RENDERING = "RENDERING"
 
 
+BLOCKING = frozenset({DeliveryFailure.FORBIDDEN, DeliveryFailure.RENDERING})
+"""Failures by which nothing is sent at all, and for which the endpoint can do nothing."""
+
 TRY_OFFSETS = (
     timedelta(0),
     timedelta(seconds=5),
@@ -90,6 +101,26 @@ TRY_OFFSETS = (
     timedelta(hours=24),
 )
 """When a delivery is tried, since its first try."""
+
+
+def notice_of(
+    state: WebhookState,
+    failure: DeliveryFailure | None,
+    failed_at: datetime | None,
+    succeeded_at: datetime | None,
+) -> NoticeKind | None:
+    """Return what is the matter with an endpoint, None where all is well or an admin has paused it."""
+    if failure is None or failed_at is None or state is WebhookState.PAUSED:
+        return None
+    if state is WebhookState.DISABLED:
+        return NoticeKind.WEBHOOK_DISABLED
+    is_last = succeeded_at is None or failed_at > succeeded_at
+    if failure in BLOCKING and is_last:
+        return NoticeKind.WEBHOOK_BLOCKED
+    is_failing = state is WebhookState.FAILING or (state is WebhookState.UNVERIFIED and is_last)
+    return NoticeKind.WEBHOOK_FAILING if is_failing else None
+
+
 JITTER = 0.1
 RETRY_AFTER_MAX = timedelta(hours=24)
 

@@ -91,6 +91,18 @@ webhook_deliveries = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+webhooks_disabled = Counter(
+    "casegate_webhooks_disabled",
+    "Webhooks that this gateway has disabled, by why they did not take the last thing.",
+    ["failure"],
+    registry=REGISTRY,
+)
+webhooks_failing = Gauge(
+    "casegate_webhooks_failing",
+    "Webhooks that this gateway delivers to and that have not taken something, which is tried again.",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
 log_lag_seconds = Gauge(
     "casegate_log_lag_seconds",
     "For how long the oldest row of the logs waits to be shown to followers and anchored.",

@@ -76,7 +76,6 @@ class EndpointDelivery:
                 self._state.retries = {row.case_id: row for row in await retries_of(connection, webhook_id)}
             await self._deliver_all()
         except Disabled:
-            log.warning("webhook_disabled", webhook=str(webhook_id), account=str(self._webhook.account_id))
             self._state.disable()
             await self._record_last()
         except LeaseLost:

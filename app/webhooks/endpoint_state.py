@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.engines import Database
 from app.db.repository.log import LogKey, LogPlace
 from app.db.webhook_rows import RetryRow, WebhookRow
 from app.domain.webhooks import PARKED_MAX, DeliveryFailure, WebhookState, next_try
+from app.observability import metrics
 from app.webhooks.progress import Unrecorded, record
 from app.webhooks.sending import SendResult
 from app.webhooks.timing import Timing
@@ -19,6 +21,9 @@ from app.webhooks.timing import Timing
 RECORD_AFTER = timedelta(seconds=1)
 RECORDED_MAX = 200
 """Deliveries after which is written how far it came, if not by then."""
+
+
+log = structlog.get_logger()
 
 
 class Blocked(Exception):
@@ -90,6 +95,8 @@ class EndpointState:
             next_at=next_at or now,
         )
         self._unrecorded.settled.discard(row.case_id)
+        if self.webhook.state is not WebhookState.FAILING:
+            log.warning("webhook_failing", **self._facts())
         self._change(state=WebhookState.FAILING)
         if next_at is None or result.is_gone:
             raise Disabled
@@ -97,6 +104,8 @@ class EndpointState:
     def settle(self, case_id: UUID) -> None:
         """Have a case wait no more."""
         del self.retries[case_id]
+        if not self.retries and self.webhook.state is WebhookState.FAILING:
+            log.info("webhook_recovered", webhook=str(self.webhook.id))
         self._unrecorded.retries.pop(case_id, None)
         self._unrecorded.settled.add(case_id)
         self._change(state=WebhookState.FAILING if self.retries else WebhookState.ACTIVE)
@@ -120,7 +129,16 @@ class EndpointState:
 
     def disable(self) -> None:
         """Have nothing more sent; its place stays, and what was not taken."""
+        failure = self.webhook.last_failure
+        log.warning("webhook_disabled", **self._facts())
+        metrics.child(metrics.webhooks_disabled, "-" if failure is None else failure.value).inc()
         self._change(state=WebhookState.DISABLED, ping_at=None)
+
+    def _facts(self) -> dict[str, Any]:
+        """Return what the gateway's log says of an endpoint that does not take what it is sent."""
+        webhook = self.webhook
+        facts = {"webhook": str(webhook.id), "account": str(webhook.account_id), "failure": webhook.last_failure}
+        return facts | {"status": webhook.last_failure_status}
 
     def _change(self, **values: Any) -> None:
         self.webhook = replace(self.webhook, **values)

@@ -14,6 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.db.database_clock import shared_time
 from app.db.repository.webhooks import deliverable
 from app.db.webhook_rows import WebhookRow
+from app.domain.webhooks import WebhookState
+from app.observability import metrics
 from app.webhooks.delivery import DeliveryTools, EndpointDelivery
 from app.webhooks.progress import LEASE, forget_old_deliveries, release_leases, take_leases
 
@@ -60,6 +62,8 @@ class WebhookWorker:
             time = shared_time(tools.database, now)
             rows = await deliverable(connection, tools.holder, time, ENDPOINTS_MAX)
         held = await self._held(rows, now)
+        failing = [row.id for row in rows if row.id in held and row.state is WebhookState.FAILING]
+        metrics.webhooks_failing.set(len(failing))
         for row in rows:
             version, task = self._running.get(row.id, (0, None))
             if row.id in held and (task is None or task.done() or version != row.version):

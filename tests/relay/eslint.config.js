@@ -37,6 +37,7 @@ const withoutId = {
     'SupposedEvaluation',
     'SupposedOutcome',
     'TextPiece',
+    'Notice',
     'Webhook',
     'WebhookDelivery',
     'WebhookLag',

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
 
 from app.db import tables
 from app.db.id_sets import among
@@ -27,7 +27,7 @@ from app.db.repository.window import (
 from app.db.row_makers import columns, maker
 from app.db.rows import ActionRow
 from app.db.webhook_rows import DeliveryRow, RetryRow, WebhookRow
-from app.domain.webhooks import DELIVERING
+from app.domain.webhooks import BLOCKING, DELIVERING, WebhookState
 
 LAG_ROWS_MAX = 1_000
 """Rows that are counted of what an endpoint has not been sent; of more it is said that there are so many."""
@@ -66,6 +66,32 @@ async def webhooks_page(connection: Reader, account_id: UUID, window: Window) ->
     column = tables.webhooks.c
     keys = (OrderKey(column.created_at, descending=True), OrderKey(column.id, descending=True))
     statement = windowed(select(*_WEBHOOK).where(column.account_id == account_id), keys, window)
+    return in_list_order([WebhookRow(*record) for record in await connection.execute(statement)], window)
+
+
+def _in_trouble(account_id: UUID) -> list[ColumnElement[bool]]:
+    """Return what is so for the endpoints that `notice_of` has something to say of."""
+    column = tables.webhooks.c
+    is_last = or_(column.last_success_at.is_(None), column.last_failure_at > column.last_success_at)
+    is_in_trouble = or_(
+        column.state.in_((WebhookState.DISABLED, WebhookState.FAILING)),
+        and_(column.state == WebhookState.UNVERIFIED, is_last),
+        and_(column.state == WebhookState.ACTIVE, column.last_failure.in_(BLOCKING), is_last),
+    )
+    has_failed = and_(column.last_failure.is_not(None), column.last_failure_at.is_not(None))
+    return [column.account_id == account_id, has_failed, is_in_trouble]
+
+
+async def troubled_webhook_count(connection: Reader, account_id: UUID) -> int:
+    """Return how many endpoints of the account there is something to say of."""
+    return await count(connection, tables.webhooks, _in_trouble(account_id))
+
+
+async def troubled_webhooks_page(connection: Reader, account_id: UUID, window: Window) -> list[WebhookRow]:
+    """Return a part of them, that which has failed last first."""
+    column = tables.webhooks.c
+    keys = (OrderKey(column.last_failure_at, descending=True), OrderKey(column.id, descending=True))
+    statement = windowed(select(*_WEBHOOK).where(*_in_trouble(account_id)), keys, window)
     return in_list_order([WebhookRow(*record) for record in await connection.execute(statement)], window)
 
 
