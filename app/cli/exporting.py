@@ -18,6 +18,7 @@ from app.cli.reading import read
 from app.cli.terminal import fail, settings_or_fail
 from app.config.settings import Settings
 from app.db.engines import Database
+from app.domain.model import Language
 
 
 def export(
@@ -29,32 +30,52 @@ def export(
     anchors: Anchors = None,
     key: PublicKeyOption = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write a case's evidence as a PDF for people, to FILE.")] = False,
+    language: Annotated[Language, typer.Option(help="The language of the PDF.", case_sensitive=False)] = Language.EN,
 ) -> None:
     """Write one case's evidence: its log, comments and document digests, its chain, and the anchors' proof of it.
 
     Without --case, write that of an account's own log.
 
-    `scripts/verify_evidence.py` verifies it anywhere, with nothing of Casegate but the public key of `log key`.
+    `scripts/verify_evidence.py` verifies it anywhere, with nothing of Casegate but the public key of `log key`. A PDF
+    is made of the evidence, to be read; it proves nothing by itself.
     """
     settings = settings_or_fail()
     if case is None and account is None:
         fail("name a case by --case, or by --account whose own log to write", 2)
+    if pdf and (case is None or file is None):
+        fail("a PDF is of a case, by --case, and goes to a file: name one", 2)
     work = partial(_evidence, settings=settings, case=case, account=account, anchors=anchors, key=key)
     evidence = read(settings, work)
     text = json.dumps(evidence, ensure_ascii=False, indent=1) + "\n"
     if file is None:
         typer.echo(text, nl=False)
         return
+    _write(file, _case_file(evidence, language) if pdf else text.encode(), force=force)
+    leaves = len(evidence["anchor"]["leaves"]) if evidence["anchor"] else 0
+    name = evidence.get("reference", f"the own log of account {account}")
+    typer.echo(f"{name}: {len(evidence['rows'])} rows, {leaves} of them anchored")
+
+
+def _case_file(evidence: dict[str, Any], language: Language) -> bytes:
+    try:  # what makes PDFs takes long to be imported, and is an extra
+        from app.audit.case_file.rendering import EvidenceUnfit, case_file_pdf
+    except ModuleNotFoundError as error:
+        fail(f"PDFs need the extra `pdf`, whose package {error.name} is not installed: casegate[pdf]", 2)
+    try:
+        return case_file_pdf(evidence, language)
+    except EvidenceUnfit as error:
+        fail(str(error))
+
+
+def _write(file: Path, content: bytes, *, force: bool) -> None:
     try:
         with written_whole(file, overwrite=force) as output:
-            output.write(text.encode())
+            output.write(content)
     except WrittenAlready:
         fail(f"{file} is there already: choose another name, or --force")
     except OSError as error:
         fail(f"{file} can't be written: {os.strerror(error.errno or 0)}")
-    leaves = len(evidence["anchor"]["leaves"]) if evidence["anchor"] else 0
-    name = evidence.get("reference", f"the own log of account {account}")
-    typer.echo(f"{name}: {len(evidence['rows'])} rows, {leaves} of them anchored")
 
 
 async def _evidence(

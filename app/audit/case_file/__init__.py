@@ -1,0 +1,1 @@
+"""The case file: one case's evidence as a PDF for people."""

@@ -1,0 +1,162 @@
+"""The case file as a PDF: what it says of a case, in both languages, and what is erased."""
+
+import asyncio
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pypdfium2
+import pytest
+from PIL import Image
+
+from app.audit.case_file.content import CHARACTERS_MAX, ROWS_MAX, EvidenceUnfit
+from app.audit.case_file.rendering import WORDS, case_file_pdf
+from app.audit.evidence import evidence_of
+from app.domain.commands import AddComment, EraseContent, NewDocument
+from app.domain.model import Language
+from tests.support.anchored_cases import Scene
+from tests.support.gateway import casegate
+from tests.support.world import World
+
+NAMES = "Zażółć gęślą jaźń, Ξεσκεπάζω, Съешь, Œuvres d’été à Łódź"
+AT = "2026-11-30T12:00:00+00:00"
+
+
+def read(pdf: bytes) -> list[str]:
+    """Return the text of each page, as whoever copies it gets it, with one blank for each stretch of white space."""
+    document = pypdfium2.PdfDocument(pdf)
+    return [" ".join(page.get_textpage().get_text_range().split()) for page in document]
+
+
+async def evidence(world: World, case_id: Any) -> dict[str, Any]:
+    return await evidence_of(world.database, world.account_id, case_id, None, datetime.fromisoformat(AT))
+
+
+async def documented(world: World) -> tuple[Any, NewDocument]:
+    """Return a case with names of several scripts, a decision, and a document."""
+    case_id = (await world.open_case()).case.id
+    document = NewDocument(
+        id=world.ada.id, filename="reçu – Łódź.pdf", content_type="application/pdf", size_bytes=9, sha256="ab" * 32
+    )
+    await world.do(world.ada, AddComment(case_id=case_id, comment=NAMES, new_documents=(document,)))
+    await world.request_override(case_id)
+    await world.accept(case_id)
+    return case_id, document
+
+
+async def test_a_case_file_says_what_the_evidence_does_in_english(world: World) -> None:
+    case_id, document = await documented(world)
+    found = await evidence(world, case_id)
+
+    text = " ".join(read(case_file_pdf(found, Language.EN)))
+
+    for said in (
+        "Case file CASE-000001",
+        "A changed IBAN",
+        NAMES,
+        "The supplier confirmed by phone.",
+        document.filename,
+        document.sha256,
+        "Override: Person A asks for Favorable in the place of Unfavorable",
+        "Reviewers: Person B",
+        "as Reviewer, having read version 3",
+        "Decisions and their authority",
+        f"{found['head']['seq']}:{found['head']['hash']}",
+        "Account check check-",
+        "Exported 2026-11-30 12:00:00 UTC",
+        str(world.ada.id),
+        str(world.rosa.id),
+    ):
+        assert said in text, said
+    assert all(row["hash"] in text for row in found["rows"])
+
+
+async def test_a_case_file_is_in_french_with_its_accents(world: World) -> None:
+    case_id, _ = await documented(world)
+
+    text = " ".join(read(case_file_pdf(await evidence(world, case_id), Language.FR)))
+
+    for said in ("Dossier CASE-000001", "Décisions et leur autorité", "Chronologie", "Résolu", "en tant que Valideur"):
+        assert said in text, said
+    assert "Case file" not in text and "Timeline" not in text
+
+
+async def test_what_is_erased_says_so_and_is_not_there(world: World) -> None:
+    case_id, document = await documented(world)
+    found = await evidence(world, case_id)
+    (comment_id,) = {row["entry"]["comment"]["id"] for row in found["rows"] if row["entry"]["type"] == "COMMENT"}
+    erase = EraseContent(
+        case_id=case_id, reason="Asked for.", comment_ids=(UUID(comment_id),), document_ids=(document.id,)
+    )
+    await world.do(world.aldo, erase)
+
+    text = " ".join(read(case_file_pdf(await evidence(world, case_id), Language.EN)))
+
+    assert NAMES not in text and document.filename not in text and document.sha256 not in text
+    assert text.count("[erased]") == 4  # the comment, the name twice, the digest
+    assert "Reason: Asked for." in text
+
+
+async def test_a_long_log_breaks_into_pages_that_are_numbered(world: World) -> None:
+    case_id = (await world.open_case()).case.id
+    for number in range(6):
+        await world.do(world.ada, AddComment(case_id=case_id, comment=f"{number} " + "long words " * 800))
+    await world.do(world.ada, AddComment(case_id=case_id, comment="x" * 5_000 + " \u682a\u5f0f \u202eevil"))
+
+    pages = read(case_file_pdf(await evidence(world, case_id), Language.EN))
+
+    assert len(pages) > 8
+    for number, page in enumerate(pages, 1):
+        assert f"Page {number} of {len(pages)}" in page
+    text = " ".join(pages)
+    assert text.replace(" ", "").count("x" * 60) > 50
+    assert "[U+682A][U+5F0F]" in text and "\u202e" not in text
+
+
+async def test_each_page_keeps_its_margins(world: World) -> None:
+    case_id = (await world.open_case()).case.id
+    await world.do(world.ada, AddComment(case_id=case_id, comment="w" * 9_000))
+
+    for page in pypdfium2.PdfDocument(case_file_pdf(await evidence(world, case_id), Language.FR)):
+        image = page.render(scale=1).to_pil().convert("L")
+        right = image.crop((image.width - 40, 0, image.width, image.height))
+        assert isinstance(right, Image.Image)
+        assert right.getextrema() == (255, 255)
+
+
+def test_the_languages_have_the_same_words_with_the_same_values() -> None:
+    named = {
+        language: {word: set(re.findall(r"{(\w+)}", said)) for word, said in words.items()}
+        for language, words in WORDS.items()
+    }
+
+    assert set(named) == set(Language)
+    assert named[Language.EN] == named[Language.FR]
+
+
+async def test_a_log_that_is_too_long_or_no_case_is_refused(world: World) -> None:
+    found = await evidence(world, (await world.open_case()).case.id)
+
+    with pytest.raises(EvidenceUnfit, match=f"{ROWS_MAX + 1} rows"):
+        case_file_pdf(found | {"rows": found["rows"] * (ROWS_MAX + 1)}, Language.EN)
+    found["rows"][0]["contents"]["title"]["value"] = "x" * CHARACTERS_MAX
+    with pytest.raises(EvidenceUnfit, match="characters"):
+        case_file_pdf(found, Language.EN)
+    with pytest.raises(EvidenceUnfit):
+        case_file_pdf({"rows": found["rows"], "accountId": "x"}, Language.EN)
+
+
+async def test_the_command_writes_an_anchored_case_file(scene: Scene, fresh_url: str, tmp_path: Path) -> None:
+    place = {"database_url": fresh_url, "data_dir": str(scene.path.parent)}
+    target, named = tmp_path / "case.pdf", ("--case", str(scene.case_id))
+
+    done = await asyncio.to_thread(casegate, "log", "export", *named, str(target), "--pdf", "--language", "fr", **place)
+    again = await asyncio.to_thread(casegate, "log", "export", *named, str(target), "--pdf", **place)
+    nowhere = await asyncio.to_thread(casegate, "log", "export", *named, "--pdf", **place)
+
+    assert (done.returncode, done.stdout) == (0, "CASE-000002: 10 rows, 10 of them anchored\n")
+    text = " ".join(read(target.read_bytes()))
+    assert "10 lignes sur 10 sont dans l’ancre 1" in text and scene.key in text
+    assert [again.returncode, nowhere.returncode] == [1, 2]
