@@ -109,9 +109,12 @@ class _OfAccount(FunctionElement[bool]):
     _is_implicitly_boolean = True
 
 
-def of_account(whose: ColumnElement[UUID], account_id: UUID | BindParameter[UUID]) -> ColumnElement[bool]:
-    """Return the condition that a row that was found by its id is the account's, which its column *whose* tells."""
-    if not isinstance(account_id, BindParameter):
+def of_account(whose: ColumnElement[UUID], account_id: UUID | ColumnElement[UUID]) -> ColumnElement[bool]:
+    """Return the condition that a row that was found by its id is the account's, which its column *whose* tells.
+
+    *account_id* may be the column of another row, too.
+    """
+    if isinstance(account_id, UUID):
         account_id = literal(account_id, whose.type)
     return _OfAccount(whose, account_id)
 

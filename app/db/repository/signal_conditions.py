@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Select, and_, literal_column, or_, select
 
 from app.db import tables
+from app.db.id_sets import of_account
 from app.db.moments import shifted
 from app.domain.model import OverrideStatus
 from app.domain.signals import PAIR_DAYS, PAIR_DECISIONS_MIN, QUICK_DECISION_SECONDS, SignalKind
@@ -41,7 +42,7 @@ def same_bank_account(account: Columns, other: Columns) -> ColumnElement[bool]:
 
 
 def of_another_subject(case: Columns, other: Columns) -> ColumnElement[bool]:
-    return and_(other.account_id == case.account_id, other.subject_id != case.subject_id)
+    return and_(of_account(other.account_id, case.account_id), other.subject_id != case.subject_id)
 
 
 def came_before(case: Columns, override: Columns, its_case: Columns) -> ColumnElement[bool]:
@@ -59,7 +60,7 @@ def came_before(case: Columns, override: Columns, its_case: Columns) -> ColumnEl
     )
     return and_(
         override.subject_id == case.subject_id,
-        override.account_id == case.account_id,
+        of_account(override.account_id, case.account_id),
         override.status != OverrideStatus.PENDING,
         its_case.id == override.case_id,
         or_(its_case.number < case.number, and_(its_case.id == case.id, was_followed.exists())),
@@ -100,7 +101,7 @@ def is_of_repeated_pair(override: Columns) -> ColumnElement[bool]:
 def _on_case(table: FromClause, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     return (
         select(literal_column("1"))
-        .where(table.c.account_id == _CASE.account_id, table.c.case_id == _CASE.id, *conditions)
+        .where(of_account(table.c.account_id, _CASE.account_id), table.c.case_id == _CASE.id, *conditions)
         .correlate(tables.cases)
         .exists()
     )

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, FromClause, Select, case, func, select
 
 from app.db import tables
-from app.db.id_sets import among
+from app.db.id_sets import among, of_account
 from app.db.reader import Reader
 from app.db.repository.signal_conditions import (
     Columns,
@@ -143,7 +143,11 @@ def _elsewhere(
         .join(its, its.c.id == mine.c.case_id)
         .join(other, is_same(mine.c, other.c))
         .join(others, others.c.id == other.c.case_id)
-        .where(mine.c.account_id == account_id, among(mine.c.case_id, case_ids), of_another_subject(its.c, others.c))
+        .where(
+            of_account(mine.c.account_id, account_id),
+            among(mine.c.case_id, case_ids),
+            of_another_subject(its.c, others.c),
+        )
         .distinct()
     )
     return mine, others, found
@@ -196,7 +200,7 @@ async def _earlier_overrides(connection: Reader, account_id: UUID, case_ids: _Id
     )
     ranked = select(
         its.id.label("case_id"), override.id, *totals, _ranked(its.id, override.created_at, override.id)
-    ).where(its.account_id == account_id, among(its.id, case_ids), came_before(its, override, its_case))
+    ).where(of_account(its.account_id, account_id), among(its.id, case_ids), came_before(its, override, its_case))
     found = await _grouped(connection, ranked)
     return {
         id: EarlierOverridesRow(
@@ -218,7 +222,7 @@ def _decided(account_id: UUID, case_ids: _Ids, holds: ColumnElement[bool], more:
         *more,
         _total(override.case_id).label("total"),
         _ranked(override.case_id, override.created_at, override.id),
-    ).where(override.account_id == account_id, among(override.case_id, case_ids), holds)
+    ).where(of_account(override.account_id, account_id), among(override.case_id, case_ids), holds)
 
 
 async def _quick_decisions(connection: Reader, account_id: UUID, case_ids: _Ids) -> _Found:
