@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,12 @@ from app.db.migrate import migrate
 from app.db.postgresql.engines import plain_engine
 from app.domain.commands import AddComment
 from tests.faults.cluster import Cluster, cluster
-from tests.faults.replication import ReplicatedPair, replicated_pair
+from tests.faults.replication import ReplicatedPair, replicated_pair, skipping_without_postgresql
 from tests.faults.small_disk import CannotMount, small_disk
 from tests.support.anchored_cases import Scene
 from tests.support.databases import create_database
 from tests.support.gateway import casegate
-from tests.support.postgresql import PostgresqlMissing, run_as
+from tests.support.postgresql import run_as
 
 
 def by_check(findings: list[Diagnosis]) -> dict[str, Diagnosis]:
@@ -69,11 +69,7 @@ def postgresql_url(fresh_url: str) -> str:
 
 @pytest.fixture(scope="module")
 def healthy() -> Iterator[ReplicatedPair]:
-    with ExitStack() as stack:
-        try:
-            pair = stack.enter_context(replicated_pair())
-        except PostgresqlMissing as missing:
-            pytest.skip(f"no PostgreSQL: {missing}")
+    with skipping_without_postgresql(), replicated_pair() as pair:
         asyncio.run(_set(pair.primary, timezone="UTC"))
         create_database(pair.primary.admin_url, "casegate")
         asyncio.run(_populate(pair.url("casegate")))
@@ -146,11 +142,7 @@ def test_each_fault_of_a_server_that_is_set_up_wrongly_is_found(s3: str, tmp_pat
         "max_wal_senders": "0",
         "timezone": "Europe/Paris",
     }
-    with ExitStack() as stack:
-        try:
-            made = stack.enter_context(cluster(log_inside=True))
-        except PostgresqlMissing as missing:
-            pytest.skip(f"no PostgreSQL: {missing}")
+    with skipping_without_postgresql(), cluster(log_inside=True) as made:
         url = create_database(made.admin_url, "casegate")
         asyncio.run(_populate(url))
         asyncio.run(_set(made, **wrong))

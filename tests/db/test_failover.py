@@ -16,11 +16,10 @@ from app.db.postgresql.hosts import GONE_S, HostUnavailable
 from app.db.retry import attempt
 from app.db.urls import asyncpg_arguments, database_url
 from app.domain.model import PERSON_SCOPES, Role
-from tests.faults.replication import ReplicatedPair, replicated_pair
+from tests.faults.replication import ReplicatedPair, replicated_pair, skipping_without_postgresql
 from tests.support.api import Api
 from tests.support.databases import create_database
 from tests.support.ports import free_port
-from tests.support.postgresql import PostgresqlMissing
 
 NAME = "casegate"
 OPEN = """mutation { openCase(input: {title: "Changed IBAN", subject: {type: COMPANY_ACCOUNT_CHECK, externalRef: "r-1",
@@ -30,14 +29,11 @@ OPEN = """mutation { openCase(input: {title: "Changed IBAN", subject: {type: COM
 @pytest.fixture(scope="module")
 def pair() -> Iterator[ReplicatedPair]:
     """A primary with a standby, and a migrated database."""
-    try:
-        with replicated_pair() as made:
-            create_database(made.primary.admin_url, NAME)
-            asyncio.run(_migrated(made.url(NAME)))
-            asyncio.run(made.synchronize())
-            yield made
-    except PostgresqlMissing as missing:
-        pytest.skip(f"no PostgreSQL: {missing}")
+    with skipping_without_postgresql(), replicated_pair() as made:
+        create_database(made.primary.admin_url, NAME)
+        asyncio.run(_migrated(made.url(NAME)))
+        asyncio.run(made.synchronize())
+        yield made
 
 
 async def _migrated(url: str) -> None:

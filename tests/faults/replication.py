@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,10 +17,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import asyncpg
+import pytest
 
 from tests.faults.cluster import Cluster, cluster, guarded
 from tests.support.ports import free_port
-from tests.support.postgresql import PostgresqlFailed, run_as
+from tests.support.postgresql import PostgresqlFailed, PostgresqlMissing, run_as
 
 SYNCHRONIZED_S = 60
 PASSED_ON = "SELECT bool_or(sync_state = 'sync' AND flush_lsn >= $1) FROM pg_stat_replication"
@@ -109,6 +111,18 @@ def replicated_pair() -> Iterator[ReplicatedPair]:
         made = ReplicatedPair(primary, stack.enter_context(standby_of(primary, primary.folder / "standby")))
         asyncio.run(made.synchronize())
         yield made
+
+
+@contextmanager
+def skipping_without_postgresql() -> Iterator[None]:
+    """Skip the test where there is no PostgreSQL, loudly, or fail where CI demands one."""
+    try:
+        yield
+    except PostgresqlMissing as missing:
+        if os.environ.get("CASEGATE_REQUIRE_POSTGRESQL") == "1":
+            raise
+        sys.stderr.write(f"\nNOT TESTED ON POSTGRESQL: {missing}\n")
+        pytest.skip(f"no PostgreSQL: {missing}")
 
 
 def _is_zombie(process: int) -> bool:
