@@ -245,19 +245,19 @@ def uses_by_client(text: str, coordinate: str = "Case.description") -> dict[str,
 async def test_a_webhook_s_uses_are_counted_and_its_body_stays_as_it_is(
     database: Database, store: DocumentStore, world: World
 ) -> None:
-    action = (await world.open_case()).action
+    actions = [(await world.open_case()).action for _ in range(2)]
     before = uses_by_client(metrics.exposition(is_shared=False).decode(), "CaseAction.createdAt")
     async with Live.opened(database, store) as live:
         runner = OperationRunner(live.services, EndpointOptions(deadline_s=120))
         renderer = WebhookRenderer(WebhookDocuments(Limits()), runner)
-        place = LogPlace(action, (1, action.id))
         document = "subscription { actions { action { seq createdAt } } }"
-        bodies = [await renderer.render(document, world.ada.identity, place) for _ in range(2)]
+        bodies = [
+            await renderer.render(document, world.ada.identity, LogPlace(action, (1, action.id))) for action in actions
+        ]
 
     after = uses_by_client(metrics.exposition(is_shared=False).decode(), "CaseAction.createdAt")
     assert after["webhook"] - before.get("webhook", 0) == 2
-    assert bodies[0] == bodies[1]
-    assert json.loads(bodies[0]).keys() == {"type", "timestamp", "data"}
+    assert [json.loads(body).keys() for body in bodies] == [{"type", "timestamp", "data"}] * 2
 
 
 # --- The table -------------------------------------------------------------------------------------------------------
