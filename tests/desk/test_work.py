@@ -193,6 +193,29 @@ def test_an_action_whose_answer_was_lost_is_done_once(
     assert [row["type"] for row in log["case"]["actions"]["nodes"]] == ["COMMENT", "OPEN"]
 
 
+def test_what_is_older_than_its_key_is_remembered_is_not_sent(
+    open_window: OpenWindow, demo: Server, tokens: dict[str, str]
+) -> None:
+    opened = open_case(demo, tokens["Ada Okafor"], "too old")
+    ada = open_window()
+    ada.enter("Ada Okafor", f"/cases/{opened['reference']}")
+    ada.page.route("**/graphql", lose_comments)
+    ada.comment("Words of the day before.")
+    expect(ada.page.get_by_role("button", name="Outbox: 1")).to_be_visible()
+    ada.page.evaluate(
+        'place => localStorage.setItem(place, localStorage.getItem(place).replace(/"at":\\d+/, \'"at":0\'))',
+        ada.page.evaluate("Object.keys(localStorage).find(name => name.startsWith('casegate.desk.outbox'))"),
+    )
+
+    ada.page.reload()
+
+    expect(ada.page.locator(".top-bar .alarm")).to_have_text("Outbox: 1")
+    ada.press("Outbox: 1")
+    expect(ada.dialog.locator(".refusal")).to_contain_text("Kept for more than a day")
+    version = demo.run(tokens["Rosa Bianchi"], "query($id: ID!) { case(id: $id) { version } }", {"id": opened["id"]})
+    assert version == {"case": {"version": 1}}
+
+
 def test_the_queue_of_one_person_is_not_sent_by_another(
     open_window: OpenWindow, demo: Server, tokens: dict[str, str]
 ) -> None:

@@ -1,6 +1,7 @@
 """The Desk in a browser: one window of one person."""
 
-import shutil
+import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.support.gateway import Server
-from tests.support.node import PATH
 from tests.support.paths import ROOT
 
 DESK = ROOT / "app/desk"
@@ -21,11 +21,15 @@ expect.set_options(timeout=EXPECT_MS)
 
 
 def require_build() -> Path:
-    """Return the folder of the Desk's source and build; skip where npm has never built it."""
+    """Return the folder of the Desk's source and build.
+
+    Where set-up has not built it the test is skipped, loudly, or fails where CI demands it.
+    """
     if not (DESK / "dist/index.html").is_file() or not AXE.is_file():
         reason = "the Desk is not built: run scripts/setup test"
-        if shutil.which("npm", path=PATH) is not None:
+        if os.environ.get("CASEGATE_REQUIRE_NODE") == "1":
             pytest.fail(reason)
+        sys.stderr.write(f"\nNOT TESTED: {reason}\n")
         pytest.skip(reason)
     return DESK
 

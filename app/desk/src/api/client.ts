@@ -37,7 +37,7 @@ export function makeClient(session: Session): Client {
     exchanges: [
       mapExchange({
         onError: (error) => {
-          const refused = error.graphQLErrors.find(({ extensions }) => isTokenRefusal(extensions['code']))
+          const refused = tokenRefusal(error)
           if (refused) session.onRefusedToken(refused.message)
         },
       }),
@@ -47,13 +47,14 @@ export function makeClient(session: Session): Client {
   })
 }
 
-function isTokenRefusal(code: unknown): boolean {
-  return code === 'UNAUTHENTICATED' || code === 'TOKEN_EXPIRED'
+function tokenRefusal(error: CombinedError) {
+  return error.graphQLErrors.find(({ extensions: { code } }) => code === 'UNAUTHENTICATED' || code === 'TOKEN_EXPIRED')
 }
 
-// Returns in how many milliseconds to try again, where the gateway could not be reached or has asked for patience; else null.
+// Returns in how many milliseconds to try again, where the gateway could not be reached or has asked for patience, or takes
+// another token only; null where the answer stands.
 export function retryDelay(error: CombinedError): number | null {
-  if (error.networkError) return 3000
+  if (error.networkError || tokenRefusal(error)) return 3000
   const { extensions } = error.graphQLErrors.find(({ extensions: found }) => found['retryable'] === true) ?? {}
   return extensions ? Number(extensions['retryAfterMs'] ?? 3000) : null
 }

@@ -61,8 +61,10 @@ export async function follow(token: string, { onRow, onConnection }: Follower, s
         onConnection('live')
         if (data.actions.action) onRow(data.actions.action)
       }
-    } catch {
-      // The connection was lost or refused. A refused token shows by the requests, whose answers say why.
+    } catch (error) {
+      // The connection was lost or refused: a refused token shows by the requests, whose answers say why. Errors of the
+      // subscription itself come as a list: the cursor is of another log, as of a demo that was made anew.
+      if (Array.isArray(error)) after = null
     }
     if (signal.aborted) return
     onConnection('offline')
