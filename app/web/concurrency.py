@@ -67,6 +67,11 @@ class WaitQueue:
     def is_full(self) -> bool:
         return len(self._waiting) >= self._most_of_all
 
+    @property
+    def has_no_room(self) -> bool:
+        """Whether it is full, and nothing in it gives way even to the first write of an account."""
+        return self.is_full and self._giving_way(None, writes=True) is None
+
     def accounts(self) -> set[UUID]:
         """Return the accounts of which any operation waits."""
         return {who.account_id for who in self._waiting.values()}
@@ -88,18 +93,30 @@ class WaitQueue:
             granted[0].set_result(None)
 
     def _displace(self, who: AdmittedOperation) -> None:
-        """Refuse a read that waits in favour of *who*: the last one of the account of which most wait.
+        """Refuse an operation that waits in favour of *who*. Raises: Overloaded, where none gives way."""
+        slot = self._giving_way(who.account_id, writes=who.writes)
+        if slot is None:
+            raise Overloaded(seconds=RETRY_S)
+        slot.set_exception(Overloaded(seconds=RETRY_S))
 
-        A write displaces any read; a read displaces one of an account of which more wait. Raises: Overloaded.
+    def _giving_way(self, account_id: UUID | None, *, writes: bool) -> asyncio.Future[None] | None:
+        """Return what gives way to one more operation of the account, None where nothing does.
+
+        It is the last read, or else the last write, of the account of which most wait, where these are more than those
+        of *account_id*. Where *writes*, a read does also where as many wait.
         """
-        waiting = Counter(other.account_id for other in self._waiting.values())
-        reads = [(slot, other) for slot, other in self._waiting.items() if not (other.writes or slot.done())]
-        if reads:
-            slot, other = max(reversed(reads), key=lambda each: waiting[each[1].account_id])
-            if who.writes or waiting[other.account_id] > waiting[who.account_id] + 1:
-                slot.set_exception(Overloaded(seconds=RETRY_S))
-                return
-        raise Overloaded(seconds=RETRY_S)
+        here = [(slot, who) for slot, who in reversed(self._waiting.items()) if not slot.done()]
+        waiting = Counter(who.account_id for _, who in here)
+        own = 0 if account_id is None else waiting[account_id]
+
+        def rank(each: tuple[asyncio.Future[None], AdmittedOperation]) -> tuple[int, bool]:
+            return waiting[each[1].account_id], not each[1].writes
+
+        heaviest = max(here, key=rank, default=None)
+        if heaviest is not None and rank(heaviest)[0] > own + 1:
+            return heaviest[0]
+        read = max((each for each in here if not each[1].writes), key=rank, default=None)
+        return read[0] if writes and read is not None and rank(read)[0] >= own else None
 
 
 def less(counter: "Counter[UUID]", holder: UUID) -> None:
@@ -136,8 +153,8 @@ class ConcurrencyLimiter:
         self.inside = 0
 
     def look(self) -> None:
-        """Refuse a request that would find it full, and no room to wait either. Raises: Overloaded."""
-        if self.inside >= self._capacity and self._queue.is_full:
+        """Refuse a request that would find it full, and no room to wait, whoever sends it. Raises: Overloaded."""
+        if self.inside >= self._capacity and self._queue.has_no_room:
             raise Overloaded(seconds=RETRY_S)
 
     async def enter(self, who: AdmittedOperation) -> None:

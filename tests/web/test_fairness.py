@@ -154,6 +154,45 @@ async def test_a_queue_of_writes_gives_way_to_no_read() -> None:
     await crowd.close()
 
 
+async def full_of_one(waiting: int) -> Crowd:
+    """Return a full worker of which one account has its whole part, and has so many writes wait for more."""
+    crowd = Crowd()
+    await crowd.send("flood", 9, writes=True)
+    await crowd.send("other", writes=True)
+    await crowd.send("flood", waiting, writes=True)
+    assert (crowd.held(), crowd.refused) == ({"flood": 9, "other": 1}, {})
+    return crowd
+
+
+@pytest.mark.parametrize("writes", [False, True])
+async def test_an_account_that_fills_the_queue_keeps_no_other_account_out_of_it(writes: bool) -> None:
+    crowd = await full_of_one(waiting=QUEUE * PLACES)
+
+    crowd.limiter.look()
+    await crowd.send("quiet", writes=writes)
+    await crowd.send("flood", 3, writes=True)
+    await crowd.end("flood")
+
+    assert crowd.refused == {"flood": 4}
+    assert crowd.served[-1].startswith("quiet")
+    await crowd.close()
+
+
+async def test_writes_of_an_account_that_floods_take_no_read_of_another_out_of_the_queue() -> None:
+    crowd = await full_of_one(waiting=QUEUE * PLACES - 2)
+    await crowd.send("quiet", 2)
+
+    await crowd.send("flood", 5, writes=True)
+    assert crowd.refused == {"flood": 5}
+    await crowd.send("late", writes=True)
+    assert crowd.refused == {"flood": 6}
+    await crowd.end("flood")
+    await crowd.end("flood")
+
+    assert crowd.served[-2:] == ["late write", "quiet read"]
+    await crowd.close()
+
+
 async def test_who_was_shed_takes_no_place_along_and_all_places_come_back() -> None:
     crowd = await flooded()
     await crowd.send("quiet", 3)
