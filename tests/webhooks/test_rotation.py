@@ -10,11 +10,14 @@ from sqlalchemy import update
 
 from app import clock
 from app.db import tables
+from app.db.deadlines import deadline
+from app.db.engines import open_database
 from app.domain.commands import AddComment
 from app.domain.webhook_commands import PauseWebhook, RotateWebhookSecret
 from app.domain.webhooks import SignatureScheme
 from app.webhooks.rotation import until_delivered_so
 from tests.support.api import Api
+from tests.support.ports import free_port
 from tests.support.webhook_endpoints import WebhookEndpoint, serving
 from tests.support.webhooks import Registered, assert_same_bytes, assert_verified, register, until
 from tests.support.world import World
@@ -107,3 +110,20 @@ async def test_a_rotation_waits_only_while_a_node_delivers_by_an_earlier_version
     await hook.act(PauseWebhook)
     assert await is_delivered_so(hook)
     assert await is_delivered_so(hook, world.account_id)  # one that is gone
+
+
+async def test_the_secret_is_not_lost_for_the_wait(world: World) -> None:
+    """It is in this answer alone, which comes though the time is short, or the database is away."""
+    hook = await register(world, WebhookEndpoint())
+    await held(hook, 3_600)
+    await hook.act(RotateWebhookSecret)
+    away = open_database(f"postgresql://nobody@127.0.0.1:{free_port()}/none")
+
+    async with asyncio.timeout(60):
+        with deadline(1):
+            in_short_time = await until_delivered_so(world.database, world.account_id, hook.id, 3_600)
+        without_database = await until_delivered_so(away, world.account_id, hook.id, 3_600)
+
+    await away.close()
+    assert not in_short_time
+    assert not without_database
