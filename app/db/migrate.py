@@ -52,9 +52,13 @@ def head() -> str:
 
 
 async def revision(database: Database) -> str | None:
-    """Return the database's revision, None where it was never migrated; by the connection that is kept for it."""
+    """Return the database's revision, None where it was never migrated, or says that it is at several.
+
+    It takes the connection that is kept for it.
+    """
     async with database.probe.lent() as connection:
-        return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+        heads = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_heads())
+    return heads[0] if len(heads) == 1 else None
 
 
 async def can_serve(database: Database, found: str | None) -> bool:
@@ -102,7 +106,7 @@ async def migrate(database: Database, target: str = "head", *, drop_rows: bool =
         await connection.run_sync(_move, target, drop_rows)
         if target == "head":
             await catch_up(connection)
-            await note_oldest_program(connection, steps())
+        await note_oldest_program(connection, _done(await connection.run_sync(_current)))
     if target == "head":
         await reindex(database)
 
@@ -122,8 +126,12 @@ async def pending(database: Database) -> list[Script]:
         return []
     async with database.read() as connection:
         current = await connection.run_sync(_current)
-    done = 0 if current is None else _known().index(current) + 1
-    return steps()[done:]
+    return steps()[len(_done(current)) :]
+
+
+def _done(current: str | None) -> list[Script]:
+    """Return the migrations that a database at this revision has behind it."""
+    return steps()[: 0 if current is None else _known().index(current) + 1]
 
 
 def steps() -> list[Script]:

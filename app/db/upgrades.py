@@ -58,6 +58,8 @@ async def oldest_program(connection: AsyncConnection) -> str | None:
 
 async def note_oldest_program(connection: AsyncConnection, steps: Sequence[Script]) -> None:
     """Note the oldest program that can serve after all *steps*, unless that is the newest one."""
+    if not steps:
+        return
     oldest, keys = oldest_of(steps), tables.server_keys
     wanted = None if oldest == steps[-1].revision else oldest
     if await oldest_program(connection) == wanted:

@@ -38,7 +38,7 @@ def downgrade() -> None:
 '''
 EXPAND = 'phase = "expand"'
 
-LaterVersion = Callable[[Database, list[str]], Awaitable[None]]
+LaterVersion = Callable[..., Awaitable[None]]
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def head() -> Iterator[str]:
 def later(head: str, tmp_path: Path) -> LaterVersion:
     """Migrates a database as a later version does that has these further steps."""
 
-    async def migrate_later(database: Database, phases: list[str]) -> None:
+    async def migrate_later(database: Database, phases: list[str], target: str = "head") -> None:
         scripts = tmp_path / "later"
         shutil.copytree(migrations.SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
         before = head
@@ -65,7 +65,7 @@ def later(head: str, tmp_path: Path) -> LaterVersion:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(migrations, "SCRIPTS", scripts)
             migrations.head.cache_clear()
-            await migrate(database)
+            await migrate(database, target)
         migrations.head.cache_clear()
 
     return migrate_later
@@ -128,6 +128,33 @@ async def test_an_older_database_is_served_by_nobody_whatever_it_notes(database:
     assert not await can_serve(database, before)
     assert not await can_serve(database, None)
     assert await can_serve(database, head)
+
+
+async def test_a_step_to_a_revision_before_the_newest_says_who_can_serve_it_too(
+    database: Database, head: str, later: LaterVersion
+) -> None:
+    async with database.write() as connection:  # as an expansion before has noted it
+        await connection.execute(
+            text("INSERT INTO server_keys (name, value) VALUES ('oldest-program', :head)"), {"head": head}
+        )
+    contracted = f"{int(head) + 1:04}"
+
+    await later(database, ['phase = "contract"\noldest_program = "NEW"', EXPAND], contracted)
+
+    assert await revision(database) == contracted
+    assert not await can_serve(database, contracted)
+
+
+async def test_a_database_that_says_that_it_is_at_several_revisions_is_served_by_nobody(
+    fresh_url: str, database: Database, head: str
+) -> None:
+    async with database.write() as connection:
+        await connection.execute(text("INSERT INTO alembic_version (version_num) VALUES ('0001')"))
+
+    with pytest.raises(MigrationRefused, match=f"several revisions: 0001, {head}"):
+        await pending(database)
+    async with Api.opened(fresh_url) as gateway:
+        assert (await gateway.client.get("/ready")).status_code == 503
 
 
 def step(revision: str, **said: str) -> SimpleNamespace:
