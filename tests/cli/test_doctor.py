@@ -24,7 +24,7 @@ from app.db.diagnosis.diagnosis import Diagnosis, Level
 from app.db.diagnosis.disk import disk_finding
 from app.db.diagnosis.log import log_finding
 from app.db.diagnosis.postgresql import server_findings, setting_findings
-from app.db.diagnosis.schema import schema_findings
+from app.db.diagnosis.schema import PERMANENT, schema_findings
 from app.db.engines import Database, database_url, open_database
 from app.db.migrate import migrate
 from app.db.postgresql.engines import plain_engine
@@ -298,6 +298,23 @@ async def test_a_guard_that_is_switched_off_is_found(postgresql_url: str, databa
 
     assert found.level is Level.FAULT
     assert "case_actions." in found.found
+
+
+@pytest.mark.parametrize("table", PERMANENT)
+async def test_a_guard_that_is_missing_is_found(database: Database, table: str) -> None:
+    async with database.read() as connection:
+        before = by_check(await schema_findings(connection))["guards"]
+    names = [f"{table}_{event}_refused" for event in ("delete", "update")]
+    async with database.write() as connection:
+        for name in names:
+            await connection.execute(text(f"DROP TRIGGER {name}" + ("" if database.is_sqlite else f" ON {table}")))
+
+    async with database.read() as connection:
+        found = by_check(await schema_findings(connection))["guards"]
+
+    assert before.level is Level.OK, before.found
+    assert found.level is Level.FAULT
+    assert found.found == f"triggers that are missing: {', '.join(f'{table}.{name}' for name in names)}"
 
 
 @pytest.mark.parametrize("is_prepared", [False, True])

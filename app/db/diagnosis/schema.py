@@ -14,6 +14,25 @@ WHERE NOT (indisvalid AND indisready)
     AND class.relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname = ANY (current_schemas(false)))
 ORDER BY class.relname
 """)
+# Tables of which no row is changed or deleted, once it is final, and the events that a trigger refuses for each.
+PERMANENT = (
+    "account_actions",
+    "case_actions",
+    "cases",
+    "comments",
+    "documents",
+    "override_reviewers",
+    "overrides",
+    "reassigned_reviewers",
+)
+_REFUSED = {"postgresql": ("update", "delete", "truncate"), "sqlite": ("update", "delete", "replace")}
+_TRIGGERS = {
+    "postgresql": text("""
+SELECT class.relname || '.' || tgname FROM pg_trigger JOIN pg_class AS class ON class.oid = tgrelid
+WHERE class.relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname = ANY (current_schemas(false)))
+"""),
+    "sqlite": text("SELECT tbl_name || '.' || name FROM sqlite_master WHERE type = 'trigger'"),
+}
 _SWITCHED_OFF = text("""
 SELECT class.relname || '.' || tgname FROM pg_trigger JOIN pg_class AS class ON class.oid = tgrelid
 WHERE tgenabled IN ('D', 'R') AND NOT tgisinternal
@@ -23,15 +42,16 @@ ORDER BY 1
 
 
 async def schema_findings(connection: AsyncConnection) -> list[Diagnosis]:
-    """Return what is missing of the indexes, and on PostgreSQL which guards are switched off."""
-    is_postgresql = connection.dialect.name == "postgresql"
+    """Return what is missing of the indexes and the guards, and on PostgreSQL which guards are switched off."""
+    engine = connection.dialect.name
+    is_postgresql = engine == "postgresql"
     wanted = set(_wanted(with_words=is_postgresql))
     missing = await connection.run_sync(lambda sync: sorted(wanted - _present(sync)))
     invalid = list((await connection.execute(_INVALID)).scalars()) if is_postgresql else []
-    findings = [_indexes(missing, invalid)]
-    if is_postgresql:
-        findings.append(_guards(list((await connection.execute(_SWITCHED_OFF)).scalars())))
-    return findings
+    guards = {f"{table}.{table}_{event}_refused" for table in PERMANENT for event in _REFUSED[engine]}
+    absent = sorted(guards - set((await connection.execute(_TRIGGERS[engine])).scalars()))
+    switched_off = list((await connection.execute(_SWITCHED_OFF)).scalars()) if is_postgresql else []
+    return [_indexes(missing, invalid), _guards(absent, switched_off)]
 
 
 def _indexes(missing: list[str], invalid: list[str]) -> Diagnosis:
@@ -48,14 +68,21 @@ def _indexes(missing: list[str], invalid: list[str]) -> Diagnosis:
     return ok("indexes", "all there, all valid")
 
 
-def _guards(switched_off: list[str]) -> Diagnosis:
+def _guards(absent: list[str], switched_off: list[str]) -> Diagnosis:
+    if absent:
+        return fault(
+            "guards",
+            f"triggers that are missing: {', '.join(absent)}",
+            "run `casegate log verify`: rows may have been changed. Make them again as the migrations do, or restore"
+            " the dump into an empty database",
+        )
     if switched_off:
         return fault(
             "guards",
             f"triggers that are switched off: {', '.join(switched_off)}",
             "ALTER TABLE … ENABLE TRIGGER each of them, and run `casegate log verify`: rows may have been changed",
         )
-    return ok("guards", "all triggers are switched on")
+    return ok("guards", "all there, all switched on")
 
 
 def _wanted(*, with_words: bool) -> Iterator[str]:
