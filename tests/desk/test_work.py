@@ -20,6 +20,7 @@ from tests.support.gateway import Server
 pytestmark = [pytest.mark.filterwarnings("default:no Chromium"), pytest.mark.long]
 
 OpenWindow = Callable[..., Window]
+RETRY_MS = 5_000  # longer than the outbox waits before it tries again
 STORED = "JSON.stringify([localStorage, sessionStorage])"
 
 
@@ -236,6 +237,36 @@ def test_the_queue_of_one_person_is_not_sent_by_another(
     window.page.get_by_label("Act as").select_option(label="Ada Okafor (contributor)")
     expect(window.page.locator(".entry .body")).to_have_text(["Ada's words.", "Rosa's words."])
     expect(window.entries.first).to_contain_text("Ada Okafor commented")
+
+
+def test_what_ends_late_for_one_person_changes_nothing_for_the_next(
+    open_window: OpenWindow, demo: Server, tokens: dict[str, str]
+) -> None:
+    opened = open_case(demo, tokens["Ada Okafor"], "late answer")
+    window = open_window()
+    window.enter("Ada Okafor", f"/cases/{opened['reference']}")
+    held: list[Route] = []
+    window.page.route("**/graphql", lambda route: hold_comments(route, held))
+    window.comment("Ada's words.")
+    expect(window.page.get_by_role("button", name="Outbox: 1")).to_be_visible()
+
+    window.page.get_by_label("Act as").select_option(label="Rosa Bianchi (reviewer)")
+    expect(window.page.locator(".connection")).to_have_text("Live")
+    held[0].fulfill(status=401, json={"errors": [{"message": "No.", "extensions": {"code": "UNAUTHENTICATED"}}]})
+    window.page.wait_for_timeout(RETRY_MS)  # nobody says that nothing is sent
+
+    assert len(held) == 1
+    expect(window.page.get_by_label("Act as")).to_have_value(re.compile("."))
+    window.page.unroute("**/graphql")
+    window.page.get_by_label("Act as").select_option(label="Ada Okafor (contributor)")
+    expect(window.page.locator(".entry .body")).to_have_text(["Ada's words."])
+
+
+def hold_comments(route: Route, held: list[Route]) -> None:
+    if "AddComment" in (route.request.post_data or ""):
+        held.append(route)
+    else:
+        route.continue_()
 
 
 def lose_comments(route: Route) -> None:

@@ -1,6 +1,6 @@
 // The session: who is signed in, with a client and a queue of their own, so that nothing of one person is left to another.
 
-import { useCallback, useMemo, useState } from 'react'
+import { useCallback, useMemo, useRef, useState } from 'react'
 import { Provider } from 'urql'
 
 import { makeClient } from '../api/client'
@@ -16,12 +16,16 @@ import { forget, restore, type SignedIn } from './session'
 export function App() {
   const [session, setSession] = useState(restore)
   const [refusal, setRefusal] = useState<string | null>(null)
+  const token = useRef(session?.token)
 
   const signIn = useCallback((next: SignedIn) => {
+    token.current = next.token
     setRefusal(null)
     setSession(next)
   }, [])
-  const signOut = useCallback((reason: string | null) => {
+  const signOut = useCallback((ended: string, reason: string | null) => {
+    if (token.current !== ended) return // an answer that came late, to a session that is over
+    token.current = undefined
     forget()
     setRefusal(reason)
     setSession(null)
@@ -34,16 +38,19 @@ export function App() {
 type Properties = {
   session: SignedIn
   onSignIn: (session: SignedIn) => void
-  onSignOut: (reason: string | null) => void
+  onSignOut: (token: string, reason: string | null) => void
 }
 
 function Signed({ session, onSignIn, onSignOut }: Properties) {
   const { language } = useTranslation()
   const { token } = session
-  const client = useMemo(() => makeClient({ token, language, onRefusedToken: onSignOut }), [token, language, onSignOut])
+  const client = useMemo(
+    () => makeClient({ token, language, onRefusedToken: (reason) => onSignOut(token, reason) }),
+    [token, language, onSignOut],
+  )
   const value = useMemo(
-    () => ({ ...session, signIn: onSignIn, signOut: () => onSignOut(null) }),
-    [session, onSignIn, onSignOut],
+    () => ({ ...session, signIn: onSignIn, signOut: () => onSignOut(token, null) }),
+    [session, token, onSignIn, onSignOut],
   )
   return (
     <SessionProvider value={value}>

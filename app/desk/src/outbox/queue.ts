@@ -35,6 +35,7 @@ export class Queue {
   #waiting = new Map<string, (outcome: Outcome) => void>()
   #entries: readonly Entry[]
   #isSending = false
+  #hasEnded = false
   #timer: number | undefined
   readonly #client: Client
   readonly #place: string
@@ -45,14 +46,17 @@ export class Queue {
     this.#entries = this.#read()
   }
 
-  // Sends what is kept, now and whenever the browser is online again. Returns what ends that.
+  // Sends what is kept, now and whenever the browser is online again. Returns what ends that: who has signed out does
+  // nothing more, and what is kept waits for them.
   start(): () => void {
+    this.#hasEnded = false
     const send = () => void this.#send()
     const readAgain = ({ key }: StorageEvent) => key === this.#place && this.#show(this.#read())
     window.addEventListener('online', send)
     window.addEventListener('storage', readAgain)
     send()
     return () => {
+      this.#hasEnded = true
       window.removeEventListener('online', send)
       window.removeEventListener('storage', readAgain)
       clearTimeout(this.#timer)
@@ -96,14 +100,15 @@ export class Queue {
     if (this.#isSending) return
     this.#isSending = true
     clearTimeout(this.#timer)
-    for (let next = this.#next(); next; next = this.#next()) {
+    for (let next = this.#next(); next && !this.#hasEnded; next = this.#next()) {
       const delay = await this.#sendOne(next)
       if (delay !== null) {
         this.#keepAll()
-        this.#timer = setTimeout(() => void this.#send(), delay)
+        if (!this.#hasEnded) this.#timer = setTimeout(() => void this.#send(), delay)
         break
       }
     }
+    if (this.#hasEnded) this.#keepAll()
     this.#isSending = false
   }
 
