@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from app.api.contract.release import last_release
+from app.api.reference import routes
 from app.api.reference.pages import OVERVIEW, examples, found_by, pages
 from app.api.reference.routes import reference_routes
 from app.api.schema import CORE
@@ -127,6 +128,16 @@ def test_the_address_of_the_reference_leads_to_the_overview(client: TestClient) 
 @pytest.mark.parametrize("name", ["nowhere", "__Schema", "addcomment", "Case.md"])
 def test_what_is_no_page_is_404(client: TestClient, name: str) -> None:
     assert client.get(f"/docs/reference/{name}").status_code == 404
+
+
+def test_what_is_no_page_leaves_nothing_in_memory(client: TestClient) -> None:
+    client.get(f"/docs/reference/{OVERVIEW}")
+    kept = routes._content.cache_info().currsize  # nothing else tells
+
+    for number in range(3):
+        client.get(f"/docs/reference/nowhere-{number}")
+
+    assert routes._content.cache_info().currsize == kept  # the same
 
 
 def found(client: TestClient, words: str) -> list[str]:

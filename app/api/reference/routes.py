@@ -33,7 +33,7 @@ async def _start(_: Request) -> Response:
 
 async def _respond(request: Request) -> Response:
     """Answer with the page of that name, or with one that says that there is none."""
-    content = await asyncio.to_thread(_content, request.path_params["name"])
+    content = await asyncio.to_thread(_found, request.path_params["name"])
     if content is None:
         return manual_answer(request, await asyncio.to_thread(_page, NOT_FOUND), 404, POLICY)
     return manual_answer(request, content, policy=POLICY)
@@ -52,10 +52,14 @@ async def _search(request: Request) -> Response:
     return manual_answer(request, content, policy=POLICY)
 
 
+def _found(name: str) -> Content | None:
+    """Return the page of that name; a name that there is not leaves nothing in memory."""
+    return _content(name) if name in pages() else None
+
+
 @cache
-def _content(name: str) -> Content | None:
-    text = pages().get(name)
-    return None if text is None else _page(text)
+def _content(name: str) -> Content:
+    return _page(pages()[name])
 
 
 def _page(text: str, words: str = "") -> Content:
