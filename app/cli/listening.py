@@ -56,7 +56,7 @@ def listen(
     """
     key = _key(secret)
     _demand_usable(token, url, forward)
-    text = DEFAULT_DOCUMENT if document is None else document.read_text(encoding="utf-8")
+    text = DEFAULT_DOCUMENT if document is None else _text(document)
     source = GatewayEvents(f"{url.rstrip('/').removesuffix('/graphql')}/graphql", token, text, after)
     try:
         asyncio.run(Listening(source, key, forward, cloud_events, as_json).run())
@@ -68,6 +68,13 @@ def listen(
         give_up_output()  # who has read enough is gone
     except (GatewayRefused, GatewayAway, httpx2.InvalidURL) as error:
         fail(f"{source.url}: {error}")
+
+
+def _text(document: Path) -> str:
+    try:
+        return document.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        fail(f"--document: can't read {document}: {getattr(fault, 'strerror', None) or 'it is not UTF-8'}", 2)
 
 
 def _demand_usable(token: str, url: str, forward: str | None) -> None:

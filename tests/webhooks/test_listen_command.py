@@ -165,3 +165,12 @@ def test_what_it_can_t_begin_with_is_refused_in_a_line(arguments: Sequence[str],
 
     assert (found[0], words in found[1]) == (code, True), found
     assert "Traceback" not in found[1]
+
+
+def test_a_document_that_is_no_text_is_refused_in_a_line(tmp_path: Path) -> None:
+    document = tmp_path / "document.graphql"
+    document.write_bytes(b"subscription \xff")
+
+    code, errors = refusal("--token", "t", "--document", str(document))
+
+    assert (code, "it is not UTF-8" in errors, "Traceback" in errors) == (WRONG, True, False), errors
