@@ -67,7 +67,16 @@ class Place:
         return f"{kind}{declared} {{ {beside} {requested} }}"
 
 
-ARGUMENTS: dict[str, Any] = {"id": ID, "caseId": ID, "seq": 1, "hash": "0" * 64, "ids": [ID], "asOf": {"seq": 1}}
+ARGUMENTS: dict[str, Any] = {
+    "id": ID,
+    "caseId": ID,
+    "seq": 1,
+    "hash": "0" * 64,
+    "ids": [ID],
+    "asOf": {"seq": 1},
+    "since": "2026-01-01T00:00:00Z",
+    "policy": {"requireReviewedVersion": True},
+}
 
 
 def selection(type_: Any) -> str:
@@ -104,13 +113,25 @@ def places() -> Iterator[Place]:
             needed = {item: argument.type for item, argument in field.args.items() if is_required_argument(argument)}
             if "id" in field.args:
                 needed["id"] = field.args["id"].type
-            if isinstance(inner, GraphQLObjectType) and needed.keys() <= ARGUMENTS.keys():
+            if isinstance(inner, GraphQLObjectType | GraphQLInterfaceType) and needed.keys() <= ARGUMENTS.keys():
                 given = [
                     f"{item}: $id" if item == "id" else f"{item}: {written(type_, ARGUMENTS[item])}"
                     for item, type_ in needed.items()
                 ]
                 step = f"{name}({', '.join(given)}) {{" if given else f"{name} {{"
-                waiting.append((inner, f"{before} {step}", f"}} {behind}", depth + 1))
+                waiting += [
+                    (reached, f"{before} {step} {opened}", f"{closed} }} {behind}", depth + 1)
+                    for reached, opened, closed in objects(inner)
+                ]
+
+
+def objects(type_: GraphQLObjectType | GraphQLInterfaceType) -> Iterator[tuple[GraphQLObjectType, str, str]]:
+    """Yield the objects that a field of *type_* is, and what stands before and behind their fields."""
+    if isinstance(type_, GraphQLObjectType):
+        yield type_, "", ""
+    elif "id" not in type_.fields:  # those that have one are reached by fields of their own
+        for each in SCHEMA.get_possible_types(type_):
+            yield each, f"... on {each.name} {{", "}"
 
 
 PLACES = list(places())

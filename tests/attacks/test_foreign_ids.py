@@ -75,6 +75,9 @@ def _ids(given: Mapping[str, Any], *path: str) -> Iterator[tuple[tuple[str, ...]
 
 SCHEMA = build_schema(sdl())
 PLACES = list(places(SCHEMA))
+ONE_OF = [type_ for type_ in SCHEMA.type_map.values() if isinstance(type_, GraphQLInputObjectType) and type_.is_one_of]
+MANY = "performActions"
+"""The mutation of many actions: each is given, and answered, as the mutation of one is."""
 
 
 def filler(type_: Any, ids: Mapping[str, str], name: str) -> Any:
@@ -110,13 +113,29 @@ def request(place: Place, value: str, ids: Mapping[str, str]) -> tuple[str, dict
     assert root is not None
     field: GraphQLField = root.fields[place.field]
     arguments = filled(field.args, ids)
-    spot: Any = arguments
+    spot, inside = arguments, field.args
     for step in place.path[:-1]:
-        spot = spot.setdefault(step, {})
+        spot, inside = entered(spot, inside, step, ids)
     spot[place.path[-1]] = [value] if place.is_list else value
     declared = ", ".join(f"${name}: {field.args[name].type}" for name in arguments)
     passed = ", ".join(f"{name}: ${name}" for name in arguments)
     return f"{place.operation}({declared}) {{ {place.field}({passed}) {selection(field)} }}", arguments
+
+
+def entered(
+    spot: dict[str, Any], fields: Mapping[str, Any], step: str, ids: Mapping[str, str]
+) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Return what is given as the input *step*, of a list the first, and the fields that it can have.
+
+    Where *spot* takes one field alone, it is this one.
+    """
+    type_ = get_named_type(fields[step].type)
+    assert isinstance(type_, GraphQLInputObjectType)
+    if step not in spot and fields in [each.fields for each in ONE_OF]:
+        spot.clear()
+        spot[step] = filled(type_.fields, ids)
+    found = spot.setdefault(step, {})
+    return found[0] if isinstance(found, list) else found, type_.fields
 
 
 def selection(field: GraphQLField) -> str:
@@ -124,6 +143,8 @@ def selection(field: GraphQLField) -> str:
     if not is_composite_type(named):
         return ""
     fields: Mapping[str, GraphQLField] = getattr(named, "fields", {})
+    if "results" in fields:
+        return f"{{ errors {{ code }} results {selection(fields['results'])} }}"
     if "errors" in fields:
         return "{ case { id } errors { __typename code message path } }" if "case" in fields else "{ errors { code } }"
     return "{ __typename id }" if "id" in fields else "{ __typename }"
@@ -167,8 +188,9 @@ async def test_an_id_of_another_account_or_type_is_answered_like_an_unknown_one(
     place: Place, world: World, api: Api
 ) -> None:
     # An override is pending on the case exactly where a decision is what is asked for.
+    mutation = place.path[2] if place.field == MANY else place.field
     is_decision = place.operation == "mutation" and "overrideId" in str(
-        getattr(SCHEMA.type_map.get(f"{place.field[0].upper()}{place.field[1:]}Input"), "fields", {})
+        getattr(SCHEMA.type_map.get(f"{mutation[0].upper()}{mutation[1:]}Input"), "fields", {})
     )
     status = CaseStatus.PENDING_REVIEW if is_decision else CaseStatus.OPEN
     own = await ids_of(world, status)
