@@ -113,7 +113,8 @@ def request(place: Place, value: str, ids: Mapping[str, str]) -> tuple[str, dict
     assert root is not None
     field: GraphQLField = root.fields[place.field]
     arguments = filled(field.args, ids)
-    spot, inside = arguments, field.args
+    spot = arguments
+    inside: Mapping[str, Any] = field.args
     for step in place.path[:-1]:
         spot, inside = entered(spot, inside, step, ids)
     spot[place.path[-1]] = [value] if place.is_list else value
