@@ -217,6 +217,38 @@ def test_what_is_older_than_its_key_is_remembered_is_not_sent(
     assert version == {"case": {"version": 1}}
 
 
+def test_what_rests_on_an_action_that_was_refused_is_not_sent(
+    open_window: OpenWindow, demo: Server, tokens: dict[str, str]
+) -> None:
+    """The version that it names would else be that of somebody else's action, which its person has not read."""
+    opened = open_case(demo, tokens["Ada Okafor"], "rests on it")
+    ada = open_window()
+    ada.enter("Ada Okafor", f"/cases/{opened['reference']}")
+    ada.page.route("**/graphql", lose_comments)
+    ada.comment("Words of the day before.")
+    expect(ada.page.get_by_role("button", name="Outbox: 1")).to_be_visible()
+    ada.press("Close the case")
+    ada.press("Close the case")
+    expect(ada.page.get_by_role("button", name="Outbox: 2")).to_be_visible()
+    add_comment(demo, tokens["Rosa Bianchi"], opened["id"], "Wait, the bank has answered.")
+    ada.page.evaluate(
+        "place => { const kept = JSON.parse(localStorage.getItem(place)); kept[0].at = 0;"
+        " localStorage.setItem(place, JSON.stringify(kept)) }",
+        ada.page.evaluate("Object.keys(localStorage).find(name => name.startsWith('casegate.desk.outbox'))"),
+    )
+
+    ada.page.reload()
+
+    expect(ada.page.locator(".top-bar .alarm")).to_have_text("Outbox: 2")
+    ada.press("Outbox: 2")
+    expect(ada.dialog.locator(".refusal")).to_have_count(2)
+    expect(ada.dialog.locator(".refusal").last).to_contain_text("decide anew")
+    found = demo.run(
+        tokens["Rosa Bianchi"], "query($id: ID!) { case(id: $id) { version status } }", {"id": opened["id"]}
+    )
+    assert found == {"case": {"version": 2, "status": "IN_PROGRESS"}}
+
+
 def test_the_queue_of_one_person_is_not_sent_by_another(
     open_window: OpenWindow, demo: Server, tokens: dict[str, str]
 ) -> None:

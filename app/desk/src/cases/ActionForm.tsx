@@ -3,6 +3,7 @@
 import type { FormEvent, ReactNode } from 'react'
 
 import { useTranslation } from '../i18n/language'
+import { messageOf } from '../outbox/entries'
 import { Dialog } from '../ui/Dialog'
 import { ErrorMessages } from '../ui/ErrorMessages'
 import { Since } from './Since'
@@ -28,7 +29,7 @@ export function ActionForm({ title, submit, isDangerous = false, action, onSubmi
     <Dialog title={title} onClose={onClose}>
       <form className="form" onSubmit={send}>
         {children}
-        {action.refusals.length > 0 && <ErrorMessages messages={action.refusals.map(({ message }) => message)} />}
+        {action.refusals.length > 0 && <ErrorMessages messages={action.refusals.map((refusal) => messageOf(refusal, t))} />}
         <Changed changes={action.changes} />
         <div className="buttons">
           <button type="submit" className={isDangerous ? 'button danger' : 'button primary'} disabled={action.isSending}>

@@ -151,6 +151,7 @@ export const en = {
   refused: 'refused',
   sinceThen: 'Since you read the case:',
   tooOld: 'Kept for more than a day. Look at the case, and do it again if it is still right.',
+  notSent: 'Not sent: something you did before it on this case was refused, or done already. Look at the case, and decide anew.',
   openItsCase: 'Open {reference}',
   dismiss: 'Remove',
 }

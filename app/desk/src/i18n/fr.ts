@@ -153,6 +153,7 @@ export const fr: Words = {
   refused: 'refusé',
   sinceThen: 'Depuis que vous avez lu le dossier :',
   tooOld: 'Gardé plus d’un jour. Regardez le dossier, et recommencez si c’est toujours juste.',
+  notSent: 'Pas envoyé : une action que vous aviez faite avant sur ce dossier a été refusée, ou était déjà faite. Regardez le dossier, et décidez à nouveau.',
   openItsCase: 'Ouvrir {reference}',
   dismiss: 'Retirer',
 }

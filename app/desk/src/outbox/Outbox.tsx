@@ -8,7 +8,7 @@ import { useTranslation } from '../i18n/language'
 import { CaseLink } from '../app/CaseLink'
 import { Dialog } from '../ui/Dialog'
 import { useEntries, useQueue } from './OutboxProvider'
-import { NAMES } from './entries'
+import { NAMES, messageOf } from './entries'
 import type { Entry, Refusal } from './queue'
 
 export function OutboxButton() {
@@ -65,9 +65,7 @@ function Refusals({ refusals }: { refusals: readonly Refusal[] }) {
   const { t } = useTranslation()
   return refusals.map((refusal) => (
     <div key={refusal.code + refusal.message} className="refusal">
-      <p>
-        {t('labelled', { label: t('refused'), value: refusal.code === 'TOO_OLD' ? t('tooOld') : refusal.message })}
-      </p>
+      <p>{t('labelled', { label: t('refused'), value: messageOf(refusal, t) })}</p>
       {refusal.actionsSince && refusal.actionsSince.length > 0 && (
         <>
           <p>{t('sinceThen')}</p>

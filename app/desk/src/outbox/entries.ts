@@ -2,7 +2,8 @@
 
 import type { MutationName } from '../api/mutations'
 import type { Word } from '../i18n/en'
-import type { Entry } from './queue'
+import type { Translate } from '../i18n/language'
+import type { Entry, Refusal } from './queue'
 
 export const NAMES: Record<MutationName, Word> = {
   openCase: 'openCase',
@@ -23,4 +24,10 @@ export function textOf({ input }: Entry): string {
   if ('body' in input) return input.body
   if ('reason' in input) return input.reason
   return ('comment' in input && input.comment) || ''
+}
+
+// The gateway's words, or why it was not asked.
+export function messageOf({ code, message }: Refusal, t: Translate): string {
+  if (code === 'TOO_OLD') return t('tooOld')
+  return code === 'NOT_SENT' ? t('notSent') : message
 }

@@ -8,7 +8,7 @@ import { MUTATIONS, type Inputs, type MutationName, type Payload } from '../api/
 import type { ErrorCode, LogEntryFragment } from '../gql/graphql'
 
 export type Refusal = {
-  code: ErrorCode | 'TOO_OLD'
+  code: ErrorCode | 'TOO_OLD' | 'NOT_SENT'
   message: string
   case?: { id: string; reference: string } | null
   actionsSince?: LogEntryFragment[] | null
@@ -114,12 +114,13 @@ export class Queue {
 
   // Returns in how many milliseconds to try again; null where the entry is dealt with.
   async #sendOne<Name extends MutationName>(entry: Entry<Name>): Promise<number | null> {
-    if (Date.now() - entry.at > LIFETIME_MS) return this.#refuse(entry.key, [{ code: 'TOO_OLD', message: '' }])
+    if (Date.now() - entry.at > LIFETIME_MS) return this.#refuse(entry, [{ code: 'TOO_OLD', message: '' }])
     const { data, error } = await this.#client.mutation(MUTATIONS[entry.name], { input: entry.input }).toPromise()
     const delay = error ? retryDelay(error) : null
     if (delay !== null) return delay
-    if (!data) return this.#refuse(entry.key, (error?.graphQLErrors ?? []).map(refusalOf))
-    if (data.payload.errors.length > 0) return this.#refuse(entry.key, data.payload.errors)
+    if (!data) return this.#refuse(entry, (error?.graphQLErrors ?? []).map(refusalOf))
+    if (data.payload.errors.length > 0) return this.#refuse(entry, data.payload.errors)
+    if (data.payload.replayed) this.#refuseRestingOn(entry)
     this.remove(entry.key)
     this.#settle(entry.key, { state: 'done', payload: data.payload })
     return null
@@ -129,11 +130,26 @@ export class Queue {
     return this.#entries.find(({ refusals }) => !refusals)
   }
 
-  #refuse(key: string, refusals: Refusal[]): null {
+  #refuse(entry: Entry, refusals: Refusal[]): null {
+    this.#refuseRestingOn(entry)
+    this.#end(entry.key, refusals)
+    return null
+  }
+
+  // The version that a later action on the case names counts on *entry* to make one more. Where that is not done, or was done
+  // before the case was read, an action of somebody else may have made it, which nobody here has read.
+  #refuseRestingOn(entry: Entry): void {
+    const later = this.#entries.slice(this.#entries.findIndex(({ key }) => key === entry.key) + 1)
+    for (const { key, case: on, input, refusals } of later) {
+      const namesVersion = 'expectedVersion' in input && input.expectedVersion != null
+      if (on && on.id === entry.case?.id && namesVersion && !refusals) this.#end(key, [{ code: 'NOT_SENT', message: '' }])
+    }
+  }
+
+  #end(key: string, refusals: Refusal[]): void {
     if (this.#waiting.has(key)) this.remove(key)
     else this.#change((entries) => entries.map((entry) => (entry.key === key ? { ...entry, refusals } : entry)))
     this.#settle(key, { state: 'refused', refusals })
-    return null
   }
 
   #keepAll(): void {
