@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from app.actions.bank_accounts import BankAccountKeys
 from app.actions.idempotency import replay
 from app.actions.outcome import Outcome, Supposed
 from app.actions.perform import perform, rehearse
@@ -13,7 +14,7 @@ from app.db.engines import Database
 from app.documents.along import perform_with
 from app.documents.receive import Received
 from app.documents.store import DocumentStore
-from app.domain.commands import Command, EraseContent
+from app.domain.commands import Command, EraseContent, OpenCase
 from app.domain.model import Actor
 
 
@@ -22,9 +23,21 @@ class ActionSession:
 
     `results`: how the operation's mutations ended, by their names in the answer, while a plan executes it. `codes`: the
     refusals that payloads tell of, for the log and the metrics.
+
+    Nothing is written into an input: where a document has it, all who send that document share it.
     """
 
-    __slots__ = ("_database", "_key_lifetime", "_reads", "_request_id", "_store", "actor", "codes", "results")
+    __slots__ = (
+        "_bank_accounts",
+        "_database",
+        "_key_lifetime",
+        "_reads",
+        "_request_id",
+        "_store",
+        "actor",
+        "codes",
+        "results",
+    )
 
     def __init__(
         self,
@@ -32,6 +45,7 @@ class ActionSession:
         request_id: str,
         database: Database,
         store: DocumentStore,
+        bank_accounts: BankAccountKeys,
         key_lifetime: timedelta,
         reads: Reads,
     ) -> None:
@@ -39,6 +53,7 @@ class ActionSession:
         self._request_id = request_id
         self._database = database
         self._store = store
+        self._bank_accounts = bank_accounts
         self._key_lifetime = key_lifetime
         self._reads = reads
         self.results: dict[str | int, MutationResult] = {}
@@ -46,10 +61,11 @@ class ActionSession:
 
     async def run(self, command: Command, files: Sequence[Received] = ()) -> Outcome:
         """Do what *command* asks for, with the *files* that came along, and know its result without another look."""
+        kept = await self._without_iban(command)
 
         async def act() -> Outcome:
             return await perform(
-                self._database, self.actor, command, request_id=self._request_id, key_lifetime=self._key_lifetime
+                self._database, self.actor, kept, request_id=self._request_id, key_lifetime=self._key_lifetime
             )
 
         outcome = await (perform_with(self._store, self.actor, files, act) if files else act())
@@ -59,7 +75,8 @@ class ActionSession:
 
     async def dry_run(self, command: Command) -> Supposed:
         """Return what *command* would make; files that came along are not stored."""
-        supposed = await rehearse(self._database, self.actor, command, request_id=self._request_id)
+        kept = await self._without_iban(command)
+        supposed = await rehearse(self._database, self.actor, kept, request_id=self._request_id)
         self._reads.renew(supposed_by(supposed))
         return supposed
 
@@ -67,8 +84,15 @@ class ActionSession:
         """Return the outcome of the action that the command's key already made. Raises: IdempotencyKeyReused."""
         if command.idempotency_key is None:
             return None
-        outcome = await replay(self._database, self.actor, command, lifetime=self._key_lifetime)
+        kept = await self._without_iban(command)
+        outcome = await replay(self._database, self.actor, kept, lifetime=self._key_lifetime)
         return None if outcome is None else self._known(outcome)
+
+    async def _without_iban(self, command: Command) -> Command:
+        """Return *command* with what the actor's account knows its bank account by, and not its number."""
+        if not isinstance(command, OpenCase):
+            return command
+        return await self._bank_accounts.without_iban(self.actor.account_id, command)
 
     def _known(self, outcome: Outcome) -> Outcome:
         self._reads.renew(left_by(outcome))

@@ -78,7 +78,13 @@ class Context:
         self.database = services.database
         self.reads = Reads(request.identity, services.database, services.slots, budget)
         self.actions = ActionSession(
-            self.actor, request.request_id, services.database, services.store, services.key_lifetime, self.reads
+            self.actor,
+            request.request_id,
+            services.database,
+            services.store,
+            services.bank_accounts,
+            services.key_lifetime,
+            self.reads,
         )
 
     async def count_again(self) -> RateLimitStatus | None:

@@ -19,6 +19,10 @@ _QUOTED = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
 _JSON = {"None": "null", "True": "true", "False": "false"}
 _PYTHON = re.compile(rf"\b(?:{'|'.join(_JSON)})\b")
 
+# graphql-core repeats the whole object that something is wrong with, and all else that is in it, as a number of a bank
+# account. What is wrong, and where, is said before.
+_FOUND = re.compile(r"(,| )\s?[Ff]ound: [\[{].*\.\Z", re.DOTALL)
+
 # graphql-core guesses at what was meant, from names that the asker may not know of.
 _SUGGESTION = re.compile(r" Did you mean .*\?\Z", re.DOTALL)
 
@@ -61,7 +65,7 @@ def _format(error: GraphQLError, language: Language, request_id: str) -> Sequenc
     if _is_the_clients(error, cause):
         is_value = isinstance(cause, GraphQLError) and not cause.locations
         code = ErrorCode.BAD_USER_INPUT if error.path or is_value else ErrorCode.GRAPHQL_INVALID
-        return [request_error(code, _clipped(in_json_words(error.message, cause)), language) | place]
+        return [request_error(code, _clipped(_without_found(in_json_words(error.message, cause))), language) | place]
     return [fault_error(cause, language, request_id, error.path) | place]
 
 
@@ -80,6 +84,11 @@ def in_json_words(words: str, cause: BaseException) -> str:
     for index in range(0, len(reported), 2):  # what lies between is quoted: it is the client's own
         reported[index] = _PYTHON.sub(lambda found: _JSON[found[0]], reported[index])
     return "".join(reported)
+
+
+def _without_found(words: str) -> str:
+    """Return *words* without the object or the list that was sent."""
+    return _FOUND.sub(lambda found: "." if found[1] == "," else "", words)
 
 
 def _clipped(words: str) -> str:

@@ -17,7 +17,7 @@ from app.api.inputs.action_input import ActionInput
 from app.db.rows import OverrideRow, UserRow
 from app.domain.access import permit_reading
 from app.domain.administration import permit_admin_reading
-from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand, OpenCase
+from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand
 from app.domain.errors import InputRefused, NotFound, Refusal, Required, VersionConflict
 from app.domain.model import ActionType, Actor, Feature, OverrideFacts, Resource, Scope
 from app.domain.workflow import admit, authorize, authorize_role
@@ -64,9 +64,6 @@ async def enter(context: Context, action: ActionType, action_input: ActionInput)
     admit(action, context.actor, brings_documents=bool(action_input.files))
     _take_unnamed(context, action_input)
     command = action_input.command
-    if isinstance(command, OpenCase) and command.iban is not None:
-        keys = context.services.bank_accounts
-        command = action_input.command = await keys.without_iban(context.actor.account_id, command)
     outcome = await context.actions.replay(command)
     if outcome is None:
         await _enter(context, action, command)

@@ -1,14 +1,18 @@
 """A bank account's number at openCase: what is refused, and that it is nowhere to be found afterwards."""
 
+import json
 import logging
+import re
 from typing import Any
 
 import pytest
 
+from app.actions.bank_accounts import BankAccountKeys
+from app.domain.bank_accounts import Iban
 from tests.support.api import Api
 from tests.support.database_contents import contents
 from tests.support.signal_histories import IBANS
-from tests.support.world import World
+from tests.support.world import World, make_world
 
 SUBJECT = {"type": "COMPANY_ACCOUNT_CHECK", "externalRef": "ref-1", "label": "Moulins"}
 REFUSED = {
@@ -79,3 +83,62 @@ async def test_a_number_is_in_no_table_and_no_line_of_the_log(
     stored = repr(await contents(world.database))
     for text in (stored, caplog.text, "".join(capsys.readouterr())):
         assert number[4:] not in text
+
+
+MISSHAPEN: dict[str, Any] = {
+    "missing": {"title": "A case", "iban": IBANS[0]},
+    "unknown": {"subject": SUBJECT, "title": "A case", "iban": IBANS[0], "nope": 1},
+    "misspelt": {"subject": SUBJECT, "title": "A case", "ibann": IBANS[0]},
+    "nested": {"subject": {**SUBJECT, "iban": IBANS[0]}, "title": "A case"},
+    "list": [{"iban": IBANS[0]}],
+}
+
+
+@pytest.mark.parametrize("fault", MISSHAPEN)
+@pytest.mark.parametrize("is_literal", [False, True], ids=["variable", "literal"])
+async def test_what_is_wrong_beside_a_number_does_not_repeat_it(
+    world: World, api: Api, fault: str, is_literal: bool
+) -> None:
+    sent = MISSHAPEN[fault]
+    literal = re.sub(r'"(\w+)":', r"\1:", json.dumps(sent)).replace(f'"{SUBJECT["type"]}"', SUBJECT["type"])
+    query = "mutation($input: OpenCaseInput!) { openCase(input: $input) { replayed } }"
+    many = "performActions(input: {inputs: [{openCase: $input}]}) { results { status } }"
+    of_many = f"mutation($input: OpenCaseInput!) {{ {many} }}"
+    documents = [(query, {"input": sent}), (of_many, {"input": sent})]
+    if is_literal:
+        documents = [(document.split("{", 1)[1].replace("$input", literal), {}) for document in (query, of_many)]
+        documents = [(f"mutation {{{document}", variables) for document, variables in documents]
+
+    for document, variables in documents:
+        answer = await api.send(world.ada.token, document, variables)
+
+        assert {error["extensions"]["code"] for error in answer.json()["errors"]} <= {
+            "BAD_USER_INPUT",
+            "GRAPHQL_INVALID",
+        }
+        assert IBANS[0][4:15] not in answer.text
+        assert "Found" not in answer.text and "found" not in answer.text
+
+
+@pytest.mark.parametrize("mutation", ["openCase", "performActions"])
+async def test_accounts_that_send_the_same_document_know_the_number_each_by_its_own_key(
+    world: World, api: Api, mutation: str
+) -> None:
+    elsewhere, keys = await make_world(world.database), BankAccountKeys(world.database)
+    subject = '{type: COMPANY_ACCOUNT_CHECK, externalRef: "ref-1", label: "Moulins"}'
+    opening = f'{{subject: {subject}, title: "A case", iban: "{IBANS[0]}"}}'
+    document = {
+        "openCase": f"mutation {{ openCase(input: {opening}) {{ errors {{ code }} }} }}",
+        "performActions": f"mutation {{ performActions(input: {{inputs: [{{openCase: {opening}}}]}}) {{"
+        " results { errors { code } } } }",
+    }[mutation]
+
+    for sender in (world, world, elsewhere):  # a document is planned when it comes again
+        await api.run(sender.ada.token, document)
+
+    found = (await contents(world.database))["case_bank_accounts"].values()
+    known_by = {row["account_id"]: row["account_key"] for row in found}
+    assert known_by == {
+        account_id: await keys.known_by(account_id, Iban(IBANS[0]))
+        for account_id in (world.account_id, elsewhere.account_id)
+    }
