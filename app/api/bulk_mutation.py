@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
+from uuid import UUID
 
 import strawberry
 
@@ -23,7 +24,6 @@ from app.api.payloads import OverridePayload
 from app.api.permissions import case_of, enter
 from app.db.deadlines import time_left
 from app.db.errors import unavailable_of
-from app.db.rows import CaseRow, OverrideRow
 from app.db.time_limit import RETRY_S
 from app.domain.errors import (
     DeadlineExceeded,
@@ -92,13 +92,15 @@ class _Bulk:
         self._on_error = on_error
         self._dry_run = dry_run
         self._stopped_by: Callable[[], Refusal] | None = None
+        self._supposed_documents: dict[UUID, Any] = {}
         left = time_left()
         self._end = None if left is None else asyncio.get_running_loop().time() + TIME_PART * left
 
     async def perform(self, inputs: Sequence[BulkActionInput]) -> list[ActionResult]:
         """Return what each gave."""
         results = [await self._result(index, item) for index, item in enumerate(inputs)]
-        await _renew(self._context, results)
+        _show_latest(results)
+        self._context.reads.renew({"documents_by_comment": self._supposed_documents})
         return results
 
     async def _result(self, index: int, item: BulkActionInput) -> ActionResult:
@@ -116,13 +118,14 @@ class _Bulk:
     async def _attempt(self, action_input: ActionInput, path: tuple[str, ...], *, is_first: bool) -> ActionResult:
         context = self._context
         try:
-            async with asyncio.timeout_at(self._end):
-                if not is_first:  # the request itself was counted, and its token looked up, for the first one
-                    demand_rate(await context.count_again())
-                    await context.renew_actor()
-                return await self._perform(action_input)
-        except (Refusal, InputRefused) as refused:
-            return await self._not_done(ActionResultStatus.REFUSED, refused, path, case_of(action_input, refused))
+            try:
+                async with asyncio.timeout_at(self._end):
+                    if not is_first:  # the request itself was counted, and its token looked up, for the first one
+                        demand_rate(await context.count_again())
+                        await context.renew_actor()
+                    return await self._perform(action_input)
+            except (Refusal, InputRefused) as refused:  # to tell of it may take a look at the case
+                return await self._not_done(ActionResultStatus.REFUSED, refused, path, case_of(action_input, refused))
         except TimeoutError:
             return await self._not_done(ActionResultStatus.FAILED, DeadlineExceeded(seconds=RETRY_S), path)
         except Exception as fault:  # the results of the others must not be lost with it; it is logged
@@ -135,7 +138,9 @@ class _Bulk:
         if outcome is not None:
             return ActionResult.of(outcome)
         if self._dry_run or action_input.dry_run:
-            return ActionResult.supposing(await context.actions.dry_run(action_input.command))
+            supposed = await context.actions.dry_run(action_input.command)
+            self._supposed_documents |= context.reads.left.get("documents_by_comment", {})
+            return ActionResult.supposing(supposed)
         return ActionResult.of(await context.actions.run(action_input.command, action_input.files))
 
     async def _failed(self, fault: Exception, path: tuple[str, ...]) -> ActionResult:
@@ -167,18 +172,16 @@ def _moved(refused: Refusal | InputRefused, path: tuple[str, ...]) -> Refusal | 
     return refused
 
 
-async def _renew(context: Context, results: Sequence[ActionResult]) -> None:
-    """Have all results show their cases and overrides as they are by now: a later action may have changed them."""
-    context.reads.renew()
-    cases = [cast(CaseRow, result.case) for result in results if result.case is not None]
-    overrides = [cast(OverrideRow, result.override) for result in results if result.override is not None]
-    case_by_id = await context.loaders.cases.collect([case.id for case in cases])
-    override_by_id = await context.loaders.overrides.collect([override.id for override in overrides])
-    for result in results:
-        if result.case is not None:
-            result.case = case_by_id[cast(CaseRow, result.case).id]
-        if result.override is not None:
-            result.override = override_by_id[cast(OverrideRow, result.override).id]
+def _show_latest(results: Sequence[ActionResult]) -> None:
+    """Have all results show their cases and overrides as the last action on each has left them.
+
+    Nothing is read for that: what was done must not be lost to a fault that comes afterwards.
+    """
+    for name in ("case", "override"):
+        shown = [(result, getattr(result, name)) for result in results if getattr(result, name) is not None]
+        latest = {row.id: row for _, row in shown}
+        for result, row in shown:
+            setattr(result, name, latest[row.id])
 
 
 async def perform_many(

@@ -3,17 +3,22 @@
 import asyncio
 from typing import Any
 
+import pytest
 from sqlalchemy import update
 
 from app.admin import accounts
+from app.api import bulk_mutation
+from app.api.errors import user_errors
 from app.api.inputs.bulk import ACTIONS_MAX, BulkActionInput
 from app.api.mutations import Mutation
 from app.api.permissions import ActionPermission
 from app.db import tables
 from app.domain.commands import CloseCase
+from app.domain.errors import StateRefused
 from app.domain.model import Scope
 from tests.support.api import Api
 from tests.support.database_contents import contents, differences
+from tests.support.documents import uploaded
 from tests.support.world import World, make_world, person_of
 
 SHOWN = """results { status replayed errors { __typename code message path
@@ -182,6 +187,39 @@ async def test_a_dry_run_of_all_or_of_one_writes_nothing(world: World, api: Api)
     assert by_themselves["results"][0]["supposed"]["action"] == {"seq": 2, "type": "COMMENT"}
     assert {result["case"] for result in every["results"] + by_themselves["results"]} == {None}
     assert differences(before, await contents(world.database)) == set()
+
+
+async def test_a_dry_run_shows_the_documents_of_each(world: World, api: Api) -> None:
+    case = await world.open_case()
+    ids = [await uploaded(api, world.ada.token, filename=f"note-{n}.txt") for n in range(2)]
+    document = """mutation($input: PerformActionsInput!) { performActions(input: $input) {
+        results { supposed { comment { documents { filename } } } } } }"""
+
+    inputs = [comment(case.case.id, "See it.", documentIds=[id]) for id in ids]
+    data = await api.run(world.ada.token, document, {"input": {"inputs": inputs, "dryRun": True}})
+
+    supposed = [result["supposed"]["comment"]["documents"] for result in data["performActions"]["results"]]
+    assert supposed == [[{"filename": "note-0.txt"}], [{"filename": "note-1.txt"}]]
+
+
+async def test_a_fault_in_telling_of_a_refusal_loses_no_result(
+    world: World, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, closed = await world.open_case(), await world.open_case()
+    await world.do(world.ada, CloseCase(case_id=closed.case.id))
+
+    async def lost(refused: Any, *arguments: Any) -> Any:
+        if isinstance(refused, StateRefused):
+            raise ConnectionResetError
+        return await user_errors(refused, *arguments)
+
+    monkeypatch.setattr(bulk_mutation, "user_errors", lost)
+    payload = await perform(
+        api, world.ada.token, comment(one.case.id, "A"), comment(closed.case.id, "B"), comment(one.case.id, "C")
+    )
+
+    assert ended(payload) == [("DONE", []), ("FAILED", ["UNAVAILABLE"]), ("DONE", [])]
+    assert [result["case"] and result["case"]["version"] for result in payload["results"]] == [3, None, 3]
 
 
 async def test_none_and_too_many_are_refused_as_a_whole(world: World, api: Api) -> None:
