@@ -266,7 +266,8 @@ class Query:
 
     @resolved(
         "The decisions that were taken and that other policies would have refused, the oldest first, by what the log's"
-        " rows say of each. Each is judged for itself, as if all before it had been allowed. For admins.",
+        " rows say of each. Each is judged for itself, as if all before it had been allowed. For admins whose token may"
+        " read cases too.",
         _ADMINISTER,
     )
     async def policy_replay(

@@ -89,6 +89,7 @@ async def test_reviews_come_by_the_page(world: World, api: Api) -> None:
 async def test_oversight_is_for_admins_of_the_account(world: World, api: Api) -> None:
     replay = f'{{ policyReplay(policy: {{}}, since: "{ALWAYS}") {{ examinedCount }} }}'
     unscoped = await person_of(world.database, world.aldo.id, Scope.CASES_READ)
+    blind = await person_of(world.database, world.aldo.id, Scope.ADMIN_READ)
     elsewhere = await make_world(world.database)
     case_id = (await world.open_case()).case.id
     await world.request_override(case_id)
@@ -98,6 +99,8 @@ async def test_oversight_is_for_admins_of_the_account(world: World, api: Api) ->
         for person, code in ((world.rosa, "ROLE_REQUIRED"), (unscoped, "INSUFFICIENT_SCOPE")):
             body = (await api.send(person.token, query)).json()
             assert [error["extensions"]["code"] for error in body["errors"]] == [code]
+    (refusal,) = (await api.send(blind.token, replay)).json()["errors"]
+    assert (refusal["extensions"]["code"], "cases_read" in refusal["message"]) == ("INSUFFICIENT_SCOPE", True)
     assert (await api.run(elsewhere.aldo.token, replay))["policyReplay"]["examinedCount"] == 0
     assert (await api.run(elsewhere.aldo.token, STATISTICS))["reviewStatistics"]["nodes"] == []
     assert (await api.run(world.aldo.token, replay))["policyReplay"]["examinedCount"] == 1

@@ -7,13 +7,14 @@ from uuid import UUID
 import strawberry
 
 from app.api.context import Context
-from app.api.enums import ErrorCode
+from app.api.enums import ErrorCode, Feature, Scope
 from app.api.fields import described, object_type, related
 from app.api.pagination import CursorKind, Page, PageArguments, PageInfo, of_types
 from app.api.types.log import CaseAction
 from app.api.types.people import User
 from app.db.repository import oversight as reading
 from app.db.repository.oversight import DecisionPlace, Period, ReviewStatisticRow
+from app.domain.access import permit_reading
 from app.domain.errors import Detail, InvalidInput, Refusal
 from app.domain.policy_replay import ReviewPolicy, refusal_under
 from app.domain.validation import in_utc
@@ -140,7 +141,11 @@ def _statistic_key(row: ReviewStatisticRow) -> tuple[int, str, str]:
 async def policy_replay(
     context: Context, policy: PolicyInput, since: datetime, arguments: PageArguments
 ) -> PolicyReplayConnection:
-    """Return a page of the decisions that *policy* would have refused. Raises: InvalidInput, InvalidCursor."""
+    """Return a page of the decisions that *policy* would have refused; they are rows of cases' logs.
+
+    Raises: FeatureDisabled, InsufficientScope, InvalidInput, InvalidCursor.
+    """
+    permit_reading(context.actor, Scope.CASES_READ, Feature.CASES)
     account_id, since = context.actor.account_id, in_utc(since, "since")
     tried = _policy(context, policy)
     kind = CursorKind(f"replay of {account_id}: {tried}, {since}")
