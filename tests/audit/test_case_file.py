@@ -103,7 +103,7 @@ async def test_a_long_log_breaks_into_pages_that_are_numbered(world: World) -> N
     case_id = (await world.open_case()).case.id
     for number in range(6):
         await world.do(world.ada, AddComment(case_id=case_id, comment=f"{number} " + "long words " * 800))
-    await world.do(world.ada, AddComment(case_id=case_id, comment="x" * 5_000 + " \u682a\u5f0f \u202eevil"))
+    await world.do(world.ada, AddComment(case_id=case_id, comment="x" * 5_000 + " \u682a\u5f0f \u202eevil {nb}"))
 
     pages = read(case_file_pdf(await evidence(world, case_id), Language.EN))
 
@@ -112,7 +112,7 @@ async def test_a_long_log_breaks_into_pages_that_are_numbered(world: World) -> N
         assert f"Page {number} of {len(pages)}" in page
     text = " ".join(pages)
     assert text.replace(" ", "").count("x" * 60) > 50
-    assert "[U+682A][U+5F0F]" in text and "\u202e" not in text
+    assert "[U+682A][U+5F0F] evil {nb}" in text and "\u202e" not in text
 
 
 async def test_each_page_keeps_its_margins(world: World) -> None:

@@ -24,6 +24,8 @@ LINE = 1.45
 """The height of a line, in that of its letters."""
 
 _MM = 25.4 / 72
+_PAGES = "\x00nb"
+"""What the library replaces by the number of pages, in as much room; `known` takes its control out of texts."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
@@ -36,6 +38,7 @@ class Sheet(FPDF):
         for style, name in (("", TEXT), ("B", f"{TEXT}-Bold")):
             self.add_font(TEXT, style, FONTS / f"{name}.ttf")
         self.add_font(MONO, "", FONTS / f"{MONO}.ttf")
+        self.alias_nb_pages(_PAGES)
         self.set_margins(MARGIN, MARGIN)
         self.set_auto_page_break(auto=True, margin=BOTTOM)
         self.set_creation_date(made_at)
@@ -54,7 +57,7 @@ class Sheet(FPDF):
         self.set_y(-14)
         self.set_font(TEXT, "", 8)
         self.set_text_color(*MUTED)
-        self.cell(0, 5, self._numbered(self.page_no(), "{nb}"), align="R")
+        self.cell(0, 5, self._numbered(self.page_no(), _PAGES), align="R")
 
     def known(self, text: str, family: str = TEXT) -> str:
         """Return *text* with what the font lacks as numbers, and without what would reorder it or can't be seen."""
