@@ -5,15 +5,17 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from math import comb
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
 
-from app.audit.anchors.checkpoint import AnchorError
+from app.audit.anchors.checkpoint import Anchor, AnchorError
 from app.audit.anchors.sampling import sample_cases
 from app.domain.sampling import draw
 from tests.support.anchored_cases import Scene
@@ -81,6 +83,22 @@ async def test_a_forged_anchor_gives_no_sample(scene: Scene) -> None:
 
     with pytest.raises(AnchorError, match="anchor 1 proves nothing: its leaves do not give its root"):
         await sample_cases(scene.anchorer.place, scene.key, scene.story.world.account_id, "s", 1)
+
+
+async def test_the_cases_are_of_the_anchors_that_were_checked(scene: Scene) -> None:
+    place, account_id = scene.anchorer.place, scene.story.world.account_id
+    (anchor,) = [anchor async for anchor in place.anchors()]
+    forged = replace(anchor, leaves=[leaf._replace(case_id=UUID(int=7)) for leaf in anchor.leaves])
+    written = iter(([anchor], [forged]))
+
+    class Rewritten:
+        async def anchors(self) -> AsyncIterator[Anchor]:
+            for found in next(written):
+                yield found
+
+    sample = await sample_cases(cast(Any, Rewritten()), scene.key, account_id, "s", 9)
+
+    assert {drawn.case_id for drawn in sample.drawn} == {scene.case_id, scene.other_id}
 
 
 @pytest.mark.parametrize("wrong", ["--count 0", "--count 1001", "--count 1 --anchor 0"])

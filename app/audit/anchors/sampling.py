@@ -1,10 +1,10 @@
 """An audit sample: cases of an account, drawn by a seed from all that an anchor holds.
 
-The anchors are read twice: first they are checked, which gives the root, then the cases are drawn. A
-case is in them by its first row. Nothing is read of the database.
+The anchors are read once, so that the cases are those of the anchors that were checked, and not of what is written in
+their place meanwhile. A case is in them by its first row. Nothing is read of the database.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import UUID
@@ -32,13 +32,7 @@ async def sample_cases(
 
     Raises: AnchorError, where an anchor is bad, or there is none of this number.
     """
-    checkpoint = await _checked(place, key, number)
-    found = [case_id async for case_id in _case_ids(place, account_id, checkpoint.number)]
-    return Sample(checkpoint, len(found), draw(seed, checkpoint.root, found, count))
-
-
-async def _checked(place: AnchorStore, key: str, number: int | None) -> Checkpoint:
-    tree, last = Tree(), None
+    tree, last, found = Tree(), None, list[UUID]()
     async with aclosing(_up_to(place, number)) as anchors:
         async for anchor in anchors:
             grow(tree, anchor)
@@ -46,9 +40,10 @@ async def _checked(place: AnchorStore, key: str, number: int | None) -> Checkpoi
             if reason is not None:
                 raise AnchorError(f"anchor {anchor.checkpoint.number} proves nothing: {reason}")
             last = anchor
+            found.extend(_opened(anchor, account_id))
     if last is None or number not in (None, last.checkpoint.number):
         raise AnchorError("there are no anchors" if last is None else f"there is no anchor {number}")
-    return last.checkpoint
+    return Sample(last.checkpoint, len(found), draw(seed, last.checkpoint.root, found, count))
 
 
 async def _up_to(place: AnchorStore, number: int | None) -> AsyncGenerator[Anchor, None]:
@@ -58,8 +53,7 @@ async def _up_to(place: AnchorStore, number: int | None) -> AsyncGenerator[Ancho
             return
 
 
-async def _case_ids(place: AnchorStore, account_id: UUID, number: int) -> AsyncIterator[UUID]:
-    async for anchor in _up_to(place, number):
-        for leaf in anchor.leaves:
-            if leaf.account_id == account_id and leaf.case_id is not None and leaf.seq == 1:
-                yield leaf.case_id
+def _opened(anchor: Anchor, account_id: UUID) -> Iterator[UUID]:
+    for leaf in anchor.leaves:
+        if leaf.account_id == account_id and leaf.case_id is not None and leaf.seq == 1:
+            yield leaf.case_id
