@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 from app import clock
-from app.actions.outcome import Outcome
 from app.actions.perform import perform
 from app.admin import accounts
 from app.auth.identity import authenticate
@@ -21,7 +20,6 @@ from app.db.repository import cases, overrides, people, tokens
 from app.db.rows import AccountRow, CaseRow, UserRow
 from app.demo.documents import FILES
 from app.demo.script import SCRIPT, STEPS, opening, ref
-from app.documents.along import perform_with
 from app.documents.receive import arriving
 from app.documents.store import DocumentStore
 from app.domain import commands
@@ -236,9 +234,10 @@ class Story:
         moment = account.created_at + BETWEEN_CASES * (self.index + 1) + BETWEEN_STEPS * case.action_count
         pending = await _pending(stage.database, account, case)
         command = STEPS[ActionType(action)](cast, case, pending, *rest)
-        with stage.seed.ids(f"{ref(self.index)}/{case.action_count}", moment):
-            if isinstance(command, commands.AddComment):
-                return await _comment_with(stage, cast[who], command, moment, rest[1:])
+        ids = stage.seed.ids(f"{ref(self.index)}/{case.action_count}", moment)
+        if isinstance(command, commands.AddComment):
+            return await _comment_with(stage, cast[who], command, moment, rest[1:], ids)
+        with ids:
             return await _do(stage.database, cast[who], command, moment)
 
 
@@ -258,19 +257,28 @@ async def _do(database: Database, actor: Actor, command: commands.Command, momen
 
 
 async def _comment_with(
-    stage: Stage, actor: Actor, command: commands.AddComment, at: datetime, names: Sequence[str]
+    stage: Stage,
+    actor: Actor,
+    command: commands.AddComment,
+    at: datetime,
+    names: Sequence[str],
+    ids: AbstractContextManager[None],
 ) -> CaseRow:
-    """Do as `_do`, with the files of these names."""
-    store = stage.store
+    """Do as `_do`, with the files of these names.
+
+    They arrive under other *ids*, and are not removed after a refusal: another load may just have attached its own
+    files of the same seed, which have the same ids and bytes. Housekeeping removes what nothing has attached.
+    """
     async with AsyncExitStack() as stack:
         files = []
         for name in names:
-            arrival = await stack.enter_async_context(arriving(store.incoming))
+            arrival = await stack.enter_async_context(arriving(stage.store.incoming))
             await arrival.write(FILES[name]())
             files.append(await arrival.finish(name))
-        brought = replace(command, new_documents=tuple(file.document for file in files if file.document is not None))
-
-        async def act() -> Outcome:
-            return await perform(stage.database, actor, brought, request_id="demo", now=lambda: at)
-
-        return (await perform_with(store, actor, files, act)).case
+        with ids:
+            documents = []
+            for file in files:
+                assert file.document is not None and file.path is not None
+                documents.append(replace(file.document, id=clock.new_id()))
+                await stage.store.put(actor.account_id, documents[-1].id, file.path)
+            return await _do(stage.database, actor, replace(command, new_documents=tuple(documents)), at)

@@ -1,5 +1,6 @@
 """The demo with a seed: the same ids and times in each database, whatever the engine, and after an interruption too."""
 
+import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator
@@ -112,6 +113,26 @@ async def test_a_load_that_was_interrupted_goes_on_with_the_same_ids(
             await load_demo(database, store, 7)
 
     assert await ids(fresh_url, await load_demo(database, store, 7)) == expected
+
+
+def names_of_files(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
+async def test_two_loads_of_one_seed_at_once_make_one_demo_and_keep_its_files(
+    database: Database, fresh_url: str, tmp_path: Path, expected: Any
+) -> None:
+    store, elsewhere = open_store("", tmp_path), open_database(fresh_url)
+
+    first, second = await asyncio.gather(load_demo(database, store, 7), load_demo(elsewhere, store, 7))
+    await elsewhere.close()
+
+    assert await ids(fresh_url, first) == expected == await ids(fresh_url, second)
+    actions = [action for case in expected["cases"]["nodes"] for action in case["actions"]["nodes"]]
+    documents = [
+        document["id"] for action in actions if action["comment"] for document in action["comment"]["documents"]
+    ]
+    assert names_of_files(tmp_path) >= set(documents) != set()
 
 
 def test_the_command_takes_the_seed_from_its_option_or_from_the_setting(tmp_path: Path) -> None:
