@@ -15,6 +15,7 @@ from app.documents.along import perform_with
 from app.documents.receive import Received
 from app.documents.store import DocumentStore
 from app.domain.commands import Command, EraseContent, OpenCase
+from app.domain.errors import Detail, InvalidInput
 from app.domain.model import Actor
 
 
@@ -34,6 +35,7 @@ class ActionSession:
         "_reads",
         "_request_id",
         "_store",
+        "_taken",
         "actor",
         "codes",
         "results",
@@ -54,6 +56,7 @@ class ActionSession:
         self._database = database
         self._store = store
         self._bank_accounts = bank_accounts
+        self._taken: list[Received] = []
         self._key_lifetime = key_lifetime
         self._reads = reads
         self.results: dict[str | int, MutationResult] = {}
@@ -61,6 +64,7 @@ class ActionSession:
 
     async def run(self, command: Command, files: Sequence[Received] = ()) -> Outcome:
         """Do what *command* asks for, with the *files* that came along, and know its result without another look."""
+        self._take(files)
         kept = await self._without_iban(command)
 
         async def act() -> Outcome:
@@ -87,6 +91,16 @@ class ActionSession:
         kept = await self._without_iban(command)
         outcome = await replay(self._database, self.actor, kept, lifetime=self._key_lifetime)
         return None if outcome is None else self._known(outcome)
+
+    def _take(self, files: Sequence[Received]) -> None:
+        """Note that an action has these *files*, whose bytes are stored once. Raises: InvalidInput, if another has one.
+
+        A variable may stand in several actions of a document, and so may its files.
+        """
+        for index, file in enumerate(files):
+            if file in self._taken:
+                raise InvalidInput("input", "documents", str(index), detail=Detail("twice"))
+        self._taken.extend(files)
 
     async def _without_iban(self, command: Command) -> Command:
         """Return *command* with what the actor's account knows its bank account by, and not its number."""

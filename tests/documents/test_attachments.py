@@ -92,6 +92,52 @@ async def test_named_documents_and_new_ones_go_together_into_a_request(api: Api,
     assert [row["filename"] for row in payload["action"]["comment"]["documents"]] == ["note.txt", "new.txt"]
 
 
+COMMENT_ON = 'addComment(input: {caseId: $case, body: "See.", documents: [$file]}) { ...Made }'
+IN_MANY = '{addComment: {caseId: $case, body: "See.", documents: [$file]}}'
+TWICE = {
+    "two mutations": (f"one: {COMMENT_ON} two: {COMMENT_ON}", "input.documents.0"),
+    "two of many actions": (
+        f"performActions(input: {{inputs: [{IN_MANY}, {IN_MANY}]}}) {{ results {{ ...Made }} }}",
+        "input.inputs.1.addComment.documents.0",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", TWICE)
+async def test_a_file_that_two_actions_bring_stays_with_the_first(
+    api: Api, world: World, tmp_path: Path, how: str
+) -> None:
+    case = (await world.open_case()).case
+    fields, path = TWICE[how]
+    made = "errors { code path } comment { documents { url } }"
+    query = f"mutation($case: ID!, $file: Upload!) {{ {fields.replace('...Made', made)} }}"
+    operations = {"query": query, "variables": {"case": str(case.id), "file": None}}
+
+    answer = await send_form(api, world.ada.token, operations, {"x": ["variables.file"]}, [("x", ("a.txt", TEXT))])
+
+    data = answer.json()["data"]
+    first, second = data["performActions"]["results"] if "performActions" in data else data.values()
+    assert (first["errors"], codes(second)) == ([], [("INVALID_INPUT", path)])
+    (document,) = first["comment"]["documents"]
+    assert (await api.client.get(document["url"])).content == TEXT
+    assert len(files_in(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_a_file_that_comes_twice_in_one_action_is_refused(
+    api: Api, world: World, tmp_path: Path, dry_run: bool
+) -> None:
+    case = (await world.open_case()).case
+    query = """mutation($case: ID!, $file: Upload!, $dry: Boolean!) { addComment(
+        input: {caseId: $case, body: "See.", documents: [$file, $file], dryRun: $dry}) { errors { code path } } }"""
+    operations = {"query": query, "variables": {"case": str(case.id), "file": None, "dry": dry_run}}
+
+    answer = await send_form(api, world.ada.token, operations, {"x": ["variables.file"]}, [("x", ("a.txt", TEXT))])
+
+    assert codes(answer.json()["data"]["addComment"]) == [("INVALID_INPUT", "input.documents.1")]
+    assert files_in(tmp_path) == []
+
+
 async def test_the_log_commits_to_the_documents(api: Api, world: World, database: Database) -> None:
     case = (await world.open_case()).case
     await comment_with(api, world.ada.token, case.id, [("a.txt", TEXT), ("b.txt", b"more")])

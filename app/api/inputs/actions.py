@@ -42,7 +42,7 @@ from app.domain.commands import (
     RequestOverride,
     SubjectDetails,
 )
-from app.domain.errors import TooManyDocuments
+from app.domain.errors import Detail, InvalidInput, TooManyDocuments
 from app.domain.validation import (
     COMMENT_MAX,
     DESCRIPTION_MAX,
@@ -117,6 +117,8 @@ class DocumentedInput(ActionInput):
         for index, file in enumerate(files):
             if file.refusal is not None:
                 shape.note(file.refusal, "documents", str(index))
+            elif file in files[:index]:
+                shape.note(InvalidInput(detail=Detail("twice")), "documents", str(index))
         return {
             "document_ids": shape.documents(self.document_ids or (), "documentIds", len(files)),
             "new_documents": tuple(file.document for file in files if file.document is not None),
