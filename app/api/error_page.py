@@ -9,10 +9,21 @@ from pathlib import Path
 from strawberry.utils.str_converters import to_camel_case
 
 from app.api.error_codes import MEANINGS, REMEDIES
-from app.api.errors import AccessError, InputError, NotFoundError, StateError, UserError, VersionConflictError
+from app.api.errors import (
+    AccessError,
+    AdministrationError,
+    InputError,
+    NotFoundError,
+    RetryError,
+    StateError,
+    UserError,
+    VersionConflictError,
+)
 from app.domain.errors import (
     AccessRefused,
+    AccountStateRefused,
     ErrorCode,
+    NotAttempted,
     NotFound,
     Refusal,
     RequestRefused,
@@ -52,13 +63,16 @@ def kinds(kind: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
 
 
 _KINDS = {kind.code: kind for kind in kinds()}
-# By the class of refusals, the first that fits; what is about the request as a whole is in no payload.
+# By the class of refusals, the first that fits, as `app.api.errors` makes them.
 _TYPES: tuple[tuple[type[Refusal], type[UserError] | None], ...] = (
+    (RetryLater, RetryError),
+    (NotAttempted, RetryError),
     (RequestRefused, None),
-    (Unauthenticated, None),
+    (Unauthenticated, AccessError),
     (NotFound, NotFoundError),
     (AccessRefused, AccessError),
     (StateRefused, StateError),
+    (AccountStateRefused, AdministrationError),
     (VersionConflict, VersionConflictError),
     (Refusal, InputError),
 )
@@ -70,7 +84,7 @@ def _section(code: ErrorCode) -> Iterator[str]:
     yield f"- **HTTP**: {_status(code)}."
     type_ = _type(code)
     if type_ is not None:
-        yield f"- **In a payload**: `{type_.__name__}`, with {_listed(_members(type_))}."
+        yield f"- **{_place(code)}**: `{type_.__name__}`, with {_listed(_members(type_))}."
     yield f"- **Extensions**: {_listed(_extensions(code))}."
     yield f"- **Retryable**: {_retryable(code)}."
     for language, name in ((Language.EN, "English"), (Language.FR, "French")):
@@ -80,7 +94,16 @@ def _section(code: ErrorCode) -> Iterator[str]:
 
 def _type(code: ErrorCode) -> type[UserError] | None:
     kind = _KINDS.get(code)
-    return None if kind is None else next(type_ for fitting, type_ in _TYPES if issubclass(kind, fitting))
+    if kind is None:
+        return RetryError if code is ErrorCode.INTERNAL_ERROR else None
+    return next(type_ for fitting, type_ in _TYPES if issubclass(kind, fitting))
+
+
+def _place(code: ErrorCode) -> str:
+    """Return where the type stands: what is about a request as a whole is told of one action of many alone."""
+    kind = _KINDS.get(code)
+    is_of_request = kind is None or issubclass(kind, RequestRefused | Unauthenticated | NotAttempted)
+    return "In a result of `performActions`" if is_of_request else "In a payload"
 
 
 def _members(type_: type[UserError]) -> list[str]:

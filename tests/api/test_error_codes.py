@@ -197,6 +197,21 @@ async def test_refusals_are_as_documented_in_queries_payloads_and_documents(worl
     assert_documented(unsupported, ErrorCode.DOCUMENT_TYPE_UNSUPPORTED)
 
 
+@pytest.mark.parametrize(
+    ("code", "place", "type_name"),
+    [
+        (ErrorCode.LAST_ADMIN, "In a payload", "AdministrationError"),
+        (ErrorCode.EMAIL_TAKEN, "In a payload", "AdministrationError"),
+        (ErrorCode.NOT_ATTEMPTED, "In a result of `performActions`", "RetryError"),
+        (ErrorCode.RATE_LIMITED, "In a result of `performActions`", "RetryError"),
+        (ErrorCode.INTERNAL_ERROR, "In a result of `performActions`", "RetryError"),
+        (ErrorCode.TOKEN_EXPIRED, "In a result of `performActions`", "AccessError"),
+    ],
+)
+def test_the_page_names_the_type_of_an_error_and_where_it_stands(code: str, place: str, type_name: str) -> None:
+    assert f"- **{place}**: `{type_name}`, with " in SECTIONS[code]
+
+
 async def test_retryable_errors_are_as_documented(world: World, fresh_url: str) -> None:
     async with Api.opened(fresh_url, rate_limit=1, rate_window=60) as api:
         await api.send(world.ada.token, "{ viewer { id } }")
