@@ -120,7 +120,7 @@ async def test_a_gateway_is_not_ready_where_a_later_migration_needs_a_later_prog
         assert (await gateway.client.get("/ready")).status_code == 503
 
 
-async def test_an_older_database_is_served_by_nobody_whatever_it_notes(database: Database, head: str) -> None:
+async def test_an_older_database_is_served_by_no_gateway_whatever_it_notes(database: Database, head: str) -> None:
     async with database.write() as connection:
         await connection.execute(text("INSERT INTO server_keys (name, value) VALUES ('oldest-program', '0001')"))
     before = f"{int(head) - 1:04}"
@@ -145,7 +145,7 @@ async def test_a_step_to_a_revision_before_the_newest_says_who_can_serve_it_too(
     assert not await can_serve(database, contracted)
 
 
-async def test_a_database_that_says_that_it_is_at_several_revisions_is_served_by_nobody(
+async def test_a_database_that_says_that_it_is_at_several_revisions_is_served_by_no_gateway(
     fresh_url: str, database: Database, head: str
 ) -> None:
     async with database.write() as connection:
