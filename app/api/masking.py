@@ -21,7 +21,7 @@ _PYTHON = re.compile(rf"\b(?:{'|'.join(_JSON)})\b")
 
 # graphql-core repeats the whole object that something is wrong with, and all else that is in it, as a number of a bank
 # account. What is wrong, and where, is said before.
-_FOUND = re.compile(r"(,| )\s?[Ff]ound: [\[{].*\.\Z", re.DOTALL)
+_FOUND = re.compile(r"(, found| Found|(?<=value)): [\[{].*\Z", re.DOTALL)
 
 # graphql-core guesses at what was meant, from names that the asker may not know of.
 _SUGGESTION = re.compile(r" Did you mean .*\?\Z", re.DOTALL)
@@ -88,7 +88,7 @@ def in_json_words(words: str, cause: BaseException) -> str:
 
 def _without_found(words: str) -> str:
     """Return *words* without the object or the list that was sent."""
-    return _FOUND.sub(lambda found: "." if found[1] == "," else "", words)
+    return _FOUND.sub(lambda found: "" if found[1] == " Found" else ".", words)
 
 
 def _clipped(words: str) -> str:

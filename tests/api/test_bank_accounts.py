@@ -91,6 +91,8 @@ MISSHAPEN: dict[str, Any] = {
     "misspelt": {"subject": SUBJECT, "title": "A case", "ibann": IBANS[0]},
     "nested": {"subject": {**SUBJECT, "iban": IBANS[0]}, "title": "A case"},
     "list": [{"iban": IBANS[0]}],
+    "in a text": {"subject": SUBJECT, "title": {"iban": IBANS[0]}},
+    "in an enum": {"subject": {**SUBJECT, "type": [{"iban": IBANS[0]}]}, "title": "A case"},
 }
 
 
