@@ -77,7 +77,8 @@ class BulkActionInput:
 @strawberry.input(description="Many actions on cases, each a transaction of its own, in this order.")
 class PerformActionsInput:
     inputs: list[BulkActionInput] = given(
-        f"The actions, 1 to {ACTIONS_MAX}. Give each its own `idempotencyKey`; after a failure send all again."
+        f"The actions, 1 to {ACTIONS_MAX}. Give each its own `idempotencyKey`: where no answer comes, send all again;"
+        " after one, those that were not done."
     )
     on_error: OnError | None = strawberry.field(
         default=OnError.CONTINUE, description="What becomes of the actions that come after one that was not done."

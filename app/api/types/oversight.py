@@ -102,7 +102,8 @@ class PolicyReplayConnection:
     )
     examined_count: int = described("How many decisions this page has looked at.")
     undetermined_count: int = described(
-        "On how many of them the log's row does not tell what was read, since it is of format 1; they are no refusals."
+        "On how many of them the log's row does not tell what was read, since it is of format 1: no such row is refused"
+        " for that."
     )
 
 
