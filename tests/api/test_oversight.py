@@ -6,6 +6,7 @@ from itertools import product
 from statistics import median
 from typing import Any
 
+import asyncpg
 import pytest
 
 from app.actions.perform import perform, rehearse
@@ -185,6 +186,24 @@ async def test_a_replay_goes_by_the_latest_reviewers(world: World, api: Api) -> 
     await world.accept(case_id, world.rolf)
 
     assert (await replayed(api, world, restrict=True, require=False))["nodes"] == []
+
+
+async def test_a_replay_waits_for_what_may_still_be_committed_before_it(world: World, api: Api, fresh_url: str) -> None:
+    if world.database.is_sqlite:
+        pytest.skip("one writes at a time")
+    case_id = (await world.open_case()).case.id
+    await world.request_override(case_id)
+    connection = await asyncpg.connect(fresh_url)
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.fetchval("SELECT pg_current_xact_id()")
+    await world.accept(case_id)
+    meanwhile = await replayed(api, world, restrict=True, require=True)
+    await transaction.rollback()
+    await connection.close()
+
+    assert meanwhile["examinedCount"] == 0
+    assert (await replayed(api, world, restrict=True, require=True))["examinedCount"] == 1
 
 
 async def test_a_replay_comes_by_the_page_and_says_why_in_both_languages(world: World, api: Api) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, select
 
 from app.db import tables
+from app.db.log_position import SafePosition
 from app.db.moments import elapsed
 from app.db.reader import Reader
 from app.db.repository.overrides import reviewer_ids_by_version
@@ -125,7 +126,10 @@ class DecisionPlace(NamedTuple):
 
 
 async def decisions(connection: Reader, account_id: UUID, since: datetime, window: Window) -> list[DecisionPlace]:
-    """Return those of the account's decisions since a time that *window* has, the oldest first; backward, the last."""
+    """Return those of the account's decisions since a time that *window* has, the oldest first; backward, the last.
+
+    They are those between which nothing can come any more.
+    """
     row, override = columns(ActionRow, tables.case_actions), columns(OverrideRow, tables.overrides)
     keys = [OrderKey(_ROW.position, descending=False), OrderKey(_ROW.id, descending=False)]
     statement: Select[Any] = (
@@ -135,6 +139,7 @@ async def decisions(connection: Reader, account_id: UUID, since: datetime, windo
             _ROW.account_id == account_id,
             _ROW.type.in_((ActionType.ACCEPT, ActionType.REFUSE)),
             _ROW.created_at >= since,
+            _ROW.position < SafePosition(),
         )
     )
     statement = windowed(statement, keys, window)
