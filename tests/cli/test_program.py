@@ -248,7 +248,7 @@ def test_the_configuration_of_client_caches_is_printed_as_json() -> None:
     possible, without_id = casegate("schema", "--possible-types"), casegate("schema", "--without-id")
 
     types = json.loads(possible.stdout)
-    assert types.keys() == {"Node", "UserError"}
+    assert types.keys() == {"Node", "Signal", "UserError"}
     assert set(types["UserError"]) >= {"InputError", "NotFoundError", "AccessError", "StateError"}
     assert {"Case", "Viewer", "Account"} <= set(types["Node"])
     keyless = json.loads(without_id.stdout)
