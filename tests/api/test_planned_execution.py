@@ -71,7 +71,7 @@ async def viewers(world: World) -> list[Person]:
 
 
 async def assert_plans_answer_alike(world: World, both: Both, seed: int, number: int) -> None:
-    """Hold *number* random queries to each other, of which most must have followed a plan."""
+    """Hold *number* random queries to each other, of which many must have followed a plan."""
     dice = random.Random(seed)
     await filled(world, cases=12, actions=80, seed=seed)
     case_id = str((await world.case_in(CaseStatus.PENDING_REVIEW)).case.id)
@@ -89,8 +89,9 @@ async def assert_plans_answer_alike(world: World, both: Both, seed: int, number:
 
     after = outcomes()
     followed = after["followed"] - before["followed"]
-    # Whatever has no error has followed a plan. Most have one: what only some viewers may see is refused to the others.
-    assert followed >= whole > 0.2 * number, (followed, whole, number)
+    # Whatever has no error has followed a plan. Most have one: what only admins may see is much of the schema, and is
+    # refused to the others.
+    assert followed >= whole > 0.1 * number, (followed, whole, number)
 
 
 @pytest.mark.long

@@ -1,6 +1,7 @@
 """Long work gives way to others: in slices of the event loop, with and without a plan, down to the writing of JSON."""
 
 import asyncio
+import gc
 import random
 import time
 from collections.abc import AsyncIterator, Callable
@@ -26,17 +27,22 @@ pytestmark = pytest.mark.long
 
 
 class Lag:
-    """The longest time for which the event loop did nothing else: that of this thread, on a machine busy or not."""
+    """The longest time for which the event loop did nothing else: that of this thread, on a machine busy or not.
+
+    The collector rests meanwhile: it goes through all that the tests before have left.
+    """
 
     longest = 0.0
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator["Lag"]:
         ticking = asyncio.create_task(self._tick())
+        gc.disable()
         await asyncio.sleep(0)
         try:
             yield self
         finally:
+            gc.enable()
             ticking.cancel()
 
     async def _tick(self) -> None:
