@@ -10,7 +10,7 @@ const parser = {
 // These have no identity of their own: they are parts of an answer, events, counts, words, the law, or what is past or supposed.
 // A webhook is no node yet: `endpointId` says which one it is.
 const withoutId = {
-  suffixes: ['Connection', 'Count', 'Edge', 'Error', 'Payload', 'Snapshot'],
+  suffixes: ['Connection', 'Count', 'Edge', 'Error', 'Payload', 'Signal', 'Snapshot'],
   types: [
     'ActionAuthority',
     'ActionResult',
@@ -24,10 +24,15 @@ const withoutId = {
     'Label',
     'LegalHold',
     'LogEvent',
+    'Notice',
     'PageInfo',
+    'QuickDecision',
     'RateLimit',
     'Receipt',
     'RecordedEvaluation',
+    'RefusedDecision',
+    'RepeatedPair',
+    'ReviewStatistic',
     'SearchMatch',
     'SnapshotMoment',
     'SupposedAction',
@@ -37,7 +42,6 @@ const withoutId = {
     'SupposedEvaluation',
     'SupposedOutcome',
     'TextPiece',
-    'Notice',
     'Webhook',
     'WebhookDelivery',
     'WebhookLag',
