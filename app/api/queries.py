@@ -14,9 +14,10 @@ from app.api.labels import In, Label, all_labels
 from app.api.pagination import After, Before, Connection, First, Last, PageArguments
 from app.api.permissions import AdminReadPermission, ReadPermission
 from app.api.resolvers.cases import AsOf, one_case, one_snapshot, which_case
+from app.api.resolvers.nodes import load_node
 from app.api.resolvers.people import OrderPeopleBy, PeopleSearch, people_of, people_page
 from app.api.resolvers.worklist import CaseConnection, Filter, OrderBy, Search, case_page, worklist_of
-from app.api.types import Case, CaseAction, Node, User, Viewer, own_node, viewer
+from app.api.types import Case, CaseAction, Node, User, Viewer, viewer
 from app.api.types.administration import (
     AccountAction,
     AccountChange,
@@ -43,8 +44,6 @@ from app.api.types.snapshots import CaseSnapshot
 from app.api.types.webhooks import Webhook, webhooks
 from app.api.types.workflow import Workflow, workflow
 from app.db.repository.people import People
-from app.domain.access import permit_reading
-from app.domain.administration import permit_admin_reading
 from app.domain.errors import Detail, InvalidId, InvalidInput, Refusal
 from app.domain.model import Feature, Scope, UserKind
 from app.domain.validation import parse_id
@@ -54,19 +53,6 @@ NODES_MAX = 100
 _READ_CASES = ReadPermission(Scope.CASES_READ, Feature.CASES)
 _READ_USERS = ReadPermission(Scope.USERS_READ)
 _ADMINISTER = AdminReadPermission()
-
-# What a node of each kind needs to be read, and the loader that brings it.
-_NODE_LOADERS = {
-    "User": (Scope.USERS_READ, None, "users"),
-    "Subject": (Scope.CASES_READ, Feature.CASES, "subjects"),
-    "Case": (Scope.CASES_READ, Feature.CASES, "cases"),
-    "CaseAction": (Scope.CASES_READ, Feature.CASES, "actions"),
-    "Comment": (Scope.CASES_READ, Feature.CASES, "comments"),
-    "Override": (Scope.CASES_READ, Feature.CASES, "overrides"),
-    "Document": (Scope.CASES_READ, Feature.CASES, "documents"),
-}
-
-_ADMIN_LOADERS = {"AccountAction": "account_actions", "AccountChange": "account_changes", "ApiToken": "api_tokens"}
 
 
 def _id(value: str, *path: str) -> UUID:
@@ -80,31 +66,10 @@ CaseId = Annotated[ID | None, strawberry.argument(description="Its UUID.")]
 Reference = Annotated[str | None, strawberry.argument(description="As in CASE-000123.")]
 
 
-async def _load_node(context: Context, id: UUID) -> Any:
-    kind = await context.loaders.kinds.load(id)
-    if kind is None:
-        return own_node(context, id)
-    if kind in _ADMIN_LOADERS:
-        return await _load_admin_node(context, kind, id)
-    scope, feature, loader = _NODE_LOADERS[kind]
-    permit_reading(context.actor, scope, feature)
-    return await getattr(context.loaders, loader).load(id)
-
-
-async def _load_admin_node(context: Context, kind: str, id: UUID) -> Any:
-    """Return what administration shows, to an admin, or a token to whose it is. Raises: as `permit_admin_reading`."""
-    if kind != "ApiToken":
-        permit_admin_reading(context.actor)
-    found = await getattr(context.loaders, _ADMIN_LOADERS[kind]).load(id)
-    if kind == "ApiToken":
-        permit_admin_reading(context.actor, own=found is not None and found.user_id == context.actor.user_id)
-    return found
-
-
 async def _node_or_refusal(context: Context, value: str, index: int) -> Any:
     """Return the node, or the refusal that is to be shown at its place among others."""
     try:
-        return await _load_node(context, _id(value, "ids", str(index)))
+        return await load_node(context, _id(value, "ids", str(index)))
     except Refusal as refusal:
         return refusal
 
@@ -299,7 +264,7 @@ class Query:
 
     @resolved("Anything by its id; null where the account has no such thing.")
     async def node(self, info: Info, id: Annotated[ID, strawberry.argument(description="Its UUID.")]) -> Node | None:
-        return cast(Node | None, await _load_node(info.context, _id(id, "id")))
+        return cast(Node | None, await load_node(info.context, _id(id, "id")))
 
     @resolved(
         f"Several things by their ids, in that order, as many as `ids`, {NODES_MAX} at most; null for each that is"
