@@ -8,8 +8,8 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from app.config.environment import is_debugging
@@ -156,3 +156,16 @@ def give_up_output() -> None:
     os.close(nowhere)
     with suppress(OutputLost):
         sys.stdout.flush()
+
+
+@contextmanager
+def ended_by_its_reader() -> Iterator[None]:
+    """Have a command that prints without an end succeed where it is interrupted, or nobody reads on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    except OutputLost as lost:
+        if not isinstance(lost.__cause__, BrokenPipeError):
+            raise
+        give_up_output()

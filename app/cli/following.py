@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.admin import accounts
 from app.audit.entries import links_of
 from app.audit.evidence import exported_row
-from app.cli.ending import OutputLost, give_up_output
+from app.cli.ending import ended_by_its_reader
 from app.cli.reading import Unreadable, require_database
 from app.cli.terminal import AsJson, fail, failure_of, settings_or_fail
 from app.config.settings import Settings
@@ -50,13 +50,10 @@ def follow(
     """
     settings = settings_or_fail()
     try:
-        asyncio.run(_run(settings, account, after, _json_line if as_json else _line, is_endless=not until_caught_up))
-    except KeyboardInterrupt:
-        return  # that is how it ends
-    except OutputLost as lost:
-        if not isinstance(lost.__cause__, BrokenPipeError):
-            raise
-        give_up_output()  # who has read enough is gone
+        with ended_by_its_reader():
+            asyncio.run(
+                _run(settings, account, after, _json_line if as_json else _line, is_endless=not until_caught_up)
+            )
     except InvalidCursor:
         fail("--after is no cursor of this account's log", 2)
     except (accounts.AdminError, Unreadable) as error:

@@ -12,7 +12,7 @@ import httpx2
 import typer
 
 from app import clock
-from app.cli.ending import OutputLost, give_up_output
+from app.cli.ending import ended_by_its_reader
 from app.cli.gateway_events import ANSWER_S, GatewayAway, GatewayEvent, GatewayEvents, GatewayRefused, followed
 from app.cli.terminal import AsJson, fail
 from app.domain.webhooks import DEFAULT_DOCUMENT
@@ -59,13 +59,8 @@ def listen(
     text = DEFAULT_DOCUMENT if document is None else _text(document)
     source = GatewayEvents(f"{url.rstrip('/').removesuffix('/graphql')}/graphql", token, text, after)
     try:
-        asyncio.run(Listening(source, key, forward, cloud_events, as_json).run())
-    except KeyboardInterrupt:
-        return  # that is how it ends
-    except OutputLost as lost:
-        if not isinstance(lost.__cause__, BrokenPipeError):
-            raise
-        give_up_output()  # who has read enough is gone
+        with ended_by_its_reader():
+            asyncio.run(Listening(source, key, forward, cloud_events, as_json).run())
     except (GatewayRefused, GatewayAway, httpx2.InvalidURL) as error:
         fail(f"{source.url}: {error}")
 
