@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Route, WebSocketRoute, expect
 from reportlab.pdfgen.canvas import Canvas
 
-from tests.support.desk import Window, add_comment, open_case
+from tests.support.desk import Window, add_comment, log_of, open_case
 from tests.support.gateway import Server
 
 # Elsewhere a warning is an error; this one has to reach the summary.
@@ -105,6 +105,36 @@ def test_a_decision_on_an_old_reading_is_refused_with_what_happened_since(
     expect(ada.dialog.locator(".changed")).to_have_count(0)
     ada.press("Close the case")
     expect(ada.page.locator(".case-head .badge")).to_have_text("Closed")
+    assert log_of(demo, tokens["Rosa Bianchi"], opened["id"]) == [
+        ("OPEN", "Ada Okafor"),
+        ("COMMENT", "Rosa Bianchi"),
+        ("CLOSE", "Ada Okafor"),
+    ]
+
+
+def test_more_than_the_form_can_show_is_not_acknowledged_in_it(
+    open_window: OpenWindow, demo: Server, tokens: dict[str, str]
+) -> None:
+    opened = open_case(demo, tokens["Ada Okafor"], "much happened")
+    ada = open_window()
+    ada.enter("Ada Okafor", f"/cases/{opened['reference']}")
+    ada.press("Close the case")
+    for number in range(31):
+        add_comment(demo, tokens["Rosa Bianchi"], opened["id"], f"Comment {number}.")
+
+    expect(ada.dialog.locator(".changed")).to_contain_text("There is more than is shown here (1).")
+    expect(ada.dialog.get_by_role("button", name="I have read it")).to_have_count(0)
+    assert ada.dialog.locator(".changed").get_by_text("Comment 30.").count() == 1
+
+
+def test_an_address_with_a_stray_percent_sign_is_refused_and_no_blank_page(open_window: OpenWindow) -> None:
+    window = open_window()
+    window.enter("Ada Okafor")
+
+    window.go("/cases/%")
+
+    expect(window.page.get_by_text("it must be a reference")).to_be_visible()
+    assert window.complaints == []
 
 
 def test_what_is_done_offline_is_sent_in_order_once_there_is_a_connection(
@@ -165,6 +195,7 @@ def test_what_was_kept_and_is_refused_is_shown_with_what_happened_and_not_sent_a
     expect(ada.page.locator(".case-head .badge")).to_have_text("In progress")
     ada.dialog.get_by_role("button", name="Remove").click()
     expect(ada.dialog).to_contain_text("Everything is sent.")
+    assert log_of(demo, tokens["Rosa Bianchi"], opened["id"]) == [("OPEN", "Ada Okafor"), ("COMMENT", "Rosa Bianchi")]
 
 
 def test_an_action_whose_answer_was_lost_is_done_once(
@@ -269,6 +300,11 @@ def test_the_queue_of_one_person_is_not_sent_by_another(
     window.page.get_by_label("Act as").select_option(label="Ada Okafor (contributor)")
     expect(window.page.locator(".entry .body")).to_have_text(["Ada's words.", "Rosa's words."])
     expect(window.entries.first).to_contain_text("Ada Okafor commented")
+    assert log_of(demo, tokens["Rosa Bianchi"], opened["id"]) == [
+        ("OPEN", "Ada Okafor"),
+        ("COMMENT", "Rosa Bianchi"),
+        ("COMMENT", "Ada Okafor"),
+    ]
 
 
 def test_what_ends_late_for_one_person_changes_nothing_for_the_next(

@@ -15,6 +15,7 @@ from tests.support.paths import ROOT
 DESK = ROOT / "app/desk"
 OPEN = "mutation($input: OpenCaseInput!) { openCase(input: $input) { errors { code } case { id reference } } }"
 COMMENT = "mutation($input: AddCommentInput!) { addComment(input: $input) { errors { code } } }"
+LOG = "query($id: ID!) { case(id: $id) { actions(first: 100) { nodes { type user { displayName } } } } }"
 AXE = DESK / "node_modules/axe-core/axe.min.js"
 EXPECT_MS = 30_000
 expect.set_options(timeout=EXPECT_MS)
@@ -110,3 +111,9 @@ def open_case(server: Server, token: str, name: str) -> dict[str, str]:
 def add_comment(server: Server, token: str, case_id: str, body: str) -> None:
     payload = server.run(token, COMMENT, {"input": {"caseId": case_id, "body": body}})["addComment"]
     assert payload["errors"] == []
+
+
+def log_of(server: Server, token: str, case_id: str) -> list[tuple[str, str]]:
+    """Return the rows that the gateway has of a case, the oldest first: what was done, and by whom."""
+    rows = server.run(token, LOG, {"id": case_id})["case"]["actions"]["nodes"]
+    return [(row["type"], row["user"]["displayName"]) for row in reversed(rows)]

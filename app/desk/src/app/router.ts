@@ -24,7 +24,15 @@ export function navigate(address: string, { replace = false } = {}): void {
 export function useCaseReference(): string | null {
   const path = useSyncExternalStore(subscribe, () => location.pathname)
   const found = CASE.exec(path)?.[1]
-  return found ? decodeURIComponent(found) : null
+  return found ? decoded(found) : null
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part // a stray "%": the gateway refuses it
+  }
 }
 
 export function useQueryString(): string {

@@ -54,9 +54,13 @@ export function Changed({ changes }: { changes: Changes }) {
       </p>
       <Since entries={changes.entries} />
       <p>{t('changedHint')}</p>
-      <button type="button" className="button" onClick={changes.acknowledge}>
-        {t('readIt')}
-      </button>
+      {changes.unshown > 0 ? (
+        <p>{t('changedMore', { count: changes.unshown })}</p>
+      ) : (
+        <button type="button" className="button" onClick={changes.acknowledge}>
+          {t('readIt')}
+        </button>
+      )}
     </div>
   )
 }

@@ -10,7 +10,8 @@ import { useQueue } from '../outbox/OutboxProvider'
 import type { Refusal } from '../outbox/queue'
 import { useAnnounce } from '../ui/Notices'
 
-export type Changes = { entries: readonly LogEntryFragment[]; acknowledge: () => void }
+// `unshown`: how many entries happened since that are older than the part of the log that is here.
+export type Changes = { entries: readonly LogEntryFragment[]; unshown: number; acknowledge: () => void }
 
 export type Action = {
   expectedVersion: number
@@ -28,12 +29,15 @@ export function useAction(shown: CaseDetailFragment, onDone: () => void): Action
   const [isSending, setIsSending] = useState(false)
   const [refusals, setRefusals] = useState<readonly Refusal[]>([])
 
+  const entries = shown.actions.nodes.filter(({ seq }) => seq > read.seq).toReversed()
+
   return {
     expectedVersion: queue.versionAfterKept({ id: shown.id, reference: shown.reference, version: read.version }),
     isSending,
     refusals,
     changes: {
-      entries: shown.actions.nodes.filter(({ seq }) => seq > read.seq).toReversed(),
+      entries,
+      unshown: newestSeq(shown) - read.seq - entries.length,
       acknowledge: () => {
         setRead({ version: shown.version, seq: newestSeq(shown) })
         setRefusals([])

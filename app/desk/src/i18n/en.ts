@@ -139,6 +139,7 @@ export const en = {
 
   changedTitle: 'The case has changed since you opened this form',
   changedHint: 'Nothing was sent again. Read what happened, then decide anew.',
+  changedMore: 'There is more than is shown here ({count}). Close this form and read the log.',
   readIt: 'I have read it',
   refusedTitle: 'This was not done',
 

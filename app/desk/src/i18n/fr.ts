@@ -141,6 +141,7 @@ export const fr: Words = {
 
   changedTitle: 'Le dossier a changé depuis l’ouverture de ce formulaire',
   changedHint: 'Rien n’a été renvoyé. Lisez ce qui s’est passé, puis décidez à nouveau.',
+  changedMore: 'Il y a plus que ce qui est affiché ici ({count}). Fermez ce formulaire et lisez le journal.',
   readIt: 'J’ai lu',
   refusedTitle: 'Ceci n’a pas été fait',
 
