@@ -28,6 +28,7 @@ from app.config.document_store import documents
 from app.config.settings import Settings, load_settings
 from app.config.webhooks import Webhooks
 from app.db.engines import Database
+from app.db.replicas.routing import Replicas
 from app.documents.download import DownloadEndpoint
 from app.documents.erasures import finish_when_erased
 from app.documents.links import Links
@@ -82,6 +83,8 @@ def create_app(settings: Settings) -> Starlette:
         ending = asyncio.Event()
         async with background_tasks(*_works(parts, ending)):
             yield {ENDING: ending}
+        if parts.replicas is not None:
+            await parts.replicas.close()
         await _end(parts.token_use, parts.rates, parts.database)
 
     middleware = _middleware(settings, parts.view, parts.resources)
@@ -96,6 +99,7 @@ class _Parts:
 
     settings: Settings
     database: Database
+    replicas: Replicas | None
     terms: EndpointOptions
     store: DocumentStore
     links: Links
@@ -120,8 +124,9 @@ class _Parts:
 
 def _assembled(settings: Settings) -> _Parts:
     database, terms = components.database(settings), components.terms(settings)
+    replicas = components.replicas(settings, database, environment.shared_folder())
     if settings.tracing:
-        components.start_tracing(database, allowance=components.allowance(settings))
+        components.start_tracing(database, allowance=components.allowance(settings), replicas=replicas)
     memory, token_use, rates = IdentityCache(settings.identity_cache), TokenUse(), components.rates(settings)
     provider = components.identity_provider(database, settings)
     door = AdmissionController(Authenticator(database, provider, memory, token_use, terms.deadline_s), rates)
@@ -130,15 +135,25 @@ def _assembled(settings: Settings) -> _Parts:
     transfers, trusted = Transfers(), components.trusted_documents(settings)
     slots, feed = Slots.beside(database.reader.size, database.reader.patience), Feed(database, settings.live_poll)
     services = Services(
-        database, store, links, slots, feed, BankAccountKeys(database), terms.key_lifetime, webhooks.registration, rates
+        database,
+        store,
+        links,
+        slots,
+        feed,
+        BankAccountKeys(database),
+        terms.key_lifetime,
+        webhooks.registration,
+        rates,
+        replicas,
     )
     runner = OperationRunner(services, terms)
     cycle = RequestCycle(door, gate, runner)
     streams = Streams(runner, gate, trusted, terms, components.streaming(settings))
-    upload = UploadEndpoint(database, store, door, transfers, settings.receive_timeout)
+    upload = UploadEndpoint(database, store, door, transfers, settings.receive_timeout, replicas)
     return _Parts(
         settings=settings,
         database=database,
+        replicas=replicas,
         terms=terms,
         store=store,
         links=links,
@@ -157,7 +172,7 @@ def _assembled(settings: Settings) -> _Parts:
         resources=JsonApiView(cycle, terms, upload, settings.public_url),
         draining=Shutdown(settings.drain),
         watch=LogWatch(database, settings.log_lag_alarm),
-        look=looking(gate, database),
+        look=looking(gate, database, replicas),
         swept=asyncio.Event(),
     )
 
@@ -171,6 +186,8 @@ def _works(parts: _Parts, ending: asyncio.Event) -> Iterator[Coroutine[None, Non
     yield run_housekeeping(database, parts.token_use, settings.idempotency_hours)
     yield keep_anchored(database, settings)
     yield parts.watch.keep()
+    if parts.replicas is not None:
+        yield parts.replicas.keep_watched()
     yield parts.memory.keep_subscribed(database)
     yield parts.feed.run()
     yield parts.webhooks.deliver(parts.services, parts.runner)
@@ -190,7 +207,7 @@ def _routes(parts: _Parts) -> list[BaseRoute]:
         Route(f"{scim_resources.PREFIX}/{{path:path}}", people),
         Route("/documents", parts.upload.respond, methods=["POST"]),
         Route("/documents/{id}", download.respond, methods=["GET"]),
-        *probe_routes(database, parts.draining, parts.watch),
+        *probe_routes(database, parts.draining, parts.watch, parts.replicas),
         *(reference_routes() if settings.introspection else ()),
         *manual_routes(has_graphiql=settings.graphiql, has_desk=settings.desk, has_reference=settings.introspection),
     ]

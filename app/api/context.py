@@ -17,6 +17,7 @@ from app.api.execution.budget import Budget
 from app.api.reads import Reads
 from app.auth.identity import Identity
 from app.db.engines import Database
+from app.db.replicas.routing import Replicas
 from app.documents.links import Links
 from app.documents.store import DocumentStore
 from app.domain.errors import Refusal
@@ -41,6 +42,7 @@ class Services:
     key_lifetime: timedelta = KEY_LIFETIME
     webhooks: WebhookRegistration | None = None
     rates: RateLimiter | None = None
+    replicas: Replicas | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +67,23 @@ class RequestFacts:
 
 
 class Context:
-    """The context of one operation. `standing`: how its token stands with the rate limit by now."""
+    """The context of one operation. `standing`: how its token stands with the rate limit by now.
+
+    All that one operation reads is read from one *database*: what one server shows may refer to what another one lacks.
+    """
 
     __slots__ = ("actions", "actor", "budget", "database", "reads", "request", "services", "standing")
 
-    def __init__(self, request: RequestFacts, services: Services, budget: Budget) -> None:
+    def __init__(
+        self, request: RequestFacts, services: Services, budget: Budget, database: Database | None = None
+    ) -> None:
         self.request = request
         self.services = services
         self.budget = budget
         self.actor = request.identity.actor
         self.standing = request.standing
-        self.database = services.database
-        self.reads = Reads(request.identity, services.database, services.slots, budget)
+        self.database = database or services.database
+        self.reads = Reads(request.identity, self.database, services.slots, budget)
         self.actions = ActionSession(
             self.actor,
             request.request_id,

@@ -191,6 +191,7 @@ class GraphQLView:
             lambda: str(request.base_url).rstrip("/"),
             record,
             bool(request.headers.get(COST_HEADER)),
+            position=request.headers.position,
         )
 
 

@@ -16,6 +16,7 @@ from app.actions.idempotency import KEY_LIFETIME
 from app.api.context import Context, RequestFacts, Services
 from app.api.deprecation_warnings import format_warnings
 from app.api.execution.budget import ANSWER_MAX, ANSWERS_MAX, Budget
+from app.api.execution.log_order import reads_log_order
 from app.api.execution.operations import PreparedOperation
 from app.api.execution.preparation import OperationRequest, Policy
 from app.api.execution.slices import Slices
@@ -27,14 +28,18 @@ from app.api.record import Record
 from app.api.schema import PLANS, PREPARATION, SCHEMA
 from app.api.subscription_events import EventSource, subscribe
 from app.auth.identity import Identity
+from app.db.engines import Database
 from app.db.errors import unavailable_of
+from app.db.replicas.replica import is_replica_failure
 from app.db.time_limit import Deadline
 from app.domain.errors import Overloaded
 from app.domain.model import Actor, Language
-from app.observability import tracing
+from app.observability import metrics, tracing
 from app.web.admission import Admission
 
 ALL_TYPES = frozenset(OperationType)
+PRIMARY = "primary"
+"""What the server is called in metrics that is not a replica."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ class OperationCall:
     """One operation as a transport hands it in. `record` collects what is noted of it.
 
     `is_reshaped`: the transport makes another document of the result, and writes that within the operation's budget.
-    `unnamed`: see `RequestFacts`.
+    `unnamed`: see `RequestFacts`. `position`: what the client sent back of the position of its last write, if anything.
     """
 
     sent: OperationRequest
@@ -79,6 +84,7 @@ class OperationCall:
     resume_from: str | None = None
     is_reshaped: bool = False
     unnamed: frozenset[str] = frozenset()
+    position: Callable[[], str | None] = lambda: None
 
 
 class OperationResult(NamedTuple):
@@ -119,10 +125,12 @@ class OperationRunner:
                 if prepared.errors:
                     return await self._result(call, ExecutionResult(data=None, errors=prepared.errors))
                 admission = await call.authenticate(fresh=prepared.is_mutation)
+                if prepared.type is OperationType.QUERY and self._services.replicas is not None:
+                    return await self._read(call, prepared, budget, admission)
                 context = self._context(call, prepared, budget, admission)
                 if prepared.type is OperationType.SUBSCRIPTION:
                     return await self._subscribe(call, prepared, context)
-                return await self._run(call, context, prepared)
+                return await self._write(call, context, prepared)
             finally:
                 budget.stop = None
 
@@ -154,7 +162,12 @@ class OperationRunner:
         return budget, prepared
 
     def _context(
-        self, call: OperationCall, prepared: PreparedOperation, budget: Budget, admission: Admission
+        self,
+        call: OperationCall,
+        prepared: PreparedOperation,
+        budget: Budget,
+        admission: Admission,
+        database: Database | None = None,
     ) -> Context:
         """Return a new context, in which nothing is loaded yet."""
         assert prepared.document is not None
@@ -167,7 +180,46 @@ class OperationRunner:
             admission.standing,
             call.unnamed,
         )
-        return Context(facts, self._services, budget)
+        return Context(facts, self._services, budget, database)
+
+    async def _write(self, call: OperationCall, context: Context, prepared: PreparedOperation) -> OperationResult:
+        """Return what an operation gives that the primary executes; also one that fails may have written."""
+        try:
+            return await self._run(call, context, prepared)
+        except BaseException:
+            if prepared.is_mutation:
+                self.note_seen(context.actor)
+            raise
+
+    def note_seen(self, actor: Actor) -> None:
+        """Take note that *actor* was shown, or may have written, what no replica need have yet."""
+        if self._services.replicas is not None:
+            self._services.replicas.note_seen(actor.user_id)
+
+    async def note_write(self, actor: Actor, record: Record) -> None:
+        """Take note in *record* of a position that covers what *actor* has just written, where there are replicas."""
+        if self._services.replicas is not None:
+            record.position = await self._services.replicas.note_write(actor.user_id)
+
+    async def _read(
+        self, call: OperationCall, prepared: PreparedOperation, budget: Budget, admission: Admission
+    ) -> OperationResult:
+        """Return what a query gives, by a replica that has what its caller has seen, else by the primary."""
+        replicas, user_id = self._services.replicas, admission.identity.actor.user_id
+        assert replicas is not None
+        replica = None if reads_log_order(prepared) else replicas.choose(user_id, call.position())
+        if replica is not None:
+            context = self._context(call, prepared, budget, admission, replica.database)
+            metrics.child(metrics.reads, replica.name).inc()
+            try:
+                return await self._run(call, context, prepared)
+            except Exception as error:
+                if not is_replica_failure(error):
+                    raise
+                replicas.note_failure(replica, error)
+                budget.begin_again()
+        metrics.child(metrics.reads, PRIMARY).inc()
+        return await self._run(call, self._context(call, prepared, budget, admission), prepared)
 
     async def _run(
         self, call: OperationCall, context: Context, prepared: PreparedOperation, event: object = None
@@ -180,9 +232,11 @@ class OperationRunner:
                 result = await PLANS.execute(call.sent.text, prepared, context, event)
             if result is None:
                 result = await _execute(call.sent, context, event)
-            _demand_database(result.errors, call.sent.request_id)
+            _demand_database(result.errors, call.sent.request_id, is_replica=context.database.is_replica)
             if context.standing is not context.request.standing:
                 call.record.standing = context.standing
+            if prepared.is_mutation:
+                await self.note_write(context.actor, call.record)
             return await self._result(call, result)
         finally:  # they know of each other, and would stay until the collector came
             context.reads.renew()
@@ -216,6 +270,8 @@ class OperationRunner:
             body["extensions"] = {"cost": {"requested": prepared.cost, "limit": self._options.limits.cost}}
         if prepared.deprecated:
             body.setdefault("extensions", {})["warnings"] = format_warnings(prepared.deprecated, call.language)
+        if record.position is not None:
+            body.setdefault("extensions", {})["position"] = str(record.position)
         tracing.describe(prepared.type_name, prepared.name, prepared.document_hash)
         return OperationResult(body, b"" if call.is_reshaped else await written(body, budget), has_begun)
 
@@ -234,9 +290,11 @@ async def _execute(sent: OperationRequest, context: Context, root: object) -> Ex
     return result
 
 
-def _demand_database(errors: list[GraphQLError] | None, request_id: str) -> None:
+def _demand_database(errors: list[GraphQLError] | None, request_id: str, *, is_replica: bool = False) -> None:
     """Raise what kept the database from answering, if anything: a result that lacks what was not there is none."""
     for error in errors or ():
         cause = cause_of(error)
         if isinstance(cause, Overloaded) or unavailable_of(cause, request_id) is not None:
+            raise cause
+        if is_replica and is_replica_failure(cause):
             raise cause

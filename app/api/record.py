@@ -12,6 +12,7 @@ from typing import Any
 
 from app.api.execution.budget import Budget
 from app.api.execution.operations import PreparedOperation
+from app.db.replicas.wal_positions import WalPosition
 from app.observability import logging, metrics
 from app.observability.deferred import DeferredQueue
 from app.web.rate_limit import RateLimitStatus
@@ -38,10 +39,11 @@ what it was streamed, what the client calls itself, the codes it was refused wit
 class Record:
     """Collects what is noted of one operation, and hands it on at its end.
 
-    `standing`: how its token stood with the rate limit then, if it was counted again meanwhile.
+    `standing`: how its token stood with the rate limit then, if it was counted again meanwhile. `position`: what covers
+    what it wrote, where there are replicas.
     """
 
-    __slots__ = ("_started", "budget", "codes", "has_begun", "operation", "standing")
+    __slots__ = ("_started", "budget", "codes", "has_begun", "operation", "position", "standing")
 
     def __init__(self) -> None:
         self._started = time.perf_counter()
@@ -50,6 +52,7 @@ class Record:
         self.codes: list[str] = []
         self.has_begun = False
         self.standing: RateLimitStatus | None = None
+        self.position: WalPosition | None = None
 
     def finish(self, request_id: str, answered: int | str, client: str | None, codes: Sequence[str]) -> None:
         """Have it written down. What is picked up here is small: all else of the request makes room for the next.

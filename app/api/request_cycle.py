@@ -15,7 +15,7 @@ from app.domain.model import Actor
 from app.observability import tracing
 from app.web.admission import Admission, AdmissionController, demand_rate
 from app.web.concurrency import AdmittedOperation, ConcurrencyLimiter
-from app.web.requests import HttpRequest
+from app.web.requests import POSITION_HEADER, HttpRequest
 
 
 class ApiExchange(Protocol):
@@ -56,6 +56,8 @@ class RequestCycle:
                 response = exchange.refuse(refused)
         client = exchange.request.headers.first(CLIENT_HEADERS)
         record.finish(exchange.request_id, response.status_code, client, exchange.codes)
+        if record.position is not None:
+            response.headers[POSITION_HEADER] = str(record.position)
         try:
             await send(response)
         finally:
@@ -84,6 +86,10 @@ class RequestCycle:
             return await self._runner.run(call, actor)
         finally:
             self._limiter.leave(entrant)
+
+    async def note_write(self, actor: Actor, record: Record) -> None:
+        """Take note of what *actor* has just written that was no operation of GraphQL."""
+        await self._runner.note_write(actor, record)
 
     @asynccontextmanager
     async def occupied(self, actor: Actor, *, writes: bool) -> AsyncIterator[None]:

@@ -21,6 +21,7 @@ from app.domain.model import Language
 from app.observability import metrics
 from app.web.admission import Admission
 from app.web.rate_limit import RateLimitStatus
+from app.web.requests import POSITION_HEADER
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,11 @@ class StreamRequest:
     is_given_up: bool = False
     is_recorded: bool = False
     is_refused_by_status: bool = False
+
+    def position(self) -> str | None:
+        """Return the position that is sent back, if any: a message over WebSocket has no headers."""
+        sent = self.parameters.extensions.get("position")
+        return sent if isinstance(sent, str) else self.headers.get(POSITION_HEADER)
 
     async def authenticate(self, *, fresh: bool) -> Admission:
         """Return who sends the operation. Raises: Unauthenticated, IdentityUnavailable, DeadlineExceeded."""

@@ -98,6 +98,7 @@ class Streams:
         with self.registry.counting(request):
             async with aclosing(source.events), aclosing(self._events(source, call, request)) as events:
                 async for result in events:
+                    self.runner.note_seen(request.identity.actor)
                     yield result
                     del result  # it would be kept until the next one comes
 
@@ -133,6 +134,7 @@ class Streams:
             Record(),
             request.shows_cost,
             request.resume_from,
+            position=request.position,
         )
 
     async def _start(self, call: OperationCall, request: StreamRequest) -> OperationResult | EventSource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.api.operation_runner import EndpointOptions
@@ -12,6 +13,7 @@ from app.auth.jwks import KeySet
 from app.auth.jwt import Provider, TokenRequirements
 from app.config.settings import Settings
 from app.db.engines import Database, open_database
+from app.db.replicas.routing import Replicas
 from app.db.watching import let_watch
 from app.observability import tracing
 from app.observability.trace_budget import TraceBudget
@@ -30,6 +32,21 @@ def database(settings: Settings) -> Database:
         pool_size=settings.database_pool,
         patience=settings.patience,
         behind_pooler=settings.database_pooler,
+    )
+
+
+def replicas(settings: Settings, primary: Database, folder: Path | None = None) -> Replicas | None:
+    """Return the replicas that queries may read from; None where there are none. Workers share *folder*."""
+    if not settings.replicas:
+        return None
+    return Replicas(
+        primary,
+        settings.replicas,
+        settings.replica_lag,
+        pool_size=settings.database_pool,
+        patience=settings.patience,
+        behind_pooler=settings.database_pooler,
+        shared=None if folder is None else folder / "seen",
     )
 
 
@@ -54,11 +71,13 @@ def start_tracing(
     processor: SpanProcessor | None = None,
     sampler: Sampler | None = None,
     allowance: TraceBudget | None = None,
+    replicas: Replicas | None = None,
 ) -> None:
-    """Do as `tracing.start`, and have the statements on *database* traced. Raises: TracingMissing."""
+    """Do as `tracing.start`, and have the statements on *database* and *replicas* traced. Raises: TracingMissing."""
     if tracing.start("sqlite" if database.is_sqlite else "postgresql", processor, sampler, allowance):
-        for engine in (database.reader.engine, database.writer.engine):
-            let_watch(engine)
+        read_from = [replica.database.reader for replica in replicas.servers] if replicas else []
+        for connections in (database.reader, database.writer, *read_from):
+            let_watch(connections.engine)
 
 
 def terms(settings: Settings) -> EndpointOptions:

@@ -49,3 +49,9 @@ def share_metrics(folder: str) -> None:
 def metrics_are_shared() -> bool:
     """Tell whether this process counts in a folder with others."""
     return _METRICS in os.environ
+
+
+def shared_folder() -> Path | None:
+    """Return the folder that the workers of a server share, None where there is one worker."""
+    folder = os.environ.get(_METRICS)
+    return None if folder is None else Path(folder)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
+from sqlalchemy.engine import URL
 
 from app.api.limits.enforcement import NAMES, Limits
 from app.api.trusted_documents import read_manifest
@@ -20,6 +21,7 @@ from app.config.environment import PREFIX as PREFIX
 from app.config.environment import has_postgresql_service, variables
 from app.config.gateway_settings import GatewaySettings
 from app.db.engines import Timeouts
+from app.db.replicas.urls import replica_urls
 from app.db.urls import database_url, sqlite_url
 from app.documents.store import check_url
 from app.web.built_pages import DemoPerson
@@ -63,6 +65,14 @@ class Settings(GatewaySettings):
         default_factory=lambda set_: 2 if _is_sqlite(set_) else 10,
         description="Connections that a worker keeps for reading, on PostgreSQL as many again for writing;"
         " by default 10, on SQLite 2.",
+    )
+    replica_urls: str = Field(
+        default="",
+        repr=False,
+        description="Standbys of PostgreSQL that queries may read from: URLs, separated by blanks; by default none.",
+    )
+    replica_lag: Annotated[float, Field(ge=0.5, le=60)] = Field(
+        default=5, description="How many seconds old the data of a replica may be at most."
     )
     demo: bool = Field(
         default_factory=_is_sqlite,
@@ -136,6 +146,12 @@ class Settings(GatewaySettings):
             )
         return value
 
+    @field_validator("replica_urls")
+    @classmethod
+    def _are_replicas(cls, value: str) -> str:
+        replica_urls(value)
+        return value
+
     @field_validator("documents_url", "anchors_url")
     @classmethod
     def _is_location(cls, value: str) -> str:
@@ -151,6 +167,8 @@ class Settings(GatewaySettings):
     @model_validator(mode="after")
     def _fit_together(self) -> "Settings":
         """Refuse settings that say nothing, or too much, without others."""
+        if self.replica_urls.strip() and not self.database_url.startswith("postgres"):
+            raise ValueError("CASEGATE_REPLICA_URLS needs CASEGATE_DATABASE_URL, the primary, on PostgreSQL")
         if self.tracing and importlib.util.find_spec("opentelemetry.sdk") is None:
             raise ValueError("CASEGATE_TRACING needs OpenTelemetry: install casegate[otel]")
         if self.redis_url and importlib.util.find_spec("redis") is None:
@@ -170,6 +188,11 @@ class Settings(GatewaySettings):
             raise ValueError(
                 "CASEGATE_JWT_ISSUER needs CASEGATE_JWT_ACCOUNT or CASEGATE_JWT_ACCOUNT_CLAIM, and not both"
             )
+
+    @property
+    def replicas(self) -> tuple[URL, ...]:
+        """The URLs of the replicas."""
+        return replica_urls(self.replica_urls)
 
     @property
     def limits(self) -> Limits:

@@ -16,7 +16,7 @@ INTERNAL = frozenset({"demo_people"})
 """What the server hands to its workers."""
 OTHERS = "Other settings"
 SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "Database": ("data_dir", "database_"),
+    "Database": ("data_dir", "database_", "replica_"),
     "Files and links": ("documents_url", "anchors_", "public_url"),
     "Demo and development": ("demo", "graphiql", "desk", "introspection"),
     "Limits of an operation": (*(f"max_{name}" for name in NAMES), "warn_only"),

@@ -36,6 +36,7 @@ class Database:
     readers do without a transaction, so that a read is one round trip; `single` is for connections of one's own.
     `probe` is a connection of its own: whether the database answers can be asked when all others are in use.
     `commits` tells of what is committed to the log through this object, `erased` that something was erased.
+    `is_replica`: what it reads is a replica's, and may be some seconds old.
     """
 
     reader: Connections
@@ -46,6 +47,7 @@ class Database:
     coalescer: Coalescer
     commits: CommitSignal = field(default_factory=CommitSignal)
     erased: asyncio.Event = field(default_factory=asyncio.Event)
+    is_replica: bool = False
 
     @property
     def is_sqlite(self) -> bool:

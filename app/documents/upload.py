@@ -18,6 +18,7 @@ from app.actions.authority import renewed
 from app.db import tables
 from app.db.engines import Database
 from app.db.reader import Reader
+from app.db.replicas.routing import Replicas
 from app.db.repository import documents
 from app.db.rows import DocumentRow
 from app.documents.answers import answered, fault, late, refused
@@ -33,6 +34,7 @@ from app.domain.errors import Detail, DocumentTooLarge, InputRefused, InvalidInp
 from app.domain.model import Actor, Feature, Scope
 from app.i18n import negotiate
 from app.web.admission import Admission, AdmissionController, demand_rate
+from app.web.requests import POSITION_HEADER
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -57,8 +59,10 @@ class UploadEndpoint:
         admission: AdmissionController,
         transfers: Transfers,
         receive_s: float,
+        replicas: Replicas | None = None,
     ) -> None:
         self._database = database
+        self._replicas = replicas
         self._store = store
         self._admission = admission
         self._transfers = transfers
@@ -71,7 +75,8 @@ class UploadEndpoint:
             admission = await self._admission.authenticate(request, fresh=True)
             identity = admission.identity
             language = negotiate(accepted, identity.user.language, identity.account.default_language)
-            return answered(_shown(await self.accept(request, admission)), 201, language)
+            row = await self.accept(request, admission)
+            return answered(_shown(row), 201, language, await self._position(identity.actor))
         except Refusal as refusal:
             return refused(refusal, language)
         except InputRefused as refusals:
@@ -82,6 +87,11 @@ class UploadEndpoint:
             return late(language)
         except Exception as error:
             return fault(error, request, language)
+
+    async def _position(self, actor: Actor) -> dict[str, str]:
+        """Return the header with a position that covers what *actor* has just written, where there are replicas."""
+        position = None if self._replicas is None else await self._replicas.note_write(actor.user_id)
+        return {} if position is None else {POSITION_HEADER: str(position)}
 
     async def accept(self, request: Request, admission: Admission) -> DocumentRow:
         """Return the row of the document that *request* brings from an authenticated person.

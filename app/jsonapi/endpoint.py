@@ -211,7 +211,10 @@ class JsonApiView:
     async def _receive(self, visit: Visit) -> Response:
         _query(visit, QueryReader(None, others=("filename",)), TokenScope.DOCUMENTS_WRITE, Feature.CASES)
         admission = await self._cycle.admission.authenticate(visit.exchange.request, fresh=True)
-        return await uploaded(self._upload, visit.exchange, admission)
+        response = await uploaded(self._upload, visit.exchange, admission)
+        if response.status_code == 201:
+            await self._cycle.note_write(admission.identity.actor, visit.record)
+        return response
 
     async def _body(self, visit: Visit, action: ActionType = ActionType.COMMENT) -> Any:
         request, options = visit.exchange.request, self._options
@@ -262,6 +265,7 @@ class JsonApiView:
             visit.record,
             is_reshaped=True,
             unnamed=unnamed,
+            position=exchange.request.headers.position,
         )
         return (await self._cycle.run(call, visit.actor, writes=operation.writes)).body
 

@@ -135,6 +135,25 @@ listener_lag_seconds = Gauge(
     registry=REGISTRY,
     multiprocess_mode="livemax",
 )
+reads = Counter(
+    "casegate_reads",
+    "Queries by the server that they read from, where there are replicas.",
+    ["server"],
+    registry=REGISTRY,
+)
+replica_lag = Gauge(
+    "casegate_replica_lag_seconds",
+    "How old what a replica shows can be; +Inf where it is not read from.",
+    ["server"],
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
+)
+replica_failures = Counter(
+    "casegate_replica_failures",
+    "Queries that failed on a replica and were sent to the primary.",
+    ["server"],
+    registry=REGISTRY,
+)
 
 
 def note_listeners(number: int, rows: int, waiting: float) -> None:

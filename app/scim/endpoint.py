@@ -66,7 +66,7 @@ class ScimView:
         exchange = ScimExchange(HttpRequest(scope, receive), self._public_url)
         await self._cycle.serve(exchange, self._respond, lambda response: response(scope, receive, send))
 
-    async def _respond(self, exchange: ScimExchange, _record: Record) -> Response:
+    async def _respond(self, exchange: ScimExchange, record: Record) -> Response:
         """Admit the request, and have it answered by what its address and method stand for."""
         _, name, *rest = (*exchange.path.split("/"), "")
         id, *more = rest or [""]
@@ -87,7 +87,10 @@ class ScimView:
         request = ScimRequest(exchange, actor, id, body, parameters)
         async with self._cycle.occupied(actor, writes=is_writing):
             with Deadline(self._options.deadline_s):
-                return await handlers[method](request)
+                response = await handlers[method](request)
+        if is_writing:
+            await self._cycle.note_write(actor, record)
+        return response
 
     def _handlers(self, name: str, id: str) -> Handlers | None:
         """Return what answers each method at an address, None where nothing is there."""

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from app.db.engines import Database
 from app.db.migrate import can_serve, revision
+from app.db.replicas.routing import Replicas
 from app.observability import metrics
 from app.server.log_lag import LogWatch
 from app.server.shutdown import Shutdown
@@ -24,13 +25,15 @@ ANSWER_S = 5
 log = structlog.get_logger()
 
 
-def probe_routes(database: Database, draining: Shutdown, watch: LogWatch) -> list[Route]:
+def probe_routes(
+    database: Database, draining: Shutdown, watch: LogWatch, replicas: Replicas | None = None
+) -> list[Route]:
     """Return the routes of `/live` and `/ready`."""
 
     async def respond(_request: Request) -> Response:
         if draining.has_begun:
             return JSONResponse({"status": "unavailable", "process": "is coming to its end"}, 503)
-        return await ready(database, watch)
+        return await ready(database, watch, replicas)
 
     return [Route("/live", live), Route("/ready", respond)]
 
@@ -51,11 +54,12 @@ def metrics_route(token: str, look: Callable[[], None], *, is_shared: bool) -> R
     return Route("/metrics", respond)
 
 
-def looking(gate: ConcurrencyLimiter, database: Database) -> Callable[[], None]:
+def looking(gate: ConcurrencyLimiter, database: Database, replicas: Replicas | None = None) -> Callable[[], None]:
     """Return what notes how full the process is now."""
 
     def look() -> None:
-        metrics.note_fullness(gate.inside, database.connections_in_use())
+        of_replicas = replicas.connections_in_use() if replicas else {}
+        metrics.note_fullness(gate.inside, database.connections_in_use() | of_replicas)
 
     return look
 
@@ -65,10 +69,11 @@ async def live(_request: Request) -> Response:
     return JSONResponse({"status": "live"})
 
 
-async def ready(database: Database, watch: LogWatch) -> Response:
+async def ready(database: Database, watch: LogWatch, replicas: Replicas | None = None) -> Response:
     """Say whether the database answers and is migrated; why not is for the log.
 
-    Where the logs are held back it is ready, since it reads and writes; the answer says what holds them back.
+    Where the logs are held back it is ready, since it reads and writes; the answer says what holds them back. So it is
+    without its replicas, of which the answer says how they are.
     """
     try:
         async with asyncio.timeout(ANSWER_S):
@@ -78,4 +83,5 @@ async def ready(database: Database, watch: LogWatch) -> Response:
         return JSONResponse({"status": "unavailable", "database": "does not answer"}, 503)
     if not is_migrated:
         return JSONResponse({"status": "unavailable", "database": "is not migrated"}, 503)
-    return JSONResponse({"status": "ready", **watch.details()})
+    of_replicas = replicas.details() if replicas else {}
+    return JSONResponse({"status": "ready", **watch.details(), **of_replicas})

@@ -10,9 +10,13 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Receive, Scope
 
+POSITION_HEADER = "Casegate-Position"
+"""Has the position of a write, and brings it back with a read."""
 DROPPED = "casegate.dropped"
 CONNECTION = "casegate.connection"
 """Where a request's scope says that the server has ended its connection, since the client has not read the answer."""
+
+_POSITION = POSITION_HEADER.lower()
 
 
 class HeadersByName(Headers):
@@ -31,6 +35,10 @@ class HeadersByName(Headers):
 
     def get(self, key: str, default: Any = None) -> Any:
         return self._by_name.get(key.lower(), default)
+
+    def position(self) -> str | None:
+        """Return the position that is sent back, if any."""
+        return self._by_name.get(_POSITION)
 
     def first(self, names: Sequence[str]) -> str | None:
         """Return what is given under the first of these names, in lower case, that is there."""

@@ -47,6 +47,8 @@ def test_what_is_not_set_has_its_default() -> None:
         "data_dir": Path("data"),
         "database_url": "",
         "database_pool": 2,
+        "replica_urls": "",
+        "replica_lag": 5,
         "demo": True,
         "demo_seed": None,
         "graphiql": True,
@@ -216,6 +218,46 @@ def test_another_url_is_refused_with_a_reason(monkeypatch: pytest.MonkeyPatch, u
     assert words in fault
 
 
+@pytest.mark.parametrize(
+    ("urls", "words"),
+    [
+        ("postgresql://r1/n sqlite:///n", "URL 2: a replica is a server of PostgreSQL"),
+        ("postgresql://r1,r2/n", "URL 1: it names several hosts: a replica's URL names one"),
+        ("postgresql://r1/n postgresql://r1:5432/n", "URL 2: r1:5432 is named twice"),
+        ("postgresql://r1/n?target_session_attrs=read-write", "asks for a server that takes writes"),
+        ("postgresql://u:hunter2@r1:port/n", "URL 1: not a database URL"),
+        (" ".join(f"postgresql://r{number}/n" for number in range(17)), "it has 17 URLs, and 16 are the most"),
+    ],
+)
+def test_what_can_be_no_replica_is_refused_with_a_reason(
+    monkeypatch: pytest.MonkeyPatch, urls: str, words: str
+) -> None:
+    given(monkeypatch, database_url="postgresql://primary/n", replica_urls=urls)
+
+    (fault,) = faults()
+
+    assert fault.startswith("CASEGATE_REPLICA_URLS: ")
+    assert words in fault
+    assert SECRET not in fault
+
+
+def test_replicas_need_a_primary_on_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, replica_urls="postgresql://r1/n")
+
+    assert faults() == ["the settings: CASEGATE_REPLICA_URLS needs CASEGATE_DATABASE_URL, the primary, on PostgreSQL"]
+
+
+def test_replicas_are_separated_by_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(
+        monkeypatch, database_url="postgres://primary/n", replica_urls=" postgresql://u:a,b@r1/n\tpostgres://r2:5433/n "
+    )
+
+    assert [(url.host, url.port, url.password) for url in load_settings().replicas] == [
+        ("r1", None, "a,b"),
+        ("r2", 5433, None),
+    ]
+
+
 async def test_a_url_with_libpqs_sslmode_opens(postgresql: Server) -> None:
     opened = open_database(f"{postgresql.admin_url}?sslmode=prefer")
     try:
@@ -257,6 +299,7 @@ def test_all_errors_are_reported_at_once_each_with_its_variable(monkeypatch: pyt
         *[("max_body_bytes", value) for value in ("1023", "0", "-1")],
         *[("anchors_every", value) for value in ("-1", "86401", "often")],
         *[("anchors_url", value) for value in ("http://host/x", "s3://", "/folder/x")],
+        *[("replica_lag", value) for value in ("0.4", "61")],
         *[("log_level", value) for value in ("INFO", "trace")],
         *[("demo_people", value) for value in ("no JSON", "[1]", "{}")],
     ],
@@ -273,6 +316,7 @@ def test_a_value_out_of_range_is_a_fault(monkeypatch: pytest.MonkeyPatch, name: 
         ("database_url", f"mysql://u:{SECRET}@h/n"),
         ("database_url", SECRET),
         ("database_url", f"postgresql://u:{SECRET}@h:port/n"),
+        ("replica_urls", f"postgresql://u:{SECRET}@h:port/n"),
         ("demo_people", json.dumps([{**PERSON, "email": None}])),
         ("demo_people", SECRET),
     ],

@@ -33,7 +33,8 @@ def hash_of(text: str) -> str:
 class CachedDocument:
     """A valid document. `scanned`: its tokens and nesting; `valid_by`: the rules that it was held against.
 
-    `deprecated`: what its operations use of the deprecated, by their names.
+    By the names of its operations: `deprecated`, what they use of the deprecated; `log_order`, whether they read the
+    account's log in its order.
     """
 
     tree: DocumentNode
@@ -43,6 +44,7 @@ class CachedDocument:
     measures: dict[Hashable, Any] = field(default_factory=dict)
     operations: dict[Hashable, Any] = field(default_factory=dict)
     deprecated: dict[str | None, DocumentUses] = field(default_factory=dict)
+    log_order: dict[str | None, bool] = field(default_factory=dict)
     bytes: int = 0
     is_kept: bool = False
 

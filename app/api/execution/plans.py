@@ -18,6 +18,7 @@ from app.api.execution.object_writers import Declined
 from app.api.execution.operations import PreparedOperation
 from app.api.write_only import may_read
 from app.db.errors import unavailable_of
+from app.db.replicas.replica import is_replica_failure
 from app.domain.errors import InputRefused, Overloaded, QueryTooComplex, Refusal
 from app.observability import metrics, tracing
 
@@ -38,7 +39,8 @@ class Plans:
     ) -> ExecutionResult | None:
         """Return what a prepared operation gives, a subscription for *event*; None where graphql-core is to execute it.
 
-        Raises: QueryTooComplex, Overloaded, and what says that the database is away: to try again would be no use.
+        Raises: QueryTooComplex, Overloaded, and what says that the database is away, or that a replica has failed: to
+        try again there would be no use.
         """
         try:
             plan = self._plan(text, prepared, context)
@@ -56,6 +58,8 @@ class Plans:
             raise
         except Exception as fault:
             if unavailable_of(fault, context.request.request_id) is not None:
+                raise
+            if context.database.is_replica and is_replica_failure(fault):
                 raise
             note_failure(fault, context.request.request_id, prepared.document_hash)
             context.reads.expect(NOTHING_KNOWN)

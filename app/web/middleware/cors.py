@@ -20,6 +20,7 @@ METHODS = ("GET", "HEAD", "POST")
 EXPOSED = (
     "Accept-Ranges",
     "Allow",
+    "Casegate-Position",
     "Content-Disposition",
     "Content-Encoding",
     "Content-Language",
