@@ -22,6 +22,7 @@ from app.db.diagnosis.diagnosis import Diagnosis, Level, fault
 from app.db.diagnosis.disk import disk_finding
 from app.db.diagnosis.log import log_finding
 from app.db.diagnosis.postgresql import server_findings
+from app.db.diagnosis.replicas import replica_findings
 from app.db.diagnosis.schema import schema_findings
 from app.db.diagnosis.sqlite import file_findings
 from app.db.engines import Database, database_url
@@ -52,18 +53,8 @@ async def _examine(settings: Settings, database: Database) -> list[Diagnosis]:
 
 
 async def _findings(settings: Settings, database: Database) -> AsyncIterator[Diagnosis]:
-    if database.is_sqlite:
-        async with database.read() as connection:
-            for finding in await file_findings(connection, Path(database_url(settings.url).database or "")):
-                yield finding
-    else:
-        engine = plain_engine(database_url(settings.url), behind_pooler=settings.database_pooler)
-        try:
-            for finding in await server_findings(engine, clock.now):
-                yield finding
-        finally:
-            await engine.dispose()
-        yield await log_finding(database, settings.log_lag_alarm)
+    for finding in await _of_database(settings, database):
+        yield finding
     async with database.read() as connection:
         for finding in await schema_findings(connection):
             yield finding
@@ -74,6 +65,21 @@ async def _findings(settings: Settings, database: Database) -> AsyncIterator[Dia
             yield finding
     except AnchorError as error:
         yield fault("anchors", str(error), "see that the place of CASEGATE_ANCHORS_URL can be read from here")
+
+
+async def _of_database(settings: Settings, database: Database) -> list[Diagnosis]:
+    """Return what there is to say of SQLite's file, or of PostgreSQL's servers."""
+    if database.is_sqlite:
+        async with database.read() as connection:
+            return list(await file_findings(connection, Path(database_url(settings.url).database or "")))
+    pooler = settings.database_pooler
+    engine = plain_engine(database_url(settings.url), behind_pooler=pooler)
+    try:
+        findings = list(await server_findings(engine, clock.now))
+    finally:
+        await engine.dispose()
+    findings.append(await log_finding(database, settings.log_lag_alarm))
+    return findings + await replica_findings(database, settings.replicas, settings.replica_lag, behind_pooler=pooler)
 
 
 def _disks(settings: Settings) -> Iterator[Diagnosis]:
