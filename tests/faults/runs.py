@@ -15,6 +15,7 @@ from tests.faults.commit import cut_commits
 from tests.faults.disk import fill_disk, fill_log
 from tests.faults.failover import fail_over
 from tests.faults.kill import kill
+from tests.faults.replicas import read_replicas
 from tests.faults.report import Report
 from tests.faults.restart import restart
 from tests.faults.site import Site, site
@@ -37,6 +38,7 @@ class Fault(StrEnum):
     COMMIT = "commit"  # whose answer is lost between PostgreSQL and the gateway
     FAILOVER = "failover"  # from a primary that is killed to its synchronous standby
     STREAMS = "streams"  # of subscribers, by all that they depend on
+    REPLICAS = "replicas"  # that replay late
     WEBHOOKS = "webhooks"  # to ten endpoints, by kills of nodes and restarts of PostgreSQL
 
 
@@ -63,6 +65,7 @@ RUNS = {
     Fault.COMMIT: Run(cut_commits, 3, ("postgresql",)),
     Fault.FAILOVER: Run(fail_over, 10, ("postgresql",), is_replicated=True, patience_s=15),
     Fault.STREAMS: Run(cut_streams, 20),
+    Fault.REPLICAS: Run(read_replicas, 10, ("postgresql",), log_inside=True),
     Fault.WEBHOOKS: Run(cut_webhooks, 6),
 }
 

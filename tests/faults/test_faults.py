@@ -104,6 +104,16 @@ def test_writes_and_streams_go_on_when_a_synchronous_standby_takes_the_place_of_
     assert report.row()["acknowledged"] > 0
 
 
+def test_queries_over_two_nodes_and_two_late_replicas_show_all_that_was_written_before(tmp_path: Path) -> None:
+    seed = secrets.randbelow(10**6)
+
+    report = run(Fault.REPLICAS, "postgresql", tmp_path, seed, WRITERS, 1)
+
+    if report is None:
+        pytest.skip("it can't be had here, as is told above")
+    assert report.site.problems == [], f"seed {seed}"
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize(
     ("fault", "engine"), [(fault, engine) for fault, usual in RUNS.items() for engine in usual.engines]
