@@ -19,6 +19,7 @@ from app.api.reference.routes import reference_routes
 from app.api.request_cycle import RequestCycle
 from app.api.streams import Streams
 from app.api.websocket.endpoint import WebSocketEndpoint
+from app.audit.case_file.rendering_process import can_render
 from app.auth.authenticator import Authenticator
 from app.auth.identity import TokenUse
 from app.auth.identity_cache import IdentityCache
@@ -29,6 +30,8 @@ from app.config.settings import Settings, load_settings
 from app.config.webhooks import Webhooks
 from app.db.engines import Database
 from app.db.replicas.routing import Replicas
+from app.documents.case_files import PATH as CASE_FILES
+from app.documents.case_files import CaseFileEndpoint
 from app.documents.download import DownloadEndpoint
 from app.documents.erasures import finish_when_erased
 from app.documents.links import Links
@@ -115,6 +118,7 @@ class _Parts:
     view: GraphQLView
     sockets: WebSocketEndpoint
     upload: UploadEndpoint
+    case_files: CaseFileEndpoint | None
     resources: JsonApiView
     draining: Shutdown
     watch: LogWatch
@@ -169,6 +173,7 @@ def _assembled(settings: Settings) -> _Parts:
         view=GraphQLView(cycle, trusted, terms, store, transfers, streams),
         sockets=WebSocketEndpoint(streams, door),
         upload=upload,
+        case_files=CaseFileEndpoint(database, door, slots) if can_render() else None,
         resources=JsonApiView(cycle, terms, upload, settings.public_url),
         draining=Shutdown(settings.drain),
         watch=LogWatch(database, settings.log_lag_alarm),
@@ -214,11 +219,13 @@ def _routes(parts: _Parts) -> list[BaseRoute]:
     if settings.metrics:
         is_shared = environment.metrics_are_shared()
         routes.append(metrics_route(settings.metrics_token, parts.look, is_shared=is_shared))
+    if parts.case_files is not None:
+        routes.append(Route(CASE_FILES, parts.case_files.respond, methods=["GET"]))
     people_shown = settings.demo_people if settings.demo else ()
     if settings.graphiql:
         routes.extend(graphiql_routes(people_shown))
     if settings.desk:
-        routes.extend(desk_routes(people_shown))
+        routes.extend(desk_routes(people_shown, has_case_files=parts.case_files is not None))
     return routes
 
 

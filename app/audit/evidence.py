@@ -7,6 +7,7 @@ that a row commits to come beside the row, each with its salt, if they are not e
 covers stands under `notCovered`.
 """
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import datetime
@@ -109,7 +110,7 @@ async def _rows(connection: AsyncConnection, account_id: UUID, case_id: UUID) ->
     except UNREADABLE:
         said = f"a row of case {case_id} holds a value that is none of its kind: `casegate log verify --case` names it"
         raise EvidenceError(said) from None
-    return [exported_row(link) for link in rows]
+    return await asyncio.to_thread(lambda: [exported_row(link) for link in rows])
 
 
 def exported_row(link: ChainedEntry) -> dict[str, Any]:

@@ -30,8 +30,7 @@ from app.i18n import negotiate
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
-HEADERS = {
-    "Accept-Ranges": "bytes",
+HARMLESS = {
     # A copy that is kept would outlive the right to it.
     "Cache-Control": "private, no-store",
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -39,6 +38,8 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+"""Headers of a file that is somebody's: it is kept nowhere, and can do nothing in a browser."""
+HEADERS = {"Accept-Ranges": "bytes", **HARMLESS}
 
 
 class DownloadEndpoint:
@@ -86,7 +87,7 @@ class DownloadEndpoint:
             "ETag": etag,
             "Last-Modified": document.created_at.strftime("%a, %d %b %Y %H:%M:%S GMT"),
         }
-        if _is_known(request.headers.get("if-none-match", ""), etag):
+        if is_known(request.headers.get("if-none-match", ""), etag):
             return Response(status_code=304, headers=headers)
         start, end, size = 0, document.size_bytes, document.size_bytes
         status = 200
@@ -122,6 +123,7 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
     return int(first), min(int(last) + 1, size) if last else size
 
 
-def _is_known(if_none_match: str, etag: str) -> bool:
+def is_known(if_none_match: str, etag: str) -> bool:
+    """Tell whether a client that sends this `If-None-Match` has what *etag*, a strong one, stands for."""
     known = [item.strip().removeprefix("W/") for item in if_none_match.split(",")]
     return etag in known or "*" in known

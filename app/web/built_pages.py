@@ -5,7 +5,7 @@ It does not build the pages, and knows no tokens but the ones it is handed: outs
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from os import PathLike, stat_result
 from pathlib import Path
 
@@ -36,12 +36,15 @@ class DemoPerson:
 
 @dataclass(frozen=True, slots=True)
 class BuiltPage:
-    """A page: its name for people, the path it is served at, where its build lies, and what it may do."""
+    """A page: its name for people, the path it is served at, where its build lies, what it may do, and what its script
+    is told beside the API's address and the people.
+    """
 
     name: str
     path: str
     dist: Path
     policy: Mapping[str, str]
+    config: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -122,8 +125,9 @@ def _fill(page: BuiltPage, template: str, people: Sequence[DemoPerson]) -> str:
     """
     if CONFIG_PLACE not in template:
         raise ValueError(f"the {page.name} page has no {CONFIG_PLACE}: run scripts/setup")
-    config = json.dumps({"endpoint": "/graphql", "people": [asdict(person) for person in people]}, ensure_ascii=False)
-    block = f'<script type="application/json" id="casegate-config">{config.translate(HTML_ESCAPES)}</script>'
+    config = {"endpoint": "/graphql", "people": [asdict(person) for person in people], **page.config}
+    written = json.dumps(config, ensure_ascii=False).translate(HTML_ESCAPES)
+    block = f'<script type="application/json" id="casegate-config">{written}</script>'
     return template.replace(CONFIG_PLACE, block, 1)
 
 

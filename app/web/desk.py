@@ -22,6 +22,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 
-def desk_routes(people: Sequence[DemoPerson], dist: Path = DIST) -> list[BaseRoute]:
+def desk_routes(people: Sequence[DemoPerson], dist: Path = DIST, *, has_case_files: bool = False) -> list[BaseRoute]:
     """Return the routes of `/desk`, what is below it, and its assets; *people* is empty outside demo mode."""
-    return page_routes(BuiltPage("Desk", "/desk", dist, CONTENT_SECURITY_POLICY), people, has_views=True)
+    page = BuiltPage("Desk", "/desk", dist, CONTENT_SECURITY_POLICY, {"hasCaseFiles": has_case_files})
+    return page_routes(page, people, has_views=True)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Route, WebSocketRoute, expect
+from pypdfium2 import PdfDocument
 from reportlab.pdfgen.canvas import Canvas
 
 from tests.support.desk import Window, add_comment, log_of, open_case
@@ -388,3 +389,17 @@ def drop(window: Window, name: str, text: str) -> None:
         [name, text],
     )
     window.page.dispatch_event(".comment-form .drop", "drop", {"dataTransfer": data})
+
+
+def test_the_case_file_is_saved_in_the_language_of_the_page(open_window: OpenWindow, tmp_path: Path) -> None:
+    window = open_window(locale="fr")
+    window.enter("Ada Okafor", "/cases/CASE-000020")
+
+    with window.page.expect_download() as begun:
+        window.press("Dossier (PDF)")
+    begun.value.save_as(tmp_path / "case.pdf")
+
+    assert begun.value.suggested_filename == "CASE-000020.pdf"
+    first = PdfDocument(tmp_path / "case.pdf")[0]
+    assert "DOSSIER" in first.get_textpage().get_text_range()
+    assert window.complaints == []

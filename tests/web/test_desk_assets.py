@@ -42,7 +42,7 @@ def test_each_address_below_the_desk_is_the_page_and_its_assets_are_files(client
         for path in ("/desk", "/desk/cases/CASE-000001?q=iban", "/desk/assets/index-1a2b.js", "/desk/assets/none.js")
     )
 
-    assert '{"endpoint": "/graphql", "people": []}' in page.text
+    assert '{"endpoint": "/graphql", "people": [], "hasCaseFiles": false}' in page.text
     assert view.text == page.text
     assert {page.headers["cache-control"], view.headers["cache-control"]} == {"no-store"}
     assert asset.headers["cache-control"] == "public, max-age=31536000, immutable"

@@ -18,15 +18,19 @@ WORDS: Mapping[str, Mapping[str, str]] = tomllib.loads(
 QR_MM = 34
 
 
-def case_file_pdf(evidence: Evidence, language: Language) -> bytes:
-    """Return the PDF of one case's *evidence*. It takes the processor for a while. Raises: EvidenceUnfit."""
-    return _Rendering(CaseFile(evidence), language).pdf()
+def case_file_pdf(evidence: Evidence, language: Language, *, has_sought_anchors: bool = True) -> bytes:
+    """Return the PDF of one case's *evidence*. It takes the processor for a while.
+
+    *has_sought_anchors*: whether anchors were looked for when the evidence was made. Raises: EvidenceUnfit.
+    """
+    return _Rendering(CaseFile(evidence), language, "no_anchor" if has_sought_anchors else "unsought_anchor").pdf()
 
 
 class _Rendering:
-    def __init__(self, case: CaseFile, language: Language) -> None:
+    def __init__(self, case: CaseFile, language: Language, without_anchor: str) -> None:
         self._case = case
         self._language = language
+        self._without_anchor = without_anchor
         self._words = WORDS[language]
         heading = f"{self._words['title']} {case.evidence['reference']}"
         made_at = datetime.fromisoformat(case.evidence["notCovered"]["exportedAt"])
@@ -98,7 +102,7 @@ class _Rendering:
     def _anchor(self) -> str:
         checkpoint = self._case.checkpoint
         if checkpoint is None:
-            return self._words["no_anchor"]
+            return self._words[self._without_anchor]
         return self._say(
             "anchored",
             anchored=self._case.anchored_rows,

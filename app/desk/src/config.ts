@@ -1,5 +1,5 @@
-// What the gateway wrote into the page (app/web/built_pages.py): the API's address and, in demo mode alone, people with
-// their tokens.
+// What the gateway wrote into the page (app/web/built_pages.py): the API's address, whether it makes case files and, in demo
+// mode alone, people with their tokens.
 
 export type DemoPerson = {
   id: string
@@ -9,6 +9,6 @@ export type DemoPerson = {
   token: string
 }
 
-type Config = { endpoint: string; people: readonly DemoPerson[] }
+type Config = { endpoint: string; people: readonly DemoPerson[]; hasCaseFiles: boolean }
 
 export const config: Config = JSON.parse(document.getElementById('casegate-config')?.textContent ?? '{}')

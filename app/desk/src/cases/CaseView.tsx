@@ -57,7 +57,7 @@ export function CaseView({ reference }: { reference: string }) {
               </section>
             </div>
             <aside className="case-side">
-              <DocumentList documents={shown.documents.nodes} />
+              <DocumentList shown={shown} documents={shown.documents.nodes} />
               <Facts shown={shown} />
             </aside>
           </div>

@@ -1,10 +1,13 @@
-// All documents of a case.
+// All documents of a case, and its case file.
 
 import type { DocumentTileFragment } from '../gql/graphql'
 import { useTranslation } from '../i18n/language'
+import { CaseFileButton } from './CaseFileButton'
 import { DocumentTile } from './DocumentTile'
 
-export function DocumentList({ documents }: { documents: readonly DocumentTileFragment[] }) {
+type Properties = { shown: { id: string; reference: string }; documents: readonly DocumentTileFragment[] }
+
+export function DocumentList({ shown, documents }: Properties) {
   const { t } = useTranslation()
   return (
     <section aria-labelledby="documents-heading">
@@ -18,6 +21,7 @@ export function DocumentList({ documents }: { documents: readonly DocumentTileFr
           ))}
         </ul>
       )}
+      <CaseFileButton shown={shown} />
     </section>
   )
 }

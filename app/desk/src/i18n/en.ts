@@ -111,6 +111,8 @@ export const en = {
   download: 'Download',
   previewOf: 'Preview of {name}',
   noPreview: 'The document can’t be had any more.',
+  caseFile: 'Case file (PDF)',
+  makingCaseFile: 'The case file is made …',
 
   requestOverride: 'Request an override',
   wantedResult: 'The result should be',

@@ -113,6 +113,8 @@ export const fr: Words = {
   download: 'Télécharger',
   previewOf: 'Aperçu de {name}',
   noPreview: 'Le document n’est plus disponible.',
+  caseFile: 'Dossier (PDF)',
+  makingCaseFile: 'Le dossier est en préparation …',
 
   requestOverride: 'Demander une dérogation',
   wantedResult: 'Le résultat devrait être',
