@@ -12,7 +12,10 @@ PAIR_DAYS = 90
 """The days before a decision in which the decisions of a pair are counted."""
 
 EVIDENCE_MAX = 10
-"""How many cases, documents, overrides or pairs a signal shows at most; counts are of all."""
+"""How many cases, documents, overrides or pairs a signal shows at most; counts are of all, but for CASES_MAX."""
+
+CASES_MAX = 100
+"""How many cases elsewhere are looked at, and counted, for one file or bank account: the newest."""
 
 
 class SignalKind(StrEnum):

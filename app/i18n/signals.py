@@ -13,6 +13,8 @@ _LIMITS = {"seconds_max": QUICK_DECISION_SECONDS, "days": PAIR_DAYS, "decisions_
 def signal_text(signal: Any, language: Language) -> str:
     """Return the sentence of a signal, whose counts it names; no name of a person or a document is in it."""
     assert is_dataclass(signal) and not isinstance(signal, type)
-    counts = {name: value for name, value in asdict(signal).items() if isinstance(value, int)}
+    found = asdict(signal)
+    counts = {name: value for name, value in found.items() if isinstance(value, int)}
     kind = signal.kind  # type: ignore[attr-defined]  # each signal has one
-    return WORDS[language]["signals"][kind].format_map(_LIMITS | counts)
+    name = f"{kind}_AT_LEAST" if found.get("has_more_cases") else kind
+    return WORDS[language]["signals"][name].format_map(_LIMITS | counts)

@@ -3,13 +3,15 @@
 from collections import Counter
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
+from app import clock
 from app.actions.perform import perform
 from app.db import tables
-from app.domain.commands import AcceptOverride, RequestOverride
+from app.domain.commands import AcceptOverride, AddComment, NewDocument, RequestOverride
 from app.domain.model import CaseStatus, RequestedStatus, Scope
 from app.domain.signals import SignalKind
 from tests.support.api import Api
@@ -19,9 +21,9 @@ from tests.support.signal_histories import IBANS, SignalHistory
 from tests.support.world import FOUNDED, Person, World, make_world, person_of
 
 SIGNALS = """signals { kind
-    ... on SameDocumentSignal { cases { id } caseCount documents { id } documentCount }
+    ... on SameDocumentSignal { cases { id } caseCount hasMoreCases documents { id } documentCount }
     ... on EarlierOverridesSignal { overrides { id } acceptedCount refusedCount cancelledCount }
-    ... on SameBankAccountSignal { cases { id } caseCount }
+    ... on SameBankAccountSignal { cases { id } caseCount hasMoreCases }
     ... on QuickDecisionSignal { decisions { override { id } seconds } decisionCount }
     ... on RepeatedPairSignal { pairs { override { id } creator { id } reviewer { id }
         decisionCount acceptedCount creatorDecisionCount } pairCount } }"""
@@ -104,6 +106,34 @@ async def test_a_bank_account_of_the_same_supplier_is_no_signal(world: World, ap
     again = await opened(api, world.ada, "ref-1", IBANS[0])
 
     assert await signals_of(api, world.rosa) == {first: {}, again: {}}
+
+
+async def test_what_is_on_very_many_cases_is_counted_up_to_a_bound(world: World, api: Api) -> None:
+    cases: list[str] = []
+
+    async def open_another() -> None:
+        case_id = await opened(api, world.ada, f"ref-{len(cases)}", IBANS[0])
+        document = NewDocument(
+            id=clock.new_id(), filename="a.txt", content_type="text/plain", size_bytes=1, sha256="cd" * 32
+        )
+        await world.do(world.ada, AddComment(case_id=UUID(case_id), comment="See.", new_documents=(document,)))
+        cases.append(case_id)
+
+    async def of_the_first() -> dict[str, Any]:
+        query = f'{{ case(id: "{cases[0]}") {{ {SIGNALS.replace("kind", "kind message", 1)} }} }}'
+        return {found["kind"]: found for found in (await api.run(world.rosa.token, query))["case"]["signals"]}
+
+    for _ in range(101):
+        await open_another()
+    all_of_them = await of_the_first()
+    await open_another()
+    more = await of_the_first()
+
+    for kind in ("SAME_DOCUMENT", "SAME_BANK_ACCOUNT"):
+        assert (all_of_them[kind]["caseCount"], all_of_them[kind]["hasMoreCases"]) == (100, False)
+        assert (more[kind]["caseCount"], more[kind]["hasMoreCases"]) == (100, True)
+        assert "Cases: 100" in all_of_them[kind]["message"] and "Cases: at least 100" in more[kind]["message"]
+        assert [case["id"] for case in more[kind]["cases"]] == cases[:-11:-1]
 
 
 async def test_nothing_meets_across_accounts(world: World, api: Api) -> None:

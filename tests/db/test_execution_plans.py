@@ -57,6 +57,7 @@ QUERIES = {
     "somebody's part of the whole log": '{ actions(user: "USER") { nodes { type } } }',
     "the inbox": "{ viewer { inbox { totalCount counts { count } nodes { title } } } }",
     "the inbox for decisions": "{ viewer { inbox(reasons: [DECIDE]) { nodes { title } } } }",
+    "signals": "{ cases(first: 50) { nodes { signals { kind } } } }",
     "anything by its id": '{ node(id: "ID") { id } }',
 }
 

@@ -177,13 +177,15 @@ class SignalHistory:
         return {
             "cases": listed(other.id for other in others),
             "caseCount": len(others),
+            "hasMoreCases": False,
             "documents": listed(documents),
             "documentCount": len(documents),
         }
 
     def _same_bank_account(self, case: MadeCase) -> Any:
         others = [other for other in self._others(case) if case.iban is not None and other.iban == case.iban]
-        return {"cases": listed(other.id for other in others), "caseCount": len(others)} if others else None
+        found = {"cases": listed(other.id for other in others), "caseCount": len(others), "hasMoreCases": False}
+        return found if others else None
 
     def _earlier(self, case: MadeCase) -> Any:
         before = [other for other in self.cases if other.subject == case.subject and other.number < case.number]

@@ -13,7 +13,8 @@ from app.api.types.evidence import Document
 from app.api.types.overrides import Override
 from app.api.types.people import User
 from app.api.types.references import CaseReference
-from app.db.repository.signals import (
+from app.db.rows import CaseRow
+from app.db.signal_rows import (
     EarlierOverridesRow,
     QuickDecisionItem,
     QuickDecisionRow,
@@ -23,15 +24,15 @@ from app.db.repository.signals import (
     SameDocumentRow,
     SignalRow,
 )
-from app.db.rows import CaseRow
 from app.domain.access import may_read
-from app.domain.signals import EVIDENCE_MAX, PAIR_DAYS, PAIR_DECISIONS_MIN, QUICK_DECISION_SECONDS
+from app.domain.signals import CASES_MAX, EVIDENCE_MAX, PAIR_DAYS, PAIR_DECISIONS_MIN, QUICK_DECISION_SECONDS
 from app.i18n.signals import signal_text
 
 Kinds = Annotated[
     list[SignalKind] | None,
     strawberry.argument(description="Only signals of these kinds; null for all. Others are not looked for."),
 ]
+MORE = "Whether there are more cases, older ones, which are not counted."
 _NEWEST = f"the newest first, {EVIDENCE_MAX} at most"
 
 
@@ -91,7 +92,10 @@ class SameDocumentSignal(Signal):
     cases: list[CaseReference] = _listed(
         "cases", "case_ids", list[CaseReference], f"Cases of other suppliers that have one of them, {_NEWEST}."
     )
-    case_count: int = described("How many cases of other suppliers have one of them.")
+    case_count: int = described(
+        f"How many cases of other suppliers have one of them, of the newest {CASES_MAX} of each."
+    )
+    has_more_cases: bool = described(MORE)
 
 
 @object_type(EarlierOverridesRow, "The supplier's result was asked to be set by hand before.")
@@ -112,7 +116,8 @@ class SameBankAccountSignal(Signal):
     cases: list[CaseReference] = _listed(
         "cases", "case_ids", list[CaseReference], f"Cases of other suppliers that were opened with it, {_NEWEST}."
     )
-    case_count: int = described("How many cases of other suppliers were opened with it.")
+    case_count: int = described(f"How many cases of other suppliers were opened with it, of the newest {CASES_MAX}.")
+    has_more_cases: bool = described(MORE)
 
 
 @object_type(QuickDecisionItem, "A decision that came within seconds of the request.")

@@ -1,15 +1,18 @@
-"""The signals of cases with their evidence: one statement for each part of it, whatever the number of cases."""
+"""The signals of cases with their evidence: one statement for each part of it, whatever the number of cases.
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, ClassVar
+All are prepared: to make the text of one takes SQLAlchemy longer than the database needs to answer it.
+"""
+
+from collections import namedtuple
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, Select, case, func, select
+from sqlalchemy import ColumnElement, Integer, Select, Table, case, func, literal, literal_column, select
 
 from app.db import tables
 from app.db.id_sets import among, of_account
+from app.db.prepared import ACCOUNT, IDS, Prepared
 from app.db.reader import Reader
 from app.db.repository.signal_conditions import (
     Columns,
@@ -21,86 +24,23 @@ from app.db.repository.signal_conditions import (
     up_to,
     was_quick,
 )
+from app.db.signal_rows import (
+    EarlierOverridesRow,
+    QuickDecisionItem,
+    QuickDecisionRow,
+    RepeatedPairItem,
+    RepeatedPairRow,
+    SameBankAccountRow,
+    SameDocumentRow,
+    SignalRow,
+)
 from app.domain.model import OverrideStatus
-from app.domain.signals import EVIDENCE_MAX, SignalKind
+from app.domain.signals import CASES_MAX, EVIDENCE_MAX, SignalKind
 
-
-@dataclass(frozen=True, slots=True)
-class SameDocumentRow:
-    """Documents of the case that are on cases of other subjects too, and these cases, the newest of each first."""
-
-    kind: ClassVar[SignalKind] = SignalKind.SAME_DOCUMENT
-    document_ids: tuple[UUID, ...]
-    document_count: int
-    case_ids: tuple[UUID, ...]
-    case_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class SameBankAccountRow:
-    """Cases of other subjects that are about the same bank account, the newest first."""
-
-    kind: ClassVar[SignalKind] = SignalKind.SAME_BANK_ACCOUNT
-    case_ids: tuple[UUID, ...]
-    case_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierOverridesRow:
-    """Finished overrides of the subject that came before, the newest first, and how many ended in which way."""
-
-    kind: ClassVar[SignalKind] = SignalKind.EARLIER_OVERRIDES
-    override_ids: tuple[UUID, ...]
-    accepted_count: int
-    refused_count: int
-    cancelled_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class QuickDecisionItem:
-    override_id: UUID
-    requested_at: datetime
-    decided_at: datetime
-
-    @property
-    def seconds(self) -> int:
-        """Whole seconds from the request to the decision."""
-        return int((self.decided_at - self.requested_at).total_seconds())
-
-
-@dataclass(frozen=True, slots=True)
-class QuickDecisionRow:
-    """Decisions that came within seconds of the request, the newest first."""
-
-    kind: ClassVar[SignalKind] = SignalKind.QUICK_DECISION
-    decisions: tuple[QuickDecisionItem, ...]
-    decision_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class RepeatedPairItem:
-    """A decision, and how often its two people had met in the days up to it, and its creator had been decided on."""
-
-    override_id: UUID
-    creator_id: UUID
-    reviewer_id: UUID
-    decision_count: int
-    accepted_count: int
-    creator_decision_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class RepeatedPairRow:
-    """Decisions of two people who met again and again, the newest first."""
-
-    kind: ClassVar[SignalKind] = SignalKind.REPEATED_PAIR
-    pairs: tuple[RepeatedPairItem, ...]
-    pair_count: int
-
-
-SignalRow = SameDocumentRow | SameBankAccountRow | EarlierOverridesRow | QuickDecisionRow | RepeatedPairRow
 _Found = Mapping[UUID, SignalRow]
 _Ids = Sequence[UUID]
+_IsSame = Callable[[Columns, Columns], ColumnElement[bool]]
+_NO_ID = UUID(int=0)
 
 
 async def signals_by_case(
@@ -111,14 +51,23 @@ async def signals_by_case(
     return [[rows[case_id] for rows in found if case_id in rows] for case_id in case_ids]
 
 
-async def _grouped(connection: Reader, ranked: Select[Any]) -> dict[UUID, list[Any]]:
-    """Return by case the first records of *ranked*, which has `case_id`, and `rank` by which they are ordered."""
-    part = ranked.subquery()
-    statement = select(part).where(part.c.rank <= EVIDENCE_MAX).order_by(part.c.case_id, part.c.rank)
-    found: dict[UUID, list[Any]] = {}
-    for record in await connection.execute(statement):
-        found.setdefault(record.case_id, []).append(record)
-    return found
+class _Evidence:
+    """A statement that has `case_id`, and `rank` by which a case's rows are ordered: the first rows of each case."""
+
+    def __init__(self, ranked: Select[Any]) -> None:
+        part = ranked.subquery()
+        make: Any = namedtuple  # whose names are known here alone
+        self._record = make("_record", part.c.keys())
+        kept = select(part).where(part.c.rank <= EVIDENCE_MAX).order_by(part.c.case_id, part.c.rank)
+        self._statement = Prepared(kept)
+
+    async def of(self, connection: Reader, account_id: UUID, case_ids: _Ids) -> dict[UUID, list[Any]]:
+        """Return the records by case; what has none is left out."""
+        found: dict[UUID, list[Any]] = {}
+        columns = await self._statement.columns(connection, account_id=account_id, ids=list(case_ids))
+        for record in map(self._record, *columns):
+            found.setdefault(record.case_id, []).append(record)
+        return found
 
 
 def _ranked(case_id: ColumnElement[UUID], *newest: ColumnElement[Any]) -> ColumnElement[int]:
@@ -131,77 +80,122 @@ def _total(case_id: ColumnElement[UUID], of: ColumnElement[bool] | None = None) 
     return counted.over(partition_by=case_id)
 
 
-def _elsewhere(
-    table: FromClause, is_same: Callable[[Columns, Columns], ColumnElement[bool]], account_id: UUID, case_ids: _Ids
-) -> tuple[FromClause, FromClause, Select[Any]]:
-    """Return a table's rows of these cases, the cases of other subjects with the same, and their join."""
-    mine, other = table.alias("mine"), table.alias("other")
-    its, others = tables.cases.alias("its"), tables.cases.alias("others")
-    found = (
-        select()
-        .select_from(mine)
-        .join(its, its.c.id == mine.c.case_id)
-        .join(other, is_same(mine.c, other.c))
-        .join(others, others.c.id == other.c.case_id)
-        .where(
-            of_account(mine.c.account_id, account_id),
-            among(mine.c.case_id, case_ids),
-            of_another_subject(its.c, others.c),
+def _elsewhere(table: Table, key: str, own_id: str, is_same: _IsSame) -> Any:
+    """Return each pair of a row of these cases, by its *own_id*, and a case of another subject that has the same *key*.
+
+    Of one row the newest CASES_MAX others are looked at; `has_more` is 1 where there are more.
+    """
+    mine, its = table.alias("own"), tables.cases.alias("its")
+    columns = [mine.c[name] for name in dict.fromkeys((own_id, "account_id", "case_id", key))]
+    own = (
+        select(*columns, its.c.subject_id, _after_newest(table, is_same, mine.c, its.c).label("after"))
+        .select_from(mine.join(its, its.c.id == mine.c.case_id))
+        .where(of_account(mine.c.account_id, ACCOUNT), among(mine.c.case_id, IDS))
+        .cte("mine")
+        # Else PostgreSQL would look for `after` anew for each row that is compared with it.
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    other, others = table.alias("other"), tables.cases.alias("others")
+    after = func.coalesce(own.c.after, literal(_NO_ID, other.c.case_id.type))
+    return (
+        select(
+            own.c.case_id,
+            own.c[own_id].label("own_id"),
+            others.c.id.label("other_id"),
+            others.c.number,
+            case((own.c.after.is_(None), 0), else_=1).label("has_more"),
         )
-        .distinct()
+        .select_from(own.join(other, is_same(own.c, other.c)).join(others, others.c.id == other.c.case_id))
+        .where(other.c.case_id > after, of_another_subject(own.c, others.c))
+        .subquery()
     )
-    return mine, others, found
 
 
-def _other_cases(mine: FromClause, others: FromClause, found: Select[Any]) -> Select[Any]:
-    pair = found.add_columns(mine.c.case_id, others.c.id.label("other_id"), others.c.number).subquery()
+def _after_newest(table: Table, is_same: _IsSame, mine: Columns, its: Columns) -> ColumnElement[UUID | None]:
+    """Return the newest case with the same that is not looked at any more, None where there are no more."""
+    newer, theirs = table.alias("newer").c, tables.cases.alias("theirs").c
+    return (
+        select(newer.case_id)
+        .where(is_same(mine, newer), theirs.id == newer.case_id, of_another_subject(its, theirs))
+        .order_by(newer.case_id.desc())
+        .offset(literal_column(str(CASES_MAX)))
+        .limit(literal_column("1"))
+        .scalar_subquery()
+    )
+
+
+def _other_cases(pair: Any) -> Select[Any]:
+    each = (
+        select(pair.c.case_id, pair.c.other_id, pair.c.number, func.max(pair.c.has_more).label("has_more"))
+        .group_by(pair.c.case_id, pair.c.other_id, pair.c.number)
+        .subquery()
+    )
     return select(
-        pair.c.case_id,
-        pair.c.other_id,
-        _total(pair.c.case_id).label("total"),
-        _ranked(pair.c.case_id, pair.c.number),
+        each.c.case_id,
+        each.c.other_id,
+        _total(each.c.case_id).label("total"),
+        func.max(each.c.has_more, type_=Integer()).over(partition_by=each.c.case_id).label("has_more"),
+        _ranked(each.c.case_id, each.c.number),
     )
+
+
+def _own_documents(pair: Any) -> Select[Any]:
+    each = select(pair.c.case_id, pair.c.own_id).distinct().subquery()
+    total = _total(each.c.case_id).label("total")
+    return select(each.c.case_id, each.c.own_id, total, _ranked(each.c.case_id, each.c.own_id))
+
+
+_FILES = _elsewhere(tables.documents, "sha256", "id", same_file)
+_FILES_ELSEWHERE, _FILES_HERE = _Evidence(_other_cases(_FILES)), _Evidence(_own_documents(_FILES))
 
 
 async def _same_documents(connection: Reader, account_id: UUID, case_ids: _Ids) -> _Found:
-    mine, others, found = _elsewhere(tables.documents, same_file, account_id, case_ids)
-    elsewhere = await _grouped(connection, _other_cases(mine, others, found))
-    pair = found.add_columns(mine.c.case_id, mine.c.id).subquery()
-    ranked = select(
-        pair.c.case_id, pair.c.id, _total(pair.c.case_id).label("total"), _ranked(pair.c.case_id, pair.c.id)
-    )
-    documents = await _grouped(connection, ranked)
+    elsewhere = await _FILES_ELSEWHERE.of(connection, account_id, case_ids)
+    documents = await _FILES_HERE.of(connection, account_id, case_ids)
     return {
         id: SameDocumentRow(
-            tuple(record.id for record in documents[id]),
+            tuple(record.own_id for record in documents[id]),
             documents[id][0].total,
             tuple(record.other_id for record in records),
             records[0].total,
+            bool(records[0].has_more),
         )
         for id, records in elsewhere.items()
         if id in documents
     }
 
 
+_KEYS = _elsewhere(tables.case_bank_accounts, "account_key", "case_id", same_bank_account)
+_KEYS_ELSEWHERE = _Evidence(_other_cases(_KEYS))
+
+
 async def _same_bank_accounts(connection: Reader, account_id: UUID, case_ids: _Ids) -> _Found:
-    elsewhere = _elsewhere(tables.case_bank_accounts, same_bank_account, account_id, case_ids)
-    found = await _grouped(connection, _other_cases(*elsewhere))
+    found = await _KEYS_ELSEWHERE.of(connection, account_id, case_ids)
     return {
-        id: SameBankAccountRow(tuple(record.other_id for record in records), records[0].total)
+        id: SameBankAccountRow(
+            tuple(record.other_id for record in records), records[0].total, bool(records[0].has_more)
+        )
         for id, records in found.items()
     }
 
 
-async def _earlier_overrides(connection: Reader, account_id: UUID, case_ids: _Ids) -> _Found:
+def _earlier() -> Select[Any]:
     its, override, its_case = tables.cases.alias("its").c, tables.overrides.alias("earlier").c, tables.cases.c
     totals = (
         _total(its.id, override.status == status).label(status.value.lower())
         for status in (OverrideStatus.ACCEPTED, OverrideStatus.REFUSED, OverrideStatus.CANCELLED)
     )
-    ranked = select(
-        its.id.label("case_id"), override.id, *totals, _ranked(its.id, override.created_at, override.id)
-    ).where(of_account(its.account_id, account_id), among(its.id, case_ids), came_before(its, override, its_case))
-    found = await _grouped(connection, ranked)
+    rank = _ranked(its.id, override.created_at, override.id)
+    return select(its.id.label("case_id"), override.id, *totals, rank).where(
+        of_account(its.account_id, ACCOUNT), among(its.id, IDS), came_before(its, override, its_case)
+    )
+
+
+_EARLIER = _Evidence(_earlier())
+
+
+async def _earlier_overrides(connection: Reader, account_id: UUID, case_ids: _Ids) -> _Found:
+    found = await _EARLIER.of(connection, account_id, case_ids)
     return {
         id: EarlierOverridesRow(
             tuple(record.id for record in records), records[0].accepted, records[0].refused, records[0].cancelled
@@ -210,9 +204,9 @@ async def _earlier_overrides(connection: Reader, account_id: UUID, case_ids: _Id
     }
 
 
-def _decided(account_id: UUID, case_ids: _Ids, holds: ColumnElement[bool], more: Iterable[Any] = ()) -> Select[Any]:
+def _decided(holds: ColumnElement[bool], *more: ColumnElement[Any]) -> _Evidence:
     override = tables.overrides.c
-    return select(
+    ranked = select(
         override.case_id,
         override.id,
         override.created_at,
@@ -222,11 +216,15 @@ def _decided(account_id: UUID, case_ids: _Ids, holds: ColumnElement[bool], more:
         *more,
         _total(override.case_id).label("total"),
         _ranked(override.case_id, override.created_at, override.id),
-    ).where(of_account(override.account_id, account_id), among(override.case_id, case_ids), holds)
+    ).where(of_account(override.account_id, ACCOUNT), among(override.case_id, IDS), holds)
+    return _Evidence(ranked)
+
+
+_QUICK = _decided(was_quick(tables.overrides.c))
 
 
 async def _quick_decisions(connection: Reader, account_id: UUID, case_ids: _Ids) -> _Found:
-    found = await _grouped(connection, _decided(account_id, case_ids, was_quick(tables.overrides.c)))
+    found = await _QUICK.of(connection, account_id, case_ids)
     return {
         id: QuickDecisionRow(
             tuple(QuickDecisionItem(record.id, record.created_at, record.decided_at) for record in records),
@@ -236,20 +234,21 @@ async def _quick_decisions(connection: Reader, account_id: UUID, case_ids: _Ids)
     }
 
 
-async def _repeated_pairs(connection: Reader, account_id: UUID, case_ids: _Ids) -> _Found:
+def _counts() -> Iterator[ColumnElement[Any]]:
+    """Yield how many decisions of a creator's overrides there were up to one, and of the pair, and acceptances."""
     override, before = tables.overrides.c, tables.overrides.alias("before").c
     same = before.decided_by_id == override.decided_by_id
     accepted = before.status == OverrideStatus.ACCEPTED
-    counts = {"creator": (), "pair": (same,), "accepted": (same, accepted)}
-    more = (
-        select(func.count())
-        .where(up_to(before, override), *which)
-        .correlate(tables.overrides)
-        .scalar_subquery()
-        .label(n)
-        for n, which in counts.items()
-    )
-    found = await _grouped(connection, _decided(account_id, case_ids, is_of_repeated_pair(override), more))
+    for name, which in {"creator": (), "pair": (same,), "accepted": (same, accepted)}.items():
+        counted = select(func.count()).where(up_to(before, override), *which)
+        yield counted.correlate(tables.overrides).scalar_subquery().label(name)
+
+
+_PAIRS = _decided(is_of_repeated_pair(tables.overrides.c), *_counts())
+
+
+async def _repeated_pairs(connection: Reader, account_id: UUID, case_ids: _Ids) -> _Found:
+    found = await _PAIRS.of(connection, account_id, case_ids)
     return {
         id: RepeatedPairRow(
             tuple(
