@@ -23,7 +23,7 @@ class Size(NamedTuple):
 def run(url: str, folder: Path, size: Size) -> tuple[Sequence[str], dict[str, list[str]]]:
     """Return the lines of the table, and what is wrong with each attack that went wrong."""
     archive = asyncio.run(make_archive(url, cases=size.cases, overrides=size.busy, comments=size.busy))
-    with serving(folder, database_url=url, demo="false") as server:
+    with serving(folder, is_forked=False, database_url=url, demo="false") as server:
         requested = f'{{ case(id: "{archive.other_case}") {{ id title }} }}'
         target = Target(server.address, archive.token, server.process.pid, archive.other, requested)
         lines, wrong = attacked(target, demanding(archive, documents=size.documents))

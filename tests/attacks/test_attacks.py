@@ -20,7 +20,7 @@ def test_no_attack_is_a_fault_or_keeps_others_waiting(
 ) -> None:
     token = casegate_json("demo", database_url=fresh_url)["people"][0]["token"]
 
-    with serving(tmp_path, database_url=fresh_url, demo="false", introspection="true") as server:
+    with serving(tmp_path, is_forked=False, database_url=fresh_url, demo="false", introspection="true") as server:
         lines, wrong = attacked(Target(server.address, token, server.process.pid), ATTACKS, wait_s=BUSY_WAIT_S)
         log = server.output
 

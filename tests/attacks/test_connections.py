@@ -33,7 +33,12 @@ def test_no_connection_takes_from_others_what_they_need(
     token = casegate_json("demo", data_dir=str(tmp_path))["people"][0]["token"]
 
     with serving(
-        tmp_path, demo="false", introspection="true", max_cost="200000", max_connections=connections
+        tmp_path,
+        is_forked=False,
+        demo="false",
+        introspection="true",
+        max_cost="200000",
+        max_connections=connections,
     ) as server:
         process = psutil.Process(server.process.pid)
         before = process.num_fds()

@@ -49,7 +49,9 @@ def assert_withstood(server: Server, token: str, document: str) -> None:
 @pytest.fixture
 def live(fresh_url: str, tmp_path: Path) -> Iterator[tuple[Server, str]]:
     token = casegate_json("demo", database_url=fresh_url)["people"][0]["token"]
-    with serving(tmp_path, database_url=fresh_url, demo="false", introspection="true", port=None, **LIMITS) as server:
+    with serving(
+        tmp_path, port=None, is_forked=False, database_url=fresh_url, demo="false", introspection="true", **LIMITS
+    ) as server:
         yield server, token
 
 

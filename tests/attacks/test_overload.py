@@ -87,7 +87,7 @@ async def overload(server: Server, token: str, seconds: float) -> tuple[Load, li
 
 def assert_overload_is_shed(url: str, folder: Path, seconds: float) -> None:
     token = casegate_json("demo", database_url=url)["people"][0]["token"]
-    with serving(folder, database_url=url, demo="false", max_concurrency=str(IN_HAND)) as server:
+    with serving(folder, is_forked=False, database_url=url, demo="false", max_concurrency=str(IN_HAND)) as server:
         load, memory, capacity = asyncio.run(overload(server, token, seconds))
 
     slowest = sorted(load.accepted)[math.ceil(len(load.accepted) * 0.99) - 1]

@@ -117,7 +117,7 @@ KINDS: list[Callable[[random.Random, int], Sent]] = [
 @pytest.fixture
 def server(fresh_url: str, tmp_path: Path) -> Iterator[tuple[Server, str]]:
     token = casegate_json("demo", database_url=fresh_url)["people"][0]["token"]
-    with serving(tmp_path, database_url=fresh_url, demo="false") as running:
+    with serving(tmp_path, is_forked=False, database_url=fresh_url, demo="false") as running:
         yield running, token
 
 

@@ -22,7 +22,7 @@ mutation($ref: String!) {
 
 
 def test_what_serve_prints_can_be_pasted(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
+    with serving(tmp_path, is_forked=False) as server:
         curl = re.search(r"^ +(curl .*)$", server.output, re.MULTILINE)
         assert curl is not None
         answer = subprocess.run(
@@ -39,7 +39,7 @@ def test_what_serve_prints_can_be_pasted(tmp_path: Path) -> None:
 
 
 def test_every_person_of_the_demo_is_printed_with_roles_and_a_token_that_works(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
+    with serving(tmp_path, is_forked=False) as server:
         printed = re.findall(r"^  (\S.*?) +(cgt_\S+)  (.*)$", server.output, re.MULTILINE)
         seen = [
             (user["displayName"], ", ".join(user["roles"]).lower())
@@ -52,7 +52,7 @@ def test_every_person_of_the_demo_is_printed_with_roles_and_a_token_that_works(t
 
 
 def test_it_lives_and_is_ready_only_when_the_database_is_migrated(fresh_url: str, tmp_path: Path) -> None:
-    with serving(tmp_path, database_url=fresh_url, demo="false") as server:
+    with serving(tmp_path, is_forked=False, database_url=fresh_url, demo="false") as server:
         alive = httpx2.get(f"{server.address}/live")
         ready = httpx2.get(f"{server.address}/ready")
         asyncio.run(_set_revision(fresh_url, "0001"))  # `casegate migrate` refuses while a gateway serves
@@ -85,7 +85,7 @@ def test_several_workers_write_one_log(fresh_url: str, tmp_path: Path) -> None:
 
 
 def test_it_shuts_down_cleanly_on_a_signal(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
+    with serving(tmp_path, is_forked=False) as server:
         code = server.stop()
 
     assert code == 0
@@ -104,7 +104,7 @@ def test_a_port_in_use_fails_with_one_line(tmp_path: Path) -> None:
 
 
 def test_the_demos_tokens_are_no_use_once_the_demo_is_switched_off_in_the_page(tmp_path: Path) -> None:
-    with serving(tmp_path, demo="false", graphiql="true") as server:
+    with serving(tmp_path, is_forked=False, demo="false", graphiql="true") as server:
         page = httpx2.get(f"{server.address}/graphiql").text
 
     assert "cgt_" not in page

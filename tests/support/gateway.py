@@ -1,5 +1,6 @@
 """The gateway as its users have it: the real command line and a real server process, spoken to over real sockets."""
 
+import atexit
 import json
 import multiprocessing
 import os
@@ -8,12 +9,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.reduction import DupFd
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx2
 
@@ -32,7 +33,7 @@ def environment(**settings: str) -> dict[str, str]:
 
 # Importing the gateway takes two seconds of a slow core. The commands' processes are forked from one that has done it.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["app.cli.program", "app.api.schema"])
+FORKS.set_forkserver_preload(["tests.support.preloaded"])
 
 
 def casegate(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
@@ -57,7 +58,49 @@ def _command(arguments: Sequence[str], environ: Mapping[str, str], output: Any, 
     os.dup2(output.detach(), 1)
     os.dup2(errors.detach(), 2)
     sys.argv[1:] = arguments
-    runpy.run_module("app", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("app", run_name="__main__", alter_sys=True)
+    finally:
+        atexit._run_exitfuncs()  # a process that was forked ends without
+
+
+class ForkedProcess:
+    """A command that runs on, in a process of its own, with what a test does to a `subprocess.Popen`."""
+
+    def __init__(self, arguments: Sequence[str], environ: Mapping[str, str], output: IO[bytes]) -> None:
+        ends = DupFd(output.fileno()), DupFd(output.fileno())
+        self._process = FORKS.Process(target=_command, args=(arguments, environ, *ends))
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return how it ended. Raises: subprocess.TimeoutExpired."""
+        self._process.join(timeout)
+        code = self._process.exitcode
+        if code is None:
+            raise subprocess.TimeoutExpired("casegate", timeout or 0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+Started = subprocess.Popen[bytes] | ForkedProcess
+Start = Callable[[Sequence[str], Mapping[str, str], IO[bytes]], Started]
 
 
 def casegate_json(*arguments: str, **settings: str) -> Any:
@@ -73,7 +116,7 @@ class Server:
 
     address: str
     log: Path
-    process: "subprocess.Popen[bytes]"
+    process: Started
 
     @property
     def output(self) -> str:
@@ -99,18 +142,20 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, port: int | None = None, **settings: str) -> Iterator[Server]:
-    """Yield a server that keeps what it writes in *folder*; it is gone afterwards. *port*: of one that has ended."""
+def serving(
+    folder: Path, *arguments: str, port: int | None = None, is_forked: bool = True, **settings: str
+) -> Iterator[Server]:
+    """Yield a server that keeps what it writes in *folder*; it is gone afterwards. *port*: of one that has ended.
+
+    *is_forked*: from a process that has imported all of it. It is not for tests of how a server starts, or of what it
+    takes; nor for one of several processes, which import all anew in any case.
+    """
     port = port or free_port()
     log = folder / f"server-{port}.log"
+    usual = {"data_dir": str(folder), "rate_limit": "0", "failed_auth_limit": "0"}
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app", "serve", "--port", str(port), *arguments],
-            cwd=ROOT,
-            env=environment(**({"data_dir": str(folder), "rate_limit": "0", "failed_auth_limit": "0"} | settings)),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        start: Start = ForkedProcess if is_forked and "--workers" not in arguments else _started
+        process = start(["serve", "--port", str(port), *arguments], environment(**usual | settings), output)
     server = Server(f"http://127.0.0.1:{port}", log, process)
     try:
         wait_until(lambda: is_listening(port) or process.poll() is not None, START_S)
@@ -124,6 +169,11 @@ def serving(folder: Path, *arguments: str, port: int | None = None, **settings: 
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _started(arguments: Sequence[str], environ: Mapping[str, str], output: IO[bytes]) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "app", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=subprocess.STDOUT)
 
 
 def _answers(address: str) -> bool:
