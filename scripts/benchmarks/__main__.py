@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from scripts.benchmarks.alone import sizes, soak
 from scripts.benchmarks.compare import Say, Wanted, decisions_needed, run
 from scripts.benchmarks.data import Size
+from scripts.benchmarks.desk import desk
 from scripts.benchmarks.measuring import Plan
 from scripts.benchmarks.node_peers import PEERS, NoPeers
 from scripts.benchmarks.observed import observability
@@ -30,26 +31,39 @@ QUICK = Plan(rounds=2, seconds=0.3, warmup_s=0.1, limit=60)
 def main() -> None:
     parser = _parser()
     given = parser.parse_args()
-    if (given.workers or given.streams) and "sqlite" in (given.engine or ()):
-        parser.error("--workers and --streams are for PostgreSQL: on SQLite one process writes at a time")
-    if given.share is not None and not (given.workers and LEAST <= given.share <= 1):
-        parser.error(f"--share goes with --workers, and is at least {LEAST} and at most 1")
-    instead = ("size", "soak", "workers", "observability", "streams", "jsonapi", "webhooks")
-    others = any(getattr(given, name) for name in instead)
-    if given.peers and others:
-        parser.error("--peers goes with none of " + ", ".join(f"--{name}" for name in instead))
-    if given.peers and given.engine != ["postgresql"]:
-        parser.error("--peers are measured on PostgreSQL: give --engine postgresql")
-    if given.traces is not None and not (given.observability and given.traces >= 0):
-        parser.error("--traces goes with --observability, and is at least 0")
+    _refuse_contradictions(given, parser)
     say = _progress()
-    for engine in given.engine or (["postgresql"] if given.workers or given.streams else ["sqlite", "postgresql"]):
+    for engine in given.engine or _engines(given):
         try:
             report = _measure(given, _wanted(given, engine), say)
         except (NoShares, NoPeers) as error:
             sys.exit(f"scripts/bench: {error}")
         say("")
         print(json.dumps(report.as_json()) if given.json else report.as_text(), flush=True)
+
+
+def _refuse_contradictions(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Exit where options don't go together."""
+    if given.desk and given.engine:
+        parser.error("--desk serves the demo, on SQLite: leave --engine out")
+    if (given.workers or given.streams) and "sqlite" in (given.engine or ()):
+        parser.error("--workers and --streams are for PostgreSQL: on SQLite one process writes at a time")
+    if given.share is not None and not (given.workers and LEAST <= given.share <= 1):
+        parser.error(f"--share goes with --workers, and is at least {LEAST} and at most 1")
+    instead = ("size", "soak", "workers", "observability", "streams", "jsonapi", "webhooks", "desk")
+    if given.peers and any(getattr(given, name) for name in instead):
+        parser.error("--peers goes with none of " + ", ".join(f"--{name}" for name in instead))
+    if given.peers and given.engine != ["postgresql"]:
+        parser.error("--peers are measured on PostgreSQL: give --engine postgresql")
+    if given.traces is not None and not (given.observability and given.traces >= 0):
+        parser.error("--traces goes with --observability, and is at least 0")
+
+
+def _engines(given: argparse.Namespace) -> list[str]:
+    """Return the engines that are measured where none is chosen."""
+    if given.desk:
+        return ["sqlite"]
+    return ["postgresql"] if given.workers or given.streams else ["sqlite", "postgresql"]
 
 
 class Printable(Protocol):
@@ -70,7 +84,8 @@ def _measure(given: argparse.Namespace, wanted: Wanted, say: Say) -> Printable:
         return workers(wanted, given.workers, given.share, say)
     if given.observability:
         return observability(wanted, given.traces, say)
-    measure = webhooks if given.webhooks else resources if given.jsonapi else run
+    alike: dict[str, Callable[[Wanted, Say], Printable]] = {"webhooks": webhooks, "jsonapi": resources, "desk": desk}
+    measure = next((alike[name] for name in alike if getattr(given, name)), run)
     return measure(wanted, say)
 
 
@@ -111,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     only.add_argument("--jsonapi", action="store_true", help="the same operations by JSON:API and by GraphQL instead")
     only.add_argument("--webhooks", action="store_true", help="addComment with ten webhooks and with none instead")
     only.add_argument("--observability", action="store_true", help="what being observed costs instead")
+    only.add_argument("--desk", action="store_true", help="how soon the Desk is painted in Chromium instead")
     only.add_argument(
         "--streams",
         action="store_true",

@@ -31,6 +31,8 @@ from scripts.benchmarks.node_peers import PEERS
 from scripts.benchmarks.operations import OPERATIONS, Operation
 from scripts.benchmarks.servers import Server, gateway, yardstick
 from scripts.benchmarks.shares import LEAST, NoShares, shared
+from tests.support.browser import opened_browser
+from tests.support.desk import require_build
 from tests.support.node import PATH as NODE_PATH
 from tests.support.paths import ROOT
 
@@ -117,6 +119,17 @@ def test_json_api_is_compared_with_the_same_operations_by_graphql() -> None:
     assert list(found) == [(key, name) for key in ("Q1", "Q2", "M1", "M2") for name in ("graphql", "jsonapi")]
     assert all(line["figures"]["answers"] > 0 and line["ratio"] > 0 for line in found.values())
     assert all(found[key, "graphql"]["ratio"] == 1 for key in ("Q1", "Q2", "M1", "M2"))
+
+
+@pytest.mark.filterwarnings("default:no Chromium")
+def test_the_desk_is_measured_by_the_clock_of_the_browser() -> None:
+    require_build()
+    with opened_browser():  # skipped where there is none
+        pass
+    (visit,) = bench("--desk", "--rounds", "1")["visits"]
+
+    assert 0 < visit["first_paint"] <= visit["rows_painted"]
+    assert visit["longest_loading"] >= 0 <= visit["longest_scrolling"]
 
 
 @pytest.mark.soak
