@@ -80,6 +80,7 @@ async def accept_override(
     override.decided_by_id, override.decided_at = user.id, now
     subject.evaluation_status = EvaluationStatus(override.requested_status.value)
     subject.version += 1
+    subject.override_id = override.id
     return Made(case, action, override)
 
 
