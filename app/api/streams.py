@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 from graphql import GraphQLError
 
+from app.api.event_turns import EventTurns
 from app.api.execution.preparation import NoSuchOperationError, OperationRequest, Policy, may_write
 from app.api.http.decoding import BadRequest
 from app.api.masking import format_errors, refusal_error, request_error
@@ -48,14 +49,16 @@ class Streams:
     options: StreamOptions
     registry: StreamRegistry = field(init=False)
     _shared: SharedResults = field(init=False)
-    _turns: asyncio.Semaphore = field(init=False)
-    _turns_of_account: "WeakValueDictionary[UUID, asyncio.Semaphore]" = field(init=False)
+    _turns: EventTurns = field(init=False)
+    _slots: asyncio.Semaphore = field(init=False)
+    _slots_of_account: "WeakValueDictionary[UUID, asyncio.Semaphore]" = field(init=False)
 
     def __post_init__(self) -> None:
         self.registry = StreamRegistry(self.options)
         self._shared = SharedResults()
-        self._turns = asyncio.Semaphore(EVENTS_AT_ONCE)
-        self._turns_of_account = WeakValueDictionary()
+        self._turns = EventTurns(lambda: self.gate.inside > 0)
+        self._slots = asyncio.Semaphore(EVENTS_AT_ONCE)
+        self._slots_of_account = WeakValueDictionary()
 
     async def open(self, request: StreamRequest) -> AsyncGenerator[StreamedResult, None]:
         """Run a query or a mutation, or begin a subscription. Return the results, which are to be taken or closed.
@@ -161,6 +164,7 @@ class Streams:
                 of_event = self._call(request, call.sent)
                 with _finished_on_failure(of_event.record, request):
                     result = await self._result_of_event(of_event, source, event, request, key)
+                self._turns.spend()
                 async with self._sent(result, of_event, request, event.cursor) as sent:
                     yield sent
                 del event, of_event, result, sent  # they would be kept until the next one comes
@@ -188,15 +192,16 @@ class Streams:
     async def _run_event(
         self, call: OperationCall, source: EventSource, event: SourceEvent, request: StreamRequest
     ) -> OperationResult:
-        async with self._turn_of(request.identity.actor.account_id), self._turns:
+        await self._turns.turn()
+        async with self._slot_of(request.identity.actor.account_id), self._slots:
             await self._permit(source, request, event.read_at)
             with tracing.operation(request.headers):
                 return await self.runner.run_event(call, source, event, request.identity)
 
-    def _turn_of(self, account_id: UUID) -> asyncio.Semaphore:
-        found = self._turns_of_account.get(account_id)
+    def _slot_of(self, account_id: UUID) -> asyncio.Semaphore:
+        found = self._slots_of_account.get(account_id)
         if found is None:
-            found = self._turns_of_account[account_id] = asyncio.Semaphore(EVENTS_OF_ACCOUNT)
+            found = self._slots_of_account[account_id] = asyncio.Semaphore(EVENTS_OF_ACCOUNT)
         return found
 
     @asynccontextmanager

@@ -26,6 +26,8 @@ from app.observability import metrics
 POLL_S = 1.0
 SPACING_S = 0.025
 """Seconds from one read to the next: what is committed meanwhile is read at once."""
+SPACING_MAX_S = 0.1
+"""The same where many rows come: each row more that the last read had adds as much again."""
 FIRST_RETRY_S = 0.02
 """After it a row is looked for again that was committed and is not safe yet; then after twice as long, and so on."""
 
@@ -46,6 +48,7 @@ class Feed:
         self._committed: set[UUID] = set()
         self._awaited: set[UUID] = set()
         self._retry_s = FIRST_RETRY_S
+        self._rows = 0
         self._woken = asyncio.Event()
         self._looked = 0.0
         # Listeners leave most of the connections to others.
@@ -103,7 +106,8 @@ class Feed:
         self._read_to = BEGINNING
         try:
             while self._tails:
-                await self._pause(await self._look())
+                seconds = await self._look()
+                await self._pause(seconds, min(SPACING_S * max(1, self._rows), SPACING_MAX_S))
         finally:
             self._note_lag()
             hearing.cancel()
@@ -135,6 +139,7 @@ class Feed:
                 safe, rows = await log_tail(connection, followed, self._read_to, BATCH)
             else:
                 safe, rows = await safe_position(connection), ()
+            self._rows = len(rows)
             found, is_all = self._hand_out(rows), len(rows) < BATCH
             if is_all and len(self._tails) > len(followed):
                 await self._begin_tails(connection, safe)
@@ -188,9 +193,9 @@ class Feed:
         self._retry_s *= 2
         return self._retry_s / 2
 
-    async def _pause(self, seconds: float) -> None:
-        """Wait for a commit, or so many seconds; a moment at least, so that commits of this moment share a read."""
-        await asyncio.sleep(SPACING_S if seconds else 0)
+    async def _pause(self, seconds: float, spacing: float) -> None:
+        """Wait for a commit, or so many seconds; *spacing* at least, so that commits of this moment share a read."""
+        await asyncio.sleep(spacing if seconds else 0)
         try:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
