@@ -121,6 +121,7 @@ class _Parts:
     case_files: CaseFileEndpoint | None
     resources: JsonApiView
     draining: Shutdown
+    gate: ConcurrencyLimiter
     watch: LogWatch
     look: Callable[[], None]
     swept: asyncio.Event
@@ -176,6 +177,7 @@ def _assembled(settings: Settings) -> _Parts:
         case_files=CaseFileEndpoint(database, door, slots) if can_render() else None,
         resources=JsonApiView(cycle, terms, upload, settings.public_url),
         draining=Shutdown(settings.drain),
+        gate=gate,
         watch=LogWatch(database, settings.log_lag_alarm),
         look=looking(gate, database, replicas),
         swept=asyncio.Event(),
@@ -195,7 +197,7 @@ def _works(parts: _Parts, ending: asyncio.Event) -> Iterator[Coroutine[None, Non
         yield parts.replicas.keep_watched()
     yield parts.memory.keep_subscribed(database)
     yield parts.feed.run()
-    yield parts.webhooks.deliver(parts.services, parts.runner)
+    yield parts.webhooks.deliver(parts.services, parts.runner, parts.gate)
     yield _end_streams(ending, parts.view, parts.sockets)
     if environment.metrics_are_shared():
         yield metrics.share_gauges(parts.look)

@@ -229,6 +229,12 @@ class GatewaySettings(BaseSettings):
         default=0, description="Seconds for which /ready says no before the server stops to listen."
     )
     webhooks: bool = Field(default=True, description="Deliver webhooks from this node.")
+    webhooks_least_share: float = Field(
+        default=0.02,
+        gt=0,
+        le=1,
+        description="Share of a core that deliveries get however busy the process is with requests; 1 to give no way.",
+    )
     webhooks_ports: Annotated[tuple[Port, ...], NoDecode, BeforeValidator(_words)] = Field(
         default=(443,), min_length=1, description="Ports that webhooks may be sent to."
     )

@@ -7,9 +7,11 @@ from app.api.webhook_documents import WebhookDocuments, WebhookRenderer
 from app.config.components import webhook_policy
 from app.config.settings import Settings
 from app.db.engines import Database
+from app.web.concurrency import ConcurrencyLimiter
 from app.webhooks.client import WebhookClient
 from app.webhooks.delivery import DeliveryTools
 from app.webhooks.keys import SigningKeys
+from app.webhooks.pacing import Pace
 from app.webhooks.registration import WebhookRegistration
 from app.webhooks.sending import Sender
 from app.webhooks.timing import SystemTiming
@@ -25,8 +27,8 @@ class Webhooks:
         self._documents = WebhookDocuments(settings.limits)
         self.registration = WebhookRegistration(webhook_policy(settings), self._documents.fault, self._keys)
 
-    async def deliver(self, services: Services, runner: OperationRunner) -> None:
-        """Deliver until cancelled, if the settings say so."""
+    async def deliver(self, services: Services, runner: OperationRunner, gate: ConcurrencyLimiter) -> None:
+        """Deliver until cancelled, if the settings say so, and give way to the requests that *gate* has let in."""
         if not self._settings.webhooks:
             return
         async with WebhookClient(self.registration.policy) as client:
@@ -37,5 +39,6 @@ class Webhooks:
                 Sender(client, self._keys),
                 SystemTiming(),
                 clock.new_id_text(),
+                Pace(gate.busy_s, self._settings.webhooks_least_share),
             )
             await WebhookWorker(tools).run()

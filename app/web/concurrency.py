@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from math import inf
+from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
 
@@ -150,7 +151,13 @@ class ConcurrencyLimiter:
         self._reads = 0
         self._accounts: set[int] = set()
         self._queue = WaitQueue(patience, capacity, QUEUE * capacity)
+        self._busy_s = 0.0
+        self._busy_since = 0.0
         self.inside = 0
+
+    def busy_s(self) -> float:
+        """Return for how many seconds anything has been inside, in all."""
+        return self._busy_s + (monotonic() - self._busy_since if self.inside else 0.0)
 
     def look(self) -> None:
         """Refuse a request that would find it full, and no room to wait, whoever sends it. Raises: Overloaded."""
@@ -171,6 +178,8 @@ class ConcurrencyLimiter:
     def leave(self, who: AdmittedOperation) -> None:
         """Be outside again."""
         self.inside -= 1
+        if not self.inside:
+            self._busy_s += monotonic() - self._busy_since
         self._reads -= not who.writes
         for key in (who.token_id.int, who.account_id.int):
             held = self._held[key]
@@ -205,6 +214,8 @@ class ConcurrencyLimiter:
         has_room = self.inside < self._capacity and (who.writes or self._reads < self._reads_of_all)
         if not has_room or not self._has_part(who):
             return False
+        if not self.inside:
+            self._busy_since = monotonic()
         self.inside += 1
         self._reads += not who.writes
         for key in (who.token_id.int, who.account_id.int):

@@ -26,6 +26,7 @@ from app.domain.webhooks import DeliveryFailure, WebhookState
 from app.live.feed import Feed
 from app.live.listener import BATCH, Listener
 from app.webhooks.endpoint_state import Blocked, Disabled, EndpointState
+from app.webhooks.pacing import Pace
 from app.webhooks.progress import LeaseLost, begin_delivery
 from app.webhooks.rendering import Renderer, RenderingFailed, WantedRows
 from app.webhooks.sending import Sender, SendResult, not_rendered
@@ -51,6 +52,7 @@ class DeliveryTools:
     sender: Sender
     timing: Timing
     holder: str
+    pace: Pace
 
 
 class EndpointDelivery:
@@ -208,6 +210,7 @@ class EndpointDelivery:
     async def _send(self, place: LogPlace, attempt: int) -> SendResult:
         """Send one row. Raises: Blocked."""
         webhook, action_id = self._webhook, place.action.id
+        await self._tools.pace.turn()
         identity, since = self._identity or await self._renew_identity()
         if self._timing.now() >= since + AUTHORITY:
             identity, _ = await self._renew_identity()

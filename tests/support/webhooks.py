@@ -31,6 +31,7 @@ from app.webhooks.addresses import AddressPolicy
 from app.webhooks.client import WebhookClient
 from app.webhooks.delivery import DeliveryTools
 from app.webhooks.keys import SigningKeys
+from app.webhooks.pacing import Pace
 from app.webhooks.sending import Sender
 from app.webhooks.worker import WebhookWorker
 from tests.support.webhook_endpoints import ReceivedRequest, WebhookEndpoint
@@ -85,7 +86,12 @@ class DeliveryNode:
 
 @asynccontextmanager
 async def delivering(
-    database: Database, store: DocumentStore, time: MovedTime | None = None, holder: str = "node", answer_s: float = 15
+    database: Database,
+    store: DocumentStore,
+    time: MovedTime | None = None,
+    holder: str = "node",
+    answer_s: float = 15,
+    pace: Pace | None = None,
 ) -> AsyncIterator[DeliveryNode]:
     """Yield a node that delivers to endpoints on loopback."""
     time, feed, keys = time or MovedTime(), Feed(database, 0.2), SigningKeys(database)
@@ -95,7 +101,7 @@ async def delivering(
     following = asyncio.create_task(feed.run())
     async with WebhookClient(AddressPolicy(allow_private=True), answer_s=answer_s) as client:
         sender = Sender(client, keys, time.now)
-        tools = DeliveryTools(database, feed, renderer, sender, time, holder)
+        tools = DeliveryTools(database, feed, renderer, sender, time, holder, pace or Pace())
         node = DeliveryNode(database, time, keys, tools, asyncio.create_task(WebhookWorker(tools).run()))
         try:
             yield node

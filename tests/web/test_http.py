@@ -244,6 +244,28 @@ async def test_names_are_guessed_at_in_development_only(fresh_url: str, world: W
 # --- How much goes on at once ----------------------------------------------------------------------------------------
 
 
+async def test_the_time_counts_during_which_anything_is_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("app.web.concurrency.monotonic", lambda: now[0])
+    gate = ConcurrencyLimiter(10)
+    one, other = (AdmittedOperation(uuid4(), uuid4(), writes=True) for _ in range(2))
+
+    now[0] += 5
+    await gate.enter(one)
+    now[0] += 1
+    await gate.enter(other)
+    now[0] += 2
+    assert gate.busy_s() == 3
+    gate.leave(one)
+    now[0] += 4
+    gate.leave(other)
+    now[0] += 8
+    assert gate.busy_s() == 7
+    await gate.enter(one)
+    now[0] += 16
+    assert gate.busy_s() == 23
+
+
 async def test_a_request_over_the_queue_s_bound_is_refused_at_once() -> None:
     gate, (one, two, token) = ConcurrencyLimiter(2, patience=60), ids()[:3]
     inside = [AdmittedOperation(one, token, writes=False), AdmittedOperation(two, two, writes=True)]
