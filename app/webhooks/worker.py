@@ -35,8 +35,9 @@ log = structlog.get_logger()
 class WebhookWorker:
     """Keeps a delivery running for each endpoint of this process."""
 
-    def __init__(self, tools: DeliveryTools) -> None:
+    def __init__(self, tools: DeliveryTools, look: timedelta = LOOK) -> None:
         self._tools = tools
+        self._pause = look
         self._running: dict[UUID, tuple[int, asyncio.Task[None]]] = {}
         self._prolonged: datetime | None = None
         self._swept: datetime | None = None
@@ -51,7 +52,7 @@ class WebhookWorker:
                     log.warning("webhooks_not_read", reason=type(error).__name__)
                 except Exception as error:  # as of a value that another version has written: it goes on after that
                     log.error("webhooks_not_read", reason=type(error).__name__, exc_info=error)
-                await self._tools.timing.until(self._tools.timing.now() + LOOK)
+                await self._tools.timing.until(self._tools.timing.now() + self._pause)
         finally:
             await asyncio.shield(self._end())
 

@@ -39,6 +39,8 @@ from tests.support.world import World
 
 PATIENCE_S = 60
 """How long something is waited for before the test fails."""
+LOOK = timedelta(seconds=0.1)
+"""How often a node looks for endpoints: a test waits for that each time that it has changed one."""
 NO = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -92,6 +94,7 @@ async def delivering(
     holder: str = "node",
     answer_s: float = 15,
     pace: Pace | None = None,
+    look: timedelta = LOOK,
 ) -> AsyncIterator[DeliveryNode]:
     """Yield a node that delivers to endpoints on loopback."""
     time, feed, keys = time or MovedTime(), Feed(database, 0.2), SigningKeys(database)
@@ -102,7 +105,8 @@ async def delivering(
     async with WebhookClient(AddressPolicy(allow_private=True), answer_s=answer_s) as client:
         sender = Sender(client, keys, time.now)
         tools = DeliveryTools(database, feed, renderer, sender, time, holder, pace or Pace())
-        node = DeliveryNode(database, time, keys, tools, asyncio.create_task(WebhookWorker(tools).run()))
+        worker = WebhookWorker(tools, look)
+        node = DeliveryNode(database, time, keys, tools, asyncio.create_task(worker.run()))
         try:
             yield node
         finally:

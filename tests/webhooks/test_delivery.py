@@ -24,7 +24,7 @@ from app.domain.webhooks import TRY_OFFSETS, WEBHOOKS_MAX, DeliveryFailure, Sign
 from app.live.cursors import log_cursors
 from app.webhooks.progress import LEASE, forget_old_deliveries, take_leases
 from app.webhooks.sending import not_rendered
-from app.webhooks.worker import ENDPOINTS_MAX
+from app.webhooks.worker import ENDPOINTS_MAX, LOOK
 from tests.support.account_logs import logged
 from tests.support.webhook_endpoints import OK, ReceivedRequest, WebhookEndpoint, serving
 from tests.support.webhooks import (
@@ -439,23 +439,24 @@ async def test_of_two_nodes_one_delivers_and_the_other_goes_on_where_it_ends(
 
 
 async def test_who_has_lost_the_lease_writes_nothing(
-    world: World, node: DeliveryNode, endpoint: WebhookEndpoint
+    world: World, store: DocumentStore, endpoint: WebhookEndpoint
 ) -> None:
     hook = await register(world, endpoint)
-    await recorded(hook, WebhookState.ACTIVE)
     webhooks = tables.webhooks
-    before = await hook.row()
-    async with world.database.write() as connection:
-        held = {"lease_holder": "other", "lease_until": node.time.now() + timedelta(hours=1)}
-        await connection.execute(update(webhooks).where(webhooks.c.id == hook.id).values(held))
-    await opened(world)
-    await until(lambda: hook.deliveries)
-    node.time.move(seconds=3)
+    async with delivering(world.database, store, look=LOOK) as node:
+        await recorded(hook, WebhookState.ACTIVE)
+        before = await hook.row()
+        async with world.database.write() as connection:
+            held = {"lease_holder": "other", "lease_until": node.time.now() + timedelta(hours=1)}
+            await connection.execute(update(webhooks).where(webhooks.c.id == hook.id).values(held))
+        await opened(world)
+        await until(lambda: hook.deliveries)
+        node.time.move(seconds=3)
 
-    async def is_released() -> bool:
-        return not node.tools.feed._tails
+        async def is_released() -> bool:
+            return not node.tools.feed._tails
 
-    await until(is_released)
+        await until(is_released)
     assert (await hook.row()).key == before.key
 
 
