@@ -3,6 +3,7 @@
 import errno
 import sqlite3
 
+from asyncpg import InvalidCachedStatementError
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
@@ -46,6 +47,9 @@ _RETRYABLE = {"40001", "40P01"}
 # read_only_sql_transaction: what a standby answers to each write, before anything of it is done.
 _READ_ONLY = "25006"
 
+# lock_not_available, also by `lock_timeout`.
+_LOCK_TIMEOUT = "55P03"
+
 # PostgreSQL, appendix A, by class or code: no connection, no resources (as disk_full), shut down, crashed, starting up;
 # and what is given up after a while: a statement, a lock that is waited for, a transaction that says nothing.
 _AWAY = ("08", "53", "57P01", "57P02", "57P03", "57014", "55P03", "25P03")
@@ -85,14 +89,25 @@ def is_authority_gone(error: IntegrityError) -> bool:
 
 
 def is_retryable(error: DBAPIError) -> bool:
-    """Tell whether the whole transaction was rolled back only because of another one, or of where it was sent."""
+    """Tell whether all was rolled back only because of another transaction, or of the connection it was sent by."""
     is_busy = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-    return is_busy or is_read_only(error.orig) or getattr(error.orig, "sqlstate", None) in _RETRYABLE
+    is_of_connection = is_read_only(error.orig) or is_outdated(error.orig)
+    return is_busy or is_of_connection or getattr(error.orig, "sqlstate", None) in _RETRYABLE
 
 
 def is_read_only(error: BaseException | None) -> bool:
     """Tell whether PostgreSQL refused to write at all, as a standby does."""
     return getattr(error, "sqlstate", None) == _READ_ONLY
+
+
+def is_outdated(error: BaseException | None) -> bool:
+    """Tell whether PostgreSQL refused a prepared statement whose result has other types since a migration."""
+    return isinstance(getattr(error, "__cause__", None), InvalidCachedStatementError)
+
+
+def gave_up_waiting(error: DBAPIError) -> bool:
+    """Tell whether PostgreSQL refused to wait any longer for a lock."""
+    return getattr(error.orig, "sqlstate", None) == _LOCK_TIMEOUT
 
 
 def unavailable_of(fault: BaseException, request_id: str) -> Unavailable | None:

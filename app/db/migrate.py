@@ -3,24 +3,36 @@
 The steps themselves are in `migrations/versions`. What they mean for a gateway that runs is `upgrades`' affair.
 """
 
+import asyncio
+import random
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.census import Loss, census, lost
 from app.db.engines import Database
+from app.db.errors import gave_up_waiting, is_retryable
 from app.db.log_position import catch_up
 from app.db.reindex import reindex
 from app.db.upgrades import note_oldest_program, oldest_program
 
 SCRIPTS = Path(__file__).parent / "migrations"
-_LOCK = 0x_CA5E_6A7E  # any number, as long as every node uses the same
+LOCK = 0x_CA5E_6A7E
+"""The advisory lock of migrations: any number, as long as every node uses the same."""
+TABLE_WAIT_S = 0.5
+"""For how long a step waits for a table, while others wait behind it. PostgreSQL looks for deadlocks after 1 s."""
+TRIES, PAUSE_S = 60, 1
+
+log = structlog.get_logger()
 
 
 class MigrationRefused(Exception):
@@ -43,12 +55,9 @@ def config(connection: Connection | None = None) -> Config:
     return result
 
 
-@cache
 def head() -> str:
-    """Return the newest revision; the files of all are read for it, and do not change."""
-    revision = ScriptDirectory.from_config(config()).get_current_head()
-    assert revision is not None
-    return revision
+    """Return the newest revision."""
+    return steps()[-1].revision
 
 
 async def revision(database: Database) -> str | None:
@@ -61,11 +70,16 @@ async def revision(database: Database) -> str | None:
     return heads[0] if len(heads) == 1 else None
 
 
+def is_of_later_version(found: str | None) -> bool:
+    """Tell whether the revision *found* is one that only a later version knows."""
+    return found is not None and found not in _known()
+
+
 async def can_serve(database: Database, found: str | None) -> bool:
     """Tell whether this program can serve a database at the revision *found*: its own, or a later one that lets it."""
     if found == head():
         return True
-    if found is None or found in _known():
+    if not is_of_later_version(found):
         return False
     async with database.probe.lent() as connection:
         oldest = await oldest_program(connection)
@@ -94,21 +108,43 @@ async def migrate(database: Database, target: str = "head", *, drop_rows: bool =
     """Bring the database to *target*: `head`, `base` or a revision, up or down as needed, whole or not at all.
 
     Several nodes may start at once: on PostgreSQL the others wait on an advisory lock, on SQLite on the write lock.
+    What reads and writes meanwhile goes on. Where a table is in use for long, it is tried again after a pause, since
+    everybody waits who comes to a table after one that waits for it.
 
     Raises: MigrationRefused, also where rows would go that nothing brings back, unless *drop_rows*.
+    """
+    is_ours = False
+    for left in reversed(range(TRIES)):
+        try:
+            is_ours = await _migrate(database, target, drop_rows=drop_rows)
+            break
+        except DBAPIError as error:
+            if database.is_sqlite or not left or not (gave_up_waiting(error) or is_retryable(error)):
+                raise
+        log.warning("migration_waits", tries_left=left)
+        await asyncio.sleep(PAUSE_S * random.uniform(0.5, 1.5))
+    if target == "head" and is_ours:
+        await reindex(database)
+
+
+async def _migrate(database: Database, target: str, *, drop_rows: bool) -> bool:
+    """Go to *target* in one transaction; return whether it is there, and not left as a later version has it.
+
+    Raises: MigrationRefused; DBAPIError, where a lock can't be had.
     """
     async with database.write() as connection:
         if not database.is_sqlite:
             await connection.execute(text("SET LOCAL statement_timeout = 0"))
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            await connection.execute(text("SET LOCAL lock_timeout = 0"))  # another node's migration may take long
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+            await connection.execute(text(f"SET LOCAL lock_timeout = {round(TABLE_WAIT_S * 1000)}"))
         if target == "head" and await _allows_this_program(connection):
-            return
+            return False
         await connection.run_sync(_move, target, drop_rows)
         if target == "head":
             await catch_up(connection)
         await note_oldest_program(connection, _done(await connection.run_sync(_current)))
-    if target == "head":
-        await reindex(database)
+    return True
 
 
 async def _allows_this_program(connection: AsyncConnection) -> bool:
@@ -136,6 +172,12 @@ def _done(current: str | None) -> list[Script]:
 
 def steps() -> list[Script]:
     """Return all migrations, the first one first."""
+    return list(_read(SCRIPTS))
+
+
+@cache
+def _read(_scripts: Path) -> Sequence[Script]:
+    """Return the migrations of a folder, the first one first; the files do not change."""
     return list(ScriptDirectory.from_config(config()).walk_revisions())[::-1]
 
 

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from app.db.engines import Database
-from app.db.migrate import can_serve, revision
+from app.db.migrate import can_serve, is_of_later_version, revision
 from app.db.replicas.routing import Replicas
 from app.observability import metrics
 from app.server.log_lag import LogWatch
@@ -70,18 +70,20 @@ async def live(_request: Request) -> Response:
 
 
 async def ready(database: Database, watch: LogWatch, replicas: Replicas | None = None) -> Response:
-    """Say whether the database answers and is migrated; why not is for the log.
+    """Say whether the database answers and can be served; why not is for the log.
 
     Where the logs are held back it is ready, since it reads and writes; the answer says what holds them back. So it is
     without its replicas, of which the answer says how they are.
     """
     try:
         async with asyncio.timeout(ANSWER_S):
-            is_migrated = await can_serve(database, await revision(database))
+            found = await revision(database)
+            can = await can_serve(database, found)
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         log.warning("not_ready", reason=type(error).__name__)
         return JSONResponse({"status": "unavailable", "database": "does not answer"}, 503)
-    if not is_migrated:
-        return JSONResponse({"status": "unavailable", "database": "is not migrated"}, 503)
+    if not can:
+        reason = "was migrated by a later version" if is_of_later_version(found) else "is not migrated"
+        return JSONResponse({"status": "unavailable", "database": reason}, 503)
     of_replicas = replicas.details() if replicas else {}
     return JSONResponse({"status": "ready", **watch.details(), **of_replicas})

@@ -37,6 +37,9 @@ def main(
             help="Keep histories and databases here, not only where there are problems; seen from the top of the tree."
         ),
     ] = None,
+    released: Annotated[
+        str | None, typer.Option(metavar="COMMIT", help="With upgrade: begin with this commit, not with this tree.")
+    ] = None,
 ) -> None:
     """Break what the gateway stands on while clients write, and hold what they were told against the log.
 
@@ -44,6 +47,8 @@ def main(
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was started has to be ended
     seed = secrets.randbelow(10**6) if seed is None else seed
+    if released and faults != [Fault.UPGRADE]:
+        raise typer.BadParameter("--released goes with upgrade")
     if keep and keep.exists() and any(keep.iterdir()):
         raise typer.BadParameter(f"{keep} holds something already: the log of another run is none of this one")
     folder = keep or Path(tempfile.mkdtemp(prefix="casegate-faults-"))
@@ -53,7 +58,7 @@ def main(
         for fault in faults or list(Fault)
         for name in RUNS[fault].engines
         if engine in (name, Engine.BOTH)
-        and (report := run(fault, name, folder.resolve(), seed, writers, rounds or RUNS[fault].rounds))
+        and (report := run(fault, name, folder.resolve(), seed, writers, rounds, released=released))
     ]
     if not reports:
         say("nothing of this could be run here")

@@ -21,12 +21,16 @@ WORKER = b"multiprocessing.spawn"  # beside them there is multiprocessing's own 
 
 @dataclass(slots=True)
 class Gateway:
-    """One process of `casegate serve`, with settings and an address that outlive it."""
+    """One process of `casegate serve`, with settings and an address that outlive it.
+
+    `root`: the tree of the version that serves.
+    """
 
     log: Path
     settings: Mapping[str, str]
     port: int = field(default_factory=free_port)
     workers: int = 1
+    root: Path = ROOT
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -38,7 +42,7 @@ class Gateway:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "app", "serve", "--port", str(self.port), "--workers", str(self.workers)],
-                cwd=ROOT,
+                cwd=self.root,
                 env=self._environment(),
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -112,10 +116,10 @@ def _command_line(process: str) -> bytes:
 
 
 @contextmanager
-def gateway(folder: Path, **settings: str) -> Iterator[Gateway]:
+def gateway(folder: Path, root: Path = ROOT, /, **settings: str) -> Iterator[Gateway]:
     """Yield a running gateway that keeps what it writes in *folder*; it is gone afterwards."""
     unlimited = {"rate_limit": "0", "rate_streams": "0", "failed_auth_limit": "0", "demo": "false"}
-    made = Gateway(folder / "gateway.log", {"data_dir": str(folder), **unlimited, **settings})
+    made = Gateway(folder / "gateway.log", {"data_dir": str(folder), **unlimited, **settings}, root=root)
     try:
         made.start()
         yield made

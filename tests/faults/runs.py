@@ -21,6 +21,7 @@ from tests.faults.restart import restart
 from tests.faults.site import Site, site
 from tests.faults.small_disk import CannotMount
 from tests.faults.streams import cut_streams
+from tests.faults.upgrade import upgrade
 from tests.faults.webhooks import cut_webhooks
 from tests.faults.workers import kill_one
 from tests.support.postgresql import PostgresqlMissing
@@ -36,6 +37,7 @@ class Fault(StrEnum):
     LOG = "log"  # PostgreSQL's write-ahead log, on a disk without room
     ANSWERS = "answers"  # lost between the gateway and clients
     COMMIT = "commit"  # whose answer is lost between PostgreSQL and the gateway
+    UPGRADE = "upgrade"  # of the gateway, by a later version beside it that migrates
     FAILOVER = "failover"  # from a primary that is killed to its synchronous standby
     STREAMS = "streams"  # of subscribers, by all that they depend on
     REPLICAS = "replicas"  # that replay late
@@ -64,6 +66,7 @@ RUNS = {
     Fault.ANSWERS: Run(lose_answers, 3),
     Fault.COMMIT: Run(cut_commits, 3, ("postgresql",)),
     Fault.FAILOVER: Run(fail_over, 10, ("postgresql",), is_replicated=True, patience_s=15),
+    Fault.UPGRADE: Run(upgrade, 5),
     Fault.STREAMS: Run(cut_streams, 20),
     Fault.REPLICAS: Run(read_replicas, 10, ("postgresql",), log_inside=True),
     Fault.WEBHOOKS: Run(cut_webhooks, 6),
@@ -76,11 +79,15 @@ def run(
     folder: Path,
     seed: int,
     writers: int,
-    rounds: int,
+    rounds: int | None = None,
     *,
     patience_s: float | None = None,
+    released: str | None = None,
 ) -> Report | None:
-    """Run one kind of fault, or skip it, loudly, where it can't be had here. *patience_s*: other than is usual."""
+    """Run one kind of fault, or skip it, loudly, where it can't be had here.
+
+    *rounds* and *patience_s*: other than is usual; *released*: the commit of which the gateway is.
+    """
     usual = RUNS[fault]
     try:
         with site(
@@ -92,8 +99,9 @@ def run(
             log_inside=usual.log_inside,
             is_replicated=usual.is_replicated,
             patience_s=usual.patience_s if patience_s is None else patience_s,
+            released=released,
         ) as here:
-            return asyncio.run(usual.work(here, rounds))
+            return asyncio.run(usual.work(here, rounds or usual.rounds))
     except (CannotMount, PostgresqlMissing) as missing:
         if os.environ.get("CASEGATE_REQUIRE_POSTGRESQL") == "1" and isinstance(missing, PostgresqlMissing):
             raise

@@ -12,26 +12,22 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from uuid import UUID
 
 from sqlalchemy import select
 
-from app.admin import accounts
 from app.db import tables
-from app.db.engines import Database, open_database
-from app.db.migrate import migrate
-from app.domain.model import PERSON_SCOPES, Role
+from app.db.engines import open_database
 from tests.faults.checker import check
 from tests.faults.cluster import Cluster, cluster
 from tests.faults.gateway import Gateway, gateway
 from tests.faults.history import History, Row, now, write_rows
+from tests.faults.people import make_people
 from tests.faults.replication import ReplicatedPair, replicated_pair
 from tests.faults.small_disk import small_disk
-from tests.faults.workload import Load, Person
+from tests.faults.versions import earlier_version, people_of
+from tests.faults.workload import Load
 from tests.support.databases import create_database
-from tests.support.gateway import casegate
-
-ROLES = ((Role.CONTRIBUTOR,), (Role.REVIEWER,), (Role.CONTRIBUTOR, Role.REVIEWER), (Role.CONTRIBUTOR,))
+from tests.support.gateway import ROOT, casegate
 
 
 @dataclass(slots=True)
@@ -122,10 +118,12 @@ def site(
     log_inside: bool = False,
     is_replicated: bool = False,
     patience_s: float = 10,
+    released: str | None = None,
 ) -> Iterator[Site]:
     """Yield a running site on *engine* whose files are in *folder*; its database has a disk of *disk_mib*, if given.
 
-    What has to go on after a fault has to do so within *patience_s*.
+    What has to go on after a fault has to do so within *patience_s*. The gateway is that of the commit *released*, if
+    given.
 
     Raises: CannotMount, PostgresqlMissing, PostgresqlFailed.
     """
@@ -144,32 +142,15 @@ def site(
             if disk_mib:
                 data = stack.enter_context(small_disk(folder / "disk", disk_mib))
             url, documents = f"sqlite:///{data / 'casegate.sqlite'}", f"file://{data / 'documents'}"
-        people = asyncio.run(_people(url, writers))
+        root = earlier_version(released, folder / "released") if released else ROOT
+        people = people_of(root, url, writers) if released else asyncio.run(make_people(url, writers))
         history = History(stack.enter_context((folder / "history.jsonl").open("w")))
         settings = {"database_url": url, "documents_url": documents, "webhooks_allow_private": "true"}
-        running = stack.enter_context(gateway(folder, **settings))
+        running = stack.enter_context(gateway(folder, root, **settings))
         load = Load.of(people, running.address, history, seed)
         chance = Random(f"{seed} {engine} {folder.name}")
         disk = data if disk_mib else None
         yield Site(engine, folder, url, running, server, pair, load, chance, disk, patience_s)
-
-
-async def _people(url: str, count: int) -> list[Person]:
-    database = open_database(url)
-    try:
-        await migrate(database)
-        account = await accounts.create_account(database, "Acme Treasury")
-        return [
-            await _person(database, account.id, f"w{number:02}", ROLES[number % len(ROLES)]) for number in range(count)
-        ]
-    finally:
-        await database.close()
-
-
-async def _person(database: Database, account_id: UUID, name: str, roles: tuple[Role, ...]) -> Person:
-    user = await accounts.create_user(database, account_id, email=f"{name}@acme.example", name=name, roles=roles)
-    token = await accounts.create_token(database, user.id, PERSON_SCOPES)
-    return Person(str(user.id), name, token.secret, Role.REVIEWER in roles)
 
 
 def busy() -> str:

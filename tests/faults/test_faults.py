@@ -83,6 +83,11 @@ def test_webhooks_of_killed_nodes_reach_every_living_endpoint_in_order(place: Si
     assert_withstands(Fault.WEBHOOKS, place)
 
 
+@both
+def test_a_later_version_migrates_and_serves_beside_this_one_and_nothing_is_refused_for_it(place: Site) -> None:
+    assert_withstands(Fault.UPGRADE, place)
+
+
 @on_postgresql
 def test_while_postgresql_is_down_clients_get_retry_after_and_then_writes_resume(place: Site) -> None:
     assert_withstands(Fault.RESTART, place)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from app.db.connections import PING_AFTER_S, Connections
-from app.db.errors import is_read_only
+from app.db.errors import is_outdated, is_read_only
 from app.db.postgresql.hosts import HostConnector
 from app.db.timeouts import Timeouts
 from app.db.urls import asyncpg_arguments
@@ -36,6 +36,7 @@ def reader_engine(url: URL, size: int, timeouts: Timeouts, *, behind_pooler: boo
     options = timeouts.pool_options(size) | {"isolation_level": "AUTOCOMMIT"}
     engine = _engine(url, _settings(timeouts, behind_pooler, read_only=True), options)
     _ping_after_a_pause(engine)
+    _prepare_outdated_anew(engine)
     return engine
 
 
@@ -51,18 +52,22 @@ def plain_engine(url: URL, *, behind_pooler: bool) -> AsyncEngine:
     return _engine(url, {**(_shared() if behind_pooler else {}), "server_settings": {}}, options)
 
 
-def drop_when_read_only(writer: AsyncEngine, pools: Sequence[Connections]) -> None:
-    """Drop the connections of all *pools* where the *writer* meets a server that takes no writes any more.
+def drop_when_useless(writer: AsyncEngine, pools: Sequence[Connections]) -> None:
+    """Drop the connections of all *pools* where the *writer* finds one that is of no use, as the others then are.
 
-    It has become a standby, or is reached by a name that now leads to one: what reads there would read what is past.
+    A server that takes no writes any more has become a standby, or is reached by a name that now leads to one: what
+    reads there would read what is past. Where a migration has changed the types of a result, each connection has
+    statements that were prepared before; within a transaction, one of them fails it.
     """
 
     @event.listens_for(writer.sync_engine, "handle_error")
     def look(context: ExceptionContext) -> None:
         if is_read_only(context.original_exception):
             context.is_disconnect = True
-            for connections in pools:
-                connections.renew()
+        elif not is_outdated(context.original_exception):
+            return
+        for connections in pools:
+            connections.renew()
 
 
 def _settings(timeouts: Timeouts, behind_pooler: bool, *, read_only: bool) -> dict[str, Any]:
@@ -80,6 +85,23 @@ def _commit_durably(engine: AsyncEngine) -> None:
         )
         cursor.close()
         dbapi_connection.commit()
+
+
+def _prepare_outdated_anew(engine: AsyncEngine) -> None:
+    """Prepare a statement anew whose result has other types since a migration, where no transaction is around it."""
+
+    @event.listens_for(engine.sync_engine, "do_execute")
+    def execute(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+        try:
+            cursor.execute(statement, parameters)
+        except Exception as error:
+            is_alone = context.root_connection.connection.dbapi_connection._transaction is None  # noqa: SLF001
+            if not (is_alone and is_outdated(error)):
+                raise
+            context.handle_dbapi_exception(error)  # as after an error: what is prepared by now is forgotten
+            context.pre_exec()  # the cursor knows of that
+            cursor.execute(statement, parameters)
+        return True
 
 
 def _own(timeouts: Timeouts, *, read_only: bool) -> dict[str, Any]:
