@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.admin import accounts
 from app.db.engines import Database, open_database
+from app.db.errors import unavailable_of
 from app.db.migrate import migrate
 from app.db.postgresql.hosts import GONE_S, HostUnavailable
 from app.db.retry import attempt
@@ -118,6 +119,21 @@ async def test_a_fault_of_the_settings_is_reported_whatever_the_other_hosts_are(
             await write(database)
     finally:
         await database.close()
+
+
+async def test_a_fault_of_one_host_s_settings_is_an_outage_while_another_host_is_down(pair: ReplicatedPair) -> None:
+    refusing = free_port()
+    hosts = f"127.0.0.1:{refusing},127.0.0.1:{pair.standby.port}"
+    database = open_database(f"postgresql://postgres:wrong@{hosts}/{NAME}")
+    try:
+        with pytest.raises(HostUnavailable) as raised:
+            await write(database)
+    finally:
+        await database.close()
+
+    assert unavailable_of(raised.value, "r-1") is not None
+    assert "password authentication failed" in str(raised.value)
+    assert f"127.0.0.1:{refusing}: " in str(raised.value)
 
 
 async def test_any_host_will_do_where_the_url_says_so(pair: ReplicatedPair) -> None:

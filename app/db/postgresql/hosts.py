@@ -63,12 +63,17 @@ class HostConnector:
             _probe_regularly(connection)
             return connection
         lasting = next((error for _, error in failures if not isinstance(error, _PASSING)), None)
-        if lasting is not None:
+        if lasting is not None and not any(_may_come_back(error) for _, error in failures):
             raise lasting
         last = failures[-1][1]
         if len(failures) == 1 and isinstance(last, asyncpg.PostgresError | ConnectionError):
             raise last
         raise HostUnavailable("; ".join(_described(failures))) from last
+
+
+def _may_come_back(error: Exception) -> bool:
+    """Tell whether it is only for now that a host can't be had; a standby that answers is none that is awaited."""
+    return isinstance(error, _PASSING) and not isinstance(error, asyncpg.TargetServerAttributeNotMatched)
 
 
 def _described(failures: list[tuple[dict[str, Any], Exception]]) -> Iterator[str]:
