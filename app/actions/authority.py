@@ -34,6 +34,8 @@ def actor_of(found: FoundToken) -> Actor:
         expires_at=found.token.expires_at,
         kind=found.user.kind,
         reviewer_since=found.user.reviewer_since,
+        override_expiry_hours=account.override_expiry_hours,
+        due_hours=account.due_hours,
     )
 
 

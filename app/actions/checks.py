@@ -26,6 +26,7 @@ from app.db.rows import CaseRow, DocumentRow, SubjectRow
 from app.db.writes import inserted
 from app.domain.action_log import GENESIS
 from app.domain.commands import (
+    AssignCase,
     CaseCommand,
     Command,
     DecisionCommand,
@@ -37,7 +38,7 @@ from app.domain.commands import (
 )
 from app.domain.errors import InputRefused, NotFound, Refusal, StateRefused, VersionConflict
 from app.domain.model import Actor, Candidate, CaseFacts, CaseStatus, OverrideFacts, Resource
-from app.domain.workflow import TRANSITIONS, advance, authorize, authorize_role, check_reviewers, guard
+from app.domain.workflow import TRANSITIONS, advance, authorize, authorize_role, check_assignee, check_reviewers, guard
 
 
 def rests_on_its_case(command: Command) -> TypeGuard[CaseCommand]:
@@ -62,7 +63,7 @@ async def drafted(
     case, subject, override = found.case, found.subject, found.override
     candidates = await _candidates(connection, actor, command, found)
     is_held = case.held_by_id is not None
-    facts = CaseFacts(case.status, subject.evaluation_status, _facts(found, candidates), is_held=is_held)
+    facts = CaseFacts(case.status, subject.evaluation_status, _facts(found, candidates, now()), is_held=is_held)
     authorize(command.action, actor, facts.override)
     status = advance(command.action, case.status, facts.override, is_held=is_held)
     requested = command.requested_status if isinstance(command, RequestOverride) else None
@@ -111,7 +112,7 @@ async def _found(connection: Reader, actor: Actor, command: CaseCommand, *, leav
 async def _candidates(
     connection: Reader, actor: Actor, command: CaseCommand, found: Locked
 ) -> Mapping[UUID, Candidate]:
-    """Return those of the account whom the command names as reviewers, and those whose place they take.
+    """Return those of the account whom the command names, and those whose place they take as reviewers.
 
     These are locked then, so that none of them gets a right back while others take their place.
     """
@@ -122,16 +123,18 @@ async def _candidates(
         return await people.candidates(connection, actor.account_id, sorted(ids))
     if isinstance(command, RequestOverride):
         return await people.candidates(connection, actor.account_id, command.reviewer_ids)
+    if isinstance(command, AssignCase) and command.assignee_id is not None:
+        return await people.candidates(connection, actor.account_id, [command.assignee_id])
     return {}
 
 
-def _facts(found: Locked, candidates: Mapping[UUID, Candidate]) -> OverrideFacts | None:
+def _facts(found: Locked, candidates: Mapping[UUID, Candidate], now: datetime) -> OverrideFacts | None:
     if found.override is None:
         return None
     requested = frozenset(found.reviewer_ids)
     created_at = found.override.created_at
     able = {id for id, person in candidates.items() if person.can_decide(created_at)}
-    return found.override.facts(requested, has_able_reviewer=not requested.isdisjoint(able))
+    return found.override.facts(requested, has_able_reviewer=not requested.isdisjoint(able), now=now)
 
 
 async def _references(
@@ -147,6 +150,8 @@ async def _references(
     documents: tuple[DocumentRow, ...] = ()
     if isinstance(command, RequestOverride | ReassignReviewers):
         refusals += check_reviewers(actor, command.reviewer_ids, candidates, override)
+    if isinstance(command, AssignCase) and command.assignee_id is not None:
+        check_assignee(command.assignee_id, candidates.get(command.assignee_id))
     if isinstance(command, DocumentedCommand):
         documents, missing = await find_documents(connection, actor, command, now())
         refusals += missing

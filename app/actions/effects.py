@@ -5,6 +5,7 @@ Each effect gets the draft of an action that is already allowed, writes its rows
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,8 +20,11 @@ from app.db.prepared import Write
 from app.db.repository import overrides
 from app.db.rows import OverrideRow, SubjectRow
 from app.db.writes import inserted, updated
-from app.domain.commands import CloseCase, ReassignReviewers, RequestOverride, SubjectDetails
+from app.domain.assignment import Assignment
+from app.domain.commands import AssignCase, CloseCase, ReassignReviewers, RequestOverride, SetDueDate, SubjectDetails
+from app.domain.due_dates import DueDate, due_hours_of
 from app.domain.errors import SubjectChanged
+from app.domain.expiry import Expiry
 from app.domain.model import ActionType, Actor, EvaluationStatus, OverrideStatus, Resolution
 from app.domain.workflow import TRANSITIONS
 
@@ -28,7 +32,10 @@ from app.domain.workflow import TRANSITIONS
 def make_override(draft: Draft) -> None:
     """Insert the override, PENDING, and the people who are asked to decide."""
     command = draft.command
-    assert isinstance(command, RequestOverride)
+    assert isinstance(command, RequestOverride) and isinstance(draft.actor, Actor)
+    hours = draft.actor.override_expiry_hours
+    expiry = None if hours is None else Expiry(draft.now + timedelta(hours=hours))
+    draft.details = None if expiry is None else expiry.details()
     draft.override = OverrideRow(
         id=clock.new_id(),
         case_id=draft.case.id,
@@ -41,6 +48,7 @@ def make_override(draft: Draft) -> None:
         decided_at=None,
         version=1,
         created_at=draft.now,
+        expires_at=None if expiry is None else expiry.expires_at,
     )
     draft.reviewer_ids = command.reviewer_ids
     draft.insert(tables.overrides, draft.override)
@@ -65,10 +73,10 @@ def _write_reviewers(draft: Draft, table: Table, **more: Any) -> None:
 
 
 def finish_override(draft: Draft) -> None:
-    """Give the override its last status. A creator who takes it back decides nothing, so no decider is recorded."""
+    """Give the override its last status. Where it is taken back, or expires, nobody decides, and none is recorded."""
     status = TRANSITIONS[draft.command.action].decision
     assert draft.override is not None and status is not None
-    is_decided = status is not OverrideStatus.CANCELLED
+    is_decided = status in (OverrideStatus.ACCEPTED, OverrideStatus.REFUSED)
     draft.override = replace(
         draft.override,
         status=status,
@@ -103,10 +111,34 @@ async def close_case(draft: Draft) -> None:
     draft.case = replace(draft.case, resolution=resolution, closed_by_id=draft.actor.user_id, closed_at=draft.now)
 
 
+def assign_case(draft: Draft) -> None:
+    """Make somebody the case's owner, or nobody, by the row of the log that says so."""
+    assert isinstance(draft.command, AssignCase)
+    draft.details = Assignment(draft.command.assignee_id).details()
+    draft.case = replace(draft.case, owner_id=draft.command.assignee_id)
+
+
+def set_due_date(draft: Draft) -> None:
+    """Say until when the case is to be finished, by the row of the log that says so."""
+    assert isinstance(draft.command, SetDueDate)
+    draft.details = DueDate(draft.command.due_at).details()
+    draft.case = replace(draft.case, due_at=draft.command.due_at)
+
+
+def set_first_due_date(draft: Draft) -> None:
+    """Give a new case the due date that the account's policy has for its subject's result, if any."""
+    assert isinstance(draft.actor, Actor)
+    hours = due_hours_of(draft.actor.due_hours).get(draft.subject.evaluation_status)
+    if hours is not None:
+        due_at = draft.now + timedelta(hours=hours)
+        draft.details = DueDate(due_at).details()
+        draft.case = replace(draft.case, due_at=due_at)
+
+
 Effect = Callable[[Draft], Awaitable[None] | None]
 
 EFFECTS: Mapping[ActionType, Sequence[Effect]] = {
-    ActionType.OPEN: (),
+    ActionType.OPEN: (set_first_due_date,),
     ActionType.COMMENT: (),
     ActionType.REQUEST_OVERRIDE: (make_override,),
     ActionType.ACCEPT: (finish_override, apply_override),
@@ -117,6 +149,9 @@ EFFECTS: Mapping[ActionType, Sequence[Effect]] = {
     ActionType.REDACT: (erase_content,),
     ActionType.HOLD: (set_legal_hold,),
     ActionType.EVALUATION: (record_result,),
+    ActionType.ASSIGN: (assign_case,),
+    ActionType.SET_DUE_DATE: (set_due_date,),
+    ActionType.EXPIRE: (finish_override,),
 }
 
 

@@ -171,7 +171,7 @@ class ActionRequest:
             ids = await overrides.reviewer_ids(connection, latest)
             requested = await people.candidates(connection, self.actor.account_id, ids)
             able = [person for person in requested.values() if person.can_decide(latest.created_at)]
-            facts = latest.facts(frozenset(ids), has_able_reviewer=bool(able))
+            facts = latest.facts(frozenset(ids), has_able_reviewer=bool(able), now=self.now())
         return Supposed(outcome, draft.subject_is_new, draft.reviewer_ids, latest, ids, facts)
 
     async def _perform_locked(self, connection: AsyncConnection) -> Outcome:
@@ -227,8 +227,7 @@ async def _carry_out(draft: Draft, request_id: str) -> Outcome:
 def build_outcome(draft: Draft, request_id: str) -> Outcome:
     """Have the case row, the log row, and then what hangs on it written, and return what the action makes.
 
-    In this order: the database takes nothing that no row of the log has. What the case itself may change by details of
-    that row alone comes after it.
+    In this order: the database takes nothing that no row of the log has; what its details say of the case comes last.
     """
     comment = draft.new_comment()
     action = _log_row(draft, comment, request_id)
@@ -242,7 +241,7 @@ def build_outcome(draft: Draft, request_id: str) -> Outcome:
     effects, draft.writes = draft.writes, draft.first
     _write_case(draft, case)
     draft.log(action, **({"document_count": len(draft.documents)} if draft.documents else {}))
-    if draft.details is not None:
+    if draft.details is not None and draft.before is not None:
         draft.writes.reverse()
     draft.writes.extend(effects)
     if comment is not None:
@@ -295,6 +294,5 @@ def _write_case(draft: Draft, case: CaseRow) -> None:
         draft.index(SearchField.SUBJECT, draft.subject.id, lexemes(draft.subject.label))
         draft.insert(tables.cases, case)
         return
-    old = draft.before
-    changes = {name: getattr(case, name) for name in _OF_CASE if getattr(case, name) != getattr(old, name)}
+    changes = {name: getattr(case, name) for name in _OF_CASE if getattr(case, name) != getattr(draft.before, name)}
     draft.update(tables.cases, case.id, **changes)

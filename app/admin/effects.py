@@ -22,7 +22,7 @@ from app.db.repository.directory import entry_of
 from app.db.rows import UserRow
 from app.db.user_writes import OF_STANDING, committed_address, insert_user, mark_stale, revoke_tokens, set_roles
 from app.domain.account_log import AdminActionType, Details
-from app.domain.admin_commands import POLICIES, AdminCommand
+from app.domain.admin_commands import NOTHING, POLICIES, AdminCommand
 from app.domain.administration import account_changes
 from app.domain.directory import DirectoryEntry
 from app.domain.model import Role, UserKind
@@ -163,8 +163,7 @@ async def update_account(draft: AdminDraft) -> Details:
     """Change the settings that are given."""
     changed = account_changes(draft.command, draft.facts)
     table, columns = tables.accounts, dict(changed)
-    if columns.get("retention_days") == 0:
-        columns["retention_days"] = None
+    columns |= {name: None for name, nothing in NOTHING.items() if columns.get(name) == nothing}
     await draft.connection.execute(update(table).where(table.c.id == draft.account_id).values(columns))
     stale: list[str] = []
     if POLICIES & changed.keys():

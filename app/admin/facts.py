@@ -10,7 +10,7 @@ from app.db.admin_rows import ChangeRow
 from app.db.repository import administration, people
 from app.db.rows import UserRow
 from app.domain.addresses import Address, parse_address
-from app.domain.admin_commands import POLICIES, AdminCommand, InviteUser
+from app.domain.admin_commands import NOTHING, POLICIES, AdminCommand, InviteUser
 from app.domain.administration import AdminFacts, Member
 from app.domain.errors import ChangeAlreadyPending, EmailTaken
 from app.domain.model import Actor, UserKind
@@ -32,7 +32,7 @@ async def facts_of(
     statement = select(*(column[name] for name in SETTINGS)).where(column.id == account_id)
     found_settings = (await connection.execute(statement)).one()
     settings = dict(zip(SETTINGS, found_settings, strict=True))
-    settings["retention_days"] = settings["retention_days"] or 0
+    settings |= {name: settings[name] or nothing for name, nothing in NOTHING.items()}
     return AdminFacts(
         held=frozenset(role for id in (who, maker) if id in found for role in found[id].roles),
         admins=await administration.active_admins(connection, account_id),

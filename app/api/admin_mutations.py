@@ -11,6 +11,7 @@ from app.admin.perform import AdminOutcome, administer, rehearse_admin
 from app.api import admin_payloads as gives
 from app.api.context import Context, Info
 from app.api.inputs import administration as takes
+from app.api.inputs.account_settings import UpdateAccountInput
 from app.api.payload_permission import PayloadPermission
 from app.db.repository.people import users_by_id
 from app.domain.administration import admit_admin
@@ -94,7 +95,7 @@ class AdminMutation:
         "Make a service account, for a system. For admins. It never reviews.",
     )
     update_account: gives.UpdateAccountPayload = admin_mutation(
-        takes.UpdateAccountInput,
+        UpdateAccountInput,
         gives.UpdateAccountPayload,
         "Change the account's settings. For admins; a second one approves policies.",
     )

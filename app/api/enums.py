@@ -89,6 +89,7 @@ described_enum(
         OrderField.REFERENCE: "The reference, which is the order of opening.",
         OrderField.CREATED_AT: "When it was opened.",
         OrderField.UPDATED_AT: "When the last action was.",
+        OrderField.DUE_AT: "Until when it is to be finished, null where it is due at no time.",
         OrderField.CLOSED_AT: "When it was closed, null for what is not.",
         OrderField.STATUS: "The status, by the alphabet of its name here.",
         OrderField.RESOLUTION: "The resolution, by the alphabet of its name here; null for what is not closed.",
@@ -112,6 +113,8 @@ described_enum(
         InboxReason.DECIDE: "They can accept or refuse its pending override.",
         InboxReason.ANSWER: "They have taken part, somebody else had the last word, and they can comment.",
         InboxReason.CLOSE: "It is resolved, and they can close it.",
+        InboxReason.ASSIGNED: "They own it, and can work on it.",
+        InboxReason.OVERDUE: "They own it, and it should have been finished by now.",
     },
 )
 described_enum(
@@ -260,6 +263,7 @@ described_enum(
         OverrideStatus.ACCEPTED: "A reviewer accepted it: the subject has the requested result.",
         OverrideStatus.REFUSED: "A reviewer refused it.",
         OverrideStatus.CANCELLED: "Its creator took it back.",
+        OverrideStatus.EXPIRED: "Nobody decided on it in time.",
     },
 )
 described_enum(
@@ -288,6 +292,9 @@ described_enum(
         ActionType.REDACT: "Erased some of its content, or all.",
         ActionType.EVALUATION: "Recorded a result of the check system, which changed the subject.",
         ActionType.HOLD: "Set a legal hold, which keeps its content from being erased, or lifted it.",
+        ActionType.ASSIGN: "Made somebody its owner, or nobody.",
+        ActionType.SET_DUE_DATE: "Said until when it is to be finished, or that it is due at no time.",
+        ActionType.EXPIRE: "Ended the pending override, whose time was over; by the account's own rules.",
     },
 )
 described_enum(

@@ -1,4 +1,4 @@
-"""The ten mutations, one for each type of action: what they take, and which payload they give.
+"""The mutations of cases, one for each type of action: what they take, and which payload they give.
 
 Who may do them is in `domain.workflow`, checked by `permissions`; what they do is in `app.actions.perform`.
 """
@@ -22,11 +22,14 @@ from app.api.inputs.actions import (
     RefuseOverrideInput,
     RequestOverrideInput,
 )
+from app.api.inputs.assignments import AssignCaseInput
+from app.api.inputs.due_dates import SetDueDateInput
 from app.api.inputs.erasures import EraseContentInput, SetLegalHoldInput
 from app.api.payloads import (
     AcceptOverridePayload,
     ActionPayload,
     AddCommentPayload,
+    AssignCasePayload,
     CancelOverridePayload,
     CloseCasePayload,
     EraseContentPayload,
@@ -34,6 +37,7 @@ from app.api.payloads import (
     ReassignReviewersPayload,
     RefuseOverridePayload,
     RequestOverridePayload,
+    SetDueDatePayload,
     SetLegalHoldPayload,
 )
 from app.api.permissions import ActionPermission
@@ -114,4 +118,17 @@ class Mutation(AdminMutation, WebhookMutation, EvaluationMutation, BulkMutation)
         SetLegalHoldInput,
         SetLegalHoldPayload,
         "Keep a case's content from being erased, or end that. For administrators.",
+    )
+    assign_case: AssignCasePayload = action_mutation(
+        ActionType.ASSIGN,
+        AssignCaseInput,
+        AssignCasePayload,
+        "Make somebody a case's owner, who works on it, or nobody. It gives no right and takes none. For contributors"
+        " and reviewers.",
+    )
+    set_due_date: SetDueDatePayload = action_mutation(
+        ActionType.SET_DUE_DATE,
+        SetDueDateInput,
+        SetDueDatePayload,
+        "Say until when a case is to be finished, or that it is due at no time. For contributors and reviewers.",
     )

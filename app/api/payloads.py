@@ -137,6 +137,16 @@ class SetLegalHoldPayload(ActionPayload):
     pass
 
 
+@strawberry.type(description="What assigning a case gave.")
+class AssignCasePayload(CommentedPayload):
+    pass
+
+
+@strawberry.type(description="What setting a due date gave.")
+class SetDueDatePayload(CommentedPayload):
+    pass
+
+
 @strawberry.type(description="What naming other reviewers gave.")
 class ReassignReviewersPayload(OverridePayload):
     pass

@@ -13,7 +13,7 @@ _FORM = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz
 _EXPECTED = "DateTime must be a text by RFC 3339 with an offset from UTC, as in 2026-11-29T12:00:00Z."
 
 
-def _parse(value: Any) -> datetime:
+def parsed_time(value: Any) -> datetime:
     """Return the moment. Raises: GraphQLError."""
     if not isinstance(value, str) or not _FORM.fullmatch(value):
         raise GraphQLError(_EXPECTED)
@@ -31,6 +31,6 @@ DATE_TIME = strawberry.scalar(
         " have beyond six digits of a second is cut off."
     ),
     specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
-    parse_value=_parse,
+    parse_value=parsed_time,
     serialize=datetime.isoformat,
 )

@@ -233,6 +233,8 @@ def _state(case: CaseRow) -> CaseState:
         case.closed_by_id,
         case.closed_at,
         case.held_by_id,
+        case.owner_id,
+        case.due_at,
     )
 
 

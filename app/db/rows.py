@@ -44,6 +44,8 @@ class AccountRow:
     created_at: datetime
     require_reviewed_version: bool = True
     retention_days: int | None = None
+    override_expiry_hours: int | None = None
+    due_hours: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,8 @@ class UserRow:
 
     @property
     def candidate(self) -> Candidate:
-        """What a review must know of them."""
-        return Candidate(self.id, self.active, frozenset(self.roles), self.reviewer_since)
+        """What must be known of whom is named as a reviewer or an owner."""
+        return Candidate(self.id, self.active, frozenset(self.roles), self.reviewer_since, self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,8 @@ class CaseRow:
     description_salt: str | None = None
     erased_by_id: UUID | None = None
     held_by_id: UUID | None = None
+    owner_id: UUID | None = None
+    due_at: datetime | None = None
 
     @property
     def reference(self) -> str:
@@ -232,14 +236,17 @@ class OverrideRow:
     decided_at: datetime | None
     version: int
     created_at: datetime
+    expires_at: datetime | None = None
 
     @property
     def reviewers_version(self) -> int:
         """The version in which those who are asked were named: none but a naming changes a pending override."""
         return self.version if self.status is OverrideStatus.PENDING else self.version - 1
 
-    def facts(self, reviewer_ids: frozenset[UUID], *, has_able_reviewer: bool = True) -> OverrideFacts:
-        """Return what a decision must know of this override."""
+    def facts(
+        self, reviewer_ids: frozenset[UUID], *, has_able_reviewer: bool = True, now: datetime | None = None
+    ) -> OverrideFacts:
+        """Return what a decision must know of this override; without *now*, all but whether its time is over."""
         return OverrideFacts(
             id=self.id,
             creator_id=self.created_by_id,
@@ -249,4 +256,5 @@ class OverrideRow:
             reviewer_ids=reviewer_ids,
             created_at=self.created_at,
             has_able_reviewer=has_able_reviewer,
+            is_expired=now is not None and self.expires_at is not None and self.expires_at <= now,
         )

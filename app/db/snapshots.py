@@ -60,6 +60,7 @@ class OverrideSnapshotRow:
     created_at: datetime
     reviewer_ids: tuple[UUID, ...] | None = None
     reviewers_version: int | None = None
+    expires_at: datetime | None = None
 
     @property
     def key(self) -> tuple[datetime, UUID]:
@@ -97,6 +98,8 @@ class CaseSnapshotRow:
     as_of: Moment | None = None
     changed: OverrideSnapshotRow | None = None
     facts: CaseFacts | None = None
+    owner_id: UUID | None = None
+    due_at: datetime | None = None
 
     @property
     def reference(self) -> str:

@@ -63,6 +63,10 @@ accounts = Table(
     Column("require_reviewed_version", Boolean(), nullable=False, server_default=true()),
     # How long the content of closed cases is kept; null: until somebody erases it.
     Column("retention_days", Integer()),
+    # For how many hours an override can be decided; null: for ever.
+    Column("override_expiry_hours", Integer()),
+    # Within how many hours a new case is due, by its subject's result: see `app.domain.due_dates`.
+    Column("due_hours", String(200)),
     Column("case_count", Integer(), nullable=False, server_default=text("0")),
     time("created_at"),
     # The head of the account's own log: how many rows it has, and the last one's hash.
@@ -217,10 +221,15 @@ cases = Table(
     # The rows of the log by which texts were erased, and by which it is held; triggers demand that they are there.
     Column("erased_by_id", Uuid()),
     Column("held_by_id", Uuid()),
+    # Who works on it. Triggers demand that the log's last row names them where it changes.
+    Column("owner_id", Uuid()),
+    # Until when it is to be finished; triggers demand the same of it.
+    time("due_at", nullable=True),
     UniqueConstraint("account_id", "number"),
     Index(None, "subject_id"),
     Index(None, "account_id", "status", "number", postgresql_include=["subject_id"]),
     Index(None, "account_id", "created_by_id", "number"),
+    Index(None, "account_id", "owner_id", "number"),
     Index(None, "account_id", "created_at", "id"),
     Index(None, "account_id", "updated_at", "id"),
     CheckConstraint(
@@ -250,6 +259,10 @@ cases = Table(
 _closed = cases.c.closed_at.desc().nulls_last(), cases.c.id.desc()
 Index("ix_cases_account_id_closed_at_id", cases.c.account_id, *_closed).ddl_if(dialect="postgresql")
 Index("ix_cases_account_id_closed_at_id", cases.c.account_id, cases.c.closed_at, cases.c.id).ddl_if(dialect="sqlite")
+
+_due = cases.c.due_at.desc().nulls_last(), cases.c.id.desc()
+Index("ix_cases_account_id_due_at_id", cases.c.account_id, *_due).ddl_if(dialect="postgresql")
+Index("ix_cases_account_id_due_at_id", cases.c.account_id, cases.c.due_at, cases.c.id).ddl_if(dialect="sqlite")
 
 comments = Table(
     "comments",
@@ -352,6 +365,8 @@ overrides = Table(
     time("decided_at", nullable=True),
     Column("version", Integer(), nullable=False),
     time("created_at"),
+    # From when on nobody decides on it; null: never. It does not change.
+    time("expires_at", nullable=True),
     UniqueConstraint("id", "created_by_id"),
     CheckConstraint("decided_by_id <> created_by_id", name="decider_is_not_creator"),
     CheckConstraint(
@@ -368,6 +383,13 @@ overrides = Table(
         "decided_at",
         sqlite_where=_DECIDED,
         postgresql_where=_DECIDED,
+    ),
+    Index(
+        "ix_overrides_expiring",
+        "expires_at",
+        "id",
+        sqlite_where=text("status = 'PENDING' AND expires_at IS NOT NULL"),
+        postgresql_where=text("status = 'PENDING' AND expires_at IS NOT NULL"),
     ),
     Index("uq_overrides_pending_case", "case_id", unique=True, sqlite_where=_PENDING, postgresql_where=_PENDING),
     Index("uq_overrides_pending_subject", "subject_id", unique=True, sqlite_where=_PENDING, postgresql_where=_PENDING),

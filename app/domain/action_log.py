@@ -154,7 +154,7 @@ def _sealed(entry: Entry, seal: Seal) -> JsonObject:
         "user_id": str(entry.user_id),
         "status_before": entry.status_before,
         "status_after": entry.status_after,
-        "created_at": _time(entry.created_at),
+        "created_at": time_text(entry.created_at),
         "request_id": entry.request_id,
         "prev_hash": entry.prev_hash,
         "opening": None if entry.opening is None else _without(_plain(entry.opening), "title", "description"),
@@ -171,12 +171,13 @@ def _sealed_comment(comment: CommentContent) -> JsonObject:
     return {
         "id": str(comment.id),
         "author_id": str(comment.author_id),
-        "created_at": _time(comment.created_at),
+        "created_at": time_text(comment.created_at),
         "documents": [_without(_plain(file), "filename") for file in comment.files],
     }
 
 
-def _time(value: datetime) -> str:
+def time_text(value: datetime) -> str:
+    """Return a time as the log's rows have it."""
     return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
@@ -199,7 +200,7 @@ def _encoded(value: object) -> object:
         case UUID():
             return str(value)
         case datetime():
-            return _time(value)
+            return time_text(value)
         case tuple():
             return [_encoded(item) for item in value]
         case _:

@@ -22,9 +22,14 @@ POLICIES = frozenset(
         "restrict_to_assigned_reviewers",
         "require_reviewed_version",
         "retention_days",
+        "override_expiry_hours",
+        "due_hours",
     }
 )
-"""The settings of an account that decide who may do what, and how long content is kept."""
+"""The settings that decide who may do what, how long content and overrides are kept, and when cases are due."""
+
+NOTHING: Mapping[str, object] = {"retention_days": 0, "override_expiry_hours": 0, "due_hours": ""}
+"""Of the settings that an account may have none of, what stands for that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +103,7 @@ class CreateServiceAccount(AdminCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateAccount(AdminCommand):
-    """Change the settings that are given; None leaves one as it is. `retention_days`: 0 for none."""
+    """Change the settings that are given; None leaves one as it is, and `NOTHING` says what takes it away."""
 
     type = AdminActionType.UPDATE_ACCOUNT
     name: str | None = None
@@ -108,6 +113,8 @@ class UpdateAccount(AdminCommand):
     restrict_to_assigned_reviewers: bool | None = None
     require_reviewed_version: bool | None = None
     retention_days: int | None = None
+    override_expiry_hours: int | None = None
+    due_hours: str | None = None
 
     @property
     def settings(self) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """The commands: what an actor asks for, already of the right shape. Whether it may be done is decided elsewhere."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -151,6 +152,13 @@ class CancelOverride(DecisionCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireOverride(DecisionCommand):
+    """End the pending override, whose time is over; by the account's own rules."""
+
+    action = ActionType.EXPIRE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CloseCase(CaseCommand):
     action = ActionType.CLOSE
     resolution: Resolution | None = None
@@ -174,6 +182,22 @@ class SetLegalHold(CaseCommand):
     action = ActionType.HOLD
     held: bool
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignCase(CaseCommand):
+    """Make somebody the case's owner, who works on it; None: nobody."""
+
+    action = ActionType.ASSIGN
+    assignee_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetDueDate(CaseCommand):
+    """Say until when the case is to be finished, in UTC; None: at no time."""
+
+    action = ActionType.SET_DUE_DATE
+    due_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

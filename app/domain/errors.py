@@ -34,6 +34,7 @@ class ErrorCode(StrEnum):
     OVERRIDE_ALREADY_ACTIVE = "OVERRIDE_ALREADY_ACTIVE"
     NO_PENDING_OVERRIDE = "NO_PENDING_OVERRIDE"
     OVERRIDE_NOT_PENDING = "OVERRIDE_NOT_PENDING"
+    OVERRIDE_EXPIRED = "OVERRIDE_EXPIRED"
     REVIEWERS_AVAILABLE = "REVIEWERS_AVAILABLE"
     SUBJECT_CHANGED = "SUBJECT_CHANGED"
     SUBJECT_NOT_OVERRIDABLE = "SUBJECT_NOT_OVERRIDABLE"
@@ -56,6 +57,7 @@ class ErrorCode(StrEnum):
     CREATOR_CANNOT_REVIEW = "CREATOR_CANNOT_REVIEW"
     SELF_ASSIGNMENT_FORBIDDEN = "SELF_ASSIGNMENT_FORBIDDEN"
     INVALID_REVIEWER = "INVALID_REVIEWER"
+    INVALID_ASSIGNEE = "INVALID_ASSIGNEE"
     INVALID_CURSOR = "INVALID_CURSOR"
     DOCUMENT_UNAVAILABLE = "DOCUMENT_UNAVAILABLE"
     TOO_MANY_DOCUMENTS = "TOO_MANY_DOCUMENTS"
@@ -229,6 +231,12 @@ class OverrideNotPending(StateRefused):
     names = frozenset({"status"})
 
 
+class OverrideExpired(StateRefused):
+    """The time is over in which it could be decided."""
+
+    code = ErrorCode.OVERRIDE_EXPIRED
+
+
 class ReviewersAvailable(StateRefused):
     code = ErrorCode.REVIEWERS_AVAILABLE
 
@@ -362,6 +370,11 @@ class SelfAssignmentForbidden(Refusal):
 
 class InvalidReviewer(Refusal):
     code = ErrorCode.INVALID_REVIEWER
+    names = frozenset({"id"})
+
+
+class InvalidAssignee(Refusal):
+    code = ErrorCode.INVALID_ASSIGNEE
     names = frozenset({"id"})
 
 

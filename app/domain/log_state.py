@@ -11,8 +11,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from app.domain.action_log import Entry
+from app.domain.assignment import assignment_of
+from app.domain.due_dates import due_date_of
 from app.domain.erasure import sets_hold
 from app.domain.evaluation import Evaluation
+from app.domain.expiry import expiry_of
 from app.domain.log_chain import Fault, FaultKind
 from app.domain.model import ActionType, EvaluationStatus, OverrideStatus, RequestedStatus
 
@@ -28,6 +31,8 @@ class CaseState:
     closed_by_id: UUID | None = None
     closed_at: datetime | None = None
     held_by_id: UUID | None = None
+    owner_id: UUID | None = None
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class OverrideState:
     version: int
     decided_by_id: UUID | None = None
     decided_at: datetime | None = None
+    expires_at: datetime | None = None
 
 
 class SubjectState(NamedTuple):
@@ -74,11 +80,13 @@ class Change:
     makes_override: bool = False
     changes_override: bool = False
     holds: bool = False
+    assigns: bool = False
+    sets_due_date: bool = False
     result: Callable[[ResultChange], EvaluationStatus | None] | None = None
 
 
 CHANGES: Mapping[ActionType, Change] = {
-    ActionType.OPEN: Change(result=lambda row: row.at_opening),
+    ActionType.OPEN: Change(sets_due_date=True, result=lambda row: row.at_opening),
     ActionType.COMMENT: Change(),
     ActionType.REQUEST_OVERRIDE: Change(makes_override=True),
     ActionType.ACCEPT: Change(
@@ -92,10 +100,16 @@ CHANGES: Mapping[ActionType, Change] = {
     ActionType.REDACT: Change(),
     ActionType.HOLD: Change(holds=True),
     ActionType.EVALUATION: Change(result=lambda row: None if row.evaluation is None else row.evaluation.status_after),
+    ActionType.ASSIGN: Change(assigns=True),
+    ActionType.SET_DUE_DATE: Change(sets_due_date=True),
+    ActionType.EXPIRE: Change(changes_override=True),
 }
 
 RESULT_TYPES = frozenset(type for type, change in CHANGES.items() if change.result is not None)
 """The actions after which a subject's result may be another."""
+
+PLANNING_TYPES = frozenset(type for type, change in CHANGES.items() if change.assigns or change.sets_due_date)
+"""The actions after which a case may be another's, or due at another time."""
 
 _DECIDED = (OverrideStatus.ACCEPTED, OverrideStatus.REFUSED)
 
@@ -117,12 +131,20 @@ class Folded:
             self.case = replace(self.case, closed_by_id=entry.user_id, closed_at=entry.created_at)
         if change.holds and entry.seal is not None:
             self.case = replace(self.case, held_by_id=row_id if sets_hold(entry.seal.details) else None)
+        if change.assigns and entry.seal is not None:
+            assignment = assignment_of(entry.seal.details)
+            self.case = replace(self.case, owner_id=None if assignment is None else assignment.assignee_id)
+        if change.sets_due_date and entry.seal is not None:
+            due_date = due_date_of(entry.seal.details)
+            self.case = replace(self.case, due_at=None if due_date is None else due_date.due_at)
         if entry.override is not None:
             self._take_override(change, entry, entry.override.id, entry.override.status)
 
     def _take_override(self, change: Change, entry: Entry, id: UUID, status: OverrideStatus) -> None:
         if change.makes_override:
+            expiry = None if entry.seal is None else expiry_of(entry.seal.details)
             state = OverrideState(entry.case_id, status, entry.created_at, 1)
+            state = replace(state, expires_at=None if expiry is None else expiry.expires_at)
         elif change.changes_override and id in self.overrides:
             before = self.overrides[id][1]
             state = replace(before, status=status, version=before.version + 1)

@@ -29,6 +29,10 @@ class Role(StrEnum):
     ADMIN = "ADMIN"
 
 
+PARTICIPANTS = frozenset({Role.CONTRIBUTOR, Role.REVIEWER})
+"""Who works on cases."""
+
+
 class UserKind(StrEnum):
     """What acts: a human, another program, or the account's own rules."""
 
@@ -133,6 +137,7 @@ class OverrideStatus(StrEnum):
     ACCEPTED = "ACCEPTED"
     REFUSED = "REFUSED"
     CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
 
 
 class Resource(StrEnum):
@@ -154,6 +159,8 @@ class InboxReason(StrEnum):
     DECIDE = "DECIDE"
     ANSWER = "ANSWER"
     CLOSE = "CLOSE"
+    ASSIGNED = "ASSIGNED"
+    OVERDUE = "OVERDUE"
 
 
 class SearchField(StrEnum):
@@ -186,6 +193,9 @@ class ActionType(StrEnum):
     REDACT = "REDACT"
     HOLD = "HOLD"
     EVALUATION = "EVALUATION"
+    ASSIGN = "ASSIGN"
+    SET_DUE_DATE = "SET_DUE_DATE"
+    EXPIRE = "EXPIRE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +204,8 @@ class Actor:
 
     `authority`: the count of changes of what the person may do that all this was looked up with. `role_limit`: the only
     roles that the token gives them; None where it has no say. `token_source`: who made the token. `reviewer_since`:
-    when they became a reviewer; None where they are none, or nobody knows.
+    when they became a reviewer; None where they are none, or nobody knows. `override_expiry_hours` and
+    `due_hours`: the account's policies.
     """
 
     account_id: UUID
@@ -211,6 +222,8 @@ class Actor:
     token_source: TokenSource = TokenSource.API_TOKEN
     kind: UserKind = UserKind.PERSON
     reviewer_since: datetime | None = None
+    override_expiry_hours: int | None = None
+    due_hours: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +239,7 @@ class OverrideFacts:
     """What a decision must know of one override.
 
     `has_able_reviewer`: whether any of those who are asked is active and still a reviewer; of no meaning where who asks
-    may not name others in their place.
+    may not name others in their place. `is_expired`: the time is over in which it can be decided.
     """
 
     id: UUID
@@ -237,6 +250,7 @@ class OverrideFacts:
     reviewer_ids: frozenset[UUID]
     created_at: datetime
     has_able_reviewer: bool = True
+    is_expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,17 +271,23 @@ class CaseFacts:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A person who was named as a reviewer."""
+    """Somebody who was named as a reviewer, or as who is to work on a case."""
 
     user_id: UUID
     active: bool
     roles: frozenset[Role]
     reviewer_since: datetime | None = None
+    kind: UserKind = UserKind.PERSON
 
     @property
     def is_able(self) -> bool:
         """Whether they can decide on anything."""
         return self.active and Role.REVIEWER in self.roles
+
+    @property
+    def can_own(self) -> bool:
+        """Whether they can work on cases, as who owns one does."""
+        return self.active and self.kind is UserKind.PERSON and bool(PARTICIPANTS & self.roles)
 
     def can_decide(self, created_at: datetime) -> bool:
         """Tell whether they can decide on an override that was requested then."""

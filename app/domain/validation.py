@@ -32,6 +32,7 @@ ERASED_MAX = 100
 DOCUMENTS_MAX = 10
 VERSION_MAX = 2**31 - 1
 RETENTION_MAX = 36_500
+EXPIRY_MAX = 8_760
 REFERENCE_MAX = 100  # with what is not seen in it
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -143,6 +144,16 @@ class InputValidator:
         except Refusal as refusal:
             self._note(refusal)
             return text.trimmed(value or "")
+
+    def time(self, value: datetime | None, *path: str) -> datetime | None:
+        """Return *value* in UTC, or None."""
+        if value is None:
+            return None
+        try:
+            return in_utc(value, *self._root, *path)
+        except Refusal as refusal:
+            self._note(refusal)
+            return None
 
     def reviewers(self, values: Sequence[str], *path: str) -> tuple[UUID, ...]:
         """Return 1 to 10 distinct ids."""

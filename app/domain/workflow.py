@@ -15,12 +15,14 @@ from app.domain.errors import (
     CreatorCannotReview,
     FeatureDisabled,
     InsufficientScope,
+    InvalidAssignee,
     InvalidReviewer,
     LegalHold,
     NoPendingOverride,
     NotAssignedReviewer,
     NotOverrideCreator,
     OverrideAlreadyActive,
+    OverrideExpired,
     OverrideNoChange,
     OverrideNotPending,
     OverridePending,
@@ -38,6 +40,7 @@ from app.domain.errors import (
     UserInactive,
 )
 from app.domain.model import (
+    PARTICIPANTS,
     ActionType,
     Actor,
     Candidate,
@@ -75,8 +78,9 @@ class Transition:
     override becomes. `guards` look at the subject, last of all checks; `override_guards` look at the override, together
     with its state. `on_override`: it is about a pending override; `names_override`: which must be named.
     `names_reviewers`: it says who is asked to decide. `for_people`: no service account may do it; `for_services`: no
-    person may. `names_case`: its input names the case that it is done to. `erases`: it takes content away, which a
-    legal hold keeps. `about`: the input field that a refusal names. `scope`: what the token must have.
+    person may; `for_system`: only the account's own rules do. `names_case`: its input names the case that it is done
+    to. `erases`: it takes content away, which a legal hold keeps. `about`: the input field that a refusal names.
+    `scope`: what the token must have.
     """
 
     roles: frozenset[Role]
@@ -93,6 +97,7 @@ class Transition:
     for_people: bool = False
     erases: bool = False
     for_services: bool = False
+    for_system: bool = False
     names_case: bool = True
     about: tuple[str, ...] = ("input", "caseId")
     scope: Scope = Scope.CASES_WRITE
@@ -118,16 +123,24 @@ def reviewers_are_gone(override: OverrideFacts) -> None:
         raise ReviewersAvailable("input", "overrideId")
 
 
-_PARTICIPANTS = frozenset({Role.CONTRIBUTOR, Role.REVIEWER})
+def override_is_in_time(override: OverrideFacts) -> None:
+    """Refuse where the time is over in which the override can be decided, though nothing has ended it yet."""
+    if override.is_expired:
+        raise OverrideExpired("input", "overrideId")
+
+
 _CASES = (Feature.CASES,)
 _OVERRIDES = (Feature.CASES, Feature.OVERRIDES)
 _OPEN, _IN_PROGRESS, _RESOLVED = CaseStatus.OPEN, CaseStatus.IN_PROGRESS, CaseStatus.RESOLVED
 _PENDING_REVIEW, _CLOSED = CaseStatus.PENDING_REVIEW, CaseStatus.CLOSED
 _WHEREVER_IT_STANDS: Mapping[CaseStatus | None, CaseStatus] = {status: status for status in CaseStatus}
+_WHILE_OPEN: Mapping[CaseStatus | None, CaseStatus] = {
+    status: status for status in (_OPEN, _IN_PROGRESS, _PENDING_REVIEW, _RESOLVED)
+}
 
 TRANSITIONS: Mapping[ActionType, Transition] = {
     ActionType.OPEN: Transition(
-        roles=_PARTICIPANTS,
+        roles=PARTICIPANTS,
         relation=Relation.ANYBODY,
         features=_CASES,
         targets={None: _OPEN},
@@ -136,7 +149,7 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         about=("input", "subject"),
     ),
     ActionType.COMMENT: Transition(
-        roles=_PARTICIPANTS,
+        roles=PARTICIPANTS,
         relation=Relation.ANYBODY,
         features=_CASES,
         targets={
@@ -165,6 +178,7 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         otherwise=NoPendingOverride,
         decision=OverrideStatus.ACCEPTED,
         guards=(subject_is_unchanged,),
+        override_guards=(override_is_in_time,),
         on_override=True,
         names_override=True,
         for_people=True,
@@ -176,6 +190,7 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         targets={_PENDING_REVIEW: _IN_PROGRESS},
         otherwise=NoPendingOverride,
         decision=OverrideStatus.REFUSED,
+        override_guards=(override_is_in_time,),
         on_override=True,
         names_override=True,
         for_people=True,
@@ -190,7 +205,7 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         on_override=True,
     ),
     ActionType.CLOSE: Transition(
-        roles=_PARTICIPANTS,
+        roles=PARTICIPANTS,
         relation=Relation.ANYBODY,
         features=_CASES,
         targets={_OPEN: _CLOSED, _IN_PROGRESS: _CLOSED, _RESOLVED: _CLOSED},
@@ -202,7 +217,7 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         features=_OVERRIDES,
         targets={_PENDING_REVIEW: _PENDING_REVIEW},
         otherwise=NoPendingOverride,
-        override_guards=(reviewers_are_gone,),
+        override_guards=(override_is_in_time, reviewers_are_gone),
         on_override=True,
         names_override=True,
         names_reviewers=True,
@@ -229,22 +244,43 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         roles=frozenset(),
         relation=Relation.ANYBODY,
         features=_CASES,
-        targets={
-            _OPEN: _OPEN,
-            _IN_PROGRESS: _IN_PROGRESS,
-            _PENDING_REVIEW: _PENDING_REVIEW,
-            _RESOLVED: _RESOLVED,
-        },
+        targets=_WHILE_OPEN,
         otherwise=CaseClosed,
         for_services=True,
         names_case=False,
         about=("input",),
         scope=Scope.SUBJECTS_WRITE,
     ),
+    ActionType.ASSIGN: Transition(
+        roles=PARTICIPANTS,
+        relation=Relation.ANYBODY,
+        features=_CASES,
+        targets=_WHILE_OPEN,
+        otherwise=CaseClosed,
+    ),
+    ActionType.SET_DUE_DATE: Transition(
+        roles=PARTICIPANTS,
+        relation=Relation.ANYBODY,
+        features=_CASES,
+        targets=_WHILE_OPEN,
+        otherwise=CaseClosed,
+    ),
+    ActionType.EXPIRE: Transition(
+        roles=frozenset(),
+        relation=Relation.ANYBODY,
+        features=_OVERRIDES,
+        targets={_PENDING_REVIEW: _IN_PROGRESS},
+        otherwise=NoPendingOverride,
+        decision=OverrideStatus.EXPIRED,
+        on_override=True,
+        for_system=True,
+        names_case=False,
+        about=("input",),
+    ),
 }
 
 CASE_ACTIONS: Sequence[ActionType] = tuple(action for action in ActionType if TRANSITIONS[action].names_case)
-"""The nine actions on a case that is named."""
+"""The actions on a case that is named."""
 
 
 def admit(action: ActionType, actor: Actor, *, brings_documents: bool = False) -> None:
@@ -282,6 +318,8 @@ def authorize_role(action: ActionType, actor: Actor) -> None:
         raise PersonRequired()
     if TRANSITIONS[action].for_services and actor.kind is not UserKind.SERVICE:
         raise ServiceAccountRequired()
+    if TRANSITIONS[action].for_system:
+        raise RoleRequired(roles=())
     roles = TRANSITIONS[action].roles
     if roles and not roles & actor.roles:
         raise RoleRequired(roles=tuple(role for role in Role if role in roles))
@@ -366,6 +404,12 @@ def check_reviewers(
         elif override is not None and not candidate.is_early_enough(override.created_at):
             refusals.append(ReviewerTooRecent(*path))
     return refusals
+
+
+def check_assignee(assignee_id: UUID, candidate: Candidate | None) -> None:
+    """Refuse somebody who can't work on cases, or is not in the account. Raises: InvalidAssignee."""
+    if candidate is None or not candidate.can_own:
+        raise InvalidAssignee("input", "assigneeId", id=assignee_id)
 
 
 def allowed_from(status: CaseStatus) -> list[ActionType]:

@@ -63,5 +63,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "refuse": _action("refuse", override_id=OVERRIDE, expected_version=VERSION, comment="The letter is not signed."),
     "cancel": _action("cancel", comment="It was the wrong supplier."),
     "close": _action("close", resolution="RESULT_CONFIRMED"),
+    "assign": _action("assign", {"assignee": {"data": {"type": "user", "id": REVIEWER}}}, comment="You know them."),
+    "set_due_date": _action("set_due_date", due_at="2026-12-24T17:00:00+01:00"),
 }
 """Of each type of action, one."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from graphql import (
     GraphQLEnumType,
+    GraphQLError,
     GraphQLInputObjectType,
     GraphQLList,
     GraphQLNonNull,
@@ -16,6 +17,7 @@ from graphql import (
 )
 
 from app.api.errors import ERRORS_MAX
+from app.api.times import parsed_time
 from app.domain.errors import Detail
 from app.domain.validation import VERSION_MAX
 from app.jsonapi.bodies import pointer_to
@@ -112,6 +114,8 @@ class MemberReader:
         }
 
     def _scalar(self, path: Sequence[str], value: Any, name: str) -> Any:
+        if name == "DateTime":
+            return self._moment(path, value)
         if name in _STRINGS:
             return value if isinstance(value, str) else self._note_type(path, value, "json_string")
         if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer():
@@ -119,6 +123,16 @@ class MemberReader:
         if abs(value) > VERSION_MAX:  # GraphQL's Int has 32 bits
             return self.note(path, Detail.of_range(0, VERSION_MAX))
         return int(value)
+
+    def _moment(self, path: Sequence[str], value: Any) -> Any:
+        """Return a time as it was written, in which the operation has it too."""
+        if not isinstance(value, str):
+            return self._note_type(path, value, "json_string")
+        try:
+            parsed_time(value)
+        except GraphQLError:
+            return self.note(path, Detail("offset"))
+        return value
 
     def identifier(self, path: Sequence[str], value: Any, type_name: str) -> Any:
         """Return the id of a resource identifier object of this type."""

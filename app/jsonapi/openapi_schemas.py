@@ -18,7 +18,7 @@ from app.domain.model import ActionType
 from app.domain.validation import VERSION_MAX
 from app.jsonapi.evaluations import MEMBERS, TYPE
 from app.jsonapi.evaluations import input_type as input_type_of_evaluation
-from app.jsonapi.relationships import RELATIONSHIPS
+from app.jsonapi.relationships import RELATIONSHIPS, ToMany
 from app.jsonapi.resources import ACTION_TYPES, TYPES, ResourceType
 from app.jsonapi.translation import (
     REQUESTED,
@@ -143,8 +143,7 @@ def _action_request(name: str) -> Schema:
     action = ACTION_TYPES[name]
     attributes = {"action_type": {"const": name}} | _attribute_schemas(action)
     relationships = {
-        relationship: _linkage(RELATIONSHIPS[field].type, is_many=RELATIONSHIPS[field].is_many)
-        for relationship, field in relationships_of(action).items()
+        relationship: _linkage(RELATIONSHIPS[field]) for relationship, field in relationships_of(action).items()
     }
     related = {
         RELATIONSHIPS[field].name: here for here, field in attributes_of(action).items() if field in RELATIONSHIPS
@@ -182,9 +181,11 @@ def _request(type_name: str, attributes: Schema, required: Sequence[str], relati
     return object_schema({"data": object_schema(data, ["type", "attributes"])}, ["data"])
 
 
-def _linkage(type_name: str, *, is_many: bool) -> Schema:
-    one = object_schema({"type": {"const": type_name}, "id": _SCALARS["ID"]}, ["type", "id"])
-    return object_schema({"data": {"type": "array", "items": one} if is_many else one}, ["data"])
+def _linkage(relationship: ToMany) -> Schema:
+    one = object_schema({"type": {"const": relationship.type}, "id": _SCALARS["ID"]}, ["type", "id"])
+    if relationship.is_nullable:
+        one = {"anyOf": [one, {"type": "null"}]}
+    return object_schema({"data": {"type": "array", "items": one} if relationship.is_many else one}, ["data"])
 
 
 def other_schemas() -> Schema:

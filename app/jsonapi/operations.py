@@ -25,6 +25,8 @@ MUTATIONS: Mapping[ActionType, str] = {
     ActionType.REFUSE: "refuseOverride",
     ActionType.CANCEL: "cancelOverride",
     ActionType.CLOSE: "closeCase",
+    ActionType.ASSIGN: "assignCase",
+    ActionType.SET_DUE_DATE: "setDueDate",
 }
 
 
@@ -171,6 +173,9 @@ CASES = Listing(
         "country_code": _texts("filter.subject.countryCode.eq", "The country of its check, as in FR."),
         "reference": _texts("filter.reference.in", "Its reference: one of these, as in CASE-000123.", is_list=True),
         "created_by": _texts("filter.createdBy.in", "Who opened it: one of these.", is_list=True, format="uuid"),
+        "owner": _texts("filter.owner.in", "Who works on it: one of these.", is_list=True, format="uuid"),
+        "owned": _truth("filter.ownedByViewer", "Whether you work on it."),
+        "without_owner": _truth("filter.owner.isNull", "Whether nobody works on it."),
         "assigned_reviewer": _texts(
             "filter.assignedReviewer.in",
             "Who was asked to decide on any of its overrides: one of these.",
@@ -184,6 +189,9 @@ CASES = Listing(
         "created_before": _time("filter.createdAt.lt", "Opened before this time."),
         "updated_since": _time("filter.updatedAt.gte", "The last action was at this time or after."),
         "updated_before": _time("filter.updatedAt.lt", "The last action was before this time."),
+        "due_since": _time("filter.dueAt.gte", "Due at this time or after."),
+        "due_before": _time("filter.dueAt.lt", "Due before this time."),
+        "overdue": _truth("filter.overdue", "Whether it is not closed, and should have been finished by now."),
         "search": _texts("search", "Words that stand in it."),
     },
     "cases",

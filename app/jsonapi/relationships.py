@@ -10,11 +10,13 @@ class ToMany(NamedTuple):
     name: str
     type: str
     is_many: bool = True
+    is_nullable: bool = False
 
 
 RELATIONSHIPS: Mapping[str, ToMany] = {
     "documentIds": ToMany("documents", "document"),
     "reviewerIds": ToMany("assigned_reviewers", "user"),
     "overrideId": ToMany("override", "override", is_many=False),
+    "assigneeId": ToMany("assignee", "user", is_many=False, is_nullable=True),
 }
 """By the field of an input."""

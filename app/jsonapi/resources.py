@@ -22,6 +22,9 @@ ACTION_TYPES: Mapping[str, ActionType] = {
     "redact": ActionType.REDACT,
     "hold": ActionType.HOLD,
     "evaluation": ActionType.EVALUATION,
+    "assign": ActionType.ASSIGN,
+    "set_due_date": ActionType.SET_DUE_DATE,
+    "expire": ActionType.EXPIRE,
 }
 """The types of actions by their names here."""
 
@@ -68,13 +71,14 @@ _TYPES = (
         "case",
         "Case",
         _attributes(
-            "reference title description status resolution created_at updated_at closed_at version action_count"
-            " head_hash"
+            "reference title description status resolution created_at updated_at closed_at due_at overdue version"
+            " action_count head_hash"
         ),
         {
             "subject": Relationship("subject", "subject"),
             "created_by": Relationship("createdBy", "user"),
             "closed_by": Relationship("closedBy", "user"),
+            "owner": Relationship("owner", "user"),
             "active_override": Relationship("activeOverride", "override"),
         },
         "/cases/{id}",
@@ -115,7 +119,7 @@ _TYPES = (
     ResourceType(
         "override",
         "Override",
-        _attributes("requested_status status subject_status_at_request decided_at version created_at"),
+        _attributes("requested_status status subject_status_at_request decided_at version created_at expires_at"),
         {
             "case": Relationship("case", "case"),
             "subject": Relationship("subject", "subject"),

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple, cast
 
-from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLList, get_nullable_type
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLList, get_named_type, get_nullable_type
 from strawberry.utils.str_converters import to_snake_case
 
 from app.api.inputs.actions import INPUTS, SubjectInput
 from app.api.schema import CORE
+from app.api.times import parsed_time
 from app.domain.errors import Detail, InputRefused, ReviewerRequired
 from app.domain.model import ActionType
 from app.jsonapi.bodies import pointer_to
@@ -18,7 +19,7 @@ from app.jsonapi.problems import Finding, ProblemsFound, Source, header_finding,
 from app.jsonapi.relationships import RELATIONSHIPS
 from app.jsonapi.resources import ACTION_TYPES
 
-REQUESTED = ("comment", "override_request", "accept", "refuse", "cancel", "close")
+REQUESTED = ("comment", "override_request", "accept", "refuse", "cancel", "close", "assign", "set_due_date")
 """The types of actions that are taken here on an existing case."""
 
 CASE_PARAMETER = "uuid"
@@ -274,6 +275,11 @@ def shape_findings(translation: Translation) -> list[Finding]:
     given = {name: value for name, value in translation.input.items() if name not in translation.wrong}
     for name in required_fields(input_type(action)):
         given.setdefault(name, _placeholder(input_type(action).fields[name].type))
+    for name in translation.wrong:
+        given.setdefault(name, None)
+    for name, value in given.items():
+        if value is not None and get_named_type(input_type(action).fields[name].type).name == "DateTime":
+            given[name] = parsed_time(value)
     if isinstance(given.get("subject"), dict):
         given["subject"] = SubjectInput(**{to_snake_case(name): value for name, value in given["subject"].items()})
     try:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import structlog
 
 from app import clock
+from app.actions.expiry import expire_overrides
 from app.actions.idempotency import forget_old_keys
 from app.actions.retention import erase_overdue
 from app.auth.identity import TokenUse
@@ -15,6 +16,7 @@ from app.db.engines import Database
 
 HOUSEKEEPING_S = 60
 RETENTION_S = 3_600
+EXPIRY_S = 60
 
 log = structlog.get_logger()
 
@@ -67,3 +69,19 @@ async def keep_retention(
         except Exception as error:  # the database may be away for a while
             log.warning("retention_failed", reason=type(error).__name__)
         await pause(RETENTION_S)
+
+
+async def keep_expiry(
+    database: Database,
+    now: clock.Clock = clock.now,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """End overrides on which nobody decided in time: at the start, and each minute."""
+    while True:
+        try:
+            expired = sum([step.is_expired async for step in expire_overrides(database, now)])
+            if expired:
+                log.info("expiry_run", expired=expired)
+        except Exception as error:  # the database may be away for a while
+            log.warning("expiry_failed", reason=type(error).__name__)
+        await pause(EXPIRY_S)

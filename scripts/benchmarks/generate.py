@@ -63,6 +63,8 @@ ASIDE = {
     "documents_logged": "documents",
     "overrides_logged": "overrides",
     "case_actions_position_refused": "case_actions",
+    "cases_first_owner_refused": "cases",
+    "cases_first_due_date_logged": "cases",
     "cases_searched": "cases",
     "comments_searched": "comments",
     "documents_searched": "documents",

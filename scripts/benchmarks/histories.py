@@ -13,6 +13,10 @@ from app import clock
 from app.db.chain import sealed_action
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
 from app.domain.action_log import GENESIS, SEALED_FORMAT
+from app.domain.assignment import Assignment
+from app.domain.canonical_json import JsonObject
+from app.domain.due_dates import DueDate
+from app.domain.log_state import PLANNING_TYPES
 from app.domain.model import (
     ActionType,
     CaseStatus,
@@ -22,9 +26,11 @@ from app.domain.model import (
     Resolution,
     SubjectType,
 )
-from app.domain.workflow import TRANSITIONS, allowed_from
+from app.domain.workflow import TRANSITIONS, allowed_from, reviewers_are_gone
 
 START = datetime(2025, 1, 6, 8, tzinfo=UTC)
+FAR_AHEAD = datetime(2999, 1, 1, tzinfo=UTC)
+"""A date that is not over, whenever it is looked at."""
 REQUEST_ID = "generated"
 AUTHORITY = {"token_id": None, "token_source": "SYSTEM", "roles": ["CONTRIBUTOR", "REVIEWER"], "reviewed_version": None}
 PLACES = ["Lyon", "Évry", "Nîmes", "Besançon", "Zürich", "Łódź", "Malmö", "Porto", "Trieste", "Ghent"]
@@ -79,7 +85,19 @@ class History:
         if status is CaseStatus.CLOSED:
             ends = dice.choice([item for item in Resolution if item is not Resolution.OVERRIDE_APPLIED])
             self.case = replace(self.case, resolution=ends, closed_by_id=actor, closed_at=now)
-        self._log(action, actor, before, now, comment, override, () if document is None else (document,))
+        details = self._plan(dice, people, action, now)
+        self._log(action, actor, before, now, comment, override, () if document is None else (document,), details)
+
+    def _plan(self, dice: random.Random, people: People, action: ActionType, now: datetime) -> JsonObject | None:
+        """Make somebody the owner, or set a date, and return what the row says of it; None of all other rows."""
+        if action is ActionType.ASSIGN:
+            self.case = replace(self.case, owner_id=dice.choice([*people.ids, None]))
+            return Assignment(self.case.owner_id).details()
+        if action is ActionType.SET_DUE_DATE:
+            due_at = dice.choice([None, now + timedelta(hours=dice.randint(1, 200)), FAR_AHEAD])
+            self.case = replace(self.case, due_at=due_at)
+            return DueDate(due_at).details()
+        return None
 
     def _comment(
         self, dice: random.Random, people: People, action: ActionType, actor: UUID, now: datetime
@@ -168,6 +186,7 @@ class History:
         comment: CommentRow | None,
         override: OverrideRow | None,
         documents: Sequence[DocumentRow] = (),
+        details: JsonObject | None = None,
     ) -> None:
         row = ActionRow(
             id=clock.new_id(),
@@ -191,7 +210,7 @@ class History:
         )
         requested = self.reviewers[override.id] if override else ()
         parts = (self.case, self.subject, comment, override, requested, documents)
-        row = sealed_action(self.account_id, row, AUTHORITY, None, *parts)
+        row = sealed_action(self.account_id, row, AUTHORITY, details, *parts)
         self.actions.append(row)
         self.case = replace(self.case, version=row.seq, action_count=row.seq, head_hash=row.hash)
 
@@ -218,7 +237,9 @@ def histories(
         for _ in range(wanted - 1):
             # Nobody leaves here, so that others are never asked in anybody's place.
             possible = [
-                action for action in allowed_from(history.case.status) if not TRANSITIONS[action].override_guards
+                action
+                for action in allowed_from(history.case.status)
+                if reviewers_are_gone not in TRANSITIONS[action].override_guards
             ]
             is_last = len(history.actions) >= wanted - 1
             weights = [_weight(action, is_last) for action in possible]
@@ -232,6 +253,8 @@ def histories(
 def _weight(action: ActionType, is_last: bool) -> float:
     if action is ActionType.CLOSE:
         return 4 if is_last else 0
+    if action in PLANNING_TYPES:
+        return 0.5
     return 6 if action is ActionType.COMMENT else 2
 
 

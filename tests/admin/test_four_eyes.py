@@ -136,6 +136,8 @@ POLICIES = {
     "restrictToAssignedReviewers": True,
     "requireReviewedVersion": False,
     "retentionDays": 1,
+    "overrideExpiryHours": 48,
+    "dueHours": [{"evaluationStatus": "ANOMALY", "hours": 24}],
 }
 
 

@@ -31,9 +31,13 @@ MUTATIONS = {
     "REASSIGN": "reassignReviewers",
     "REDACT": "eraseContent",
     "HOLD": "setLegalHold",
+    "ASSIGN": "assignCase",
+    "SET_DUE_DATE": "setDueDate",
 }
 NAMING = ("ACCEPT", "REFUSE", "REASSIGN")
 """What must name an override: the pending one, else the latest as the case shows it, else one that there is not."""
+
+PLANS: dict[str, dict[str, Any]] = {"ASSIGN": {"assigneeId": None}, "SET_DUE_DATE": {"dueAt": "2030-01-01T12:00:00Z"}}
 
 HELD = ", held"
 
@@ -113,7 +117,7 @@ async def viewers(world: World) -> dict[str, Person]:
 
 async def good_input(world: World, viewer: Person, action: str, case_id: UUID, subject_status: str) -> dict[str, Any]:
     """Return an input of *action* that nothing is wrong with."""
-    input: dict[str, Any] = {"caseId": str(case_id)}
+    input: dict[str, Any] = {"caseId": str(case_id)} | PLANS.get(action, {})
     if action == "COMMENT":
         input["body"] = "Noted."
     if action in NAMING:
@@ -190,8 +194,11 @@ async def assert_mutations_answer_alike(
             done = await kept(api, world, viewer, case_id, action, status)
             assert done == promise, (situation, name, action, done)
             codes.add(promise["code"])
-            # A comment changes nothing for those who come next, but that an open case is open no more.
-            if promise["allowed"] and (action != "COMMENT" or situation in ("OPEN", "UNEVALUATED")):
+            # An owner or a date changes nothing for those who come next, nor does a comment, but on an open case.
+            is_same = action in ("ASSIGN", "SET_DUE_DATE") or (
+                action == "COMMENT" and situation not in ("OPEN", "UNEVALUATED")
+            )
+            if promise["allowed"] and not is_same:
                 case_id = await case_in(world, situation)
     return codes
 
@@ -232,7 +239,15 @@ async def test_available_actions_depend_on_the_account_and_the_assigned_reviewer
 
     promises, status = await promised(api, world.rosa, case_id)
     codes = [promise["code"] for promise in promises.values()]
-    assert codes == [None, *["FEATURE_DISABLED"] * 4, "OVERRIDE_PENDING", "FEATURE_DISABLED", *["ROLE_REQUIRED"] * 2]
+    assert codes == [
+        None,
+        *["FEATURE_DISABLED"] * 4,
+        "OVERRIDE_PENDING",
+        "FEATURE_DISABLED",
+        *["ROLE_REQUIRED"] * 2,
+        None,
+        None,
+    ]
     for action, promise in promises.items():
         assert await kept(api, world, world.rosa, case_id, action, status) == promise
 

@@ -47,7 +47,7 @@ async def test_a_null_argument_of_a_list_is_as_none(world: World, api: Api, list
             assert await api.run(world.rosa.token, variable, {}) == plain, argument
 
 
-@pytest.mark.parametrize("field", ["UPDATED_AT", "CLOSED_AT"])
+@pytest.mark.parametrize("field", ["UPDATED_AT", "CLOSED_AT", "DUE_AT"])
 async def test_a_null_direction_is_ascending(world: World, api: Api, field: str) -> None:
     for status in (CaseStatus.CLOSED, CaseStatus.OPEN, CaseStatus.IN_PROGRESS):
         await world.case_in(status)

@@ -1,7 +1,7 @@
 """The inbox is what brute force finds: asking each case, one by one, what its viewer may do on it now."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,15 +9,18 @@ import pytest
 from sqlalchemy import delete
 
 from app.db import tables
+from app.domain.commands import AssignCase, CloseCase, SetDueDate
 from app.domain.model import CaseStatus, Role, Scope
 from tests.support.api import Api
 from tests.support.bulk import filled
 from tests.support.database_contents import set_by_hand
 from tests.support.world import Person, World, make_person, person_of
 
-REASONS = ["DECIDE", "ANSWER", "CLOSE"]
+LONG_AGO, FAR_AHEAD = datetime(2020, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
+REASONS = ["DECIDE", "ANSWER", "CLOSE", "ASSIGNED", "OVERDUE"]
+OF_OWNERS = {"ASSIGNED", "OVERDUE"}
 ALL_CASES = """query($after: String) { cases(first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes {
-    id updatedAt status availableActions { action allowed }
+    id updatedAt status owner { id } overdue availableActions { action allowed }
     log: actions(first: 100) { nodes { user { id } } pageInfo { hasNextPage } } } } }"""
 INBOX = """query($reasons: [InboxReason!], $first: Int, $after: String, $last: Int, $before: String) { viewer {
     inbox(reasons: $reasons, first: $first, after: $after, last: $last, before: $before) {
@@ -46,6 +49,8 @@ def reasons_for(case: Mapping[str, Any], viewer: Person) -> list[str]:
         "DECIDE": bool(allowed & {"ACCEPT", "REFUSE"}),
         "ANSWER": "COMMENT" in allowed and any(did) and not did[0],
         "CLOSE": "CLOSE" in allowed and case["status"] == "RESOLVED",
+        "ASSIGNED": "COMMENT" in allowed and case["owner"] == {"id": str(viewer.id)},
+        "OVERDUE": "COMMENT" in allowed and case["owner"] == {"id": str(viewer.id)} and case["overdue"],
     }
     return [reason for reason in REASONS if holds[reason]]
 
@@ -97,7 +102,8 @@ async def test_the_inbox_equals_brute_force_on_random_histories(world: World, ap
     found = {name: await assert_equal(api, viewer) for name, viewer in (await viewers(world)).items()}
 
     reasons = {name: {reason for _, why in cases for reason in why} for name, cases in found.items()}
-    assert reasons == {
+    assert {"contributor", "reviewer"} <= {name for name, why in reasons.items() if "ASSIGNED" in why}
+    assert {name: why - OF_OWNERS for name, why in reasons.items()} == {
         "contributor": {"ANSWER", "CLOSE"},
         "reviewer": {"DECIDE", "ANSWER", "CLOSE"},
         "both": {"DECIDE", "ANSWER", "CLOSE"},
@@ -107,6 +113,22 @@ async def test_the_inbox_equals_brute_force_on_random_histories(world: World, ap
     }
     for wanted in (["DECIDE"], ["ANSWER", "CLOSE"], ["CLOSE", "CLOSE"]):
         assert await assert_equal(api, world.rosa, wanted)
+
+
+async def test_what_is_assigned_is_in_the_inbox_until_it_is_closed(world: World, api: Api) -> None:
+    mine, other, closed = [(await world.open_case()).case.id for _ in range(3)]
+    for case_id, owner in ((mine, world.ada), (other, world.rosa), (closed, world.ada)):
+        await world.do(world.ada, AssignCase(case_id=case_id, assignee_id=owner.id))
+    await world.do(world.ada, CloseCase(case_id=closed))
+
+    assert await assert_equal(api, world.ada) == [(str(mine), ["ASSIGNED"])]
+    assert await assert_equal(api, world.rosa, ["ASSIGNED"]) == [(str(other), ["ASSIGNED"])]
+
+    for due_at, reasons in ((LONG_AGO, ["ASSIGNED", "OVERDUE"]), (FAR_AHEAD, ["ASSIGNED"])):
+        await world.do(world.ada, SetDueDate(case_id=mine, due_at=due_at))
+        assert await assert_equal(api, world.ada) == [(str(mine), reasons)]
+    await world.do(world.ada, AssignCase(case_id=mine, assignee_id=None))
+    assert await assert_equal(api, world.ada) == []
 
 
 async def test_the_inbox_knows_the_account_s_rules_and_what_has_changed_since_the_request(
@@ -129,7 +151,8 @@ async def test_the_inbox_knows_the_account_s_rules_and_what_has_changed_since_th
     assert await assert_equal(api, world.rosa) == []
 
     await set_by_hand(world.database, tables.accounts, world.account_id, overrides_enabled=False)
-    assert {why for _, reasons in await assert_equal(api, world.bea) for why in reasons} == {"ANSWER", "CLOSE"}
+    left = {why for _, reasons in await assert_equal(api, world.bea) for why in reasons}
+    assert left - OF_OWNERS == {"ANSWER", "CLOSE"}
 
 
 async def test_the_inbox_pages_backward_and_refuses_another_person_s_cursor(world: World, api: Api) -> None:

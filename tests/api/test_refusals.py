@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
@@ -77,6 +77,7 @@ OVERRIDE_PENDING         StateError            input.caseId
 OVERRIDE_ALREADY_ACTIVE  StateError            input.caseId
 NO_PENDING_OVERRIDE      StateError            input.caseId
 OVERRIDE_NOT_PENDING     StateError            input.overrideId
+OVERRIDE_EXPIRED         StateError            input.overrideId
 REVIEWERS_AVAILABLE      StateError            input.overrideId
 SUBJECT_CHANGED          StateError            input.overrideId
 SUBJECT_NOT_OVERRIDABLE  StateError            input.caseId
@@ -92,6 +93,7 @@ TOO_MANY_REVIEWERS       InputError            input.reviewerIds
 CREATOR_CANNOT_REVIEW    InputError            input.reviewerIds.0
 SELF_ASSIGNMENT_FORBIDDEN  InputError          input.reviewerIds.0
 INVALID_REVIEWER         InputError            input.reviewerIds.0
+INVALID_ASSIGNEE         InputError            input.assigneeId
 INVALID_CURSOR           error                 after
 INTERNAL_ERROR           error                 -
 """
@@ -125,6 +127,10 @@ NAMING = {
     "INVALID_REVIEWER": (
         f"The user {UNKNOWN} can't be asked to review.",
         f"L’utilisateur {UNKNOWN} ne peut pas être sollicité comme valideur.",
+    ),
+    "INVALID_ASSIGNEE": (
+        f"The user {UNKNOWN} can't be made a case's owner.",
+        f"L’utilisateur {UNKNOWN} ne peut pas être chargé d’un dossier.",
     ),
     "INTERNAL_ERROR": (
         "Something went wrong on our side. Please quote this-one when you ask for help.",
@@ -180,6 +186,7 @@ class Scene:
                 "acceptOverride",
                 {"caseId": self.reopened, "overrideId": self.refused_override, "expectedVersion": 3},
             ),
+            "OVERRIDE_EXPIRED": (world.rosa.token, "refuseOverride", self.decisions["expired"]),
             "REVIEWERS_AVAILABLE": (
                 token,
                 "reassignReviewers",
@@ -215,6 +222,7 @@ class Scene:
             ),
             "CREATOR_CANNOT_REVIEW": (token, "requestOverride", request | {"reviewerIds": [str(world.ada.id)]}),
             "INVALID_REVIEWER": (token, "requestOverride", request),
+            "INVALID_ASSIGNEE": (token, "assignCase", {"caseId": self.opened, "assigneeId": UNKNOWN}),
         }
 
     async def provoke(self, code: str, language: str, **more: Any) -> httpx2.Response:
@@ -253,8 +261,8 @@ async def tokens_that_are_refused(world: World) -> dict[str, str]:
 async def scene(world: World, api: Api) -> Scene:
     restricted = await make_world(world.database, restrict_to_assigned_reviewers=True)
     opened, closed = await world.open_case(), await world.case_in(CaseStatus.CLOSED)
-    pending, changed, reopened = [(await world.open_case()).case for _ in range(3)]
-    for case in (pending, changed, reopened):
+    pending, changed, reopened, expired = [(await world.open_case()).case for _ in range(4)]
+    for case in (pending, changed, reopened, expired):
         await world.request_override(case.id, world.bea)
     refused = (await world.refuse(reopened.id)).override
     assert refused is not None
@@ -265,6 +273,10 @@ async def scene(world: World, api: Api) -> Scene:
         (changed.subject_id, {"evaluation_status": EvaluationStatus.ANOMALY}),
     ):
         await set_by_hand(world.database, tables.subjects, subject_id, **values)
+    late = await world.decision(expired.id)
+    await set_by_hand(
+        world.database, tables.overrides, UUID(late["overrideId"]), expires_at=datetime(2026, 1, 1, tzinfo=UTC)
+    )
     waiting = (await restricted.case_in(CaseStatus.PENDING_REVIEW)).case.id
     await set_by_hand(world.database, tables.users, restricted.rosa.id, active=False)
     return Scene(
@@ -280,6 +292,7 @@ async def scene(world: World, api: Api) -> Scene:
         decisions={
             "pending": await world.decision(pending.id),
             "changed": await world.decision(changed.id),
+            "expired": await world.decision(expired.id),
             "restricted": await restricted.decision(waiting),
         },
         featureless=await make_world(world.database, overrides=False),

@@ -53,6 +53,8 @@ ACTIONS = {
     "reassignReviewers": "REASSIGN",
     "eraseContent": "REDACT",
     "setLegalHold": "HOLD",
+    "assignCase": "ASSIGN",
+    "setDueDate": "SET_DUE_DATE",
     "recordEvaluation": "EVALUATION",
     "recordEvaluations": "EVALUATION",
 }
@@ -125,7 +127,7 @@ def test_every_mutation_carries_the_permission_of_its_action_and_it_runs_first()
     assert of_actions == ACTIONS
     of_all = {"performActions"}  # which looks at each of its actions by itself
     assert len(permissions) - len(of_actions) - len(of_all) == len(RULES)
-    assert set(ACTIONS.values()) == set(ActionType)
+    assert set(ACTIONS.values()) == set(ActionType) - {ActionType.EXPIRE}
 
 
 def test_every_query_asks_for_a_scope_but_those_of_no_account_and_those_that_look_at_what_they_find() -> None:
@@ -155,9 +157,10 @@ def test_only_these_fields_of_things_are_code_and_the_others_are_attributes_or_r
 
     assert {name for name in code if not name.endswith("Label")} == {
         *("Case.actions", "Case.overrides", "Case.documents", "Case.availableActions", "Case.eligibleReviewers"),
-        "Case.signals",
+        *("Case.overdue", "Case.signals"),
         *("Document.url", "Viewer.inbox", "Viewer.tokens"),
         *("CaseAction.authority", "CaseAction.evaluation", "CaseAction.held", "CaseAction.reason"),
+        *("CaseAction.assignment", "CaseAction.dueAt"),
         *("AccountAction.roles", "AccountAction.details", "AccountChange.details", "ApiToken.scopes"),
     }
 
@@ -218,7 +221,7 @@ def test_what_every_thing_has_is_never_null_and_other_things_always_may_be() -> 
     }
 
     assert {name for name, field in own.items() if not is_non_null_type(field.type)} == {
-        "Case.closedAt",
+        *("Case.closedAt", "Case.dueAt", "CaseAction.dueAt", "Override.expiresAt"),
         "Case.resolution",
         "CaseAction.resolution",
         "CaseAction.statusBefore",

@@ -54,6 +54,7 @@ BOUNDED = {
     "WorkflowAction.outcomes": ONCE,
     "WorkflowAction.requiredInput": ONCE,
     "WorkflowAction.roles": ONCE,
+    "Account.dueHours": ONCE,
 }
 
 

@@ -18,7 +18,7 @@ ARROWS = {
     "IN_PROGRESS --> PENDING_REVIEW: REQUEST_OVERRIDE",
     "IN_PROGRESS --> CLOSED: CLOSE",
     "PENDING_REVIEW --> PENDING_REVIEW: COMMENT, REASSIGN",
-    "PENDING_REVIEW --> IN_PROGRESS: REFUSE, CANCEL",
+    "PENDING_REVIEW --> IN_PROGRESS: REFUSE, CANCEL, EXPIRE",
     "PENDING_REVIEW --> RESOLVED: ACCEPT",
     "RESOLVED --> RESOLVED: COMMENT",
     "RESOLVED --> PENDING_REVIEW: REQUEST_OVERRIDE",
@@ -54,7 +54,9 @@ async def test_the_workflow_has_each_outcome_and_its_roles(world: World, api: Ap
     }
     assert outcomes.pop(("OPEN", None)) == "OPEN"
     stays = {("EVALUATION", status): status for status in CaseStatus if status != "CLOSED"}
-    assert outcomes == dict(cells(WHEN)) | stays | {("EVALUATION", "CLOSED"): "CASE_CLOSED"}
+    expires = {("EXPIRE", str(status)): "NO_PENDING_OVERRIDE" for status in CaseStatus}
+    expires |= {("EXPIRE", "PENDING_REVIEW"): "IN_PROGRESS", ("EXPIRE", "CLOSED"): "CASE_CLOSED"}
+    assert outcomes == dict(cells(WHEN)) | stays | expires | {("EVALUATION", "CLOSED"): "CASE_CLOSED"}
     assert {name: (item["roles"], item["relation"], item["decision"]) for name, item in actions.items()} == {
         "OPEN": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
         "COMMENT": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
@@ -67,10 +69,13 @@ async def test_the_workflow_has_each_outcome_and_its_roles(world: World, api: Ap
         "REDACT": (["ADMIN"], "ANYBODY", None),
         "HOLD": (["ADMIN"], "ANYBODY", None),
         "EVALUATION": ([], "ANYBODY", None),
+        "ASSIGN": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
+        "SET_DUE_DATE": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
+        "EXPIRE": ([], "ANYBODY", "EXPIRED"),
     }
     kinds = {name: item["userKind"] for name, item in actions.items() if item["userKind"] is not None}
     people = dict.fromkeys(("REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "REASSIGN"), "PERSON")
-    assert kinds == people | {"EVALUATION": "SERVICE"}
+    assert kinds == people | {"EVALUATION": "SERVICE", "EXPIRE": "SYSTEM"}
     assert {name: item["requiredInput"] for name, item in actions.items()} == {
         "OPEN": ["subject", "title"],
         "COMMENT": ["caseId", "body"],
@@ -83,6 +88,9 @@ async def test_the_workflow_has_each_outcome_and_its_roles(world: World, api: Ap
         "REDACT": ["caseId", "reason"],
         "HOLD": ["caseId", "held", "reason"],
         "EVALUATION": ["type", "externalRef", "evaluationStatus", "label"],
+        "ASSIGN": ["caseId", "assigneeId"],
+        "SET_DUE_DATE": ["caseId", "dueAt"],
+        "EXPIRE": [],
     }
     assert [(item["status"], item["initial"], item["final"]) for item in reported["states"]] == [
         (status, status == "OPEN", status == "CLOSED") for status in CaseStatus

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from app.domain.model import CaseStatus, EvaluationStatus, RequestedStatus, Resolution, SubjectType
-from scripts.benchmarks.histories import COUNTRIES, START
+from scripts.benchmarks.histories import COUNTRIES, FAR_AHEAD, START
 from tests.support.api import Api
 from tests.support.bulk import Archive, Record, archive, filled
 from tests.support.world import World, make_world
@@ -46,7 +46,8 @@ def comparators(values: list[Any], *, nullable: bool = False, opposites: bool = 
 
 
 TIMES = [(START + timedelta(minutes=minutes)).isoformat() for minutes in (0, 5, 100, 200, 290, 1000, 5000)]
-RANGES = st.fixed_dictionaries({}, optional=dict.fromkeys(("gt", "gte", "lt", "lte"), st.sampled_from(TIMES)))
+BOUNDS = dict.fromkeys(("gt", "gte", "lt", "lte"), st.sampled_from(TIMES))
+RANGES = st.fixed_dictionaries({}, optional=BOUNDS)
 PERSON = st.sampled_from(PEOPLE)
 LEAVES: dict[str, Any] = {
     "status": comparators([*CaseStatus]),
@@ -61,6 +62,10 @@ LEAVES: dict[str, Any] = {
         },
     ),
     "createdBy": comparators([*PEOPLE]),
+    "owner": comparators([*PEOPLE], nullable=True),
+    "ownedByViewer": st.booleans(),
+    "dueAt": st.fixed_dictionaries({}, optional={**BOUNDS, "isNull": st.booleans()}),
+    "overdue": st.booleans(),
     "assignedReviewer": comparators([*PEOPLE]),
     "waitingFor": PERSON,
     "waitingForViewer": st.booleans(),
@@ -87,12 +92,17 @@ def compared(value: Any, requested: dict[str, Any]) -> bool:
         "in": lambda others: value is not None and value in others,
         "notIn": lambda others: value is None or value not in others,
         "isNull": lambda wanted: (value is None) == wanted,
-        "gt": lambda other: value > datetime.fromisoformat(other),
-        "gte": lambda other: value >= datetime.fromisoformat(other),
-        "lt": lambda other: value < datetime.fromisoformat(other),
-        "lte": lambda other: value <= datetime.fromisoformat(other),
+        "gt": lambda other: value is not None and value > datetime.fromisoformat(other),
+        "gte": lambda other: value is not None and value >= datetime.fromisoformat(other),
+        "lt": lambda other: value is not None and value < datetime.fromisoformat(other),
+        "lte": lambda other: value is not None and value <= datetime.fromisoformat(other),
     }
     return all(tests[name](other) for name, other in requested.items())
+
+
+def is_overdue(case: Record) -> bool:
+    """Tell whether a case should have been finished by now; dates are long ago or far ahead."""
+    return case["status"] != "CLOSED" and case["due_at"] is not None and case["due_at"] < FAR_AHEAD
 
 
 class Oracle:
@@ -124,6 +134,10 @@ class Oracle:
             "status": lambda: compared(case["status"], value),
             "resolution": lambda: compared(case["resolution"], value),
             "createdBy": lambda: compared(self.names[case["created_by_id"]], value),
+            "owner": lambda: compared(self.names.get(case["owner_id"]), value),
+            "dueAt": lambda: compared(case["due_at"], value),
+            "overdue": lambda: is_overdue(case) == value,
+            "ownedByViewer": lambda: (self.names.get(case["owner_id"]) == self.viewer) == value,
             "createdAt": lambda: compared(case["created_at"], value),
             "updatedAt": lambda: compared(case["updated_at"], value),
             "reference": lambda: compared(f"CASE-{case['number']:06}", value),
@@ -149,7 +163,7 @@ class Oracle:
 def with_ids(world: World, requested: Any, *, is_people: bool = False) -> Any:
     """Return *asked* with the ids of the people that it names."""
     if isinstance(requested, dict):
-        people = {"createdBy", "assignedReviewer", "waitingFor"}
+        people = {"createdBy", "owner", "assignedReviewer", "waitingFor"}
         return {
             name: with_ids(world, value, is_people=is_people or name in people) for name, value in requested.items()
         }
@@ -165,6 +179,7 @@ COLUMNS = {
     "CREATED_AT": "created_at",
     "UPDATED_AT": "updated_at",
     "CLOSED_AT": "closed_at",
+    "DUE_AT": "due_at",
     "STATUS": "status",
     "RESOLUTION": "resolution",
     "ACTION_COUNT": "action_count",

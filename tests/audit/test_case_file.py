@@ -14,7 +14,7 @@ from PIL import Image
 from app.audit.case_file.content import CHARACTERS_MAX, ROWS_MAX, EvidenceUnfit
 from app.audit.case_file.rendering import WORDS, case_file_pdf
 from app.audit.evidence import evidence_of
-from app.domain.commands import AddComment, EraseContent, NewDocument
+from app.domain.commands import AddComment, AssignCase, EraseContent, NewDocument, SetDueDate
 from app.domain.model import Language
 from tests.support.anchored_cases import Scene
 from tests.support.gateway import casegate
@@ -81,6 +81,23 @@ async def test_a_case_file_is_in_french_with_its_accents(world: World) -> None:
     for said in ("Dossier CASE-000001", "Décisions et leur autorité", "Chronologie", "Résolu", "en tant que Valideur"):
         assert said in text, said
     assert "Case file" not in text and "Timeline" not in text
+
+
+async def test_a_case_file_says_whose_the_case_was_and_until_when(world: World) -> None:
+    case_id = (await world.open_case()).case.id
+    for assignee_id in (world.rosa.id, None):
+        await world.do(world.ada, AssignCase(case_id=case_id, assignee_id=assignee_id))
+    for due_at in (datetime.fromisoformat(AT), None):
+        await world.do(world.ada, SetDueDate(case_id=case_id, due_at=due_at))
+    found = await evidence(world, case_id)
+
+    english, french = (" ".join(read(case_file_pdf(found, language))) for language in (Language.EN, Language.FR))
+
+    for said in ("Assign", "Owner: Person B", "Owner: nobody", "Due: 2026-11-30 12:00:00 UTC", "Due: at no time"):
+        assert said in english, said
+    for said in ("Attribuer", "En charge : ", "Échéance : 2026-11-30 12:00:00 UTC", "Échéance : aucune"):
+        assert said in french, said
+    assert str(world.rosa.id) in english
 
 
 async def test_what_is_erased_says_so_and_is_not_there(world: World) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from app import clock
 from app.audit.verification import NOT_COVERED, Verdict, verify_log
 from app.db import tables
+from app.db.columns import UtcDateTime
 from app.db.engines import Database
 from app.db.repository.verifying import missing_documents
 from app.domain.commands import CloseCase, OpenCase, SubjectDetails
@@ -115,7 +116,7 @@ def another(column: Column[Any], value: Any, other: Mapping[str, Any]) -> Any:
         return other[column.name]
     if isinstance(value, Enum):
         return next(member for member in type(value) if member is not value)
-    if isinstance(value, datetime):
+    if isinstance(column.type, UtcDateTime):
         return LATER
     if isinstance(column.type, Uuid):
         return other["person"]

@@ -34,6 +34,9 @@ QUERIES = {
     "of a status": "{ cases(filter: {status: {eq: PENDING_REVIEW}}) { nodes { title } } }",
     "of several statuses": "{ cases(filter: {status: {in: [OPEN, IN_PROGRESS]}}) { nodes { title } } }",
     "of somebody": '{ cases(filter: {createdBy: {eq: "USER"}}) { nodes { title } } }',
+    "by due date": "{ cases(orderBy: [{field: DUE_AT, direction: DESC}]) { nodes { title } } }",
+    "that are overdue": "{ cases(filter: {overdue: true}) { nodes { title } } }",
+    "that somebody owns": '{ cases(filter: {owner: {eq: "USER"}}) { nodes { title } } }',
     "of a reference": '{ cases(filter: {reference: {eq: "CASE-000042"}}) { nodes { title } } }',
     "of a month": """{ cases(filter: {createdAt: {gte: "2025-02-01T00:00:00Z", lt: "2025-03-01T00:00:00Z"}}) {
         nodes { title } } }""",

@@ -34,6 +34,7 @@ from app.domain.commands import AddComment, CloseCase
 from app.domain.model import CaseStatus, EvaluationStatus, OverrideStatus, RequestedStatus, Resolution
 from tests.support.world import World, make_world
 
+REFUSED = r"casegate: (rows of \w+ are permanent|the override is finished|the log does not have this change of cases)"
 PERMANENT = [tables.case_actions, tables.comments, tables.override_reviewers, tables.overrides, tables.cases]
 EARLIER = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -52,6 +53,9 @@ FIXED: dict[str, Any] = {
     "description_salt": "0" * 64,
     "erased_by_id": uuid4(),
     "held_by_id": uuid4(),
+    "owner_id": uuid4(),
+    "due_at": EARLIER,
+    "expires_at": EARLIER,
     "created_at": EARLIER,
 }
 
@@ -104,7 +108,7 @@ async def assert_refused(scene: Scene, table: Table, statement: Executable) -> N
     """Run a statement that the database must refuse by a trigger, and leave *table* as it was."""
     before = await scene.rows(table)
     assert before
-    with pytest.raises(IntegrityError, match=r"casegate: (rows of \w+ are permanent|the override is finished)"):
+    with pytest.raises(IntegrityError, match=REFUSED):
         await scene.run(statement)
     assert await scene.rows(table) == before
 

@@ -128,6 +128,7 @@ async def test_every_constraint_bears_the_name_that_the_models_gave_it(database:
         "ix_cases_not_erased",
         "ix_documents_same",
         "ix_documents_unattached",
+        "ix_overrides_expiring",
         "ix_overrides_pair",
         "uq_cases_active_subject",
         "uq_overrides_pending_case",

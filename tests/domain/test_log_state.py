@@ -11,7 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from app.domain.action_log import Entry, OverrideContent
+from app.domain.action_log import Entry, OverrideContent, Seal
+from app.domain.due_dates import DueDate
 from app.domain.evaluation import Evaluation
 from app.domain.log_chain import Fault, FaultKind
 from app.domain.log_state import (
@@ -107,6 +108,28 @@ def test_each_row_counts_a_version_and_only_the_last_closes(rows: int, expected:
     assert folded(STORY[:rows]).case == expected
 
 
+def test_the_last_row_that_assigns_gives_the_owner() -> None:
+    rows = [
+        replace(entry(seq, "ASSIGN"), seal=Seal({}, {}, {"assignee_id": None if owner is None else str(owner)}))
+        for seq, owner in ((2, ROSA), (3, ADA), (4, None))
+    ]
+
+    owners = [folded([STORY[0], *rows[:count]]).case for count in range(4)]
+
+    assert [case.owner_id for case in owners if case is not None] == [None, ROSA, ADA, None]
+
+
+def test_the_last_row_that_sets_a_due_date_gives_it() -> None:
+    rows = [
+        replace(entry(seq, "SET_DUE_DATE"), seal=Seal({}, {}, DueDate(due_at).details()))
+        for seq, due_at in ((2, at(9)), (3, at(99)), (4, None))
+    ]
+
+    cases = [folded([STORY[0], *rows[:count]]).case for count in range(4)]
+
+    assert [case.due_at for case in cases if case is not None] == [None, at(9), at(99), None]
+
+
 def test_an_override_is_pending_until_it_is_decided() -> None:
     assert folded(STORY[:3]).overrides == {FIRST: (3, OverrideState(CASE, OverrideStatus.PENDING, at(3), 1))}
     assert folded(STORY[:4]).overrides == {FIRST: (4, OverrideState(CASE, OverrideStatus.PENDING, at(3), 2))}
@@ -133,6 +156,8 @@ def test_no_rows_say_nothing() -> None:
         ({"version": 9}, "version"),
         ({"closed_by_id": None, "closed_at": None}, "closed_by_id and closed_at"),
         ({"created_by_id": ROSA}, "created_by_id"),
+        ({"owner_id": ROSA}, "owner_id"),
+        ({"due_at": at(9)}, "due_at"),
         ({"updated_at": at(7), "version": 7}, "updated_at and version"),
     ],
 )

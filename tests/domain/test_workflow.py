@@ -27,12 +27,23 @@ from app.domain.model import (
     Scope,
     UserKind,
 )
-from app.domain.workflow import admit, advance, allowed_from, authorize, available, check_reviewers, guard, may_try
+from app.domain.workflow import (
+    admit,
+    advance,
+    allowed_from,
+    authorize,
+    available,
+    check_assignee,
+    check_reviewers,
+    guard,
+    may_try,
+)
 from app.domain.workflow_chart import mermaid, table
 from tests.support.paths import ROOT
 from tests.support.workflow_situations import (
     ACTOR,
     ANOTHER_PERSON,
+    OVERRIDE,
     RELATIONS,
     ROLE_SETS,
     WHEN,
@@ -46,6 +57,7 @@ from tests.support.workflow_situations import (
 )
 
 CASE_ACTIONS = ["COMMENT", "REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "CANCEL", "CLOSE", "REASSIGN", "REDACT", "HOLD"]
+CASE_ACTIONS += ["ASSIGN", "SET_DUE_DATE"]
 
 # Who: C contributor, R reviewer, A administrator, - nobody. The relation is what the actor is to the override that the
 # decision is about; "restricted" is an account with restrictToAssignedReviewers.
@@ -114,6 +126,20 @@ HOLD              other                    role  role  role  ok    role  ok    o
 HOLD              restricted-creator       role  role  role  ok    role  ok    ok    ok
 HOLD              restricted-assigned      role  role  role  ok    role  ok    ok    ok
 HOLD              restricted-other         role  role  role  ok    role  ok    ok    ok
+ASSIGN            none                     role  ok    ok    role  ok    ok    ok    ok
+ASSIGN            creator                  role  ok    ok    role  ok    ok    ok    ok
+ASSIGN            assigned                 role  ok    ok    role  ok    ok    ok    ok
+ASSIGN            other                    role  ok    ok    role  ok    ok    ok    ok
+ASSIGN            restricted-creator       role  ok    ok    role  ok    ok    ok    ok
+ASSIGN            restricted-assigned      role  ok    ok    role  ok    ok    ok    ok
+ASSIGN            restricted-other         role  ok    ok    role  ok    ok    ok    ok
+SET_DUE_DATE      none                     role  ok    ok    role  ok    ok    ok    ok
+SET_DUE_DATE      creator                  role  ok    ok    role  ok    ok    ok    ok
+SET_DUE_DATE      assigned                 role  ok    ok    role  ok    ok    ok    ok
+SET_DUE_DATE      other                    role  ok    ok    role  ok    ok    ok    ok
+SET_DUE_DATE      restricted-creator       role  ok    ok    role  ok    ok    ok    ok
+SET_DUE_DATE      restricted-assigned      role  ok    ok    role  ok    ok    ok    ok
+SET_DUE_DATE      restricted-other         role  ok    ok    role  ok    ok    ok    ok
 """
 REFUSED = {
     "role": "ROLE_REQUIRED",
@@ -134,6 +160,8 @@ CLOSE             CLOSED                CLOSED                OVERRIDE_PENDING  
 REASSIGN          OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING  OVERRIDE_NOT_PENDING     OVERRIDE_NOT_PENDING  CASE_CLOSED
 REDACT            OPEN                  IN_PROGRESS           PENDING_REVIEW           RESOLVED              CLOSED
 HOLD              OPEN                  IN_PROGRESS           PENDING_REVIEW           RESOLVED              CLOSED
+ASSIGN            OPEN                  IN_PROGRESS           PENDING_REVIEW           RESOLVED              CASE_CLOSED
+SET_DUE_DATE      OPEN                  IN_PROGRESS           PENDING_REVIEW           RESOLVED              CASE_CLOSED
 """
 # What a refusal is about.
 ABOUT = {
@@ -185,7 +213,7 @@ def refusal_of_admission(action: ActionType, actor: Actor) -> tuple[str, object]
 def test_the_tables_are_whole() -> None:
     assert WHO_CELLS.keys() == set(product(CASE_ACTIONS, RELATIONS, ROLE_SETS))
     assert WHEN_CELLS.keys() == set(product(CASE_ACTIONS, STATUSES, (False, True)))
-    assert {"OPEN", "EVALUATION", *CASE_ACTIONS} == set(ActionType)
+    assert {"OPEN", "EVALUATION", "EXPIRE", *CASE_ACTIONS} == set(ActionType)
 
 
 @pytest.mark.parametrize("status", CaseStatus)
@@ -193,7 +221,7 @@ def test_the_tables_are_whole() -> None:
 def test_the_workflow_answers_as_the_tables_say(action: str, status: CaseStatus) -> None:
     answers = {situation: answer(action, actor, facts) for situation, actor, facts in situations(status)}
 
-    assert len(answers) == 8 * (6 * 4 if status == "PENDING_REVIEW" else 1 + 6 * 3)
+    assert len(answers) == 8 * (6 * 5 if status == "PENDING_REVIEW" else 1 + 6 * 4)
     expected = {situation: expected_answer(action, status, situation) for situation in answers}
     assert answers == {situation: (reported, ABOUT.get(reported)) for situation, reported in expected.items()}
 
@@ -259,7 +287,7 @@ def test_a_case_is_opened_only_where_the_subject_has_no_active_one(status: CaseS
 @pytest.mark.parametrize("action", ActionType)
 def test_the_account_s_feature_is_checked_before_the_token_s_scope(action: ActionType) -> None:
     actor = actor_of("CRA")
-    needs_overrides = action in ("REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "CANCEL", "REASSIGN")
+    needs_overrides = action in ("REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "CANCEL", "REASSIGN", "EXPIRE")
     others = {"REDACT": Scope.ADMIN_WRITE, "HOLD": Scope.ADMIN_WRITE, "EVALUATION": Scope.SUBJECTS_WRITE}
     scope = others.get(action, Scope.CASES_WRITE)
     no_scope = replace(actor, scopes=frozenset(Scope) - {scope})
@@ -306,7 +334,7 @@ def test_who_may_try_is_who_has_the_feature_the_scope_and_the_role(action: Actio
             assert not may_try(action, actor)
             actor, expected = replace(actor, kind=UserKind.SERVICE), True
         else:
-            expected = roles not in ("-", "A") if action == "OPEN" else WHO_CELLS[action, "none", roles] == "ok"
+            expected = roles not in ("-", "A") if action == "OPEN" else WHO_CELLS.get((action, "none", roles)) == "ok"
         assert may_try(action, actor) == expected, roles
         assert not may_try(action, replace(actor, scopes=frozenset()))
         assert not may_try(action, replace(actor, features=frozenset()))
@@ -406,6 +434,37 @@ def test_reviewers_must_be_active_reviewers_other_than_the_creator_and_the_actor
     ]
 
 
+def test_an_owner_is_an_active_person_who_works_on_cases() -> None:
+    roles = {role.value: frozenset({role}) for role in Role}
+    able = [Candidate(OVERRIDE, active=True, roles=roles[name]) for name in ("CONTRIBUTOR", "REVIEWER")]
+    unable = [
+        Candidate(OVERRIDE, active=True, roles=roles["ADMIN"]),
+        Candidate(OVERRIDE, active=False, roles=roles["REVIEWER"]),
+        Candidate(OVERRIDE, active=True, roles=roles["CONTRIBUTOR"], kind=UserKind.SERVICE),
+        None,
+    ]
+
+    for candidate in able:
+        check_assignee(OVERRIDE, candidate)
+    for stranger in unable:
+        with pytest.raises(Refusal) as refused:
+            check_assignee(OVERRIDE, stranger)
+        assert (refused.value.code, refused.value.path) == ("INVALID_ASSIGNEE", ("input", "assigneeId"))
+        assert refused.value.params == {"id": OVERRIDE}
+
+
+@pytest.mark.parametrize("action", ["ACCEPT", "REFUSE", "REASSIGN"])
+def test_no_reviewer_decides_once_the_time_of_an_override_is_over(action: str) -> None:
+    override = override_of("other")
+    assert override is not None
+
+    with pytest.raises(StateRefused) as refused:
+        advance(ActionType(action), CaseStatus.PENDING_REVIEW, replace(override, is_expired=True))
+
+    assert (refused.value.code, refused.value.path) == ("OVERRIDE_EXPIRED", ("input", "overrideId"))
+    assert advance(ActionType.CANCEL, CaseStatus.PENDING_REVIEW, override) is CaseStatus.IN_PROGRESS
+
+
 # --- Results of the check system -------------------------------------------------------------------------------------
 
 
@@ -437,7 +496,8 @@ def test_what_is_available_says_the_status_that_would_follow() -> None:
     after = {str(item.action): item.status_after for item in available(actor_of("CR"), facts)}
 
     none = dict.fromkeys(("ACCEPT", "REFUSE", "CANCEL", "REASSIGN", "REDACT", "HOLD"))
-    assert after == {"COMMENT": "IN_PROGRESS", "REQUEST_OVERRIDE": "PENDING_REVIEW", "CLOSE": "CLOSED"} | none
+    moves = {"COMMENT": "IN_PROGRESS", "REQUEST_OVERRIDE": "PENDING_REVIEW", "CLOSE": "CLOSED"}
+    assert after == moves | {"ASSIGN": "OPEN", "SET_DUE_DATE": "OPEN"} | none
 
 
 def test_a_decision_that_must_name_an_override_is_about_the_last_where_none_is_pending() -> None:
@@ -473,7 +533,7 @@ def test_the_diagram_has_an_arrow_for_each_two_statuses_with_all_that_leads_alon
         "    IN_PROGRESS --> IN_PROGRESS: COMMENT",
         "    IN_PROGRESS --> PENDING_REVIEW: REQUEST_OVERRIDE",
         "    IN_PROGRESS --> CLOSED: CLOSE",
-        "    PENDING_REVIEW --> IN_PROGRESS: REFUSE, CANCEL",
+        "    PENDING_REVIEW --> IN_PROGRESS: REFUSE, CANCEL, EXPIRE",
         "    PENDING_REVIEW --> PENDING_REVIEW: COMMENT, REASSIGN",
         "    PENDING_REVIEW --> RESOLVED: ACCEPT",
         "    RESOLVED --> PENDING_REVIEW: REQUEST_OVERRIDE",

@@ -87,6 +87,47 @@ async def test_the_five_other_actions_show_their_rows_and_what_they_include(
     assert types_of(closed) == ["user"]
 
 
+async def test_a_case_is_assigned_by_id_or_relationship_and_left_without_owner_by_null(
+    world: World, resources: ResourceClient
+) -> None:
+    case_id, token = str((await world.open_case()).case.id), world.carl.token
+    rosa = {"data": {"type": "user", "id": str(world.rosa.id)}}
+    owners = []
+    for body in (
+        action_body("assign", assignee_id=str(world.ada.id)),
+        action_body("assign", {"assignee": rosa}, comment="You know them."),
+        action_body("assign", {"assignee": {"data": None}}),
+    ):
+        await acted(resources, case_id, token, body)
+        read = await resources.read(f"/cases/{case_id}?include=owner", token)
+        owners.append(read["data"]["relationships"]["owner"]["data"])
+
+    assert owners == [{"type": "user", "id": str(world.ada.id)}, rosa["data"], None]
+    missing = await resources.act(case_id, token, action_body("assign"))
+    assert errors_of(missing) == [("422", "REQUIRED", {"pointer": "/data/attributes"})]
+    admin = action_body("assign", {"assignee": {"data": {"type": "user", "id": str(world.aldo.id)}}})
+    refused = await resources.act(case_id, token, admin)
+    assert errors_of(refused) == [("422", "INVALID_ASSIGNEE", {"pointer": "/data/relationships/assignee/data/id"})]
+
+
+async def test_a_due_date_is_read_as_graphql_reads_it(world: World, resources: ResourceClient) -> None:
+    case_id, token = str((await world.open_case()).case.id), world.carl.token
+    shown = []
+    for due_at in ("2999-01-31T17:00:00+01:00", "2020-01-31t17:00Z", None):
+        await acted(resources, case_id, token, action_body("set_due_date", due_at=due_at))
+        read = await resources.read(f"/cases/{case_id}", token)
+        shown.append((read["data"]["attributes"]["due_at"], read["data"]["attributes"]["overdue"]))
+
+    assert shown == [("2999-01-31T16:00:00+00:00", False), ("2020-01-31T17:00:00+00:00", True), (None, False)]
+    for wrong in ("2999-01-31T17:00:00", "2999-02-31T17:00:00Z", "tomorrow", "0001-01-01T00:00:00+14:00", 5, ["x"]):
+        refused = await resources.act(case_id, token, action_body("set_due_date", due_at=wrong))
+        assert errors_of(refused) == [("422", "INVALID_INPUT", {"pointer": "/data/attributes/due_at"})], wrong
+    both = await resources.act(case_id, token, action_body("set_due_date", due_at="2999-01-31", comment="x" * 10_001))
+    assert [code for _, code, _ in errors_of(both)] == ["INVALID_INPUT", "TOO_LONG"]
+    missing = await resources.act(case_id, token, action_body("set_due_date"))
+    assert errors_of(missing) == [("422", "REQUIRED", {"pointer": "/data/attributes"})]
+
+
 async def test_included_is_there_even_where_it_is_empty_and_only_where_include_is_given(
     world: World, resources: ResourceClient
 ) -> None:

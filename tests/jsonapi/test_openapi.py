@@ -47,6 +47,8 @@ async def test_the_examples_can_be_sent_as_they_are(world: World, resources: Res
     case_id = opened.json()["data"]["id"]
     story = [
         "comment",
+        "assign",
+        "set_due_date",
         "override_request",
         "refuse",
         "override_request",

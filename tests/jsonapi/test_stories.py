@@ -28,6 +28,8 @@ MUTATIONS = {
     "refuse": "refuseOverride",
     "cancel": "cancelOverride",
     "close": "closeCase",
+    "assign": "assignCase",
+    "set_due_date": "setDueDate",
 }
 RENAMED = {
     ("comment", "comment"): "body",
@@ -39,6 +41,8 @@ RENAMED = {
     ("any", "override_id"): "overrideId",
     ("any", "expected_version"): "expectedVersion",
     ("any", "resolution"): "resolution",
+    ("any", "assignee_id"): "assigneeId",
+    ("any", "due_at"): "dueAt",
 }
 SELECTION = """case { status version } action { seq type statusBefore statusAfter resolution user { displayName }
     comment { body } override { status requestedStatus } }"""
@@ -78,7 +82,7 @@ class Step:
 
 def random_step(dice: random.Random, overrides: int) -> Step:
     """Return an action that often goes through, and often is refused, for any of the reasons that there are."""
-    action = dice.choice([*MUTATIONS, "override_request", "accept", "accept"])
+    action = dice.choice([*MUTATIONS, *["override_request"] * 2, *["accept"] * 3, "refuse"])
     likely = {"accept": "rosa", "refuse": "rolf", "override_request": "ada", "cancel": "ada"}.get(action, "carl")
     person = likely if dice.random() < 0.6 else dice.choice(PEOPLE)
     language, comment = dice.choice(["en", "fr"]), dice.choice(["Sure.", "Sure.", " ", "x" * 10_001])
@@ -102,9 +106,18 @@ def random_step(dice: random.Random, overrides: int) -> Step:
             found["document_ids"] = [str(UUID(int=8))]
         if action == "close":
             found["resolution"] = resolution
-        return found
+        return found | planned(side, action, [] if odd else reviewers, off)
 
     return Step(person, action, language, attributes)
+
+
+def planned(side: Side, action: str, people: list[str], off: int) -> dict[str, Any]:
+    """Return whose the case is to be, of *people* the first, or until when; without them nobody's, or at no time."""
+    if action == "assign":
+        return {"assignee_id": side.person(people[0]) if people else None}
+    if action == "set_due_date":
+        return {"due_at": ("2999-01-01T12:00:00+01:00" if off else "2020-01-01T12:00:00Z") if people else None}
+    return {}
 
 
 def as_input(action: str, attributes: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ FIELDS = (
     *("id", "reference", "title", "status", "createdAt", "updatedAt"),
     *("version", "headHash", "actionCount", "resolution", "closedAt"),
 )
-ORDERS = ("REFERENCE", "CREATED_AT", "UPDATED_AT", "CLOSED_AT", "STATUS", "RESOLUTION", "ACTION_COUNT")
+ORDERS = ("REFERENCE", "CREATED_AT", "UPDATED_AT", "CLOSED_AT", "DUE_AT", "STATUS", "RESOLUTION", "ACTION_COUNT")
 
 
 def long_documents(dice: random.Random, number: int) -> Sent:

@@ -23,9 +23,10 @@ CASE_AFTER = {
     "CANCEL": "IN_PROGRESS",
     "CLOSE": "CLOSED",
     "REASSIGN": "PENDING_REVIEW",
+    "EXPIRE": "IN_PROGRESS",
 }
 OVERRIDE_AFTER = {"REQUEST_OVERRIDE": "PENDING", "ACCEPT": "ACCEPTED", "REFUSE": "REFUSED", "CANCEL": "CANCELLED"}
-OVERRIDE_AFTER |= {"REASSIGN": "PENDING"}
+OVERRIDE_AFTER |= {"REASSIGN": "PENDING", "EXPIRE": "EXPIRED"}
 
 
 async def unforeseen_faults(database: Database, account_id: UUID, rechecked: Collection[UUID]) -> list[Fault]:

@@ -17,6 +17,8 @@ CLOSE             CLOSED               CLOSED               OVERRIDE_PENDING    
 REASSIGN          NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  PENDING_REVIEW           NO_PENDING_OVERRIDE  CASE_CLOSED
 REDACT            OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CLOSED
 HOLD              OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CLOSED
+ASSIGN            OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CASE_CLOSED
+SET_DUE_DATE      OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CASE_CLOSED
 """
 _STATUSES, *_LINES = [line.split() for line in TABLE.strip().splitlines()]
 CELLS = {(line[0], status): cell for line in _LINES for status, cell in zip(_STATUSES, line[1:], strict=True)}
@@ -34,6 +36,8 @@ WHO = {
     "REASSIGN": "C",
     "REDACT": "A",
     "HOLD": "A",
+    "ASSIGN": "CR",
+    "SET_DUE_DATE": "CR",
 }
 DECISIONS = {"ACCEPT": "ACCEPTED", "REFUSE": "REFUSED", "CANCEL": "CANCELLED"}
 
@@ -57,6 +61,8 @@ class Request:
     erased: int | None = None
     held: bool = False
     label: str | None = None
+    assignee: str | None = None
+    due: str | None = None
 
 
 @dataclass(slots=True)
@@ -87,6 +93,8 @@ class Case:
     """Of each comment whether it is there."""
     is_held: bool = False
     is_erased: bool = False
+    owner: str | None = None
+    due: str | None = None
 
     @property
     def pending(self) -> Override | None:
@@ -205,6 +213,8 @@ class Model:
             able = [name for name in override.reviewers if "R" in self.roles[name]]
             self._demand(not any(self._is_early_enough(name, override) for name in able), "REVIEWERS_AVAILABLE")
         self._check_reviewers(request, override)
+        is_able = request.assignee is None or bool(set("CR") & set(self.roles[request.assignee]))
+        self._demand(is_able, "INVALID_ASSIGNEE")
         if action == "REDACT":
             self._demand(not case.is_held, "LEGAL_HOLD")
             self._check_erasure(request, case)
@@ -241,6 +251,10 @@ class Model:
             self._erase(request, case)
         if request.action == "HOLD":
             case.is_held = request.held
+        if request.action == "ASSIGN":
+            case.owner = request.assignee
+        if request.action == "SET_DUE_DATE":
+            case.due = request.due
 
     def _check_erasure(self, request: Request, case: Case) -> None:
         if request.erased is None:

@@ -48,6 +48,8 @@ CLOSE             CLOSED               CLOSED               OVERRIDE_PENDING    
 REASSIGN          NO_PENDING_OVERRIDE  NO_PENDING_OVERRIDE  PENDING_REVIEW           NO_PENDING_OVERRIDE  CASE_CLOSED
 REDACT            OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CLOSED
 HOLD              OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CLOSED
+ASSIGN            OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CASE_CLOSED
+SET_DUE_DATE      OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CASE_CLOSED
 """
 
 

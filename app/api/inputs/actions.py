@@ -1,4 +1,4 @@
-"""The inputs of the ten mutations, and how each becomes a command: every fault of its shape is found at once."""
+"""The inputs of the mutations of cases, and how each becomes a command: every fault of its shape is found at once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING
@@ -6,11 +6,13 @@ from functools import cache
 from typing import Any
 
 import strawberry
-from strawberry import ID
+from strawberry import ID, UNSET
 from strawberry.utils.str_converters import to_camel_case
 
 from app.api.enums import ActionType, EvaluationStatus, RequestedStatus, Resolution, SubjectType
 from app.api.inputs.action_input import ActionInput
+from app.api.inputs.assignments import AssignCaseInput
+from app.api.inputs.due_dates import SetDueDateInput
 from app.api.inputs.erasures import EraseContentInput, SetLegalHoldInput
 from app.api.inputs.evaluations import RecordEvaluationInput
 from app.api.inputs.fields import (
@@ -272,11 +274,16 @@ INPUTS: Mapping[ActionType, type[ActionInput]] = {
     ActionType.REDACT: EraseContentInput,
     ActionType.HOLD: SetLegalHoldInput,
     ActionType.EVALUATION: RecordEvaluationInput,
+    ActionType.ASSIGN: AssignCaseInput,
+    ActionType.SET_DUE_DATE: SetDueDateInput,
 }
 
 
 @cache
 def required_input(action: ActionType) -> list[str]:
-    """Return the names of what the input of *action*'s mutation must have."""
-    fields = INPUTS[action].__strawberry_definition__.fields  # type: ignore[attr-defined]  # strawberry has put it there
-    return [to_camel_case(field.python_name) for field in fields if field.default is MISSING]
+    """Return the names of what the input of *action*'s mutation must have; none where there is no mutation."""
+    takes = INPUTS.get(action)
+    if takes is None:
+        return []
+    fields = takes.__strawberry_definition__.fields  # type: ignore[attr-defined]  # strawberry has put it there
+    return [to_camel_case(field.python_name) for field in fields if field.default in (MISSING, UNSET)]

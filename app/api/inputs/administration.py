@@ -23,11 +23,10 @@ from app.domain.admin_commands import (
     ReactivateUser,
     RefuseChange,
     RevokeToken,
-    UpdateAccount,
     UpdateUser,
 )
 from app.domain.errors import Detail, InvalidInput, Refusal, Required
-from app.domain.validation import RETENTION_MAX, TITLE_MAX, InputValidator, in_utc
+from app.domain.validation import TITLE_MAX, InputValidator, in_utc
 
 KEY = (
     "1 to 128 of A-Z a-z 0-9 _ -. For 24 hours, or as it is set, the same key with the same input does nothing again"
@@ -206,43 +205,6 @@ class CreateServiceAccountInput(AdminInput):
             roles=_distinct(shape, self.roles, "roles", tuple(Role)),
             **common,
         )
-
-
-@strawberry.input(
-    description="What to change of the account; what is left out stays as it is. A second admin has to approve"
-    " policies: the features, who may decide on what, and how long content is kept."
-)
-class UpdateAccountInput(AdminInput):
-    name: str | None = optional("What it is called, 1 to 200 characters.")
-    default_language: Language | None = optional("The language where neither the request nor the person asks for one.")
-    cases_enabled: bool | None = optional("Whether the feature CASES is on.")
-    overrides_enabled: bool | None = optional("Whether the feature OVERRIDES is on.")
-    restrict_to_assigned_reviewers: bool | None = optional("Whether only the reviewers who were asked may decide.")
-    require_reviewed_version: bool | None = optional(
-        "Whether who decides through the JSON:API has to name the override and the case's version; here that is so"
-        " anyway."
-    )
-    retention_days: int | None = optional(
-        f"For how many days after closing the content of cases is kept, 1 to {RETENTION_MAX}; then it is erased for"
-        " good, unless a legal hold keeps it. 0: until somebody erases it."
-    )
-    idempotency_key: str | None = optional(KEY)
-    dry_run: bool | None = dry_run()
-
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
-        command = UpdateAccount(
-            name=None if self.name is None else shape.line(self.name, "name", maximum=TITLE_MAX),
-            default_language=self.default_language,
-            cases_enabled=self.cases_enabled,
-            overrides_enabled=self.overrides_enabled,
-            restrict_to_assigned_reviewers=self.restrict_to_assigned_reviewers,
-            require_reviewed_version=self.require_reviewed_version,
-            retention_days=shape.number(self.retention_days, "retentionDays", maximum=RETENTION_MAX),
-            **common,
-        )
-        if not any(value is not None for value in command.settings.values()):
-            shape.note(InvalidInput(detail=Detail("nothing_given")))
-        return command
 
 
 @strawberry.input(description="A change that a second admin agrees to.")

@@ -21,6 +21,8 @@ from app.api.inputs.actions import (
     RefuseOverrideInput,
     RequestOverrideInput,
 )
+from app.api.inputs.assignments import AssignCaseInput
+from app.api.inputs.due_dates import SetDueDateInput
 from app.api.inputs.erasures import EraseContentInput, SetLegalHoldInput
 from app.api.inputs.fields import given
 from app.domain.model import ActionType
@@ -67,6 +69,8 @@ class BulkActionInput:
     reassign_reviewers: ReassignReviewersInput | None = _member("reassignReviewers")
     erase_content: EraseContentInput | None = _member("eraseContent")
     set_legal_hold: SetLegalHoldInput | None = _member("setLegalHold")
+    assign_case: AssignCaseInput | None = _member("assignCase")
+    set_due_date: SetDueDateInput | None = _member("setDueDate")
 
     @property
     def chosen(self) -> tuple[str, ActionInput]:

@@ -8,7 +8,21 @@ from uuid import UUID
 import strawberry
 from strawberry import ID, UNSET
 
-from app.api.enums import CaseStatus, EvaluationStatus, RequestedStatus, Resolution, SignalKind, SubjectType
+from app.api.enums import SignalKind
+from app.api.inputs.comparators import (
+    VALUES_MAX,
+    CaseStatusFilter,
+    IdFilter,
+    OptionalIdFilter,
+    OptionalTimeFilter,
+    ReferenceFilter,
+    RequestedStatusFilter,
+    ResolutionFilter,
+    SignalFilter,
+    SubjectFilter,
+    TimeFilter,
+    comparator,
+)
 from app.db.repository.conditions import Comparison, Condition, Conjunction, Disjunction, Field, Negation, Operator
 from app.domain.errors import Detail, InvalidId, InvalidInput
 from app.domain.text import Kind
@@ -17,121 +31,31 @@ from app.domain.validation import TITLE_MAX, in_utc, parse_id, parse_reference, 
 COMPARISONS_MAX = 50
 FILTERS_MAX = 200
 DEPTH_MAX = 8
-VALUES_MAX = 100
-
-EQ = "Equal to this."
-NE = "Not equal to this, or null."
-IN = f"One of these, {VALUES_MAX} at most."
-NOT_IN = f"None of these, {VALUES_MAX} at most, or null."
-IS_NULL = "Whether there is none."
-
-
-def _compare(description: str, name: str | None = None) -> Any:
-    return strawberry.field(default=UNSET, description=description, name=name)
-
-
-@strawberry.input(description="A comparison of a case's status. All that is given must hold.")
-class CaseStatusFilter:
-    eq: CaseStatus | None = _compare(EQ)
-    ne: CaseStatus | None = _compare(NE)
-    in_: list[CaseStatus] | None = _compare(IN, "in")
-    not_in: list[CaseStatus] | None = _compare(NOT_IN)
-
-
-@strawberry.input(description="A comparison of a resolution. All that is given must hold.")
-class ResolutionFilter:
-    eq: Resolution | None = _compare(EQ)
-    ne: Resolution | None = _compare(NE)
-    in_: list[Resolution] | None = _compare(IN, "in")
-    not_in: list[Resolution] | None = _compare(NOT_IN)
-    is_null: bool | None = _compare(IS_NULL)
-
-
-@strawberry.input(description="A comparison of what an override asks for. All that is given must hold.")
-class RequestedStatusFilter:
-    eq: RequestedStatus | None = _compare(EQ)
-    in_: list[RequestedStatus] | None = _compare(IN, "in")
-
-
-@strawberry.input(description="A comparison of a check's result. All that is given must hold.")
-class EvaluationStatusFilter:
-    eq: EvaluationStatus | None = _compare(EQ)
-    ne: EvaluationStatus | None = _compare(NE)
-    in_: list[EvaluationStatus] | None = _compare(IN, "in")
-    not_in: list[EvaluationStatus] | None = _compare(NOT_IN)
-
-
-@strawberry.input(description="A comparison of a kind of check. All that is given must hold.")
-class SubjectTypeFilter:
-    eq: SubjectType | None = _compare(EQ)
-    in_: list[SubjectType] | None = _compare(IN, "in")
-
-
-@strawberry.input(description="A comparison of a text, letter by letter, capital or not. All that is given must hold.")
-class TextFilter:
-    eq: str | None = _compare(EQ)
-    ne: str | None = _compare(NE)
-    in_: list[str] | None = _compare(IN, "in")
-    not_in: list[str] | None = _compare(NOT_IN)
-
-
-@strawberry.input(description="A comparison of an id. All that is given must hold.")
-class IdFilter:
-    eq: ID | None = _compare(EQ)
-    ne: ID | None = _compare(NE)
-    in_: list[ID] | None = _compare(IN, "in")
-    not_in: list[ID] | None = _compare(NOT_IN)
-
-
-@strawberry.input(description="A comparison of a case's reference. All that is given must hold.")
-class ReferenceFilter:
-    eq: str | None = _compare(EQ)
-    in_: list[str] | None = _compare(IN, "in")
-
-
-@strawberry.input(description="A range of times, each with its offset from UTC. All that is given must hold.")
-class TimeFilter:
-    gt: datetime | None = _compare("After this.")
-    gte: datetime | None = _compare("At this time or after.")
-    lt: datetime | None = _compare("Before this.")
-    lte: datetime | None = _compare("At this time or before.")
-
-
-@strawberry.input(description="A comparison of the kinds of signals that a case has. All that is given must hold.")
-class SignalFilter:
-    eq: SignalKind | None = _compare("It has a signal of this kind.")
-    in_: list[SignalKind] | None = _compare(f"It has a signal of any of these kinds, {VALUES_MAX} at most.", "in")
-
-
-@strawberry.input(description="What a case's subject must be. All that is given must hold.")
-class SubjectFilter:
-    type: SubjectTypeFilter | None = _compare("Its kind.")
-    external_ref: TextFilter | None = _compare(
-        "Its reference in the system that made the check; what can't be seen of one does not count."
-    )
-    country_code: TextFilter | None = _compare("Its country, by ISO 3166-1 alpha-2, as in FR.")
-    evaluation_status: EvaluationStatusFilter | None = _compare("Its result as it is now.")
 
 
 @strawberry.input(description="Which cases. All that is given must hold; an empty filter holds for every case.")
 class CaseFilter:
-    and_: list["CaseFilter"] | None = _compare("All of these; none at all holds.", "and")
-    or_: list["CaseFilter"] | None = _compare("Any of these; none at all doesn't hold.", "or")
-    not_: "CaseFilter | None" = _compare("This doesn't hold.", "not")
-    status: CaseStatusFilter | None = _compare("Where it stands.")
-    resolution: ResolutionFilter | None = _compare("How it ended.")
-    requested_status: RequestedStatusFilter | None = _compare("What its pending override asks for.")
-    subject: SubjectFilter | None = _compare("What it is about.")
-    created_by: IdFilter | None = _compare("Who opened it.")
-    assigned_reviewer: IdFilter | None = _compare("Somebody who was asked to decide on any of its overrides.")
-    waiting_for: ID | None = _compare("Its pending override was put to this person.")
-    waiting_for_viewer: bool | None = _compare("Whether its pending override was put to the viewer.")
-    has_pending_override: bool | None = _compare("Whether an override waits for a decision.")
-    has_signal: bool | None = _compare("Whether it has a signal, of whatever kind.")
-    signal: SignalFilter | None = _compare("Which signals it has.")
-    created_at: TimeFilter | None = _compare("When it was opened.")
-    updated_at: TimeFilter | None = _compare("When the last action was.")
-    reference: ReferenceFilter | None = _compare("Its reference, as in CASE-000123.")
+    and_: list["CaseFilter"] | None = comparator("All of these; none at all holds.", "and")
+    or_: list["CaseFilter"] | None = comparator("Any of these; none at all doesn't hold.", "or")
+    not_: "CaseFilter | None" = comparator("This doesn't hold.", "not")
+    status: CaseStatusFilter | None = comparator("Where it stands.")
+    resolution: ResolutionFilter | None = comparator("How it ended.")
+    requested_status: RequestedStatusFilter | None = comparator("What its pending override asks for.")
+    subject: SubjectFilter | None = comparator("What it is about.")
+    created_by: IdFilter | None = comparator("Who opened it.")
+    owner: OptionalIdFilter | None = comparator("Who works on it; isNull for nobody.")
+    owned_by_viewer: bool | None = comparator("Whether the viewer works on it.")
+    due_at: OptionalTimeFilter | None = comparator("Until when it is to be finished.")
+    overdue: bool | None = comparator("Whether it is not closed, and should have been finished by now.")
+    assigned_reviewer: IdFilter | None = comparator("Somebody who was asked to decide on any of its overrides.")
+    waiting_for: ID | None = comparator("Its pending override was put to this person.")
+    waiting_for_viewer: bool | None = comparator("Whether its pending override was put to the viewer.")
+    has_pending_override: bool | None = comparator("Whether an override waits for a decision.")
+    has_signal: bool | None = comparator("Whether it has a signal, of whatever kind.")
+    signal: SignalFilter | None = comparator("Which signals it has.")
+    created_at: TimeFilter | None = comparator("When it was opened.")
+    updated_at: TimeFilter | None = comparator("When the last action was.")
+    reference: ReferenceFilter | None = comparator("Its reference, as in CASE-000123.")
 
 
 _FIELDS: Mapping[str, Field] = {
@@ -139,6 +63,8 @@ _FIELDS: Mapping[str, Field] = {
     "resolution": Field.RESOLUTION,
     "requested_status": Field.REQUESTED_STATUS,
     "created_by": Field.CREATED_BY,
+    "owner": Field.OWNER,
+    "due_at": Field.DUE_AT,
     "assigned_reviewer": Field.ASSIGNED_REVIEWER,
     "signal": Field.SIGNAL,
     "created_at": Field.CREATED_AT,
@@ -191,23 +117,29 @@ class FilterReader:
             inside = (*path, "subject")
             for name, field in _SUBJECT_FIELDS.items():
                 parts += self._compared(field, _given(subject, name, inside), (*inside, name))
-        has_pending = _given(filter_input, "has_pending_override", path)
-        if has_pending is not None:
-            parts.append(self._one(Field.HAS_PENDING_OVERRIDE, Operator.EQ, has_pending))
+        parts += self._of_state(filter_input, path)
+        parts += self._of_people(filter_input, path)
+        return Conjunction(tuple(parts))
+
+    def _of_state(self, filter_input: CaseFilter, path: tuple[str, ...]) -> Iterator[Condition]:
+        for name, field in (("has_pending_override", Field.HAS_PENDING_OVERRIDE), ("overdue", Field.OVERDUE)):
+            holds = _given(filter_input, name, path)
+            if holds is not None:
+                yield self._one(field, Operator.EQ, holds)
         has_signal = _given(filter_input, "has_signal", path)
         if has_signal is not None:
             any_of_them = self._one(Field.SIGNAL, Operator.IN, tuple(SignalKind))
-            parts.append(any_of_them if has_signal else Negation(any_of_them))
-        parts += self._waiting(filter_input, path)
-        return Conjunction(tuple(parts))
+            yield any_of_them if has_signal else Negation(any_of_them)
 
-    def _waiting(self, filter_input: CaseFilter, path: tuple[str, ...]) -> Iterator[Condition]:
-        person, viewer = _given(filter_input, "waiting_for", path), _given(filter_input, "waiting_for_viewer", path)
+    def _of_people(self, filter_input: CaseFilter, path: tuple[str, ...]) -> Iterator[Condition]:
+        person = _given(filter_input, "waiting_for", path)
         if person is not None:
             yield self._one(Field.WAITING_FOR, Operator.EQ, _id(person, (*path, "waiting_for")))
-        if viewer is not None:
-            mine = self._one(Field.WAITING_FOR, Operator.EQ, self._viewer_id)
-            yield mine if viewer else Negation(mine)
+        for name, field in (("waiting_for_viewer", Field.WAITING_FOR), ("owned_by_viewer", Field.OWNER)):
+            wanted = _given(filter_input, name, path)
+            if wanted is not None:
+                mine = self._one(field, Operator.EQ, self._viewer_id)
+                yield mine if wanted else Negation(mine)
 
     def _combined(self, filter_input: CaseFilter, path: tuple[str, ...], depth: int) -> Iterator[Condition]:
         for name, combination in (("and_", Conjunction), ("or_", Disjunction)):
@@ -277,6 +209,7 @@ def _number(value: str, path: tuple[str, ...]) -> int:
 # Of the fields that are compared with texts and ids, what reads these.
 _READERS: Mapping[Field, Callable[[str, tuple[str, ...]], Any]] = {
     Field.CREATED_BY: _id,
+    Field.OWNER: _id,
     Field.ASSIGNED_REVIEWER: _id,
     Field.NUMBER: _number,
     Field.SUBJECT_REF: lambda value, path: read_text(value, Kind.IDENTIFIER, *_names(path), maximum=TITLE_MAX),

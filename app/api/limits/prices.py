@@ -21,6 +21,7 @@ DETAILS_MAX = 12
 """Of what an account's log says of one row: a name for each field of the input, and what it ended."""
 
 LIST_SIZES = {
+    "Account.dueHours": len(EvaluationStatus),
     "AccountAction.details": DETAILS_MAX,
     "ActionResult.errors": 8,
     "AccountChange.details": DETAILS_MAX,

@@ -13,6 +13,7 @@ from app.domain.workflow import (
     TRANSITIONS,
     Relation,
     Transition,
+    override_is_in_time,
     reviewers_are_gone,
     subject_is_overridable,
     subject_is_unchanged,
@@ -26,6 +27,7 @@ _BY_FIELD = {
     "title": (ErrorCode.TOO_LONG,),
     "idempotencyKey": (ErrorCode.IDEMPOTENCY_KEY_REUSED,),
     "expectedVersion": (ErrorCode.VERSION_CONFLICT,),
+    "assigneeId": (ErrorCode.INVALID_ASSIGNEE,),
     "documentIds": (ErrorCode.DOCUMENT_UNAVAILABLE, ErrorCode.TOO_MANY_DOCUMENTS),
     "documents": (
         ErrorCode.DOCUMENT_EMPTY,
@@ -47,6 +49,7 @@ _BY_GUARD = {
     subject_is_overridable: (ErrorCode.SUBJECT_NOT_OVERRIDABLE, ErrorCode.OVERRIDE_NO_CHANGE),
     subject_is_unchanged: (ErrorCode.SUBJECT_CHANGED,),
     reviewers_are_gone: (ErrorCode.REVIEWERS_AVAILABLE,),
+    override_is_in_time: (ErrorCode.OVERRIDE_EXPIRED,),
 }
 _OF_REVIEWERS = (
     ErrorCode.REVIEWER_REQUIRED,

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import strawberry
 
+from app import clock
 from app.api.context import Context, Info
 from app.api.enums import ActionType, CaseStatus, ErrorCode
 from app.api.fields import described
@@ -51,6 +52,7 @@ async def facts_of(cases: Sequence[CaseRow], context: Context) -> list[CaseFacts
             has_able_reviewer=any(
                 person.candidate.can_decide(override.created_at) for person in reviewers.get(override.id, ())
             ),
+            now=clock.now(),
         )
         is_pending = override.status is OverrideStatus.PENDING
         pending, finished = (found, None) if is_pending else (None, found)

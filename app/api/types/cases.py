@@ -7,6 +7,7 @@ from app.api.fields import computed, described, object_type, related
 from app.api.labels import labelled
 from app.api.pagination import Connection
 from app.api.types.available import AvailableAction, actions_available_on, case_available_actions
+from app.api.types.due_dates import DUE_AT, case_overdue
 from app.api.types.erasures import ERASURE, CaseLegalHold, Erasure
 from app.api.types.evidence import Document
 from app.api.types.lists import (
@@ -49,6 +50,13 @@ class Case(Node):
     version: int = described("Counts its changes, from 1; for `expectedVersion`.")
     action_count: int = described("How many rows its log has.")
     head_hash: str = described("The hash of its log's last row.")
+    owner: User | None = related(
+        "users", "owner_id", "Who works on it, as the last `assignCase` said; null for nobody."
+    )
+    due_at: datetime | None = described(DUE_AT)
+    overdue: bool = computed(
+        case_overdue, "Whether that time is over by now; never of a closed case.", ("status", "due_at"), loads=()
+    )
     active_override: Override | None = related(
         "pending_override_by_case", "id", "The override that waits for a decision."
     )

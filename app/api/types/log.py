@@ -5,7 +5,9 @@ from datetime import datetime
 from app.api.enums import ActionType, CaseStatus, Resolution
 from app.api.fields import computed, described, object_type, related
 from app.api.labels import labelled
+from app.api.types.assignments import RecordedAssignment, action_assignment
 from app.api.types.authority import ActionAuthority, action_authority
+from app.api.types.due_dates import action_due_at
 from app.api.types.erasures import action_held, reason_of
 from app.api.types.evaluations import RecordedEvaluation, action_evaluation
 from app.api.types.evidence import Comment
@@ -48,6 +50,15 @@ class CaseAction(Node):
         action_evaluation,
         "What the check system's result changed and replaced; null of all other rows.",
         ("type", "details"),
+        loads=(),
+    )
+    assignment: RecordedAssignment | None = computed(
+        action_assignment, "Whom it made the case's owner; null of all other rows.", ("details",), loads=()
+    )
+    due_at: datetime | None = computed(
+        action_due_at,
+        "Until when it said that the case is to be finished; null for at no time.",
+        ("details",),
         loads=(),
     )
     hash: str = described("SHA-256 over the row's canonical encoding and prevHash, 64 hexadecimal digits.")

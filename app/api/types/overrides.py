@@ -27,3 +27,4 @@ class Override(Node):
     decided_at: datetime | None = described("When it was accepted or refused.")
     version: int = described("Counts its changes, from 1.")
     created_at: datetime = described("When it was asked.")
+    expires_at: datetime | None = described("From when on nobody decides on it; null where it does not expire.")

@@ -88,6 +88,7 @@ class OverrideSnapshot:
     decided_at: datetime | None = described("When it was accepted or refused.")
     version: int = described("Counts its changes, from 1.")
     created_at: datetime = described("When it was asked.")
+    expires_at: datetime | None = described("From when on nobody decides on it; null where it does not expire.")
 
 
 async def snapshot_overrides(
@@ -145,6 +146,8 @@ class CaseSnapshot:
     version: int = described("Counts its changes, from 1.")
     action_count: int = described("How many rows its log had, or would have.")
     head_hash: str | None = described("The hash of its log's last row; null of what is supposed, which has none.")
+    owner: User | None = related("users", "owner_id", "Who worked on it then, or would; null for nobody.")
+    due_at: datetime | None = described("Until when it was to be finished then, or would be; null for at no time.")
     active_override: OverrideSnapshot | None = described("The override that waited for a decision, or would.")
     overrides: Connection[OverrideSnapshot] = computed(
         snapshot_overrides, "Its overrides as they were or would be, newest first.", ("row_id", "until")

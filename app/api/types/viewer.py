@@ -7,13 +7,22 @@ import strawberry
 from strawberry import ID
 
 from app.api.context import Context
-from app.api.enums import Feature, Language, Scope
+from app.api.enums import EvaluationStatus, Feature, Language, Scope
 from app.api.fields import described
+from app.api.labels import labelled
 from app.api.pagination import Connection
 from app.api.resolvers.inbox import InboxConnection, inbox
 from app.api.types.administration import ApiToken, viewer_tokens
 from app.api.types.nodes import Node
 from app.api.types.people import User
+from app.domain.due_dates import due_hours_of
+
+
+@strawberry.type(description="Within how many hours a new case is due whose subject has this result.")
+class DueHours:
+    evaluation_status: EvaluationStatus = described("The result when the case is opened.")
+    evaluation_status_label: str = labelled("evaluation_status")
+    hours: int = described("How many hours.")
 
 
 @strawberry.type(description="The customer whose data this is. Nobody sees another account's.")
@@ -29,6 +38,10 @@ class Account(Node):
     retention_days: int | None = described(
         "For how many days after closing the content of cases is kept; null: until somebody erases it."
     )
+    override_expiry_hours: int | None = described(
+        "For how many hours an override can be decided that is requested from now on; null: for ever."
+    )
+    due_hours: list[DueHours] = described("When a case is due that is opened from now on, each result once at most.")
 
 
 @strawberry.type(description="How many requests a token may send, and how many are left; this one is counted.")
@@ -65,6 +78,10 @@ def account_of(context: Context) -> Account:
         restrict_to_assigned_reviewers=account.restrict_to_assigned_reviewers,
         require_reviewed_version=account.require_reviewed_version,
         retention_days=account.retention_days,
+        override_expiry_hours=account.override_expiry_hours,
+        due_hours=[
+            DueHours(evaluation_status=status, hours=hours) for status, hours in due_hours_of(account.due_hours).items()
+        ],
     )
 
 

@@ -33,7 +33,9 @@ class WorkflowAction:
         "Any of these is needed, each once at most; none means that only the relation counts."
     )
     relation: Relation = described("What the actor must be to the override.")
-    user_kind: UserKind | None = described("Who may do it at all, people or service accounts; null for both.")
+    user_kind: UserKind | None = described(
+        "Who may do it at all: people, service accounts or the account's own rules; null for the first two."
+    )
     features: list[Feature] = described("What the account must have switched on; each once at most.")
     required_input: list[str] = described("The fields of the mutation's input that must be given, each once.")
     decision: OverrideStatus | None = described("What the pending override becomes; null where it is left alone.")
@@ -58,6 +60,8 @@ def _outcomes(action: ActionType) -> Iterator[WorkflowOutcome]:
 def _kind(transition: Transition) -> UserKind | None:
     if transition.for_people:
         return UserKind.PERSON
+    if transition.for_system:
+        return UserKind.SYSTEM
     return UserKind.SERVICE if transition.for_services else None
 
 

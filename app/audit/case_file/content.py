@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from app.domain.assignment import Assignment, assignment_of
+from app.domain.due_dates import DueDate, due_date_of
+
 Evidence = Mapping[str, Any]
 ROWS_MAX, CHARACTERS_MAX = 1_000, 1_000_000
 """So much takes a minute, and some hundred pages."""
@@ -55,6 +58,16 @@ class Step:
     documents: tuple[CaseDocument, ...]
     hash: str
 
+    @property
+    def assignment(self) -> Assignment | None:
+        """Whose the row makes the case; None of all other rows."""
+        return assignment_of(self.details)
+
+    @property
+    def due_date(self) -> DueDate | None:
+        """Until when the row says that the case is to be finished; None of all other rows."""
+        return due_date_of(self.details)
+
 
 class CaseFile:
     """All that the file says of one case."""
@@ -74,6 +87,8 @@ class CaseFile:
         for step in self.steps:
             for reviewer in (step.override or {}).get("reviewer_ids", ()):
                 self.letter(reviewer)
+            if step.assignment is not None and step.assignment.assignee_id is not None:
+                self.letter(str(step.assignment.assignee_id))
 
     @property
     def people(self) -> Mapping[str, str]:

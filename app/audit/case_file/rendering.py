@@ -135,6 +135,16 @@ class _Rendering:
             self._sheet.write_line(self._text(step.comment), color=color, indent=6)
         if reason:
             self._sheet.write_line(self._say("reason", reason=reason), indent=6)
+        if step.assignment is not None:
+            assignee = step.assignment.assignee_id
+            owner = self._words["unassigned"]
+            if assignee is not None:
+                owner = self._say("assigned", person=self._person(str(assignee)))
+            self._sheet.write_line(owner, indent=6)
+        if step.due_date is not None:
+            due_at = step.due_date.due_at
+            due = self._words["not_due"] if due_at is None else self._say("due", time=in_words(due_at))
+            self._sheet.write_line(due, indent=6)
         for document in step.documents:
             self._sheet.write_line(f"• {self._text(document.filename)}", size=9, indent=6)
 

@@ -9,6 +9,7 @@ from app.db import tables
 from app.db.id_sets import among
 from app.db.reader import Reader
 from app.domain.account_state import StoredToken, StoredUser
+from app.domain.admin_commands import NOTHING
 from app.domain.model import Role
 
 IDENTITY_PREFIX = "jwt"
@@ -19,7 +20,7 @@ async def stored_settings(connection: Reader, account_id: UUID) -> dict[str, obj
     """Return the columns of an account's row by their names, as its log has their values."""
     statement = select(tables.accounts).where(tables.accounts.c.id == account_id)
     settings = dict((await connection.execute(statement)).mappings().one())
-    return settings | {"retention_days": settings["retention_days"] or 0}
+    return settings | {name: settings[name] or nothing for name, nothing in NOTHING.items()}
 
 
 async def users_piece(connection: Reader, account_id: UUID, after: UUID | None, limit: int) -> Sequence[StoredUser]:

@@ -5,6 +5,7 @@ Every condition is true or false and never unknown, so that `Negation` is the op
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from operator import eq, ge, gt, le, lt
 from typing import Any
@@ -12,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select, true, union_all
 
+from app import clock
 from app.db import tables
 from app.db.id_sets import among
 from app.db.repository.overrides import FIRST_VERSION
@@ -26,6 +28,9 @@ class Field(StrEnum):
     STATUS = "status"
     RESOLUTION = "resolution"
     CREATED_BY = "created_by_id"
+    OWNER = "owner_id"
+    DUE_AT = "due_at"
+    OVERDUE = "overdue"
     CREATED_AT = "created_at"
     UPDATED_AT = "updated_at"
     SUBJECT_TYPE = "type"
@@ -165,9 +170,24 @@ def _has_signal(condition: Comparison) -> ColumnElement[bool]:
     return or_(false(), *(HAS_SIGNAL[kind] for kind in dict.fromkeys(kinds)))
 
 
+def overdue(now: datetime) -> ColumnElement[bool]:
+    """Return that a case should have been finished by *now*."""
+    case = tables.cases.c
+    return and_(case.due_at.is_not(None), case.due_at <= now, case.status != CaseStatus.CLOSED)
+
+
+def _is_overdue(condition: Comparison) -> ColumnElement[bool]:
+    is_so = overdue(clock.now())
+    return is_so if condition.value else not_(is_so)
+
+
 _PLACES: Mapping[Field, Callable[[Comparison], ColumnElement[bool]]] = {
     **dict.fromkeys(
-        (Field.NUMBER, Field.STATUS, Field.RESOLUTION, Field.CREATED_BY, Field.CREATED_AT, Field.UPDATED_AT), _of_case
+        (
+            *(Field.NUMBER, Field.STATUS, Field.RESOLUTION, Field.CREATED_BY, Field.OWNER),
+            *(Field.CREATED_AT, Field.UPDATED_AT, Field.DUE_AT),
+        ),
+        _of_case,
     ),
     **dict.fromkeys((Field.SUBJECT_TYPE, Field.SUBJECT_REF, Field.SUBJECT_COUNTRY, Field.SUBJECT_STATUS), _of_subject),
     Field.REQUESTED_STATUS: _of_request,
@@ -175,4 +195,5 @@ _PLACES: Mapping[Field, Callable[[Comparison], ColumnElement[bool]]] = {
     Field.WAITING_FOR: _is_reviewer(pending=True),
     Field.HAS_PENDING_OVERRIDE: _has_pending,
     Field.SIGNAL: _has_signal,
+    Field.OVERDUE: _is_overdue,
 }

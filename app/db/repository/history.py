@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select
@@ -24,9 +25,11 @@ from app.db.snapshots import (
     override_snapshot,
     subject_snapshot,
 )
+from app.domain.assignment import assignment_of
 from app.domain.canonical_json import parsed_json
+from app.domain.due_dates import due_date_of
 from app.domain.evaluation import evaluation_of_case
-from app.domain.log_state import RESULT_TYPES
+from app.domain.log_state import PLANNING_TYPES, RESULT_TYPES
 from app.domain.model import ActionType, CaseStatus, EvaluationStatus, OverrideStatus
 from app.domain.workflow import TRANSITIONS
 
@@ -59,6 +62,7 @@ async def case_as_of(
         version=last.seq,
         action_count=last.seq,
         head_hash=last.hash,
+        **await _planned_then(connection, case, last.seq),
         active_override=await _pending_then(connection, account_id, case, last),
         until=last.seq,
         as_of=Moment(last.seq, last.created_at),
@@ -90,6 +94,22 @@ async def _subject_then(connection: Reader, case: CaseRow, subject: SubjectRow, 
     elif last is not None:
         status = evaluation_of_case(parsed_json(last.details) or {}).status_after
     return subject_snapshot(subject, evaluation_status=status, version=None)
+
+
+async def _planned_then(connection: Reader, case: CaseRow, until: int) -> dict[str, Any]:
+    """Return whose the case was then, and until when it was to be finished, as the last rows up to then say."""
+    of_case = _ACTION.case_id == case.id, _ACTION.seq <= until, _ACTION.type.in_(sorted(PLANNING_TYPES))
+    last = select(func.max(_ACTION.seq)).where(*of_case).group_by(_ACTION.type)
+    statement = select(_ACTION.details).where(_ACTION.case_id == case.id, _ACTION.seq.in_(last)).order_by(_ACTION.seq)
+    found: dict[str, Any] = {"owner_id": None, "due_at": None}
+    for text in (await connection.execute(statement)).scalars():
+        details = parsed_json(text)
+        assignment, due_date = assignment_of(details), due_date_of(details)
+        if assignment is not None:
+            found["owner_id"] = assignment.assignee_id
+        if due_date is not None:
+            found["due_at"] = due_date.due_at
+    return found
 
 
 # --- Overrides -------------------------------------------------------------------------------------------------------

@@ -9,14 +9,25 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Integer, and_, case, cast, false, func, or_, select
 
+from app import clock
 from app.db import tables
 from app.db.reader import Reader
+from app.db.repository.conditions import overdue
 from app.db.repository.overrides import FIRST_VERSION
 from app.db.repository.window import OrderKey, Window, in_list_order, windowed
 from app.db.row_makers import columns
 from app.db.rows import CaseRow
 from app.domain.model import ActionType, Actor, CaseStatus, EvaluationStatus, InboxReason, OverrideStatus
-from app.domain.workflow import TRANSITIONS, Guard, Relation, may_try, subject_is_overridable, subject_is_unchanged
+from app.domain.workflow import (
+    TRANSITIONS,
+    Guard,
+    OverrideGuard,
+    Relation,
+    may_try,
+    override_is_in_time,
+    subject_is_overridable,
+    subject_is_unchanged,
+)
 
 _CASE, _SUBJECT = tables.cases.c, tables.subjects.c
 _PENDING = tables.overrides.alias("pending")
@@ -26,6 +37,11 @@ _FROM = tables.cases.join(tables.subjects, _SUBJECT.id == _CASE.subject_id).oute
 _GUARDS: Mapping[Guard, ColumnElement[bool]] = {
     subject_is_overridable: _SUBJECT.evaluation_status != EvaluationStatus.UNEVALUATED,
     subject_is_unchanged: _SUBJECT.evaluation_status == _PENDING.c.subject_status_at_request,
+}
+
+
+_OVERRIDE_GUARDS: Mapping[OverrideGuard, Callable[[datetime], ColumnElement[bool]]] = {
+    override_is_in_time: lambda now: or_(_PENDING.c.expires_at.is_(None), _PENDING.c.expires_at > now),
 }
 
 
@@ -39,6 +55,7 @@ def may(action: ActionType, actor: Actor) -> ColumnElement[bool]:
         _CASE.status.in_(sources),
         *_relation(transition.relation, actor),
         *(_GUARDS[guard] for guard in transition.guards),
+        *(_OVERRIDE_GUARDS[guard](clock.now()) for guard in transition.override_guards),
     )
 
 
@@ -81,10 +98,20 @@ def _close(actor: Actor) -> ColumnElement[bool]:
     return and_(_CASE.status == CaseStatus.RESOLVED, may(ActionType.CLOSE, actor))
 
 
+def _assigned(actor: Actor) -> ColumnElement[bool]:
+    return and_(_CASE.owner_id.is_not(None), _CASE.owner_id == actor.user_id, may(ActionType.COMMENT, actor))
+
+
+def _overdue(actor: Actor) -> ColumnElement[bool]:
+    return and_(_assigned(actor), overdue(clock.now()))
+
+
 _REASONS: Mapping[InboxReason, Callable[[Actor], ColumnElement[bool]]] = {
     InboxReason.DECIDE: _decide,
     InboxReason.ANSWER: _answer,
     InboxReason.CLOSE: _close,
+    InboxReason.ASSIGNED: _assigned,
+    InboxReason.OVERDUE: _overdue,
 }
 
 

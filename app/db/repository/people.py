@@ -53,7 +53,7 @@ async def users_by_id(
 
 
 async def candidates(connection: Reader, account_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Candidate]:
-    """Return those of *ids* who are in the account, as candidates for a review."""
+    """Return those of *ids* who are in the account, as what may be asked of them depends on."""
     found = await users_by_id(connection, account_id, ids)
     return {user.id: user.candidate for user in found if user is not None}
 

@@ -25,7 +25,7 @@ async def override_states(
     connection: Reader, account_id: UUID, case_ids: Sequence[UUID]
 ) -> dict[UUID, dict[UUID, OverrideState]]:
     """Return for each case how its overrides stand, by their ids."""
-    names = ("case_id", "status", "created_at", "version", "decided_by_id", "decided_at")
+    names = ("case_id", "status", "created_at", "version", "decided_by_id", "decided_at", "expires_at")
     statement = select(_OVERRIDE.id, *(_OVERRIDE[name] for name in names)).where(
         _OVERRIDE.account_id == account_id, among(_OVERRIDE.case_id, case_ids)
     )

@@ -32,6 +32,7 @@ class OrderField(StrEnum):
     REFERENCE = "number"
     CREATED_AT = "created_at"
     UPDATED_AT = "updated_at"
+    DUE_AT = "due_at"
     CLOSED_AT = "closed_at"
     STATUS = "status"
     RESOLUTION = "resolution"

@@ -20,6 +20,7 @@ const PARTS = [
   'EvaluationStatusCount',
   'Label',
   'LegalHold',
+  'RecordedAssignment',
   'RecordedEvaluation',
   'SearchMatch',
   'TextPiece',
