@@ -136,6 +136,30 @@ async def test_what_is_on_very_many_cases_is_counted_up_to_a_bound(world: World,
         assert [case["id"] for case in more[kind]["cases"]] == cases[:-11:-1]
 
 
+async def test_many_copies_of_a_file_on_one_case_hide_it_from_no_other_case(world: World, api: Api) -> None:
+    cases = [await opened(api, world.ada, f"ref-{number}") for number in range(3)]
+
+    async def attach(case_id: str, copies: int) -> None:
+        documents = tuple(
+            NewDocument(
+                id=clock.new_id(), filename="a.txt", content_type="text/plain", size_bytes=1, sha256="cd" * 32
+            )
+            for _ in range(copies)
+        )
+        await world.do(world.ada, AddComment(case_id=UUID(case_id), comment="See.", new_documents=documents))
+
+    for case_id in cases:
+        await attach(case_id, 1)
+    for _ in range(10):
+        await attach(cases[2], 10)
+    found = await signals_of(api, world.rosa)
+
+    for case_id in cases:
+        signal = found[case_id]["SAME_DOCUMENT"]
+        others = [{"id": other} for other in reversed(cases) if other != case_id]
+        assert (signal["cases"], signal["caseCount"], signal["hasMoreCases"]) == (others, 2, False)
+
+
 async def test_nothing_meets_across_accounts(world: World, api: Api) -> None:
     elsewhere = await make_world(world.database)
     for own in (world, elsewhere):

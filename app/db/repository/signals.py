@@ -117,6 +117,7 @@ def _after_newest(table: Table, is_same: _IsSame, mine: Columns, its: Columns) -
     return (
         select(newer.case_id)
         .where(is_same(mine, newer), theirs.id == newer.case_id, of_another_subject(its, theirs))
+        .group_by(newer.case_id)  # a case with many copies of one file is one case; SQLite's DISTINCT skips too few
         .order_by(newer.case_id.desc())
         .offset(literal_column(str(CASES_MAX)))
         .limit(literal_column("1"))
