@@ -42,6 +42,7 @@ class EarlierOverridesRow:
     accepted_count: int
     refused_count: int
     cancelled_count: int
+    expired_count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ import pytest
 from sqlalchemy import select
 
 from app import clock
+from app.actions.expiry import expire_override
 from app.actions.perform import perform
 from app.db import tables
 from app.domain.commands import AcceptOverride, AddComment, NewDocument, RequestOverride
 from app.domain.model import CaseStatus, RequestedStatus, Scope
 from app.domain.signals import SignalKind
 from tests.support.api import Api
+from tests.support.database_contents import set_by_hand
 from tests.support.documents import TEXT, comment_with
 from tests.support.recorded_sql import recorded
 from tests.support.signal_histories import IBANS, SignalHistory
@@ -22,7 +24,7 @@ from tests.support.world import FOUNDED, Person, World, make_world, person_of
 
 SIGNALS = """signals { kind
     ... on SameDocumentSignal { cases { id } caseCount hasMoreCases documents { id } documentCount }
-    ... on EarlierOverridesSignal { overrides { id } acceptedCount refusedCount cancelledCount }
+    ... on EarlierOverridesSignal { overrides { id } acceptedCount refusedCount cancelledCount expiredCount }
     ... on SameBankAccountSignal { cases { id } caseCount hasMoreCases }
     ... on QuickDecisionSignal { decisions { override { id } seconds } decisionCount }
     ... on RepeatedPairSignal { pairs { override { id } creator { id } reviewer { id }
@@ -141,9 +143,7 @@ async def test_many_copies_of_a_file_on_one_case_hide_it_from_no_other_case(worl
 
     async def attach(case_id: str, copies: int) -> None:
         documents = tuple(
-            NewDocument(
-                id=clock.new_id(), filename="a.txt", content_type="text/plain", size_bytes=1, sha256="cd" * 32
-            )
+            NewDocument(id=clock.new_id(), filename="a.txt", content_type="text/plain", size_bytes=1, sha256="cd" * 32)
             for _ in range(copies)
         )
         await world.do(world.ada, AddComment(case_id=UUID(case_id), comment="See.", new_documents=documents))
@@ -268,3 +268,23 @@ async def test_an_override_that_is_requested_again_shows_the_earlier_one_of_its_
 
     found = (await signals_of(api, world.rosa))[str(case_id)]["EARLIER_OVERRIDES"]
     assert (found["refusedCount"], found["acceptedCount"], len(found["overrides"])) == (1, 0, 1)
+
+
+async def test_an_override_that_expired_is_counted_as_that(world: World, api: Api) -> None:
+    await set_by_hand(world.database, tables.accounts, world.account_id, override_expiry_hours=1)
+    ada = await person_of(world.database, world.ada.id, *Scope)
+    requested = await world.request_override((await world.open_case()).case.id, ada)
+    assert requested.override is not None and requested.override.expires_at is not None
+    end = requested.override.expires_at
+    await expire_override(world.database, world.account_id, requested.case.id, requested.override.id, lambda: end)
+
+    await world.request_override(requested.case.id)
+
+    found = (await signals_of(api, world.rosa))[str(requested.case.id)]["EARLIER_OVERRIDES"]
+    assert found == {
+        "overrides": [{"id": str(requested.override.id)}],
+        "acceptedCount": 0,
+        "refusedCount": 0,
+        "cancelledCount": 0,
+        "expiredCount": 1,
+    }

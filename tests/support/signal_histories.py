@@ -194,7 +194,7 @@ class SignalHistory:
             return None
         counts = {
             f"{status.lower()}Count": sum(made.status == status for made in found)
-            for status in ("ACCEPTED", "REFUSED", "CANCELLED")
+            for status in ("ACCEPTED", "REFUSED", "CANCELLED", "EXPIRED")
         }
         return {"overrides": listed(made.id for made in reversed(found)), **counts}
 

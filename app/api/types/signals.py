@@ -109,6 +109,7 @@ class EarlierOverridesSignal(Signal):
     accepted_count: int = described("How many were accepted.")
     refused_count: int = described("How many were refused.")
     cancelled_count: int = described("How many their creator took back.")
+    expired_count: int = described("On how many nobody decided in time.")
 
 
 @object_type(SameBankAccountRow, "The same bank account is on cases of other suppliers.")

@@ -184,7 +184,8 @@ def _earlier() -> Select[Any]:
     its, override, its_case = tables.cases.alias("its").c, tables.overrides.alias("earlier").c, tables.cases.c
     totals = (
         _total(its.id, override.status == status).label(status.value.lower())
-        for status in (OverrideStatus.ACCEPTED, OverrideStatus.REFUSED, OverrideStatus.CANCELLED)
+        for status in OverrideStatus
+        if status is not OverrideStatus.PENDING
     )
     rank = _ranked(its.id, override.created_at, override.id)
     return select(its.id.label("case_id"), override.id, *totals, rank).where(
@@ -199,7 +200,11 @@ async def _earlier_overrides(connection: Reader, account_id: UUID, case_ids: _Id
     found = await _EARLIER.of(connection, account_id, case_ids)
     return {
         id: EarlierOverridesRow(
-            tuple(record.id for record in records), records[0].accepted, records[0].refused, records[0].cancelled
+            tuple(record.id for record in records),
+            records[0].accepted,
+            records[0].refused,
+            records[0].cancelled,
+            records[0].expired,
         )
         for id, records in found.items()
     }
