@@ -207,7 +207,8 @@ class OperationRunner:
         """Return what a query gives, by a replica that has what its caller has seen, else by the primary."""
         replicas, user_id = self._services.replicas, admission.identity.actor.user_id
         assert replicas is not None
-        replica = None if reads_log_order(prepared) else replicas.choose(user_id, call.position())
+        in_log_order = reads_log_order(prepared)
+        replica = None if in_log_order else replicas.choose(user_id, call.position())
         if replica is not None:
             context = self._context(call, prepared, budget, admission, replica.database)
             metrics.child(metrics.reads, replica.name).inc()
@@ -219,7 +220,10 @@ class OperationRunner:
                 replicas.note_failure(replica, error)
                 budget.begin_again()
         metrics.child(metrics.reads, PRIMARY).inc()
-        return await self._run(call, self._context(call, prepared, budget, admission), prepared)
+        result = await self._run(call, self._context(call, prepared, budget, admission), prepared)
+        if in_log_order:  # as with an event of a stream: what the log names is to be found by the next query
+            replicas.note_seen(user_id)
+        return result
 
     async def _run(
         self, call: OperationCall, context: Context, prepared: PreparedOperation, event: object = None

@@ -35,6 +35,7 @@ OPEN = """mutation { openCase(input: {title: "Changed IBAN", subject: {type: COM
     label: "Moulins", evaluationStatus: ANOMALY}}) { errors { code } case { id } } }"""
 COMMENT = 'mutation { addComment(input: {caseId: "%s", body: "Called."}) { errors { code } case { version } } }'
 VERSION = '{ case(id: "%s") { version } }'
+LAST = "{ actions(last: 1) { nodes { case { id } } } }"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,20 @@ async def test_the_accounts_log_in_its_order_is_read_from_the_primary(
         await known(api, token)
 
         assert [(await served(api, token, query))[1] for _ in range(3)] == [server] * 3
+
+
+async def test_what_the_log_has_shown_is_found_by_the_next_query(servers: Servers) -> None:
+    (ada, _), (bob, _) = await servers.token(), await servers.token()
+    async with node(servers) as api:
+        await known(api, bob)
+        async with servers.paused():
+            case = await opened(api, ada)
+            before = await served(api, bob, VERSION % case)
+            await until(lambda: api.run(bob, LAST), lambda log: log["actions"]["nodes"] == [{"case": {"id": case}}])
+            after = await served(api, bob, VERSION % case)
+
+    assert before == ({"case": None}, "replica_1")
+    assert after == ({"case": {"version": 1}}, "primary")
 
 
 async def test_a_position_of_another_node_is_read_and_what_has_none_may_be_as_old_as_is_set(servers: Servers) -> None:
