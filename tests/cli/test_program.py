@@ -2,12 +2,14 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.support.gateway import casegate, casegate_json
+from tests.support.gateway import ROOT, casegate, casegate_json
 
 NO_PERSON = "00000000-0000-4000-8000-000000000000"
 COMMANDS = [
@@ -39,6 +41,17 @@ def test_each_command_explains_itself(command: tuple[str, ...]) -> None:
     assert done.returncode == 0
     assert "Usage:" in done.stdout
     assert done.stdout.count("\n") > 5
+
+
+def test_a_command_starts_without_the_schema_and_the_server() -> None:
+    """To import them takes longer than most commands do."""
+    looked = "import sys, app.cli.program; print({'app.api.schema', 'app.server.run', 'app.main'} & {*sys.modules})"
+
+    printed = subprocess.run(
+        [sys.executable, "-c", looked], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+
+    assert printed == "set()\n"
 
 
 def test_all_errors_of_the_settings_are_reported_at_once(tmp_path: Path) -> None:
