@@ -1,15 +1,19 @@
 """The policy that gives new cases a due date, by the result of their check."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import insert
+from sqlalchemy.exc import DBAPIError
 
 from app.actions.perform import rehearse
+from app.db import tables
 from app.domain.canonical_json import parsed_json
 from app.domain.commands import OpenCase, SubjectDetails
 from app.domain.due_dates import due_date_of, due_hours_of, due_hours_text
-from app.domain.model import EvaluationStatus, Scope, SubjectType
+from app.domain.model import CaseStatus, EvaluationStatus, Scope, SubjectType
 from tests.support.api import Api
 from tests.support.database_contents import contents, differences
 from tests.support.erasure import assert_whole
@@ -96,3 +100,25 @@ async def test_hours_out_of_range_and_a_result_twice_are_refused(
 
     found = [(error["code"], error["path"]) for error in payload["errors"]]
     assert found == [("INVALID_INPUT", ["input", "dueHours", *path])]
+
+
+@pytest.mark.parametrize("due_at", [None, datetime(2030, 1, 1, tzinfo=UTC)])
+async def test_the_database_takes_no_first_date_that_the_first_row_does_not_have(
+    world: World, due_at: datetime | None
+) -> None:
+    opened, closed = await world.open_case(), await world.case_in(CaseStatus.CLOSED)
+    found, id = await contents(world.database), uuid4()
+    case = dict(found["cases"][(opened.case.id,)]) | {"id": id, "number": 99, "subject_id": closed.case.subject_id}
+    row = dict(found["case_actions"][(opened.action.id,)]) | {"id": uuid4(), "case_id": id}
+    del row["position"]
+
+    async def insert_both() -> None:
+        async with world.database.write() as connection:
+            await connection.execute(insert(tables.cases).values(case | {"due_at": due_at}))
+            await connection.execute(insert(tables.case_actions).values(row))
+
+    if due_at is None:
+        await insert_both()
+        return
+    with pytest.raises(DBAPIError, match="the log does not have this change of cases"):
+        await insert_both()
