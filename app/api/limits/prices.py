@@ -13,6 +13,7 @@ from app.domain.model import ActionType, CaseStatus, EvaluationStatus, InboxReas
 from app.domain.search_words import PIECES_MAX
 from app.domain.signals import EVIDENCE_MAX, SignalKind
 from app.domain.validation import DOCUMENTS_MAX, REVIEWERS_MAX
+from app.domain.workflow import CASE_ACTIONS
 from app.i18n.labels import LABELS
 
 # How long lists are that have no page, at most; of what is not here, as a page.
@@ -25,8 +26,8 @@ LIST_SIZES = {
     "AccountAction.details": DETAILS_MAX,
     "ActionResult.errors": 8,
     "AccountChange.details": DETAILS_MAX,
-    "Case.availableActions": len(ActionType),
-    "CaseSnapshot.availableActions": len(ActionType),
+    "Case.availableActions": len(CASE_ACTIONS),
+    "CaseSnapshot.availableActions": len(CASE_ACTIONS),
     "CaseFacets.statuses": len(CaseStatus),
     "CaseFacets.subjectStatuses": len(EvaluationStatus),
     "Case.signals": len(SignalKind),
