@@ -12,6 +12,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 import asyncpg
+import httpx2
 import pytest
 
 from app.admin import accounts
@@ -20,10 +21,11 @@ from app.db.migrate import migrate
 from app.domain.model import PERSON_SCOPES, Role
 from app.web.requests import POSITION_HEADER
 from tests.faults.cluster import Cluster, cluster
-from tests.faults.replication import skipping_without_postgresql, standby_of
+from tests.faults.gateway import gateway
+from tests.faults.replication import ReplicatedPair, replicated_pair, skipping_without_postgresql, standby_of
 from tests.support.api import Api
 from tests.support.databases import create_database
-from tests.support.gateway import casegate
+from tests.support.gateway import ROOT, casegate
 
 T = TypeVar("T")
 
@@ -31,6 +33,7 @@ NAME = "casegate"
 READER = "reader"
 SOON_S = 60
 FOREVER_S = 60
+TRIES = 12
 OPEN = """mutation { openCase(input: {title: "Changed IBAN", subject: {type: COMPANY_ACCOUNT_CHECK, externalRef: "%s",
     label: "Moulins", evaluationStatus: ANOMALY}}) { errors { code } case { id } } }"""
 COMMENT = 'mutation { addComment(input: {caseId: "%s", body: "Called."}) { errors { code } case { version } } }'
@@ -361,6 +364,95 @@ async def test_uploads_tell_a_position_and_pages_of_other_origins_may_read_it(se
     assert [answer.status_code for answer in answers] == [201, 201], [answer.text for answer in answers]
     assert all(answer.headers[POSITION_HEADER] for answer in answers)
     assert all(POSITION_HEADER in answer.headers["access-control-expose-headers"] for answer in answers)
+
+
+async def test_the_workers_of_a_node_know_what_a_person_has_written_or_was_sent(
+    servers: Servers, tmp_path: Path
+) -> None:
+    watcher, writer = (await servers.token())[0], (await servers.token())[0]
+    given = {"database_url": servers.url, "replica_urls": servers.replica_url(), "replica_lag": str(FOREVER_S)}
+    apart = httpx2.Limits(max_keepalive_connections=0)  # so that each request may come to another worker
+    with gateway(tmp_path, ROOT, 2, **given, webhooks="false") as running:
+        async with httpx2.AsyncClient(base_url=running.address, limits=apart, timeout=SOON_S) as client:
+            api = Api(client)
+            case = await opened(api, writer)
+            for _ in range(TRIES):
+                await in_use(api)
+                for token in (watcher, writer):
+                    await api.run(token, VERSION % case)
+            await asyncio.sleep(1)
+            async with servers.paused(), stream(client, watcher, case) as events:
+                await api.run(writer, COMMENT % case)
+                by_writer = [await api.run(writer, VERSION % case) for _ in range(TRIES)]
+                while '"version":2' not in await anext(events):  # the case as it is may come first
+                    pass
+                by_watcher = [await api.run(watcher, VERSION % case) for _ in range(TRIES)]
+
+    assert by_writer == by_watcher == [{"case": {"version": 2}}] * TRIES
+
+
+@asynccontextmanager
+async def stream(client: httpx2.AsyncClient, token: str, case: str) -> AsyncIterator[AsyncIterator[str]]:
+    """Yield the events of a case, from when they would come."""
+    headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
+    query = f'subscription {{ caseChanged(id: "{case}") {{ version }} }}'
+    async with client.stream("POST", "/graphql", json={"query": query}, headers=headers) as answer:
+        assert answer.status_code == 200
+        yield (line async for line in answer.aiter_lines() if line.startswith("data:"))
+
+
+@pytest.fixture
+def pair_and_follower() -> Iterator[tuple[ReplicatedPair, Servers]]:
+    """A primary with a standby that takes its place, and another one that is read from."""
+    with skipping_without_postgresql(), replicated_pair() as pair:
+        create_database(pair.primary.admin_url, NAME)
+        account = asyncio.run(_populated(pair.primary))
+        asyncio.run(on(pair.primary, f"GRANT pg_monitor TO {READER}"))  # who sees at once which timeline it follows
+        with standby_of(pair.primary, pair.primary.folder / "replica") as follower:
+            yield pair, Servers(pair.primary, follower, account)
+
+
+async def test_a_replica_that_follows_the_promoted_standby_is_read_from_again_with_positions_from_before(
+    pair_and_follower: tuple[ReplicatedPair, Servers],
+) -> None:
+    pair, servers = pair_and_follower
+    token, _ = await servers.token()
+    urls = {"replica_urls": servers.replica_url(), "replica_lag": FOREVER_S}
+    async with Api.opened(pair.url(NAME), **urls, metrics=True) as api:
+        await in_use(api)
+        case = await opened(api, token)
+        before = (await api.send(token, COMMENT % case)).headers[POSITION_HEADER]
+        await until(lambda: on(pair.primary, ALL_REPLAYED), bool)
+
+        await asyncio.to_thread(pair.kill_primary)
+        await asyncio.to_thread(pair.promote)
+        await follow(servers.standby, pair.primary)
+        after = await until(lambda: written(api, token, case), bool)
+        await until(lambda: on(pair.primary, ALL_REPLAYED), bool)
+        found = await until(
+            lambda: served(api, token, VERSION % case, casegate_position=before),
+            lambda found: found[1] == "replica_1",
+        )
+
+    assert before.startswith("1-")
+    assert after.startswith("2-")
+    assert found == ({"case": {"version": 3}}, "replica_1")
+
+
+async def follow(standby: Cluster, primary: Cluster) -> None:
+    """Have a standby follow another primary from now on."""
+    place = f"host=127.0.0.1 port={primary.port} user=postgres password={primary.password}"
+    await on(standby, f"ALTER SYSTEM SET primary_conninfo = '{place}'")
+    await on(standby, "SELECT pg_reload_conf()")
+
+
+ALL_REPLAYED = "SELECT coalesce(bool_and(replay_lsn = pg_current_wal_flush_lsn()), false) FROM pg_stat_replication"
+
+
+async def written(api: Api, token: str, case: str) -> str:
+    """Return the position of a comment, nothing while none can be written."""
+    answer = await api.send(token, COMMENT % case)
+    return str(answer.headers.get(POSITION_HEADER, "")) if answer.status_code == 200 else ""
 
 
 def test_doctor_says_of_each_replica_how_it_is(servers: Servers, tmp_path: Path) -> None:

@@ -116,10 +116,12 @@ def _command_line(process: str) -> bytes:
 
 
 @contextmanager
-def gateway(folder: Path, root: Path = ROOT, /, **settings: str) -> Iterator[Gateway]:
-    """Yield a running gateway that keeps what it writes in *folder*; it is gone afterwards."""
+def gateway(folder: Path, root: Path = ROOT, workers: int = 1, /, **settings: str) -> Iterator[Gateway]:
+    """Yield a running gateway of so many *workers* that keeps what it writes in *folder*; it is gone afterwards."""
     unlimited = {"rate_limit": "0", "rate_streams": "0", "failed_auth_limit": "0", "demo": "false"}
-    made = Gateway(folder / "gateway.log", {"data_dir": str(folder), **unlimited, **settings}, root=root)
+    made = Gateway(
+        folder / "gateway.log", {"data_dir": str(folder), **unlimited, **settings}, workers=workers, root=root
+    )
     try:
         made.start()
         yield made

@@ -21,6 +21,7 @@ from tests.faults.replication import standby_of
 from tests.faults.report import Report, say
 from tests.faults.site import Site
 from tests.faults.workload import Person
+from tests.support.gateway import ROOT
 
 DELAYS_MS = 50, 300
 PAIRS, SHORT_PAIRS = 1_000, 320
@@ -114,7 +115,7 @@ async def _round(
 
 @contextmanager
 def _nodes(site: Site) -> Iterator[list[Gateway]]:
-    """Yield two nodes on the site's database, with two replicas."""
+    """Yield two nodes on the site's database, one of them with two workers, and two replicas."""
     assert site.cluster is not None
     primary = site.cluster
     standbys = [
@@ -130,7 +131,7 @@ def _nodes(site: Site) -> Iterator[list[Gateway]]:
         folders = [site.folder / "node-1", site.folder / "node-2"]
         for folder in folders:
             folder.mkdir()
-        with gateway(folders[0], **settings) as one, gateway(folders[1], **settings) as other:
+        with gateway(folders[0], **settings) as one, gateway(folders[1], ROOT, 2, **settings) as other:
             yield [one, other]
 
 
