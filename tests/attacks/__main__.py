@@ -1,5 +1,6 @@
 """The command behind scripts/attacks: attack a server with an archive on each engine, and print what others had."""
 
+import asyncio
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -10,8 +11,12 @@ from typing import Annotated
 
 import typer
 
+from tests.attacks.archive import make_archive
+from tests.attacks.fairness import HEAD, MOST, dearest, fairness
 from tests.attacks.runs import Size, run
+from tests.attacks.target import Target
 from tests.support.databases import create_database
+from tests.support.gateway import serving
 from tests.support.postgresql import postgresql_server
 
 
@@ -33,15 +38,35 @@ def database(engine: Engine, folder: Path) -> Iterator[str]:
         yield create_database(admin_url, f"attacked_{uuid.uuid4().hex}")
 
 
+def _fair(url: str, folder: Path, cases: int, turns: int, seconds: float) -> bool:
+    """Print what each flood did to another account, and return whether that was within its bound."""
+    archive = asyncio.run(make_archive(url, cases=cases))
+    with serving(folder, database_url=url, demo="false", rate_limit="100") as server:
+        requested = f'{{ case(id: "{archive.other_case}") {{ id title status }} }}'
+        target = Target(server.address, archive.token, server.process.pid, archive.other, requested)
+        typer.echo(HEAD)
+        is_fair = True
+        for outcome in fairness(target, archive, dearest(archive), archive.others, turns, seconds):
+            typer.echo(outcome.line())
+            is_fair = is_fair and outcome.ratio < MOST and not (outcome.quiet.failures or outcome.loud.failures)
+    return is_fair
+
+
 def main(
     engine: Annotated[Engine, typer.Option(help="The database.")] = Engine.BOTH,
     cases: Annotated[int, typer.Option(min=10, help="How many cases the archive has.")] = 100_000,
     documents: Annotated[int, typer.Option(min=1, help="How many different long documents are sent.")] = 2_000,
+    is_fairness: Annotated[
+        bool, typer.Option("--fairness", help="Measure what an account that floods does to another one instead.")
+    ] = False,
+    turns: Annotated[int, typer.Option(min=1, help="With --fairness: how often each flood is sent.")] = 3,
+    seconds: Annotated[float, typer.Option(min=1, help="With --fairness: how long a turn is.")] = 12,
 ) -> None:
     """Attack a server within what it lets in, and print what each attack got, how long another client waited, and the
     server's largest memory.
 
-    Exits with 1 where somebody waited for half a second, the memory passed 300 MiB, or an answer was a fault.
+    Exits with 1 where somebody waited for half a second, the memory passed 300 MiB, or an answer was a fault; with
+    --fairness where the 99th percentile of another account's reads was more than three times its quiet value.
     """
     is_wrong = False
     for name in (Engine.SQLITE, Engine.POSTGRESQL):
@@ -49,6 +74,9 @@ def main(
             continue
         with tempfile.TemporaryDirectory(prefix="casegate-attacks-") as place, database(name, Path(place)) as url:
             typer.echo(f"{name}, {cases} cases")
+            if is_fairness:
+                is_wrong = not _fair(url, Path(place), cases, turns, seconds) or is_wrong
+                continue
             lines, wrong = run(url, Path(place), Size(cases, documents=documents))
         typer.echo("\n".join([*lines, *(f"WRONG: {what}: {'; '.join(why)}" for what, why in wrong.items()), ""]))
         is_wrong = is_wrong or bool(wrong)

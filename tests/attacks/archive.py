@@ -12,6 +12,7 @@ from tests.support.bulk import filled
 from tests.support.world import World, make_world, person_of
 
 ACTIONS_A_CASE = 3
+READERS = 12
 BODY = "Rechnung über 1.000 € geprüft. "
 
 
@@ -19,12 +20,15 @@ BODY = "Rechnung über 1.000 € geprüft. "
 class Archive:
     """Tokens and ids. `token` may do everything, `reading` may only read; `other` is somebody of another account.
 
+    `others`: tokens of the same person, so many that who reads by them in turn reaches the rate of none.
+
     `disputed` has many overrides, `discussed` many comments as long as they can be, which begin with their numbers.
     """
 
     token: str
     reading: str
     other: str
+    others: tuple[str, ...]
     disputed: UUID
     discussed: UUID
     other_case: UUID
@@ -44,6 +48,7 @@ async def make_archive(url: str, *, cases: int, overrides: int = 300, comments: 
             world.bea.token,
             (await person_of(database, world.carl.id, Scope.CASES_READ)).token,
             beside.ada.token,
+            tuple([(await person_of(database, beside.ada.id, Scope.CASES_READ)).token for _ in range(READERS)]),
             disputed,
             discussed,
             (await beside.open_case()).case.id,

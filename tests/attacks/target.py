@@ -11,6 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 HEARTBEAT_S = 0.02
+RUNNING, READY = 0, 1
+"""Columns of a thread's `schedstat`: the time on a processor, and on the queue for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,16 @@ class Target:
     def forget_largest(self) -> None:
         """Let the largest memory be that of now (Linux, proc(5), `clear_refs`)."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+    def kept_waiting(self) -> float:
+        """Return for how many seconds so far its event loop and this thread could go on, and had no processor."""
+        server = Path(f"/proc/{self.pid}/task/{self.pid}/schedstat")
+        client = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
+        return sum(_schedstat_s(path, READY) for path in (server, client))
+
+    def worked(self) -> float:
+        """Return for how many seconds so far its event loop has had a processor."""
+        return _schedstat_s(Path(f"/proc/{self.pid}/task/{self.pid}/schedstat"), RUNNING)
 
     @property
     def place(self) -> tuple[str, int]:
@@ -155,27 +167,21 @@ class Heartbeat:
     def _one(
         self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes, headers: dict[str, str]
     ) -> None:
-        started, busy = time.monotonic(), self._kept_waiting()
+        started, busy = time.monotonic(), self.target.kept_waiting()
         connection.request(method, path, body or None, headers)
         answer = connection.getresponse()
         content = answer.read()
-        waited, busy = time.monotonic() - started, self._kept_waiting() - busy
+        waited, busy = time.monotonic() - started, self.target.kept_waiting() - busy
         self.longest = max(self.longest, waited)
         self.by_server = max(self.by_server, waited - busy)
         self.beats += 1
         if answer.status != 200 or (path == "/graphql" and b'"errors"' in content):
             self.failures.append(answer.status)
 
-    def _kept_waiting(self) -> float:
-        """Return for how many seconds so far the two threads were ready to run, and had no processor."""
-        server = Path(f"/proc/{self.target.pid}/task/{self.target.pid}/schedstat")
-        client = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
-        return sum(_ready_s(path) for path in (server, client))
 
-
-def _ready_s(schedstat: Path) -> float:
-    """Return the time on a run queue (Linux, scheduler statistics); 0 where the system does not count it."""
+def _schedstat_s(schedstat: Path, column: int) -> float:
+    """Return a time of a thread (Linux, scheduler statistics); 0 where the system does not count it."""
     try:
-        return int(schedstat.read_text().split()[1]) / 1e9
+        return int(schedstat.read_text().split()[column]) / 1e9
     except (OSError, IndexError):
         return 0.0
