@@ -12,6 +12,7 @@ from scripts.benchmarks.alone import sizes, soak
 from scripts.benchmarks.compare import Say, Wanted, decisions_needed, run
 from scripts.benchmarks.data import Size
 from scripts.benchmarks.desk import desk
+from scripts.benchmarks.large import large
 from scripts.benchmarks.measuring import Plan
 from scripts.benchmarks.node_peers import PEERS, NoPeers
 from scripts.benchmarks.observed import observability
@@ -46,11 +47,11 @@ def _refuse_contradictions(given: argparse.Namespace, parser: argparse.ArgumentP
     """Exit where options don't go together."""
     if given.desk and given.engine:
         parser.error("--desk serves the demo, on SQLite: leave --engine out")
-    if (given.workers or given.streams) and "sqlite" in (given.engine or ()):
-        parser.error("--workers and --streams are for PostgreSQL: on SQLite one process writes at a time")
+    if (given.workers or given.streams or given.large) and "sqlite" in (given.engine or ()):
+        parser.error("--workers, --streams and --large are for PostgreSQL")
     if given.share is not None and not (given.workers and LEAST <= given.share <= 1):
         parser.error(f"--share goes with --workers, and is at least {LEAST} and at most 1")
-    instead = ("size", "soak", "workers", "observability", "streams", "jsonapi", "webhooks", "desk")
+    instead = ("size", "large", "soak", "workers", "observability", "streams", "jsonapi", "webhooks", "desk")
     if given.peers and any(getattr(given, name) for name in instead):
         parser.error("--peers goes with none of " + ", ".join(f"--{name}" for name in instead))
     if given.peers and given.engine != ["postgresql"]:
@@ -63,7 +64,7 @@ def _engines(given: argparse.Namespace) -> list[str]:
     """Return the engines that are measured where none is chosen."""
     if given.desk:
         return ["sqlite"]
-    return ["postgresql"] if given.workers or given.streams else ["sqlite", "postgresql"]
+    return ["postgresql"] if given.workers or given.streams or given.large else ["sqlite", "postgresql"]
 
 
 class Printable(Protocol):
@@ -76,15 +77,20 @@ class Printable(Protocol):
 def _measure(given: argparse.Namespace, wanted: Wanted, say: Say) -> Printable:
     if given.streams:
         return streams(wanted, QUICK_STREAMS if given.quick else FULL_STREAMS, say)
-    if given.size:
-        return sizes(wanted, say)
+    if given.large:
+        return large(wanted, given.large, say)
     if given.soak:
         return soak(wanted, given.soak, say)
     if given.workers:
         return workers(wanted, given.workers, given.share, say)
     if given.observability:
         return observability(wanted, given.traces, say)
-    alike: dict[str, Callable[[Wanted, Say], Printable]] = {"webhooks": webhooks, "jsonapi": resources, "desk": desk}
+    alike: dict[str, Callable[[Wanted, Say], Printable]] = {
+        "size": sizes,
+        "webhooks": webhooks,
+        "jsonapi": resources,
+        "desk": desk,
+    }
     measure = next((alike[name] for name in alike if getattr(given, name)), run)
     return measure(wanted, say)
 
@@ -111,6 +117,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="few short rounds: to see that it works, not how fast")
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--size", action="store_true", help="large and small archives and pages instead")
+    rows = "what an account with so many rows in its log takes of the disk and of time instead, on PostgreSQL"
+    only.add_argument("--large", type=int, metavar="ROWS", help=rows)
     only.add_argument("--soak", type=int, help="the gateway's memory over so many requests instead")
     only.add_argument(
         "--workers",

@@ -121,6 +121,16 @@ def test_json_api_is_compared_with_the_same_operations_by_graphql() -> None:
     assert all(found[key, "graphql"]["ratio"] == 1 for key in ("Q1", "Q2", "M1", "M2"))
 
 
+def test_a_large_account_is_measured_by_what_it_takes_of_the_disk_and_of_time() -> None:
+    report = bench("--large", "2000")
+
+    tables = {table["relname"]: table for table in report["tables"]}
+    assert tables["case_actions"]["n_live_tup"] >= 2_000
+    assert tables["case_actions"]["heap"] > 0 and tables["case_actions"]["indexes"] > 0
+    assert {"one case", "addComment", "casegate log verify", "an index on case_actions"} <= set(report["seconds"])
+    assert all(seconds > 0 for seconds in report["seconds"].values())
+
+
 @pytest.mark.filterwarnings("default:no Chromium")
 def test_the_desk_is_measured_by_the_clock_of_the_browser() -> None:
     require_build()
