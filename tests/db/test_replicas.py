@@ -233,6 +233,20 @@ async def test_what_the_log_has_shown_is_found_by_the_next_query(servers: Server
     assert after == ({"case": {"version": 1}}, "primary")
 
 
+async def test_a_receipt_stands_however_far_behind_a_replica_is(servers: Servers) -> None:
+    (ada, _), (bob, _) = await servers.token(), await servers.token()
+    async with node(servers) as api:
+        await known(api, bob)
+        async with servers.paused():
+            case = await opened(api, ada)
+            made = await api.run(ada, COMMENT.replace("case { version }", "action { seq hash }") % case)
+            row = made["addComment"]["action"]
+            receipt = f'{{ verifyReceipt(caseId: "{case}", seq: {row["seq"]}, hash: "{row["hash"]}") {{ stands }} }}'
+            found = await served(api, bob, receipt)
+
+    assert found == ({"verifyReceipt": {"stands": True}}, "primary")
+
+
 async def test_a_position_of_another_node_is_read_and_what_has_none_may_be_as_old_as_is_set(servers: Servers) -> None:
     token, _ = await servers.token()
     async with node(servers) as writing, node(servers) as reading:

@@ -1,6 +1,7 @@
 """Finds queries that read the account's log in its one order: what can still come in between, the primary alone knows.
 
 A standby knows of no transaction under way of which database it is, and would show less than the primary has shown.
+Of a row that somebody has a receipt of it would say that it is gone, where it has not come yet.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,7 @@ from graphql import DocumentNode, FieldNode, FragmentDefinitionNode, FragmentSpr
 
 from app.api.execution.operations import PreparedOperation, operations_of
 
-FIELDS = frozenset({"actions", "policyReplay"})
+FIELDS = frozenset({"actions", "policyReplay", "verifyReceipt"})
 """The fields of `Query` that do."""
 
 
