@@ -30,6 +30,8 @@ async def upgrade(site: Site, rounds: int) -> Report:
         name, since = f"{site.engine} upgrade {number}/{rounds}", len(site.history.events)
         with _beside(site, root) as later:
             seconds = await _start_beside(site, later, name, f"u{number}")
+            if site.problems:  # the first version would not start anew either
+                return report
             after = await _revision(site)
             site.demand(after != before or is_earlier, f"{name}: nothing was migrated")
             await _share(site, later, name, f"s{number}")
