@@ -8,12 +8,14 @@ is gone: `db.changes.inserted_by` says how.
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+from uuid import UUID
 
 from app.db.reader import Reader
 from app.db.repository import tokens
 from app.db.repository.tokens import FoundToken
 from app.domain.canonical_json import JsonObject
 from app.domain.commands import CaseCommand, Command
+from app.domain.delegations import ON_BEHALF_OF
 from app.domain.errors import TokenExpired, Unauthenticated
 from app.domain.model import Actor, Feature, Role, Scope, SystemActor, TokenSource
 
@@ -39,19 +41,22 @@ def actor_of(found: FoundToken) -> Actor:
     )
 
 
-def frozen_authority(actor: Actor | SystemActor, command: Command) -> JsonObject:
+def frozen_authority(actor: Actor | SystemActor, command: Command, represented_id: UUID | None = None) -> JsonObject:
     """Return by what right the actor does it, as its row of the log keeps it for ever.
 
     `reviewed_version`: which version of the case they said that they had seen, null where they said none.
+    `on_behalf_of`: the reviewer in whose place they decide; rows of others do not have it.
     """
     if isinstance(actor, SystemActor):
         source = TokenSource.SYSTEM.value
         return {"token_id": None, "token_source": source, "roles": [], "reviewed_version": None}
+    represented = {} if represented_id is None else {ON_BEHALF_OF: str(represented_id)}
     return {
         "token_id": str(actor.token_id),
         "token_source": actor.token_source.value,
         "roles": sorted(role.value for role in actor.roles),
         "reviewed_version": command.expected_version if isinstance(command, CaseCommand) else None,
+        **represented,
     }
 
 

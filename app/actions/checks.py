@@ -20,9 +20,9 @@ from app.actions.erasure import demand_erasable
 from app.db import tables
 from app.db.prepared import Write
 from app.db.reader import Reader
-from app.db.repository import cases, locks, overrides, people
+from app.db.repository import cases, delegations, locks, overrides, people
 from app.db.repository.locks import Locked
-from app.db.rows import CaseRow, DocumentRow, SubjectRow
+from app.db.rows import CaseRow, DocumentRow, OverrideRow, SubjectRow
 from app.db.writes import inserted
 from app.domain.action_log import GENESIS
 from app.domain.commands import (
@@ -36,9 +36,19 @@ from app.domain.commands import (
     ReassignReviewers,
     RequestOverride,
 )
+from app.domain.delegations import represented
 from app.domain.errors import InputRefused, NotFound, Refusal, StateRefused, VersionConflict
 from app.domain.model import Actor, Candidate, CaseFacts, CaseStatus, OverrideFacts, Resource
-from app.domain.workflow import TRANSITIONS, advance, authorize, authorize_role, check_assignee, check_reviewers, guard
+from app.domain.workflow import (
+    TRANSITIONS,
+    Relation,
+    advance,
+    authorize,
+    authorize_role,
+    check_assignee,
+    check_reviewers,
+    guard,
+)
 
 
 def rests_on_its_case(command: Command) -> TypeGuard[CaseCommand]:
@@ -62,8 +72,10 @@ async def drafted(
     found = await _found(connection, actor, command, leave_open=leave_open)
     case, subject, override = found.case, found.subject, found.override
     candidates = await _candidates(connection, actor, command, found)
+    represented_id = await _represented(connection, actor, command, found, now())
     is_held = case.held_by_id is not None
-    facts = CaseFacts(case.status, subject.evaluation_status, _facts(found, candidates, now()), is_held=is_held)
+    about = _facts(found, candidates, represented_id, now())
+    facts = CaseFacts(case.status, subject.evaluation_status, about, is_held=is_held)
     authorize(command.action, actor, facts.override)
     status = advance(command.action, case.status, facts.override, is_held=is_held)
     requested = command.requested_status if isinstance(command, RequestOverride) else None
@@ -83,6 +95,7 @@ async def drafted(
         override=override,
         reviewer_ids=found.reviewer_ids,
         documents=documents,
+        represented_id=represented_id,
     )
 
 
@@ -128,13 +141,49 @@ async def _candidates(
     return {}
 
 
-def _facts(found: Locked, candidates: Mapping[UUID, Candidate], now: datetime) -> OverrideFacts | None:
+async def _represented(
+    connection: Reader, actor: Actor, command: CaseCommand, found: Locked, now: datetime
+) -> UUID | None:
+    """Return the reviewer in whose place the actor would decide; they keep that right until the transaction ends.
+
+    Whoever was asked decides for themselves.
+    """
+    account_id, override, reviewer_ids = actor.account_id, found.override, found.reviewer_ids
+    is_review = TRANSITIONS[command.action].relation is Relation.REVIEWER
+    if override is None or not is_review or actor.user_id in reviewer_ids:
+        return None
+    delegators = await delegations.delegators_of(connection, account_id, actor.user_id, now)
+    if not delegators.keys() & set(reviewer_ids):
+        return None
+    # Whoever acts would be locked as the log row is written; in one order with the others nobody waits in a circle.
+    await locks.lock_people(connection, account_id, {*delegators, actor.user_id})
+    kept = await delegations.delegators_of(connection, account_id, actor.user_id, now, lock=True)
+    return represented(actor.user_id, reviewer_ids, kept, override.created_at)
+
+
+def _facts(
+    found: Locked, candidates: Mapping[UUID, Candidate], represented_id: UUID | None, now: datetime
+) -> OverrideFacts | None:
     if found.override is None:
         return None
     requested = frozenset(found.reviewer_ids)
     created_at = found.override.created_at
     able = {id for id, person in candidates.items() if person.can_decide(created_at)}
-    return found.override.facts(requested, has_able_reviewer=not requested.isdisjoint(able), now=now)
+    has_able_reviewer = not requested.isdisjoint(able)
+    return found.override.facts(requested, has_able_reviewer=has_able_reviewer, represented_id=represented_id, now=now)
+
+
+async def facts_of(
+    connection: Reader, actor: Actor, override: OverrideRow, now: datetime
+) -> tuple[tuple[UUID, ...], OverrideFacts]:
+    """Return who is asked to decide on an override, and what a decision of the actor's must know of it."""
+    ids = await overrides.reviewer_ids(connection, override)
+    requested = await people.candidates(connection, actor.account_id, ids)
+    able = [person for person in requested.values() if person.can_decide(override.created_at)]
+    delegators = await delegations.delegators_of(connection, actor.account_id, actor.user_id, now)
+    represented_id = represented(actor.user_id, ids, delegators, override.created_at)
+    facts = override.facts(frozenset(ids), has_able_reviewer=bool(able), represented_id=represented_id, now=now)
+    return ids, facts
 
 
 async def _references(

@@ -34,7 +34,7 @@ class Draft:
 
     `writes`: what is to be written, in this order, once all is known; `first`: what the case itself refers to.
     `is_rehearsal`: it is going to be undone. `details`: what the row of the log says that only its type says.
-    `action_id`: what the row of the log is known by.
+    `action_id`: what the row of the log is known by. `represented_id`: the reviewer in whose place it is done, if any.
     """
 
     connection: Reader
@@ -53,6 +53,7 @@ class Draft:
     is_rehearsal: bool = False
     details: JsonObject | None = None
     action_id: UUID = field(default_factory=clock.new_id)
+    represented_id: UUID | None = None
 
     def insert(self, table: Table, *rows: Any) -> None:
         """Have *rows*, which are in this account, inserted."""

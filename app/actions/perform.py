@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import clock
 from app.actions.attachments import attach
 from app.actions.authority import frozen_authority, renewed
-from app.actions.checks import drafted, drafted_opening, rests_on_its_case
+from app.actions.checks import drafted, drafted_opening, facts_of, rests_on_its_case
 from app.actions.draft import Draft
 from app.actions.effects import EFFECTS
 from app.actions.idempotency import KEY_LIFETIME, claim_key
@@ -32,7 +32,7 @@ from app.db.engines import Database
 from app.db.errors import AuthorityChanged
 from app.db.prepared import AutocommitWriter, write, write_if_unchanged
 from app.db.reader import Reader
-from app.db.repository import overrides, people
+from app.db.repository import overrides
 from app.db.repository.tokens import authority_of
 from app.db.retry import attempt, attempt_autocommit
 from app.db.rows import ActionRow, CaseRow, CommentRow
@@ -168,10 +168,7 @@ class ActionRequest:
         latest = await overrides.latest_of_case(connection, self.actor.account_id, outcome.case.id)
         ids, facts = tuple[UUID, ...](), None
         if latest is not None:
-            ids = await overrides.reviewer_ids(connection, latest)
-            requested = await people.candidates(connection, self.actor.account_id, ids)
-            able = [person for person in requested.values() if person.can_decide(latest.created_at)]
-            facts = latest.facts(frozenset(ids), has_able_reviewer=bool(able), now=self.now())
+            ids, facts = await facts_of(connection, self.actor, latest, self.now())
         return Supposed(outcome, draft.subject_is_new, draft.reviewer_ids, latest, ids, facts)
 
     async def _perform_locked(self, connection: AsyncConnection) -> Outcome:
@@ -276,7 +273,7 @@ def _log_row(draft: Draft, comment: CommentRow | None, request_id: str) -> Actio
     return sealed_action(
         draft.actor.account_id,
         row,
-        frozen_authority(draft.actor, draft.command),
+        frozen_authority(draft.actor, draft.command, draft.represented_id),
         draft.details,
         draft.case,
         draft.subject,

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.admin.delegating import demand_delegation_state
 from app.admin.facts import demand_free_email
 from app.admin.webhook_facts import demand_webhook_state
 from app.db.repository import administration
@@ -31,7 +32,7 @@ async def demand_state(
 ) -> None:
     """Refuse what there is nothing to change by, what leaves no admin, and addresses that somebody has.
 
-    Raises: InvalidInput, LastAdmin, and what a token's or a webhook's own rules refuse.
+    Raises: InvalidInput, LastAdmin, and what the own rules of a token, a webhook or a delegation refuse.
     """
     member = facts.member
     match command:
@@ -47,6 +48,7 @@ async def demand_state(
             _demand_change(row is not None and row.revoked_at is None, "tokenId")
     demand_last_admin(command, facts)
     demand_webhook_state(command, facts.webhook)
+    await demand_delegation_state(connection, actor, command, now)
     if isinstance(command, InviteUser | UpdateUser) and command.email is not None:
         own_id = member.user_id if member is not None else None
         await demand_free_email(connection, actor.account_id, command.email, own_id)

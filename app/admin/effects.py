@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import insert, select, update
 
 from app import clock
+from app.admin.delegating import DELEGATION_EFFECTS
 from app.admin.drafts import AdminDraft, AdminEffect
 from app.admin.new_tokens import new_token, token_details
 from app.admin.webhook_effects import WEBHOOK_EFFECTS
@@ -195,6 +196,7 @@ ADMIN_EFFECTS: Mapping[AdminActionType, AdminEffect] = {
     AdminActionType.CREATE_SERVICE_ACCOUNT: create_service_account,
     AdminActionType.UPDATE_ACCOUNT: update_account,
     **WEBHOOK_EFFECTS,
+    **DELEGATION_EFFECTS,
 }
 """What is done at once, or once it is approved."""
 

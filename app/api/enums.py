@@ -346,6 +346,8 @@ described_enum(
         AdminActionType.DELETE_WEBHOOK: "Deleted a webhook, and ended its service account.",
         AdminActionType.DISABLE_WEBHOOK: "Disabled a webhook that took nothing, or did not want any more.",
         AdminActionType.EVALUATION: "Recorded a result of the check system, on a subject without an open case.",
+        AdminActionType.DELEGATE_REVIEWS: "Named the reviewer who decides in one's place for a time.",
+        AdminActionType.END_DELEGATION: "Ended such a delegation before its time.",
     },
 )
 described_enum(

@@ -10,6 +10,7 @@ import strawberry
 from app.api.admin_mutations import AdminMutation
 from app.api.bulk_mutation import BulkMutation
 from app.api.context import Info
+from app.api.delegation_mutations import DelegationMutation
 from app.api.evaluation_mutations import EvaluationMutation
 from app.api.inputs.action_input import ActionInput
 from app.api.inputs.actions import (
@@ -65,7 +66,7 @@ def action_mutation(action: ActionType, takes: type[ActionInput], gives: type[Ac
     description="The actions on cases, each one row in a case's log; and administration, each one row in the account's"
     " own log. What is refused writes nothing."
 )
-class Mutation(AdminMutation, WebhookMutation, EvaluationMutation, BulkMutation):
+class Mutation(AdminMutation, DelegationMutation, WebhookMutation, EvaluationMutation, BulkMutation):
     open_case: OpenCasePayload = action_mutation(
         ActionType.OPEN, OpenCaseInput, OpenCasePayload, "Open a case on a check. For contributors and reviewers."
     )

@@ -120,7 +120,9 @@ async def _override(context: Context, case_id: UUID, override_id: UUID | None) -
     reviewers: list[UserRow] = []
     if context.actor.restrict_to_assigned_reviewers:
         reviewers = await loaders.reviewers_by_override.load(override.id)
-    return override.facts(frozenset(reviewer.id for reviewer in reviewers))
+    ids = [reviewer.id for reviewer in reviewers]
+    represented_id = await context.reads.represented(ids, override.created_at)
+    return override.facts(frozenset(ids), represented_id=represented_id)
 
 
 class ReadPermission(FieldExtension):

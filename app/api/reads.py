@@ -1,11 +1,13 @@
 """What one operation reads: its loaders, which live as long as it does, and what its fields share."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+from app import clock
 from app.api.dataloaders.loaders import NOTHING_KNOWN, Loaders, Reading
 from app.api.execution.budget import Budget
 from app.auth.identity import Identity
@@ -13,7 +15,9 @@ from app.db import background
 from app.db.deadlines import in_time
 from app.db.engines import Database
 from app.db.reader import Reader
+from app.db.repository.delegations import delegators_of
 from app.db.repository.people import People, users_count
+from app.domain.delegations import represented
 from app.web.slots import Slots
 
 T = TypeVar("T")
@@ -78,6 +82,23 @@ class Reads:
         if isinstance(found, Exception):
             raise found
         return found
+
+    async def delegators(self) -> dict[UUID, datetime]:
+        """Return for whom the viewer stands in now, and since when each of these is a reviewer."""
+        actor = self._identity.actor
+
+        async def read() -> dict[UUID, datetime]:
+            async with self._database.read() as connection:
+                return await delegators_of(connection, actor.account_id, actor.user_id, clock.now())
+
+        return await self.shared("delegators", read)
+
+    async def represented(self, reviewer_ids: Sequence[UUID], requested_at: datetime) -> UUID | None:
+        """Return in whose place the viewer would decide on an override; None where it is enough to be a reviewer."""
+        actor = self._identity.actor
+        if not actor.restrict_to_assigned_reviewers or actor.user_id in reviewer_ids or not reviewer_ids:
+            return None
+        return represented(actor.user_id, reviewer_ids, await self.delegators(), requested_at)
 
     async def count_people(self, people: People) -> int:
         """Return how many of these people the account has."""

@@ -116,7 +116,12 @@ async def _state_faults(connection: AsyncConnection, account_id: UUID, fold: Acc
     while tokens := await account_state.tokens_piece(connection, account_id, after, PIECE):
         faults += [fault for token in tokens for fault in fold.token_faults(token)]
         after = tokens[-1].id
-    return [*faults, *fold.missing(), *await _subject_faults(connection, account_id)]
+    after = None
+    while stored := await account_state.delegations_piece(connection, account_id, after, PIECE):
+        faults += [fault for delegation in stored for fault in fold.delegations.faults(delegation)]
+        after = stored[-1].id
+    gone = [*fold.missing(), *fold.delegations.missing()]
+    return [*faults, *gone, *await _subject_faults(connection, account_id)]
 
 
 async def _subject_faults(connection: AsyncConnection, account_id: UUID) -> list[Fault]:

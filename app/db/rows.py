@@ -190,6 +190,7 @@ class AuthorityRow:
     token_source: TokenSource
     roles: tuple[Role, ...]
     reviewed_version: int | None
+    on_behalf_of_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +245,12 @@ class OverrideRow:
         return self.version if self.status is OverrideStatus.PENDING else self.version - 1
 
     def facts(
-        self, reviewer_ids: frozenset[UUID], *, has_able_reviewer: bool = True, now: datetime | None = None
+        self,
+        reviewer_ids: frozenset[UUID],
+        *,
+        has_able_reviewer: bool = True,
+        now: datetime | None = None,
+        represented_id: UUID | None = None,
     ) -> OverrideFacts:
         """Return what a decision must know of this override; without *now*, all but whether its time is over."""
         return OverrideFacts(
@@ -257,4 +263,5 @@ class OverrideRow:
             created_at=self.created_at,
             has_able_reviewer=has_able_reviewer,
             is_expired=now is not None and self.expires_at is not None and self.expires_at <= now,
+            represented_id=represented_id,
         )

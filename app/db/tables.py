@@ -427,6 +427,24 @@ reassigned_reviewers = Table(
     CheckConstraint("position BETWEEN 0 AND 9", name="position_range"),
 )
 
+# Who decides in the place of a reviewer who is away. A row is ended once at most, and changes in nothing else.
+review_delegations = Table(
+    "review_delegations",
+    metadata,
+    id_column(),
+    account_column(),
+    reference("delegator_id", "users.id"),
+    reference("delegate_id", "users.id"),
+    time("starts_at"),
+    time("ends_at"),
+    time("created_at"),
+    time("ended_at", nullable=True),
+    CheckConstraint("delegator_id <> delegate_id", name="delegate_is_another"),
+    CheckConstraint("starts_at < ends_at", name="lasts"),
+    Index(None, "delegator_id", "ends_at"),
+    Index(None, "delegate_id", "ends_at"),
+)
+
 case_actions = Table(
     "case_actions",
     metadata,

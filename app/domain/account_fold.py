@@ -20,6 +20,7 @@ from app.domain.account_state import (
     token_differences,
     user_differences,
 )
+from app.domain.delegation_fold import DelegationFold
 from app.domain.log_chain import Fault, FaultKind
 from app.domain.model import IdentityOrigin, Role, UserKind
 
@@ -58,6 +59,7 @@ class AccountFold:
         self._requests: dict[UUID, _Request] = {}
         self._all_revoked = 0
         self._deactivated: dict[UUID, int] = {}
+        self.delegations = DelegationFold()
 
     def add(self, entry: AccountEntry) -> None:
         """Take the next row."""
@@ -79,6 +81,7 @@ class AccountFold:
             self._requests.pop(UUID(id), None)
         if type is not None:
             self._apply(type, entry, values)
+        self.delegations.add(entry, values)
 
     def _decided(self, entry: AccountEntry, values: Values) -> AdminActionType | None:
         """Return the type of the change that was approved, None where it was not."""

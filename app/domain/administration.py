@@ -95,6 +95,8 @@ RULES: Mapping[AdminActionType, Rule] = {
     AdminActionType.REPLAY_WEBHOOK: Rule(),
     AdminActionType.TEST_WEBHOOK: Rule(),
     AdminActionType.DELETE_WEBHOOK: Rule(),
+    AdminActionType.DELEGATE_REVIEWS: Rule(role=Role.REVIEWER),
+    AdminActionType.END_DELEGATION: Rule(own=Own.ANYBODY),
 }
 
 PARTICIPANTS = frozenset({Role.CONTRIBUTOR, Role.REVIEWER})

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from app.domain.action_log import Entry
 from app.domain.assignment import assignment_of
+from app.domain.delegations import representation_fault
 from app.domain.due_dates import due_date_of
 from app.domain.erasure import sets_hold
 from app.domain.evaluation import Evaluation
@@ -121,6 +122,8 @@ class Folded:
         self.case: CaseState | None = None
         self.overrides: dict[UUID, tuple[int, OverrideState]] = {}
         """By its id: the row that changed an override last, and how it stands."""
+        self.unfounded: list[Fault] = []
+        """Decisions that were taken in the place of somebody who was not asked."""
 
     def add(self, entry: Entry, row_id: UUID | None = None) -> None:
         """Take the next row, which has this id."""
@@ -139,6 +142,9 @@ class Folded:
             self.case = replace(self.case, due_at=None if due_date is None else due_date.due_at)
         if entry.override is not None:
             self._take_override(change, entry, entry.override.id, entry.override.status)
+        reason = representation_fault(entry)
+        if reason is not None:
+            self.unfounded.append(Fault(entry.seq, FaultKind.STATE, reason))
 
     def _take_override(self, change: Change, entry: Entry, id: UUID, status: OverrideStatus) -> None:
         if change.makes_override:
@@ -155,7 +161,8 @@ class Folded:
         self.overrides[id] = entry.seq, state
 
     def faults(self, case: CaseState, overrides: Mapping[UUID, OverrideState]) -> Iterator[Fault]:
-        """Yield what is stored and does not follow from the log."""
+        """Yield what is stored and does not follow from the log, and what does not follow from what was before."""
+        yield from self.unfounded
         if self.case is not None and case != self.case:
             yield Fault(self.case.version, FaultKind.STATE, _reported("case", case, self.case))
         for id, (seq, state) in self.overrides.items():

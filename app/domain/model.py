@@ -239,7 +239,9 @@ class OverrideFacts:
     """What a decision must know of one override.
 
     `has_able_reviewer`: whether any of those who are asked is active and still a reviewer; of no meaning where who asks
-    may not name others in their place. `is_expired`: the time is over in which it can be decided.
+    may not name others in their place. `is_expired`: the time is over in which it can be decided. `represented_id`: the
+    reviewer in whose place the actor decides, if any; looked for where the account leaves decisions to those who are
+    asked, or a decision is to be logged.
     """
 
     id: UUID
@@ -251,6 +253,11 @@ class OverrideFacts:
     created_at: datetime
     has_able_reviewer: bool = True
     is_expired: bool = False
+    represented_id: UUID | None = None
+
+    def asks(self, user_id: UUID) -> bool:
+        """Tell whether the actor, who is *user_id*, was asked to decide, or stands in for somebody who was."""
+        return user_id in self.reviewer_ids or self.represented_id is not None
 
 
 @dataclass(frozen=True, slots=True)

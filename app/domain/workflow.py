@@ -340,7 +340,7 @@ def authorize(action: ActionType, actor: Actor, override: OverrideFacts | None) 
             raise NotOverrideCreator("input", "overrideId")
         case Relation.REVIEWER if is_creator:
             raise SelfReviewForbidden("input", "overrideId")
-        case Relation.REVIEWER if actor.restrict_to_assigned_reviewers and actor.user_id not in override.reviewer_ids:
+        case Relation.REVIEWER if actor.restrict_to_assigned_reviewers and not override.asks(actor.user_id):
             raise NotAssignedReviewer("input", "overrideId")
         case Relation.REVIEWER if actor.reviewer_since is None or actor.reviewer_since > override.created_at:
             raise ReviewerTooRecent("input", "overrideId")

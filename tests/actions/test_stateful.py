@@ -4,6 +4,7 @@ What hypothesis finds it makes small, and replays.
 """
 
 import asyncio
+import json
 from collections import Counter, defaultdict
 from datetime import datetime
 from typing import Any, ClassVar
@@ -24,7 +25,7 @@ from hypothesis.stateful import (
 from app.actions.evaluation import EvaluationOutcome
 from app.actions.outcome import Outcome, Supposed
 from app.actions.perform import rehearse
-from app.admin.perform import administer
+from app.admin.perform import AdminOutcome, administer
 from app.db.engines import Database, open_database
 from app.domain.admin_commands import ChangeRoles
 from app.domain.commands import (
@@ -47,6 +48,7 @@ from app.domain.commands import (
 from app.domain.errors import InputRefused, Refusal
 from app.domain.model import ActionType, EvaluationStatus, RequestedStatus, Resolution, Role, SubjectType
 from tests.support.database_contents import Contents, contents
+from tests.support.delegations import delegate, end
 from tests.support.evaluations import check_system, faults, recorded
 from tests.support.invariants import assert_invariants
 from tests.support.reference_model import ROLES, Model, Request
@@ -69,6 +71,7 @@ DECISIONS = ("ACCEPT", "REFUSE", "CANCEL")
 
 # Mostly what gets somewhere: None is somebody who may.
 people = st.sampled_from([None] * 12 + sorted(ROLES))
+reviewers = st.sampled_from(sorted(name for name, roles in ROLES.items() if "R" in roles))
 statuses = st.sampled_from([status.value for status in EvaluationStatus])
 keys = st.sampled_from([None, None, *"abcdefghijkl"])
 versions = st.sampled_from([None] * 6 + ["right", "right", "wrong"])
@@ -225,11 +228,24 @@ class Casebook(RuleBasedStateMachine):
         self.runner.run(administer(self.database, self.world.aldo.actor, command, request_id="roles"))
         self.before, self.rows = self.rows, self.runner.run(self.contents())
 
+    @rule(name=reviewers, other=reviewers)
+    def delegate(self, name: str, other: str) -> None:
+        """Somebody names who decides in their place, or ends that."""
+        if name in self.model.stands_in:
+            expected, doing = self.model.end_delegation(name), end(self.world, self.people[name])
+        else:
+            expected = self.model.delegate(name, other)
+            doing = delegate(self.world, self.people[name], self.people[other])
+        assert self.runner.run(self.reported(doing))[0] == expected
+        self.before, self.rows = self.rows, self.runner.run(self.contents())
+
     def decider(self, action: str, case: int) -> str:
         override = self.model.cases[case].pending
         if override is None:
             return "rosa"
-        return override.creator if action == "CANCEL" else override.reviewers[0]
+        if action == "CANCEL":
+            return override.creator
+        return self.model.stands_in.get(override.reviewers[0], override.reviewers[0])
 
     @precondition(has_cases)
     @rule(person=people, which=st.integers(0, 9), version=versions, key=keys)
@@ -331,6 +347,8 @@ class Casebook(RuleBasedStateMachine):
             return refused.refusals[0].code.value, None
         if isinstance(answer, EvaluationOutcome) and not answer.replayed:
             return ("unchanged" if answer.evaluation is None else "done"), answer
+        if isinstance(answer, AdminOutcome):
+            return "done", None
         outcome = answer.outcome if isinstance(answer, Supposed) else answer
         return ("replayed" if outcome.replayed else "done"), outcome
 
@@ -350,12 +368,17 @@ class Casebook(RuleBasedStateMachine):
     def all_is_as_the_model_has_it(self) -> None:
         names = {person.id: name for name, person in self.people.items()}
         logs: dict[UUID, list[tuple[str, str]]] = defaultdict(list)
+        in_place: dict[UUID, dict[int, str]] = defaultdict(dict)
         for row in sorted(self.rows["case_actions"].values(), key=lambda row: row["seq"]):
             if row["user_id"] in names:
                 logs[row["case_id"]].append((row["type"], names[row["user_id"]]))
+            represented = json.loads(row["authority"]).get("on_behalf_of")
+            if represented is not None:
+                in_place[row["case_id"]][row["seq"]] = names[UUID(represented)]
         for case_id, case in zip(self.case_ids, self.model.cases, strict=True):
             row = self.rows["cases"][(case_id,)]
             assert (row["status"], row["resolution"], logs.pop(case_id)) == (case.status, case.resolution, case.log)
+            assert in_place[case_id] == case.in_place
             texts = [self.rows["comments"][(id,)]["body"] for id in self.comment_ids[case_id]]
             assert [text is not None for text in texts] == case.comments
             assert (row["title"] is None, row["held_by_id"] is not None) == (case.is_erased, case.is_held)

@@ -158,7 +158,7 @@ def test_only_these_fields_of_things_are_code_and_the_others_are_attributes_or_r
     assert {name for name in code if not name.endswith("Label")} == {
         *("Case.actions", "Case.overrides", "Case.documents", "Case.availableActions", "Case.eligibleReviewers"),
         *("Case.overdue", "Case.signals"),
-        *("Document.url", "Viewer.inbox", "Viewer.tokens"),
+        *("Document.url", "Viewer.inbox", "Viewer.standsInFor", "Viewer.tokens"),
         *("CaseAction.authority", "CaseAction.evaluation", "CaseAction.held", "CaseAction.reason"),
         *("CaseAction.assignment", "CaseAction.dueAt"),
         *("AccountAction.roles", "AccountAction.details", "AccountChange.details", "ApiToken.scopes"),

@@ -48,6 +48,7 @@ BOUNDED = {
     "User.roles": ONCE,
     "VersionConflictError.actionsSince": "100 at most",
     "Viewer.scopes": ONCE,
+    "Viewer.standsInFor": "10 at most",
     "Workflow.actions": ONCE,
     "Workflow.states": ONCE,
     "WorkflowAction.features": ONCE,

@@ -22,6 +22,7 @@ from app.domain.commands import CloseCase, ReassignReviewers
 from app.domain.model import CaseStatus
 from tests.support.api import Api
 from tests.support.database_contents import set_by_hand
+from tests.support.delegations import delegate, end
 from tests.support.documents import TEXT, comment_with, uploaded
 from tests.support.world import World
 
@@ -37,6 +38,7 @@ CHANGING = {
     "cases": ("status <> 'CLOSED'", {"status", "resolution", "closed_by_id", "closed_at"}),
     "overrides": ("status = 'PENDING'", {"status", "decided_by_id", "decided_at"}),
     "documents": ("comment_id IS NULL", {"comment_id", "case_id", "position"}),
+    "review_delegations": ("ended_at IS NULL", {"ended_at"}),
 }
 OF_A_STORY = {"version", "updated_at", "action_count", "head_hash"}
 
@@ -45,7 +47,12 @@ KEPT = {"subjects"}
 
 
 async def make_rows(world: World, api: Api) -> None:
-    """Have rows of all kinds: finished and pending overrides, a closed case, documents that are attached or not."""
+    """Have rows of all kinds: finished and pending overrides, a closed case, documents that are attached or not, and
+    delegations that are ended or not.
+    """
+    await delegate(world, world.rosa, world.rolf)
+    await end(world, world.rosa)
+    await delegate(world, world.bea, world.rolf)
     first = (await world.open_case()).case.id
     await comment_with(api, world.ada.token, first, [("a.txt", TEXT), ("b.txt", TEXT + b"b")])
     await world.request_override(first, reviewers=(world.rosa, world.rolf))

@@ -118,9 +118,17 @@ async def test_a_gateway_is_not_ready_where_a_later_migration_needs_a_later_prog
     assert (answer.status_code, answer.json()["database"]) == (503, "was migrated by a later version")
 
 
-async def test_an_older_database_is_served_by_no_gateway_whatever_it_notes(database: Database, head: str) -> None:
+async def note_oldest(database: Database, revision: str) -> None:
+    """Have the database say that this is the oldest program that can serve, whatever it says by now."""
     async with database.write() as connection:
-        await connection.execute(text("INSERT INTO server_keys (name, value) VALUES ('oldest-program', '0001')"))
+        await connection.execute(text("DELETE FROM server_keys WHERE name = 'oldest-program'"))
+        await connection.execute(
+            text("INSERT INTO server_keys (name, value) VALUES ('oldest-program', :revision)"), {"revision": revision}
+        )
+
+
+async def test_an_older_database_is_served_by_no_gateway_whatever_it_notes(database: Database, head: str) -> None:
+    await note_oldest(database, "0001")
     before = f"{int(head) - 1:04}"
 
     assert not await can_serve(database, before)
@@ -131,10 +139,7 @@ async def test_an_older_database_is_served_by_no_gateway_whatever_it_notes(datab
 async def test_a_step_to_a_revision_before_the_newest_says_who_can_serve_it_too(
     database: Database, head: str, later: LaterVersion
 ) -> None:
-    async with database.write() as connection:  # as an expansion before has noted it
-        await connection.execute(
-            text("INSERT INTO server_keys (name, value) VALUES ('oldest-program', :head)"), {"head": head}
-        )
+    await note_oldest(database, head)  # as an expansion before has noted it
     contracted = f"{int(head) + 1:04}"
 
     await later(database, ['phase = "contract"\noldest_program = "NEW"', EXPAND], contracted)

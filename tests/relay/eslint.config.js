@@ -34,6 +34,7 @@ const withoutId = {
     'RecordedEvaluation',
     'RefusedDecision',
     'RepeatedPair',
+    'ReviewDelegation',
     'ReviewStatistic',
     'SearchMatch',
     'SnapshotMoment',

@@ -95,6 +95,8 @@ class Case:
     is_erased: bool = False
     owner: str | None = None
     due: str | None = None
+    in_place: dict[int, str] = field(default_factory=dict)
+    """By the number of a decision's row, in whose place it was taken."""
 
     @property
     def pending(self) -> Override | None:
@@ -118,6 +120,8 @@ class Model:
     keys: dict[tuple[str, str], Request] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=lambda: dict(ROLES))
     since: dict[str, int] = field(default_factory=dict)
+    stands_in: dict[str, str] = field(default_factory=dict)
+    """By who is away, who decides in their place."""
     now: int = 0
     key_rows: dict[tuple[str, str], tuple[int, int | None]] = field(default_factory=dict)
     """Of each key the case that it acted on, and the comment that it brought."""
@@ -179,6 +183,28 @@ class Model:
         self.since[name] = self.now
         self.roles[name] = ROLES[name] if is_one else ROLES[name].replace("R", "")
 
+        for away in [away for away, other in self.stands_in.items() if name in (away, other)]:
+            del self.stands_in[away]
+
+    def delegate(self, name: str, other: str) -> str:
+        """Let *other* decide in the place of *name*, and return "done" or the code."""
+        self.now += 1
+        if "R" not in self.roles[name]:
+            return "ROLE_REQUIRED"
+        if name == other:
+            return "INVALID_INPUT"
+        if "R" not in self.roles[other]:
+            return "INVALID_REVIEWER"
+        if name in self.stands_in or name in self.stands_in.values() or other in self.stands_in:
+            return "INVALID_INPUT"
+        self.stands_in[name] = other
+        return "done"
+
+    def end_delegation(self, name: str) -> str:
+        """End what *name* has delegated, and return "done" or the code."""
+        self.now += 1
+        return "done" if self.stands_in.pop(name, None) is not None else "INVALID_INPUT"
+
     def _open(self, request: Request) -> None:
         self._demand(self._has_role(request), "ROLE_REQUIRED")
         assert request.subject is not None
@@ -202,8 +228,8 @@ class Model:
             is_review = action in ("ACCEPT", "REFUSE")
             self._demand(action != "CANCEL" or override.creator == request.person, "NOT_OVERRIDE_CREATOR")
             self._demand(not is_review or override.creator != request.person, "SELF_REVIEW_FORBIDDEN")
-            is_assigned = not self.restricted or request.person in override.reviewers
-            self._demand(not is_review or is_assigned, "NOT_ASSIGNED_REVIEWER")
+            is_named = request.person in override.reviewers or self._represented(request, override) is not None
+            self._demand(not is_review or not self.restricted or is_named, "NOT_ASSIGNED_REVIEWER")
             self._demand(not is_review or self._is_early_enough(request.person, override), "REVIEWER_TOO_RECENT")
         self._demand(CELLS[action, case.status] != "CASE_CLOSED", "CASE_CLOSED")
         self._demand(override is None or override.status == "PENDING", "OVERRIDE_NOT_PENDING")
@@ -289,6 +315,8 @@ class Model:
         if request.action == "REASSIGN" and override is not None:
             override.reviewers = request.reviewers
         elif override is not None:
+            if request.action != "CANCEL" and (name := self._represented(request, override)):
+                case.in_place[len(case.log) + 1] = name
             override.status = DECISIONS[request.action]
             if request.action == "ACCEPT":
                 self._set(subject, override.requested)
@@ -301,6 +329,13 @@ class Model:
 
     def _is_early_enough(self, name: str, override: Override) -> bool:
         return self.since.get(name, 0) <= override.requested_at
+
+    def _represented(self, request: Request, override: Override) -> str | None:
+        """Return the first of who were asked in whose place somebody decides who was not."""
+        if request.person in override.reviewers:
+            return None
+        away = [name for name in override.reviewers if self.stands_in.get(name) == request.person]
+        return next((name for name in away if self._is_early_enough(name, override)), None)
 
     def _has_role(self, request: Request) -> bool:
         needed = set(WHO[request.action])

@@ -19,6 +19,7 @@ from app.db.reader import Reader
 from app.db.repository import (
     administration,
     cases,
+    delegations,
     documents,
     history,
     log,
@@ -200,6 +201,7 @@ class Loaders:
     deliveries_by_webhook: Grouped = by_group(webhooks.deliveries_by_webhook)
     delivery_counts: Loader[UUID] = by_id(webhooks.delivery_counts)
     # What is called as its module is hides that from then on.
+    delegations: Loader[UUID] = by_id(delegations.delegations_by_user)
     cases: Loader[UUID] = by_id(cases.cases_by_id)
     documents: Loader[UUID] = by_id(documents.documents_by_id)
     overrides: Loader[UUID] = by_id(overrides.overrides_by_id, has_parts=True)

@@ -9,6 +9,7 @@ and few long reads are under way at once (`web/slots.py`).
 from app.api.inputs.bulk import ACTIONS_MAX
 from app.api.inputs.evaluations import EVALUATIONS_MAX
 from app.api.pagination import PAGE_MAX
+from app.domain.delegations import DELEGATORS_MAX
 from app.domain.model import ActionType, CaseStatus, EvaluationStatus, InboxReason
 from app.domain.search_words import PIECES_MAX
 from app.domain.signals import EVIDENCE_MAX, SignalKind
@@ -49,6 +50,7 @@ LIST_SIZES = {
     "SupposedAdministration.details": DETAILS_MAX,
     "SupposedComment.documents": DOCUMENTS_MAX,
     "VersionConflictError.actionsSince": PAGE_MAX,
+    "Viewer.standsInFor": DELEGATORS_MAX,
     "Workflow.actions": len(ActionType),
     "Workflow.states": len(CaseStatus),
     "WorkflowAction.outcomes": len(CaseStatus),

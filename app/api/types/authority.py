@@ -7,8 +7,10 @@ from strawberry import ID
 
 from app.api.enums import Role, TokenSource
 from app.api.fields import described, object_type, related
+from app.api.types.people import User
 from app.db.rows import ActionRow, AuthorityRow, TokenNameRow
 from app.domain.canonical_json import parsed_json
+from app.domain.delegations import ON_BEHALF_OF
 
 
 @object_type(TokenNameRow, "A token, as the log names it.")
@@ -29,6 +31,9 @@ class ActionAuthority:
     reviewed_version: int | None = described(
         "Which version of the case they said that they had seen, `expectedVersion`; null where they said none."
     )
+    on_behalf_of: User | None = related(
+        "users", "on_behalf_of_id", "The reviewer in whose place they decided; null where they decided for themselves."
+    )
 
 
 def action_authority(parent: strawberry.Parent[ActionRow]) -> ActionAuthority | None:
@@ -37,10 +42,12 @@ def action_authority(parent: strawberry.Parent[ActionRow]) -> ActionAuthority | 
     if frozen is None:
         return None
     token_id, version, roles = frozen["token_id"], frozen["reviewed_version"], frozen["roles"]
+    on_behalf_of = frozen.get(ON_BEHALF_OF)
     assert isinstance(roles, list)
     return AuthorityRow(  # type: ignore[return-value]  # what stands for it
         UUID(str(token_id)) if token_id is not None else None,
         TokenSource(str(frozen["token_source"])),
         tuple(map(Role, roles)),
         version if isinstance(version, int) else None,
+        None if on_behalf_of is None else UUID(str(on_behalf_of)),
     )

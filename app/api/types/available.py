@@ -41,6 +41,7 @@ async def facts_of(cases: Sequence[CaseRow], context: Context) -> list[CaseFacts
     finished = await _finished(context, [id for id in ids if pending[id] is None])
     latest: list[OverrideRow | None] = [pending[id] or finished.get(id) for id in ids]
     reviewers = await _assigned_reviewers(context, latest)
+    represented = await _represented(context, latest, reviewers)
 
     def facts(case: CaseRow, override: OverrideRow | None) -> CaseFacts:
         status = subjects[case.subject_id].evaluation_status
@@ -53,6 +54,7 @@ async def facts_of(cases: Sequence[CaseRow], context: Context) -> list[CaseFacts
                 person.candidate.can_decide(override.created_at) for person in reviewers.get(override.id, ())
             ),
             now=clock.now(),
+            represented_id=represented.get(override.id),
         )
         is_pending = override.status is OverrideStatus.PENDING
         pending, finished = (found, None) if is_pending else (None, found)
@@ -84,6 +86,21 @@ async def _assigned_reviewers(
         return {}
     found: Mapping[UUID | None, list[UserRow]] = await context.loaders.reviewers_by_override.collect(wanted)
     return found
+
+
+async def _represented(
+    context: Context, overrides: Sequence[OverrideRow | None], reviewers: Mapping[UUID | None, list[UserRow]]
+) -> Mapping[UUID, UUID | None]:
+    """Return in whose place the viewer would decide on each override, where that decides anything."""
+    if not may_try(ActionType.ACCEPT, context.actor):
+        return {}
+    return {
+        override.id: await context.reads.represented(
+            [person.id for person in reviewers.get(override.id, ())], override.created_at
+        )
+        for override in overrides
+        if override is not None
+    }
 
 
 async def case_available_actions(parent: strawberry.Parent[CaseRow], info: Info) -> list[AvailableAction]:

@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 import strawberry
 from strawberry import ID
 
-from app.api.context import Context
+from app.api.context import Context, Info
 from app.api.enums import EvaluationStatus, Feature, Language, Scope
 from app.api.fields import described
 from app.api.labels import labelled
@@ -15,6 +15,7 @@ from app.api.resolvers.inbox import InboxConnection, inbox
 from app.api.types.administration import ApiToken, viewer_tokens
 from app.api.types.nodes import Node
 from app.api.types.people import User
+from app.domain.delegations import DELEGATORS_MAX
 from app.domain.due_dates import due_hours_of
 
 
@@ -52,6 +53,13 @@ class RateLimit:
     reset_seconds: int = described("In how many seconds the next one comes back.")
 
 
+async def stands_in_for(info: Info) -> list[User]:
+    """Return the people in whose place the viewer decides now."""
+    ids = sorted(await info.context.reads.delegators())
+    found = await info.context.loaders.users.collect(ids)
+    return [cast(User, found[id]) for id in ids]
+
+
 @strawberry.type(description="Who is asking, through one token: another token of theirs makes another viewer.")
 class Viewer(Node):
     user: User = described("The person.")
@@ -61,6 +69,10 @@ class Viewer(Node):
     rate_limit: RateLimit | None = described("How the token stands with its rate limit; null where there is none.")
     inbox: InboxConnection | None = strawberry.field(
         resolver=inbox, description="Cases on which they can act now, and why, the latest change first."
+    )
+    stands_in_for: list[User] = strawberry.field(
+        resolver=stands_in_for,
+        description=f"In whose place they decide now, since these have named them; {DELEGATORS_MAX} at most.",
     )
     tokens: Connection[ApiToken] | None = strawberry.field(
         resolver=viewer_tokens, description="Their own tokens, revoked ones too, the newest first. Needs admin_read."

@@ -9,6 +9,7 @@ from typing import Any
 from app.audit.case_file.content import CaseDocument, CaseFile, ErasableText, Evidence, Step
 from app.audit.case_file.content import EvidenceUnfit as EvidenceUnfit
 from app.audit.case_file.sheet import ACCENT, INK, MUTED, Sheet, in_words
+from app.domain.delegations import ON_BEHALF_OF
 from app.domain.model import Language
 from app.i18n.labels import LABELS
 
@@ -187,7 +188,9 @@ class _Rendering:
         version = authority["reviewed_version"]
         said = self._say("authority", source=source, token=authority["token_id"] or "", roles=roles)
         read = self._words["no_version"] if version is None else self._say("read_version", version=version)
-        return f"{said}, {read}"
+        represented = authority.get(ON_BEHALF_OF)
+        in_place = "" if represented is None else f", {self._say('in_place', person=self._person(represented))}"
+        return f"{said}, {read}{in_place}"
 
     def _documents(self) -> None:
         sheet, words = self._sheet, self._words

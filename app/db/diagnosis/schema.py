@@ -24,6 +24,7 @@ PERMANENT = (
     "override_reviewers",
     "overrides",
     "reassigned_reviewers",
+    "review_delegations",
 )
 _REFUSED = {"postgresql": ("update", "delete", "truncate"), "sqlite": ("update", "delete", "replace")}
 _TRIGGERS = {

@@ -8,8 +8,10 @@ from sqlalchemy import select
 from app.db import tables
 from app.db.id_sets import among
 from app.db.reader import Reader
+from app.db.row_makers import columns
 from app.domain.account_state import StoredToken, StoredUser
 from app.domain.admin_commands import NOTHING
+from app.domain.delegations import Delegation
 from app.domain.model import Role
 
 IDENTITY_PREFIX = "jwt"
@@ -49,3 +51,14 @@ async def tokens_piece(connection: Reader, account_id: UUID, after: UUID | None,
     if after is not None:
         statement = statement.where(token.id > after)
     return [StoredToken(*record) for record in await connection.execute(statement.order_by(token.id).limit(limit))]
+
+
+async def delegations_piece(
+    connection: Reader, account_id: UUID, after: UUID | None, limit: int
+) -> Sequence[Delegation]:
+    """Return the next *limit* delegations of an account, by their ids."""
+    table = tables.review_delegations
+    statement = select(*columns(Delegation, table)).where(table.c.account_id == account_id)
+    if after is not None:
+        statement = statement.where(table.c.id > after)
+    return [Delegation(*record) for record in await connection.execute(statement.order_by(table.c.id).limit(limit))]

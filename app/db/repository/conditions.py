@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select, tr
 from app import clock
 from app.db import tables
 from app.db.id_sets import among
+from app.db.repository.delegations import DELEGATE, standing_in
 from app.db.repository.overrides import FIRST_VERSION
 from app.db.repository.signal_conditions import HAS_SIGNAL
 from app.domain.model import CaseStatus, OverrideStatus
@@ -148,12 +149,19 @@ def _is_reviewer(*, pending: bool) -> Callable[[Comparison], ColumnElement[bool]
     def place(condition: Comparison) -> ColumnElement[bool]:
         override, parts = tables.overrides.c, []
         for link in (tables.override_reviewers, tables.reassigned_reviewers):
-            case_ids = select(override.case_id).join(link, link.c.override_id == override.id)
-            case_ids = case_ids.where(_compared(link.c.reviewer_id, condition))
-            if pending:  # then reviewers who were replaced by others are not meant
-                version = link.c.version if "version" in link.c else FIRST_VERSION
-                case_ids = case_ids.where(override.status == OverrideStatus.PENDING, override.version == version)
-            parts.append(case_ids)
+            linked = select(override.case_id).join(link, link.c.override_id == override.id)
+            is_named = _compared(link.c.reviewer_id, condition)
+            if not pending:
+                parts.append(linked.where(is_named))
+                continue
+            # Reviewers who were replaced by others are not meant; who takes the place of one is.
+            version = link.c.version if "version" in link.c else FIRST_VERSION
+            linked = linked.where(override.status == OverrideStatus.PENDING, override.version == version)
+            absent = standing_in(_compared(DELEGATE, condition))
+            in_place = linked.join(absent, absent.c.delegator_id == link.c.reviewer_id).where(
+                absent.c.reviewer_since <= override.created_at, absent.c.delegate_id != override.created_by_id
+            )
+            parts += [linked.where(is_named), in_place]
         return tables.cases.c.id.in_(union_all(*parts))
 
     return place

@@ -6,6 +6,7 @@ What it finds is what `domain.workflow.available` says of each case, asked of al
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Integer, and_, case, cast, false, func, or_, select
 
@@ -13,6 +14,7 @@ from app import clock
 from app.db import tables
 from app.db.reader import Reader
 from app.db.repository.conditions import overdue
+from app.db.repository.delegations import DELEGATE, stands_in
 from app.db.repository.overrides import FIRST_VERSION
 from app.db.repository.window import OrderKey, Window, in_list_order, windowed
 from app.db.row_makers import columns
@@ -74,12 +76,18 @@ def _relation(relation: Relation, actor: Actor) -> Sequence[ColumnElement[bool]]
 def _is_assigned(actor: Actor) -> ColumnElement[bool]:
     first, later, pending = tables.override_reviewers.c, tables.reassigned_reviewers.c, _PENDING.c
     assigned_first = select(first.override_id).where(
-        first.override_id == pending.id, first.reviewer_id == actor.user_id, pending.version == FIRST_VERSION
+        first.override_id == pending.id, _asks(first.reviewer_id, actor), pending.version == FIRST_VERSION
     )
     assigned_later = select(later.override_id).where(
-        later.override_id == pending.id, later.reviewer_id == actor.user_id, pending.version == later.version
+        later.override_id == pending.id, _asks(later.reviewer_id, actor), pending.version == later.version
     )
     return or_(assigned_first.exists(), assigned_later.exists())
+
+
+def _asks(reviewer_id: ColumnElement[UUID], actor: Actor) -> ColumnElement[bool]:
+    """Return that who is asked is the actor, or somebody whose place they take."""
+    in_place = stands_in(actor.user_id == DELEGATE, reviewer_id, _PENDING.c.created_at)
+    return or_(reviewer_id == actor.user_id, in_place)
 
 
 def _decide(actor: Actor) -> ColumnElement[bool]:

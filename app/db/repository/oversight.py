@@ -16,6 +16,7 @@ from app.db.repository.overrides import reviewer_ids_by_version
 from app.db.repository.window import OrderKey, Window, in_list_order, windowed
 from app.db.row_makers import columns
 from app.db.rows import ActionRow, OverrideRow
+from app.domain.delegations import ON_BEHALF_OF
 from app.domain.model import ActionType, OverrideStatus, Role
 from app.domain.policy_replay import PastDecision
 
@@ -163,5 +164,8 @@ def _decision(
         user_id=action.user_id,
         roles=None if authority is None else frozenset(map(Role, authority["roles"])),
         reviewed_version=None if authority is None else authority["reviewed_version"],
-        override=override.facts(frozenset(reviewer_ids[override.reviewers_version])),
+        override=override.facts(
+            frozenset(reviewer_ids[override.reviewers_version]),
+            represented_id=None if authority is None else authority.get(ON_BEHALF_OF),
+        ),
     )
