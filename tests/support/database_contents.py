@@ -22,7 +22,8 @@ Contents = Mapping[str, Mapping[tuple[Any, ...], Mapping[str, Any]]]
 async def contents(database: Database) -> Contents:
     """Return every row of every table but the index of what can be searched, which follows from the others.
 
-    The database's id is left out too: a server makes it in the background, when it first looks at its documents.
+    The database's id is left out too: a server makes it in the background, when it first looks at its documents. So is
+    when a token was used last, which a server writes once a minute.
     """
     found: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
     async with database.snapshot() as connection:
@@ -32,6 +33,8 @@ async def contents(database: Database) -> Contents:
             rows = [dict(row) for row in (await connection.execute(select(table))).mappings()]
             if table is tables.server_keys:
                 rows = [row for row in rows if row["name"] != IDENTITY]
+            if table is tables.api_tokens:
+                rows = [row | {"last_used_at": None} for row in rows]
             found[table.name] = {tuple(row[column.name] for column in table.primary_key): row for row in rows}
     return found
 
