@@ -11,7 +11,6 @@ from pathlib import Path
 from app.db.engines import open_database
 from app.db.migrate import revision
 from tests.faults.gateway import Gateway
-from tests.faults.history import now
 from tests.faults.report import Report, say
 from tests.faults.site import Site
 from tests.faults.versions import later_version
@@ -72,9 +71,8 @@ async def _share(site: Site, later: Gateway, name: str, load: str) -> None:
     async with site.load.running(load):
         await asyncio.sleep(site.chance.uniform(0.5, 1.5))
         await asyncio.to_thread(site.gateway.kill)
-        began = now()
         await asyncio.to_thread(site.gateway.start)
-        await site.demand_writes(name, since=began)
+        await site.demand_writes(name)
         await asyncio.sleep(site.chance.uniform(0.5, 1.5))
     site.demand_no_faults(f"{name}, side by side")
 
