@@ -49,7 +49,7 @@ from app.scim.endpoint import ScimView
 from app.server.background import background_tasks, keep_expiry, keep_retention, run_housekeeping
 from app.server.health import looking, metrics_route, probe_routes
 from app.server.log_lag import LogWatch
-from app.server.runtime import freeze_startup_objects, limit_allocator_arenas
+from app.server.runtime import collect_between_requests, freeze_startup_objects, limit_allocator_arenas
 from app.server.shutdown import ENDING, Shutdown
 from app.web.admission import AdmissionController
 from app.web.concurrency import ConcurrencyLimiter
@@ -192,6 +192,7 @@ def _works(parts: _Parts, ending: asyncio.Event) -> Iterator[Coroutine[None, Non
     yield keep_retention(database)
     yield keep_expiry(database)
     yield run_housekeeping(database, parts.token_use, settings.idempotency_hours)
+    yield collect_between_requests(lambda: parts.gate.inside > 0)
     yield keep_anchored(database, settings)
     yield parts.watch.keep()
     if parts.replicas is not None:

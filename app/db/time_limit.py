@@ -46,11 +46,15 @@ class Deadline:
         self._reads.__exit__()
         if self._stopping is not None:
             self._stopping.cancel()
-        # Another caller may have cancelled the task too; then it stays cancelled.
-        if self._is_over and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
-            raise self._refusal or DeadlineExceeded(seconds=RETRY_S) from None
-        if self._refusal is not None and kind is not asyncio.CancelledError:
-            raise self._refusal from None
+        refusal, self._refusal = self._refusal, None
+        try:
+            # Another caller may have cancelled the task too; then it stays cancelled.
+            if self._is_over and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+                raise refusal or DeadlineExceeded(seconds=RETRY_S) from None
+            if refusal is not None and kind is not asyncio.CancelledError:
+                raise refusal from None
+        finally:
+            del refusal, _  # their tracebacks have this frame, and so would keep the answer until the collector comes
 
     def _give_up(self) -> None:
         self._is_over = True

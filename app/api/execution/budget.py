@@ -121,7 +121,10 @@ class Budget:
         """Have the operation given up for its size. Raises: QueryTooComplex."""
         refusal = QueryTooComplex(what=what, limit=limit, actual=actual)
         self._give_up(refusal)
-        raise refusal
+        try:
+            raise refusal
+        finally:
+            del refusal  # its traceback has this frame, and so would keep the answer until the collector comes
 
     def _give_up(self, refusal: Refusal) -> None:
         if self.stop is not None and not self._is_stopped:
