@@ -92,8 +92,8 @@ def _elsewhere(table: Table, key: str, own_id: str, is_same: _IsSame) -> Any:
         .select_from(mine.join(its, its.c.id == mine.c.case_id))
         .where(of_account(mine.c.account_id, ACCOUNT), among(mine.c.case_id, IDS))
         .cte("mine")
-        # Else PostgreSQL would look for `after` anew for each row that is compared with it.
-        .prefix_with("MATERIALIZED", dialect="postgresql")
+        # Else the engines would look for `after` anew for each row that is compared with it.
+        .prefix_with("MATERIALIZED")
     )
     other, others = table.alias("other"), tables.cases.alias("others")
     after = func.coalesce(own.c.after, literal(_NO_ID, other.c.case_id.type))
