@@ -6,6 +6,7 @@ The places are found by walking through the schema, so that a new field is cover
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +27,7 @@ from graphql import (
     is_required_input_field,
 )
 
+from app import clock
 from app.api.schema import sdl
 from app.domain.commands import AddComment
 from app.domain.model import CaseStatus
@@ -95,7 +97,8 @@ def filler(type_: Any, ids: Mapping[str, str], name: str) -> Any:
         return next(reversed(type_.values))
     if type_.name == "ID":
         return ids[OWN_KIND.get(name) or "case"]
-    return {"Int": 1, "Boolean": True, "Float": 1.0}.get(type_.name, f"x{uuid4().hex}")
+    tomorrow = (clock.now() + timedelta(days=1)).isoformat()
+    return {"Int": 1, "Boolean": True, "Float": 1.0, "DateTime": tomorrow}.get(type_.name, f"x{uuid4().hex}")
 
 
 def filled(fields: Mapping[str, GraphQLArgument | GraphQLInputField], ids: Mapping[str, str]) -> dict[str, Any]:

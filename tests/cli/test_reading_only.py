@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from app.db.engines import Database
 from app.db.migrate import migrate
+from app.db.upgrades import OLDEST_PROGRAM
 from app.domain.commands import AddComment
 from app.domain.model import CaseStatus
 from tests.support.anchored_cases import Scene
@@ -88,6 +89,7 @@ async def revised(fresh_url: str, database: Database, how: str) -> None:
         async with database.write() as connection:
             change = "UPDATE alembic_version SET version_num = '9999'"
             await connection.execute(text("DROP TABLE alembic_version" if how == "none" else change))
+            await connection.execute(text(f"DELETE FROM server_keys WHERE name = '{OLDEST_PROGRAM}'"))
     await database.close()
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from app.db import tables
 from app.db.engines import Database, open_database
 from app.db.migrate import MigrationRefused, RowsWouldBeLost, config, head, migrate, revision
+from app.db.upgrades import OLDEST_PROGRAM
 from app.domain.model import CaseStatus
 from tests.support.api import Api
 from tests.support.documents import TEXT, comment_with
@@ -159,7 +160,9 @@ async def test_an_unknown_revision_is_reported_with_the_known_ones(database: Dat
 
 
 async def set_revision(database: Database, *found: str) -> None:
+    """Have the database say that it is at these revisions, and that no other program than theirs can serve it."""
     async with database.write() as connection:
+        await connection.execute(text(f"DELETE FROM server_keys WHERE name = '{OLDEST_PROGRAM}'"))
         await connection.execute(text("DELETE FROM alembic_version"))
         for number in found:
             await connection.execute(text("INSERT INTO alembic_version VALUES (:number)"), {"number": number})

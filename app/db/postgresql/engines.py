@@ -18,6 +18,7 @@ from app.db.errors import is_outdated, is_read_only
 from app.db.postgresql.hosts import HostConnector
 from app.db.timeouts import Timeouts
 from app.db.urls import asyncpg_arguments
+from app.db.watching import watched
 
 CONNECT_S = 5
 
@@ -88,10 +89,19 @@ def _commit_durably(engine: AsyncEngine) -> None:
 
 
 def _prepare_outdated_anew(engine: AsyncEngine) -> None:
-    """Prepare a statement anew whose result has other types since a migration, where no transaction is around it."""
+    """Prepare a statement anew whose result has other types since a migration, where no transaction is around it.
+
+    Of those who listen to an engine the first one that executes is the last one that is asked, so that it has to let
+    others watch itself.
+    """
 
     @event.listens_for(engine.sync_engine, "do_execute")
     def execute(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+        with watched([(statement, parameters)]):
+            execute_anew(cursor, statement, parameters, context)
+        return True
+
+    def execute_anew(cursor: Any, statement: str, parameters: Any, context: Any) -> None:
         try:
             cursor.execute(statement, parameters)
         except Exception as error:
@@ -101,7 +111,6 @@ def _prepare_outdated_anew(engine: AsyncEngine) -> None:
             context.handle_dbapi_exception(error)  # as after an error: what is prepared by now is forgotten
             context.pre_exec()  # the cursor knows of that
             cursor.execute(statement, parameters)
-        return True
 
 
 def _own(timeouts: Timeouts, *, read_only: bool) -> dict[str, Any]:
