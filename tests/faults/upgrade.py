@@ -33,7 +33,7 @@ async def upgrade(site: Site, rounds: int) -> Report:
                 return report
             after = await _revision(site)
             site.demand(after != before or is_earlier, f"{name}: nothing was migrated")
-            await _share(site, later, name, f"s{number}")
+            await _share(site, later, name, f"b{number}")
             await _replace(site, later, name, f"n{number}")
         await site.judge(name)
         if not is_earlier:

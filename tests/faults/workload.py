@@ -151,6 +151,7 @@ class Load:
     padding: str = ""  # what each comment ends with, so that it takes room
     hang_up: float = HANG_UP
     board: Board = field(default_factory=Board)
+    names: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, people: Sequence[Person], address: str, history: History, seed: int) -> "Load":
@@ -172,6 +173,8 @@ class Load:
     @asynccontextmanager
     async def running(self, name: str) -> AsyncIterator[None]:
         """Let everybody write meanwhile, and settle what they began; *name* is part of their operations' ids."""
+        assert name not in self.names, f"operations of {name} have been sent before, and their keys are taken"
+        self.names.add(name)
         stopped = asyncio.Event()
         reviewers = [person for person in self.people if person.is_reviewer]
         async with AsyncExitStack() as connected, asyncio.TaskGroup() as tasks:
