@@ -11,10 +11,12 @@ EVENT_S = 0.00016
 """What an event takes of a core for each stream (`scripts/bench --streams`)."""
 LEAST_SHARE = 0.08
 """The share of a core that events get while requests are under way."""
+QUIET_S = 0.003
+"""So long after the last request the next one may follow at once, of a client that waits for each answer."""
 
 
 class EventTurns:
-    """The turns of a process' events. *is_busy* tells whether requests are under way."""
+    """The turns of a process' events. *is_busy* tells whether requests are under way, or may be at once."""
 
     def __init__(self, is_busy: Callable[[], bool]) -> None:
         self._is_busy = is_busy

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 from graphql import GraphQLError
 
-from app.api.event_turns import EventTurns
+from app.api.event_turns import QUIET_S, EventTurns
 from app.api.execution.preparation import NoSuchOperationError, OperationRequest, Policy, may_write
 from app.api.http.decoding import BadRequest
 from app.api.masking import format_errors, refusal_error, request_error
@@ -56,7 +56,7 @@ class Streams:
     def __post_init__(self) -> None:
         self.registry = StreamRegistry(self.options)
         self._shared = SharedResults()
-        self._turns = EventTurns(lambda: self.gate.inside > 0)
+        self._turns = EventTurns(lambda: self.gate.idle_s() < QUIET_S)
         self._slots = asyncio.Semaphore(EVENTS_AT_ONCE)
         self._slots_of_account = WeakValueDictionary()
 

@@ -153,11 +153,16 @@ class ConcurrencyLimiter:
         self._queue = WaitQueue(patience, capacity, QUEUE * capacity)
         self._busy_s = 0.0
         self._busy_since = 0.0
+        self._idle_since = 0.0
         self.inside = 0
 
     def busy_s(self) -> float:
         """Return for how many seconds anything has been inside, in all."""
         return self._busy_s + (monotonic() - self._busy_since if self.inside else 0.0)
+
+    def idle_s(self) -> float:
+        """Return for how many seconds nothing has been inside by now."""
+        return 0.0 if self.inside else monotonic() - self._idle_since
 
     def look(self) -> None:
         """Refuse a request that would find it full, and no room to wait, whoever sends it. Raises: Overloaded."""
@@ -179,7 +184,8 @@ class ConcurrencyLimiter:
         """Be outside again."""
         self.inside -= 1
         if not self.inside:
-            self._busy_s += monotonic() - self._busy_since
+            self._idle_since = monotonic()
+            self._busy_s += self._idle_since - self._busy_since
         self._reads -= not who.writes
         for key in (who.token_id.int, who.account_id.int):
             held = self._held[key]

@@ -260,10 +260,10 @@ async def test_the_time_counts_during_which_anything_is_inside(monkeypatch: pyte
     now[0] += 4
     gate.leave(other)
     now[0] += 8
-    assert gate.busy_s() == 7
+    assert (gate.busy_s(), gate.idle_s()) == (7, 8)
     await gate.enter(one)
     now[0] += 16
-    assert gate.busy_s() == 23
+    assert (gate.busy_s(), gate.idle_s()) == (23, 0)
 
 
 async def test_a_request_over_the_queue_s_bound_is_refused_at_once() -> None:
