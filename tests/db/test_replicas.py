@@ -352,9 +352,15 @@ async def test_queries_go_on_while_a_replica_ends_and_starts_again(servers: Serv
 async def test_a_server_that_is_no_replica_of_the_database_is_never_read_from(
     servers: Servers, database: str, is_primary: bool, reason: str
 ) -> None:
+    token, _ = await servers.token()
     url = servers.replica_url(database, servers.primary.port if is_primary else None)
-    async with Api.opened(servers.url, replica_urls=url) as api:
-        await until(lambda: replica(api), lambda found: bool(found["reason"] == reason))
+    async with Api.opened(servers.url, replica_urls=url, metrics=True) as api:
+        found = await until(lambda: replica(api), lambda found: bool(found["reason"] == reason))
+        case = await opened(api, token)
+        answers = [await served(api, token, VERSION % case) for _ in range(3)]
+
+    assert found["inUse"] is False
+    assert answers == [({"case": {"version": 1}}, "primary")] * 3
 
 
 async def test_a_standby_that_is_promoted_is_not_read_from_any_more(servers: Servers) -> None:
