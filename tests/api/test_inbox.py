@@ -155,6 +155,18 @@ async def test_the_inbox_knows_the_account_s_rules_and_what_has_changed_since_th
     assert left - OF_OWNERS == {"ANSWER", "CLOSE"}
 
 
+async def test_the_inbox_leaves_out_what_was_requested_before_somebody_was_a_reviewer(world: World, api: Api) -> None:
+    earlier, later = [await world.case_in(CaseStatus.PENDING_REVIEW) for _ in range(2)]
+    assert later.override is not None
+    since = later.override.created_at
+    await set_by_hand(world.database, tables.users, world.rosa.id, reviewer_since=since)
+
+    assert await assert_equal(api, world.rosa, ["DECIDE"]) == [(str(later.case.id), ["DECIDE"])]
+
+    await set_by_hand(world.database, tables.users, world.rosa.id, reviewer_since=None)
+    assert await assert_equal(api, world.rosa, ["DECIDE"]) == []
+
+
 async def test_the_inbox_pages_backward_and_refuses_another_person_s_cursor(world: World, api: Api) -> None:
     await filled(world, cases=30, actions=150)
     edges, _ = await whole_inbox(api, world.rosa, None)

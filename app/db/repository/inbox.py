@@ -65,10 +65,12 @@ def _relation(relation: Relation, actor: Actor) -> Sequence[ColumnElement[bool]]
     match relation:
         case Relation.CREATOR:
             return [_PENDING.c.created_by_id == actor.user_id]
-        case Relation.REVIEWER if actor.restrict_to_assigned_reviewers:
-            return [_PENDING.c.created_by_id != actor.user_id, _is_assigned(actor)]
+        case Relation.REVIEWER if actor.reviewer_since is None:
+            return [false()]
         case Relation.REVIEWER:
-            return [_PENDING.c.created_by_id != actor.user_id]
+            assigned = [_is_assigned(actor)] if actor.restrict_to_assigned_reviewers else []
+            in_time = _PENDING.c.created_at >= actor.reviewer_since
+            return [_PENDING.c.created_by_id != actor.user_id, in_time, *assigned]
         case _:
             return []
 
