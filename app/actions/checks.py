@@ -1,7 +1,7 @@
 """Checks an action under the lock, in the order of DOMAIN.md, section 4, and returns the draft of one that is allowed.
 
-It writes nothing but the number of a new case; `app.actions.perform` does. What rests on the case's row alone can do
-without the lock: that it is still the same row is seen by whoever writes it.
+It writes nothing but the number of a new case; `app.actions.perform` does. What rests on the case's version alone can
+do without the lock: that it is still the same is seen by whoever writes the next one.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from sqlalchemy import update
 from app import clock
 from app.actions.attachments import find_documents
 from app.actions.draft import Draft, new_salt
-from app.actions.effects import EFFECTS, find_or_make_subject
+from app.actions.effects import find_or_make_subject
 from app.actions.erasure import demand_erasable
 from app.db import tables
 from app.db.prepared import Write
@@ -38,7 +38,7 @@ from app.domain.commands import (
 )
 from app.domain.delegations import represented
 from app.domain.errors import InputRefused, NotFound, Refusal, StateRefused, VersionConflict
-from app.domain.model import Actor, Candidate, CaseFacts, CaseStatus, OverrideFacts, Resource
+from app.domain.model import ActionType, Actor, Candidate, CaseFacts, CaseStatus, OverrideFacts, Resource
 from app.domain.workflow import (
     TRANSITIONS,
     Relation,
@@ -50,14 +50,16 @@ from app.domain.workflow import (
     guard,
 )
 
+OPTIMISTIC = frozenset({ActionType.COMMENT, ActionType.ACCEPT, ActionType.REFUSE, ActionType.CANCEL, ActionType.CLOSE})
+"""The actions that change nothing but what changes with a new version of the case alone: its override, its subject."""
+
 
 def rests_on_its_case(command: Command) -> TypeGuard[CaseCommand]:
-    """Tell whether nothing but the case's own row decides on the action, and it changes no other one."""
+    """Tell whether the case's version, and what the actor may do, decide on the action and on all that it changes."""
     if not isinstance(command, CaseCommand) or command.idempotency_key is not None:
         return False
     brings = isinstance(command, DocumentedCommand) and (command.document_ids or command.new_documents)
-    is_decision = isinstance(command, DecisionCommand)
-    return not (brings or is_decision or EFFECTS[command.action] or TRANSITIONS[command.action].guards)
+    return command.action in OPTIMISTIC and not brings
 
 
 async def drafted(
@@ -72,7 +74,7 @@ async def drafted(
     found = await _found(connection, actor, command, leave_open=leave_open)
     case, subject, override = found.case, found.subject, found.override
     candidates = await _candidates(connection, actor, command, found)
-    represented_id = await _represented(connection, actor, command, found, now())
+    represented_id = await _represented(connection, actor, command, found, now(), leave_open=leave_open)
     is_held = case.held_by_id is not None
     about = _facts(found, candidates, represented_id, now())
     facts = CaseFacts(case.status, subject.evaluation_status, about, is_held=is_held)
@@ -104,7 +106,7 @@ async def _found(connection: Reader, actor: Actor, command: CaseCommand, *, leav
     account_id, case_id = actor.account_id, command.case_id
     requested = command.override_id if isinstance(command, DecisionCommand) else None
     if isinstance(command, DecisionCommand):
-        whole = await locks.lock_for_decision(connection, account_id, case_id, requested)
+        whole = await locks.lock_for_decision(connection, account_id, case_id, requested, leave_open=leave_open)
         if whole is not None:
             return whole
     locked = await locks.lock_case(connection, account_id, case_id, leave_open=leave_open)
@@ -142,11 +144,11 @@ async def _candidates(
 
 
 async def _represented(
-    connection: Reader, actor: Actor, command: CaseCommand, found: Locked, now: datetime
+    connection: Reader, actor: Actor, command: CaseCommand, found: Locked, now: datetime, *, leave_open: bool
 ) -> UUID | None:
     """Return the reviewer in whose place the actor would decide; they keep that right until the transaction ends.
 
-    Whoever was asked decides for themselves.
+    Whoever was asked decides for themselves. *leave_open*: nobody's right is kept.
     """
     account_id, override, reviewer_ids = actor.account_id, found.override, found.reviewer_ids
     is_review = TRANSITIONS[command.action].relation is Relation.REVIEWER
@@ -155,6 +157,8 @@ async def _represented(
     delegators = await delegations.delegators_of(connection, account_id, actor.user_id, now)
     if not delegators.keys() & set(reviewer_ids):
         return None
+    if leave_open:
+        return represented(actor.user_id, reviewer_ids, delegators, override.created_at)
     # Whoever acts would be locked as the log row is written; in one order with the others nobody waits in a circle.
     await locks.lock_people(connection, account_id, {*delegators, actor.user_id})
     kept = await delegations.delegators_of(connection, account_id, actor.user_id, now, lock=True)

@@ -3,9 +3,10 @@
 Nothing else commits case data. `rehearse` goes the same way, and undoes it; `perform_by_rule` does what no person does.
 What is checked under the lock is in `checks`, what an action writes beside its log row and the case in `effects`.
 
-An action that rests on its case alone, as a comment, first tries to do without a lock: it reads, checks, and writes if
-the case has still the version that was read. Each action makes a new version of its case, so that this tells of any
-other; then nothing is done, and it goes the way of all others.
+An action that rests on its case alone, as a comment or a decision, first tries to do without a lock: it reads, checks,
+and writes if the case has still the version that was read. Each action makes a new version of its case, and nothing but
+an action changes the case's pending override or its subject, so that this tells of any other; then nothing is done, and
+it goes the way of all others. So does who decides in another's place, whose right is kept until that is written.
 """
 
 import asyncio
@@ -189,6 +190,8 @@ class ActionRequest:
         """Do it by one statement that finds the case as it was when all was checked; None where it does not."""
         outcome, draft = await self._check(connection, clock.new_id(), leave_open=True)
         assert draft.before is not None
+        if draft.represented_id is not None or draft.details is not None:
+            return None
         return outcome if await write_if_unchanged(connection, draft.before.version, draft.writes) else None
 
     async def _check(

@@ -91,7 +91,7 @@ class Database:
     def autocommit_writer(self) -> AbstractAsyncContextManager[AutocommitWriter]:
         """Lend a connection on which each prepared statement is a transaction of its own, whose end is the statement's.
 
-        It writes by `prepared.write_if_unchanged`.
+        It writes by `prepared.write_if_unchanged`; what is not prepared would begin a transaction.
         """
         return self.writer.lent() if self.group_commit is None else nullcontext(self.group_commit)
 

@@ -161,11 +161,16 @@ VERSION = "row_version"
 
 
 class Write(NamedTuple):
-    """A statement with its parameters; and the same where it depends on a row's version, if there is such a one."""
+    """A statement with its parameters, in three forms.
+
+    `statement` does it in any case, `dependent` where the first of several writes found its row, and `held`, a change
+    to a row that has versions, where it has the one that was read. Both are None where nobody writes it so.
+    """
 
     statement: Prepared
     dependent: Prepared | None
     values: Mapping[str, Any]
+    held: Prepared | None = None
 
 
 async def write(connection: AsyncConnection, writes: Sequence[Write], *, last: bool = False) -> None:
@@ -190,8 +195,8 @@ async def write_if_unchanged(connection: AutocommitWriter, version: int, writes:
     others away (`GroupCommit`). On PostgreSQL it is one statement. After PostgreSQL's manual, section 13.2.1, an UPDATE
     that has to wait for a row's lock looks at the row again once it has it: one that has another version by then is no
     longer found. And after section 7.8.4, the other writes know what the first one did by what it returns alone: they
-    insert a row for each row that it returns, hence nothing where it found nothing, and never anything before it has
-    the lock.
+    do nothing where it returns nothing, and never anything before it has the lock. What they change is not looked at
+    again, so that nobody may change that without a new version of the first one's row.
 
     Raises: what SQLAlchemy raises.
     """
@@ -199,10 +204,12 @@ async def write_if_unchanged(connection: AutocommitWriter, version: int, writes:
         return await connection.write(list(_unchanged(connection.dialect, version, writes)))
     sync = _sync(connection)
     assert sync.dialect.name == "postgresql"
+    assert not sync.in_transaction(), "nothing would commit it"
     texts, parameters = [], []
-    for item in writes:
-        assert item.dependent is not None
-        text = item.dependent.text(sync.dialect)
+    for place, item in enumerate(writes):
+        statement = item.dependent if place else item.held
+        assert statement is not None
+        text = statement.text(sync.dialect)
         texts.append(text.sql)
         parameters += text.parameters({**item.values, VERSION: version})
     return bool(await _done(sync, [(_together(tuple(texts)), parameters)]))
@@ -211,7 +218,7 @@ async def write_if_unchanged(connection: AutocommitWriter, version: int, writes:
 def _unchanged(dialect: Dialect, version: int, writes: Sequence[Write]) -> Iterator[BoundStatement]:
     """Yield the statements for SQLite, of which the first one returns its row if it has this version."""
     for place, item in enumerate(writes):
-        statement = item.statement if place else item.dependent
+        statement = item.statement if place else item.held
         assert statement is not None
         text = statement.text(dialect)
         yield text.sql, text.parameters({**item.values, VERSION: version})

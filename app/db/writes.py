@@ -1,6 +1,6 @@
 """INSERT and UPDATE statements, prepared once for each set of columns.
 
-Each has a twin for `prepared.write_if_unchanged`.
+Each has twins for `prepared.write_if_unchanged`.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import BindParameter, Column, ColumnElement, Table, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Column, ColumnElement, Table, bindparam, insert, literal_column, select, update
 
 from app.db import tables
 from app.db.prepared import CHANGED, VERSION, Prepared, Write
@@ -41,7 +41,8 @@ def inserted_by(authority: int, who: str, table: Table, row: Any, **more: Any) -
 def updated(table: Table, row_id: UUID, **changes: Any) -> Write:
     """Return what makes *changes* to the row with this id."""
     values = {f"{_NEW}{name}": value for name, value in changes.items()}
-    return Write(*_update(table, tuple(values)), {**values, _ID: row_id})
+    statement, dependent, held = _update(table, tuple(values))
+    return Write(statement, dependent, {**values, _ID: row_id}, held)
 
 
 @cache
@@ -62,13 +63,14 @@ def _insert(table: Table, names: tuple[str, ...], who: str | None = None) -> tup
 
 
 @lru_cache
-def _update(table: Table, names: tuple[str, ...]) -> tuple[Prepared, Prepared | None]:
-    """Return the change, and, for rows that have versions, the one that is made to a version alone."""
+def _update(table: Table, names: tuple[str, ...]) -> tuple[Prepared, Prepared, Prepared | None]:
+    """Return the change, the one where something was changed before, and the one of a version alone, if it has any."""
     change = update(table).where(table.c.id == bindparam(_ID, type_=table.c.id.type)).values(_parameters(table, names))
+    dependent = change.where(select(literal_column("1")).select_from(CHANGED).exists()).returning(table.c.id)
     if "version" not in table.c:
-        return Prepared(change), None
+        return Prepared(change), Prepared(dependent), None
     held = table.c.version == bindparam(VERSION, type_=table.c.version.type)
-    return Prepared(change), Prepared(change.where(held).returning(table.c.id))
+    return Prepared(change), Prepared(dependent), Prepared(change.where(held).returning(table.c.id))
 
 
 def _entitled(person: ColumnElement[Any]) -> ColumnElement[Any]:

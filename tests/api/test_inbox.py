@@ -155,8 +155,8 @@ async def test_the_inbox_knows_the_account_s_rules_and_what_has_changed_since_th
     assert left - OF_OWNERS == {"ANSWER", "CLOSE"}
 
 
-async def test_the_inbox_leaves_out_what_was_requested_before_somebody_was_a_reviewer(world: World, api: Api) -> None:
-    earlier, later = [await world.case_in(CaseStatus.PENDING_REVIEW) for _ in range(2)]
+async def test_the_inbox_leaves_out_what_its_viewer_was_a_reviewer_too_late_for(world: World, api: Api) -> None:
+    _, later = [await world.case_in(CaseStatus.PENDING_REVIEW) for _ in range(2)]
     assert later.override is not None
     since = later.override.created_at
     await set_by_hand(world.database, tables.users, world.rosa.id, reviewer_since=since)

@@ -1,4 +1,4 @@
-"""What rests on its case alone is done without a lock, and is as safe as with it: both say the same."""
+"""What rests on its case's version is done without a lock, and is as safe as with it: both say the same."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -11,29 +11,37 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import ExceptionContext, event, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.actions.checks import rests_on_its_case
 from app.actions.outcome import Outcome
 from app.audit.verification import verify_log
+from app.db import tables
 from app.db.engines import Database, Timeouts, open_database
+from app.db.prepared import write_if_unchanged
 from app.db.repository.locks import lock_case
+from app.db.writes import updated
 from app.domain.commands import (
     AcceptOverride,
     AddComment,
+    AssignCase,
     CancelOverride,
+    CaseCommand,
     CloseCase,
     Command,
     NewDocument,
     OpenCase,
+    ReassignReviewers,
     RefuseOverride,
     RequestOverride,
     SubjectDetails,
 )
-from app.domain.errors import CaseClosed, NotFound, Refusal, RoleRequired, VersionConflict
+from app.domain.errors import CaseClosed, NotFound, OverrideNotPending, Refusal, RoleRequired, VersionConflict
 from app.domain.model import CaseStatus, RequestedStatus, SubjectType
 from tests.faults.proxy import Proxy
 from tests.support.api import Api
-from tests.support.database_contents import contents
+from tests.support.database_contents import contents, set_by_hand
+from tests.support.delegations import delegate
 from tests.support.recorded_sql import sql
 from tests.support.world import Person, World
 
@@ -60,24 +68,33 @@ async def check(world: World, case_id: UUID) -> list[str]:
     return [type_ for _, type_ in rows]
 
 
-def test_only_what_reads_and_writes_nothing_but_its_case_rests_on_it() -> None:
+def test_only_what_changes_with_the_case_s_version_rests_on_it() -> None:
     case_id, document_id = uuid4(), uuid4()
     subject = SubjectDetails(type=SubjectType.COMPANY_ACCOUNT_CHECK, external_ref="x", label="x")
     new = NewDocument(id=document_id, filename="x", content_type="text/plain", size_bytes=1, sha256="x")
-    request = RequestOverride(case_id=case_id, requested_status=RequestedStatus.FAVORABLE, reviewer_ids=(uuid4(),))
+    reviewers = (uuid4(),)
     comment = AddComment(case_id=case_id, comment="x")
-    others: list[Command] = [
-        OpenCase(subject=subject, title="x"),
-        request,
-        *(kind(case_id=case_id, override_id=uuid4(), expected_version=1) for kind in (AcceptOverride, RefuseOverride)),
+    accept = AcceptOverride(case_id=case_id, override_id=uuid4(), expected_version=1)
+    resting: list[Command] = [
+        comment,
+        replace(comment, expected_version=3),
+        accept,
+        RefuseOverride(case_id=case_id, override_id=uuid4(), expected_version=1),
         CancelOverride(case_id=case_id),
         CloseCase(case_id=case_id),
+    ]
+    others: list[Command] = [
+        OpenCase(subject=subject, title="x"),
+        RequestOverride(case_id=case_id, requested_status=RequestedStatus.FAVORABLE, reviewer_ids=reviewers),
+        ReassignReviewers(case_id=case_id, override_id=uuid4(), reviewer_ids=reviewers),
+        AssignCase(case_id=case_id, assignee_id=None),
         replace(comment, idempotency_key="key"),
+        replace(accept, idempotency_key="key"),
         replace(comment, document_ids=(document_id,)),
         replace(comment, new_documents=(new,)),
     ]
 
-    assert rests_on_its_case(comment) and rests_on_its_case(replace(comment, expected_version=3))
+    assert [command for command in resting if not rests_on_its_case(command)] == []
     assert [command for command in others if rests_on_its_case(command)] == []
 
 
@@ -97,6 +114,40 @@ async def test_a_comment_is_two_statements_without_a_transaction_around_them(wor
     assert await check(world, case_id) == ["OPEN", "COMMENT", "COMMENT"]
 
 
+async def test_a_decision_and_a_close_are_without_a_transaction_too(world: World) -> None:
+    case_ids = [(await world.case_in(CaseStatus.PENDING_REVIEW)).case.id for _ in range(3)]
+    accept, refuse = AcceptOverride(**await world.read(case_ids[0])), RefuseOverride(**await world.read(case_ids[1]))
+    requested: list[tuple[Person, Command]] = [
+        (world.rosa, accept),
+        (world.rosa, refuse),
+        (world.ada, CancelOverride(case_id=case_ids[2])),
+        *((world.ada, CloseCase(case_id=case_id)) for case_id in case_ids),
+    ]
+
+    for person, command in requested:
+        with sql() as sent:
+            outcome = await world.do(person, command)
+        assert ways(sent) == ways_of(world, "alone")
+        if not world.database.is_sqlite:
+            assert len(sent) == (3 if isinstance(command, CloseCase) else 2)
+        assert outcome.action.type is command.action
+
+    decisions = [(await check(world, case_id))[2:] for case_id in case_ids]
+    assert decisions == [["ACCEPT", "CLOSE"], ["REFUSE", "CLOSE"], ["CANCEL", "CLOSE"]]
+
+
+async def test_who_decides_in_another_s_place_takes_the_lock(world: World) -> None:
+    case_id = (await world.case_in(CaseStatus.PENDING_REVIEW)).case.id
+    await delegate(world, world.rosa, world.rolf)
+    decision = AcceptOverride(**await world.read(case_id))
+
+    with sql() as sent:
+        await world.do(world.rolf, decision)
+
+    assert ways(sent) == ways_of(world, "alone", "locked")
+    assert await check(world, case_id) == ["OPEN", "REQUEST_OVERRIDE", "ACCEPT"]
+
+
 # --- Behind others ---------------------------------------------------------------------------------------------------
 
 
@@ -109,9 +160,13 @@ async def elsewhere(fresh_url: str, world: World) -> AsyncIterator[World]:
 
 
 async def behind(
-    elsewhere: World, first: tuple[Person, Command] | None, world: World, second: AddComment
+    elsewhere: World,
+    first: tuple[Person, Command] | None,
+    world: World,
+    second: CaseCommand,
+    by: Person | None = None,
 ) -> tuple[Any, list[str]]:
-    """Let both wait for the case, and return what becomes of the *second*, and how it went."""
+    """Let both wait for the case, and return what becomes of the *second*, and how it went; *by*: Carl, or somebody."""
     case_id = second.case_id
     records: list[list[str]] = []
 
@@ -119,7 +174,7 @@ async def behind(
         with sql() as sent:
             records.append(sent)
             try:
-                return await world.do(world.carl, second), ways(sent)
+                return await world.do(by or world.carl, second), ways(sent)
             except Refusal as refusal:
                 return refusal, ways(sent)
 
@@ -216,6 +271,54 @@ async def test_a_comment_after_another_gets_a_version_conflict(world: World, els
     assert conflict.params == {"expected": 1, "actual": 2}
     assert went == ways_of(world, "alone", "locked")
     assert await check(world, case_id) == ["OPEN", "COMMENT"]
+
+
+@pytest.mark.parametrize("first", ["comment", "cancel", "refuse"])
+async def test_a_decision_behind_another_action_is_refused(world: World, elsewhere: World, first: str) -> None:
+    case_id = (await world.case_in(CaseStatus.PENDING_REVIEW)).case.id
+    read = await world.read(case_id)
+    earlier: dict[str, tuple[Person, Command]] = {
+        "comment": (world.ada, AddComment(case_id=case_id, comment="Wait.")),
+        "cancel": (world.ada, CancelOverride(case_id=case_id)),
+        "refuse": (world.rolf, RefuseOverride(**read)),
+    }
+
+    refusal, went = await behind(elsewhere, earlier[first], world, AcceptOverride(**read), world.rosa)
+
+    assert isinstance(refusal, VersionConflict if first == "comment" else OverrideNotPending)
+    assert went == ways_of(world, "alone", "locked")
+    made = {"comment": "COMMENT", "cancel": "CANCEL", "refuse": "REFUSE"}[first]
+    assert await check(world, case_id) == ["OPEN", "REQUEST_OVERRIDE", made]
+    found = (await contents(world.database))["subjects"].values()
+    assert [row["evaluation_status"] for row in found] == ["UNFAVORABLE"]
+
+
+async def test_a_cancellation_behind_a_reassignment_is_done_on_what_it_left(world: World, elsewhere: World) -> None:
+    case_id = (await world.case_in(CaseStatus.PENDING_REVIEW)).case.id
+    override_id = (await world.read(case_id))["override_id"]
+    await set_by_hand(world.database, tables.users, world.rosa.id, active=False)
+    other = ReassignReviewers(
+        case_id=case_id, override_id=override_id, reviewer_ids=(world.rolf.id,), comment="Rosa has left."
+    )
+
+    outcome, went = await behind(elsewhere, (world.ada, other), world, CancelOverride(case_id=case_id), world.ada)
+
+    assert (outcome.override.version, went) == (3, ways_of(world, "alone", "locked"))
+    assert await check(world, case_id) == ["OPEN", "REQUEST_OVERRIDE", "REASSIGN", "CANCEL"]
+
+
+async def test_what_is_not_prepared_is_never_left_uncommitted(world: World) -> None:
+    if world.database.is_sqlite:
+        pytest.skip("the group commit has a connection of its own for what is not prepared")
+    case = (await world.open_case()).case
+    writes = [updated(tables.cases, case.id, version=case.version + 1)]
+
+    async with world.database.autocommit_writer() as connection:
+        await connection.execute(text("SELECT 1"))
+        with pytest.raises(AssertionError, match="nothing would commit it"):
+            await write_if_unchanged(connection, case.version, writes)
+        assert isinstance(connection, AsyncConnection)
+        await connection.rollback()
 
 
 async def test_refusals_are_those_of_the_locked_way_in_its_order(world: World) -> None:

@@ -58,7 +58,7 @@ async def test_an_action_on_sqlite_begins_with_its_first_call_and_commits_with_i
         pytest.skip("PostgreSQL has no such calls")
     case_id = (await world.open_case()).case.id
     decided = (await world.case_in(CaseStatus.PENDING_REVIEW)).case.id
-    decision = AcceptOverride(**await world.read(decided))
+    decision = AcceptOverride(**await world.read(decided), idempotency_key="another")
 
     with counted_calls() as comment:
         await world.do(world.ada, AddComment(case_id=case_id, comment="x", idempotency_key="key"))

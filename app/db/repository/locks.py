@@ -56,17 +56,18 @@ async def lock_case(connection: Reader, account_id: UUID, case_id: UUID, *, leav
     return None if record is None else Locked(_case(*record[:_SUBJECT_AT]), _subject(*record[_SUBJECT_AT:]))
 
 
-def _for_decision(which: ColumnElement[bool]) -> Prepared:
+def _for_decision(which: ColumnElement[bool]) -> tuple[Prepared, Prepared]:
+    """Return what reads the state that a decision is about, and what locks it too."""
     # The override is locked too, after its case. Who had to wait for the case gets what is locked as it is by then, and
     # what is not as it was before (PostgreSQL's manual, section 13.2.1), as those who were asked first, who stay that.
-    return Prepared(
+    seen = (
         _of_case(*_OVERRIDE, _LINK.reviewer_id)
         .join(tables.overrides, tables.overrides.c.case_id == tables.cases.c.id)
         .join(tables.override_reviewers, _LINK.override_id == tables.overrides.c.id)
         .where(tables.overrides.c.account_id == ACCOUNT, which)
         .order_by(_LINK.position)
-        .with_for_update(of=[tables.cases, tables.subjects, tables.overrides])
     )
+    return Prepared(seen), Prepared(seen.with_for_update(of=[tables.cases, tables.subjects, tables.overrides]))
 
 
 _PENDING = _for_decision(tables.overrides.c.status == OverrideStatus.PENDING)
@@ -74,20 +75,18 @@ _NAMED = _for_decision(tables.overrides.c.id == bindparam("override_id"))
 
 
 async def lock_for_decision(
-    connection: Reader, account_id: UUID, case_id: UUID, override_id: UUID | None
+    connection: Reader, account_id: UUID, case_id: UUID, override_id: UUID | None, *, leave_open: bool = False
 ) -> Locked | None:
-    """Lock the case with its named override, or with its pending one where none is named.
+    """Lock the case with its named override, or with its pending one where none is named; *leave_open* as `lock_case`.
 
     None says little: there may be a case without such an override, or an override that came while the lock was waited
     for.
     """
     keys = {"account_id": account_id, "case_id": case_id}
-    found = await (
-        _PENDING.columns(connection, **keys)
-        if override_id is None
-        else _NAMED.columns(connection, **keys, override_id=override_id)
-    )
-    *state, reviewers = found
+    seen, locked = _PENDING if override_id is None else _NAMED
+    if override_id is not None:
+        keys["override_id"] = override_id
+    *state, reviewers = await (seen if leave_open else locked).columns(connection, **keys)
     record = next(zip(*state, strict=True), None)
     if record is None:
         return None

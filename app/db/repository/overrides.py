@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, func, select
+from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
 
 from app.db import tables
 from app.db.id_sets import among, of_account
@@ -189,10 +189,13 @@ async def latest_of_case(connection: Reader, account_id: UUID, case_id: UUID) ->
     return None if record is None else OverrideRow(*record)
 
 
+_ACCEPTED = Prepared(
+    select(_COLUMN.id)
+    .where(_COLUMN.case_id == bindparam("case_id"), _COLUMN.status == OverrideStatus.ACCEPTED)
+    .limit(literal_column("1"))
+)
+
+
 async def has_accepted_override(connection: Reader, case_id: UUID) -> bool:
-    statement = select(
-        select(tables.overrides.c.id)
-        .where(tables.overrides.c.case_id == case_id, tables.overrides.c.status == OverrideStatus.ACCEPTED)
-        .exists()
-    )
-    return bool(await connection.scalar(statement))
+    """Tell whether an override of the case was ever accepted."""
+    return await _ACCEPTED.first(connection, case_id=case_id) is not None
