@@ -27,7 +27,8 @@ from app.db.repository.log_tail import BEGINNING
 from app.domain.errors import InvalidCursor
 from app.domain.log_chain import ChainedEntry
 from app.live.cursors import log_cursors, read_log_cursor
-from app.live.feed import UNREADABLE, Feed
+from app.live.feed import Feed
+from app.live.tail_reads import UNREADABLE
 
 log = structlog.get_logger()
 

@@ -1,12 +1,13 @@
 """The feed of one process: follows the logs of the accounts that somebody listens to, once for all listeners.
 
 It is woken by commits of this process and by PostgreSQL's notifications of others, and looks every *poll* seconds in
-any case. One statement reads what is new in all these logs. Where nobody listens nothing is read. No commit waits.
+any case. One statement reads what is new in all these logs. What nobody waits for is not read: listeners that have rows
+to deal with take more when they are done. No commit waits.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -16,11 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.db.engines import Database
-from app.db.repository.log import LogKey, LogPlace
-from app.db.repository.log_tail import BEGINNING, FIRST_ID, AccountPlace, LogTail, last_key, log_tail, safe_position
+from app.db.repository.log import LogKey
+from app.db.repository.log_tail import FIRST_ID, LogTail, log_tail
 from app.live.listener import BATCH, Listener
 from app.live.notices import CommitNotices
 from app.live.tail import Tail
+from app.live.tail_reads import UNREADABLE, TailReads
 from app.observability import metrics
 
 POLL_S = 1.0
@@ -30,9 +32,6 @@ SPACING_MAX_S = 0.1
 """The same where many rows come: each row more that the last read had adds as much again."""
 FIRST_RETRY_S = 0.02
 """After it a row is looked for again that was committed and is not safe yet; then after twice as long, and so on."""
-
-UNREADABLE = (LookupError, ValueError, TypeError)
-"""What is raised where a column holds no value of its kind, as somebody who owns the database can have it."""
 
 log = structlog.get_logger()
 
@@ -44,11 +43,11 @@ class Feed:
         self._database = database
         self._poll = poll
         self._tails: dict[UUID, Tail] = {}
-        self._read_to = BEGINNING
+        self._reads = TailReads(database, self._tails)
         self._committed: set[UUID] = set()
         self._awaited: set[UUID] = set()
         self._retry_s = FIRST_RETRY_S
-        self._rows = 0
+        self._next_poll = 0.0
         self._woken = asyncio.Event()
         self._looked = 0.0
         # Listeners leave most of the connections to others.
@@ -69,7 +68,7 @@ class Feed:
                 await tail.moved.wait()
                 if tail.fault is not None:
                     raise tail.fault
-            listener = Listener(account_id, tail, self._page, after)
+            listener = Listener(account_id, tail, self._page, self._note_wait, after)
             tail.followers.add(listener)
             tail.followers.discard(waiting)
             try:
@@ -80,11 +79,21 @@ class Feed:
             tail.followers.discard(waiting)
             if not tail.followers and self._tails.get(account_id) is tail:
                 del self._tails[account_id]
+                self._committed.discard(account_id)
 
     def note(self, account_id: UUID) -> None:
         """Take note that something of this account's log was committed."""
-        if account_id in self._tails:
+        tail = self._tails.get(account_id)
+        if tail is not None:
             self._committed.add(account_id)
+            if tail.awaiting:
+                self._woken.set()
+
+    def _note_wait(self, account_id: UUID) -> None:
+        """Read on at once where a listener begins to wait for rows that are there."""
+        tail = self._tails.get(account_id)
+        has_more = tail is not None and tail.has_more
+        if has_more or account_id in self._committed or account_id in self._awaited:
             self._woken.set()
 
     async def run(self) -> None:
@@ -103,89 +112,51 @@ class Feed:
     async def _follow(self) -> None:
         """Follow the logs for as long as anybody listens."""
         hearing = asyncio.create_task(self._notices.keep_subscribed())
-        self._read_to = BEGINNING
+        self._reads.begin_anew()
         try:
             while self._tails:
                 seconds = await self._look()
-                await self._pause(seconds, min(SPACING_S * max(1, self._rows), SPACING_MAX_S))
+                await self._pause(seconds, min(SPACING_S * max(1, self._reads.rows), SPACING_MAX_S))
         finally:
             self._note_lag()
             hearing.cancel()
             await asyncio.gather(hearing, return_exceptions=True)
 
     async def _look(self) -> float:
-        """Read once what is new, and return after how many seconds to look again, if nothing is committed before."""
-        committed, self._committed = self._committed, set()
-        if committed:
-            self._awaited, self._retry_s = self._awaited | committed, FIRST_RETRY_S
+        """Read once what is new, and return after how many seconds to look again, if nothing is committed before.
+
+        Read are the logs that somebody waits for, and every *poll* seconds all, so that it is known what waits.
+        """
+        now = time.monotonic()
+        is_due = now >= self._next_poll
+        if is_due:
+            self._next_poll = now + self._poll
+        wanted = self._reads.wanted(all_together=is_due)
+        self._note_read(wanted.all())
+        is_all = True
         try:
-            found, is_all = await self._read()
+            if wanted.all() or self._reads.is_any_to_begin():
+                found, is_all = await self._reads.read(wanted)
+                self._awaited -= found
         except UNREADABLE:
-            await self._part_with_unreadable()
+            await self._reads.part_with_unreadable()
             return 0
         except Exception as error:  # the database may be away for a while
             log.warning("feed_not_read", reason=type(error).__name__)
             return self._poll
         self._note_lag()
-        if not is_all:
-            return 0
-        return self._next_look(found)
+        return self._next_look() if is_all else 0
 
-    async def _read(self) -> tuple[set[UUID], bool]:
-        """Hand the next rows to the tails. Return whose they are, and whether they are all that are safe by now."""
-        async with self._database.read() as connection:
-            followed = [account_id for account_id, tail in self._tails.items() if tail.is_ready]
-            if followed:
-                safe, rows = await log_tail(connection, followed, self._read_to, BATCH)
-            else:
-                safe, rows = await safe_position(connection), ()
-            self._rows = len(rows)
-            found, is_all = self._hand_out(rows), len(rows) < BATCH
-            if is_all and len(self._tails) > len(followed):
-                await self._begin_tails(connection, safe)
-                is_all = False  # by now there may be more
-        return found, is_all
+    def _note_read(self, account_ids: set[UUID]) -> None:
+        """Take note of whose rows are to be found by a read that begins, as they were committed."""
+        committed = self._committed & account_ids
+        if committed:
+            self._committed -= committed
+            self._awaited, self._retry_s = self._awaited | committed, FIRST_RETRY_S
 
-    def _hand_out(self, rows: Sequence[AccountPlace]) -> set[UUID]:
-        """Add rows to the tails of their accounts, and return which those are."""
-        if rows:
-            self._read_to = rows[-1].place.key
-        places: dict[UUID, list[LogPlace]] = {}
-        for row in rows:
-            places.setdefault(row.account_id, []).append(row.place)
-        now = time.monotonic()
-        for account_id, its in places.items():
-            tail = self._tails.get(account_id)
-            if tail is not None and tail.is_ready:  # else it is of somebody who has come meanwhile
-                tail.add(its, now)
-        return set(places)
-
-    async def _part_with_unreadable(self) -> None:
-        """End those who listen to a log of which a row can't be read, so that it holds up nobody else."""
-        for account_id, tail in list(self._tails.items()):
-            try:
-                async with self._database.read() as connection:
-                    await log_tail(connection, [account_id], self._read_to, BATCH)
-            except UNREADABLE as fault:
-                log.error("log_unreadable", account=str(account_id), reason=type(fault).__name__)
-                self._tails.pop(account_id, None)
-                tail.fail(fault)
-
-    async def _begin_tails(self, connection: AsyncConnection, safe: int) -> None:
-        """Have all tails begin that have not begun, each at its account's last row below the *safe* position.
-
-        All rows of others below it were read. The feed goes on from a row, not from the safe position: after a crash
-        PostgreSQL gives numbers of transactions anew of which nothing had reached the disk, so that rows come below it.
-        """
-        for account_id, tail in list(self._tails.items()):
-            if not tail.is_ready:
-                last = await last_key(connection, account_id, safe)
-                tail.begin(last)
-                self._read_to = max(self._read_to, last)
-
-    def _next_look(self, found: set[UUID]) -> float:
+    def _next_look(self) -> float:
         """Return after how many seconds to look again: soon, where what was committed is not safe to be shown yet."""
-        self._awaited = (self._awaited - found) & self._tails.keys()
+        self._awaited &= self._tails.keys()
         if self._database.is_sqlite or self._retry_s >= self._poll:
             self._awaited.clear()
         if not self._awaited:
@@ -226,11 +197,13 @@ class Feed:
             return
         self._looked = now
         rows, seconds = 0, 0.0
-        for tail in self._tails.values():
+        for account_id, tail in self._tails.items():
             tail.expire(now)
             behind, first = tail.waiting()
             if first is not None:
                 rows, seconds = max(rows, behind), max(seconds, (clock.now() - first.action.created_at).total_seconds())
+            if tail.behind_since is not None and account_id in self._committed:
+                seconds = max(seconds, now - tail.behind_since)
         metrics.note_listeners(sum(len(tail.followers) for tail in self._tails.values()), rows, max(seconds, 0))
 
 

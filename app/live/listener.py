@@ -15,6 +15,7 @@ BATCH = 100
 AGAIN_S = 0.1
 
 ReadPage = Callable[[UUID, LogKey], Awaitable[LogTail]]
+NoteWait = Callable[[UUID], None]
 
 
 class Batch(NamedTuple):
@@ -34,11 +35,14 @@ class Listener:
     `key` is that of the last row that was taken.
     """
 
-    def __init__(self, account_id: UUID, tail: Tail, read_page: ReadPage, after: LogKey | None) -> None:
+    def __init__(
+        self, account_id: UUID, tail: Tail, read_page: ReadPage, note_wait: NoteWait, after: LogKey | None
+    ) -> None:
         assert tail.last_key is not None
         self._account_id = account_id
         self._tail = tail
         self._read_page = read_page
+        self._note_wait = note_wait
         self._moved = tail.moved
         self.key = tail.last_key if after is None else after
 
@@ -57,12 +61,17 @@ class Listener:
         return batch
 
     async def wait(self) -> None:
-        """Wait for rows that have come since those before were taken."""
+        """Wait for rows that have come since those before were taken; only while somebody waits are they read."""
         assert self._tail.floor is not None
         if self.key < self._tail.floor:  # the feed has come further meanwhile
             await asyncio.sleep(AGAIN_S)
-        else:
+            return
+        self._tail.awaiting += 1
+        try:
+            self._note_wait(self._account_id)
             await self._moved.wait()
+        finally:
+            self._tail.awaiting -= 1
 
     async def take_all(self) -> AsyncIterator[LogPlace]:
         """Yield all rows that there are by now."""

@@ -24,7 +24,8 @@ class Tail:
     """All rows after the row with the key `floor`, which is not known before the feed has come to the account.
 
     `last_key` is the last row's. `moved` is set, and replaced, as rows come, at `moved_at`. `fault` is why no more of
-    them come.
+    them come. `awaiting` listeners wait for rows. `has_more`: the last read of the log did not come to its end.
+    `behind_since`: since then other logs were read on, as nobody waited for this one.
     """
 
     def __init__(self) -> None:
@@ -34,6 +35,9 @@ class Tail:
         self.moved = asyncio.Event()
         self.moved_at = time.monotonic()
         self.fault: Exception | None = None
+        self.awaiting = 0
+        self.has_more = False
+        self.behind_since: float | None = None
         self._places: list[LogPlace] = []
         self._keys: list[LogKey] = []
         self._times: list[float] = []
@@ -42,13 +46,22 @@ class Tail:
     def is_ready(self) -> bool:
         return self.floor is not None
 
+    @property
+    def is_behind(self) -> bool:
+        return self.behind_since is not None
+
     def begin(self, last_key: LogKey) -> None:
         """Have all rows after the account's last one, of which none has come yet."""
         self.floor = self.last_key = last_key
         self._move()
 
     def add(self, places: Sequence[LogPlace], now: float) -> None:
-        """Add the rows that come next in the log, and let go of what is too much."""
+        """Add the rows that come next in the log, and let go of what is too much; some may be here already."""
+        assert self.last_key is not None
+        last_key = self.last_key
+        places = [place for place in places if place.key > last_key]
+        if not places:
+            return
         self._places.extend(places)
         self._keys.extend(place.key for place in places)
         self._times.extend([now] * len(places))
