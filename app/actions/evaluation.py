@@ -17,8 +17,9 @@ from app import clock
 from app.actions.authority import renewed
 from app.actions.draft import Draft
 from app.actions.idempotency import KEY_LIFETIME, claim
-from app.actions.perform import ActionRequest, build_outcome
+from app.actions.perform import ActionRequest
 from app.actions.results import evaluated, evaluation_of, found_by_label, new_subject, record_result
+from app.actions.writing import build_outcome
 from app.db import background
 from app.db.account_log import NewAccountAction, append, lock_account
 from app.db.dry_run import rehearsed

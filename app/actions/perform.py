@@ -11,7 +11,7 @@ it goes the way of all others. So does who decides in another's place, whose rig
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -19,15 +19,14 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
-from app.actions.attachments import attach
-from app.actions.authority import frozen_authority, renewed
+from app.actions.authority import renewed
 from app.actions.checks import drafted, drafted_opening, facts_of, rests_on_its_case
 from app.actions.draft import Draft
 from app.actions.effects import EFFECTS
 from app.actions.idempotency import KEY_LIFETIME, claim_key
 from app.actions.outcome import Outcome, Supposed, outcome_of
-from app.db import background, tables
-from app.db.chain import sealed_action
+from app.actions.writing import build_outcome
+from app.db import background
 from app.db.dry_run import rehearsed
 from app.db.engines import Database
 from app.db.errors import AuthorityChanged
@@ -36,12 +35,9 @@ from app.db.reader import Reader
 from app.db.repository import overrides
 from app.db.repository.tokens import authority_of
 from app.db.retry import attempt, attempt_autocommit
-from app.db.rows import ActionRow, CaseRow, CommentRow
-from app.domain.action_log import SEALED_FORMAT
 from app.domain.commands import CaseCommand, Command, OpenCase
 from app.domain.errors import InputRefused, Refusal, StateRefused, TokenExpired
-from app.domain.folding import lexemes, reference_lexemes
-from app.domain.model import Actor, SearchField
+from app.domain.model import Actor
 from app.domain.workflow import admit
 
 # How many act on a database's case here right now: whoever is not the first would lose without a lock.
@@ -51,8 +47,6 @@ CHANGES_MAX = 5
 """How often what an actor may do may change while one action is under way."""
 
 T = TypeVar("T")
-
-_OF_CASE = tuple(field.name for field in fields(CaseRow))
 
 
 async def perform(
@@ -222,77 +216,3 @@ async def _carry_out(draft: Draft, request_id: str) -> Outcome:
         if waiting is not None:
             await waiting
     return build_outcome(draft, request_id)
-
-
-def build_outcome(draft: Draft, request_id: str) -> Outcome:
-    """Have the case row, the log row, and then what hangs on it written, and return what the action makes.
-
-    In this order: the database takes nothing that no row of the log has; what its details say of the case comes last.
-    """
-    comment = draft.new_comment()
-    action = _log_row(draft, comment, request_id)
-    case = replace(
-        draft.case,
-        version=draft.case.version + 1,
-        action_count=action.seq,
-        head_hash=action.hash,
-        updated_at=draft.now,
-    )
-    effects, draft.writes = draft.writes, draft.first
-    _write_case(draft, case)
-    draft.log(action, **({"document_count": len(draft.documents)} if draft.documents else {}))
-    if draft.details is not None and draft.before is not None:
-        draft.writes.reverse()
-    draft.writes.extend(effects)
-    if comment is not None:
-        draft.index(SearchField.COMMENT, comment.id, lexemes(comment.body or ""))
-        draft.insert(tables.comments, comment)
-        draft.documents = attach(draft, comment)
-    return Outcome(case, action, comment, draft.override, draft.subject, draft.documents)
-
-
-def _log_row(draft: Draft, comment: CommentRow | None, request_id: str) -> ActionRow:
-    """Return the row of the log, with what it commits to and its hash."""
-    row = ActionRow(
-        id=draft.action_id,
-        case_id=draft.case.id,
-        seq=draft.case.action_count + 1,
-        type=draft.command.action,
-        user_id=draft.actor.user_id,
-        comment_id=comment.id if comment else None,
-        override_id=draft.override.id if draft.override else None,
-        status_before=draft.before.status if draft.before else None,
-        status_after=draft.case.status,
-        resolution=draft.case.resolution,
-        created_at=draft.now,
-        request_id=request_id,
-        prev_hash=draft.case.head_hash,
-        hash="",
-        format=SEALED_FORMAT,
-        authority=None,
-        commitments=None,
-        details=None,
-    )
-    return sealed_action(
-        draft.actor.account_id,
-        row,
-        frozen_authority(draft.actor, draft.command, draft.represented_id),
-        draft.details,
-        draft.case,
-        draft.subject,
-        comment,
-        draft.override,
-        draft.reviewer_ids,
-        draft.documents,
-    )
-
-
-def _write_case(draft: Draft, case: CaseRow) -> None:
-    if draft.before is None:
-        draft.index(SearchField.REFERENCE, case.id, reference_lexemes(case.reference))
-        draft.index(SearchField.TITLE, case.id, lexemes(case.title or ""))
-        draft.index(SearchField.SUBJECT, draft.subject.id, lexemes(draft.subject.label))
-        draft.insert(tables.cases, case)
-        return
-    changes = {name: getattr(case, name) for name in _OF_CASE if getattr(case, name) != getattr(draft.before, name)}
-    draft.update(tables.cases, case.id, **changes)
