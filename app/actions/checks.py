@@ -56,7 +56,7 @@ OPTIMISTIC = frozenset({ActionType.COMMENT, ActionType.ACCEPT, ActionType.REFUSE
 
 def rests_on_its_case(command: Command) -> TypeGuard[CaseCommand]:
     """Tell whether the case's version, and what the actor may do, decide on the action and on all that it changes."""
-    if not isinstance(command, CaseCommand) or command.idempotency_key is not None:
+    if not isinstance(command, CaseCommand):
         return False
     brings = isinstance(command, DocumentedCommand) and (command.document_ids or command.new_documents)
     return command.action in OPTIMISTIC and not brings

@@ -18,8 +18,10 @@ from app.actions.outcome import Outcome, outcome_of
 from app.db import tables
 from app.db.engines import Database
 from app.db.erasing import ERASED_FINGERPRINT
+from app.db.prepared import Write
 from app.db.repository import log
 from app.db.repository.log import IdempotencyRecord
+from app.db.writes import inserted
 from app.domain.commands import Command
 from app.domain.errors import Erased, IdempotencyKeyReused
 from app.domain.model import Actor
@@ -57,6 +59,12 @@ async def replay(
         if record is None or record.action_id is None:
             return None
         return await outcome_of(connection, actor, record.action_id)
+
+
+def recorded_key(actor: Actor, command: Command, action_id: UUID, now: datetime) -> Write:
+    """Return what records the command's key for *action_id*, and fails where there is a record of the key."""
+    record = {"token_id": actor.token_id, "key": command.idempotency_key, "fingerprint": fingerprint(command)}
+    return inserted(tables.idempotency_records, None, **record, action_id=action_id, created_at=now)
 
 
 async def claim_key(

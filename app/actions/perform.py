@@ -23,7 +23,7 @@ from app.actions.authority import renewed
 from app.actions.checks import drafted, drafted_opening, facts_of, rests_on_its_case
 from app.actions.draft import Draft
 from app.actions.effects import EFFECTS
-from app.actions.idempotency import KEY_LIFETIME, claim_key
+from app.actions.idempotency import KEY_LIFETIME, claim_key, recorded_key
 from app.actions.outcome import Outcome, Supposed, outcome_of
 from app.actions.writing import build_outcome
 from app.db import background
@@ -181,11 +181,22 @@ class ActionRequest:
         return outcome
 
     async def _try_optimistic(self, connection: AutocommitWriter) -> Outcome | None:
-        """Do it by one statement that finds the case as it was when all was checked; None where it does not."""
-        outcome, draft = await self._check(connection, clock.new_id(), leave_open=True)
+        """Do it by one statement that finds the case as it was when all was checked; None where it does not.
+
+        What is refused may be the repetition of what its key did: that is for the locked way to tell.
+        """
+        has_key = self.command.idempotency_key is not None
+        try:
+            outcome, draft = await self._check(connection, clock.new_id(), leave_open=True)
+        except (Refusal, InputRefused):
+            if has_key:
+                return None
+            raise
         assert draft.before is not None
         if draft.represented_id is not None or draft.details is not None:
             return None
+        if has_key:
+            draft.writes.append(recorded_key(self.actor, self.command, draft.action_id, self.now()))
         return outcome if await write_if_unchanged(connection, draft.before.version, draft.writes) else None
 
     async def _check(

@@ -212,7 +212,7 @@ async def test_each_mutation_costs_these_statements(world: World, api: Api) -> N
     assert costs == {mutation: cost_of(mutation, world) for mutation in MUTATIONS}
 
 
-async def test_a_key_costs_three_statements_more_and_its_replay_writes_nothing(world: World, api: Api) -> None:
+async def test_a_key_costs_two_statements_more_and_its_replay_writes_nothing(world: World, api: Api) -> None:
     case_id = str((await world.open_case()).case.id)
     comment = {"caseId": case_id, "body": "x", "idempotencyKey": "key"}
     costs = {}
@@ -224,9 +224,12 @@ async def test_a_key_costs_three_statements_more_and_its_replay_writes_nothing(w
             )
         assert payload == {"errors": [], "case": {"version": 2}, "action": {"seq": 2, "case": {"version": 2}}}
 
-    claim = ["DELETE idempotency_records", "INSERT idempotency_records"]
     who, *done = cost_of("addComment", world)
-    assert costs[0] == [who, "SELECT idempotency_records", *claim, *done]
+    if world.database.is_sqlite:
+        done.append("INSERT idempotency_records")
+    else:
+        done[-1] += " idempotency_records"
+    assert costs[0] == [who, "SELECT idempotency_records", *done]
     # What was found is in hand, as after the action itself.
     found = ["SELECT case_actions", "SELECT cases", "SELECT comments", "SELECT documents"]
     assert costs[1] == [WHO, "SELECT idempotency_records", *found]

@@ -17,8 +17,8 @@ from app.db.errors import is_retryable
 from app.db.prepared import Prepared, write
 from app.db.sqlite.driver import DriverConnection
 from app.db.writes import inserted, updated
-from app.domain.commands import AcceptOverride, AddComment
-from app.domain.model import CaseStatus
+from app.domain.commands import AssignCase, RequestOverride
+from app.domain.model import RequestedStatus
 from tests.support.world import World
 
 NAMES = select(tables.accounts.c.name)
@@ -57,16 +57,17 @@ async def test_an_action_on_sqlite_begins_with_its_first_call_and_commits_with_i
     if not world.database.is_sqlite:
         pytest.skip("PostgreSQL has no such calls")
     case_id = (await world.open_case()).case.id
-    decided = (await world.case_in(CaseStatus.PENDING_REVIEW)).case.id
-    decision = AcceptOverride(**await world.read(decided), idempotency_key="another")
+    request = RequestOverride(
+        case_id=case_id, requested_status=RequestedStatus.FAVORABLE, reviewer_ids=(world.rosa.id,), comment="x"
+    )
 
-    with counted_calls() as comment:
-        await world.do(world.ada, AddComment(case_id=case_id, comment="x", idempotency_key="key"))
-    with counted_calls() as acceptance:
-        await world.do(world.rosa, decision)
+    with counted_calls() as requested:
+        await world.do(world.ada, request)
+    with counted_calls() as assigned:
+        await world.do(world.ada, AssignCase(case_id=case_id, assignee_id=world.ada.id, idempotency_key="key"))
 
-    assert comment[0] == "begin-work" and comment[-1] == "work-commit"
-    assert acceptance[0] == "begin-work" and acceptance[-1] == "work-commit"
+    assert requested[0] == "begin-work" and requested[-1] == "work-commit"
+    assert assigned[0] == "begin-work" and assigned[-1] == "work-commit"
 
 
 async def test_what_sqlalchemy_executes_itself_is_in_the_transaction_too(world: World) -> None:
