@@ -46,7 +46,7 @@ from app.observability import log_output, logging, metrics
 from app.observability.deferred import clear_all
 from app.scim import resources as scim_resources
 from app.scim.endpoint import ScimView
-from app.server.background import background_tasks, keep_expiry, keep_retention, run_housekeeping
+from app.server.background import background_tasks, keep_expiry, keep_reminders, keep_retention, run_housekeeping
 from app.server.health import looking, metrics_route, probe_routes
 from app.server.log_lag import LogWatch
 from app.server.runtime import collect_between_requests, freeze_startup_objects, limit_allocator_arenas
@@ -191,6 +191,7 @@ def _works(parts: _Parts, ending: asyncio.Event) -> Iterator[Coroutine[None, Non
     yield finish_when_erased(database, parts.store)
     yield keep_retention(database)
     yield keep_expiry(database)
+    yield keep_reminders(database)
     yield run_housekeeping(database, parts.token_use, settings.idempotency_hours)
     yield collect_between_requests(lambda: parts.gate.inside > 0)
     yield keep_anchored(database, settings)

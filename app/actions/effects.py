@@ -21,7 +21,16 @@ from app.db.repository import overrides
 from app.db.rows import OverrideRow, SubjectRow
 from app.db.writes import inserted, updated
 from app.domain.assignment import Assignment
-from app.domain.commands import AssignCase, CloseCase, ReassignReviewers, RequestOverride, SetDueDate, SubjectDetails
+from app.domain.commands import (
+    AssignCase,
+    CloseCase,
+    Escalate,
+    ReassignReviewers,
+    Remind,
+    RequestOverride,
+    SetDueDate,
+    SubjectDetails,
+)
 from app.domain.due_dates import DueDate, due_hours_of
 from app.domain.errors import SubjectChanged
 from app.domain.expiry import Expiry
@@ -135,6 +144,12 @@ def set_first_due_date(draft: Draft) -> None:
         draft.case = replace(draft.case, due_at=due_at)
 
 
+def say_what_is_due(draft: Draft) -> None:
+    """Have the row of the log say what it reminds of, or what is late."""
+    assert isinstance(draft.command, Remind | Escalate)
+    draft.details = draft.command.reminder.details()
+
+
 Effect = Callable[[Draft], Awaitable[None] | None]
 
 EFFECTS: Mapping[ActionType, Sequence[Effect]] = {
@@ -152,6 +167,8 @@ EFFECTS: Mapping[ActionType, Sequence[Effect]] = {
     ActionType.ASSIGN: (assign_case,),
     ActionType.SET_DUE_DATE: (set_due_date,),
     ActionType.EXPIRE: (finish_override,),
+    ActionType.REMIND: (say_what_is_due,),
+    ActionType.ESCALATE: (say_what_is_due,),
 }
 
 

@@ -27,6 +27,7 @@ from app.domain.model import (
     TokenSource,
     UserKind,
 )
+from app.domain.reminders import ReminderOccasion
 from app.domain.signals import SignalKind
 from app.domain.workflow import Relation
 
@@ -48,6 +49,7 @@ __all__ = [
     "OverrideStatus",
     "PeopleOrder",
     "Relation",
+    "ReminderOccasion",
     "RequestedStatus",
     "Resolution",
     "Resource",
@@ -137,6 +139,15 @@ described_enum(
         SignalKind.SAME_BANK_ACCOUNT: "Its bank account is on cases of other suppliers too.",
         SignalKind.QUICK_DECISION: "A decision came within seconds of the request.",
         SignalKind.REPEATED_PAIR: "The same two people requested and decided again and again.",
+    },
+)
+described_enum(
+    ReminderOccasion,
+    "What a reminder or an escalation is about.",
+    {
+        ReminderOccasion.DUE_DATE: "The case is to be finished by then.",
+        ReminderOccasion.OVERRIDE_EXPIRY: "From then on nobody decides on the override.",
+        ReminderOccasion.OVERRIDE_WAITING: "The override waits since then.",
     },
 )
 described_enum(
@@ -294,6 +305,8 @@ described_enum(
         ActionType.HOLD: "Set a legal hold, which keeps its content from being erased, or lifted it.",
         ActionType.ASSIGN: "Made somebody its owner, or nobody.",
         ActionType.SET_DUE_DATE: "Said until when it is to be finished, or that it is due at no time.",
+        ActionType.REMIND: "Reminded of what is due soon; by the account's own rules.",
+        ActionType.ESCALATE: "Said what is late; by the account's own rules.",
         ActionType.EXPIRE: "Ended the pending override, whose time was over; by the account's own rules.",
     },
 )

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, literal_column
+from sqlalchemy import BigInteger, ColumnElement, String, cast, literal_column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -19,6 +19,11 @@ class _Shifted(FunctionElement[datetime]):
 def shifted(time: ColumnElement[datetime], by: timedelta) -> ColumnElement[datetime]:
     """Return the time that is *by*, whole seconds, later than the stored *time*, or earlier."""
     return _Shifted(time, literal_column(str(int(by.total_seconds()))))
+
+
+def shifted_by(time: ColumnElement[datetime], hours: ColumnElement[int]) -> ColumnElement[datetime]:
+    """Return the time that is so many *hours* later than *time*, or earlier where there are fewer than none."""
+    return _Shifted(time, cast(cast(hours, BigInteger) * literal_column("3600"), BigInteger))
 
 
 @compiles(_Shifted, "postgresql")
@@ -58,3 +63,25 @@ def _counted(element: _Elapsed, compiler: SQLCompiler, **kw: Any) -> str:
         return f"(strftime('%s', substr({time}, 1, 19)) * 1000000 + substr({time}, 21))"
 
     return f"({microseconds(until)} - {microseconds(since)})"
+
+
+class _LogTime(FunctionElement[str]):
+    inherit_cache = True
+    type = String()
+
+
+def log_time(time: ColumnElement[datetime]) -> ColumnElement[str]:
+    """Return a stored time as the log's rows have it: see `app.domain.action_log.time_text`."""
+    return _LogTime(time)
+
+
+@compiles(_LogTime, "postgresql")
+def _formatted(element: _LogTime, compiler: SQLCompiler, **kw: Any) -> str:
+    time = compiler.process(element.clauses, **kw)
+    return f"to_char({time} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+
+
+@compiles(_LogTime, "sqlite")
+def _rewritten(element: _LogTime, compiler: SQLCompiler, **kw: Any) -> str:
+    time = compiler.process(element.clauses, **kw)
+    return f"(substr({time}, 1, 10) || 'T' || substr({time}, 12) || 'Z')"

@@ -46,6 +46,8 @@ class AccountRow:
     retention_days: int | None = None
     override_expiry_hours: int | None = None
     due_hours: str | None = None
+    reminder_hours: int | None = None
+    escalation_hours: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

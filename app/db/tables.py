@@ -67,6 +67,9 @@ accounts = Table(
     Column("override_expiry_hours", Integer()),
     # Within how many hours a new case is due, by its subject's result: see `app.domain.due_dates`.
     Column("due_hours", String(200)),
+    # For how many hours before, or after, what is due people are told of it; null: they are not.
+    Column("reminder_hours", Integer()),
+    Column("escalation_hours", Integer()),
     Column("case_count", Integer(), nullable=False, server_default=text("0")),
     time("created_at"),
     # The head of the account's own log: how many rows it has, and the last one's hash.
@@ -244,6 +247,14 @@ cases = Table(
         unique=True,
         sqlite_where=text("status <> 'CLOSED'"),
         postgresql_where=text("status <> 'CLOSED'"),
+    ),
+    Index(
+        "ix_cases_open_due",
+        "account_id",
+        "due_at",
+        "id",
+        sqlite_where=text("status <> 'CLOSED' AND due_at IS NOT NULL"),
+        postgresql_where=text("status <> 'CLOSED' AND due_at IS NOT NULL"),
     ),
     Index(
         "ix_cases_not_erased",
@@ -476,6 +487,13 @@ case_actions = Table(
     UniqueConstraint("case_id", "seq"),
     Index(None, "account_id", "position", "id"),
     Index(None, "user_id", "case_id"),
+    Index(
+        "ix_case_actions_reminders",
+        "case_id",
+        "type",
+        sqlite_where=text("type = 'REMIND' OR type = 'ESCALATE'"),
+        postgresql_where=text("type = 'REMIND' OR type = 'ESCALATE'"),
+    ),
     UniqueConstraint("comment_id"),
     CheckConstraint("seq >= 1", name="seq_from_one"),
     CheckConstraint("(seq = 1) = (type = 'OPEN') AND (seq = 1) = (status_before IS NULL)", name="first_opens"),

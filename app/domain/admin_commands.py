@@ -24,11 +24,19 @@ POLICIES = frozenset(
         "retention_days",
         "override_expiry_hours",
         "due_hours",
+        "reminder_hours",
+        "escalation_hours",
     }
 )
-"""The settings that decide who may do what, how long content and overrides are kept, and when cases are due."""
+"""The settings that decide who may do what, how long content and overrides are kept, and when cases are due or late."""
 
-NOTHING: Mapping[str, object] = {"retention_days": 0, "override_expiry_hours": 0, "due_hours": ""}
+NOTHING: Mapping[str, object] = {
+    "retention_days": 0,
+    "override_expiry_hours": 0,
+    "due_hours": "",
+    "reminder_hours": 0,
+    "escalation_hours": 0,
+}
 """Of the settings that an account may have none of, what stands for that."""
 
 
@@ -115,6 +123,8 @@ class UpdateAccount(AdminCommand):
     retention_days: int | None = None
     override_expiry_hours: int | None = None
     due_hours: str | None = None
+    reminder_hours: int | None = None
+    escalation_hours: int | None = None
 
     @property
     def settings(self) -> dict[str, object]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from app.domain.bank_accounts import Iban
 from app.domain.errors import InputRefused, Required
 from app.domain.model import ActionType, DocumentWarning, EvaluationStatus, RequestedStatus, Resolution, SubjectType
+from app.domain.reminders import Reminder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +157,22 @@ class ExpireOverride(DecisionCommand):
     """End the pending override, whose time is over; by the account's own rules."""
 
     action = ActionType.EXPIRE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remind(CaseCommand):
+    """Say what is due soon; by the account's own rules."""
+
+    action = ActionType.REMIND
+    reminder: Reminder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalate(CaseCommand):
+    """Say what is late; by the account's own rules."""
+
+    action = ActionType.ESCALATE
+    reminder: Reminder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from app.domain.evaluation import Evaluation
 from app.domain.expiry import expiry_of
 from app.domain.log_chain import Fault, FaultKind
 from app.domain.model import ActionType, EvaluationStatus, OverrideStatus, RequestedStatus
+from app.domain.reminders import ReminderOccasion, reminder_of, time_of_override
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class Change:
     holds: bool = False
     assigns: bool = False
     sets_due_date: bool = False
+    reminds: bool = False
     result: Callable[[ResultChange], EvaluationStatus | None] | None = None
 
 
@@ -104,6 +106,8 @@ CHANGES: Mapping[ActionType, Change] = {
     ActionType.ASSIGN: Change(assigns=True),
     ActionType.SET_DUE_DATE: Change(sets_due_date=True),
     ActionType.EXPIRE: Change(changes_override=True),
+    ActionType.REMIND: Change(reminds=True),
+    ActionType.ESCALATE: Change(reminds=True),
 }
 
 RESULT_TYPES = frozenset(type for type, change in CHANGES.items() if change.result is not None)
@@ -123,7 +127,7 @@ class Folded:
         self.overrides: dict[UUID, tuple[int, OverrideState]] = {}
         """By its id: the row that changed an override last, and how it stands."""
         self.unfounded: list[Fault] = []
-        """Decisions that were taken in the place of somebody who was not asked."""
+        """Decisions that were taken in the place of somebody who was not asked, and reminders of what was not so."""
 
     def add(self, entry: Entry, row_id: UUID | None = None) -> None:
         """Take the next row, which has this id."""
@@ -143,8 +147,24 @@ class Folded:
         if entry.override is not None:
             self._take_override(change, entry, entry.override.id, entry.override.status)
         reason = representation_fault(entry)
+        if change.reminds and reason is None:
+            reason = self._reminder_fault(entry, self.case)
         if reason is not None:
             self.unfounded.append(Fault(entry.seq, FaultKind.STATE, reason))
+
+    def _reminder_fault(self, entry: Entry, case: CaseState) -> str | None:
+        """Return what is wrong with a row that reminds, or escalates: it is about what was so just before it."""
+        reminder = None if entry.seal is None else reminder_of(entry.seal.details)
+        if reminder is None:
+            return "it does not say what it reminds of"
+        if reminder.occasion is ReminderOccasion.DUE_DATE:
+            return None if reminder.at == case.due_at else "it is about another due date than the case had"
+        _, override = self.overrides.get(reminder.override_id or entry.case_id, (0, None))
+        if override is not None:
+            times = override.status, override.created_at, override.expires_at
+            if reminder.at == time_of_override(reminder.occasion, *times):
+                return None
+        return "it is about an override that did not wait so"
 
     def _take_override(self, change: Change, entry: Entry, id: UUID, status: OverrideStatus) -> None:
         if change.makes_override:

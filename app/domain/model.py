@@ -196,6 +196,12 @@ class ActionType(StrEnum):
     ASSIGN = "ASSIGN"
     SET_DUE_DATE = "SET_DUE_DATE"
     EXPIRE = "EXPIRE"
+    REMIND = "REMIND"
+    ESCALATE = "ESCALATE"
+
+
+REMINDERS = frozenset({ActionType.REMIND, ActionType.ESCALATE})
+"""What the account's own rules write to tell people something, and not to change anything."""
 
 
 @dataclass(frozen=True, slots=True)

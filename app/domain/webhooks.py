@@ -173,15 +173,18 @@ PERMANENT_FIELDS: Mapping[str, frozenset[str]] = {
         {
             *("id", "case", "seq", "type", "user", "comment", "override", "statusBefore", "statusAfter"),
             *("resolution", "createdAt", "requestId", "hash", "prevHash", "authority", "reason", "held"),
+            *("assignment", "dueAt", "reminder"),
         }
     ),
+    "RecordedAssignment": frozenset({"assignee"}),
+    "RecordedReminder": frozenset({"occasion", "at", "override"}),
     "ActionAuthority": frozenset({"tokenId", "tokenSource", "roles", "reviewedVersion"}),
     "Case": frozenset({"id", "reference", "title", "description", "subject", "createdBy", "createdAt"}),
     "Subject": frozenset({"id", "type", "externalRef"}),
     "User": frozenset({"id", "kind"}),
     "Comment": frozenset({"id", "author", "body", "createdAt", "documents"}),
     "Document": frozenset({"id", "filename", "contentType", "sizeBytes", "sha256", "createdAt", "uploader"}),
-    "Override": frozenset({"id", "createdBy", "requestedStatus", "subjectStatusAtRequest", "createdAt"}),
+    "Override": frozenset({"id", "createdBy", "requestedStatus", "subjectStatusAtRequest", "createdAt", "expiresAt"}),
     "Node": frozenset({"id"}),
 }
 """The fields that a row of the log fixes for good, unless they are erased: they are the same at each try and replay."""

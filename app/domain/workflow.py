@@ -277,6 +277,19 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         names_case=False,
         about=("input",),
     ),
+    **dict.fromkeys(
+        (ActionType.REMIND, ActionType.ESCALATE),
+        Transition(
+            roles=frozenset(),
+            relation=Relation.ANYBODY,
+            features=_CASES,
+            targets=_WHILE_OPEN,
+            otherwise=CaseClosed,
+            for_system=True,
+            names_case=False,
+            about=("input",),
+        ),
+    ),
 }
 
 CASE_ACTIONS: Sequence[ActionType] = tuple(action for action in ActionType if TRANSITIONS[action].names_case)

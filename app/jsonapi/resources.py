@@ -25,6 +25,8 @@ ACTION_TYPES: Mapping[str, ActionType] = {
     "assign": ActionType.ASSIGN,
     "set_due_date": ActionType.SET_DUE_DATE,
     "expire": ActionType.EXPIRE,
+    "remind": ActionType.REMIND,
+    "escalate": ActionType.ESCALATE,
 }
 """The types of actions by their names here."""
 

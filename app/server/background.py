@@ -10,6 +10,7 @@ import structlog
 from app import clock
 from app.actions.expiry import expire_overrides
 from app.actions.idempotency import forget_old_keys
+from app.actions.reminders import write_reminders
 from app.actions.retention import erase_overdue
 from app.auth.identity import TokenUse
 from app.db.engines import Database
@@ -17,6 +18,7 @@ from app.db.engines import Database
 HOUSEKEEPING_S = 60
 RETENTION_S = 3_600
 EXPIRY_S = 60
+REMINDERS_S = 60
 
 log = structlog.get_logger()
 
@@ -85,3 +87,19 @@ async def keep_expiry(
         except Exception as error:  # the database may be away for a while
             log.warning("expiry_failed", reason=type(error).__name__)
         await pause(EXPIRY_S)
+
+
+async def keep_reminders(
+    database: Database,
+    now: clock.Clock = clock.now,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Write what is due soon, or late, into the logs of cases: at the start, and each minute."""
+    while True:
+        try:
+            written = sum([step.is_written async for step in write_reminders(database, now)])
+            if written:
+                log.info("reminders_run", written=written)
+        except Exception as error:  # the database may be away for a while
+            log.warning("reminders_failed", reason=type(error).__name__)
+        await pause(REMINDERS_S)

@@ -25,7 +25,9 @@ from hypothesis.stateful import (
 from app.actions.evaluation import EvaluationOutcome
 from app.actions.outcome import Outcome, Supposed
 from app.actions.perform import rehearse
+from app.actions.reminders import write_reminders
 from app.admin.perform import AdminOutcome, administer
+from app.db import tables
 from app.db.engines import Database, open_database
 from app.domain.admin_commands import ChangeRoles
 from app.domain.commands import (
@@ -47,7 +49,7 @@ from app.domain.commands import (
 )
 from app.domain.errors import InputRefused, Refusal
 from app.domain.model import ActionType, EvaluationStatus, RequestedStatus, Resolution, Role, SubjectType
-from tests.support.database_contents import Contents, contents
+from tests.support.database_contents import Contents, contents, set_by_hand
 from tests.support.delegations import delegate, end
 from tests.support.evaluations import check_system, faults, recorded
 from tests.support.invariants import assert_invariants
@@ -67,6 +69,9 @@ COMMANDS: dict[str, Any] = {
     "SET_DUE_DATE": SetDueDate,
 }
 DATES = ["2026-01-01T00:00:00+00:00", "2999-12-31T23:59:59.999999+00:00"]
+FAR = 24 * 366 * 1_000
+"""Hours, within which the later of the dates is too."""
+SYSTEM = ("REMIND", "ESCALATE")
 DECISIONS = ("ACCEPT", "REFUSE", "CANCEL")
 
 # Mostly what gets somewhere: None is somebody who may.
@@ -93,6 +98,8 @@ class Casebook(RuleBasedStateMachine):
     def begin(self, restricted: bool) -> None:
         self.model = Model(restricted)
         self.world = self.runner.run(make_world(self.database, restrict_to_assigned_reviewers=restricted))
+        policies = {"reminder_hours": FAR, "escalation_hours": 1}
+        self.runner.run(set_by_hand(self.database, tables.accounts, self.world.account_id, **policies))
         self.case_ids: list[UUID] = []
         self.comment_ids: dict[UUID, list[UUID]] = defaultdict(list)
         self.people = {name: getattr(self.world, name) for name in ROLES}
@@ -281,6 +288,21 @@ class Casebook(RuleBasedStateMachine):
     def set_due_date(self, person: str | None, which: int, due: str | None, key: str | None) -> None:
         self.ask(Request("SET_DUE_DATE", person or "rosa", case=self.case(which), due=due, key=key))
 
+    @precondition(has_cases)
+    @rule()
+    def remind(self) -> None:
+        """The account's own rules say what is due soon, and what is late."""
+        expected = self.model.remind(DATES[0])
+        self.runner.run(self.reminded())
+        self.before, self.rows = self.rows, self.runner.run(self.contents())
+        self.done.update(expected)
+        rows = [row["type"] for key, row in self.rows["case_actions"].items() if key not in self.before["case_actions"]]
+        assert Counter(rows) == Counter(expected)
+
+    async def reminded(self) -> None:
+        async for step in write_reminders(self.database):
+            assert not step.is_failed
+
     @precondition(lambda self: bool(self.sent))
     @rule(which=st.integers(0, 99))
     def ask_again(self, which: int) -> None:
@@ -370,8 +392,9 @@ class Casebook(RuleBasedStateMachine):
         logs: dict[UUID, list[tuple[str, str]]] = defaultdict(list)
         in_place: dict[UUID, dict[int, str]] = defaultdict(dict)
         for row in sorted(self.rows["case_actions"].values(), key=lambda row: row["seq"]):
-            if row["user_id"] in names:
-                logs[row["case_id"]].append((row["type"], names[row["user_id"]]))
+            name = "" if row["type"] in SYSTEM else names.get(row["user_id"])
+            if name is not None:
+                logs[row["case_id"]].append((row["type"], name))
             represented = json.loads(row["authority"]).get("on_behalf_of")
             if represented is not None:
                 in_place[row["case_id"]][row["seq"]] = names[UUID(represented)]

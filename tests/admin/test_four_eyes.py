@@ -138,6 +138,8 @@ POLICIES = {
     "retentionDays": 1,
     "overrideExpiryHours": 48,
     "dueHours": [{"evaluationStatus": "ANOMALY", "hours": 24}],
+    "reminderHours": 24,
+    "escalationHours": 48,
 }
 
 

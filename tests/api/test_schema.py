@@ -31,7 +31,7 @@ from app.api.payload_permission import PayloadPermission
 from app.api.permissions import ActionPermission, ReadPermission
 from app.api.schema import SCHEMA, PreparedDocument, sdl
 from app.domain.administration import RULES
-from app.domain.model import ActionType
+from app.domain.model import REMINDERS, ActionType
 from tests.support.paths import ROOT
 
 BUILT: GraphQLSchema = build_schema(sdl())
@@ -127,7 +127,7 @@ def test_every_mutation_carries_the_permission_of_its_action_and_it_runs_first()
     assert of_actions == ACTIONS
     of_all = {"performActions"}  # which looks at each of its actions by itself
     assert len(permissions) - len(of_actions) - len(of_all) == len(RULES)
-    assert set(ACTIONS.values()) == set(ActionType) - {ActionType.EXPIRE}
+    assert set(ACTIONS.values()) == set(ActionType) - {ActionType.EXPIRE, *REMINDERS}
 
 
 def test_every_query_asks_for_a_scope_but_those_of_no_account_and_those_that_look_at_what_they_find() -> None:
@@ -160,7 +160,7 @@ def test_only_these_fields_of_things_are_code_and_the_others_are_attributes_or_r
         *("Case.overdue", "Case.signals"),
         *("Document.url", "Viewer.inbox", "Viewer.standsInFor", "Viewer.tokens"),
         *("CaseAction.authority", "CaseAction.evaluation", "CaseAction.held", "CaseAction.reason"),
-        *("CaseAction.assignment", "CaseAction.dueAt"),
+        *("CaseAction.assignment", "CaseAction.dueAt", "CaseAction.reminder"),
         *("AccountAction.roles", "AccountAction.details", "AccountChange.details", "ApiToken.scopes"),
     }
 

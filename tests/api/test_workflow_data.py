@@ -1,5 +1,7 @@
 """The workflow as data and as a diagram, against the tables of test_workflow, which are written by hand."""
 
+from itertools import product
+
 from app.domain.model import CaseStatus
 from app.domain.workflow_chart import mermaid
 from tests.support.api import Api
@@ -56,7 +58,9 @@ async def test_the_workflow_has_each_outcome_and_its_roles(world: World, api: Ap
     stays = {("EVALUATION", status): status for status in CaseStatus if status != "CLOSED"}
     expires = {("EXPIRE", str(status)): "NO_PENDING_OVERRIDE" for status in CaseStatus}
     expires |= {("EXPIRE", "PENDING_REVIEW"): "IN_PROGRESS", ("EXPIRE", "CLOSED"): "CASE_CLOSED"}
-    assert outcomes == dict(cells(WHEN)) | stays | expires | {("EVALUATION", "CLOSED"): "CASE_CLOSED"}
+    reminds = {(name, status): to for name in ("REMIND", "ESCALATE") for (_, status), to in stays.items()}
+    closed = dict.fromkeys(product(("EVALUATION", "REMIND", "ESCALATE"), ["CLOSED"]), "CASE_CLOSED")
+    assert outcomes == dict(cells(WHEN)) | stays | expires | reminds | closed
     assert {name: (item["roles"], item["relation"], item["decision"]) for name, item in actions.items()} == {
         "OPEN": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
         "COMMENT": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
@@ -72,10 +76,13 @@ async def test_the_workflow_has_each_outcome_and_its_roles(world: World, api: Ap
         "ASSIGN": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
         "SET_DUE_DATE": (["CONTRIBUTOR", "REVIEWER"], "ANYBODY", None),
         "EXPIRE": ([], "ANYBODY", "EXPIRED"),
+        "REMIND": ([], "ANYBODY", None),
+        "ESCALATE": ([], "ANYBODY", None),
     }
     kinds = {name: item["userKind"] for name, item in actions.items() if item["userKind"] is not None}
     people = dict.fromkeys(("REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "REASSIGN"), "PERSON")
-    assert kinds == people | {"EVALUATION": "SERVICE", "EXPIRE": "SYSTEM"}
+    system = dict.fromkeys(("EXPIRE", "REMIND", "ESCALATE"), "SYSTEM")
+    assert kinds == people | {"EVALUATION": "SERVICE"} | system
     assert {name: item["requiredInput"] for name, item in actions.items()} == {
         "OPEN": ["subject", "title"],
         "COMMENT": ["caseId", "body"],
@@ -91,6 +98,8 @@ async def test_the_workflow_has_each_outcome_and_its_roles(world: World, api: Ap
         "ASSIGN": ["caseId", "assigneeId"],
         "SET_DUE_DATE": ["caseId", "dueAt"],
         "EXPIRE": [],
+        "REMIND": [],
+        "ESCALATE": [],
     }
     assert [(item["status"], item["initial"], item["final"]) for item in reported["states"]] == [
         (status, status == "OPEN", status == "CLOSED") for status in CaseStatus

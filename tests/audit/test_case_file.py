@@ -11,12 +11,15 @@ import pypdfium2
 import pytest
 from PIL import Image
 
+from app.actions.reminders import write_reminders
 from app.audit.case_file.content import CHARACTERS_MAX, ROWS_MAX, EvidenceUnfit
 from app.audit.case_file.rendering import WORDS, case_file_pdf
 from app.audit.evidence import evidence_of
+from app.db import tables
 from app.domain.commands import AddComment, AssignCase, EraseContent, NewDocument, SetDueDate
 from app.domain.model import Language
 from tests.support.anchored_cases import Scene
+from tests.support.database_contents import set_by_hand
 from tests.support.gateway import casegate
 from tests.support.world import World
 
@@ -98,6 +101,19 @@ async def test_a_case_file_says_whose_the_case_was_and_until_when(world: World) 
     for said in ("Attribuer", "En charge : ", "Échéance : 2026-11-30 12:00:00 UTC", "Échéance : aucune"):
         assert said in french, said
     assert str(world.rosa.id) in english
+
+
+async def test_a_case_file_says_what_is_late(world: World) -> None:
+    case_id = (await world.open_case()).case.id
+    await set_by_hand(world.database, tables.accounts, world.account_id, escalation_hours=1)
+    await world.do(world.ada, SetDueDate(case_id=case_id, due_at=datetime.fromisoformat("2020-01-31T16:00:00+00:00")))
+    assert [step.is_written async for step in write_reminders(world.database)] == [True]
+    found = await evidence(world, case_id)
+
+    english, french = (" ".join(read(case_file_pdf(found, language))) for language in (Language.EN, Language.FR))
+
+    assert "Escalate" in english and "Due date: 2020-01-31 16:00:00 UTC" in english
+    assert "Escalader" in french and "Échéance : 2020-01-31 16:00:00 UTC" in french
 
 
 async def test_what_is_erased_says_so_and_is_not_there(world: World) -> None:

@@ -124,8 +124,10 @@ async def test_every_constraint_bears_the_name_that_the_models_gave_it(database:
         if any("where" in option for option in options["dialect_options"])
     }
     assert partial == {
+        "ix_case_actions_reminders",
         "ix_case_texts_stale",
         "ix_cases_not_erased",
+        "ix_cases_open_due",
         "ix_documents_same",
         "ix_documents_unattached",
         "ix_overrides_expiring",

@@ -27,7 +27,7 @@ from app.documents.store import open_store
 from app.documents.upkeep import verify
 from app.domain.commands import CloseCase
 from app.domain.errors import TokenExpired, Unauthenticated
-from app.domain.model import ActionType, CaseStatus, OverrideStatus, Resolution, Role, Scope, SubjectType
+from app.domain.model import REMINDERS, ActionType, CaseStatus, OverrideStatus, Resolution, Role, Scope, SubjectType
 from tests.support.api import Api
 from tests.support.gateway import FORKS
 from tests.support.world import person_of
@@ -101,7 +101,7 @@ async def test_it_holds_every_state_that_a_case_or_an_override_can_be_in(databas
     assert {override["status"] for override in overrides} == set(OverrideStatus) - {OverrideStatus.EXPIRED}
     # Nobody has to name other reviewers: all who are asked can decide. And nobody asks for anything to be erased.
     others = {ActionType.REASSIGN, ActionType.REDACT, ActionType.HOLD, ActionType.EVALUATION}
-    others |= {ActionType.ASSIGN, ActionType.SET_DUE_DATE, ActionType.EXPIRE}
+    others |= {ActionType.ASSIGN, ActionType.SET_DUE_DATE, ActionType.EXPIRE, *REMINDERS}
     wanted = set(ActionType) - others
     assert {action["type"] for case in cases for action in case["actions"]["nodes"]} == wanted
     assert len({case["subject"]["label"] for case in cases}) == 40

@@ -213,7 +213,7 @@ def refusal_of_admission(action: ActionType, actor: Actor) -> tuple[str, object]
 def test_the_tables_are_whole() -> None:
     assert WHO_CELLS.keys() == set(product(CASE_ACTIONS, RELATIONS, ROLE_SETS))
     assert WHEN_CELLS.keys() == set(product(CASE_ACTIONS, STATUSES, (False, True)))
-    assert {"OPEN", "EVALUATION", "EXPIRE", *CASE_ACTIONS} == set(ActionType)
+    assert {"OPEN", "EVALUATION", "EXPIRE", "REMIND", "ESCALATE", *CASE_ACTIONS} == set(ActionType)
 
 
 @pytest.mark.parametrize("status", CaseStatus)

@@ -32,6 +32,7 @@ const withoutId = {
     'Receipt',
     'RecordedAssignment',
     'RecordedEvaluation',
+    'RecordedReminder',
     'RefusedDecision',
     'RepeatedPair',
     'ReviewDelegation',

@@ -95,6 +95,8 @@ class Case:
     is_erased: bool = False
     owner: str | None = None
     due: str | None = None
+    reminded: set[tuple[str, str]] = field(default_factory=set)
+    """What the account's own rules have said, each with the due date that it was about."""
     in_place: dict[int, str] = field(default_factory=dict)
     """By the number of a decision's row, in whose place it was taken."""
 
@@ -204,6 +206,19 @@ class Model:
         """End what *name* has delegated, and return "done" or the code."""
         self.now += 1
         return "done" if self.stands_in.pop(name, None) is not None else "INVALID_INPUT"
+
+    def remind(self, late: str) -> list[str]:
+        """Have the rules say of each open case that it is due soon, or since *late*; return what is new of it."""
+        said = []
+        for case in self.cases:
+            if case.due is None or case.status == "CLOSED":
+                continue
+            row = "ESCALATE" if case.due == late else "REMIND"
+            if (row, case.due) not in case.reminded:
+                case.reminded.add((row, case.due))
+                case.log.append((row, ""))
+                said.append(row)
+        return said
 
     def _open(self, request: Request) -> None:
         self._demand(self._has_role(request), "ROLE_REQUIRED")

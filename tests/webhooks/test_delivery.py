@@ -12,13 +12,14 @@ import pytest
 from sqlalchemy import func, insert, select, update
 
 from app import clock
+from app.actions.reminders import write_reminders
 from app.audit.account_logs import verify_account_logs
 from app.db import tables
 from app.db.database_clock import shared_time
 from app.db.repository.webhooks import deliverable, delivery_counts
 from app.documents.store import DocumentStore
 from app.domain.account_log import AdminActionType
-from app.domain.commands import AddComment
+from app.domain.commands import AddComment, SetDueDate
 from app.domain.webhook_commands import PauseWebhook, ReplayWebhook, ResumeWebhook, RotateWebhookSecret
 from app.domain.webhooks import TRY_OFFSETS, WEBHOOKS_MAX, DeliveryFailure, SignatureScheme, WebhookState
 from app.live.cursors import log_cursors
@@ -26,6 +27,7 @@ from app.webhooks.progress import LEASE, forget_old_deliveries, take_leases
 from app.webhooks.sending import not_rendered
 from app.webhooks.worker import ENDPOINTS_MAX, LOOK
 from tests.support.account_logs import logged
+from tests.support.database_contents import set_by_hand
 from tests.support.webhook_endpoints import OK, ReceivedRequest, WebhookEndpoint, serving
 from tests.support.webhooks import (
     NO,
@@ -533,3 +535,23 @@ async def test_the_account_s_log_stays_whole(world: World, node: DeliveryNode, e
     assert verdict.fault is None
     rows = await logged(world.database, world.account_id)
     assert rows[-1][0] == AdminActionType.DISABLE_WEBHOOK
+
+
+async def test_a_reminder_is_delivered_as_any_row(world: World, node: DeliveryNode, endpoint: WebhookEndpoint) -> None:
+    wanted = "subscription { actions(types: [REMIND]) { cursor action { id reminder { occasion at } case { id } } } }"
+    hook = await register(world, endpoint, wanted)
+    await recorded(hook, WebhookState.ACTIVE)
+    await set_by_hand(world.database, tables.accounts, world.account_id, reminder_hours=1)
+    case_id, due_at = (await world.open_case()).case.id, clock.now()
+    await world.do(world.ada, SetDueDate(case_id=case_id, due_at=due_at + timedelta(hours=1)))
+
+    steps = [step.is_written async for step in write_reminders(world.database)]
+    await until(lambda: hook.deliveries)
+
+    assert steps == [True]
+    (delivered,) = hook.deliveries
+    assert kind(delivered) == "case.remind"
+    action = json.loads(delivered.body)["data"]["actions"]["action"]
+    due_text = (due_at + timedelta(hours=1)).isoformat()
+    assert action["reminder"] == {"occasion": "DUE_DATE", "at": due_text}
+    assert action["case"] == {"id": str(case_id)}

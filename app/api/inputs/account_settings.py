@@ -21,7 +21,8 @@ class DueHoursInput:
 
 @strawberry.input(
     description="What to change of the account; what is left out stays as it is. A second admin has to approve"
-    " policies: the features, who may decide on what, how long content is kept, and how long overrides wait."
+    " policies: the features, who may decide on what, how long content is kept, how long overrides wait, and when"
+    " people are reminded."
 )
 class UpdateAccountInput(AdminInput):
     name: str | None = optional("What it is called, 1 to 200 characters.")
@@ -45,6 +46,14 @@ class UpdateAccountInput(AdminInput):
         "When a case is due that is opened from now on, each result once at most; none of the others. An empty list: at"
         " no time."
     )
+    reminder_hours: int | None = optional(
+        "How many hours before a due date or an override's expiry, or after the request of one that does not expire,"
+        f" the case's log gets a row REMIND, 1 to {EXPIRY_MAX}. 0: never."
+    )
+    escalation_hours: int | None = optional(
+        "How many hours after a due date, or after the request of an override, the case's log gets a row ESCALATE"
+        f" where it still waits, 1 to {EXPIRY_MAX}. 0: never."
+    )
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
@@ -59,6 +68,8 @@ class UpdateAccountInput(AdminInput):
             retention_days=shape.number(self.retention_days, "retentionDays", maximum=RETENTION_MAX),
             override_expiry_hours=shape.number(self.override_expiry_hours, "overrideExpiryHours", maximum=EXPIRY_MAX),
             due_hours=self._due_hours(shape),
+            reminder_hours=shape.number(self.reminder_hours, "reminderHours", maximum=EXPIRY_MAX),
+            escalation_hours=shape.number(self.escalation_hours, "escalationHours", maximum=EXPIRY_MAX),
             **common,
         )
         if not any(value is not None for value in command.settings.values()):

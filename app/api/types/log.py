@@ -15,6 +15,7 @@ from app.api.types.nodes import Node
 from app.api.types.overrides import Override
 from app.api.types.people import User
 from app.api.types.references import CaseReference
+from app.api.types.reminders import RecordedReminder, action_reminder
 from app.db.rows import ActionRow
 
 
@@ -60,6 +61,9 @@ class CaseAction(Node):
         "Until when it said that the case is to be finished; null for at no time.",
         ("details",),
         loads=(),
+    )
+    reminder: RecordedReminder | None = computed(
+        action_reminder, "What it reminds of, or says is late; null of all other rows.", ("details",), loads=()
     )
     hash: str = described("SHA-256 over the row's canonical encoding and prevHash, 64 hexadecimal digits.")
     prev_hash: str = described("The hash of the row before; 64 zeros in the first row.")

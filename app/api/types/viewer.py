@@ -43,6 +43,14 @@ class Account(Node):
         "For how many hours an override can be decided that is requested from now on; null: for ever."
     )
     due_hours: list[DueHours] = described("When a case is due that is opened from now on, each result once at most.")
+    reminder_hours: int | None = described(
+        "How many hours before a due date or an override's expiry, or after the request of one that does not expire, a"
+        " row REMIND is written; null: none is."
+    )
+    escalation_hours: int | None = described(
+        "How many hours after a due date, or after the request of an override, a row ESCALATE is written where it still"
+        " waits; null: none is."
+    )
 
 
 @strawberry.type(description="How many requests a token may send, and how many are left; this one is counted.")
@@ -91,6 +99,8 @@ def account_of(context: Context) -> Account:
         require_reviewed_version=account.require_reviewed_version,
         retention_days=account.retention_days,
         override_expiry_hours=account.override_expiry_hours,
+        reminder_hours=account.reminder_hours,
+        escalation_hours=account.escalation_hours,
         due_hours=[
             DueHours(evaluation_status=status, hours=hours) for status, hours in due_hours_of(account.due_hours).items()
         ],

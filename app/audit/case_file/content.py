@@ -11,6 +11,7 @@ from typing import Any
 
 from app.domain.assignment import Assignment, assignment_of
 from app.domain.due_dates import DueDate, due_date_of
+from app.domain.reminders import Reminder, reminder_of
 
 Evidence = Mapping[str, Any]
 ROWS_MAX, CHARACTERS_MAX = 1_000, 1_000_000
@@ -67,6 +68,11 @@ class Step:
     def due_date(self) -> DueDate | None:
         """Until when the row says that the case is to be finished; None of all other rows."""
         return due_date_of(self.details)
+
+    @property
+    def reminder(self) -> Reminder | None:
+        """What the row reminds of, or says is late; None of all other rows."""
+        return reminder_of(self.details)
 
 
 class CaseFile:

@@ -146,6 +146,10 @@ class _Rendering:
             due_at = step.due_date.due_at
             due = self._words["not_due"] if due_at is None else self._say("due", time=in_words(due_at))
             self._sheet.write_line(due, indent=6)
+        if step.reminder is not None:
+            occasion = self._label("ReminderOccasion", step.reminder.occasion)
+            said = self._say("reminder", occasion=occasion, time=in_words(step.reminder.at))
+            self._sheet.write_line(said, indent=6)
         for document in step.documents:
             self._sheet.write_line(f"• {self._text(document.filename)}", size=9, indent=6)
 

@@ -19,7 +19,7 @@ from app.db.repository.overrides import FIRST_VERSION
 from app.db.repository.window import OrderKey, Window, in_list_order, windowed
 from app.db.row_makers import columns
 from app.db.rows import CaseRow
-from app.domain.model import ActionType, Actor, CaseStatus, EvaluationStatus, InboxReason, OverrideStatus
+from app.domain.model import REMINDERS, ActionType, Actor, CaseStatus, EvaluationStatus, InboxReason, OverrideStatus
 from app.domain.workflow import (
     TRANSITIONS,
     Guard,
@@ -100,7 +100,9 @@ def _answer(actor: Actor) -> ColumnElement[bool]:
     row = tables.case_actions.c
     took_part = select(row.id).where(row.user_id == actor.user_id, row.case_id == _CASE.id).exists()
     # A value for each case, not EXISTS: for that PostgreSQL may first read all cases' logs into a hash table.
-    latest = select(row.user_id).where(row.case_id == _CASE.id, row.seq == _CASE.action_count).scalar_subquery()
+    # What the account's own rules remind of is nobody's word.
+    words = select(row.user_id).where(row.case_id == _CASE.id, row.type.not_in(sorted(REMINDERS)))
+    latest = words.order_by(row.seq.desc()).limit(1).scalar_subquery()
     return and_(may(ActionType.COMMENT, actor), took_part, latest != actor.user_id)
 
 
