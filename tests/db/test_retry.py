@@ -230,27 +230,36 @@ class Fixed(Random):
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])
+@pytest.mark.parametrize(
+    ("mutation", "commit"),
+    [("addComment", b"Once."), ("requestOverride", b"COMMIT")],
+    ids=["by one statement", "by a transaction"],
+)
 async def test_a_commit_whose_answer_is_lost_is_never_tried_again_and_settled_by_its_key(
-    fresh_url: str, world: World, cut: str
+    fresh_url: str, world: World, cut: str, mutation: str, commit: bytes
 ) -> None:
     """On SQLite, where a commit is a call, only the client's connection can be lost: see test_disconnects."""
     if world.database.is_sqlite:
         pytest.skip("there is no connection to cut")
     case_id = (await world.open_case()).case.id
-    comment: dict[str, Any] = {"caseId": str(case_id), "body": "Once.", "idempotencyKey": "key"}
-    document = f"mutation($input: AddCommentInput!) {{ addComment(input: $input) {{ errors {{ code }} {SHOWN} }} }}"
+    said: dict[str, Any] = {"body": "Once."}
+    if mutation == "requestOverride":
+        said = {"reason": "Once.", "requestedStatus": "FAVORABLE", "reviewerIds": [str(world.rosa.id)]}
+    requested = {"caseId": str(case_id), "idempotencyKey": "key"} | said
+    kind = f"{mutation[0].upper()}{mutation[1:]}Input"
+    document = f"mutation($input: {kind}!) {{ {mutation}(input: $input) {{ errors {{ code }} {SHOWN} }} }}"
     parts = urlsplit(fresh_url)
-    proxy = Proxy(parts.port or 5432, Fixed(0.1 if cut == "before" else 0.9))
+    proxy = Proxy(parts.port or 5432, Fixed(0.1 if cut == "before" else 0.9), commits=(commit,))
 
     async with proxy.serving() as port:
         through = urlunsplit(parts._replace(netloc=f"{parts.netloc.rpartition(':')[0]}:{port}"))
         async with Api.opened(through) as api:
             await settled(api, world)
             proxy.share = 1
-            answer = await api.send(world.ada.token, document, {"input": comment})
+            answer = await api.send(world.ada.token, document, {"input": requested})
             proxy.share = 0
             there = await comments(world)
-            again = await api.act(world.ada.token, "addComment", comment, SHOWN)
+            again = await api.act(world.ada.token, mutation, requested, SHOWN)
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert answer.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
