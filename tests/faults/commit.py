@@ -6,7 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 from tests.faults.proxy import COMMIT, Proxy
 from tests.faults.report import Report, say
 from tests.faults.site import Site
-from tests.faults.workload import KEYLESS
+from tests.faults.workload import AUTOCOMMITTED
 from tests.support.ports import wait_until
 
 CUT = 0.2
@@ -18,7 +18,7 @@ async def cut_commits(site: Site, rounds: int) -> Report:
     """Let everybody write through the proxy, *rounds* times."""
     assert site.cluster is not None
     report = Report("connection cut at COMMIT", site)
-    proxy = Proxy(site.cluster.port, site.chance, commits=(COMMIT, KEYLESS.encode()))
+    proxy = Proxy(site.cluster.port, site.chance, commits=(COMMIT, *(text.encode() for text in AUTOCOMMITTED)))
     async with proxy.serving() as port:
         await asyncio.to_thread(site.gateway.stop)
         site.gateway.settings = {**site.gateway.settings, "database_url": _through(site.url, port)}

@@ -22,8 +22,9 @@ ASK_TWICE = 0.05  # of acknowledged operations that are asked for again
 WITHOUT_KEY = 0.5  # of comments
 AGAINST_THE_RULES = 0.15  # of operations that do not look at the case's status first
 
-KEYLESS = "without a key"
-"""What such a comment says."""
+KEYLESS, FOUND, THOUGHT = "without a key", "found out.", "thinks."
+AUTOCOMMITTED = (KEYLESS, FOUND, THOUGHT)
+"""What the texts of comments, decisions and closings say: most of these commit with the statement that writes them."""
 
 SENSIBLE = {
     "OPEN": ("COMMENT", "REQUEST_OVERRIDE", "COMMENT", "CLOSE"),
@@ -131,13 +132,13 @@ class Writer:
 
     def _words(self, action: str, id: str) -> dict[str, Any]:
         if action == "COMMENT":
-            return {"body": f"What {id} found out.{self.padding}"}
+            return {"body": f"What {id} {FOUND}{self.padding}"}
         if action == "REQUEST_OVERRIDE":
             others = [reviewer.id for reviewer in self.reviewers if reviewer.id != self.person.id]
             reviewers = self.chance.sample(others, self.chance.randint(1, 3))
             status = self.chance.choice(["FAVORABLE", "UNFAVORABLE"])
             return {"requestedStatus": status, "reviewerIds": reviewers, "reason": f"Why {id} asks."}
-        return {"comment": f"What {id} thinks."}
+        return {"comment": f"What {id} {THOUGHT}"}
 
 
 @dataclass(slots=True)
