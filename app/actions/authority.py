@@ -38,6 +38,7 @@ def actor_of(found: FoundToken) -> Actor:
         reviewer_since=found.user.reviewer_since,
         override_expiry_hours=account.override_expiry_hours,
         due_hours=account.due_hours,
+        checklist=account.checklist,
     )
 
 

@@ -20,11 +20,12 @@ from app.actions.erasure import demand_erasable
 from app.db import tables
 from app.db.prepared import Write
 from app.db.reader import Reader
-from app.db.repository import cases, delegations, locks, overrides, people
+from app.db.repository import cases, checklists, delegations, locks, overrides, people
 from app.db.repository.locks import Locked
 from app.db.rows import CaseRow, DocumentRow, OverrideRow, SubjectRow
 from app.db.writes import inserted
 from app.domain.action_log import GENESIS
+from app.domain.checklist import check_step, checklist_of, open_among
 from app.domain.commands import (
     AssignCase,
     CaseCommand,
@@ -34,11 +35,21 @@ from app.domain.commands import (
     EraseContent,
     OpenCase,
     ReassignReviewers,
+    RecordStep,
     RequestOverride,
 )
 from app.domain.delegations import represented
 from app.domain.errors import InputRefused, NotFound, Refusal, StateRefused, VersionConflict
-from app.domain.model import ActionType, Actor, Candidate, CaseFacts, CaseStatus, OverrideFacts, Resource
+from app.domain.model import (
+    ActionType,
+    Actor,
+    Candidate,
+    CaseFacts,
+    CaseStatus,
+    ChecklistStep,
+    OverrideFacts,
+    Resource,
+)
 from app.domain.workflow import (
     TRANSITIONS,
     Relation,
@@ -77,7 +88,16 @@ async def drafted(
     represented_id = await _represented(connection, actor, command, found, now(), leave_open=leave_open)
     is_held = case.held_by_id is not None
     about = _facts(found, candidates, represented_id, now())
-    facts = CaseFacts(case.status, subject.evaluation_status, about, is_held=is_held)
+    checklist = checklist_of(actor.checklist)
+    open_steps = await _open_steps(connection, actor, command, checklist)
+    facts = CaseFacts(
+        case.status,
+        subject.evaluation_status,
+        about,
+        is_held=is_held,
+        has_checklist=bool(checklist),
+        open_steps=open_steps or (),
+    )
     authorize(command.action, actor, facts.override)
     status = advance(command.action, case.status, facts.override, is_held=is_held)
     requested = command.requested_status if isinstance(command, RequestOverride) else None
@@ -98,6 +118,7 @@ async def drafted(
         reviewer_ids=found.reviewer_ids,
         documents=documents,
         represented_id=represented_id,
+        open_steps=open_steps,
     )
 
 
@@ -165,6 +186,15 @@ async def _represented(
     return represented(actor.user_id, reviewer_ids, kept, override.created_at)
 
 
+async def _open_steps(
+    connection: Reader, actor: Actor, command: CaseCommand, checklist: tuple[ChecklistStep, ...]
+) -> tuple[ChecklistStep, ...] | None:
+    """Return what of the checklist is open on the case; None where there is none, or the action's row does not say."""
+    if not checklist or not TRANSITIONS[command.action].notes_open_steps:
+        return None
+    return open_among(checklist, await checklists.taken_steps(connection, actor.account_id, command.case_id))
+
+
 def _facts(
     found: Locked, candidates: Mapping[UUID, Candidate], represented_id: UUID | None, now: datetime
 ) -> OverrideFacts | None:
@@ -205,6 +235,8 @@ async def _references(
         refusals += check_reviewers(actor, command.reviewer_ids, candidates, override)
     if isinstance(command, AssignCase) and command.assignee_id is not None:
         check_assignee(command.assignee_id, candidates.get(command.assignee_id))
+    if isinstance(command, RecordStep):
+        check_step(command.step, checklist_of(actor.checklist))
     if isinstance(command, DocumentedCommand):
         documents, missing = await find_documents(connection, actor, command, now())
         refusals += missing

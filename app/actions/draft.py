@@ -18,7 +18,7 @@ from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow
 from app.db.writes import inserted, inserted_by, updated
 from app.domain.canonical_json import JsonObject
 from app.domain.commands import Command
-from app.domain.model import Actor, SearchField, SystemActor
+from app.domain.model import Actor, ChecklistStep, SearchField, SystemActor
 
 SALT_BYTES = 32
 
@@ -35,6 +35,7 @@ class Draft:
     `writes`: what is to be written, in this order, once all is known; `first`: what the case itself refers to.
     `is_rehearsal`: it is going to be undone. `details`: what the row of the log says that only its type says.
     `action_id`: what the row of the log is known by. `represented_id`: the reviewer in whose place it is done, if any.
+    `open_steps`: what of the checklist is open, where the row says that.
     """
 
     connection: Reader
@@ -54,6 +55,12 @@ class Draft:
     details: JsonObject | None = None
     action_id: UUID = field(default_factory=clock.new_id)
     represented_id: UUID | None = None
+    open_steps: tuple[ChecklistStep, ...] | None = None
+
+    @property
+    def log_comes_first(self) -> bool:
+        """Whether the database takes the change of the case only once the log has the row that says it."""
+        return self.details is not None and self.before is not None and self.open_steps is None
 
     def insert(self, table: Table, *rows: Any) -> None:
         """Have *rows*, which are in this account, inserted."""

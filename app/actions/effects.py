@@ -21,11 +21,13 @@ from app.db.repository import overrides
 from app.db.rows import OverrideRow, SubjectRow
 from app.db.writes import inserted, updated
 from app.domain.assignment import Assignment
+from app.domain.checklist import StepRecord, open_steps_details
 from app.domain.commands import (
     AssignCase,
     CloseCase,
     Escalate,
     ReassignReviewers,
+    RecordStep,
     Remind,
     RequestOverride,
     SetDueDate,
@@ -150,16 +152,28 @@ def say_what_is_due(draft: Draft) -> None:
     draft.details = draft.command.reminder.details()
 
 
+def record_step(draft: Draft) -> None:
+    """Say where a step of the checklist stands, by the row of the log: nothing else has it."""
+    assert isinstance(draft.command, RecordStep)
+    draft.details = StepRecord(draft.command.step, draft.command.state).details()
+
+
+def note_open_steps(draft: Draft) -> None:
+    """Have the row of the log say what of the checklist was open, where the account has one."""
+    if draft.open_steps is not None:
+        draft.details = open_steps_details(draft.open_steps)
+
+
 Effect = Callable[[Draft], Awaitable[None] | None]
 
 EFFECTS: Mapping[ActionType, Sequence[Effect]] = {
     ActionType.OPEN: (set_first_due_date,),
     ActionType.COMMENT: (),
     ActionType.REQUEST_OVERRIDE: (make_override,),
-    ActionType.ACCEPT: (finish_override, apply_override),
+    ActionType.ACCEPT: (finish_override, apply_override, note_open_steps),
     ActionType.REFUSE: (finish_override,),
     ActionType.CANCEL: (finish_override,),
-    ActionType.CLOSE: (close_case,),
+    ActionType.CLOSE: (close_case, note_open_steps),
     ActionType.REASSIGN: (reassign_reviewers,),
     ActionType.REDACT: (erase_content,),
     ActionType.HOLD: (set_legal_hold,),
@@ -169,6 +183,7 @@ EFFECTS: Mapping[ActionType, Sequence[Effect]] = {
     ActionType.EXPIRE: (finish_override,),
     ActionType.REMIND: (say_what_is_due,),
     ActionType.ESCALATE: (say_what_is_due,),
+    ActionType.RECORD_STEP: (record_step,),
 }
 
 

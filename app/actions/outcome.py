@@ -6,7 +6,7 @@ from uuid import UUID
 from app.db.reader import Reader
 from app.db.repository import cases, documents, log, overrides
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
-from app.domain.model import Actor, OverrideFacts
+from app.domain.model import Actor, ChecklistStep, OverrideFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class Supposed:
     """What an action would make; nothing of it is there.
 
     `subject_is_new`: the subject is not there either. `reviewer_ids` are of the action's override. `latest` is the
-    override that would wait for a decision then, or else was finished last, and `latest_facts` are of it.
+    override that would wait for a decision then, or else was finished last, and `latest_facts` are of it. `open_steps`
+    of the checklist would be open.
     """
 
     outcome: Outcome
@@ -39,6 +40,8 @@ class Supposed:
     latest: OverrideRow | None
     latest_reviewer_ids: tuple[UUID, ...]
     latest_facts: OverrideFacts | None
+    has_checklist: bool = False
+    open_steps: tuple[ChecklistStep, ...] = ()
 
 
 async def outcome_of(connection: Reader, actor: Actor, action_id: UUID) -> Outcome:

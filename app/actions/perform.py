@@ -33,8 +33,10 @@ from app.db.errors import AuthorityChanged
 from app.db.prepared import AutocommitWriter, write, write_if_unchanged
 from app.db.reader import Reader
 from app.db.repository import overrides
+from app.db.repository.checklists import taken_steps
 from app.db.repository.tokens import authority_of
 from app.db.retry import attempt, attempt_autocommit
+from app.domain.checklist import checklist_of, open_among, requires_steps
 from app.domain.commands import CaseCommand, Command, OpenCase
 from app.domain.errors import InputRefused, Refusal, StateRefused, TokenExpired
 from app.domain.model import Actor
@@ -164,7 +166,14 @@ class ActionRequest:
         ids, facts = tuple[UUID, ...](), None
         if latest is not None:
             ids, facts = await facts_of(connection, self.actor, latest, self.now())
-        return Supposed(outcome, draft.subject_is_new, draft.reviewer_ids, latest, ids, facts)
+        checklist = checklist_of(self.actor.checklist)
+        taken = frozenset[str]()
+        if requires_steps(checklist):
+            taken = await taken_steps(connection, self.actor.account_id, outcome.case.id)
+        open_steps = open_among(checklist, taken)
+        return Supposed(
+            outcome, draft.subject_is_new, draft.reviewer_ids, latest, ids, facts, bool(checklist), open_steps
+        )
 
     async def _perform_locked(self, connection: AsyncConnection) -> Outcome:
         """Do it in a transaction that ends with it, if its key did not do it before."""
@@ -193,7 +202,7 @@ class ActionRequest:
                 return None
             raise
         assert draft.before is not None
-        if draft.represented_id is not None or draft.details is not None:
+        if draft.represented_id is not None or draft.log_comes_first:
             return None
         if has_key:
             draft.writes.append(recorded_key(self.actor, self.command, draft.action_id, self.now()))

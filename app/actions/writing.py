@@ -36,7 +36,7 @@ def build_outcome(draft: Draft, request_id: str) -> Outcome:
     effects, draft.writes = draft.writes, draft.first
     _write_case(draft, case)
     draft.log(action, **({"document_count": len(draft.documents)} if draft.documents else {}))
-    if draft.details is not None and draft.before is not None:
+    if draft.log_comes_first:
         draft.writes.reverse()
     draft.writes.extend(effects)
     if comment is not None:

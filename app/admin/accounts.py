@@ -42,6 +42,7 @@ async def create_account(
     cases: bool = True,
     overrides: bool = True,
     restrict_to_assigned_reviewers: bool = False,
+    checklist: str | None = None,
     account_id: UUID | None = None,
     now: clock.Clock = clock.now,
 ) -> AccountRow:
@@ -54,11 +55,13 @@ async def create_account(
         overrides_enabled=overrides,
         restrict_to_assigned_reviewers=restrict_to_assigned_reviewers,
         created_at=now(),
+        checklist=checklist,
     )
+    details = {"policies": _policies(row)} | ({} if checklist is None else {"checklist": [checklist]})
     try:
         async with database.write() as connection:
             await connection.execute(insert(tables.accounts), asdict(row))
-            await _log(connection, row.id, row.created_at, AdminActionType.CREATE_ACCOUNT, {"policies": _policies(row)})
+            await _log(connection, row.id, row.created_at, AdminActionType.CREATE_ACCOUNT, details)
     except IntegrityError as error:
         raise AdminError(f"the account {row.id} is there already") from error
     return row

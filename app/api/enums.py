@@ -23,6 +23,7 @@ from app.domain.model import (
     Role,
     Scope,
     SearchField,
+    StepState,
     SubjectType,
     TokenSource,
     UserKind,
@@ -58,6 +59,7 @@ __all__ = [
     "SearchField",
     "SignalKind",
     "Source",
+    "StepState",
     "SubjectType",
     "TokenSource",
     "UserKind",
@@ -308,6 +310,16 @@ described_enum(
         ActionType.REMIND: "Reminded of what is due soon; by the account's own rules.",
         ActionType.ESCALATE: "Said what is late; by the account's own rules.",
         ActionType.EXPIRE: "Ended the pending override, whose time was over; by the account's own rules.",
+        ActionType.RECORD_STEP: "Said where a step of the account's checklist stands.",
+    },
+)
+described_enum(
+    StepState,
+    "Where a step of the account's checklist stands on a case.",
+    {
+        StepState.OPEN: "It is to be done: nobody has recorded it, or what was recorded was taken back.",
+        StepState.DONE: "It was done.",
+        StepState.NOT_NEEDED: "It is not needed on this case, for a reason.",
     },
 )
 described_enum(

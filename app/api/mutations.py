@@ -24,6 +24,7 @@ from app.api.inputs.actions import (
     RequestOverrideInput,
 )
 from app.api.inputs.assignments import AssignCaseInput
+from app.api.inputs.checklists import RecordStepInput
 from app.api.inputs.due_dates import SetDueDateInput
 from app.api.inputs.erasures import EraseContentInput, SetLegalHoldInput
 from app.api.payloads import (
@@ -36,6 +37,7 @@ from app.api.payloads import (
     EraseContentPayload,
     OpenCasePayload,
     ReassignReviewersPayload,
+    RecordStepPayload,
     RefuseOverridePayload,
     RequestOverridePayload,
     SetDueDatePayload,
@@ -132,4 +134,11 @@ class Mutation(AdminMutation, DelegationMutation, WebhookMutation, EvaluationMut
         SetDueDateInput,
         SetDueDatePayload,
         "Say until when a case is to be finished, or that it is due at no time. For contributors and reviewers.",
+    )
+    record_step: RecordStepPayload = action_mutation(
+        ActionType.RECORD_STEP,
+        RecordStepInput,
+        RecordStepPayload,
+        "Say where a step of the account's checklist stands on a case: it was done, is not needed, or is open again."
+        " For contributors and reviewers.",
     )

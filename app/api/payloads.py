@@ -147,6 +147,11 @@ class SetDueDatePayload(CommentedPayload):
     pass
 
 
+@strawberry.type(description="What recording a step of the checklist gave; the comment says who was reached, or why.")
+class RecordStepPayload(CommentedPayload):
+    pass
+
+
 @strawberry.type(description="What naming other reviewers gave.")
 class ReassignReviewersPayload(OverridePayload):
     pass

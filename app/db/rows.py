@@ -48,6 +48,7 @@ class AccountRow:
     due_hours: str | None = None
     reminder_hours: int | None = None
     escalation_hours: int | None = None
+    checklist: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from app.db.rows import CaseRow, OverrideRow, SubjectRow
+from app.domain.checklist import StepRecord
 from app.domain.model import (
     CaseFacts,
     CaseStatus,
@@ -100,6 +101,7 @@ class CaseSnapshotRow:
     facts: CaseFacts | None = None
     owner_id: UUID | None = None
     due_at: datetime | None = None
+    changed_step: StepRecord | None = None
 
     @property
     def reference(self) -> str:

@@ -70,6 +70,8 @@ accounts = Table(
     # For how many hours before, or after, what is due people are told of it; null: they are not.
     Column("reminder_hours", Integer()),
     Column("escalation_hours", Integer()),
+    # What is to be done on each case: see `app.domain.checklist`.
+    Column("checklist", Text()),
     Column("case_count", Integer(), nullable=False, server_default=text("0")),
     time("created_at"),
     # The head of the account's own log: how many rows it has, and the last one's hash.

@@ -19,10 +19,11 @@ from app.db.engines import Database
 from app.db.repository import cases, overrides, people, tokens
 from app.db.rows import AccountRow, CaseRow, UserRow
 from app.demo.documents import FILES
-from app.demo.script import SCRIPT, STEPS, opening, ref
+from app.demo.script import CHECKLIST, SCRIPT, STEPS, opening, ref
 from app.documents.receive import arriving
 from app.documents.store import DocumentStore
 from app.domain import commands
+from app.domain.checklist import checklist_text
 from app.domain.errors import InputRefused, Refusal, StateRefused, VersionConflict
 from app.domain.model import PERSON_SCOPES, ActionType, Actor, Language, Role
 from app.web.built_pages import DemoPerson
@@ -145,7 +146,13 @@ async def _account(stage: Stage) -> AccountRow:
         )
     began = seed.start
     with seed.ids("account rows", began), suppress(accounts.AdminError):  # another load was faster
-        return await accounts.create_account(database, SCRIPT["account"], account_id=seed.account_id, now=lambda: began)
+        return await accounts.create_account(
+            database,
+            SCRIPT["account"],
+            checklist=checklist_text(CHECKLIST),
+            account_id=seed.account_id,
+            now=lambda: began,
+        )
     return await _account(stage)
 
 

@@ -11,9 +11,19 @@ from uuid import UUID
 from app.db.rows import CaseRow
 from app.domain import commands
 from app.domain.errors import NoPendingOverride
-from app.domain.model import ActionType, Actor, EvaluationStatus, RequestedStatus, Resolution, SubjectType
+from app.domain.model import (
+    ActionType,
+    Actor,
+    ChecklistStep,
+    EvaluationStatus,
+    RequestedStatus,
+    Resolution,
+    SubjectType,
+)
 
 SCRIPT = tomllib.loads((Path(__file__).parent / "cases.toml").read_text(encoding="utf-8"))
+
+CHECKLIST = [ChecklistStep(key, step["en"], step["fr"]) for key, step in SCRIPT["checklist"].items()]
 
 ScriptStep = Callable[..., commands.Command]
 """Makes a command of the people, the case, its pending override, if any, and what the script says."""

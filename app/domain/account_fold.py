@@ -107,6 +107,8 @@ class AccountFold:
             case AdminActionType.CREATE_ACCOUNT:
                 on = frozenset(values["policies"])
                 self._settings |= {name: (str(name in on), entry.seq) for name in FIRST_POLICIES | on}
+                for text in values.get("checklist", ()):
+                    self._settings["checklist"] = text, entry.seq
             case AdminActionType.UPDATE_ACCOUNT:
                 self._settings |= {name: (given[0], entry.seq) for name, given in values.items() if given}
             case AdminActionType.REVOKE_ALL_TOKENS:

@@ -26,9 +26,10 @@ POLICIES = frozenset(
         "due_hours",
         "reminder_hours",
         "escalation_hours",
+        "checklist",
     }
 )
-"""The settings that decide who may do what, how long content and overrides are kept, and when cases are due or late."""
+"""The settings that decide who may do what, how long content and overrides are kept, and what is due on cases, when."""
 
 NOTHING: Mapping[str, object] = {
     "retention_days": 0,
@@ -36,6 +37,7 @@ NOTHING: Mapping[str, object] = {
     "due_hours": "",
     "reminder_hours": 0,
     "escalation_hours": 0,
+    "checklist": "",
 }
 """Of the settings that an account may have none of, what stands for that."""
 
@@ -125,6 +127,7 @@ class UpdateAccount(AdminCommand):
     due_hours: str | None = None
     reminder_hours: int | None = None
     escalation_hours: int | None = None
+    checklist: str | None = None
 
     @property
     def settings(self) -> dict[str, object]:

@@ -7,7 +7,15 @@ from uuid import UUID
 
 from app.domain.bank_accounts import Iban
 from app.domain.errors import InputRefused, Required
-from app.domain.model import ActionType, DocumentWarning, EvaluationStatus, RequestedStatus, Resolution, SubjectType
+from app.domain.model import (
+    ActionType,
+    DocumentWarning,
+    EvaluationStatus,
+    RequestedStatus,
+    Resolution,
+    StepState,
+    SubjectType,
+)
 from app.domain.reminders import Reminder
 
 
@@ -215,6 +223,16 @@ class SetDueDate(CaseCommand):
 
     action = ActionType.SET_DUE_DATE
     due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordStep(CaseCommand):
+    """Say where a step of the account's checklist stands on the case; the comment says who was reached, or why."""
+
+    action = ActionType.RECORD_STEP
+    step: str
+    state: StepState
+    comment: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ class ErrorCode(StrEnum):
     OVERRIDE_EXPIRED = "OVERRIDE_EXPIRED"
     REVIEWERS_AVAILABLE = "REVIEWERS_AVAILABLE"
     SUBJECT_CHANGED = "SUBJECT_CHANGED"
+    CHECKLIST_OPEN = "CHECKLIST_OPEN"
     SUBJECT_NOT_OVERRIDABLE = "SUBJECT_NOT_OVERRIDABLE"
     OVERRIDE_NO_CHANGE = "OVERRIDE_NO_CHANGE"
     LEGAL_HOLD = "LEGAL_HOLD"
@@ -58,6 +59,7 @@ class ErrorCode(StrEnum):
     SELF_ASSIGNMENT_FORBIDDEN = "SELF_ASSIGNMENT_FORBIDDEN"
     INVALID_REVIEWER = "INVALID_REVIEWER"
     INVALID_ASSIGNEE = "INVALID_ASSIGNEE"
+    INVALID_STEP = "INVALID_STEP"
     INVALID_CURSOR = "INVALID_CURSOR"
     DOCUMENT_UNAVAILABLE = "DOCUMENT_UNAVAILABLE"
     TOO_MANY_DOCUMENTS = "TOO_MANY_DOCUMENTS"
@@ -80,6 +82,13 @@ class ErrorCode(StrEnum):
     BAD_REQUEST = "BAD_REQUEST"
     GRAPHQL_INVALID = "GRAPHQL_INVALID"
     BAD_USER_INPUT = "BAD_USER_INPUT"
+
+
+@dataclass(frozen=True, slots=True)
+class Enumeration:
+    """Several things of which a message names each, where any one of a tuple's would do."""
+
+    items: tuple[object, ...]
 
 
 class Refusal(Exception):
@@ -245,6 +254,13 @@ class SubjectChanged(StateRefused):
     code = ErrorCode.SUBJECT_CHANGED
 
 
+class ChecklistOpen(StateRefused):
+    """Steps of the account's checklist are open that it requires."""
+
+    code = ErrorCode.CHECKLIST_OPEN
+    names = frozenset({"steps"})
+
+
 class SubjectNotOverridable(StateRefused):
     code = ErrorCode.SUBJECT_NOT_OVERRIDABLE
     names = frozenset({"status"})
@@ -376,6 +392,12 @@ class InvalidReviewer(Refusal):
 class InvalidAssignee(Refusal):
     code = ErrorCode.INVALID_ASSIGNEE
     names = frozenset({"id"})
+
+
+class InvalidStep(Refusal):
+    """The account's checklist has no such step, or there is none."""
+
+    code = ErrorCode.INVALID_STEP
 
 
 class InvalidCursor(Refusal):

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from app.domain.action_log import Entry
 from app.domain.assignment import assignment_of
+from app.domain.checklist import TakenSteps
 from app.domain.delegations import representation_fault
 from app.domain.due_dates import due_date_of
 from app.domain.erasure import sets_hold
@@ -108,6 +109,7 @@ CHANGES: Mapping[ActionType, Change] = {
     ActionType.EXPIRE: Change(changes_override=True),
     ActionType.REMIND: Change(reminds=True),
     ActionType.ESCALATE: Change(reminds=True),
+    ActionType.RECORD_STEP: Change(),
 }
 
 RESULT_TYPES = frozenset(type for type, change in CHANGES.items() if change.result is not None)
@@ -127,7 +129,8 @@ class Folded:
         self.overrides: dict[UUID, tuple[int, OverrideState]] = {}
         """By its id: the row that changed an override last, and how it stands."""
         self.unfounded: list[Fault] = []
-        """Decisions that were taken in the place of somebody who was not asked, and reminders of what was not so."""
+        """Decisions in the place of somebody who was not asked, or that call a taken step open, and wrong reminders."""
+        self._steps = TakenSteps()
 
     def add(self, entry: Entry, row_id: UUID | None = None) -> None:
         """Take the next row, which has this id."""
@@ -146,11 +149,15 @@ class Folded:
             self.case = replace(self.case, due_at=None if due_date is None else due_date.due_at)
         if entry.override is not None:
             self._take_override(change, entry, entry.override.id, entry.override.status)
-        reason = representation_fault(entry)
-        if change.reminds and reason is None:
-            reason = self._reminder_fault(entry, self.case)
-        if reason is not None:
-            self.unfounded.append(Fault(entry.seq, FaultKind.STATE, reason))
+        for reason in self._faults_of(entry, change, self.case):
+            if reason is not None:
+                self.unfounded.append(Fault(entry.seq, FaultKind.STATE, reason))
+
+    def _faults_of(self, entry: Entry, change: Change, case: CaseState) -> Iterator[str | None]:
+        yield representation_fault(entry)
+        yield self._steps.add(entry)
+        if change.reminds:
+            yield self._reminder_fault(entry, case)
 
     def _reminder_fault(self, entry: Entry, case: CaseState) -> str | None:
         """Return what is wrong with a row that reminds, or escalates: it is about what was so just before it."""

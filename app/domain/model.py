@@ -198,10 +198,33 @@ class ActionType(StrEnum):
     EXPIRE = "EXPIRE"
     REMIND = "REMIND"
     ESCALATE = "ESCALATE"
+    RECORD_STEP = "RECORD_STEP"
 
 
 REMINDERS = frozenset({ActionType.REMIND, ActionType.ESCALATE})
 """What the account's own rules write to tell people something, and not to change anything."""
+
+
+class StepState(StrEnum):
+    """Where a step of the checklist stands on a case."""
+
+    OPEN = "OPEN"
+    DONE = "DONE"
+    NOT_NEEDED = "NOT_NEEDED"
+
+
+@dataclass(frozen=True, slots=True)
+class ChecklistStep:
+    """A step of an account's checklist. `required_for`: the actions that are refused while it is open."""
+
+    key: str
+    label_en: str
+    label_fr: str
+    required_for: frozenset[ActionType] = frozenset()
+
+    def label(self, language: Language) -> str:
+        """Return what to call it."""
+        return self.label_fr if language is Language.FR else self.label_en
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +233,8 @@ class Actor:
 
     `authority`: the count of changes of what the person may do that all this was looked up with. `role_limit`: the only
     roles that the token gives them; None where it has no say. `token_source`: who made the token. `reviewer_since`:
-    when they became a reviewer; None where they are none, or nobody knows. `override_expiry_hours` and
-    `due_hours`: the account's policies.
+    when they became a reviewer; None where they are none, or nobody knows. `override_expiry_hours`, `due_hours` and
+    `checklist`: the account's policies.
     """
 
     account_id: UUID
@@ -230,6 +253,7 @@ class Actor:
     reviewer_since: datetime | None = None
     override_expiry_hours: int | None = None
     due_hours: str | None = None
+    checklist: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +296,8 @@ class CaseFacts:
 
     `override` is the one that the actor named, else the pending one; None where there is neither. `finished` is the one
     that was finished last, where none is pending: who must name one, and sees the case, can name no other. `is_held`: a
-    legal hold keeps its texts.
+    legal hold keeps its texts. `has_checklist`: the account has one. `open_steps`: its steps that are open on the case;
+    looked for where any is required for an action, or an action is to be logged.
     """
 
     status: CaseStatus
@@ -280,6 +305,8 @@ class CaseFacts:
     override: OverrideFacts | None = None
     finished: OverrideFacts | None = None
     is_held: bool = False
+    has_checklist: bool = False
+    open_steps: tuple[ChecklistStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,10 @@ DOCUMENTS_MAX = 10
 VERSION_MAX = 2**31 - 1
 RETENTION_MAX = 36_500
 EXPIRY_MAX = 8_760
+LABEL_MAX = 100
 REFERENCE_MAX = 100  # with what is not seen in it
 
+_STEP_KEY = re.compile("[A-Z][A-Z0-9_]{0,39}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _COUNTRY_CODE = re.compile(r"[A-Z]{2}")
@@ -214,6 +216,10 @@ class InputValidator:
         except Refusal as refusal:
             self._note(refusal)
             return None
+
+    def step_key(self, value: str, *path: str) -> str:
+        """Return *value*, 1 to 40 of `[A-Z0-9_]`, a letter first."""
+        return self._matching(_STEP_KEY, value, "step_key", path) or ""
 
     def idempotency_key(self, value: str | None, *path: str) -> str | None:
         """Return *value*, 1 to 128 of `[A-Za-z0-9_-]`, or None."""

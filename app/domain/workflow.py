@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from app.domain.checklist import checklist_has_steps, steps_to_accept_are_taken, steps_to_close_are_taken
 from app.domain.errors import (
     ActiveCaseExists,
     CaseClosed,
@@ -75,12 +76,12 @@ class Transition:
 
     `roles`: any one of them is enough; none means that only the relation counts. `targets`: from status to status; from
     any other status `otherwise` is the refusal, but a closed case always answers CaseClosed. `decision`: what the
-    override becomes. `guards` look at the subject, last of all checks; `override_guards` look at the override, together
-    with its state. `on_override`: it is about a pending override; `names_override`: which must be named.
-    `names_reviewers`: it says who is asked to decide. `for_people`: no service account may do it; `for_services`: no
-    person may; `for_system`: only the account's own rules do. `names_case`: its input names the case that it is done
-    to. `erases`: it takes content away, which a legal hold keeps. `about`: the input field that a refusal names.
-    `scope`: what the token must have.
+    override becomes. `guards` look at the subject and the checklist, last of all checks; `override_guards` look at the
+    override, together with its state. `on_override`: it is about a pending override; `names_override`: which must be
+    named. `names_reviewers`: it says who is asked to decide. `for_people`: no service account may do it;
+    `for_services`: no person may; `for_system`: only the account's own rules do. `notes_open_steps`: its row says what
+    of the checklist was open. `names_case`: its input names the case that it is done to. `erases`: it takes content
+    away, which a legal hold keeps. `about`: the input field that a refusal names. `scope`: what the token must have.
     """
 
     roles: frozenset[Role]
@@ -98,6 +99,7 @@ class Transition:
     erases: bool = False
     for_services: bool = False
     for_system: bool = False
+    notes_open_steps: bool = False
     names_case: bool = True
     about: tuple[str, ...] = ("input", "caseId")
     scope: Scope = Scope.CASES_WRITE
@@ -137,6 +139,7 @@ _WHEREVER_IT_STANDS: Mapping[CaseStatus | None, CaseStatus] = {status: status fo
 _WHILE_OPEN: Mapping[CaseStatus | None, CaseStatus] = {
     status: status for status in (_OPEN, _IN_PROGRESS, _PENDING_REVIEW, _RESOLVED)
 }
+_AFTER_WORK: Mapping[CaseStatus | None, CaseStatus] = {**_WHILE_OPEN, _OPEN: _IN_PROGRESS}
 
 TRANSITIONS: Mapping[ActionType, Transition] = {
     ActionType.OPEN: Transition(
@@ -152,12 +155,7 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         roles=PARTICIPANTS,
         relation=Relation.ANYBODY,
         features=_CASES,
-        targets={
-            _OPEN: _IN_PROGRESS,
-            _IN_PROGRESS: _IN_PROGRESS,
-            _PENDING_REVIEW: _PENDING_REVIEW,
-            _RESOLVED: _RESOLVED,
-        },
+        targets=_AFTER_WORK,
         otherwise=CaseClosed,
     ),
     ActionType.REQUEST_OVERRIDE: Transition(
@@ -177,11 +175,12 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         targets={_PENDING_REVIEW: _RESOLVED},
         otherwise=NoPendingOverride,
         decision=OverrideStatus.ACCEPTED,
-        guards=(subject_is_unchanged,),
+        guards=(subject_is_unchanged, steps_to_accept_are_taken),
         override_guards=(override_is_in_time,),
         on_override=True,
         names_override=True,
         for_people=True,
+        notes_open_steps=True,
     ),
     ActionType.REFUSE: Transition(
         roles=frozenset({Role.REVIEWER}),
@@ -210,6 +209,8 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
         features=_CASES,
         targets={_OPEN: _CLOSED, _IN_PROGRESS: _CLOSED, _RESOLVED: _CLOSED},
         otherwise=OverridePending,
+        guards=(steps_to_close_are_taken,),
+        notes_open_steps=True,
     ),
     ActionType.REASSIGN: Transition(
         roles=frozenset({Role.CONTRIBUTOR}),
@@ -289,6 +290,14 @@ TRANSITIONS: Mapping[ActionType, Transition] = {
             names_case=False,
             about=("input",),
         ),
+    ),
+    ActionType.RECORD_STEP: Transition(
+        roles=PARTICIPANTS,
+        relation=Relation.ANYBODY,
+        features=_CASES,
+        targets=_AFTER_WORK,
+        otherwise=CaseClosed,
+        guards=(checklist_has_steps,),
     ),
 }
 
@@ -385,9 +394,9 @@ def advance(
 
 
 def guard(action: ActionType, facts: CaseFacts, requested: RequestedStatus | None = None) -> None:
-    """Refuse what the subject does not allow.
+    """Refuse what the subject or the checklist does not allow.
 
-    Raises: SubjectNotOverridable, OverrideNoChange, SubjectChanged.
+    Raises: SubjectNotOverridable, OverrideNoChange, SubjectChanged, ChecklistOpen, InvalidStep.
     """
     for check in TRANSITIONS[action].guards:
         check(facts, requested)

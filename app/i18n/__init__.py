@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from app.domain.errors import Detail, ErrorCode, Refusal
-from app.domain.model import Language
+from app.domain.errors import Detail, Enumeration, ErrorCode, Refusal
+from app.domain.model import ChecklistStep, Language
 
 Messages = Mapping[str, Mapping[str, str]]
 
@@ -29,16 +29,20 @@ def message(refusal: Refusal, language: Language) -> str:
 
 def text(code: ErrorCode, language: Language, **params: object) -> str:
     """Return the sentence of *code*; members of enums among *params* are named in the language."""
+    said = {name: _said(value, language) for name, value in params.items()}
+    return WORDS[language]["messages"][code].format_map(said)
+
+
+def _said(value: object, language: Language) -> str:
     words = WORDS[language]
-    said = {name: _said(value, words) for name, value in params.items()}
-    return words["messages"][code].format_map(said)
-
-
-def _said(value: object, words: Messages) -> str:
     if isinstance(value, tuple):
-        return words["words"]["or"].join(_said(item, words) for item in value)
+        return words["words"]["or"].join(_said(item, language) for item in value)
+    if isinstance(value, Enumeration):
+        return ", ".join(_said(item, language) for item in value.items)
+    if isinstance(value, ChecklistStep):
+        return value.label(language)
     if isinstance(value, Detail):
-        said = {name: _said(part, words) for name, part in value.params.items()}
+        said = {name: _said(part, language) for name, part in value.params.items()}
         return words["details"][value.name].format_map(said)
     return words["words"].get(str(value), str(value))
 

@@ -65,5 +65,8 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "close": _action("close", resolution="RESULT_CONFIRMED"),
     "assign": _action("assign", {"assignee": {"data": {"type": "user", "id": REVIEWER}}}, comment="You know them."),
     "set_due_date": _action("set_due_date", due_at="2026-12-24T17:00:00+01:00"),
+    "record_step": _action(
+        "record_step", step="CALL_BACK", state="DONE", comment="Reached the treasurer by the number of the contract."
+    ),
 }
 """Of each type of action, one."""

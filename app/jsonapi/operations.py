@@ -27,6 +27,7 @@ MUTATIONS: Mapping[ActionType, str] = {
     ActionType.CLOSE: "closeCase",
     ActionType.ASSIGN: "assignCase",
     ActionType.SET_DUE_DATE: "setDueDate",
+    ActionType.RECORD_STEP: "recordStep",
 }
 
 

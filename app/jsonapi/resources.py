@@ -27,6 +27,7 @@ ACTION_TYPES: Mapping[str, ActionType] = {
     "expire": ActionType.EXPIRE,
     "remind": ActionType.REMIND,
     "escalate": ActionType.ESCALATE,
+    "record_step": ActionType.RECORD_STEP,
 }
 """The types of actions by their names here."""
 
@@ -90,7 +91,8 @@ _TYPES = (
         "case_action",
         "CaseAction",
         _attributes(
-            "seq status_before status_after resolution created_at request_id hash prev_hash", action_type="type"
+            "seq status_before status_after resolution step step_state open_steps created_at request_id hash prev_hash",
+            action_type="type",
         ),
         {
             "user": Relationship("user", "user"),

@@ -19,7 +19,10 @@ from app.jsonapi.problems import Finding, ProblemsFound, Source, header_finding,
 from app.jsonapi.relationships import RELATIONSHIPS
 from app.jsonapi.resources import ACTION_TYPES
 
-REQUESTED = ("comment", "override_request", "accept", "refuse", "cancel", "close", "assign", "set_due_date")
+REQUESTED = (
+    *("comment", "override_request", "accept", "refuse", "cancel", "close"),
+    *("assign", "set_due_date", "record_step"),
+)
 """The types of actions that are taken here on an existing case."""
 
 CASE_PARAMETER = "uuid"

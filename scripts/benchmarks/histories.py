@@ -15,6 +15,7 @@ from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow
 from app.domain.action_log import GENESIS, SEALED_FORMAT
 from app.domain.assignment import Assignment
 from app.domain.canonical_json import JsonObject
+from app.domain.checklist import checklist_has_steps
 from app.domain.due_dates import DueDate
 from app.domain.log_state import PLANNING_TYPES
 from app.domain.model import (
@@ -235,11 +236,12 @@ def histories(
         history = opening(account_id, people, first + index, dice)
         wanted = max(1, min(left, round(dice.expovariate(1) * left / (cases - index)) or 1))
         for _ in range(wanted - 1):
-            # Nobody leaves here, so that others are never asked in anybody's place.
+            # Nobody leaves here, so that others are never asked in anybody's place; and there is no checklist.
             possible = [
                 action
                 for action in allowed_from(history.case.status)
                 if reviewers_are_gone not in TRANSITIONS[action].override_guards
+                and checklist_has_steps not in TRANSITIONS[action].guards
             ]
             is_last = len(history.actions) >= wanted - 1
             weights = [_weight(action, is_last) for action in possible]

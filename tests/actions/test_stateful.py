@@ -30,6 +30,7 @@ from app.admin.perform import AdminOutcome, administer
 from app.db import tables
 from app.db.engines import Database, open_database
 from app.domain.admin_commands import ChangeRoles
+from app.domain.checklist import checklist_text
 from app.domain.commands import (
     AcceptOverride,
     AddComment,
@@ -41,6 +42,7 @@ from app.domain.commands import (
     OpenCase,
     ReassignReviewers,
     RecordEvaluation,
+    RecordStep,
     RefuseOverride,
     RequestOverride,
     SetDueDate,
@@ -48,7 +50,16 @@ from app.domain.commands import (
     SubjectDetails,
 )
 from app.domain.errors import InputRefused, Refusal
-from app.domain.model import ActionType, EvaluationStatus, RequestedStatus, Resolution, Role, SubjectType
+from app.domain.model import (
+    ActionType,
+    ChecklistStep,
+    EvaluationStatus,
+    RequestedStatus,
+    Resolution,
+    Role,
+    StepState,
+    SubjectType,
+)
 from tests.support.database_contents import Contents, contents, set_by_hand
 from tests.support.delegations import delegate, end
 from tests.support.evaluations import check_system, faults, recorded
@@ -67,7 +78,13 @@ COMMANDS: dict[str, Any] = {
     "HOLD": SetLegalHold,
     "ASSIGN": AssignCase,
     "SET_DUE_DATE": SetDueDate,
+    "RECORD_STEP": RecordStep,
 }
+CHECKLIST = (
+    ChecklistStep("CALL_BACK", "Call back", "Rappel", frozenset({ActionType.ACCEPT})),
+    ChecklistStep("SECOND_SOURCE", "Second source", "Seconde source", frozenset({ActionType.CLOSE})),
+    ChecklistStep("LETTER", "Letter", "Courrier"),
+)
 DATES = ["2026-01-01T00:00:00+00:00", "2999-12-31T23:59:59.999999+00:00"]
 FAR = 24 * 366 * 1_000
 """Hours, within which the later of the dates is too."""
@@ -94,10 +111,13 @@ class Casebook(RuleBasedStateMachine):
     model: Model
     done: ClassVar[Counter[str]]
 
-    @initialize(restricted=st.booleans())
-    def begin(self, restricted: bool) -> None:
-        self.model = Model(restricted)
-        self.world = self.runner.run(make_world(self.database, restrict_to_assigned_reviewers=restricted))
+    @initialize(restricted=st.booleans(), steps=st.sampled_from([(), CHECKLIST, CHECKLIST[1:]]))
+    def begin(self, restricted: bool, steps: tuple[ChecklistStep, ...]) -> None:
+        self.model = Model(restricted, {step.key: tuple(step.required_for) for step in steps})
+        checklist = checklist_text(steps) or None
+        self.world = self.runner.run(
+            make_world(self.database, restrict_to_assigned_reviewers=restricted, checklist=checklist)
+        )
         policies = {"reminder_hours": FAR, "escalation_hours": 1}
         self.runner.run(set_by_hand(self.database, tables.accounts, self.world.account_id, **policies))
         self.case_ids: list[UUID] = []
@@ -303,6 +323,22 @@ class Casebook(RuleBasedStateMachine):
         async for step in write_reminders(self.database):
             assert not step.is_failed
 
+    @precondition(has_cases)
+    @rule(
+        person=people,
+        which=st.integers(0, 9),
+        step=st.sampled_from(["CALL_BACK", "CALL_BACK", "SECOND_SOURCE", "SECOND_SOURCE", "LETTER", "TEA"]),
+        state=st.sampled_from(["DONE", "DONE", "NOT_NEEDED", "OPEN"]),
+        version=versions,
+        key=keys,
+    )
+    def record_step(
+        self, person: str | None, which: int, step: str, state: str, version: str | None, key: str | None
+    ) -> None:
+        case = self.case(which)
+        more: dict[str, Any] = {"version": self.version(case, version), "key": key, "comment": "Reached them."}
+        self.ask(Request("RECORD_STEP", person or "carl", case=case, step=step, state=state, **more))
+
     @precondition(lambda self: bool(self.sent))
     @rule(which=st.integers(0, 99))
     def ask_again(self, which: int) -> None:
@@ -402,6 +438,7 @@ class Casebook(RuleBasedStateMachine):
             row = self.rows["cases"][(case_id,)]
             assert (row["status"], row["resolution"], logs.pop(case_id)) == (case.status, case.resolution, case.log)
             assert in_place[case_id] == case.in_place
+            assert self.steps_of(case_id) == (case.steps, case.open_steps)
             texts = [self.rows["comments"][(id,)]["body"] for id in self.comment_ids[case_id]]
             assert [text is not None for text in texts] == case.comments
             assert (row["title"] is None, row["held_by_id"] is not None) == (case.is_erased, case.is_held)
@@ -419,6 +456,19 @@ class Casebook(RuleBasedStateMachine):
             assert (row["status"], row["requested_status"]) == (override.status, override.requested)
             assert names[row["created_by_id"]] == override.creator
             assert self.requested_of(override_id, row) == override.reviewers
+
+    def steps_of(self, case_id: UUID) -> tuple[dict[str, str], dict[int, list[str]]]:
+        """Return where the steps of a case stand, and by the number of a decision's row what was open then."""
+        steps: dict[str, str] = {}
+        open_steps: dict[int, list[str]] = {}
+        rows = [row for row in self.rows["case_actions"].values() if row["case_id"] == case_id]
+        for row in sorted(rows, key=lambda row: row["seq"]):
+            details = json.loads(row["details"] or "{}")
+            if "open_steps" in details:
+                open_steps[row["seq"]] = details["open_steps"]
+            if "step" in details:
+                steps[details["step"]] = details["state"]
+        return steps, open_steps
 
     def requested_of(self, override_id: UUID, override: Any) -> tuple[str, ...]:
         """Return who is asked to decide on an override."""
@@ -485,6 +535,8 @@ class Casebook(RuleBasedStateMachine):
             return {"due_at": request.due and datetime.fromisoformat(request.due)}
         if request.action == "ASSIGN":
             return {"assignee_id": request.assignee and getattr(self.world, request.assignee).id}
+        if request.action == "RECORD_STEP":
+            return {"step": request.step, "state": StepState(request.state or "")}
         if request.action == "HOLD":
             return {"held": request.held, "reason": "Asked for."}
         if request.action != "REDACT":

@@ -140,6 +140,7 @@ POLICIES = {
     "dueHours": [{"evaluationStatus": "ANOMALY", "hours": 24}],
     "reminderHours": 24,
     "escalationHours": 48,
+    "checklist": [{"key": "CALL_BACK", "labelEn": "Call back", "labelFr": "Rappel", "requiredToAccept": True}],
 }
 
 

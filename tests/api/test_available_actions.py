@@ -14,10 +14,12 @@ from sqlalchemy import delete, select
 
 from app.db import tables
 from app.db.engines import Database
+from app.domain.checklist import checklist_text
 from app.domain.commands import CancelOverride, CloseCase, SetLegalHold
-from app.domain.model import CaseStatus, EvaluationStatus, Role, Scope
+from app.domain.model import CaseStatus, EvaluationStatus, Role, Scope, StepState
 from tests.support.api import Api
 from tests.support.bulk import archive, filled
+from tests.support.checklists import CALL_BACK, CHECKLIST, LETTER, SECOND_SOURCE, record, with_checklist
 from tests.support.database_contents import set_by_hand
 from tests.support.world import Person, World, make_person, make_world, person_of
 
@@ -33,11 +35,16 @@ MUTATIONS = {
     "HOLD": "setLegalHold",
     "ASSIGN": "assignCase",
     "SET_DUE_DATE": "setDueDate",
+    "RECORD_STEP": "recordStep",
 }
 NAMING = ("ACCEPT", "REFUSE", "REASSIGN")
 """What must name an override: the pending one, else the latest as the case shows it, else one that there is not."""
 
-PLANS: dict[str, dict[str, Any]] = {"ASSIGN": {"assigneeId": None}, "SET_DUE_DATE": {"dueAt": "2030-01-01T12:00:00Z"}}
+PLANS: dict[str, dict[str, Any]] = {
+    "ASSIGN": {"assigneeId": None},
+    "SET_DUE_DATE": {"dueAt": "2030-01-01T12:00:00Z"},
+    "RECORD_STEP": {"step": "LETTER", "state": "DONE", "comment": "Reached them."},
+}
 
 HELD = ", held"
 
@@ -59,6 +66,8 @@ SITUATIONS = [
 
 async def case_in(world: World, situation: str) -> UUID:
     """Make a case in *situation*, and hold it where that says so."""
+    if situation.endswith((", called", ", done")):
+        return await called_case_in(world, situation)
     if not situation.endswith(HELD):
         return await unheld_case_in(world, situation)
     case_id = await unheld_case_in(world, situation.removesuffix(HELD))
@@ -96,6 +105,18 @@ async def unheld_case_in(world: World, situation: str) -> UUID:
             case_id = (await world.open_case(status=EvaluationStatus.UNEVALUATED)).case.id
         case _:
             case_id = (await world.case_in(CaseStatus(situation))).case.id
+    return case_id
+
+
+async def called_case_in(world: World, situation: str) -> UUID:
+    case_id = (await world.open_case()).case.id
+    await record(world, case_id, CALL_BACK)
+    if situation == "IN_PROGRESS, done":
+        await record(world, case_id, SECOND_SOURCE, StepState.NOT_NEEDED)
+        return case_id
+    await world.request_override(case_id)
+    if situation == "RESOLVED, called":
+        await world.accept(case_id)
     return case_id
 
 
@@ -224,7 +245,22 @@ async def test_what_is_available_is_what_the_mutation_does(world: World, api: Ap
         "LEGAL_HOLD",
         "SUBJECT_CHANGED",
         "SUBJECT_NOT_OVERRIDABLE",
+        "INVALID_STEP",
     }
+
+
+@pytest.mark.long
+async def test_available_actions_know_the_checklist(world: World, api: Api) -> None:
+    checked = await with_checklist(world, *CHECKLIST)
+    people = await viewers(checked)
+
+    codes = {
+        situation: await assert_mutations_answer_alike(checked, api, people, situation)
+        for situation in ("OPEN", "PENDING_REVIEW", "PENDING_REVIEW, called", "RESOLVED, called", "IN_PROGRESS, done")
+    }
+
+    open_in = {situation for situation, found in codes.items() if "CHECKLIST_OPEN" in found}
+    assert open_in == {"OPEN", "PENDING_REVIEW", "RESOLVED, called"}
 
 
 @pytest.mark.long
@@ -247,6 +283,7 @@ async def test_available_actions_depend_on_the_account_and_the_assigned_reviewer
         *["ROLE_REQUIRED"] * 2,
         None,
         None,
+        "INVALID_STEP",
     ]
     for action, promise in promises.items():
         assert await kept(api, world, world.rosa, case_id, action, status) == promise
@@ -299,7 +336,8 @@ async def test_on_random_histories_too_what_is_available_is_what_the_mutation_do
     database: Database, api: Api, seed: int
 ) -> None:
     dice = random.Random(seed)
-    world = await make_world(database, restrict_to_assigned_reviewers=dice.random() < 0.5)
+    steps = checklist_text([LETTER])
+    world = await make_world(database, restrict_to_assigned_reviewers=dice.random() < 0.5, checklist=steps)
     await filled(world, cases=40, actions=240, seed=seed)
     people = await viewers(world)
     cases = (await archive(database, world.account_id)).cases

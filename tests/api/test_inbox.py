@@ -10,9 +10,10 @@ from sqlalchemy import delete
 
 from app.db import tables
 from app.domain.commands import AssignCase, CloseCase, SetDueDate
-from app.domain.model import CaseStatus, Role, Scope
+from app.domain.model import CaseStatus, Role, Scope, StepState
 from tests.support.api import Api
 from tests.support.bulk import filled
+from tests.support.checklists import CALL_BACK, CHECKLIST, SECOND_SOURCE, record, with_checklist
 from tests.support.database_contents import set_by_hand
 from tests.support.world import Person, World, make_person, person_of
 
@@ -129,6 +130,22 @@ async def test_what_is_assigned_is_in_the_inbox_until_it_is_closed(world: World,
         assert await assert_equal(api, world.ada) == [(str(mine), reasons)]
     await world.do(world.ada, AssignCase(case_id=mine, assignee_id=None))
     assert await assert_equal(api, world.ada) == []
+
+
+async def test_a_case_is_to_be_closed_once_the_steps_are_taken_that_it_waits_for(world: World, api: Api) -> None:
+    checked = await with_checklist(world, *CHECKLIST)
+    case_id = (await checked.open_case()).case.id
+    await record(checked, case_id, CALL_BACK)
+    await checked.request_override(case_id)
+    await checked.accept(case_id)
+    found = [await assert_equal(api, checked.ada, ["CLOSE"])]
+
+    for state in (StepState.DONE, StepState.OPEN, StepState.NOT_NEEDED):
+        await record(checked, case_id, SECOND_SOURCE, state)
+        found.append(await assert_equal(api, checked.ada, ["CLOSE"]))
+
+    closing = [(str(case_id), ["ANSWER", "CLOSE"])]
+    assert found == [[], closing, [], closing]
 
 
 async def test_the_inbox_knows_the_account_s_rules_and_what_has_changed_since_the_request(

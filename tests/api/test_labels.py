@@ -84,7 +84,7 @@ async def test_a_label_is_in_the_requested_language_or_else_in_the_answer_s(worl
             for label in (
                 *("Commenter", "Demander une dérogation", "Accepter", "Refuser", "Annuler", "Clore"),
                 *("Désigner d’autres valideurs", "Effacer du contenu", "Conservation légale"),
-                *("Attribuer", "Fixer l’échéance"),
+                *("Attribuer", "Fixer l’échéance", "Noter une étape"),
             )
         ],
     }

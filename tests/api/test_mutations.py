@@ -216,7 +216,7 @@ async def test_a_state_error_has_the_status_and_the_allowed_actions(world: World
             *allowed,
             "REDACT",
             "HOLD",
-            *(["ASSIGN", "SET_DUE_DATE"] if "COMMENT" in allowed else []),
+            *(["ASSIGN", "SET_DUE_DATE", "RECORD_STEP"] if "COMMENT" in allowed else []),
         ]
         assert error["case"] == {"id": str(case.id), "version": case.version}
 
@@ -231,7 +231,7 @@ async def test_a_second_case_on_a_subject_is_refused_with_the_one_that_stands_in
     (error,) = (await api.act(world.carl.token, "openCase", opening, more))["errors"]
 
     assert (error["code"], error["caseStatus"]) == ("ACTIVE_CASE_EXISTS", "OPEN")
-    allowed = ["COMMENT", "REQUEST_OVERRIDE", "CLOSE", "REDACT", "HOLD", "ASSIGN", "SET_DUE_DATE"]
+    allowed = ["COMMENT", "REQUEST_OVERRIDE", "CLOSE", "REDACT", "HOLD", "ASSIGN", "SET_DUE_DATE", "RECORD_STEP"]
     assert (error["case"], error["allowedActions"]) == (opened["case"], allowed)
 
 

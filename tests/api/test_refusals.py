@@ -14,9 +14,10 @@ import pytest
 
 from app.admin import accounts
 from app.db import tables
+from app.domain.checklist import checklist_text
 from app.domain.commands import AddComment
 from app.domain.errors import ErrorCode
-from app.domain.model import CaseStatus, EvaluationStatus, Role, Scope
+from app.domain.model import ActionType, CaseStatus, ChecklistStep, EvaluationStatus, Role, Scope
 from tests.support.api import Api
 from tests.support.database_contents import contents, set_by_hand, without
 from tests.support.world import World, make_person, make_world, person_of
@@ -80,6 +81,7 @@ OVERRIDE_NOT_PENDING     StateError            input.overrideId
 OVERRIDE_EXPIRED         StateError            input.overrideId
 REVIEWERS_AVAILABLE      StateError            input.overrideId
 SUBJECT_CHANGED          StateError            input.overrideId
+CHECKLIST_OPEN           StateError            input.caseId
 SUBJECT_NOT_OVERRIDABLE  StateError            input.caseId
 OVERRIDE_NO_CHANGE       StateError            input.requestedStatus
 VERSION_CONFLICT         VersionConflictError  input.expectedVersion
@@ -94,6 +96,7 @@ CREATOR_CANNOT_REVIEW    InputError            input.reviewerIds.0
 SELF_ASSIGNMENT_FORBIDDEN  InputError          input.reviewerIds.0
 INVALID_REVIEWER         InputError            input.reviewerIds.0
 INVALID_ASSIGNEE         InputError            input.assigneeId
+INVALID_STEP             InputError            input.step
 INVALID_CURSOR           error                 after
 INTERNAL_ERROR           error                 -
 """
@@ -128,6 +131,10 @@ NAMING = {
         f"The user {UNKNOWN} can't be asked to review.",
         f"L’utilisateur {UNKNOWN} ne peut pas être sollicité comme valideur.",
     ),
+    "CHECKLIST_OPEN": (
+        "Steps of the checklist are open: Call back.",
+        "Des étapes de la liste de contrôle restent à faire : Rappel.",
+    ),
     "INVALID_ASSIGNEE": (
         f"The user {UNKNOWN} can't be made a case's owner.",
         f"L’utilisateur {UNKNOWN} ne peut pas être chargé d’un dossier.",
@@ -152,6 +159,7 @@ class Scene:
     refused_override: str
     reopened: str
     restricted: World
+    unchecked: str
     decisions: Mapping[str, dict[str, Any]]
     featureless: World
     revoked: str
@@ -223,6 +231,12 @@ class Scene:
             "CREATOR_CANNOT_REVIEW": (token, "requestOverride", request | {"reviewerIds": [str(world.ada.id)]}),
             "INVALID_REVIEWER": (token, "requestOverride", request),
             "INVALID_ASSIGNEE": (token, "assignCase", {"caseId": self.opened, "assigneeId": UNKNOWN}),
+            "INVALID_STEP": (
+                token,
+                "recordStep",
+                {"caseId": self.opened, "step": "TEA", "state": "DONE", "comment": "."},
+            ),
+            "CHECKLIST_OPEN": (self.restricted.ada.token, "closeCase", {"caseId": self.unchecked}),
         }
 
     async def provoke(self, code: str, language: str, **more: Any) -> httpx2.Response:
@@ -259,7 +273,8 @@ async def tokens_that_are_refused(world: World) -> dict[str, str]:
 
 @pytest.fixture
 async def scene(world: World, api: Api) -> Scene:
-    restricted = await make_world(world.database, restrict_to_assigned_reviewers=True)
+    steps = checklist_text([ChecklistStep("CALL_BACK", "Call back", "Rappel", frozenset({ActionType.CLOSE}))])
+    restricted = await make_world(world.database, restrict_to_assigned_reviewers=True, checklist=steps)
     opened, closed = await world.open_case(), await world.case_in(CaseStatus.CLOSED)
     pending, changed, reopened, expired = [(await world.open_case()).case for _ in range(4)]
     for case in (pending, changed, reopened, expired):
@@ -289,6 +304,7 @@ async def scene(world: World, api: Api) -> Scene:
         refused_override=str(refused.id),
         reopened=str(reopened.id),
         restricted=restricted,
+        unchecked=str((await restricted.open_case()).case.id),
         decisions={
             "pending": await world.decision(pending.id),
             "changed": await world.decision(changed.id),

@@ -55,6 +55,7 @@ ACTIONS = {
     "setLegalHold": "HOLD",
     "assignCase": "ASSIGN",
     "setDueDate": "SET_DUE_DATE",
+    "recordStep": "RECORD_STEP",
     "recordEvaluation": "EVALUATION",
     "recordEvaluations": "EVALUATION",
 }
@@ -157,10 +158,11 @@ def test_only_these_fields_of_things_are_code_and_the_others_are_attributes_or_r
 
     assert {name for name in code if not name.endswith("Label")} == {
         *("Case.actions", "Case.overrides", "Case.documents", "Case.availableActions", "Case.eligibleReviewers"),
-        *("Case.overdue", "Case.signals"),
+        *("Case.overdue", "Case.signals", "Case.checklist"),
         *("Document.url", "Viewer.inbox", "Viewer.standsInFor", "Viewer.tokens"),
         *("CaseAction.authority", "CaseAction.evaluation", "CaseAction.held", "CaseAction.reason"),
         *("CaseAction.assignment", "CaseAction.dueAt", "CaseAction.reminder"),
+        *("CaseAction.step", "CaseAction.stepState", "CaseAction.openSteps"),
         *("AccountAction.roles", "AccountAction.details", "AccountChange.details", "ApiToken.scopes"),
     }
 
@@ -221,7 +223,7 @@ def test_what_every_thing_has_is_never_null_and_other_things_always_may_be() -> 
     }
 
     assert {name for name, field in own.items() if not is_non_null_type(field.type)} == {
-        *("Case.closedAt", "Case.dueAt", "CaseAction.dueAt", "Override.expiresAt"),
+        *("Case.closedAt", "Case.dueAt", "CaseAction.dueAt", "CaseAction.stepState", "Override.expiresAt"),
         "Case.resolution",
         "CaseAction.resolution",
         "CaseAction.statusBefore",

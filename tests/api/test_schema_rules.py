@@ -56,6 +56,10 @@ BOUNDED = {
     "WorkflowAction.requiredInput": ONCE,
     "WorkflowAction.roles": ONCE,
     "Account.dueHours": ONCE,
+    "Account.checklist": "20 at most",
+    "Case.checklist": "20 at most",
+    "CaseAction.openSteps": "20 at most",
+    "CaseSnapshot.checklist": "20 at most",
 }
 
 

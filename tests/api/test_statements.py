@@ -11,8 +11,9 @@ from uuid import uuid4
 
 import pytest
 
-from app.domain.model import CaseStatus
+from app.domain.model import CaseStatus, StepState
 from tests.support.api import Api
+from tests.support.checklists import CALL_BACK, CHECKLIST, SECOND_SOURCE, record, with_checklist
 from tests.support.documents import comment_with
 from tests.support.recorded_sql import recorded
 from tests.support.worklists import LOG, REVIEWERS, USERS, WHO, make_worklist
@@ -78,6 +79,35 @@ async def test_a_page_of_100_cases_costs_the_same_statements_as_a_page_of_1(worl
         sum(len(row["comment"]["documents"]) for case in cases for row in case["actions"]["nodes"] if row["comment"])
         == 2
     )
+
+
+@pytest.mark.long
+async def test_a_page_of_checklists_costs_the_same_statements_for_1_case_and_for_100(
+    world: World, patient: Api
+) -> None:
+    checked = await with_checklist(world, *CHECKLIST)
+    for _ in range(100):
+        case_id = (await checked.open_case()).case.id
+        await record(checked, case_id, CALL_BACK)
+        await record(checked, case_id, SECOND_SOURCE, StepState.NOT_NEEDED)
+    selection = f"""checklist {{ key label state action {{ user {NAME} comment {{ body }} }} }}
+        availableActions {{ action code }}"""
+
+    async def page(first: int, selection: str) -> list[str]:
+        with recorded() as reported:
+            data = await patient.run(checked.aldo.token, f"{{ cases(first: {first}) {{ nodes {{ {selection} }} }} }}")
+        assert len(data["cases"]["nodes"]) == first
+        return sorted(reported)
+
+    # The steps of a case are looked for once, whatever is made of them: where they stand, and what may be done.
+    costs = {first: await page(first, selection) for first in (1, 2, 100)}
+    actions = {first: await page(first, "availableActions { action code }") for first in (1, 100)}
+
+    assert costs[1] == costs[2] == costs[100]
+    assert Counter(costs[1])["SELECT case_actions"] == 2, costs  # and the rows by which they stand there
+    assert actions[1] == actions[100]
+    assert Counter(actions[1])["SELECT case_actions"] == 1, actions
+    assert await page(100, "checklist { key }") == sorted([WHO, "SELECT cases", "SELECT case_actions"])
 
 
 # What is asked for, and what it costs.

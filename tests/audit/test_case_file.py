@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from app.audit.case_file.content import CHARACTERS_MAX, ROWS_MAX, EvidenceUnfit
 from app.audit.case_file.rendering import WORDS, case_file_pdf
 from app.audit.evidence import evidence_of
 from app.db import tables
-from app.domain.commands import AddComment, AssignCase, EraseContent, NewDocument, SetDueDate
-from app.domain.model import Language
+from app.domain.commands import AddComment, AssignCase, CloseCase, EraseContent, NewDocument, SetDueDate
+from app.domain.model import Language, StepState
 from tests.support.anchored_cases import Scene
+from tests.support.checklists import LETTER, SECOND_SOURCE, record, with_checklist
 from tests.support.database_contents import set_by_hand
 from tests.support.gateway import casegate
 from tests.support.world import World
@@ -114,6 +116,21 @@ async def test_a_case_file_says_what_is_late(world: World) -> None:
 
     assert "Escalate" in english and "Due date: 2020-01-31 16:00:00 UTC" in english
     assert "Escalader" in french and "Échéance : 2020-01-31 16:00:00 UTC" in french
+
+
+async def test_a_case_file_says_which_steps_were_taken_and_which_were_open(world: World) -> None:
+    checked = await with_checklist(world, LETTER, replace(SECOND_SOURCE, required_for=frozenset()))
+    case_id = (await checked.open_case()).case.id
+    await record(checked, case_id, LETTER, StepState.NOT_NEEDED)
+    await checked.do(checked.ada, CloseCase(case_id=case_id))
+    found = await evidence(checked, case_id)
+
+    english, french = (" ".join(read(case_file_pdf(found, language))) for language in (Language.EN, Language.FR))
+
+    for said in ("Record a step", "Step LETTER: Not needed", "Open steps: SECOND_SOURCE"):
+        assert said in english, said
+    for said in ("Noter une étape", "Étape LETTER : Pas nécessaire", "Étapes à faire : SECOND_SOURCE"):
+        assert said in french, said
 
 
 async def test_what_is_erased_says_so_and_is_not_there(world: World) -> None:

@@ -101,7 +101,7 @@ async def test_it_holds_every_state_that_a_case_or_an_override_can_be_in(databas
     assert {override["status"] for override in overrides} == set(OverrideStatus) - {OverrideStatus.EXPIRED}
     # Nobody has to name other reviewers: all who are asked can decide. And nobody asks for anything to be erased.
     others = {ActionType.REASSIGN, ActionType.REDACT, ActionType.HOLD, ActionType.EVALUATION}
-    others |= {ActionType.ASSIGN, ActionType.SET_DUE_DATE, ActionType.EXPIRE, *REMINDERS}
+    others |= {ActionType.ASSIGN, ActionType.SET_DUE_DATE, ActionType.EXPIRE, ActionType.RECORD_STEP, *REMINDERS}
     wanted = set(ActionType) - others
     assert {action["type"] for case in cases for action in case["actions"]["nodes"]} == wanted
     assert len({case["subject"]["label"] for case in cases}) == 40

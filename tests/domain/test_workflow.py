@@ -57,7 +57,7 @@ from tests.support.workflow_situations import (
 )
 
 CASE_ACTIONS = ["COMMENT", "REQUEST_OVERRIDE", "ACCEPT", "REFUSE", "CANCEL", "CLOSE", "REASSIGN", "REDACT", "HOLD"]
-CASE_ACTIONS += ["ASSIGN", "SET_DUE_DATE"]
+CASE_ACTIONS += ["ASSIGN", "SET_DUE_DATE", "RECORD_STEP"]
 
 # Who: C contributor, R reviewer, A administrator, - nobody. The relation is what the actor is to the override that the
 # decision is about; "restricted" is an account with restrictToAssignedReviewers.
@@ -140,6 +140,13 @@ SET_DUE_DATE      other                    role  ok    ok    role  ok    ok    o
 SET_DUE_DATE      restricted-creator       role  ok    ok    role  ok    ok    ok    ok
 SET_DUE_DATE      restricted-assigned      role  ok    ok    role  ok    ok    ok    ok
 SET_DUE_DATE      restricted-other         role  ok    ok    role  ok    ok    ok    ok
+RECORD_STEP       none                     role  ok    ok    role  ok    ok    ok    ok
+RECORD_STEP       creator                  role  ok    ok    role  ok    ok    ok    ok
+RECORD_STEP       assigned                 role  ok    ok    role  ok    ok    ok    ok
+RECORD_STEP       other                    role  ok    ok    role  ok    ok    ok    ok
+RECORD_STEP       restricted-creator       role  ok    ok    role  ok    ok    ok    ok
+RECORD_STEP       restricted-assigned      role  ok    ok    role  ok    ok    ok    ok
+RECORD_STEP       restricted-other         role  ok    ok    role  ok    ok    ok    ok
 """
 REFUSED = {
     "role": "ROLE_REQUIRED",
@@ -162,6 +169,7 @@ REDACT            OPEN                  IN_PROGRESS           PENDING_REVIEW    
 HOLD              OPEN                  IN_PROGRESS           PENDING_REVIEW           RESOLVED              CLOSED
 ASSIGN            OPEN                  IN_PROGRESS           PENDING_REVIEW           RESOLVED              CASE_CLOSED
 SET_DUE_DATE      OPEN                  IN_PROGRESS           PENDING_REVIEW           RESOLVED              CASE_CLOSED
+RECORD_STEP       IN_PROGRESS           IN_PROGRESS           PENDING_REVIEW           RESOLVED              CASE_CLOSED
 """
 # What a refusal is about.
 ABOUT = {
@@ -491,13 +499,13 @@ def test_a_result_is_recorded_in_any_open_case_and_changes_no_status(status: Cas
 
 
 def test_what_is_available_says_the_status_that_would_follow() -> None:
-    facts = CaseFacts(CaseStatus.OPEN, EvaluationStatus.UNFAVORABLE)
+    facts = CaseFacts(CaseStatus.OPEN, EvaluationStatus.UNFAVORABLE, has_checklist=True)
 
     after = {str(item.action): item.status_after for item in available(actor_of("CR"), facts)}
 
     none = dict.fromkeys(("ACCEPT", "REFUSE", "CANCEL", "REASSIGN", "REDACT", "HOLD"))
     moves = {"COMMENT": "IN_PROGRESS", "REQUEST_OVERRIDE": "PENDING_REVIEW", "CLOSE": "CLOSED"}
-    assert after == moves | {"ASSIGN": "OPEN", "SET_DUE_DATE": "OPEN"} | none
+    assert after == moves | {"ASSIGN": "OPEN", "SET_DUE_DATE": "OPEN", "RECORD_STEP": "IN_PROGRESS"} | none
 
 
 def test_a_decision_that_must_name_an_override_is_about_the_last_where_none_is_pending() -> None:
@@ -527,17 +535,17 @@ def test_the_diagram_has_an_arrow_for_each_two_statuses_with_all_that_leads_alon
     assert mermaid().splitlines() == [
         "stateDiagram-v2",
         "    [*] --> OPEN: OPEN",
-        "    OPEN --> IN_PROGRESS: COMMENT",
+        "    OPEN --> IN_PROGRESS: COMMENT, RECORD_STEP",
         "    OPEN --> PENDING_REVIEW: REQUEST_OVERRIDE",
         "    OPEN --> CLOSED: CLOSE",
-        "    IN_PROGRESS --> IN_PROGRESS: COMMENT",
+        "    IN_PROGRESS --> IN_PROGRESS: COMMENT, RECORD_STEP",
         "    IN_PROGRESS --> PENDING_REVIEW: REQUEST_OVERRIDE",
         "    IN_PROGRESS --> CLOSED: CLOSE",
         "    PENDING_REVIEW --> IN_PROGRESS: REFUSE, CANCEL, EXPIRE",
-        "    PENDING_REVIEW --> PENDING_REVIEW: COMMENT, REASSIGN",
+        "    PENDING_REVIEW --> PENDING_REVIEW: COMMENT, REASSIGN, RECORD_STEP",
         "    PENDING_REVIEW --> RESOLVED: ACCEPT",
         "    RESOLVED --> PENDING_REVIEW: REQUEST_OVERRIDE",
-        "    RESOLVED --> RESOLVED: COMMENT",
+        "    RESOLVED --> RESOLVED: COMMENT, RECORD_STEP",
         "    RESOLVED --> CLOSED: CLOSE",
         "    CLOSED --> [*]",
     ]

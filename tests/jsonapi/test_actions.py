@@ -7,6 +7,7 @@ import pytest
 
 from app.domain.model import CaseStatus, Scope
 from tests.support.api import Api
+from tests.support.checklists import CALL_BACK, with_checklist
 from tests.support.database_contents import contents
 from tests.support.documents import uploaded
 from tests.support.jsonapi import ResourceClient, action_body, case_body, errors_of, linked
@@ -126,6 +127,29 @@ async def test_a_due_date_is_read_as_graphql_reads_it(world: World, resources: R
     assert [code for _, code, _ in errors_of(both)] == ["INVALID_INPUT", "TOO_LONG"]
     missing = await resources.act(case_id, token, action_body("set_due_date"))
     assert errors_of(missing) == [("422", "REQUIRED", {"pointer": "/data/attributes"})]
+
+
+async def test_a_step_is_recorded_and_shown_and_an_open_one_is_named(world: World, resources: ResourceClient) -> None:
+    world = await with_checklist(world, CALL_BACK)
+    case_id, token = str((await world.open_case()).case.id), world.carl.token
+    taken = {"step": "CALL_BACK", "state": "NOT_NEEDED", "comment": "They came in person."}
+
+    refused = await resources.act(case_id, token, action_body("close"))
+    recorded = await acted(resources, case_id, token, action_body("record_step", **taken))
+    closed = await acted(resources, case_id, token, action_body("close"))
+
+    assert errors_of(refused) == [("400", "CHECKLIST_OPEN", {"parameter": "uuid"})]
+    assert refused.json()["errors"][0]["detail"] == "Steps of the checklist are open: Call back."
+    shown = [
+        {name: body["data"]["attributes"][name] for name in ("action_type", "step", "step_state", "open_steps")}
+        for body in (recorded, closed)
+    ]
+    assert shown == [
+        {"action_type": "record_step", "step": "CALL_BACK", "step_state": "NOT_NEEDED", "open_steps": None},
+        {"action_type": "close", "step": None, "step_state": None, "open_steps": []},
+    ]
+    for wrong in ({"step": "CALL_BACK", "state": "GONE", "comment": "x"}, {"step": "CALL_BACK", "state": "DONE"}):
+        assert (await resources.act(case_id, token, action_body("record_step", **wrong))).status_code == 422
 
 
 async def test_included_is_there_even_where_it_is_empty_and_only_where_include_is_given(

@@ -10,6 +10,7 @@ from app.domain.model import CaseStatus
 from app.jsonapi.examples import CASE_EXAMPLE, EXAMPLES, OVERRIDE, REVIEWER, VERSION
 from app.jsonapi.resources import TYPES
 from app.jsonapi.translation import REQUESTED
+from tests.support.checklists import CALL_BACK, with_checklist
 from tests.support.jsonapi import ResourceClient, action_body, case_body, errors_of
 from tests.support.openapi import DOCUMENT, assert_described, body_schema, validator
 from tests.support.world import World
@@ -42,6 +43,7 @@ def own(example: Mapping[str, Any], **ids: Any) -> Any:
 
 
 async def test_the_examples_can_be_sent_as_they_are(world: World, resources: ResourceClient) -> None:
+    world = await with_checklist(world, CALL_BACK)
     opened = await resources.send("POST", "/cases", world.ada.token, dict(CASE_EXAMPLE))
     assert_described(opened, "/cases", "post")
     case_id = opened.json()["data"]["id"]
@@ -49,6 +51,7 @@ async def test_the_examples_can_be_sent_as_they_are(world: World, resources: Res
         "comment",
         "assign",
         "set_due_date",
+        "record_step",
         "override_request",
         "refuse",
         "override_request",

@@ -30,6 +30,7 @@ MUTATIONS = {
     "close": "closeCase",
     "assign": "assignCase",
     "set_due_date": "setDueDate",
+    "record_step": "recordStep",
 }
 RENAMED = {
     ("comment", "comment"): "body",
@@ -43,6 +44,8 @@ RENAMED = {
     ("any", "resolution"): "resolution",
     ("any", "assignee_id"): "assigneeId",
     ("any", "due_at"): "dueAt",
+    ("any", "step"): "step",
+    ("any", "state"): "state",
 }
 SELECTION = """case { status version } action { seq type statusBefore statusAfter resolution user { displayName }
     comment { body } override { status requestedStatus } }"""
@@ -93,7 +96,7 @@ def random_step(dice: random.Random, overrides: int) -> Step:
 
     def attributes(side: Side, version: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        if action in ("comment", "override_request") or comment == "Sure.":
+        if action in ("comment", "override_request", "record_step") or comment == "Sure.":
             found["comment"] = comment
         if action in ("accept", "refuse") or (named and off == 0):
             found["expected_version"] = version + off
@@ -115,6 +118,8 @@ def planned(side: Side, action: str, people: list[str], off: int) -> dict[str, A
     """Return whose the case is to be, of *people* the first, or until when; without them nobody's, or at no time."""
     if action == "assign":
         return {"assignee_id": side.person(people[0]) if people else None}
+    if action == "record_step":
+        return {"step": "TEA" if off else "CALL_BACK", "state": "DONE" if people else "OPEN"}
     if action == "set_due_date":
         return {"due_at": ("2999-01-01T12:00:00+01:00" if off else "2020-01-01T12:00:00Z") if people else None}
     return {}

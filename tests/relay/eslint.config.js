@@ -18,6 +18,8 @@ const withoutId = {
     'AdminDetail',
     'AvailableAction',
     'CaseFacets',
+    'CaseStep',
+    'ChecklistItem',
     'DueHours',
     'Erasure',
     'EvaluationResult',

@@ -14,7 +14,7 @@ from app.db.repository.cases import cases_by_id
 from app.domain.log_chain import Fault, FaultKind
 from tests.support.database_contents import Contents
 
-# What an action leaves the case and its override in, whatever they were in; but a comment moves an open case only.
+# What an action leaves the case and its override in, whatever they were in; but work moves an open case only.
 CASE_AFTER = {
     "OPEN": "OPEN",
     "REQUEST_OVERRIDE": "PENDING_REVIEW",
@@ -115,8 +115,8 @@ def assert_agrees(
     prev_hash, folded = "0" * 64, {}
     for row in log:
         assert (row["status_before"], row["prev_hash"]) == (status, prev_hash)
-        after_comment = "IN_PROGRESS" if (status, row["type"]) == ("OPEN", "COMMENT") else status
-        status, prev_hash = CASE_AFTER.get(row["type"], after_comment), row["hash"]
+        after_work = "IN_PROGRESS" if status == "OPEN" and row["type"] in ("COMMENT", "RECORD_STEP") else status
+        status, prev_hash = CASE_AFTER.get(row["type"], after_work), row["hash"]
         assert row["status_after"] == status
         if row["override_id"] is not None:
             folded[row["override_id"]] = OVERRIDE_AFTER[row["type"]]

@@ -19,6 +19,7 @@ REDACT            OPEN                 IN_PROGRESS          PENDING_REVIEW      
 HOLD              OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CLOSED
 ASSIGN            OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CASE_CLOSED
 SET_DUE_DATE      OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CASE_CLOSED
+RECORD_STEP       IN_PROGRESS          IN_PROGRESS          PENDING_REVIEW           RESOLVED             CASE_CLOSED
 """
 _STATUSES, *_LINES = [line.split() for line in TABLE.strip().splitlines()]
 CELLS = {(line[0], status): cell for line in _LINES for status, cell in zip(_STATUSES, line[1:], strict=True)}
@@ -38,6 +39,7 @@ WHO = {
     "HOLD": "A",
     "ASSIGN": "CR",
     "SET_DUE_DATE": "CR",
+    "RECORD_STEP": "CR",
 }
 DECISIONS = {"ACCEPT": "ACCEPTED", "REFUSE": "REFUSED", "CANCEL": "CANCELLED"}
 
@@ -63,6 +65,8 @@ class Request:
     label: str | None = None
     assignee: str | None = None
     due: str | None = None
+    step: str | None = None
+    state: str | None = None
 
 
 @dataclass(slots=True)
@@ -97,6 +101,10 @@ class Case:
     due: str | None = None
     reminded: set[tuple[str, str]] = field(default_factory=set)
     """What the account's own rules have said, each with the due date that it was about."""
+    steps: dict[str, str] = field(default_factory=dict)
+    """Where each step stands that was recorded."""
+    open_steps: dict[int, list[str]] = field(default_factory=dict)
+    """By the number of an acceptance's or a closing's row, what was open of the checklist."""
     in_place: dict[int, str] = field(default_factory=dict)
     """By the number of a decision's row, in whose place it was taken."""
 
@@ -113,10 +121,13 @@ class Refused(Exception):
 class Model:
     """All there is in one account. *restricted*: only reviewers who were asked may decide.
 
+    *checklist*: by the key of each step, which actions are refused while it is open.
+
     `now` counts the requests and the changes of roles, `since` is when somebody became a reviewer again.
     """
 
     restricted: bool
+    checklist: dict[str, tuple[str, ...]] = field(default_factory=dict)
     subjects: dict[int, Subject] = field(default_factory=dict)
     cases: list[Case] = field(default_factory=list)
     keys: dict[tuple[str, str], Request] = field(default_factory=dict)
@@ -254,13 +265,13 @@ class Model:
             able = [name for name in override.reviewers if "R" in self.roles[name]]
             self._demand(not any(self._is_early_enough(name, override) for name in able), "REVIEWERS_AVAILABLE")
         self._check_reviewers(request, override)
-        is_able = request.assignee is None or bool(set("CR") & set(self.roles[request.assignee]))
-        self._demand(is_able, "INVALID_ASSIGNEE")
+        self._check_plan(request)
         if action == "REDACT":
             self._demand(not case.is_held, "LEGAL_HOLD")
             self._check_erasure(request, case)
         self._demand(request.version in (None, len(case.log)), "VERSION_CONFLICT")
         self._check_subject(request, case, override)
+        self._check_steps(action, case)
         self._write(request, case, override)
         self._write_texts(request, case)
         case.status = status
@@ -296,6 +307,9 @@ class Model:
             case.owner = request.assignee
         if request.action == "SET_DUE_DATE":
             case.due = request.due
+        if request.action == "RECORD_STEP":
+            assert request.step is not None and request.state is not None
+            case.steps[request.step] = request.state
 
     def _check_erasure(self, request: Request, case: Case) -> None:
         if request.erased is None:
@@ -320,6 +334,17 @@ class Model:
             self._demand(status != request.requested, "OVERRIDE_NO_CHANGE")
         if request.action == "ACCEPT" and override is not None:
             self._demand(status == override.against, "SUBJECT_CHANGED")
+
+    def _check_plan(self, request: Request) -> None:
+        is_able = request.assignee is None or bool(set("CR") & set(self.roles[request.assignee]))
+        self._demand(is_able, "INVALID_ASSIGNEE")
+        self._demand(request.action != "RECORD_STEP" or request.step in self.checklist, "INVALID_STEP")
+
+    def _check_steps(self, action: str, case: Case) -> None:
+        open_steps = [key for key in self.checklist if case.steps.get(key, "OPEN") == "OPEN"]
+        self._demand(not any(action in self.checklist[key] for key in open_steps), "CHECKLIST_OPEN")
+        if self.checklist and action in ("ACCEPT", "CLOSE"):
+            case.open_steps[len(case.log) + 1] = open_steps
 
     def _write(self, request: Request, case: Case, override: Override | None) -> None:
         subject = self.subjects[case.subject]

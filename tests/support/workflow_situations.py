@@ -1,6 +1,7 @@
 """Actors, overrides and situations for tests of the workflow, and its table of next statuses, written by hand."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
 from uuid import UUID
@@ -50,6 +51,7 @@ REDACT            OPEN                 IN_PROGRESS          PENDING_REVIEW      
 HOLD              OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CLOSED
 ASSIGN            OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CASE_CLOSED
 SET_DUE_DATE      OPEN                 IN_PROGRESS          PENDING_REVIEW           RESOLVED             CASE_CLOSED
+RECORD_STEP       IN_PROGRESS          IN_PROGRESS          PENDING_REVIEW           RESOLVED             CASE_CLOSED
 """
 
 
@@ -101,15 +103,15 @@ Situation = tuple[str, str, OverrideStatus | None]
 def situations(status: CaseStatus) -> Iterator[tuple[Situation, Actor, CaseFacts]]:
     """Yield everybody who could act on a case in *status*, with what there is to be known of the case."""
     is_pending = status is CaseStatus.PENDING_REVIEW
+    known = CaseFacts(status, EvaluationStatus.UNFAVORABLE, has_checklist=True)
     overrides = [override for override in OverrideStatus if is_pending or override is not OverrideStatus.PENDING]
     for roles, relation in product(ROLE_SETS, RELATIONS):
         actor = actor_of(roles, restricted=relation.startswith("restricted"))
         if relation != "none":
             for override in overrides:
-                facts = CaseFacts(status, EvaluationStatus.UNFAVORABLE, override_of(relation, override))
-                yield (roles, relation, override), actor, facts
+                yield (roles, relation, override), actor, replace(known, override=override_of(relation, override))
         elif not is_pending:  # where one is pending, a decision is always about one
-            yield (roles, relation, None), actor, CaseFacts(status, EvaluationStatus.UNFAVORABLE)
+            yield (roles, relation, None), actor, known
 
 
 def offered(actor: Actor, facts: CaseFacts) -> dict[ActionType, Refusal | None]:

@@ -155,7 +155,12 @@ async def person_of(database: Database, user_id: UUID, *scopes: Scope) -> Person
 
 
 async def make_world(
-    database: Database, *, cases: bool = True, overrides: bool = True, restrict_to_assigned_reviewers: bool = False
+    database: Database,
+    *,
+    cases: bool = True,
+    overrides: bool = True,
+    restrict_to_assigned_reviewers: bool = False,
+    checklist: str | None = None,
 ) -> World:
     """Make an account with its people."""
     account = await accounts.create_account(
@@ -164,6 +169,7 @@ async def make_world(
         cases=cases,
         overrides=overrides,
         restrict_to_assigned_reviewers=restrict_to_assigned_reviewers,
+        checklist=checklist,
     )
     roles = {
         "ada": (Role.CONTRIBUTOR,),

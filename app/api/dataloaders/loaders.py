@@ -19,6 +19,7 @@ from app.db.reader import Reader
 from app.db.repository import (
     administration,
     cases,
+    checklists,
     delegations,
     documents,
     history,
@@ -192,6 +193,8 @@ class Loaders:
     override_counts: Loader[UUID] = by_id(overrides.override_counts)
     overrides_until: Grouped = by_group(history.overrides_until)
     override_counts_until: Grouped = by_group(history.override_counts_until)
+    recorded_steps_by_case: Loader[UUID] = by_id(checklists.recorded_steps_by_case)
+    recorded_steps_until: Grouped = by_group(checklists.recorded_steps_until)
     people_by_case: Grouped = by_group(people.people_by_case)
     matches_by_case: Grouped = by_long_group(search.matches_by_case)
     signals_by_case: Grouped = by_long_group(signals.signals_by_case)

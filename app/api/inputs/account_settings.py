@@ -6,8 +6,10 @@ import strawberry
 
 from app.api.enums import EvaluationStatus, Language
 from app.api.inputs.administration import KEY, AdminInput
+from app.api.inputs.checklists import ChecklistStepInput, checklist_policy
 from app.api.inputs.fields import dry_run, given, optional
 from app.domain.admin_commands import AdminCommand, UpdateAccount
+from app.domain.checklist import STEPS_MAX
 from app.domain.due_dates import due_hours_text
 from app.domain.errors import Detail, InvalidInput
 from app.domain.validation import EXPIRY_MAX, RETENTION_MAX, TITLE_MAX, InputValidator
@@ -54,6 +56,10 @@ class UpdateAccountInput(AdminInput):
         "How many hours after a due date, or after the request of an override, the case's log gets a row ESCALATE"
         f" where it still waits, 1 to {EXPIRY_MAX}. 0: never."
     )
+    checklist: list[ChecklistStepInput] | None = optional(
+        f"The steps that are to be taken on each case, open ones too, in their order, {STEPS_MAX} at most, each key"
+        " once. An empty list: none."
+    )
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
@@ -70,6 +76,7 @@ class UpdateAccountInput(AdminInput):
             due_hours=self._due_hours(shape),
             reminder_hours=shape.number(self.reminder_hours, "reminderHours", maximum=EXPIRY_MAX),
             escalation_hours=shape.number(self.escalation_hours, "escalationHours", maximum=EXPIRY_MAX),
+            checklist=checklist_policy(self.checklist, shape),
             **common,
         )
         if not any(value is not None for value in command.settings.values()):

@@ -12,6 +12,7 @@ from strawberry.utils.str_converters import to_camel_case
 from app.api.enums import ActionType, EvaluationStatus, RequestedStatus, Resolution, SubjectType
 from app.api.inputs.action_input import ActionInput
 from app.api.inputs.assignments import AssignCaseInput
+from app.api.inputs.checklists import RecordStepInput
 from app.api.inputs.due_dates import SetDueDateInput
 from app.api.inputs.erasures import EraseContentInput, SetLegalHoldInput
 from app.api.inputs.evaluations import RecordEvaluationInput
@@ -276,6 +277,7 @@ INPUTS: Mapping[ActionType, type[ActionInput]] = {
     ActionType.EVALUATION: RecordEvaluationInput,
     ActionType.ASSIGN: AssignCaseInput,
     ActionType.SET_DUE_DATE: SetDueDateInput,
+    ActionType.RECORD_STEP: RecordStepInput,
 }
 
 

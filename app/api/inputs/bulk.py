@@ -22,6 +22,7 @@ from app.api.inputs.actions import (
     RequestOverrideInput,
 )
 from app.api.inputs.assignments import AssignCaseInput
+from app.api.inputs.checklists import RecordStepInput
 from app.api.inputs.due_dates import SetDueDateInput
 from app.api.inputs.erasures import EraseContentInput, SetLegalHoldInput
 from app.api.inputs.fields import given
@@ -71,6 +72,7 @@ class BulkActionInput:
     set_legal_hold: SetLegalHoldInput | None = _member("setLegalHold")
     assign_case: AssignCaseInput | None = _member("assignCase")
     set_due_date: SetDueDateInput | None = _member("setDueDate")
+    record_step: RecordStepInput | None = _member("recordStep")
 
     @property
     def chosen(self) -> tuple[str, ActionInput]:

@@ -9,6 +9,7 @@ and few long reads are under way at once (`web/slots.py`).
 from app.api.inputs.bulk import ACTIONS_MAX
 from app.api.inputs.evaluations import EVALUATIONS_MAX
 from app.api.pagination import PAGE_MAX
+from app.domain.checklist import STEPS_MAX
 from app.domain.delegations import DELEGATORS_MAX
 from app.domain.model import ActionType, CaseStatus, EvaluationStatus, InboxReason
 from app.domain.search_words import PIECES_MAX
@@ -23,12 +24,15 @@ DETAILS_MAX = 12
 """Of what an account's log says of one row: a name for each field of the input, and what it ended."""
 
 LIST_SIZES = {
+    "Account.checklist": STEPS_MAX,
     "Account.dueHours": len(EvaluationStatus),
     "AccountAction.details": DETAILS_MAX,
     "ActionResult.errors": 8,
     "AccountChange.details": DETAILS_MAX,
     "Case.availableActions": len(CASE_ACTIONS),
+    "Case.checklist": STEPS_MAX,
     "CaseSnapshot.availableActions": len(CASE_ACTIONS),
+    "CaseSnapshot.checklist": STEPS_MAX,
     "CaseFacets.statuses": len(CaseStatus),
     "CaseFacets.subjectStatuses": len(EvaluationStatus),
     "Case.signals": len(SignalKind),

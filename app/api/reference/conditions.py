@@ -7,6 +7,7 @@ from strawberry.utils.str_converters import to_snake_case
 
 from app.api.schema import CORE, SCHEMA
 from app.domain.administration import RULES, Own, Rule, Second
+from app.domain.checklist import steps_to_accept_are_taken, steps_to_close_are_taken
 from app.domain.errors import CaseClosed, ErrorCode
 from app.domain.model import ActionType, CaseStatus, Role, Scope
 from app.domain.workflow import (
@@ -28,6 +29,7 @@ _BY_FIELD = {
     "idempotencyKey": (ErrorCode.IDEMPOTENCY_KEY_REUSED,),
     "expectedVersion": (ErrorCode.VERSION_CONFLICT,),
     "assigneeId": (ErrorCode.INVALID_ASSIGNEE,),
+    "step": (ErrorCode.INVALID_STEP,),
     "documentIds": (ErrorCode.DOCUMENT_UNAVAILABLE, ErrorCode.TOO_MANY_DOCUMENTS),
     "documents": (
         ErrorCode.DOCUMENT_EMPTY,
@@ -50,6 +52,8 @@ _BY_GUARD = {
     subject_is_unchanged: (ErrorCode.SUBJECT_CHANGED,),
     reviewers_are_gone: (ErrorCode.REVIEWERS_AVAILABLE,),
     override_is_in_time: (ErrorCode.OVERRIDE_EXPIRED,),
+    steps_to_accept_are_taken: (ErrorCode.CHECKLIST_OPEN,),
+    steps_to_close_are_taken: (ErrorCode.CHECKLIST_OPEN,),
 }
 _OF_REVIEWERS = (
     ErrorCode.REVIEWER_REQUIRED,

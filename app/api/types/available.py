@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import strawberry
@@ -12,8 +13,10 @@ from app.api.enums import ActionType, CaseStatus, ErrorCode
 from app.api.fields import described
 from app.api.inputs.actions import required_input
 from app.api.labels import labelled
+from app.db.repository.checklists import taken_of
 from app.db.repository.window import Window
 from app.db.rows import CaseRow, OverrideRow, UserRow
+from app.domain.checklist import checklist_of, open_among, requires_steps
 from app.domain.model import CaseFacts, OverrideStatus
 from app.domain.workflow import TRANSITIONS, available, may_try
 
@@ -42,12 +45,18 @@ async def facts_of(cases: Sequence[CaseRow], context: Context) -> list[CaseFacts
     latest: list[OverrideRow | None] = [pending[id] or finished.get(id) for id in ids]
     reviewers = await _assigned_reviewers(context, latest)
     represented = await _represented(context, latest, reviewers)
+    checklist = checklist_of(context.actor.checklist)
+    taken = await _taken_steps(context, ids) if requires_steps(checklist) else {}
 
     def facts(case: CaseRow, override: OverrideRow | None) -> CaseFacts:
         status = subjects[case.subject_id].evaluation_status
+        steps: dict[str, Any] = {
+            "has_checklist": bool(checklist),
+            "open_steps": open_among(checklist, taken.get(case.id, ())),
+        }
         is_held = case.held_by_id is not None
         if override is None:
-            return CaseFacts(case.status, status, is_held=is_held)
+            return CaseFacts(case.status, status, is_held=is_held, **steps)
         found = override.facts(
             frozenset(person.id for person in reviewers.get(override.id, ())),
             has_able_reviewer=any(
@@ -58,9 +67,15 @@ async def facts_of(cases: Sequence[CaseRow], context: Context) -> list[CaseFacts
         )
         is_pending = override.status is OverrideStatus.PENDING
         pending, finished = (found, None) if is_pending else (None, found)
-        return CaseFacts(case.status, status, pending, finished, is_held)
+        return CaseFacts(case.status, status, pending, finished, is_held, **steps)
 
     return [facts(*item) for item in zip(cases, latest, strict=True)]
+
+
+async def _taken_steps(context: Context, ids: Sequence[UUID]) -> Mapping[UUID, frozenset[str]]:
+    """Return of each case the steps of the checklist that are taken."""
+    recorded = await context.loaders.recorded_steps_by_case.collect(ids)
+    return {id: taken_of(recorded[id]) for id in ids}
 
 
 async def _finished(context: Context, ids: Sequence[UUID]) -> Mapping[UUID, OverrideRow]:

@@ -7,6 +7,7 @@ from app.api.fields import computed, described, object_type, related
 from app.api.labels import labelled
 from app.api.pagination import Connection
 from app.api.types.available import AvailableAction, actions_available_on, case_available_actions
+from app.api.types.checklists import CaseStep, case_checklist, checklists_of_cases
 from app.api.types.due_dates import DUE_AT, case_overdue
 from app.api.types.erasures import ERASURE, CaseLegalHold, Erasure
 from app.api.types.evidence import Document
@@ -26,6 +27,7 @@ from app.api.types.reviewers import ReviewerConnection, eligible_reviewers
 from app.api.types.signals import Signal, case_signals, signals_of_cases
 from app.api.types.subjects import Subject
 from app.db.rows import CaseRow
+from app.domain.checklist import STEPS_MAX
 
 
 @object_type(CaseRow, "A doubtful check, and all that was said and done about it.")
@@ -87,6 +89,13 @@ class Case(Node):
         " answer.",
         ("id", "subject_id", "status", "held_by_id"),
         actions_available_on,
+    )
+    checklist: list[CaseStep] = computed(
+        case_checklist,
+        f"The steps of the account's present checklist, as they stand on it, {STEPS_MAX} at most.",
+        ("id",),
+        checklists_of_cases,
+        loads=("recorded_steps_by_case",),
     )
     eligible_reviewers: ReviewerConnection | None = computed(
         eligible_reviewers,

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from app.api.enums import ActionType, CaseStatus, Resolution
+from app.api.enums import ActionType, CaseStatus, Resolution, StepState
 from app.api.fields import computed, described, object_type, related
 from app.api.labels import labelled
 from app.api.types.assignments import RecordedAssignment, action_assignment
@@ -14,9 +14,11 @@ from app.api.types.evidence import Comment
 from app.api.types.nodes import Node
 from app.api.types.overrides import Override
 from app.api.types.people import User
+from app.api.types.recorded_steps import action_open_steps, action_step, action_step_state
 from app.api.types.references import CaseReference
 from app.api.types.reminders import RecordedReminder, action_reminder
 from app.db.rows import ActionRow
+from app.domain.checklist import STEPS_MAX
 
 
 @object_type(ActionRow, "One permanent row of a case's log.")
@@ -64,6 +66,22 @@ class CaseAction(Node):
     )
     reminder: RecordedReminder | None = computed(
         action_reminder, "What it reminds of, or says is late; null of all other rows.", ("details",), loads=()
+    )
+    step: str | None = computed(
+        action_step,
+        "Of which step of the checklist it says where that stands; null of all other rows.",
+        ("details",),
+        loads=(),
+    )
+    step_state: StepState | None = computed(
+        action_step_state, "Where it says that the step stands; null of all other rows.", ("details",), loads=()
+    )
+    open_steps: list[str] | None = computed(
+        action_open_steps,
+        f"The steps of the checklist that were open when it accepted an override or closed the case, {STEPS_MAX} at"
+        " most; null of all other rows, and where the account had no checklist.",
+        ("details",),
+        loads=(),
     )
     hash: str = described("SHA-256 over the row's canonical encoding and prevHash, 64 hexadecimal digits.")
     prev_hash: str = described("The hash of the row before; 64 zeros in the first row.")

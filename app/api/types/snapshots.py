@@ -17,6 +17,7 @@ from app.api.fields import computed, described, object_type, related
 from app.api.labels import labelled
 from app.api.pagination import After, Before, Connection, CursorKind, First, Last, Page, PageArguments, of_types
 from app.api.types.available import AvailableAction, available_for
+from app.api.types.checklists import CaseStep, snapshot_checklist
 from app.api.types.evidence import Document
 from app.api.types.lists import actions_of_cases, case_actions, case_documents, documents_of_cases
 from app.api.types.log import CaseAction
@@ -24,6 +25,7 @@ from app.api.types.people import User
 from app.db.repository.window import part_of
 from app.db.rows import UserRow
 from app.db.snapshots import CaseSnapshotRow, Moment, OverrideSnapshotRow, SubjectSnapshotRow
+from app.domain.checklist import STEPS_MAX
 
 
 @object_type(Moment, "A moment in the life of a case.")
@@ -148,6 +150,12 @@ class CaseSnapshot:
     head_hash: str | None = described("The hash of its log's last row; null of what is supposed, which has none.")
     owner: User | None = related("users", "owner_id", "Who worked on it then, or would; null for nobody.")
     due_at: datetime | None = described("Until when it was to be finished then, or would be; null for at no time.")
+    checklist: list[CaseStep] = computed(
+        snapshot_checklist,
+        f"The steps of the account's present checklist, as they stood on it then, or would, {STEPS_MAX} at most.",
+        ("row_id", "until"),
+        loads=("recorded_steps_until",),
+    )
     active_override: OverrideSnapshot | None = described("The override that waited for a decision, or would.")
     overrides: Connection[OverrideSnapshot] = computed(
         snapshot_overrides, "Its overrides as they were or would be, newest first.", ("row_id", "until")

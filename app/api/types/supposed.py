@@ -23,6 +23,8 @@ from app.db.snapshots import (
     override_snapshot,
     subject_snapshot,
 )
+from app.domain.canonical_json import parsed_json
+from app.domain.checklist import step_record_of
 from app.domain.model import ActionType as Action
 from app.domain.model import CaseFacts, OverrideStatus
 
@@ -111,12 +113,15 @@ def _case(supposed: Supposed, override: OverrideSnapshotRow | None) -> CaseSnaps
         active_override=active,
         until=case.action_count - 1,
         changed=override,
+        changed_step=step_record_of(parsed_json(supposed.outcome.action.details)),
         facts=CaseFacts(
             case.status,
             subject.evaluation_status,
             override=facts if is_pending else None,
             finished=None if is_pending else facts,
             is_held=case.held_by_id is not None,
+            has_checklist=supposed.has_checklist,
+            open_steps=supposed.open_steps,
         ),
     )
 

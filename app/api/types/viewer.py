@@ -13,8 +13,10 @@ from app.api.labels import labelled
 from app.api.pagination import Connection
 from app.api.resolvers.inbox import InboxConnection, inbox
 from app.api.types.administration import ApiToken, viewer_tokens
+from app.api.types.checklists import ChecklistItem, checklist_item
 from app.api.types.nodes import Node
 from app.api.types.people import User
+from app.domain.checklist import STEPS_MAX, checklist_of
 from app.domain.delegations import DELEGATORS_MAX
 from app.domain.due_dates import due_hours_of
 
@@ -50,6 +52,9 @@ class Account(Node):
     escalation_hours: int | None = described(
         "How many hours after a due date, or after the request of an override, a row ESCALATE is written where it still"
         " waits; null: none is."
+    )
+    checklist: list[ChecklistItem] = described(
+        f"The steps that are to be taken on each case, in their order, {STEPS_MAX} at most."
     )
 
 
@@ -104,6 +109,7 @@ def account_of(context: Context) -> Account:
         due_hours=[
             DueHours(evaluation_status=status, hours=hours) for status, hours in due_hours_of(account.due_hours).items()
         ],
+        checklist=[checklist_item(step, context.request.language) for step in checklist_of(account.checklist)],
     )
 
 

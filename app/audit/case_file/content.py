@@ -4,12 +4,13 @@ People have no names in evidence: a row knows them by their ids. They are called
 first appear, and the file lists which id each letter stands for.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from app.domain.assignment import Assignment, assignment_of
+from app.domain.checklist import StepRecord, open_steps_of, step_record_of
 from app.domain.due_dates import DueDate, due_date_of
 from app.domain.reminders import Reminder, reminder_of
 
@@ -73,6 +74,16 @@ class Step:
     def reminder(self) -> Reminder | None:
         """What the row reminds of, or says is late; None of all other rows."""
         return reminder_of(self.details)
+
+    @property
+    def step_record(self) -> StepRecord | None:
+        """Where the row says that a step of the checklist stands; None of all other rows."""
+        return step_record_of(self.details)
+
+    @property
+    def open_steps(self) -> Sequence[str]:
+        """The steps of the checklist that were open at a decision."""
+        return open_steps_of(self.details) or ()
 
 
 class CaseFile:

@@ -150,8 +150,16 @@ class _Rendering:
             occasion = self._label("ReminderOccasion", step.reminder.occasion)
             said = self._say("reminder", occasion=occasion, time=in_words(step.reminder.at))
             self._sheet.write_line(said, indent=6)
+        self._steps(step)
         for document in step.documents:
             self._sheet.write_line(f"• {self._text(document.filename)}", size=9, indent=6)
+
+    def _steps(self, step: Step) -> None:
+        if step.step_record is not None:
+            state = self._label("StepState", step.step_record.state)
+            self._sheet.write_line(self._say("step", step=step.step_record.key, state=state), indent=6)
+        if step.open_steps:
+            self._sheet.write_line(self._say("open_steps", steps=", ".join(step.open_steps)), indent=6)
 
     def _decisions(self) -> None:
         sheet = self._sheet

@@ -8,17 +8,24 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, and_, case, cast, false, func, or_, select
+from sqlalchemy import ColumnElement, Integer, and_, case, cast, false, func, or_, select, true
 
 from app import clock
 from app.db import tables
 from app.db.reader import Reader
+from app.db.repository.checklists import is_taken
 from app.db.repository.conditions import overdue
 from app.db.repository.delegations import DELEGATE, stands_in
 from app.db.repository.overrides import FIRST_VERSION
 from app.db.repository.window import OrderKey, Window, in_list_order, windowed
 from app.db.row_makers import columns
 from app.db.rows import CaseRow
+from app.domain.checklist import (
+    checklist_has_steps,
+    checklist_of,
+    steps_to_accept_are_taken,
+    steps_to_close_are_taken,
+)
 from app.domain.model import REMINDERS, ActionType, Actor, CaseStatus, EvaluationStatus, InboxReason, OverrideStatus
 from app.domain.workflow import (
     TRANSITIONS,
@@ -36,9 +43,24 @@ _PENDING = tables.overrides.alias("pending")
 _FROM = tables.cases.join(tables.subjects, _SUBJECT.id == _CASE.subject_id).outerjoin(
     _PENDING, and_(_PENDING.c.case_id == _CASE.id, _PENDING.c.status == OverrideStatus.PENDING)
 )
-_GUARDS: Mapping[Guard, ColumnElement[bool]] = {
-    subject_is_overridable: _SUBJECT.evaluation_status != EvaluationStatus.UNEVALUATED,
-    subject_is_unchanged: _SUBJECT.evaluation_status == _PENDING.c.subject_status_at_request,
+
+
+def _steps_are_taken(action: ActionType) -> Callable[[Actor], ColumnElement[bool]]:
+    """Return what gives the condition that no step is open that the account requires for an action."""
+
+    def condition(actor: Actor) -> ColumnElement[bool]:
+        required = [step.key for step in checklist_of(actor.checklist) if action in step.required_for]
+        return and_(true(), *(is_taken(_CASE.id, key) for key in required))
+
+    return condition
+
+
+_GUARDS: Mapping[Guard, Callable[[Actor], ColumnElement[bool]]] = {
+    subject_is_overridable: lambda _: _SUBJECT.evaluation_status != EvaluationStatus.UNEVALUATED,
+    subject_is_unchanged: lambda _: _SUBJECT.evaluation_status == _PENDING.c.subject_status_at_request,
+    checklist_has_steps: lambda actor: true() if checklist_of(actor.checklist) else false(),
+    steps_to_accept_are_taken: _steps_are_taken(ActionType.ACCEPT),
+    steps_to_close_are_taken: _steps_are_taken(ActionType.CLOSE),
 }
 
 
@@ -56,7 +78,7 @@ def may(action: ActionType, actor: Actor) -> ColumnElement[bool]:
     return and_(
         _CASE.status.in_(sources),
         *_relation(transition.relation, actor),
-        *(_GUARDS[guard] for guard in transition.guards),
+        *(_GUARDS[guard](actor) for guard in transition.guards),
         *(_OVERRIDE_GUARDS[guard](clock.now()) for guard in transition.override_guards),
     )
 

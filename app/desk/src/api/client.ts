@@ -20,6 +20,8 @@ const PARTS = [
   'EvaluationStatusCount',
   'Label',
   'LegalHold',
+  'CaseStep',
+  'ChecklistItem',
   'RecordedAssignment',
   'RecordedEvaluation',
   'SearchMatch',
