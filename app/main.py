@@ -175,7 +175,7 @@ def _assembled(settings: Settings) -> _Parts:
         sockets=WebSocketEndpoint(streams, door),
         upload=upload,
         case_files=CaseFileEndpoint(database, door, slots) if can_render() else None,
-        resources=JsonApiView(cycle, terms, upload, settings.public_url),
+        resources=JsonApiView(cycle, terms, upload, settings.public_url, has_case_files=can_render()),
         draining=Shutdown(settings.drain),
         gate=gate,
         watch=LogWatch(database, settings.log_lag_alarm),

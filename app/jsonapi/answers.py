@@ -25,7 +25,8 @@ _CURSORS = ("starting_after", "ending_before")
 class Visit(NamedTuple):
     """One request on its way: who sends it, and the ids in its address.
 
-    `requires_version`: who decides has to name the override and the version that they have read.
+    `requires_version`: who decides has to name the override and the version that they have read. `has_case_files`:
+    they can download the case file of a case that they are shown.
     """
 
     exchange: ResourceExchange
@@ -33,6 +34,11 @@ class Visit(NamedTuple):
     actor: Actor
     ids: Sequence[str] = ()
     requires_version: bool = True
+    has_case_files: bool = False
+
+
+def _compound(visit: Visit, query: ResourceQuery, case_id: str) -> CompoundDocument:
+    return CompoundDocument(query.wanted, visit.exchange.base_url, case_id, has_case_files=visit.has_case_files)
 
 
 async def single(
@@ -40,7 +46,7 @@ async def single(
 ) -> Response:
     """Return one resource as the answer."""
     case_id = visit.ids[0] if type_name == "case_action" else ""
-    compound = CompoundDocument(query.wanted, visit.exchange.base_url, case_id)
+    compound = _compound(visit, query, case_id)
     resource = compound.one(type_name, found)
     document = {"links": {"self": visit.exchange.address}, "data": resource}
     return await answered(visit, 200, document, compound, tag or {})
@@ -56,7 +62,7 @@ async def page_of(
 ) -> Response:
     """Return a page of a list as the answer."""
     exchange = visit.exchange
-    compound = CompoundDocument(query.wanted, exchange.base_url, case_id)
+    compound = _compound(visit, query, case_id)
     resources = compound.many(listing.type_name, connection["nodes"])
     meta = {"count": len(resources)} | ({"total": connection["totalCount"]} if query.with_total else {})
     links = {"self": exchange.address} | page_links(connection["pageInfo"], partial(_beside, exchange))
@@ -76,7 +82,7 @@ async def created(visit: Visit, query: ResourceQuery, payload: Mapping[str, Any]
     case = payload["case"]
     found = case if type_name == "case" else payload["action"]
     case_id = str(case.get("id", visit.ids[0] if visit.ids else ""))
-    compound = CompoundDocument(query.wanted, visit.exchange.base_url, case_id)
+    compound = _compound(visit, query, case_id)
     resource = compound.one(type_name, found)
     address = resource["links"]["self"]
     document = {"links": {"self": address}, "data": resource, "meta": {"replayed": payload["replayed"]}}

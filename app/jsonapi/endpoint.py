@@ -77,11 +77,14 @@ class JsonApiView:
         options: EndpointOptions,
         upload: UploadEndpoint,
         public_url: str,
+        *,
+        has_case_files: bool = False,
     ) -> None:
         self._cycle = cycle
         self._options = options
         self._upload = upload
         self._public_url = public_url
+        self._has_case_files = has_case_files
         self._handlers = {_shape(address): handlers for address, handlers in self._addresses().items()}
         self._policy = Policy(options.limits, _POLICY_TYPES, introspection=False)
 
@@ -101,7 +104,9 @@ class JsonApiView:
         admission = await self._cycle.admit(exchange)
         ids = [part for part in exchange.path.split("/")[1:] if part not in _NAMES]
         identity = admission.identity
-        visit = Visit(exchange, record, identity.actor, ids, identity.account.require_reviewed_version)
+        requires_version = identity.account.require_reviewed_version
+        has_case_files = self._has_case_files and may_read(identity.actor)
+        visit = Visit(exchange, record, identity.actor, ids, requires_version, has_case_files)
         return await handlers[exchange.request.method](visit)
 
     def _addresses(self) -> dict[str, dict[str, Handler]]:

@@ -81,10 +81,17 @@ def resource_schema(type_: ResourceType) -> Schema:
             "id": _SCALARS["ID"],
             "attributes": object_schema(attributes),
             "relationships": object_schema(relationships),
-            "links": object_schema({"self": {"type": "string"}}, ["self"]),
+            "links": object_schema({"self": {"type": "string"}, **_case_file(type_)}, ["self"]),
         },
         ["type", "id", "attributes", "links"],
     ) | {"description": object_type.description}
+
+
+def _case_file(type_: ResourceType) -> Schema:
+    if type_.case_file is None:
+        return {}
+    description = "Where its case file is downloaded as a PDF, by the same token; only where the gateway makes them."
+    return {"case_file": {"type": "string", "description": description}}
 
 
 def object_schema(properties: Schema, required: Sequence[str] = ()) -> Schema:

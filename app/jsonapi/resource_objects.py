@@ -46,6 +46,7 @@ class ResourceWriter:
             if name in included or name in (fieldset or ())
         ]
         self.type = type_.name
+        self._case_file = None if type_.case_file is None else _around_id(type_.case_file)
 
     def write(self, found: Mapping[str, Any], document: "CompoundDocument") -> ResourceObject:
         """Return a resource with what *found* has of it; where *document* has it already, that is added to."""
@@ -74,6 +75,9 @@ class ResourceWriter:
             "attributes": attributes,
             "links": {"self": f"{before}{id_}{behind}"},
         }
+        if self._case_file is not None and document.has_case_files:
+            before, behind = self._case_file
+            resource["links"]["case_file"] = f"{document.root}{before}{id_}{behind}"
         if self._related:
             base, related = document.base, dict[str, Any]()
             for name, (before, behind) in self._related:
@@ -108,12 +112,14 @@ class CompoundDocument:
     """Builds one answer's document: its primary data, then what it includes.
 
     *case_id*: the case whose address was asked for, in which its actions have their own. `resources`: those that were
-    met so far, in this order; `addresses`: what stands around the id in the address of each type.
+    met so far, in this order; `addresses`: what stands around the id in the address of each type. *has_case_files*:
+    whether the reader can download them.
     """
 
-    def __init__(self, wanted: Wanted, base_url: str, case_id: str = "") -> None:
+    def __init__(self, wanted: Wanted, base_url: str, case_id: str = "", *, has_case_files: bool = False) -> None:
         self._wanted = wanted
-        self.base = base_url + PREFIX
+        self.root, self.base = base_url, base_url + PREFIX
+        self.has_case_files = has_case_files
         self.addresses = _addresses(self.base, case_id)
         self.resources: dict[Key, ResourceObject] = {}
         self._primary: set[int] = set()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from strawberry.utils.str_converters import to_camel_case
 
+from app.documents.case_files import PATH as CASE_FILES
 from app.domain.model import ActionType
 
 PREFIX = "/api/v1"
@@ -49,6 +50,7 @@ class ResourceType:
 
     `attributes`: the field of each, by its name here. `address`: that of one resource, below the prefix, with its id;
     {case} is the case whose address was asked for. `related`: addresses of relationships that are read there alone.
+    `case_file`: the gateway's address of what is downloaded of it, if anything.
     """
 
     name: str
@@ -57,6 +59,7 @@ class ResourceType:
     relationships: Mapping[str, Relationship]
     address: str
     related: Mapping[str, str] = field(default_factory=dict)
+    case_file: str | None = None
 
     @property
     def members(self) -> list[str]:
@@ -86,6 +89,7 @@ _TYPES = (
         },
         "/cases/{id}",
         {"actions": "/cases/{id}/actions"},
+        CASE_FILES,
     ),
     ResourceType(
         "case_action",

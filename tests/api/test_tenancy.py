@@ -333,3 +333,14 @@ async def test_a_document_of_another_account_is_downloaded_like_one_that_there_i
     }
 
     assert len(answers) == 1
+
+
+async def test_a_case_file_of_another_account_is_downloaded_like_one_that_there_is_not(
+    world: World, elsewhere: World, api: Api
+) -> None:
+    case_id = (await world.open_case()).case.id
+    headers = {"Authorization": f"Bearer {elsewhere.rosa.token}", "X-Request-ID": "the-same"}
+
+    answers = [seen(await api.client.get(f"/case-files/{id}", headers=headers), str(id)) for id in (case_id, uuid4())]
+
+    assert answers[0] == answers[1] and answers[0][0] == 404

@@ -111,6 +111,12 @@ def listed(query: str, status: int, codes: frozenset[str], **headers: str) -> At
     )
 
 
+def case_file(id: str, statuses: Set[int], codes: Set[str], query: str = "", **headers: str) -> Attack:
+    """Ask for a case file by this id."""
+    path = f"/case-files/{id}{query}"
+    return Attack(lambda target: target.send("GET", path, b"", **headers), frozenset(statuses), frozenset(codes))
+
+
 MUTATION = 'mutation { closeCase(input: {caseId: "x"}) { errors { code } } }'
 QUERY = json.dumps({"query": "{ __typename }"}).encode()
 
@@ -188,6 +194,16 @@ ATTACKS: Mapping[str, Attack] = {
     "JSON:API: 5 000 paths": listed("include=" + "subject," * 5_000, 400, INVALID_INPUT),
     "JSON:API: 5 000 parameters": listed("a=1&" * 5_000, 400, INVALID_INPUT),
     "JSON:API: quotes without an end": listed("", 200, ANY_CODE, Accept="*/*, " + '\\"' * 10_000),
+    "a case file that is not there": case_file(ANY_ID, {404}, {"NOT_FOUND"}),
+    "a case file without a token": case_file(ANY_ID, {401}, {"UNAUTHENTICATED"}, Authorization=""),
+    "a case file by a path": case_file("..%2f..%2fetc%2fpasswd", {404}, {"NOT_FOUND", "-"}),
+    "a case file by an id of 60 000 characters": case_file("a" * 60_000, {404, 414, 431}, ANY_CODE),
+    "a case file in a language of 20 000 characters": case_file(
+        ANY_ID, {400}, INVALID_INPUT, "?language=" + "x" * 20_000
+    ),
+    "a case file known by 5 000 tags": case_file(
+        ANY_ID, {404}, {"NOT_FOUND"}, If_None_Match=", ".join(f'W/"{number}"' for number in range(5_000))
+    ),
     "200 dribbling connections": Attack(slow_loris, frozenset({200})),
     "a head without an end": Attack(
         lambda target: target.raw(target.head()[:-2], *[b"X-A: " + b"b" * 8_000 + b"\r\n"] * 40), frozenset({431, 0})

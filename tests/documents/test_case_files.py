@@ -125,6 +125,15 @@ async def test_a_case_file_needs_a_token_that_may_read_cases(api: Api, world: Wo
     assert refusal(without_feature) == (403, "FEATURE_DISABLED")
 
 
+async def test_a_case_file_counts_against_the_token_s_rate(world: World, fresh_url: str, tmp_path: Path) -> None:
+    case_id = (await world.open_case()).case.id
+    async with Api.opened(fresh_url, data_dir=tmp_path, rate_limit=1, rate_window=60) as api:
+        answers = [await case_file(api, world.ada.token, case_id, "HEAD") for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert 1 <= int(answers[1].headers["retry-after"]) <= 60
+
+
 async def test_a_case_that_is_too_long_is_refused_in_both_languages(
     api: Api, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

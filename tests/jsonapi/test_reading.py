@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.model import CaseStatus, EvaluationStatus, Scope
 from tests.support.api import Api
-from tests.support.jsonapi import ResourceClient, action_body, errors_of
+from tests.support.jsonapi import ResourceClient, action_body, case_body, errors_of
 from tests.support.recorded_sql import recorded
 from tests.support.world import World, make_world, person_of
 
@@ -121,6 +121,26 @@ async def test_each_resource_has_an_address_that_shows_it_as_it_was_included(
         found = await resources.read(below(resource["links"]["self"]) + "?fields[case]=title", world.ada.token)
         assert found["data"]["attributes"] == resource["attributes"], resource["type"]
     assert {resource["type"] for resource in document["included"]} == {"case", "subject", "user", "comment", "override"}
+
+
+async def test_a_case_leads_to_its_case_file_where_its_reader_can_download_it(
+    world: World, api: Api, resources: ResourceClient
+) -> None:
+    case_id = (await world.open_case()).case.id
+    writer = await person_of(world.database, world.ada.id, Scope.CASES_WRITE)
+    sparse = await resources.read(f"/cases/{case_id}?fields[case]=title&include=subject", world.ada.token)
+    listed = await resources.read("/cases", world.ada.token)
+    written = await resources.send("POST", "/cases", writer.token, case_body("check-unread"))
+
+    links = [sparse["data"]["links"], listed["data"][0]["links"]]
+    assert (
+        links == [{"self": f"http://test/api/v1/cases/{case_id}", "case_file": f"http://test/case-files/{case_id}"}] * 2
+    )
+    assert [list(resource["links"]) for resource in sparse["included"]] == [["self"]]
+    assert list(written.json()["data"]["links"]) == ["self"]
+    headers = {"Authorization": f"Bearer {world.ada.token}"}
+    answer = await api.client.get(links[0]["case_file"], headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
 
 
 async def test_another_account_s_ids_give_what_unknown_ones_give(world: World, resources: ResourceClient) -> None:
