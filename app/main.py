@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from app.actions.bank_accounts import BankAccountKeys
 from app.api.context import Services
 from app.api.endpoint import GraphQLView
+from app.api.event_turns import QUIET_S, EventTurns
 from app.api.operation_runner import EndpointOptions, OperationRunner
 from app.api.reference.routes import reference_routes
 from app.api.request_cycle import RequestCycle
@@ -138,7 +139,9 @@ def _assembled(settings: Settings) -> _Parts:
     gate = ConcurrencyLimiter(settings.max_concurrency, settings.database_pool_timeout)
     store, links, webhooks = documents(settings), Links(database, settings.public_url), Webhooks(database, settings)
     transfers, trusted = Transfers(), components.trusted_documents(settings)
-    slots, feed = Slots.beside(database.reader.size, database.reader.patience), Feed(database, settings.live_poll)
+    turns = EventTurns(lambda: gate.idle_s() < QUIET_S)
+    slots = Slots.beside(database.reader.size, database.reader.patience)
+    feed = Feed(database, settings.live_poll, turns)
     services = Services(
         database,
         store,
@@ -153,7 +156,7 @@ def _assembled(settings: Settings) -> _Parts:
     )
     runner = OperationRunner(services, terms)
     cycle = RequestCycle(door, gate, runner)
-    streams = Streams(runner, gate, trusted, terms, components.streaming(settings))
+    streams = Streams(runner, gate, trusted, terms, components.streaming(settings), turns)
     upload = UploadEndpoint(database, store, door, transfers, settings.receive_timeout, replicas)
     return _Parts(
         settings=settings,

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 from graphql import GraphQLError
 
-from app.api.event_turns import QUIET_S, EventTurns
+from app.api.event_turns import EventTurns
 from app.api.execution.preparation import NoSuchOperationError, OperationRequest, Policy, may_write
 from app.api.http.decoding import BadRequest
 from app.api.masking import format_errors, refusal_error, request_error
@@ -47,16 +47,15 @@ class Streams:
     trusted: TrustedDocuments
     endpoint: EndpointOptions
     options: StreamOptions
+    turns: EventTurns
     registry: StreamRegistry = field(init=False)
     _shared: SharedResults = field(init=False)
-    _turns: EventTurns = field(init=False)
     _slots: asyncio.Semaphore = field(init=False)
     _slots_of_account: "WeakValueDictionary[UUID, asyncio.Semaphore]" = field(init=False)
 
     def __post_init__(self) -> None:
         self.registry = StreamRegistry(self.options)
         self._shared = SharedResults()
-        self._turns = EventTurns(lambda: self.gate.idle_s() < QUIET_S)
         self._slots = asyncio.Semaphore(EVENTS_AT_ONCE)
         self._slots_of_account = WeakValueDictionary()
 
@@ -164,7 +163,8 @@ class Streams:
                 of_event = self._call(request, call.sent)
                 with _finished_on_failure(of_event.record, request):
                     result = await self._result_of_event(of_event, source, event, request, key)
-                self._turns.spend()
+                if not event.has_turn:  # else it counted as the stream was woken
+                    self.turns.spend()
                 async with self._sent(result, of_event, request, event.cursor) as sent:
                     yield sent
                 del event, of_event, result, sent  # they would be kept until the next one comes
@@ -192,7 +192,8 @@ class Streams:
     async def _run_event(
         self, call: OperationCall, source: EventSource, event: SourceEvent, request: StreamRequest
     ) -> OperationResult:
-        await self._turns.turn()
+        if not event.has_turn:
+            await self.turns.turn()
         async with self._slot_of(request.identity.actor.account_id), self._slots:
             await self._permit(source, request, event.read_at)
             with tracing.operation(request.headers):

@@ -6,7 +6,7 @@ viewer is by then.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Hashable
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 from uuid import UUID
@@ -31,7 +31,6 @@ from app.domain.errors import InvalidId
 from app.domain.model import ActionType, Actor, Feature, Scope
 from app.domain.validation import parse_id
 from app.live.cursors import log_cursors, read_log_cursor
-from app.live.listener import Listener
 
 LEFT_OUT_MAX = 100
 """Rows that the filters leave out before the client is told how far the log was read."""
@@ -47,6 +46,7 @@ class SourceEvent(Protocol):
 
     `cursor`: where to come back, None where there is no such place. `read_at`: when it was read, on the monotonic
     clock. `sharing_key`: what tells it from other events where it shows all streams of a person the same, else None.
+    `has_turn`: it is the first one after its stream was woken, in a turn (`event_turns`).
     """
 
     @property
@@ -57,6 +57,9 @@ class SourceEvent(Protocol):
 
     @property
     def read_at(self) -> float: ...
+
+    @property
+    def has_turn(self) -> bool: ...
 
     async def shown(self, context: Context) -> Any:
         """Return what the field shows."""
@@ -85,6 +88,7 @@ class LogRead:
     action: ActionRow | None
     caught_up: bool
     read_at: float
+    has_turn: bool = False
 
     @property
     def sharing_key(self) -> tuple[object, ...]:
@@ -101,6 +105,7 @@ class CaseMoved:
     case_id: UUID
     read_at: float
     version: int | None = None
+    has_turn: bool = False
     cursor: None = None
     sharing_key: None = None  # it takes the version from what it shows
 
@@ -119,6 +124,7 @@ class InboxMoved:
 
     actor: Actor
     read_at: float
+    has_turn: bool = False
     cursor: None = None
     sharing_key: None = None
 
@@ -132,8 +138,8 @@ async def _log_events(
 ) -> AsyncGenerator[LogRead]:
     account_id = context.actor.account_id
     cursors = log_cursors(account_id)
-    left_out, is_reported = 0, False
-    async with context.services.feed.listening(account_id, after) as listener:
+    left_out, is_reported, has_turn = 0, False, False
+    async with context.services.feed.listening(account_id, after, _group(context)) as listener:
         while True:
             places, is_last, read_at = await listener.take()
             for place in places:
@@ -142,22 +148,24 @@ async def _log_events(
                 left_out = 0 if is_wanted else left_out + 1
                 if is_wanted or left_out == LEFT_OUT_MAX:
                     left_out, is_reported = 0, caught_up
-                    yield LogRead(cursors.encode(place.key), row if is_wanted else None, caught_up, read_at)
+                    yield LogRead(cursors.encode(place.key), row if is_wanted else None, caught_up, read_at, has_turn)
+                    has_turn = False
             if is_last and not is_reported:
                 left_out, is_reported = 0, True
-                yield LogRead(cursors.encode(listener.key), None, caught_up=True, read_at=read_at)
+                yield LogRead(cursors.encode(listener.key), None, caught_up=True, read_at=read_at, has_turn=has_turn)
+                has_turn = False
             if is_last:
-                await listener.wait()
+                has_turn = await listener.wait()
 
 
 async def _case_events(context: Context, case_id: UUID) -> AsyncGenerator[CaseMoved]:
     account_id, columns = context.actor.account_id, frozenset({"id", "version"})
-    async with context.services.feed.listening(account_id) as listener:
+    async with context.services.feed.listening(account_id, None, _group(context), case_id) as listener:
         event = CaseMoved(case_id, time.monotonic())
         yield event
         while event.version is not None:
-            await listener.wait()
-            if not any([place.action.case_id == case_id async for place in listener.take_all()]):
+            event.has_turn = await listener.wait()
+            if not listener.pass_over(case_id):
                 continue
             event.read_at = time.monotonic()
             async with context.services.feed.reading() as connection:
@@ -167,7 +175,7 @@ async def _case_events(context: Context, case_id: UUID) -> AsyncGenerator[CaseMo
 
 
 async def _inbox_events(context: Context) -> AsyncGenerator[InboxMoved]:
-    async with context.services.feed.listening(context.actor.account_id) as listener:
+    async with context.services.feed.listening(context.actor.account_id, None, _group(context)) as listener:
         event = InboxMoved(context.actor, time.monotonic())
         mark = await _mark(context, event.actor)
         yield event
@@ -175,7 +183,7 @@ async def _inbox_events(context: Context) -> AsyncGenerator[InboxMoved]:
             looked = time.monotonic()
             await listener.wait()
             await asyncio.sleep(looked + INBOX_S - time.monotonic())
-            await _pass_over(listener)
+            listener.pass_over()
             event.read_at = time.monotonic()
             found = await _mark(context, event.actor)
             if found != mark:
@@ -183,9 +191,9 @@ async def _inbox_events(context: Context) -> AsyncGenerator[InboxMoved]:
                 yield event
 
 
-async def _pass_over(listener: Listener) -> None:
-    async for _ in listener.take_all():
-        pass
+def _group(context: Context) -> Hashable:
+    """Return which streams are woken together: those of a token that ask for the same."""
+    return context.actor.token_id, id(context.request.document)  # which is there as long as the context is
 
 
 async def _mark(context: Context, actor: Actor) -> InboxMark:

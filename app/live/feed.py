@@ -7,8 +7,8 @@ to deal with take more when they are done. No commit waits.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Hashable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from uuid import UUID
 
 import structlog
@@ -18,11 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import clock
 from app.db.engines import Database
 from app.db.repository.log import LogKey
-from app.db.repository.log_tail import FIRST_ID, LogTail, log_tail
-from app.live.listener import BATCH, Listener
+from app.db.repository.log_tail import LogTail, log_tail
+from app.live.listener import AT_END, BATCH, Listener
 from app.live.notices import CommitNotices
 from app.live.tail import Tail
 from app.live.tail_reads import UNREADABLE, TailReads
+from app.live.wakeups import ListenerGroup, Turns
 from app.observability import metrics
 
 POLL_S = 1.0
@@ -39,8 +40,9 @@ log = structlog.get_logger()
 class Feed:
     """Follows the logs of a database. `run` is to be running as long as anybody listens."""
 
-    def __init__(self, database: Database, poll: float = POLL_S) -> None:
+    def __init__(self, database: Database, poll: float = POLL_S, turns: Turns | None = None) -> None:
         self._database = database
+        self._turns = turns
         self._poll = poll
         self._tails: dict[UUID, Tail] = {}
         self._reads = TailReads(database, self._tails)
@@ -57,8 +59,17 @@ class Feed:
         database.commits.subscribe(self._notices.announce)
 
     @asynccontextmanager
-    async def listening(self, account_id: UUID, after: LogKey | None = None) -> AsyncIterator[Listener]:
-        """Yield a listener of the account's log: of what comes after a key, or from now on."""
+    async def listening(
+        self,
+        account_id: UUID,
+        after: LogKey | None = None,
+        group: Hashable | None = None,
+        case_id: UUID | None = None,
+    ) -> AsyncIterator[Listener]:
+        """Yield a listener of the account's log: of what comes after a key, or from now on.
+
+        Those of a *group* are woken together in the feed's turns, if it has such, and for rows of one case if so.
+        """
         tail = self._tails.setdefault(account_id, Tail())
         waiting = _Arriving()
         tail.followers.add(waiting)
@@ -68,18 +79,26 @@ class Feed:
                 await tail.moved.wait()
                 if tail.fault is not None:
                     raise tail.fault
-            listener = Listener(account_id, tail, self._page, self._note_wait, after)
-            tail.followers.add(listener)
-            tail.followers.discard(waiting)
-            try:
-                yield listener
-            finally:
-                tail.followers.discard(listener)
+            with self._member_of(tail, group, case_id) as its:
+                listener = Listener(account_id, tail, self._page, self._note_wait, after, its)
+                tail.followers.add(listener)
+                tail.followers.discard(waiting)
+                try:
+                    yield listener
+                finally:
+                    tail.followers.discard(listener)
         finally:
             tail.followers.discard(waiting)
             if not tail.followers and self._tails.get(account_id) is tail:
                 del self._tails[account_id]
                 self._committed.discard(account_id)
+
+    def _member_of(
+        self, tail: Tail, group: Hashable | None, case_id: UUID | None
+    ) -> AbstractContextManager[ListenerGroup | None]:
+        if group is None or self._turns is None:
+            return nullcontext()
+        return tail.member_of((group, case_id), self._turns, case_id)
 
     def note(self, account_id: UUID) -> None:
         """Take note that something of this account's log was committed."""
@@ -210,4 +229,4 @@ class Feed:
 class _Arriving:
     """Who waits for the feed to come to an account."""
 
-    key: LogKey = (2**63 - 1, FIRST_ID)
+    key: LogKey = AT_END

@@ -2,17 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 from app.db.repository.log import LogKey, LogPlace
-from app.db.repository.log_tail import LogTail
+from app.db.repository.log_tail import FIRST_ID, LogTail
 from app.live.tail import Tail
+from app.live.wakeups import ListenerGroup
 
 BATCH = 100
 """Rows that are read, and taken, at once."""
 AGAIN_S = 0.1
+
+AT_END: LogKey = (2**63 - 1, FIRST_ID)
+"""The key of who is not behind."""
 
 ReadPage = Callable[[UUID, LogKey], Awaitable[LogTail]]
 NoteWait = Callable[[UUID], None]
@@ -36,13 +40,20 @@ class Listener:
     """
 
     def __init__(
-        self, account_id: UUID, tail: Tail, read_page: ReadPage, note_wait: NoteWait, after: LogKey | None
+        self,
+        account_id: UUID,
+        tail: Tail,
+        read_page: ReadPage,
+        note_wait: NoteWait,
+        after: LogKey | None,
+        group: ListenerGroup | None = None,
     ) -> None:
         assert tail.last_key is not None
         self._account_id = account_id
         self._tail = tail
         self._read_page = read_page
         self._note_wait = note_wait
+        self._group = group
         self._moved = tail.moved
         self.key = tail.last_key if after is None else after
 
@@ -60,26 +71,44 @@ class Listener:
             self.key = batch.places[-1].key
         return batch
 
-    async def wait(self) -> None:
-        """Wait for rows that have come since those before were taken; only while somebody waits are they read."""
+    async def wait(self) -> bool:
+        """Wait for rows that have come since those before were taken; only while somebody waits are they read.
+
+        Who is of a group waits for its turn, which is True then, and for rows of its case alone if it has one.
+        """
         assert self._tail.floor is not None
         if self.key < self._tail.floor:  # the feed has come further meanwhile
             await asyncio.sleep(AGAIN_S)
-            return
+            return False
         self._tail.awaiting += 1
         try:
             self._note_wait(self._account_id)
-            await self._moved.wait()
+            if self._group is None:
+                await self._moved.wait()
+            else:
+                await self._wait_for_turn(self._group)
         finally:
             self._tail.awaiting -= 1
+        return self._group is not None
 
-    async def take_all(self) -> AsyncIterator[LogPlace]:
-        """Yield all rows that there are by now."""
-        is_last = False
-        while not is_last:
-            places, is_last, _ = await self.take()
-            for place in places:
-                yield place
+    async def _wait_for_turn(self, group: ListenerGroup) -> None:
+        key = self.key
+        if group.case_id is not None:  # it is not behind, whatever comes meanwhile of other cases
+            self.key = AT_END
+        try:
+            await group.wait(is_due=self._moved.is_set())
+        finally:
+            self.key = key
+
+    def pass_over(self, case_id: UUID | None = None) -> bool:
+        """Pass over the rows that are known; tell whether any may be of the case. Raises: as `take`."""
+        self._moved = self._tail.moved
+        if self._tail.fault is not None:
+            raise self._tail.fault
+        found, last_key = self._tail.after(self.key), self._tail.last_key
+        assert last_key is not None
+        self.key = max(self.key, last_key)
+        return found is None or any(place.action.case_id == case_id for place in found)
 
     async def _page(self) -> Batch:
         rows = (await self._read_page(self._account_id, self.key)).rows

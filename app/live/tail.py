@@ -3,10 +3,13 @@
 import asyncio
 import time
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Container, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
+from uuid import UUID
 
 from app.db.repository.log import LogKey, LogPlace
+from app.live.wakeups import ListenerGroup, Turns
 
 ROWS_MAX = 256
 """Rows that are kept of an account; who is further behind reads pages."""
@@ -36,6 +39,7 @@ class Tail:
         self.moved_at = time.monotonic()
         self.fault: Exception | None = None
         self.awaiting = 0
+        self._groups: dict[Hashable, ListenerGroup] = {}
         self.has_more = False
         self.behind_since: float | None = None
         self._places: list[LogPlace] = []
@@ -67,7 +71,7 @@ class Tail:
         self._times.extend([now] * len(places))
         self.last_key = self._keys[-1]
         self._drop(len(self._places) - ROWS_MAX)
-        self._move()
+        self._move({place.action.case_id for place in places})
 
     def fail(self, fault: Exception) -> None:
         """Have all followers end by *fault*."""
@@ -96,7 +100,25 @@ class Tail:
             self.floor = self._keys[number - 1]
             del self._places[:number], self._keys[:number], self._times[:number]
 
-    def _move(self) -> None:
+    def _move(self, cases: Container[UUID] | None = None) -> None:
+        """Wake who waits for rows, of these *cases* if they are given."""
         self.moved_at = time.monotonic()
         self.moved.set()
         self.moved = asyncio.Event()
+        for group in self._groups.values():
+            if cases is None or group.case_id is None or group.case_id in cases:
+                group.note_rows()
+
+    @contextmanager
+    def member_of(self, key: Hashable, turns: Turns, case_id: UUID | None) -> Iterator[ListenerGroup]:
+        """Yield the group of listeners with this key, of which one more is a member meanwhile."""
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = ListenerGroup(turns, case_id)
+        group.members += 1
+        try:
+            yield group
+        finally:
+            group.members -= 1
+            if not group.members:
+                del self._groups[key]

@@ -134,7 +134,7 @@ class EndpointDelivery:
     async def _wait(self, listener: Listener) -> None:
         """Wait for rows, for the next try of what was not taken, or until something is to be written."""
         moment = self._state.next_moment()
-        waits: list[Awaitable[None]] = [] if moment is None else [self._timing.until(moment)]
+        waits: list[Awaitable[object]] = [] if moment is None else [self._timing.until(moment)]
         if self._state.has_room:
             waits.append(listener.wait())
         tasks = [asyncio.ensure_future(wait) for wait in waits]

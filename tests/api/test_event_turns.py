@@ -1,6 +1,7 @@
 """Events of streams give way to requests, and go on in the moments between these."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -88,3 +89,30 @@ async def test_one_that_is_given_up_leaves_its_turn_to_the_next(requests: Reques
     assert requests.order == [0, 2]
     requests.are_under_way = False
     assert await granted_at_once(requests)
+
+
+async def test_streams_are_woken_when_their_events_have_their_share(requests: Requests) -> None:
+    requests.are_under_way = True
+    woken: list[int] = []
+    for number in range(3):
+        requests.turns.enqueue(partial(woken.append, number), 100_000)  # which are worth 200 s
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert woken == []
+
+    requests.are_under_way = False
+    async with asyncio.timeout(60):
+        while len(woken) < 3:
+            await requests.turns.turn()
+    assert woken == [0, 1, 2]
+
+
+async def test_groups_that_are_woken_let_others_run_between_them(requests: Requests) -> None:
+    woken: list[int] = []
+    for number in range(1_000):
+        requests.turns.enqueue(partial(woken.append, number), 20)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert 0 < len(woken) <= 11
+    await requests.turns.turn()
+    assert woken == list(range(1_000))
