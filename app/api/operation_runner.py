@@ -19,7 +19,7 @@ from app.api.execution.budget import ANSWER_MAX, ANSWERS_MAX, Budget
 from app.api.execution.log_order import reads_log_order
 from app.api.execution.operations import PreparedOperation
 from app.api.execution.preparation import OperationRequest, Policy
-from app.api.execution.slices import Slices
+from app.api.execution.slices import OperationSlices, Slices
 from app.api.http.writing import written
 from app.api.limits.answer_memory import AnswerMemory
 from app.api.limits.enforcement import Limits
@@ -107,6 +107,10 @@ class OperationRunner:
         self._slices = Slices()
         self._answer_memory = AnswerMemory(options.answer_memory)
 
+    def arrive(self) -> OperationSlices:
+        """Return the slices of an operation whose request has arrived; they are to be ended."""
+        return self._slices.arrive()
+
     def run(self, call: OperationCall, actor: Actor) -> Awaitable[OperationResult]:
         """Return what a query or a mutation gives. Raises: as `start`."""
         return cast(Awaitable[OperationResult], self.start(call, actor))  # the policy has no subscription in it
@@ -120,6 +124,7 @@ class OperationRunner:
         with Deadline(self._options.deadline_s) as deadline:
             budget.stop = deadline.stop
             try:
+                await budget.slices.begin(actor.account_id.int)
                 await PREPARATION.prepare(prepared, call.sent, call.policy, budget.pause)
                 budget.bound_fields(prepared.fields_max)
                 if prepared.errors:
@@ -132,6 +137,7 @@ class OperationRunner:
                     return await self._subscribe(call, prepared, context)
                 return await self._write(call, context, prepared)
             finally:
+                budget.slices.end()
                 budget.stop = None
 
     async def run_event(
@@ -157,7 +163,7 @@ class OperationRunner:
     ) -> tuple[Budget, PreparedOperation]:
         """Return the budget of an operation, and the operation as far as it is known."""
         share = self._answer_memory.share(actor.account_id, actor.token_id)
-        budget = call.record.budget = Budget(self._slices, self._options.max_answer_bytes, share)
+        budget = call.record.budget = Budget(call.record.slices or self._slices, self._options.max_answer_bytes, share)
         prepared = call.record.operation = known or PREPARATION.begin(call.sent.text)
         return budget, prepared
 

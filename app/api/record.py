@@ -12,6 +12,7 @@ from typing import Any
 
 from app.api.execution.budget import Budget
 from app.api.execution.operations import PreparedOperation
+from app.api.execution.slices import OperationSlices
 from app.db.replicas.wal_positions import WalPosition
 from app.observability import logging, metrics
 from app.observability.deferred import DeferredQueue
@@ -40,13 +41,15 @@ class Record:
     """Collects what is noted of one operation, and hands it on at its end.
 
     `standing`: how its token stood with the rate limit then, if it was counted again meanwhile. `position`: what covers
-    what it wrote, where there are replicas.
+    what it wrote, where there are replicas. `slices`: those that it works in, if its request has arrived before it was
+    known what it is.
     """
 
-    __slots__ = ("_started", "budget", "codes", "has_begun", "operation", "position", "standing")
+    __slots__ = ("_started", "budget", "codes", "has_begun", "operation", "position", "slices", "standing")
 
-    def __init__(self) -> None:
+    def __init__(self, slices: OperationSlices | None = None) -> None:
         self._started = time.perf_counter()
+        self.slices = slices
         self.operation: PreparedOperation | None = None
         self.budget: Budget | None = None
         self.codes: list[str] = []

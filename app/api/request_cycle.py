@@ -48,12 +48,15 @@ class RequestCycle:
         send: Callable[[Response], Awaitable[None]],
     ) -> None:
         """Answer one request, record it, and give back the memory of its answer once that is sent."""
-        record = Record()
+        slices = self._runner.arrive()
+        record = Record(slices)
         with tracing.operation(exchange.request.headers):
             try:
                 response = await respond(exchange, record)
             except Exception as refused:
                 response = exchange.refuse(refused)
+            finally:
+                slices.end()
         client = exchange.request.headers.first(CLIENT_HEADERS)
         record.finish(exchange.request_id, response.status_code, client, exchange.codes)
         if record.position is not None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NoReturn
 from weakref import ref
 
-from app.api.execution.slices import Slices
+from app.api.execution.slices import OperationSlices, Slices
 from app.api.limits.answer_memory import Share
 from app.domain.errors import Overloaded, QueryTooComplex, Refusal
 
@@ -34,7 +34,7 @@ class Budget:
     """Counts the fields of an answer, and its size: the characters of its texts and names, and later its bytes.
 
     `fields_max` is the most that it may have, however it was measured, None for no bound. `stop` is told of a bound
-    that is passed, once; it has the operation given up.
+    that is passed, once; it has the operation given up. `slices` are those of the event loop that it works in.
     """
 
     __slots__ = (
@@ -45,18 +45,23 @@ class Budget:
         "_looked",
         "_share",
         "_size_paid",
-        "_slices",
         "_was_due",
         "_written",
         "bytes_max",
         "fields",
         "fields_max",
         "size",
+        "slices",
         "stop",
     )
 
-    def __init__(self, slices: Slices, bytes_max: int = ANSWER_MAX, share: Share | None = None) -> None:
-        self._slices = slices
+    def __init__(
+        self,
+        slices: Slices | OperationSlices,
+        bytes_max: int = ANSWER_MAX,
+        share: Share | None = None,
+    ) -> None:
+        self.slices = OperationSlices(slices) if isinstance(slices, Slices) else slices
         self._share = share
         self.bytes_max = bytes_max
         self.fields_max: int | None = None
@@ -139,19 +144,19 @@ class Budget:
         if not self._was_due and self.fields - self._looked < LOOK_AFTER:
             return False
         self._looked = self.fields
-        self._was_due = self._slices.is_over  # for whoever else asks, until the next slice has begun
+        self._was_due = self.slices.are_over  # for whoever else asks, until the next slice has begun
         return self._was_due
 
     @property
     def is_over(self) -> bool:
         """Whether others are to have their turn now, however little was counted."""
-        return self._slices.is_over
+        return self.slices.are_over
 
     async def pause(self) -> None:
         """Let others have their turn."""
         place = self.fall_behind()
         try:
-            await self._slices.next()
+            await self.slices.pause()
         finally:
             self.catch_up(place)
 

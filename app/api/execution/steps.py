@@ -89,7 +89,7 @@ class Attribute:
     async def later(self, sources: Column, run: PlanRun) -> Column:
         values: Column = []
         for start in range(0, len(sources), PAGES):  # of a page it is all its items, with a cursor for each
-            if start and run.context.budget.is_due:
+            if start and run.context.budget.is_over:
                 await run.context.budget.pause()
             values += map(self.get, sources[start : start + PAGES])
         return await self.completion.later(values, run)

@@ -10,7 +10,7 @@ from app.api.execution.budget import STEP, Budget
 PART_FIELDS = 10_000
 """About how many fields are written in one go: orjson takes a millisecond or two for them."""
 
-SMALL_SIZE = 2 * 1024 * 1024
+SMALL_SIZE = 1024 * 1024
 
 _NESTED = (dict, list)
 

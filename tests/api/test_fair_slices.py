@@ -1,0 +1,230 @@
+"""Long work gives way to short operations, and accounts have their slices in turn: who goes on when, by order."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from app.api import operation_runner
+from app.api.execution import slices as module
+from app.api.execution.slices import OperationSlices, Slices
+from tests.support.api import Api
+from tests.support.bulk import filled
+from tests.support.world import World, make_world
+
+TURNS = 30
+"""Of the event loop, in which whoever may go on does."""
+NEVER = 1e-12
+"""A share of the time so small that none of it comes in a test."""
+
+MUCH = """{ cases(first: 60) { nodes { id title status subject { label type } createdBy { displayName email }
+    actions(first: 12) { nodes { seq type hash user { displayName } comment { body } } } } } }"""
+
+
+@pytest.fixture(autouse=True)
+def timeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that is held goes on because time has passed."""
+    for name in ("YOUNG_S", "START_S", "BUSY_S"):
+        monkeypatch.setattr(module, name, 1e9)
+
+
+async def turns() -> None:
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+
+
+async def long_operation(slices: Slices, account: int) -> OperationSlices:
+    """Return an operation that has used up its first slice."""
+    operation = slices.arrive()
+    await operation.begin(account)
+    await operation.pause()
+    return operation
+
+
+async def test_long_work_waits_until_a_short_operation_is_over() -> None:
+    slices = Slices(1e-6, least_share=NEVER)
+    long = await long_operation(slices, 1)
+    short = slices.arrive()
+    pausing = asyncio.create_task(long.pause())
+
+    await turns()
+    assert not pausing.done()
+    short.end()
+    await turns()
+    assert pausing.done()
+
+
+async def test_long_work_has_its_least_share_beside_short_operations_that_never_end() -> None:
+    slices = Slices(1e-6, least_share=0.5)
+    long = await long_operation(slices, 1)
+    slices.arrive()
+
+    async with asyncio.timeout(30):
+        for _ in range(100):
+            await long.pause()
+
+
+async def test_nothing_gives_way_for_long_to_what_waits_for_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "YOUNG_S", 0)
+    slices = Slices(1e-6, least_share=NEVER)
+    long = await long_operation(slices, 1)
+    slices.arrive()
+
+    async with asyncio.timeout(30):
+        await long.pause()
+
+
+async def test_an_operation_is_short_until_it_has_used_a_slice() -> None:
+    slices = Slices(1e-6, least_share=NEVER)
+    operation = slices.arrive()
+    await operation.begin(1)
+    other = slices.arrive()
+
+    async with asyncio.timeout(30):
+        await operation.pause()
+    pausing = asyncio.create_task(operation.pause())
+    await turns()
+    assert not pausing.done()
+    other.end()
+    await pausing
+
+
+async def test_of_many_operations_that_an_account_begins_at_once_none_has_a_slice_before_another_account() -> None:
+    slices = Slices(1e-6, least_share=NEVER)
+    many = [slices.arrive() for _ in range(module.CROWD)]
+    for operation in many:
+        await operation.begin(1)
+    other = slices.arrive()
+    pausing = [asyncio.create_task(operation.pause()) for operation in many]
+
+    await turns()
+    assert not any(task.done() for task in pausing)
+    other.end()
+    await asyncio.gather(*pausing)
+
+
+async def order_of(named: dict[str, Callable[[], Any]]) -> list[str]:
+    """Return in which order those go on that ask in this order."""
+    order: list[str] = []
+
+    async def go(name: str, wait: Callable[[], Any]) -> None:
+        await wait()
+        order.append(name)
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(go(name, wait) for name, wait in named.items()))
+    return order
+
+
+async def test_accounts_go_on_in_turn_and_of_each_the_oldest_operation() -> None:
+    slices = Slices(1e-6)
+    of_one = [await long_operation(slices, 1) for _ in range(3)]
+    of_other = await long_operation(slices, 2)
+    for operation in (*of_one, of_other):
+        operation.end()
+    waiting = {
+        "third": lambda: slices.next(1, 3),
+        "first": lambda: slices.next(1, 1),
+        "second": lambda: slices.next(1, 2),
+        "other": lambda: slices.next(2, 4),
+    }
+
+    assert await order_of(waiting) == ["first", "other", "second", "third"]
+
+
+async def test_an_account_with_long_operations_begins_others_by_turns_with_these() -> None:
+    slices = Slices(1e-6)
+    (await long_operation(slices, 1)).end()
+    waiting = {
+        "long": lambda: slices.next(1, 1),
+        "longer": lambda: slices.next(1, 2),
+        "begins": lambda: slices.start(1),
+        "begins then": lambda: slices.start(1),
+    }
+
+    assert await order_of(waiting) == ["begins", "long", "begins then", "longer"]
+
+
+async def test_an_account_with_long_operations_begins_no_other_beside_another_accounts_short_one() -> None:
+    slices = Slices(1e-6)
+    long = await long_operation(slices, 1)
+    await long.pause()
+    reading = slices.arrive()
+    await reading.begin(2)
+
+    beginning = asyncio.create_task(slices.arrive().begin(1))
+    await turns()
+    assert not beginning.done()
+    async with asyncio.timeout(30):
+        await slices.arrive().begin(3)  # who has none begins at once
+    reading.end()
+    await turns()
+    assert not beginning.done()  # the third is short, too
+
+
+async def test_a_wait_that_is_cancelled_delays_no_other() -> None:
+    slices = Slices(1e-6)
+    (await long_operation(slices, 1)).end()
+    given_up = [asyncio.create_task(slices.start(1)), asyncio.create_task(slices.next(1, 1))]
+    await asyncio.sleep(0)
+    for task in given_up:
+        task.cancel()
+
+    async with asyncio.timeout(30):
+        await slices.next(1, 2)
+        await slices.start(1)
+
+
+# --- The gateway -----------------------------------------------------------------------------------------------------
+
+
+class Watched(Slices):
+    """Slices of no time, of which long work has none while short operations are under way; counts long slices."""
+
+    made: list["Watched"] = []  # noqa: RUF012  # emptied by the fixture
+
+    def __init__(self) -> None:
+        super().__init__(1e-6, NEVER)
+        self.begun = 0
+        self.made.append(self)
+
+    async def next(self, account: int = 0, number: int = 0, *, is_short: bool = False) -> None:
+        await super().next(account, number, is_short=is_short)
+        self.begun += not is_short
+
+
+@pytest.fixture(params=[True, False], ids=["planned", "plain"])
+async def watched(
+    fresh_url: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> AsyncIterator[tuple[Api, Watched]]:
+    Watched.made.clear()
+    monkeypatch.setattr(operation_runner, "Slices", Watched)
+    async with Api.opened(fresh_url, plans=request.param) as api:
+        (slices,) = Watched.made
+        yield api, slices
+
+
+async def test_long_operations_of_an_account_stand_still_while_another_one_reads_a_case(
+    world: World, watched: tuple[Api, Watched]
+) -> None:
+    api, slices = watched
+    await filled(world, cases=60, actions=700)
+    other = await make_world(world.database)
+    case = f'{{ case(id: "{(await other.open_case()).case.id}") {{ id title status }} }}'
+    expected = await api.run(other.ada.token, case)
+    much = await api.run(world.bea.token, MUCH)
+    slices.begun = 0
+
+    flood = [asyncio.create_task(api.run(world.bea.token, MUCH)) for _ in range(4)]
+    meanwhile = []
+    async with asyncio.timeout(60):
+        while not all(task.done() for task in flood):
+            before = slices.begun
+            assert await api.run(other.ada.token, case) == expected
+            meanwhile.append(slices.begun - before)
+            await turns()
+
+    assert slices.begun >= 20
+    assert max(meanwhile) <= 1, meanwhile  # what had begun when the request came
+    assert await asyncio.gather(*flood) == [much] * 4
