@@ -173,7 +173,7 @@ PERMANENT_FIELDS: Mapping[str, frozenset[str]] = {
         {
             *("id", "case", "seq", "type", "user", "comment", "override", "statusBefore", "statusAfter"),
             *("resolution", "createdAt", "requestId", "hash", "prevHash", "authority", "reason", "held"),
-            *("assignment", "dueAt", "reminder"),
+            *("assignment", "dueAt", "reminder", "step", "stepState", "openSteps"),
         }
     ),
     "RecordedAssignment": frozenset({"assignee"}),

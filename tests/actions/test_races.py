@@ -14,6 +14,7 @@ import pytest
 from app.audit.verification import verify_log
 from app.domain.model import CaseStatus
 from tests.support.api import Api
+from tests.support.checklists import SECOND_SOURCE, record, with_checklist
 from tests.support.database_contents import contents
 from tests.support.world import World
 
@@ -93,3 +94,34 @@ async def test_of_two_who_press_at_once_one_wins(world: World, gateways: list[Ap
     assert len(found["case_actions"]) == rounds * lengths
     assert [verdict async for verdict in verify_log(world.database) if verdict.fault is not None] == []
     assert rounds < 100 or len(winners) == 2  # or it was no race
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("rounds", ROUNDS)
+async def test_no_case_is_closed_after_a_step_was_taken_back_that_closing_waits_for(
+    world: World, gateways: list[Api], rounds: int
+) -> None:
+    checked = await with_checklist(world, SECOND_SOURCE)
+    chance = Random(SEED)
+
+    for _ in range(rounds):
+        case_id = (await checked.open_case()).case.id
+        await record(checked, case_id, SECOND_SOURCE)
+        taken_back = {"step": "SECOND_SOURCE", "state": "OPEN", "comment": "It was forged."}
+        calls: list[Call] = [("ada", "closeCase", {}), ("rosa", "recordStep", taken_back)]
+        chance.shuffle(calls)
+
+        payloads = await asyncio.gather(
+            *(
+                api.act(getattr(checked, name).token, mutation, {"caseId": str(case_id)} | more)
+                for api, (name, mutation, more) in zip(gateways, calls, strict=True)
+            )
+        )
+
+        codes = {call[1]: [error["code"] for error in it["errors"]] for call, it in zip(calls, payloads, strict=True)}
+        assert codes in (
+            {"closeCase": [], "recordStep": ["CASE_CLOSED"]},
+            {"closeCase": ["CHECKLIST_OPEN"], "recordStep": []},
+        )
+    async for verdict in verify_log(checked.database):
+        assert verdict.fault is None

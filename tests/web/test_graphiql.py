@@ -27,6 +27,7 @@ TABS = [
     "WhoCanReview",
     "OpenCase",
     "AddEvidence",
+    "RecordStep",
     "RequestOverride",
     "AcceptMyOwn",
     "AcceptAsReviewer",
@@ -218,7 +219,7 @@ def test_the_documentation_shows_the_descriptions_of_the_schema(in_demo: Visit) 
 
 
 def test_the_story_can_be_worked_from_opening_to_the_log(in_demo: Visit) -> None:
-    person, colleagues, opened, commented, requested, refused, accepted, closed, log, documents = (
+    person, colleagues, opened, commented, recorded, requested, refused, accepted, closed, log, documents = (
         in_demo.run(tab)["data"] for tab in TABS[:-2]
     )
 
@@ -227,6 +228,7 @@ def test_the_story_can_be_worked_from_opening_to_the_log(in_demo: Visit) -> None
     assert len(colleagues["users"]["nodes"]) > 1
     assert opened["openCase"]["case"]["status"] == "OPEN"
     assert commented["addComment"]["comment"]["author"]["displayName"] == opener["displayName"]
+    assert [step["state"] for step in recorded["recordStep"]["case"]["checklist"]] == ["DONE", "OPEN"]
     assert requested["requestOverride"]["case"]["status"] == "PENDING_REVIEW"
     assert refused["acceptOverride"]["override"] is None
     assert [error["code"] for error in refused["acceptOverride"]["errors"]] == ["SELF_REVIEW_FORBIDDEN"]
@@ -236,9 +238,10 @@ def test_the_story_can_be_worked_from_opening_to_the_log(in_demo: Visit) -> None
     assert decided["decidedBy"]["displayName"] != opener["displayName"]
     assert closed["closeCase"]["case"]["resolution"] == "OVERRIDE_APPLIED"
     assert [(row["seq"], row["type"], row["statusAfter"]) for row in log["case"]["actions"]["nodes"]] == [
-        (5, "CLOSE", "CLOSED"),
-        (4, "ACCEPT", "RESOLVED"),
-        (3, "REQUEST_OVERRIDE", "PENDING_REVIEW"),
+        (6, "CLOSE", "CLOSED"),
+        (5, "ACCEPT", "RESOLVED"),
+        (4, "REQUEST_OVERRIDE", "PENDING_REVIEW"),
+        (3, "RECORD_STEP", "IN_PROGRESS"),
         (2, "COMMENT", "IN_PROGRESS"),
         (1, "OPEN", "OPEN"),
     ]
@@ -403,7 +406,7 @@ def test_in_a_french_browser_the_page_is_french(in_french: Visit) -> None:
     page = in_french.page
 
     assert page.evaluate("document.documentElement.lang") == "fr"
-    assert in_french.editor("operation").startswith("# 1 sur 12 · De qui est le jeton")
+    assert in_french.editor("operation").startswith("# 1 sur 13 · De qui est le jeton")
     page.get_by_role("button", name="Exécuter la requête").wait_for()
     page.get_by_role("button", name="En-têtes", exact=True).wait_for()
     page.get_by_label("Agir en tant que").wait_for()

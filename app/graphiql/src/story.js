@@ -26,7 +26,10 @@ const variables = {
   '04-add-evidence': {
     input: { caseId: '$case', body: word('Called back on the number of the contract: the treasurer confirms the change.') },
   },
-  '05-request-override': {
+  '05-record-step': {
+    input: { caseId: '$case', step: 'CALL_BACK', state: 'DONE', comment: word('The treasurer, by the number of 2019.') },
+  },
+  '06-request-override': {
     input: {
       caseId: '$case',
       requestedStatus: 'FAVORABLE',
@@ -34,10 +37,10 @@ const variables = {
       reason: word('The account holder is the parent company, see the call above.'),
     },
   },
-  '06-accept-my-own': {
+  '07-accept-my-own': {
     input: { caseId: '$case', overrideId: '$override', expectedVersion: '$version', comment: word('Fine by me.') },
   },
-  '07-accept-as-reviewer': {
+  '08-accept-as-reviewer': {
     input: {
       caseId: '$case',
       overrideId: '$override',
@@ -45,16 +48,16 @@ const variables = {
       comment: word('Checked against the register: same group.'),
     },
   },
-  '08-close-case': { input: { caseId: '$case', comment: word('Nothing left to do.') } },
-  '09-read-the-log': { id: '$case' },
-  '12-administer': {
+  '09-close-case': { input: { caseId: '$case', comment: word('Nothing left to do.') } },
+  '10-read-the-log': { id: '$case' },
+  '13-administer': {
     invite: { email: '$address', displayName: 'Zoé Martin', roles: ['REVIEWER'] },
     approve: { changeId: '$change' },
     service: { displayName: word('Check system'), roles: ['CONTRIBUTOR'] },
     token: { userId: '$service', scopes: ['CASES_READ', 'CASES_WRITE'] },
   },
 }
-const actors = { '07-accept-as-reviewer': reviewer, '12-administer': admin }
+const actors = { '08-accept-as-reviewer': reviewer, '13-administer': admin }
 
 // The comment that a tab begins with, in the language of the page; what is sent is the same.
 function commented(name, query) {
