@@ -1,5 +1,6 @@
 """The checklist on cases: who records a step, what it holds up, how the log says it, and what is shown of it."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -121,6 +122,22 @@ async def test_closing_waits_for_the_steps_that_it_requires_and_refusing_for_non
 
     assert codes == ["CHECKLIST_OPEN", "CHECKLIST_OPEN", None]
     await assert_whole(checked.database)
+
+
+async def test_who_is_under_way_waits_for_a_checklist_that_comes_meanwhile(world: World) -> None:
+    case_id = (await world.case_in(CaseStatus.PENDING_REVIEW)).case.id
+    accept = AcceptOverride(**await world.read(case_id))
+    await with_checklist(world, CALL_BACK, LETTER)  # these were looked up before
+
+    codes = [await code_of(world, world.rosa, replace(accept, idempotency_key=key)) for key in (None, "key")]
+    await world.refuse(case_id)
+    codes += [await code_of(world, world.ada, CloseCase(case_id=case_id))]
+    await with_checklist(world, LETTER)
+    closed = await world.do(world.ada, CloseCase(case_id=case_id))
+
+    assert codes == ["CHECKLIST_OPEN"] * 3
+    assert parsed_json(closed.action.details) == {"open_steps": ["LETTER"]}
+    await assert_whole(world.database)
 
 
 async def test_the_rows_of_decisions_say_what_was_open(checked: World, api: Api) -> None:
