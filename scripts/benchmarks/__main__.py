@@ -17,6 +17,7 @@ from scripts.benchmarks.measuring import Plan
 from scripts.benchmarks.node_peers import PEERS, NoPeers
 from scripts.benchmarks.observed import observability
 from scripts.benchmarks.operations import OPERATIONS
+from scripts.benchmarks.replicas import replicas
 from scripts.benchmarks.resources import resources
 from scripts.benchmarks.shares import LEAST, NoShares
 from scripts.benchmarks.streams import FULL as FULL_STREAMS
@@ -47,11 +48,22 @@ def _refuse_contradictions(given: argparse.Namespace, parser: argparse.ArgumentP
     """Exit where options don't go together."""
     if given.desk and given.engine:
         parser.error("--desk serves the demo, on SQLite: leave --engine out")
-    if (given.workers or given.streams or given.large) and "sqlite" in (given.engine or ()):
-        parser.error("--workers, --streams and --large are for PostgreSQL")
-    if given.share is not None and not (given.workers and LEAST <= given.share <= 1):
-        parser.error(f"--share goes with --workers, and is at least {LEAST} and at most 1")
-    instead = ("size", "large", "soak", "workers", "observability", "streams", "jsonapi", "webhooks", "desk")
+    if _is_of_postgresql(given) and "sqlite" in (given.engine or ()):
+        parser.error("--workers, --replicas, --streams and --large are for PostgreSQL")
+    if given.share is not None and not ((given.workers or given.replicas) and LEAST <= given.share <= 1):
+        parser.error(f"--share goes with --workers and --replicas, and is at least {LEAST} and at most 1")
+    instead = (
+        "size",
+        "large",
+        "soak",
+        "workers",
+        "replicas",
+        "observability",
+        "streams",
+        "jsonapi",
+        "webhooks",
+        "desk",
+    )
     if given.peers and any(getattr(given, name) for name in instead):
         parser.error("--peers goes with none of " + ", ".join(f"--{name}" for name in instead))
     if given.peers and given.engine != ["postgresql"]:
@@ -64,7 +76,11 @@ def _engines(given: argparse.Namespace) -> list[str]:
     """Return the engines that are measured where none is chosen."""
     if given.desk:
         return ["sqlite"]
-    return ["postgresql"] if given.workers or given.streams or given.large else ["sqlite", "postgresql"]
+    return ["postgresql"] if _is_of_postgresql(given) else ["sqlite", "postgresql"]
+
+
+def _is_of_postgresql(given: argparse.Namespace) -> bool:
+    return bool(given.workers or given.replicas or given.streams or given.large)
 
 
 class Printable(Protocol):
@@ -81,8 +97,9 @@ def _measure(given: argparse.Namespace, wanted: Wanted, say: Say) -> Printable:
         return large(wanted, given.large, say)
     if given.soak:
         return soak(wanted, given.soak, say)
-    if given.workers:
-        return workers(wanted, given.workers, given.share, say)
+    if given.workers or given.replicas:
+        number, share = given.workers, given.share
+        return workers(wanted, number, share, say) if number else replicas(wanted, share, say)
     if given.observability:
         return observability(wanted, given.traces, say)
     alike: dict[str, Callable[[Wanted, Say], Printable]] = {
@@ -99,7 +116,7 @@ def _wanted(given: argparse.Namespace, engine: str) -> Wanted:
     plan = QUICK if given.quick else FULL
     plan = replace(plan, rounds=given.rounds or plan.rounds, seconds=given.seconds or plan.seconds)
     operations = frozenset(given.operation or [operation.key for operation in OPERATIONS])
-    concurrencies = given.concurrency or ([32] if given.workers else [1, 32])
+    concurrencies = given.concurrency or ([32] if given.workers or given.replicas else [1, 32])
     peers = PEERS if given.peers else ()
     decided = decisions_needed(operations, concurrencies, plan, peers)
     size = Size(600, 3_000, 100, decided) if given.quick else Size(2_000, 10_000, 1_000, decided)
@@ -129,7 +146,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="one and N processes (2) instead",
     )
-    share = "with --workers: what each process may have of a core, so that no core is full"
+    only.add_argument("--replicas", action="store_true", help="no read replica and two instead, on PostgreSQL")
+    share = "what each process (--workers) or server of PostgreSQL (--replicas) has of a core, so that no core is full"
     parser.add_argument("--share", type=float, metavar="S", help=share)
     only.add_argument("--jsonapi", action="store_true", help="the same operations by JSON:API and by GraphQL instead")
     only.add_argument("--webhooks", action="store_true", help="addComment with ten webhooks and with none instead")

@@ -165,6 +165,17 @@ def test_one_worker_is_compared_with_two_beside_who_had_the_cores() -> None:
         assert sum(cores.values()) - cores["busiest"] < report["machine"]["cores"] + 0.5
 
 
+@pytest.mark.soak
+def test_reads_by_two_replicas_are_compared_with_reads_by_the_primary() -> None:
+    report = bench("--replicas", "--operation", "Q1", "--rounds", "1")
+
+    assert [line["server"] for line in report["lines"]] == ["none", "2 replicas"]
+    assert all(line["figures"]["answers"] > 0 for line in report["lines"])
+    without, beside = report["notes"][-2:]
+    assert "replica_1" not in without
+    assert "replica_1" in beside and "replica_2" in beside
+
+
 def test_a_process_has_its_share_of_a_core_for_a_while_and_then_all_of_it() -> None:
     def used(of: psutil.Process) -> float:
         times = of.cpu_times()  # what of it was the system's, the kernel guesses
