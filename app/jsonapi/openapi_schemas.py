@@ -16,17 +16,12 @@ from app.api.inputs.evaluations import EVALUATIONS_MAX
 from app.api.schema import CORE
 from app.domain.model import ActionType
 from app.domain.validation import VERSION_MAX
+from app.jsonapi.action_inputs import REQUESTED, attributes_of, input_type, relationships_of
 from app.jsonapi.evaluations import MEMBERS, TYPE
 from app.jsonapi.evaluations import input_type as input_type_of_evaluation
 from app.jsonapi.relationships import RELATIONSHIPS, ToMany
 from app.jsonapi.resources import ACTION_TYPES, TYPES, ResourceType
-from app.jsonapi.translation import (
-    REQUESTED,
-    SUBJECT_MEMBERS,
-    attributes_of,
-    input_type,
-    relationships_of,
-)
+from app.jsonapi.translation import SUBJECT_MEMBERS
 
 Schema = dict[str, Any]
 

@@ -9,10 +9,10 @@ from graphql import GraphQLError
 from app.api.schema import CORE
 from app.domain.errors import Detail
 from app.domain.model import ActionType, CaseStatus, EvaluationStatus, RequestedStatus, Resolution, Role, SubjectType
+from app.jsonapi.action_inputs import input_type
 from app.jsonapi.parameters import Filter, QueryReader, ResourceQuery, choice, truth
 from app.jsonapi.resources import ACTION_TYPES, TYPES
 from app.jsonapi.selections import KEPT, Wanted, selection
-from app.jsonapi.translation import input_type
 
 PAGE_INFO = "pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
 _PAGE: Mapping[str, str] = {"first": "Int", "last": "Int", "after": "String", "before": "String"}

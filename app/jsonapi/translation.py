@@ -2,28 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLList, get_named_type, get_nullable_type
+from graphql import get_named_type, get_nullable_type
 from strawberry.utils.str_converters import to_snake_case
 
 from app.api.inputs.actions import INPUTS, SubjectInput
-from app.api.schema import CORE
 from app.api.times import parsed_time
 from app.domain.errors import Detail, InputRefused, ReviewerRequired
 from app.domain.model import ActionType
+from app.jsonapi.action_inputs import (
+    REQUESTED,
+    all_attributes,
+    attributes_of,
+    input_type,
+    placeholder,
+    relationships_of,
+)
 from app.jsonapi.bodies import pointer_to
 from app.jsonapi.members import MemberReader, required_fields
 from app.jsonapi.problems import Finding, ProblemsFound, Source, header_finding, quoted
 from app.jsonapi.relationships import RELATIONSHIPS
 from app.jsonapi.resources import ACTION_TYPES
-
-REQUESTED = (
-    *("comment", "override_request", "accept", "refuse", "cancel", "close"),
-    *("assign", "set_due_date", "record_step"),
-)
-"""The types of actions that are taken here on an existing case."""
 
 CASE_PARAMETER = "uuid"
 SUBJECT_MEMBERS: Mapping[str, str] = {
@@ -33,33 +33,9 @@ SUBJECT_MEMBERS: Mapping[str, str] = {
     "country_code": "countryCode",
     "evaluation_status": "evaluationStatus",
 }
-_NO_ATTRIBUTE = frozenset({"caseId", "idempotencyKey", "dryRun", "documents"})
-_RENAMED = {"body": "comment", "reason": "comment"}
-_ANY_ID = "00000000-0000-7000-8000-000000000000"
 _DECISIONS = (ActionType.ACCEPT, ActionType.REFUSE)
 _READ = frozenset({"overrideId", "expectedVersion"})
 """What a decision names of what was read, where the account's policy requires it."""
-
-
-@cache
-def input_type(action: ActionType) -> GraphQLInputObjectType:
-    """Return the input of an action's mutation."""
-    name = INPUTS[action].__strawberry_definition__.name  # type: ignore[attr-defined]  # strawberry has put it there
-    return cast(GraphQLInputObjectType, CORE.type_map[name])
-
-
-@cache
-def attributes_of(action: ActionType) -> Mapping[str, str]:
-    """Return the attributes of a request for an action: of each, the field of the input."""
-    fields = [name for name in input_type(action).fields if name not in _NO_ATTRIBUTE]
-    return {_RENAMED.get(name, to_snake_case(name)): name for name in fields}
-
-
-@cache
-def relationships_of(action: ActionType) -> Mapping[str, str]:
-    """Return the relationships of a request for an action: of each, the field of the input."""
-    fields = input_type(action).fields
-    return {relationship.name: name for name, relationship in RELATIONSHIPS.items() if name in fields}
 
 
 class RequestHeaders(NamedTuple):
@@ -181,7 +157,7 @@ def _action_type(reader: MemberReader, data: dict[str, Any]) -> ActionType | Non
 def _take(translation: Translation, data: dict[str, Any], headers: RequestHeaders, others: Sequence[str]) -> None:
     """Take the attributes and relationships of a resource, and what the header says."""
     action, reader = translation.action, translation.reader
-    names = _all_attributes() if action is None else attributes_of(action)
+    names = all_attributes() if action is None else attributes_of(action)
     found = reader.object_at(["data", "attributes"], data.get("attributes", {}), [*others, *names])
     if action is None:
         return
@@ -252,7 +228,7 @@ def _demand_required(translation: Translation, action: ActionType) -> None:
             continue
         if translation.may_lack(name):
             translation.unnamed.add(name)
-            translation.input[name] = _placeholder(input_type(action).fields[name].type)
+            translation.input[name] = placeholder(input_type(action).fields[name].type)
             continue
         translation.wrong.add(name)
         if name == "reviewerIds":
@@ -260,11 +236,6 @@ def _demand_required(translation: Translation, action: ActionType) -> None:
             translation.reader.findings.append(Finding(ReviewerRequired(), source))
         elif name in fields:
             translation.reader.note_missing(["data", "attributes"], fields[name])
-
-
-@cache
-def _all_attributes() -> Mapping[str, str]:
-    return {name: field for action in REQUESTED for name, field in attributes_of(ACTION_TYPES[action]).items()}
 
 
 def shape_findings(translation: Translation) -> list[Finding]:
@@ -277,7 +248,7 @@ def shape_findings(translation: Translation) -> list[Finding]:
         return []
     given = {name: value for name, value in translation.input.items() if name not in translation.wrong}
     for name in required_fields(input_type(action)):
-        given.setdefault(name, _placeholder(input_type(action).fields[name].type))
+        given.setdefault(name, placeholder(input_type(action).fields[name].type))
     for name in translation.wrong:
         given.setdefault(name, None)
     for name, value in given.items():
@@ -290,15 +261,3 @@ def shape_findings(translation: Translation) -> list[Finding]:
     except InputRefused as refused:
         return [Finding(refusal, translation.source(refusal.path)) for refusal in refused.refusals]
     return []
-
-
-def _placeholder(type_: Any) -> Any:
-    type_ = get_nullable_type(type_)
-    match type_:
-        case GraphQLList():
-            return [_placeholder(type_.of_type)]
-        case GraphQLEnumType():
-            return next(iter(type_.values))
-        case GraphQLInputObjectType():
-            return {name: _placeholder(type_.fields[name].type) for name in required_fields(type_)}
-    return {"ID": _ANY_ID, "Int": 0}.get(type_.name, "x")

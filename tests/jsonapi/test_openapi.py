@@ -7,9 +7,9 @@ from typing import Any
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app.domain.model import CaseStatus
+from app.jsonapi.action_inputs import REQUESTED
 from app.jsonapi.examples import CASE_EXAMPLE, EXAMPLES, OVERRIDE, REVIEWER, VERSION
 from app.jsonapi.resources import TYPES
-from app.jsonapi.translation import REQUESTED
 from tests.support.checklists import CALL_BACK, with_checklist
 from tests.support.jsonapi import ResourceClient, action_body, case_body, errors_of
 from tests.support.openapi import DOCUMENT, assert_described, body_schema, validator
