@@ -16,7 +16,6 @@ from app.actions.idempotency import KEY_LIFETIME
 from app.api.context import Context, RequestFacts, Services
 from app.api.deprecation_warnings import format_warnings
 from app.api.execution.budget import ANSWER_MAX, ANSWERS_MAX, Budget
-from app.api.execution.log_order import reads_log_order
 from app.api.execution.operations import PreparedOperation
 from app.api.execution.preparation import OperationRequest, Policy
 from app.api.execution.slices import OperationSlices, Slices
@@ -24,6 +23,7 @@ from app.api.http.writing import written
 from app.api.limits.answer_memory import AnswerMemory
 from app.api.limits.enforcement import Limits
 from app.api.masking import cause_of, format_errors
+from app.api.read_routing import ReadRouting
 from app.api.record import Record
 from app.api.schema import PLANS, PREPARATION, SCHEMA
 from app.api.subscription_events import EventSource, subscribe
@@ -34,12 +34,10 @@ from app.db.replicas.replica import is_replica_failure
 from app.db.time_limit import Deadline
 from app.domain.errors import Overloaded
 from app.domain.model import Actor, Language
-from app.observability import metrics, tracing
+from app.observability import tracing
 from app.web.admission import Admission
 
 ALL_TYPES = frozenset(OperationType)
-PRIMARY = "primary"
-"""What the server is called in metrics that is not a replica."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +104,7 @@ class OperationRunner:
         self._options = options
         self._slices = Slices()
         self._answer_memory = AnswerMemory(options.answer_memory)
+        self.routing = ReadRouting(services.replicas)
 
     def arrive(self) -> OperationSlices:
         """Return the slices of an operation whose request has arrived; they are to be ended."""
@@ -130,7 +129,7 @@ class OperationRunner:
                 if prepared.errors:
                     return await self._result(call, ExecutionResult(data=None, errors=prepared.errors))
                 admission = await call.authenticate(fresh=prepared.is_mutation)
-                if prepared.type is OperationType.QUERY and self._services.replicas is not None:
+                if prepared.type is OperationType.QUERY and self.routing.has_replicas:
                     return await self._read(call, prepared, budget, admission)
                 context = self._context(call, prepared, budget, admission)
                 if prepared.type is OperationType.SUBSCRIPTION:
@@ -194,42 +193,19 @@ class OperationRunner:
             return await self._run(call, context, prepared)
         except BaseException:
             if prepared.is_mutation:
-                self.note_seen(context.actor)
+                self.routing.note_seen(context.actor)
             raise
-
-    def note_seen(self, actor: Actor) -> None:
-        """Take note that *actor* was shown, or may have written, what no replica need have yet."""
-        if self._services.replicas is not None:
-            self._services.replicas.note_seen(actor.user_id)
-
-    async def note_write(self, actor: Actor, record: Record) -> None:
-        """Take note in *record* of a position that covers what *actor* has just written, where there are replicas."""
-        if self._services.replicas is not None:
-            record.position = await self._services.replicas.note_write(actor.user_id)
 
     async def _read(
         self, call: OperationCall, prepared: PreparedOperation, budget: Budget, admission: Admission
     ) -> OperationResult:
-        """Return what a query gives, by a replica that has what its caller has seen, else by the primary."""
-        replicas, user_id = self._services.replicas, admission.identity.actor.user_id
-        assert replicas is not None
-        in_log_order = reads_log_order(prepared)
-        replica = None if in_log_order else replicas.choose(user_id, call.position())
-        if replica is not None:
-            context = self._context(call, prepared, budget, admission, replica.database)
-            metrics.child(metrics.reads, replica.name).inc()
-            try:
-                return await self._run(call, context, prepared)
-            except Exception as error:
-                if not is_replica_failure(error):
-                    raise
-                replicas.note_failure(replica, error)
-                budget.begin_again()
-        metrics.child(metrics.reads, PRIMARY).inc()
-        result = await self._run(call, self._context(call, prepared, budget, admission), prepared)
-        if in_log_order:  # as with an event of a stream: what the log names is to be found by the next query
-            replicas.note_seen(user_id)
-        return result
+        """Return what a query gives, where there are replicas."""
+
+        async def run(database: Database | None) -> OperationResult:
+            return await self._run(call, self._context(call, prepared, budget, admission, database), prepared)
+
+        actor = admission.identity.actor
+        return await self.routing.read(prepared, actor, call.position(), run, budget.begin_again)
 
     async def _run(
         self, call: OperationCall, context: Context, prepared: PreparedOperation, event: object = None
@@ -246,7 +222,7 @@ class OperationRunner:
             if context.standing is not context.request.standing:
                 call.record.standing = context.standing
             if prepared.is_mutation:
-                await self.note_write(context.actor, call.record)
+                await self.routing.note_write(context.actor, call.record)
             return await self._result(call, result)
         finally:  # they know of each other, and would stay until the collector came
             context.reads.renew()

@@ -92,7 +92,7 @@ class RequestCycle:
 
     async def note_write(self, actor: Actor, record: Record) -> None:
         """Take note of what *actor* has just written that was no operation of GraphQL."""
-        await self._runner.note_write(actor, record)
+        await self._runner.routing.note_write(actor, record)
 
     @asynccontextmanager
     async def occupied(self, actor: Actor, *, writes: bool) -> AsyncIterator[None]:

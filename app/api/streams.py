@@ -100,7 +100,7 @@ class Streams:
         with self.registry.counting(request):
             async with aclosing(source.events), aclosing(self._events(source, call, request)) as events:
                 async for result in events:
-                    self.runner.note_seen(request.identity.actor)
+                    self.runner.routing.note_seen(request.identity.actor)
                     yield result
                     del result  # it would be kept until the next one comes
 
