@@ -137,23 +137,11 @@ def _assembled(settings: Settings) -> _Parts:
     provider = components.identity_provider(database, settings)
     door = AdmissionController(Authenticator(database, provider, memory, token_use, terms.deadline_s), rates)
     gate = ConcurrencyLimiter(settings.max_concurrency, settings.database_pool_timeout)
-    store, links, webhooks = documents(settings), Links(database, settings.public_url), Webhooks(database, settings)
-    transfers, trusted = Transfers(), components.trusted_documents(settings)
+    webhooks, transfers, trusted = Webhooks(database, settings), Transfers(), components.trusted_documents(settings)
     turns = EventTurns(lambda: gate.idle_s() < QUIET_S)
-    slots = Slots.beside(database.reader.size, database.reader.patience)
     feed = Feed(database, settings.live_poll, turns)
-    services = Services(
-        database,
-        store,
-        links,
-        slots,
-        feed,
-        BankAccountKeys(database),
-        terms.key_lifetime,
-        webhooks.registration,
-        rates,
-        replicas,
-    )
+    services = _services(settings, database, replicas, feed, terms, webhooks, rates)
+    store = services.store
     runner = OperationRunner(services, terms)
     cycle = RequestCycle(door, gate, runner)
     streams = Streams(runner, gate, trusted, terms, components.streaming(settings), turns)
@@ -164,7 +152,7 @@ def _assembled(settings: Settings) -> _Parts:
         replicas=replicas,
         terms=terms,
         store=store,
-        links=links,
+        links=services.links,
         rates=rates,
         memory=memory,
         token_use=token_use,
@@ -177,13 +165,37 @@ def _assembled(settings: Settings) -> _Parts:
         view=GraphQLView(cycle, trusted, terms, store, transfers, streams),
         sockets=WebSocketEndpoint(streams, door),
         upload=upload,
-        case_files=CaseFileEndpoint(database, door, slots) if can_render() else None,
+        case_files=CaseFileEndpoint(database, door, services.slots) if can_render() else None,
         resources=JsonApiView(cycle, terms, upload, settings.public_url, has_case_files=can_render()),
         draining=Shutdown(settings.drain),
         gate=gate,
         watch=LogWatch(database, settings.log_lag_alarm),
         look=looking(gate, database, replicas),
         swept=asyncio.Event(),
+    )
+
+
+def _services(
+    settings: Settings,
+    database: Database,
+    replicas: Replicas | None,
+    feed: Feed,
+    terms: EndpointOptions,
+    webhooks: Webhooks,
+    rates: RateLimiter,
+) -> Services:
+    """Return what operations are executed with."""
+    return Services(
+        database,
+        documents(settings),
+        Links(database, settings.public_url),
+        Slots.beside(database.reader.size, database.reader.patience),
+        feed,
+        BankAccountKeys(database),
+        terms.key_lifetime,
+        webhooks.registration,
+        rates,
+        replicas,
     )
 
 
