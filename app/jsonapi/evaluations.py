@@ -180,7 +180,7 @@ async def recorded(
     meta = {"results": [_item(visit, request, index, result) for index, result in enumerate(results)]}
     whole: dict[str, Any] = {
         "links": {"self": visit.exchange.address},
-        "data": compound.many("subject", latest.values()),
+        "data": compound.many("subject", list(latest.values())),
         "meta": meta,
     }
     return await answered(visit, 200, whole, compound, {})

@@ -143,6 +143,29 @@ async def test_a_case_leads_to_its_case_file_where_its_reader_can_download_it(
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
 
 
+async def test_a_resource_that_is_met_again_is_shown_once_with_all_that_was_included(
+    world: World, resources: ResourceClient
+) -> None:
+    cases = [await world.case_in(status) for status in (CaseStatus.PENDING_REVIEW, CaseStatus.OPEN)]
+    pending, without = (str(made.case.id) for made in cases)
+
+    document = await resources.read(
+        "/cases?include=subject,active_override.case.created_by,active_override.assigned_reviewers", world.ada.token
+    )
+
+    found = {resource["id"]: resource for resource in document["data"]}
+    assert [resource["id"] for resource in document["data"]] == [without, pending]
+    assert found[pending]["relationships"].keys() == {"actions", "subject", "active_override", "created_by"}
+    assert found[without]["relationships"].keys() == {"actions", "subject", "active_override"}
+    assert found[without]["relationships"]["active_override"] == {"data": None}
+    kinds = sorted(resource["type"] for resource in document["included"])
+    override = next(resource for resource in document["included"] if resource["type"] == "override")
+    reviewers = override["relationships"]["assigned_reviewers"]["data"]
+    assert override["relationships"]["case"] == {"data": {"type": "case", "id": pending}}
+    people = {person["id"] for person in reviewers} | {found[pending]["relationships"]["created_by"]["data"]["id"]}
+    assert kinds == ["override", "subject", "subject", *["user"] * len(people)]
+
+
 async def test_another_account_s_ids_give_what_unknown_ones_give(world: World, resources: ResourceClient) -> None:
     other = await make_world(world.database)
     case_id = (await other.case_in(CaseStatus.PENDING_REVIEW)).case.id

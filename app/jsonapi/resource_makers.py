@@ -1,0 +1,91 @@
+"""Generated code that makes the resources of an answer from the objects of a result."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from app.jsonapi.resources import ACTION_NAMES, ResourceType
+
+ResourceObject = dict[str, Any]
+Found = Mapping[str, Any]
+"""An object of a result."""
+Address = tuple[str, str]
+"""What stands before and behind an id in an address."""
+Maker = Callable[..., list[ResourceObject]]
+"""Makes the resources of objects, of which it gets the ids too, and the linkages of each relationship that is shown.
+
+Where the document has one already, its relationships are added to.
+"""
+
+
+def around_id(address: str) -> Address:
+    before, _, behind = address.partition("{id}")
+    return before, behind
+
+
+def maker_of(
+    type_: ResourceType,
+    attributes: Mapping[str, str],
+    related: Iterable[str],
+    relationships: Sequence[str],
+    *,
+    has_case_file: bool,
+) -> Maker:
+    """Return what makes resources of a type, with these *attributes*, each of a field of the object.
+
+    *has_case_file*: with a link to its case file, where it is of a type that has one.
+
+    It is generated: displays of dictionaries take a third of the time of functions that build any. Through those, a
+    page of 25 cases with their subjects would take 7 % more time.
+    """
+    links = {"self": "before + id + behind"}
+    if has_case_file and type_.case_file is not None:
+        links["case_file"] = _address("document.root", type_.case_file)
+    linkages = {name: f"v{index}" for index, name in enumerate(relationships)}
+    values = "".join(f", {value}" for value in linkages.values())
+    columns = "".join(f", column_{value}" for value in linkages.values())
+    lines = [
+        f"def make(document, ids, found{columns}):",
+        f"    known, met, base = document.known[{type_.name!r}], document.resources, document.base",
+        f"    before, behind = document.addresses[{type_.name!r}]",
+        "    made = []",
+        f"    for id, item{values} in zip(ids, found{columns}, strict=True):",
+        "        resource = known.get(id)",
+        "        if resource is None:",
+        f"            resource = known[id] = {_display(type_, attributes, links, related, linkages)}",
+        "            met.append(resource)",
+    ]
+    if linkages:
+        more = ", ".join(f"{name!r}: {{'data': {value}}}" for name, value in linkages.items())
+        lines += ["        else:", f"            resource.setdefault('relationships', {{}}).update({{{more}}})"]
+    lines += ["        made.append(resource)", "    return made"]
+    space: dict[str, Any] = {"action_names": ACTION_NAMES}
+    exec("\n".join(lines), space)  # noqa: S102  # names of our own tables
+    made: Maker = space["make"]
+    return made
+
+
+def _display(
+    type_: ResourceType,
+    attributes: Mapping[str, str],
+    links: Mapping[str, str],
+    related: Iterable[str],
+    linkages: Mapping[str, str],
+) -> str:
+    """Return the source of one resource."""
+    values = ", ".join(f"{name!r}: {_value(name, field)}" for name, field in attributes.items())
+    written = ", ".join(f"{name!r}: {link}" for name, link in links.items())
+    parts = [f"'type': {type_.name!r}, 'id': id, 'attributes': {{{values}}}, 'links': {{{written}}}"]
+    shown = [f"{name!r}: {{'links': {{'related': {_address('base', type_.related[name])}}}}}" for name in related]
+    shown += [f"{name!r}: {{'data': {value}}}" for name, value in linkages.items()]
+    if shown:
+        parts.append(f"'relationships': {{{', '.join(shown)}}}")
+    return f"{{{', '.join(parts)}}}"
+
+
+def _address(base: str, address: str) -> str:
+    before, behind = around_id(address)
+    return f"{base} + {before!r} + id + {behind!r}"
+
+
+def _value(name: str, field: str) -> str:
+    return f"action_names[item[{field!r}]]" if name == "action_type" else f"item[{field!r}]"
