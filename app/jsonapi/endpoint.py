@@ -44,7 +44,7 @@ from app.jsonapi.operations import (
     listing_operation,
     node_text,
 )
-from app.jsonapi.parameters import QueryReader, ResourceQuery
+from app.jsonapi.parameters import QueryReader, ResourceQuery, reader_of
 from app.jsonapi.problems import ProblemsFound
 from app.jsonapi.results import action_problems, parameter_place, read_problems
 from app.jsonapi.translation import RequestHeaders, Translation, shape_findings, translated_action, translated_case
@@ -144,7 +144,7 @@ class JsonApiView:
         return await page_of(visit, ACTIONS, query, case["actions"], str(case["id"]), tag_of(case))
 
     async def _case(self, visit: Visit) -> Response:
-        query = _query(visit, QueryReader("case"), TokenScope.CASES_READ, Feature.CASES)
+        query = _query(visit, reader_of("case"), TokenScope.CASES_READ, Feature.CASES)
         data, refused = await self._read(visit, TranslatedOperation(case_text(query.wanted), {"id": visit.ids[0]}))
         if refused is not None:
             return refused
@@ -154,7 +154,7 @@ class JsonApiView:
 
     async def _node(self, type_name: str, scope: TokenScope, name: str, visit: Visit) -> Response:
         feature = None if scope is TokenScope.USERS_READ else Feature.CASES
-        query = _query(visit, QueryReader(type_name), scope, feature)
+        query = _query(visit, reader_of(type_name), scope, feature)
         operation = TranslatedOperation(node_text(type_name, query.wanted), {"id": visit.ids[-1]})
         data, refused = await self._read(visit, operation)
         if refused is not None:
@@ -166,7 +166,7 @@ class JsonApiView:
 
     async def _content(self, visit: Visit) -> Response:
         permit_reading(visit.actor, TokenScope.DOCUMENTS_READ, Feature.CASES)
-        _query(visit, QueryReader(None), TokenScope.DOCUMENTS_READ, Feature.CASES)
+        _query(visit, reader_of(None), TokenScope.DOCUMENTS_READ, Feature.CASES)
         data, refused = await self._read(visit, TranslatedOperation(CONTENT, {"id": visit.ids[0]}))
         if refused is not None:
             return refused
@@ -189,18 +189,18 @@ class JsonApiView:
     # --- Acting ------------------------------------------------------------------------------------------------------
 
     async def _act(self, visit: Visit) -> Response:
-        wanted = _query(visit, QueryReader("case_action"), TokenScope.CASES_WRITE, Feature.CASES)
+        wanted = _query(visit, reader_of("case_action"), TokenScope.CASES_WRITE, Feature.CASES)
         body = await self._body(visit)
         translate = partial(translated_action, body, visit.ids[0], requires_version=visit.requires_version)
         return await self._perform(visit, wanted, translate)
 
     async def _open(self, visit: Visit) -> Response:
-        wanted = _query(visit, QueryReader("case"), TokenScope.CASES_WRITE, Feature.CASES)
+        wanted = _query(visit, reader_of("case"), TokenScope.CASES_WRITE, Feature.CASES)
         body = await self._body(visit)
         return await self._perform(visit, wanted, partial(translated_case, body))
 
     async def _evaluate(self, visit: Visit) -> Response:
-        query = _query(visit, QueryReader("subject"), TokenScope.SUBJECTS_WRITE, Feature.CASES)
+        query = _query(visit, reader_of("subject"), TokenScope.SUBJECTS_WRITE, Feature.CASES)
         body = await self._body(visit, ActionType.EVALUATION)
         admit(ActionType.EVALUATION, visit.actor)
         sent = translated_evaluations(body, _headers(visit))
@@ -214,7 +214,7 @@ class JsonApiView:
         return await recorded(visit, query, sent, payload)
 
     async def _receive(self, visit: Visit) -> Response:
-        _query(visit, QueryReader(None, others=("filename",)), TokenScope.DOCUMENTS_WRITE, Feature.CASES)
+        _query(visit, reader_of(None, ("filename",)), TokenScope.DOCUMENTS_WRITE, Feature.CASES)
         admission = await self._cycle.admission.authenticate(visit.exchange.request, fresh=True)
         response = await uploaded(self._upload, visit.exchange, admission)
         if response.status_code == 201:

@@ -1,7 +1,7 @@
 """The operations that requests become: documents with variables, each text made once and kept by its parts."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from graphql import GraphQLError
@@ -89,7 +89,12 @@ class Listing(NamedTuple):
 
     @property
     def reader(self) -> QueryReader:
-        return QueryReader(self.type_name, self.filters, is_paged=True)
+        return _reader(self.type_name)
+
+
+@cache
+def _reader(type_name: str) -> QueryReader:
+    return QueryReader(type_name, LISTINGS[type_name].filters, is_paged=True)
 
 
 @lru_cache(KEPT)

@@ -1,6 +1,7 @@
 """The parameters of an address: read by a table, each fault found, nothing passed over."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -15,6 +16,9 @@ PATHS_MAX = 50
 DEPTH_MAX = 4
 VALUES_MAX = 100
 """How many values a list in a filter can have, as in the filters of the schema."""
+QUERIES_KEPT = 200
+QUERY_LENGTH_KEPT = 300
+"""How many query strings an address keeps read, and how long those are, in bytes: few are sent over and over."""
 
 Reader = Callable[[str], Any]
 
@@ -60,6 +64,7 @@ class QueryReader:
         self._filters = filters or {}
         self._is_paged = is_paged
         self._others = others
+        self._kept = lru_cache(QUERIES_KEPT)(self._read)
 
     @property
     def names(self) -> list[str]:
@@ -69,9 +74,12 @@ class QueryReader:
         return [*names, *self._others, *(f"filter[{name}]" for name in self._filters)]
 
     def read(self, raw: bytes) -> ResourceQuery:
-        """Return what was asked for. Raises: ProblemsFound, with every fault."""
+        """Return what was asked for, which may be another request's too. Raises: ProblemsFound, with every fault."""
         if not raw:
             return NO_PARAMETERS
+        return self._kept(raw) if len(raw) <= QUERY_LENGTH_KEPT else self._read(raw)
+
+    def _read(self, raw: bytes) -> ResourceQuery:
         reading = _Reading()
         for name, value in reading.pairs(raw):
             if not self._read_one(reading, name, value):
@@ -104,6 +112,12 @@ class QueryReader:
         else:
             return name in self._others
         return True
+
+
+@cache
+def reader_of(root: str | None, others: Sequence[str] = ()) -> QueryReader:
+    """Return the reader of an address that shows one resource of the type *root*, or none, and has no filters."""
+    return QueryReader(root, others=others)
 
 
 class _Reading:

@@ -166,6 +166,26 @@ async def test_a_resource_that_is_met_again_is_shown_once_with_all_that_was_incl
     assert kinds == ["override", "subject", "subject", *["user"] * len(people)]
 
 
+async def test_the_same_parameters_are_read_and_refused_alike_again(world: World, resources: ResourceClient) -> None:
+    for person in (world.ada, world.carl):
+        await world.open_case(person)
+    other = await make_world(world.database)
+    await other.open_case()
+
+    for _ in range(2):
+        for token, filter_, count in (
+            (world.ada.token, "filter[status]=OPEN&limit=1", 1),
+            (world.ada.token, f"filter[created_by]={world.carl.id}&filter[status]=OPEN", 1),
+            (world.ada.token, "filter[status]=OPEN", 2),
+            (other.ada.token, "filter[status]=OPEN", 1),
+        ):
+            assert (await resources.read(f"/cases?{filter_}", token))["meta"] == {"count": count}
+        answer = await resources.send("GET", "/cases?filter[status]=open&limit=0", world.ada.token)
+        assert [source["parameter"] for _, _, source in errors_of(answer)] == ["filter[status]", "limit"]
+        people = await resources.send("GET", "/users?filter[status]=OPEN", world.ada.token)
+        assert [source["parameter"] for _, _, source in errors_of(people)] == ["filter[status]"]
+
+
 async def test_another_account_s_ids_give_what_unknown_ones_give(world: World, resources: ResourceClient) -> None:
     other = await make_world(world.database)
     case_id = (await other.case_in(CaseStatus.PENDING_REVIEW)).case.id
