@@ -6,17 +6,19 @@ It asks the same rule that decides on actions, with what the log's rows say of e
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from app.domain.checklist import open_among
 from app.domain.errors import Refusal, Required
-from app.domain.model import ActionType, Actor, OverrideFacts, Role
-from app.domain.workflow import authorize
+from app.domain.model import ActionType, Actor, CaseFacts, CaseStatus, ChecklistStep, OverrideFacts, Role
+from app.domain.workflow import authorize, guard
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewPolicy:
-    """The policies of an account that decide on who may decide, and on what they have read."""
+    """The policies of an account that decide on who may decide, on what they have read, and after which steps."""
 
     restrict_to_assigned_reviewers: bool
     require_reviewed_version: bool
+    checklist: tuple[ChecklistStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ class PastDecision:
     """An acceptance or a refusal, as the log tells it.
 
     `roles` are those that the person acted by; None in rows of format 1, which tell neither these nor the version that
-    was read. `override` has the reviewers who were asked at that moment.
+    was read. `override` has the reviewers who were asked at that moment. `taken_steps`: the keys of the steps of the
+    checklist that were done or not needed by then, where the policy looks at them.
     """
 
     action: ActionType
@@ -33,6 +36,7 @@ class PastDecision:
     roles: frozenset[Role] | None
     reviewed_version: int | None
     override: OverrideFacts
+    taken_steps: frozenset[str] = frozenset()
 
     def is_determined_by(self, policy: ReviewPolicy) -> bool:
         """Tell whether the row tells all that *policy* looks at."""
@@ -45,9 +49,21 @@ def refusal_under(policy: ReviewPolicy, decision: PastDecision) -> Refusal | Non
         return Required("input", "expectedVersion")
     try:
         authorize(decision.action, _actor(policy, decision), decision.override)
+        guard(decision.action, _facts(policy, decision))
     except Refusal as refusal:
         return refusal
     return None
+
+
+def _facts(policy: ReviewPolicy, decision: PastDecision) -> CaseFacts:
+    """Return the case as it was then: the subject was the one of the request, as the row itself shows."""
+    return CaseFacts(
+        CaseStatus.PENDING_REVIEW,
+        decision.override.subject_status_at_request,
+        decision.override,
+        has_checklist=bool(policy.checklist),
+        open_steps=open_among(policy.checklist, decision.taken_steps),
+    )
 
 
 def _actor(policy: ReviewPolicy, decision: PastDecision) -> Actor:

@@ -12,8 +12,9 @@ import pytest
 from app.actions.perform import perform, rehearse
 from app.domain.commands import AcceptOverride, ReassignReviewers, RefuseOverride, RequestOverride
 from app.domain.errors import InputRefused, Refusal
-from app.domain.model import RequestedStatus, Role, Scope
+from app.domain.model import ActionType, RequestedStatus, Role, Scope, StepState
 from tests.support.api import Api, refusals
+from tests.support.checklists import LETTER, record, with_checklist
 from tests.support.recorded_sql import recorded
 from tests.support.signal_histories import SignalHistory
 from tests.support.world import FOUNDED, World, make_person, make_world, person_of
@@ -265,3 +266,39 @@ async def test_oversight_costs_the_same_statements_whatever_the_number_of_decisi
         costs.append(sorted(reported))
 
     assert costs[0] == costs[1]
+
+
+async def test_a_replay_with_required_steps_refuses_what_was_accepted_without_them(world: World, api: Api) -> None:
+    played = await with_checklist(world, LETTER)
+    strict = await with_checklist(
+        await make_world(world.database), replace(LETTER, required_for=frozenset({ActionType.ACCEPT}))
+    )
+    stories: list[list[StepState]] = [[], [StepState.DONE], [StepState.DONE, StepState.OPEN], [StepState.NOT_NEEDED]]
+
+    async def accepted(there: World, states: list[StepState]) -> str | None:
+        case_id = (await there.open_case()).case.id
+        for state in states:
+            await record(there, case_id, LETTER, state)
+        await there.request_override(case_id)
+        try:
+            await there.accept(case_id)
+        except Refusal as refusal:
+            return refusal.code
+        await record(there, case_id, LETTER)  # too late
+        return None
+
+    assert [await accepted(played, states) for states in stories] == [None] * 4
+    expected = [await accepted(strict, states) for states in stories]
+    replay: dict[str, Any] = {"since": ALWAYS, "policy": {"requiredSteps": ["LETTER"]}}
+    found = (await api.run(played.aldo.token, REPLAY, replay))["policyReplay"]
+
+    assert expected == ["CHECKLIST_OPEN", None, "CHECKLIST_OPEN", None]
+    assert [node["code"] for node in found["nodes"]] == ["CHECKLIST_OPEN"] * 2
+    assert {node["message"] for node in found["nodes"]} == {"Steps of the checklist are open: Letter."}
+    assert [node["action"]["seq"] for node in found["nodes"]] == [3, 5]
+    assert found["examinedCount"] == 4
+    policies: list[dict[str, Any]] = [{}, {"requiredSteps": []}]
+    for policy in policies:
+        assert (await api.run(played.aldo.token, REPLAY, replay | {"policy": policy}))["policyReplay"]["nodes"] == []
+    unknown = replay | {"policy": {"requiredSteps": ["TEA"]}}
+    assert len((await api.run(played.aldo.token, REPLAY, unknown))["policyReplay"]["nodes"]) == 4

@@ -1,5 +1,7 @@
 """Oversight, for admins: who decides on whose overrides, and what other policies would have refused."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -15,7 +17,9 @@ from app.api.types.people import User
 from app.db.repository import oversight as reading
 from app.db.repository.oversight import DecisionPlace, Period, ReviewStatisticRow
 from app.domain.access import permit_reading
+from app.domain.checklist import STEPS_MAX, checklist_of, requires_steps
 from app.domain.errors import Detail, InvalidInput, Refusal
+from app.domain.model import ActionType, ChecklistStep
 from app.domain.policy_replay import ReviewPolicy, refusal_under
 from app.domain.validation import in_utc
 
@@ -54,6 +58,11 @@ class PolicyInput:
     )
     require_reviewed_version: bool | None = strawberry.field(
         default=None, description="Whether a decision has to name the version that was read, in every API."
+    )
+    required_steps: list[str] | None = strawberry.field(
+        default=None,
+        description="The steps of the checklist, by their keys, that have to be taken before an override is accepted,"
+        f" {STEPS_MAX} at most; empty for none.",
     )
 
 
@@ -154,9 +163,11 @@ async def policy_replay(
 
     async def read() -> list[DecisionPlace]:
         async with context.reads.long_read() as connection:
-            return await reading.decisions(connection, account_id, since, window)
+            return await reading.decisions(
+                connection, account_id, since, window, with_steps=requires_steps(tried.checklist)
+            )
 
-    found = await context.reads.shared(("replay", since, window), read)
+    found = await context.reads.shared(("replay", since, window, requires_steps(tried.checklist)), read)
     return _page(context, tried, found, arguments, kind)
 
 
@@ -170,7 +181,22 @@ def _policy(context: Context, given: PolicyInput) -> ReviewPolicy:
     return ReviewPolicy(
         account.restrict_to_assigned_reviewers if restrict is None else restrict,
         account.require_reviewed_version if require is None else require,
+        _required(checklist_of(account.checklist), given.required_steps),
     )
+
+
+def _required(checklist: Sequence[ChecklistStep], given: Sequence[str] | None) -> tuple[ChecklistStep, ...]:
+    """Return the steps that are to be required to accept: those that are given by their keys, else the account's.
+
+    Raises: InvalidInput.
+    """
+    if given is None:
+        return tuple(step for step in checklist if ActionType.ACCEPT in step.required_for)
+    if len(given) > STEPS_MAX:
+        raise InvalidInput("policy", "requiredSteps", detail=Detail.of_length(len(given), STEPS_MAX))
+    known = {step.key: step for step in checklist}
+    steps = (known.get(key) or ChecklistStep(key, key, key) for key in dict.fromkeys(given))
+    return tuple(replace(step, required_for=frozenset({ActionType.ACCEPT})) for step in steps)
 
 
 def _page(

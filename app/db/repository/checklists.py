@@ -46,6 +46,12 @@ def _recorded(*up_to: ColumnElement[bool]) -> Prepared:
 _NOW = _recorded()
 _UNTIL = _recorded(_ROW.seq <= bindparam("until", type_=Integer()))
 
+_EACH = Prepared(
+    select(_ROW.case_id, _ROW.seq, _ROW.details)
+    .where(of_account(_ROW.account_id, ACCOUNT), among(_ROW.case_id, IDS), _ROW.type == ActionType.RECORD_STEP)
+    .order_by(_ROW.case_id, _ROW.seq)
+)
+
 Recorded = Mapping[str, RecordedStep]
 """Where the steps of a case stand, by their keys; what was never recorded is not there."""
 
@@ -76,6 +82,25 @@ async def taken_steps(connection: Reader, account_id: UUID, case_id: UUID) -> fr
     """Return the keys of the case's steps that are done or not needed."""
     (recorded,) = await recorded_steps_by_case(connection, account_id, [case_id])
     return taken_of(recorded)
+
+
+async def taken_steps_before(
+    connection: Reader, account_id: UUID, places: Sequence[tuple[UUID, int]]
+) -> dict[tuple[UUID, int], frozenset[str]]:
+    """Return of each of these rows of cases, by case and seq, which steps were done or not needed before it."""
+    if not places:
+        return {}
+    case_ids = list(dict.fromkeys(case_id for case_id, _ in places))
+    rows: dict[UUID, list[tuple[int, StepRecord]]] = {}
+    for case_id, seq, details in await _EACH.records(connection, account_id=account_id, ids=case_ids):
+        record = step_record_of(parsed_json(details))
+        assert record is not None
+        rows.setdefault(case_id, []).append((seq, record))
+    found = {}
+    for case_id, before in places:
+        states = {record.key: record.state for seq, record in rows.get(case_id, ()) if seq < before}
+        found[case_id, before] = frozenset(key for key, state in states.items() if state in TAKEN)
+    return found
 
 
 def taken_of(recorded: Recorded) -> frozenset[str]:

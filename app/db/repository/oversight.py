@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,6 +13,7 @@ from app.db import tables
 from app.db.log_position import SafePosition
 from app.db.moments import elapsed
 from app.db.reader import Reader
+from app.db.repository.checklists import taken_steps_before
 from app.db.repository.overrides import reviewer_ids_by_version
 from app.db.repository.window import OrderKey, Window, in_list_order, windowed
 from app.db.row_makers import columns
@@ -126,10 +128,12 @@ class DecisionPlace(NamedTuple):
     key: tuple[int, UUID]
 
 
-async def decisions(connection: Reader, account_id: UUID, since: datetime, window: Window) -> list[DecisionPlace]:
+async def decisions(
+    connection: Reader, account_id: UUID, since: datetime, window: Window, *, with_steps: bool = False
+) -> list[DecisionPlace]:
     """Return those of the account's decisions since a time that *window* has, the oldest first; backward, the last.
 
-    They are those between which nothing can come any more.
+    They are those between which nothing can come any more. *with_steps*: with the steps that were taken by then.
     """
     row, override = columns(ActionRow, tables.case_actions), columns(OverrideRow, tables.overrides)
     keys = [OrderKey(_ROW.position, descending=False), OrderKey(_ROW.id, descending=False)]
@@ -147,8 +151,17 @@ async def decisions(connection: Reader, account_id: UUID, since: datetime, windo
     records = [tuple(record) for record in await connection.execute(statement)]
     found = [(r[0], ActionRow(*r[1 : len(row) + 1]), OverrideRow(*r[len(row) + 1 :])) for r in records]
     reviewers = await reviewer_ids_by_version(connection, account_id, [override.id for _, _, override in found])
+    places = [(action.case_id, action.seq) for _, action, _ in found] if with_steps else []
+    taken = await taken_steps_before(connection, account_id, places)
     return [
-        DecisionPlace(action, _decision(account_id, action, override, ids), (place, action.id))
+        DecisionPlace(
+            action,
+            replace(
+                _decision(account_id, action, override, ids),
+                taken_steps=taken.get((action.case_id, action.seq), frozenset()),
+            ),
+            (place, action.id),
+        )
         for (place, action, override), ids in zip(found, reviewers, strict=True)
     ]
 
