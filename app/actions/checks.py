@@ -140,8 +140,11 @@ async def _found(connection: Reader, actor: Actor, command: CaseCommand, *, leav
     if override is not None:
         reviewer_ids = await overrides.reviewer_ids(connection, override)
         return replace(locked, override=override, reviewer_ids=reviewer_ids)
-    if requested is not None and locked.case.status is CaseStatus.PENDING_REVIEW:
-        raise NotFound("input", "overrideId", resource=Resource.OVERRIDE)
+    if locked.case.status is CaseStatus.PENDING_REVIEW:
+        if requested is not None:
+            raise NotFound("input", "overrideId", resource=Resource.OVERRIDE)
+        transition = TRANSITIONS[command.action]  # the case was left open, and what was pending is decided by now
+        raise transition.otherwise(*transition.about)
     return locked  # where nothing waits for a decision, that is told, whatever was named
 
 
