@@ -18,7 +18,7 @@ from app.api.deprecation_warnings import format_warnings
 from app.api.execution.budget import ANSWER_MAX, ANSWERS_MAX, Budget
 from app.api.execution.operations import PreparedOperation
 from app.api.execution.preparation import OperationRequest, Policy
-from app.api.execution.slices import OperationSlices, Slices
+from app.api.execution.slices import LONG_COST, OperationSlices, Slices
 from app.api.http.writing import written
 from app.api.limits.answer_memory import AnswerMemory
 from app.api.limits.enforcement import Limits
@@ -128,6 +128,8 @@ class OperationRunner:
                 budget.bound_fields(prepared.fields_max)
                 if prepared.errors:
                     return await self._result(call, ExecutionResult(data=None, errors=prepared.errors))
+                if prepared.cost is not None and prepared.cost >= LONG_COST:
+                    await budget.slices.expect_long()
                 admission = await call.authenticate(fresh=prepared.is_mutation)
                 if prepared.type is OperationType.QUERY and self.routing.has_replicas:
                     return await self._read(call, prepared, budget, admission)

@@ -90,6 +90,21 @@ async def test_an_operation_is_short_until_it_has_used_a_slice() -> None:
     await pausing
 
 
+async def test_what_has_a_high_price_begins_once_no_other_account_has_a_short_operation() -> None:
+    slices = Slices(1e-6)
+    dear = slices.arrive()
+    await dear.begin(1)
+    reading = slices.arrive()
+    await reading.begin(2)
+
+    beginning = asyncio.create_task(dear.expect_long())
+    await turns()
+    assert not beginning.done()
+    reading.end()
+    await turns()
+    assert beginning.done()
+
+
 async def test_of_many_operations_that_an_account_begins_at_once_none_has_a_slice_before_another_account() -> None:
     slices = Slices(1e-6, least_share=NEVER)
     many = [slices.arrive() for _ in range(module.CROWD)]
@@ -186,8 +201,12 @@ class Watched(Slices):
 
     def __init__(self) -> None:
         super().__init__(1e-6, NEVER)
-        self.begun = 0
+        self.begun = self.started = 0
         self.made.append(self)
+
+    async def start(self, account: int) -> None:
+        self.started += 1
+        await super().start(account)
 
     async def next(self, account: int = 0, number: int = 0, *, is_short: bool = False) -> None:
         await super().next(account, number, is_short=is_short)
@@ -228,3 +247,17 @@ async def test_long_operations_of_an_account_stand_still_while_another_one_reads
     assert slices.begun >= 20
     assert max(meanwhile) <= 1, meanwhile  # what had begun when the request came
     assert await asyncio.gather(*flood) == [much] * 4
+
+
+async def test_an_operation_with_a_high_price_waits_for_its_turn_before_it_reads(
+    world: World, watched: tuple[Api, Watched]
+) -> None:
+    api, slices = watched
+    other = await make_world(world.database)
+    await api.run(world.bea.token, MUCH)  # a new document has its turn before it is looked at
+    slices.started = 0
+
+    await api.run(other.bea.token, "{ viewer { user { displayName } } }")
+    assert slices.started == 0
+    await api.run(other.bea.token, MUCH)
+    assert slices.started == 1

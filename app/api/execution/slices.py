@@ -1,8 +1,9 @@
 """Time slices on the event loop: long work gives way to short work, and accounts have their slices in turn.
 
-An operation is short from its request's arrival until it has used a slice. While short ones are under way, long ones
-have a least share of the time. An account that has long ones, or had any a moment ago, begins others one by one, and
-not while those of other accounts are short. What is waited for anyway, as a database, takes no part in it.
+An operation is short from its request's arrival until its price is known to be high, or it has used a slice. While
+short ones are under way, long ones have a least share of the time. An account that has long ones, or had any a moment
+ago, begins others one by one, and not while those of other accounts are short. What is waited for anyway, as a
+database, takes no part in it.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ from itertools import count
 SLICE_S = 0.002
 LEAST_SHARE = 0.2
 """The share of the time that long work has while short operations are under way."""
+LONG_COST = 2_000
+"""The price from which on an operation is long before it has built anything."""
 YOUNG_S = 0.05
 """Seconds after which nothing gives way to a short operation any more: it waits for something else than its turn."""
 START_S = 0.01
@@ -234,13 +237,25 @@ class OperationSlices:
         self._is_short = True
         slices.note_short(self)
 
+    async def expect_long(self) -> None:
+        """Be long from now on, and begin with it once that may."""
+        if not self._is_short:
+            return
+        self._lengthen()
+        if not self._has_paused:
+            await self._slices.start(self.account or 0)
+
+    def _lengthen(self) -> None:
+        self._slices.drop_short(self)
+        self._is_short, self._is_long = False, True
+        self._slices.note_long(self.account or 0)
+
     async def pause(self) -> None:
         """Wait for the next slice."""
         slices, account = self._slices, self.account or 0
         if self._is_short and (self._has_paused or slices.is_busy(account) or slices.is_crowded(account)):
-            slices.drop_short(self)
-            self._is_short, self._is_long = False, True
-        if self._is_long:
+            self._lengthen()
+        elif self._is_long:
             slices.note_long(account)
         self._has_paused = True
         await slices.next(account, self._number, is_short=self._is_short)
