@@ -13,6 +13,7 @@ export type Session = Credentials & { onRefusedToken: (message: string) => void 
 // Types without an id: parts of what they hang on. Those whose names end in Connection, Edge or PageInfo are known as such.
 const PARTS = [
   'Account',
+  'ActionAuthority',
   'AvailableAction',
   'CaseFacets',
   'CaseStatusCount',
@@ -24,6 +25,8 @@ const PARTS = [
   'ChecklistItem',
   'RecordedAssignment',
   'RecordedEvaluation',
+  'RecordedReminder',
+  'ReviewDelegation',
   'SearchMatch',
   'TextPiece',
 ]

@@ -78,6 +78,16 @@ export const LOG_ENTRY = graphql(`
       statusBefore
       statusAfter
     }
+    authority {
+      onBehalfOf {
+        id
+        displayName
+      }
+    }
+    reminder {
+      occasion
+      at
+    }
   }
 `)
 

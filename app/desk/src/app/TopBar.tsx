@@ -5,6 +5,7 @@ import { useConnection } from '../live/LiveProvider'
 import { OutboxButton } from '../outbox/Outbox'
 import { config } from '../config'
 import { CaseLink } from './CaseLink'
+import { DelegationsButton } from './Delegations'
 import { Preferences } from './Preferences'
 import { Roles } from './Roles'
 import { useSession } from './SessionProvider'
@@ -23,6 +24,7 @@ export function TopBar() {
       </p>
       <ConnectionState />
       <OutboxButton />
+      <DelegationsButton />
       <div className="preferences">
         <Person />
         <Preferences />

@@ -71,7 +71,7 @@ function Entry({ entry }: { entry: LogEntryFragment }) {
   const label = useLabels()
   const describe = useDescribe()
   const { moment } = useFormat()
-  const { comment, evaluation, override } = entry
+  const { authority, comment, evaluation, override, reminder } = entry
   const erasure = comment?.erasure
   return (
     <li className={`entry ${entry.type.toLowerCase()}`}>
@@ -88,6 +88,12 @@ function Entry({ entry }: { entry: LogEntryFragment }) {
       </p>
       {override && entry.type === 'REQUEST_OVERRIDE' && (
         <p className="entry-fact">{t('asked', { result: label('RequestedStatus', override.requestedStatus) })}</p>
+      )}
+      {authority?.onBehalfOf && <p className="entry-fact">{t('inPlaceOf', { name: authority.onBehalfOf.displayName })}</p>}
+      {reminder && (
+        <p className="entry-fact">
+          {t('reminderOf', { occasion: label('ReminderOccasion', reminder.occasion), time: moment(reminder.at) })}
+        </p>
       )}
       {evaluation && (
         <p className="entry-fact">

@@ -19,12 +19,12 @@ export function Dialog({ title, onClose, isWide = false, children }: Properties)
   }, [])
   return (
     <dialog ref={dialog} className={isWide ? 'dialog wide' : 'dialog'} aria-labelledby={heading} onCancel={onClose}>
-      <header className="dialog-head">
+      <div className="dialog-head">
         <h2 id={heading}>{title}</h2>
         <button type="button" className="icon-button" aria-label={t('close')} onClick={onClose}>
           <Icon name="close" />
         </button>
-      </header>
+      </div>
       <div className="dialog-body">{children}</div>
     </dialog>
   )
