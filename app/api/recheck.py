@@ -5,19 +5,24 @@ from collections.abc import Awaitable, Callable
 
 from app.db import background
 
+EARLY_SHARE = 0.01
+"""By so much of the time between two looks a timer may be early."""
+
 
 class Recheck:
     """Looks every so many seconds while what is inside waits, and gives that up where a look raises.
 
-    Raises: what a look raised.
+    Those with one *phase*, from 0 to 1, look in the same moment, so that they can share what they find. Raises: what a
+    look raised.
 
     It cancels its task as `asyncio.timeout` does; a task of its own for each wait would take as much memory again.
     """
 
-    __slots__ = ("_cancelling", "_fault", "_look", "_seconds", "_task", "_timer")
+    __slots__ = ("_cancelling", "_fault", "_look", "_phase", "_seconds", "_task", "_timer")
 
-    def __init__(self, look: Callable[[], Awaitable[None]], seconds: float) -> None:
+    def __init__(self, look: Callable[[], Awaitable[None]], seconds: float, phase: float = 0) -> None:
         self._look = look
+        self._phase = phase
         self._seconds = seconds
         self._fault: Exception | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -39,7 +44,11 @@ class Recheck:
             raise self._fault from None
 
     def _begin(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._start)
+        loop, seconds = asyncio.get_running_loop(), self._seconds
+        left = seconds - (loop.time() - self._phase * seconds) % seconds
+        if left < EARLY_SHARE * seconds:
+            left += seconds
+        self._timer = loop.call_later(left, self._start)
 
     def _start(self) -> None:
         background.start(self._check())

@@ -37,6 +37,9 @@ EVENTS_AT_ONCE = 8
 EVENTS_OF_ACCOUNT = 6
 """Of them, of one account: its events may be long, and others' do not wait for that."""
 
+PHASES = 4_096
+"""Moments between two looks, of which each token has one."""
+
 
 @dataclass(slots=True)
 class Streams:
@@ -228,8 +231,10 @@ class Streams:
                 metrics.child(metrics.errors, refused.code).inc()
                 raise
 
+        # Streams of a token look in the same moment, by one look-up.
+        phase = request.identity.actor.token_id.int % PHASES / PHASES
         while True:
-            with Recheck(look, self.options.recheck_s):
+            with Recheck(look, self.options.recheck_s, phase):
                 event = await source.next()
             if event is None:
                 return

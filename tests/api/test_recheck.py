@@ -82,3 +82,19 @@ async def test_nothing_looks_on_once_it_is_over() -> None:
     await asyncio.sleep(0.02)
 
     assert looks.number <= number + 1
+
+
+@pytest.mark.parametrize("phase", [0, 0.25, 0.9])
+async def test_those_of_one_phase_look_in_the_same_moment_whenever_they_begin(phase: float) -> None:
+    looks, loop, seconds = Looks(good=2), asyncio.get_running_loop(), 60
+    moments = []
+    for _ in range(2):
+        recheck = Recheck(looks.look, seconds, phase)
+        with recheck:
+            assert recheck._timer is not None
+            moments.append(recheck._timer.when())
+            assert moments[-1] > loop.time()
+        await asyncio.sleep(0.01)
+
+    after_one = [(moment - phase * seconds + 0.5) % seconds - 0.5 for moment in moments]
+    assert after_one == pytest.approx([0, 0], abs=0.1)
