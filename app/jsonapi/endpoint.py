@@ -4,7 +4,7 @@ What an operation may, does and refuses is decided where it is run; here its req
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from app.domain.errors import Erased, NotFound
 from app.domain.model import ActionType, Feature, Resource
 from app.domain.model import Scope as TokenScope
 from app.domain.workflow import admit
+from app.jsonapi.addresses import ACTION, NODES, ids_in, shape_of
 from app.jsonapi.answers import Visit, created, is_of, page_of, retry_after, single, tag_of
 from app.jsonapi.bodies import parsed
 from app.jsonapi.documents import redirected, uploaded
@@ -53,17 +54,6 @@ from app.web.negotiation import JSON
 from app.web.requests import HttpRequest
 
 _POLICY_TYPES = frozenset({OperationType.QUERY, OperationType.MUTATION})
-_NODES: Mapping[str, tuple[str, TokenScope, Resource | str]] = {
-    "comments": ("comment", TokenScope.CASES_READ, "node"),
-    "documents": ("document", TokenScope.CASES_READ, Resource.DOCUMENT),
-    "overrides": ("override", TokenScope.CASES_READ, Resource.OVERRIDE),
-    "subjects": ("subject", TokenScope.CASES_READ, "node"),
-    "users": ("user", TokenScope.USERS_READ, "user"),
-}
-"""By the first part of an address: the type of what is read by its id, what it takes, and what it is called."""
-
-_ACTION = ("case_action", TokenScope.CASES_READ, "node")
-_NAMES = frozenset({"actions", "cases", "content", "evaluations", *_NODES})
 
 Handler = Callable[[Visit], Awaitable[Response]]
 
@@ -85,7 +75,7 @@ class JsonApiView:
         self._upload = upload
         self._public_url = public_url
         self._has_case_files = has_case_files
-        self._handlers = {_shape(address): handlers for address, handlers in self._addresses().items()}
+        self._handlers = {shape_of(address): handlers for address, handlers in self._addresses().items()}
         self._policy = Policy(options.limits, _POLICY_TYPES, introspection=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,26 +87,25 @@ class JsonApiView:
         if exchange.path == "/openapi.json":
             exchange.demand_method(("GET", "HEAD"))
             return revalidated(exchange.request, Response(await asyncio.to_thread(openapi_json), media_type=JSON))
-        handlers = self._handlers.get(_shape(exchange.path))
+        handlers = self._handlers.get(shape_of(exchange.path))
         if handlers is None:
             raise NotFound(resource="node")
         exchange.demand_method(list(handlers))
         admission = await self._cycle.admit(exchange)
-        ids = [part for part in exchange.path.split("/")[1:] if part not in _NAMES]
         identity = admission.identity
         requires_version = identity.account.require_reviewed_version
         has_case_files = self._has_case_files and may_read(identity.actor)
-        visit = Visit(exchange, record, identity.actor, ids, requires_version, has_case_files)
+        visit = Visit(exchange, record, identity.actor, ids_in(exchange.path), requires_version, has_case_files)
         return await handlers[exchange.request.method](visit)
 
     def _addresses(self) -> dict[str, dict[str, Handler]]:
         """Return what answers each method at each address."""
-        nodes = {f"/{name}/{{uuid}}": _reading(partial(self._node, *node)) for name, node in _NODES.items()}
+        nodes = {f"/{name}/{{uuid}}": _reading(partial(self._node, *node)) for name, node in NODES.items()}
         return nodes | {
             "/cases": {**_reading(partial(self._list, CASES)), "POST": self._open},
             "/cases/{uuid}": _reading(self._case),
             "/cases/{uuid}/actions": {**_reading(self._case_actions), "POST": self._act},
-            "/cases/{uuid}/actions/{action}": _reading(partial(self._node, *_ACTION)),
+            "/cases/{uuid}/actions/{action}": _reading(partial(self._node, *ACTION)),
             "/documents": {"POST": self._receive},
             "/evaluations": {"POST": self._evaluate},
             "/documents/{uuid}/content": _reading(self._content),
@@ -278,11 +267,6 @@ class JsonApiView:
 def _headers(visit: Visit) -> RequestHeaders:
     headers = visit.exchange.request.headers
     return RequestHeaders(headers.get("idempotency-key"), headers.get("if-match"))
-
-
-def _shape(path: str) -> tuple[str, ...]:
-    """Return an address without its ids."""
-    return tuple(part if part in _NAMES or not part else "*" for part in path.split("/"))
 
 
 def _reading(handler: Handler) -> dict[str, Handler]:
