@@ -70,6 +70,8 @@ class Reads:
     async def long_read(self) -> AsyncIterator[Reader]:
         """Yield a connection for what may take the database long. Raises: Overloaded, where others do so already."""
         actor = self._identity.actor
+        if self._budget.slices.is_long:  # to compose such a statement takes a millisecond or two
+            await self._budget.pause()
         async with self._slots.one(actor.account_id, actor.token_id), self._database.read() as connection:
             yield connection
 

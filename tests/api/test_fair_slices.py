@@ -261,3 +261,20 @@ async def test_an_operation_with_a_high_price_waits_for_its_turn_before_it_reads
     assert slices.started == 0
     await api.run(other.bea.token, MUCH)
     assert slices.started == 1
+
+
+async def test_a_long_operation_waits_for_a_slice_before_each_statement_that_takes_long(
+    world: World, watched: tuple[Api, Watched]
+) -> None:
+    api, slices = watched
+    begun = []
+    for query in (
+        "{ cases(first: 1) { nodes { id } } }",
+        '{ cases(search: "a", first: 1) { totalCount nodes { id } } }',
+    ):
+        await api.run(world.bea.token, query)
+        slices.begun = 0
+        await api.run(world.bea.token, query)
+        begun.append(slices.begun)
+
+    assert begun == [0, 2]  # the page, and how many there are; a search has a high price

@@ -213,12 +213,12 @@ class _Line:
 class OperationSlices:
     """The slices of one operation. What it does after its `end` is long work."""
 
-    __slots__ = ("_has_paused", "_is_long", "_is_short", "_number", "_slices", "account")
+    __slots__ = ("_has_paused", "_is_short", "_number", "_slices", "account", "is_long")
 
     def __init__(self, slices: Slices) -> None:
         self._slices = slices
         self._number = 0
-        self._is_short = self._is_long = self._has_paused = False
+        self._is_short = self.is_long = self._has_paused = False
         self.account: int | None = None
 
     @property
@@ -247,7 +247,7 @@ class OperationSlices:
 
     def _lengthen(self) -> None:
         self._slices.drop_short(self)
-        self._is_short, self._is_long = False, True
+        self._is_short, self.is_long = False, True
         self._slices.note_long(self.account or 0)
 
     async def pause(self) -> None:
@@ -255,7 +255,7 @@ class OperationSlices:
         slices, account = self._slices, self.account or 0
         if self._is_short and (self._has_paused or slices.is_busy(account) or slices.is_crowded(account)):
             self._lengthen()
-        elif self._is_long:
+        elif self.is_long:
             slices.note_long(account)
         self._has_paused = True
         await slices.next(account, self._number, is_short=self._is_short)
@@ -263,4 +263,4 @@ class OperationSlices:
     def end(self) -> None:
         """Take note that nothing has to give way any more."""
         self._slices.drop_short(self)
-        self._is_short = self._is_long = False
+        self._is_short = self.is_long = False
