@@ -123,9 +123,9 @@ class Visit:
         return answer
 
     def choose(self, operation: str) -> Mapping[str, Any]:
-        """Run one operation of a tab that has several, from the button's list."""
+        """Run one operation of a tab that has several, from the button's list, once the button has one."""
         self.write("response", "")
-        self.page.locator(".graphiql-execute-button").click()
+        self.page.locator(".graphiql-execute-button[aria-haspopup]").click()
         self.page.get_by_role("menuitem", name=operation, exact=True).click()
         self.page.wait_for_function(f"name => {MODEL}.getValue()", arg="response")
         answer: dict[str, Any] = json.loads(self.editor("response"))
@@ -260,7 +260,11 @@ def test_two_admins_work_the_tab_of_administration(in_demo: Visit) -> None:
     service = in_demo.choose("AddService")["data"]["createServiceAccount"]
     token = in_demo.choose("AddToken")["data"]["createToken"]
     log = in_demo.choose("AdminLog")["data"]["adminLog"]["nodes"]
+    counted = in_demo.choose("Statistics")["data"]["reviewStatistics"]
+    replayed = in_demo.choose("Replay")["data"]["policyReplay"]
 
+    assert counted["totalCount"] > 0 and counted["nodes"][0]["decisionCount"] > 0
+    assert replayed["examinedCount"] > 0
     assert unknown["errors"][0]["message"].startswith('Not sent. "$change" is not known yet: run the tab Invite first')
     assert (invited["errors"], invited["change"]["status"]) == ([], "PENDING")
     assert waiting[0]["id"] == invited["change"]["id"]
