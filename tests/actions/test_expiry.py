@@ -15,8 +15,9 @@ from app.actions.perform import perform
 from app.db import tables
 from app.domain.canonical_json import parsed_json
 from app.domain.commands import AcceptOverride, CancelOverride, ReassignReviewers, RefuseOverride
+from app.domain.due_dates import due_hours_text
 from app.domain.errors import Refusal
-from app.domain.model import CaseStatus, OverrideStatus, Scope, TokenSource
+from app.domain.model import CaseStatus, EvaluationStatus, OverrideStatus, Scope, TokenSource
 from app.server.background import keep_expiry
 from tests.support.api import Api
 from tests.support.database_contents import contents, differences, set_by_hand
@@ -221,3 +222,16 @@ async def test_the_policy_is_set_shown_and_taken_away(world: World, api: Api) ->
 
     assert found == [HOURS, None]
     assert [error["path"] for error in wrong["errors"]] == [["input", "overrideExpiryHours"]]
+
+
+async def test_who_is_under_way_requests_and_opens_by_the_policies_that_come_meanwhile(world: World) -> None:
+    case_id = (await world.open_case()).case.id
+    policies = {"override_expiry_hours": HOURS, "due_hours": due_hours_text({EvaluationStatus.UNFAVORABLE: HOURS})}
+    await set_by_hand(world.database, tables.accounts, world.account_id, **policies)
+
+    requested = await world.request_override(case_id)  # by Ada as she was looked up before
+    opened = await world.open_case()
+
+    assert requested.override is not None
+    assert requested.override.expires_at == requested.action.created_at + timedelta(hours=HOURS)
+    assert opened.case.due_at == opened.action.created_at + timedelta(hours=HOURS)

@@ -1,7 +1,7 @@
 """Checklists: the steps that an account wants taken on each case. Where they stand is in the cases' logs alone.
 
-What accepting and closing wait for is part of what people may do (0012): who is under way as it changes is looked up
-again.
+What accepting and closing wait for, and what requests and cases begin with, is part of what people may do (0012): who
+is under way as that changes is looked up again.
 
 Revision ID: 0030
 Revises: 0029
@@ -30,7 +30,7 @@ COUNT = "BEGIN UPDATE users SET authority_version = authority_version + 1 WHERE 
 def upgrade() -> None:
     op.add_column("accounts", sa.Column("checklist", sa.Text(), nullable=True))
     _tell_of(f"{CHANGES}, checklist")
-    _count(*AUTHORITY, "checklist")
+    _count(*AUTHORITY, "override_expiry_hours", "due_hours", "checklist")
 
 
 def downgrade() -> None:
