@@ -14,6 +14,7 @@ const TAB_THAT_TELLS = {
   $reviewer: 'WhoCanReview',
   $service: 'AddService',
   $version: 'RequestOverride',
+  $viewer: 'InWhosePlace',
 }
 
 export async function fetcher({ query, variables, operationName }, { headers } = {}) {

@@ -74,8 +74,10 @@ export function fill(variables) {
   const missing = []
   const filled = JSON.parse(JSON.stringify(variables ?? {}), (_key, value) => {
     if (value === '$fresh') return freshReference()
+    if (value === '$tomorrow') return new Date(Date.now() + 86_400_000).toISOString()
+    if (value === '$viewer' && known.viewer) return known.viewer
     if (value === '$address') return `${freshReference().toLowerCase()}@brightwater.example`
-    const name = /^\$(case|override|reviewer|version|change|service)$/.exec(value)?.[1]
+    const name = /^\$(case|override|reviewer|version|change|service|viewer)$/.exec(value)?.[1]
     if (!name) return value
     if (!known[name]) missing.push(value)
     return known[name]?.id ?? value

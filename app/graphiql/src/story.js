@@ -26,8 +26,18 @@ const variables = {
   '04-add-evidence': {
     input: { caseId: '$case', body: word('Called back on the number of the contract: the treasurer confirms the change.') },
   },
-  '05-record-step': {
+  '05-work-on-case': {
     input: { caseId: '$case', step: 'CALL_BACK', state: 'DONE', comment: word('The treasurer, by the number of 2019.') },
+    assign: { caseId: '$case', assigneeId: '$reviewer' },
+    due: { caseId: '$case', dueAt: '$tomorrow' },
+    together: {
+      inputs: [
+        { addComment: { caseId: '$case', body: word('Written to the bank.') } },
+        { setDueDate: { caseId: '$case', dueAt: null } },
+      ],
+      onError: 'STOP',
+    },
+    id: '$case',
   },
   '06-request-override': {
     input: {
@@ -55,6 +65,8 @@ const variables = {
     approve: { changeId: '$change' },
     service: { displayName: word('Check system'), roles: ['CONTRIBUTOR'] },
     token: { userId: '$service', scopes: ['CASES_READ', 'CASES_WRITE'] },
+    delegate: { delegateId: '$reviewer', endsAt: '$tomorrow' },
+    end: { userId: '$viewer' },
   },
 }
 const actors = { '08-accept-as-reviewer': reviewer, '13-administer': admin }
