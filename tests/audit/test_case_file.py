@@ -115,7 +115,7 @@ async def test_a_case_file_says_what_is_late(world: World) -> None:
     english, french = (" ".join(read(case_file_pdf(found, language))) for language in (Language.EN, Language.FR))
 
     assert "Escalate" in english and "Due date: 2020-01-31 16:00:00 UTC" in english
-    assert "Escalader" in french and "Échéance : 2020-01-31 16:00:00 UTC" in french
+    assert "Faire remonter" in french and "Échéance : 2020-01-31 16:00:00 UTC" in french
 
 
 async def test_a_case_file_says_which_steps_were_taken_and_which_were_open(world: World) -> None:
