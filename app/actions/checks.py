@@ -1,7 +1,7 @@
 """Checks an action under the lock, in the order of DOMAIN.md, section 4, and returns the draft of one that is allowed.
 
-It writes nothing but the number of a new case; `app.actions.perform` does. What rests on the case's version alone can
-do without the lock: that it is still the same is seen by whoever writes the next one.
+It writes nothing; `app.actions.perform` does. What opens a case is checked in `opening`. What rests on the case's
+version alone can do without the lock: that it is still the same is seen by whoever writes the next one.
 """
 
 from collections.abc import Mapping
@@ -10,21 +10,14 @@ from datetime import datetime
 from typing import TypeGuard
 from uuid import UUID
 
-from sqlalchemy import update
-
 from app import clock
 from app.actions.attachments import find_documents
-from app.actions.draft import Draft, new_salt
-from app.actions.effects import find_or_make_subject
+from app.actions.draft import Draft
 from app.actions.erasure import demand_erasable
-from app.db import tables
-from app.db.prepared import Write
 from app.db.reader import Reader
-from app.db.repository import cases, checklists, delegations, locks, overrides, people
+from app.db.repository import checklists, delegations, locks, overrides, people
 from app.db.repository.locks import Locked
-from app.db.rows import CaseRow, DocumentRow, OverrideRow, SubjectRow
-from app.db.writes import inserted
-from app.domain.action_log import GENESIS
+from app.db.rows import DocumentRow, OverrideRow
 from app.domain.checklist import check_step, checklist_of, open_among
 from app.domain.commands import (
     AssignCase,
@@ -33,13 +26,12 @@ from app.domain.commands import (
     DecisionCommand,
     DocumentedCommand,
     EraseContent,
-    OpenCase,
     ReassignReviewers,
     RecordStep,
     RequestOverride,
 )
 from app.domain.delegations import represented
-from app.domain.errors import InputRefused, NotFound, Refusal, StateRefused, VersionConflict
+from app.domain.errors import InputRefused, NotFound, Refusal, VersionConflict
 from app.domain.model import (
     ActionType,
     Actor,
@@ -104,7 +96,7 @@ async def drafted(
     if isinstance(command, EraseContent):
         await demand_erasable(connection, actor.account_id, command, case)
     documents = await _references(connection, actor, command, facts.override, candidates, now)
-    _check_version(command, case.version)
+    check_version(command, case.version)
     guard(command.action, facts, requested)
     return Draft(
         connection=connection,
@@ -248,80 +240,7 @@ async def _references(
     return documents
 
 
-def _check_version(command: Command, actual: int) -> None:
+def check_version(command: Command, actual: int) -> None:
+    """Refuse a command that expects another version than the *actual* one. Raises: VersionConflict."""
     if command.expected_version is not None and command.expected_version != actual:
         raise VersionConflict("input", "expectedVersion", expected=command.expected_version, actual=actual)
-
-
-async def drafted_opening(connection: Reader, actor: Actor, command: OpenCase, now: clock.Clock) -> Draft:
-    """Take the account's next number, which makes openings wait for each other, and return the case to be written.
-
-    Raises: Refusal.
-    """
-    assert command.iban is None, "the number itself is never written"
-    authorize_role(command.action, actor)
-    number = await _next_number(connection, actor)
-    details = command.subject
-    alike = await locks.lock_subjects(connection, actor.account_id, details.type, details.external_ref)
-    active = await cases.active_case_of(connection, [subject.id for subject in alike]) if alike else None
-    known = alike[0] if alike else None
-    try:
-        status = advance(command.action, active.status if active else None)
-    except StateRefused as refusal:
-        refusal.case_id = active.id if active else None
-        raise
-    _check_version(command, known.version if known else 0)
-    first, writes = list[Write](), list[Write]()
-    subject = find_or_make_subject(first, writes, actor, details, known)
-    moment = now()
-    case = _new_case(actor, command, subject, status, number, moment)
-    if command.bank_account is not None:
-        row = {"account_id": actor.account_id, "case_id": case.id, "account_key": command.bank_account}
-        writes.append(inserted(tables.case_bank_accounts, None, **row))
-    return Draft(
-        connection,
-        actor,
-        command,
-        moment,
-        before=None,
-        case=case,
-        subject=subject,
-        subject_is_new=known is None,
-        writes=writes,
-        first=first,
-    )
-
-
-async def _next_number(connection: Reader, actor: Actor) -> int:
-    number: int | None = await connection.scalar(
-        update(tables.accounts)
-        .where(tables.accounts.c.id == actor.account_id)
-        .values(case_count=tables.accounts.c.case_count + 1)
-        .returning(tables.accounts.c.case_count)
-    )
-    return number or 0
-
-
-def _new_case(
-    actor: Actor, command: OpenCase, subject: SubjectRow, status: CaseStatus, number: int, now: datetime
-) -> CaseRow:
-    return CaseRow(
-        id=clock.new_id(),
-        number=number,
-        subject_id=subject.id,
-        subject_status_at_opening=subject.evaluation_status,
-        title=command.title,
-        description=command.description,
-        status=status,
-        resolution=None,
-        created_by_id=actor.user_id,
-        created_at=now,
-        updated_at=now,
-        closed_by_id=None,
-        closed_at=None,
-        version=0,
-        action_count=0,
-        head_hash=GENESIS,
-        title_salt=new_salt(),
-        description_salt=None if command.description is None else new_salt(),
-    )

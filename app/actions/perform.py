@@ -1,7 +1,8 @@
 """The one write path: `perform` locks, authorizes, advances, writes the effects and the log row, and commits.
 
 Nothing else commits case data. `rehearse` goes the same way, and undoes it; `perform_by_rule` does what no person does.
-What is checked under the lock is in `checks`, what an action writes beside its log row and the case in `effects`.
+What is checked under the lock is in `checks` and `opening`, what an action writes in `writing`, and beside its log row
+and the case in `effects`.
 
 An action that rests on its case alone, as a comment or a decision, first tries to do without a lock: it reads, checks,
 and writes if the case has still the version that was read. Each action makes a new version of its case, and nothing but
@@ -20,10 +21,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.actions.authority import renewed
-from app.actions.checks import drafted, drafted_opening, facts_of, rests_on_its_case
+from app.actions.checks import drafted, facts_of, rests_on_its_case
 from app.actions.draft import Draft
 from app.actions.effects import EFFECTS
 from app.actions.idempotency import KEY_LIFETIME, claim_key, recorded_key
+from app.actions.opening import drafted_opening
 from app.actions.outcome import Outcome, Supposed, outcome_of
 from app.actions.writing import build_outcome
 from app.db import background
