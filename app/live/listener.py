@@ -39,6 +39,8 @@ class Listener:
     `key` is that of the last row that was taken.
     """
 
+    __slots__ = ("_account_id", "_group", "_moved", "_note_wait", "_read_page", "_tail", "key")
+
     def __init__(
         self,
         account_id: UUID,
@@ -80,25 +82,23 @@ class Listener:
         if self.key < self._tail.floor:  # the feed has come further meanwhile
             await asyncio.sleep(AGAIN_S)
             return False
+        key, group, turn = self.key, self._group, None
         self._tail.awaiting += 1
         try:
             self._note_wait(self._account_id)
-            if self._group is None:
+            if group is None:
                 await self._moved.wait()
-            else:
-                await self._wait_for_turn(self._group)
+                return False
+            turn = group.join(is_due=self._moved.is_set())
+            if group.case_id is not None:  # it is not behind, whatever comes meanwhile of other cases
+                self.key = AT_END
+            await turn
+            return True
         finally:
             self._tail.awaiting -= 1
-        return self._group is not None
-
-    async def _wait_for_turn(self, group: ListenerGroup) -> None:
-        key = self.key
-        if group.case_id is not None:  # it is not behind, whatever comes meanwhile of other cases
-            self.key = AT_END
-        try:
-            await group.wait(is_due=self._moved.is_set())
-        finally:
             self.key = key
+            if group is not None and turn is not None:
+                group.leave(turn)
 
     def pass_over(self, case_id: UUID | None = None) -> bool:
         """Pass over the rows that are known; tell whether any may be of the case. Raises: as `take`."""

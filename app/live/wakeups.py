@@ -31,17 +31,21 @@ class ListenerGroup:
         self._is_queued = False
         self.members = 0
 
-    async def wait(self, *, is_due: bool) -> None:
-        """Wait for the group's turn after rows have come, as they have already where it *is_due*."""
+    def join(self, *, is_due: bool) -> asyncio.Future[None]:
+        """Return what is done in the group's turn after rows have come, as they have already where it *is_due*.
+
+        To be given to `leave` then. It is no coroutine, as each of a thousand streams would keep one while it waits.
+        """
         turn = asyncio.get_running_loop().create_future()
         (self._due if is_due else self._waiting)[turn] = None
         if is_due:
             self._enqueue()
-        try:
-            await turn
-        finally:
-            self._waiting.pop(turn, None)
-            self._due.pop(turn, None)
+        return turn
+
+    def leave(self, turn: asyncio.Future[None]) -> None:
+        """Forget who waited, or waits no more."""
+        self._waiting.pop(turn, None)
+        self._due.pop(turn, None)
 
     def note_rows(self) -> None:
         """Have those who wait woken in the group's turn."""
