@@ -68,7 +68,7 @@ def rests_on_its_case(command: Command) -> TypeGuard[CaseCommand]:
 async def drafted(
     connection: Reader, actor: Actor, command: CaseCommand, now: clock.Clock, *, leave_open: bool = False
 ) -> Draft:
-    """Lock the case, check all that may have changed since the door, and return the action to be written.
+    """Lock the case, check all that may have changed since the request came in, and return the action to be written.
 
     *leave_open*: do not lock it, where the action rests on it alone.
 
@@ -78,20 +78,17 @@ async def drafted(
     case, subject, override = found.case, found.subject, found.override
     candidates = await _candidates(connection, actor, command, found)
     represented_id = await _represented(connection, actor, command, found, now(), leave_open=leave_open)
-    is_held = case.held_by_id is not None
-    about = _facts(found, candidates, represented_id, now())
-    checklist = checklist_of(actor.checklist)
-    open_steps = await _open_steps(connection, actor, command, checklist)
+    open_steps = await _open_steps(connection, actor, command)
     facts = CaseFacts(
         case.status,
         subject.evaluation_status,
-        about,
-        is_held=is_held,
-        has_checklist=bool(checklist),
+        _facts(found, candidates, represented_id, now()),
+        is_held=case.held_by_id is not None,
+        has_checklist=bool(actor.checklist),
         open_steps=open_steps or (),
     )
     authorize(command.action, actor, facts.override)
-    status = advance(command.action, case.status, facts.override, is_held=is_held)
+    status = advance(command.action, case.status, facts.override, is_held=facts.is_held)
     requested = command.requested_status if isinstance(command, RequestOverride) else None
     if isinstance(command, EraseContent):
         await demand_erasable(connection, actor.account_id, command, case)
@@ -181,12 +178,11 @@ async def _represented(
     return represented(actor.user_id, reviewer_ids, kept, override.created_at)
 
 
-async def _open_steps(
-    connection: Reader, actor: Actor, command: CaseCommand, checklist: tuple[ChecklistStep, ...]
-) -> tuple[ChecklistStep, ...] | None:
+async def _open_steps(connection: Reader, actor: Actor, command: CaseCommand) -> tuple[ChecklistStep, ...] | None:
     """Return what of the checklist is open on the case; None where there is none, or the action's row does not say."""
-    if not checklist or not TRANSITIONS[command.action].notes_open_steps:
+    if not actor.checklist or not TRANSITIONS[command.action].notes_open_steps:
         return None
+    checklist = checklist_of(actor.checklist)
     return open_among(checklist, await checklists.taken_steps(connection, actor.account_id, command.case_id))
 
 

@@ -63,14 +63,13 @@ async def keep_retention(
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """Erase the content of closed cases that their accounts keep for no longer: at the start, and each hour."""
-    while True:
-        try:
-            erased = sum([step.is_erased async for step in erase_overdue(database, now)])
-            if erased:
-                log.info("retention_run", erased=erased)
-        except Exception as error:  # the database may be away for a while
-            log.warning("retention_failed", reason=type(error).__name__)
-        await pause(RETENTION_S)
+
+    async def run() -> None:
+        erased = sum([step.is_erased async for step in erase_overdue(database, now)])
+        if erased:
+            log.info("retention_run", erased=erased)
+
+    await _repeat(run, "retention_failed", RETENTION_S, pause)
 
 
 async def keep_expiry(
@@ -79,14 +78,13 @@ async def keep_expiry(
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """End overrides on which nobody decided in time: at the start, and each minute."""
-    while True:
-        try:
-            expired = sum([step.is_expired async for step in expire_overrides(database, now)])
-            if expired:
-                log.info("expiry_run", expired=expired)
-        except Exception as error:  # the database may be away for a while
-            log.warning("expiry_failed", reason=type(error).__name__)
-        await pause(EXPIRY_S)
+
+    async def run() -> None:
+        expired = sum([step.is_expired async for step in expire_overrides(database, now)])
+        if expired:
+            log.info("expiry_run", expired=expired)
+
+    await _repeat(run, "expiry_failed", EXPIRY_S, pause)
 
 
 async def keep_reminders(
@@ -95,11 +93,22 @@ async def keep_reminders(
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """Write what is due soon, or late, into the logs of cases: at the start, and each minute."""
+
+    async def run() -> None:
+        written = sum([step.is_written async for step in write_reminders(database, now)])
+        if written:
+            log.info("reminders_run", written=written)
+
+    await _repeat(run, "reminders_failed", REMINDERS_S, pause)
+
+
+async def _repeat(
+    run: Callable[[], Awaitable[None]], failed: str, seconds: float, pause: Callable[[float], Awaitable[None]]
+) -> None:
+    """Run it at the start, and *seconds* after each run; what keeps it from its end is logged as the event *failed*."""
     while True:
         try:
-            written = sum([step.is_written async for step in write_reminders(database, now)])
-            if written:
-                log.info("reminders_run", written=written)
+            await run()
         except Exception as error:  # the database may be away for a while
-            log.warning("reminders_failed", reason=type(error).__name__)
-        await pause(REMINDERS_S)
+            log.warning(failed, reason=type(error).__name__)
+        await pause(seconds)

@@ -60,9 +60,13 @@ async def test_long_work_has_its_least_share_beside_short_operations_that_never_
     long = await long_operation(slices, 1)
     slices.arrive()
 
-    async with asyncio.timeout(30):
+    async def go_on() -> None:
         for _ in range(100):
             await long.pause()
+
+    done, waiting = await asyncio.wait([asyncio.create_task(go_on())], timeout=30)
+
+    assert (len(done), waiting) == (1, set())
 
 
 async def test_nothing_gives_way_for_long_to_what_waits_for_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,8 +75,10 @@ async def test_nothing_gives_way_for_long_to_what_waits_for_something_else(monke
     long = await long_operation(slices, 1)
     slices.arrive()
 
-    async with asyncio.timeout(30):
-        await long.pause()
+    pausing = asyncio.create_task(long.pause())
+    await turns()
+
+    assert pausing.done() and pausing.exception() is None
 
 
 async def test_an_operation_is_short_until_it_has_used_a_slice() -> None:
@@ -186,9 +192,11 @@ async def test_a_wait_that_is_cancelled_delays_no_other() -> None:
     for task in given_up:
         task.cancel()
 
-    async with asyncio.timeout(30):
-        await slices.next(1, 2)
-        await slices.start(1)
+    later = [asyncio.create_task(slices.next(1, 2)), asyncio.create_task(slices.start(1))]
+    done, waiting = await asyncio.wait(later, timeout=30)
+
+    assert all(task.cancelled() for task in given_up)
+    assert (len(done), waiting) == (2, set())
 
 
 # --- The gateway -----------------------------------------------------------------------------------------------------
