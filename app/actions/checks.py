@@ -4,7 +4,7 @@ It writes nothing; `app.actions.perform` does. What opens a case is checked in `
 version alone can do without the lock: that it is still the same is seen by whoever writes the next one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeGuard
@@ -74,7 +74,7 @@ async def drafted(
 
     Raises: Refusal or InputRefused.
     """
-    found = await _found(connection, actor, command, leave_open=leave_open)
+    found = await _found(connection, actor, command, now(), leave_open=leave_open)
     case, subject, override = found.case, found.subject, found.override
     candidates = await _candidates(connection, actor, command, found)
     represented_id = await _represented(connection, actor, command, found, now(), leave_open=leave_open)
@@ -111,12 +111,12 @@ async def drafted(
     )
 
 
-async def _found(connection: Reader, actor: Actor, command: CaseCommand, *, leave_open: bool) -> Locked:
+async def _found(connection: Reader, actor: Actor, command: CaseCommand, now: datetime, *, leave_open: bool) -> Locked:
     """Lock the case, and return it with the override that a decision is about, if any."""
     account_id, case_id = actor.account_id, command.case_id
     requested = command.override_id if isinstance(command, DecisionCommand) else None
     if isinstance(command, DecisionCommand):
-        whole = await locks.lock_for_decision(connection, account_id, case_id, requested, leave_open=leave_open)
+        whole = await _for_decision(connection, actor, command, now, leave_open=leave_open)
         if whole is not None:
             return whole
     locked = await locks.lock_case(connection, account_id, case_id, leave_open=leave_open)
@@ -135,6 +135,15 @@ async def _found(connection: Reader, actor: Actor, command: CaseCommand, *, leav
         transition = TRANSITIONS[command.action]  # the case was left open, and what was pending is decided by now
         raise transition.otherwise(*transition.about)
     return locked  # where nothing waits for a decision, that is told, whatever was named
+
+
+def _for_decision(
+    connection: Reader, actor: Actor, command: DecisionCommand, now: datetime, *, leave_open: bool
+) -> Awaitable[Locked | None]:
+    which = actor.account_id, command.case_id, command.override_id
+    if leave_open:
+        return locks.see_for_decision(connection, *which, actor.user_id, now)
+    return locks.lock_for_decision(connection, *which)
 
 
 async def _candidates(
@@ -165,7 +174,7 @@ async def _represented(
     """
     account_id, override, reviewer_ids = actor.account_id, found.override, found.reviewer_ids
     is_review = TRANSITIONS[command.action].relation is Relation.REVIEWER
-    if override is None or not is_review or actor.user_id in reviewer_ids:
+    if override is None or not is_review or actor.user_id in reviewer_ids or not found.may_stand_in:
         return None
     delegators = await delegations.delegators_of(connection, account_id, actor.user_id, now)
     if not delegators.keys() & set(reviewer_ids):

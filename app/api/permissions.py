@@ -1,6 +1,7 @@
-"""Field extensions that refuse by feature, scope, role and identity before anything is done or shown.
+"""Field extensions that refuse by feature, scope and role before anything is done or shown.
 
-What may change under our feet (status, version, reviewers) is checked again under the lock, by `app.actions.perform`.
+Whose override it is, and what may change under our feet (status, version, reviewers), is checked by
+`app.actions.perform` as it reads the case, in DOMAIN.md's order.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,19 +15,18 @@ from app.actions.outcome import Outcome
 from app.api.context import Context, Info
 from app.api.errors import user_errors
 from app.api.inputs.action_input import ActionInput
-from app.db.rows import OverrideRow, UserRow
 from app.domain.access import permit_reading
 from app.domain.administration import permit_admin_reading
-from app.domain.commands import CaseCommand, Command, DecisionCommand, DocumentedCommand
+from app.domain.commands import CaseCommand, Command, DocumentedCommand
 from app.domain.errors import InputRefused, NotFound, Refusal, Required, VersionConflict
-from app.domain.model import ActionType, Actor, Feature, OverrideFacts, Resource, Scope
-from app.domain.workflow import admit, authorize, authorize_role
+from app.domain.model import ActionType, Actor, Feature, Resource, Scope
+from app.domain.workflow import admit, authorize_role
 
 Next = Callable[..., Awaitable[Any]]
 
 
 class ActionPermission(FieldExtension):
-    """Goes through DOMAIN.md's order of checks up to identity, and makes every refusal a payload with `errors`."""
+    """Goes through DOMAIN.md's order of checks up to the role, and makes every refusal a payload with `errors`."""
 
     def __init__(self, action: ActionType) -> None:
         self.action = action
@@ -73,16 +73,12 @@ async def enter(context: Context, action: ActionType, action_input: ActionInput)
 async def _enter(context: Context, action: ActionType, command: Command) -> None:
     """Refuse where the person may never do this; look at no state.
 
-    Whether the case is there is seen under the lock; here only, where there is a refusal that it comes before.
+    Whether the case is there is seen with its state; here only, where there is a refusal that it comes before.
     """
     if isinstance(command, DocumentedCommand) and command.new_documents:
         await _demand_case(context, command)  # no file is stored for a case that is not there
     try:
         authorize_role(action, context.actor)
-        override = None
-        if isinstance(command, DecisionCommand):
-            override = await _override(context, command.case_id, command.override_id)
-        authorize(action, context.actor, override)
     except Refusal:
         if isinstance(command, CaseCommand):
             await _demand_case(context, command)
@@ -101,28 +97,6 @@ def _take_unnamed(context: Context, action_input: ActionInput) -> None:
 async def _demand_case(context: Context, command: CaseCommand) -> None:
     if await context.loaders.cases.load(command.case_id) is None:
         raise NotFound("input", "caseId", resource=Resource.CASE) from None
-
-
-async def _override(context: Context, case_id: UUID, override_id: UUID | None) -> OverrideFacts | None:
-    """Return the named override of the case, else its pending one, if any."""
-    loaders = context.loaders
-    override: OverrideRow | None
-    if override_id is None:
-        override = await loaders.pending_override_by_case.load(case_id)
-    else:
-        override = await loaders.overrides.load(override_id)
-        if override is None or override.case_id != case_id:
-            if await loaders.pending_override_by_case.load(case_id) is not None:
-                raise NotFound("input", "overrideId", resource=Resource.OVERRIDE)
-            return None  # the case's own state comes first, which is checked under the lock
-    if override is None:
-        return None
-    reviewers: list[UserRow] = []
-    if context.actor.restrict_to_assigned_reviewers:
-        reviewers = await loaders.reviewers_by_override.load(override.id)
-    ids = [reviewer.id for reviewer in reviewers]
-    represented_id = await context.reads.represented(ids, override.created_at)
-    return override.facts(frozenset(ids), represented_id=represented_id)
 
 
 class ReadPermission(FieldExtension):

@@ -1,12 +1,15 @@
 """What an action locks before it decides: a case with its subject, and the override that it is about."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, literal_column, or_, select
 
 from app.db import tables
+from app.db.columns import UtcDateTime
 from app.db.id_sets import among
 from app.db.prepared import ACCOUNT, Prepared
 from app.db.reader import Reader
@@ -28,13 +31,15 @@ _SUBJECT_AT, _OVERRIDE_AT = len(_CASE), len(_CASE) + len(_SUBJECT)
 class Locked:
     """A case and its subject, and the override that an action is about, if any, with who is asked to decide on it.
 
-    They are locked until the transaction ends, if they were not left open.
+    They are locked until the transaction ends, if they were not left open. `may_stand_in`: somebody may have named the
+    actor, who was not asked, to decide in their place.
     """
 
     case: CaseRow
     subject: SubjectRow
     override: OverrideRow | None = None
     reviewer_ids: tuple[UUID, ...] = ()
+    may_stand_in: bool = True
 
 
 def _of_case(*more: ColumnElement[object]) -> Select[tuple[object, ...]]:
@@ -56,8 +61,21 @@ async def lock_case(connection: Reader, account_id: UUID, case_id: UUID, *, leav
     return None if record is None else Locked(_case(*record[:_SUBJECT_AT]), _subject(*record[_SUBJECT_AT:]))
 
 
+_DELEGATION = tables.review_delegations.c
+_IS_NAMED = (
+    select(literal_column("1"))
+    .where(
+        _DELEGATION.delegate_id == bindparam("actor_id", type_=_DELEGATION.delegate_id.type),
+        _DELEGATION.ended_at.is_(None),
+        _DELEGATION.ends_at > bindparam("now", type_=UtcDateTime()),
+    )
+    .exists()
+)
+"""That somebody has named the actor, whether or not that is in force: hardly anybody is, which saves a statement."""
+
+
 def _for_decision(which: ColumnElement[bool]) -> tuple[Prepared, Prepared]:
-    """Return what reads the state that a decision is about, and what locks it too."""
+    """Return what reads the state that a decision is about, with `_IS_NAMED`, and what locks it."""
     # The override is locked too, after its case. Who had to wait for the case gets what is locked as it is by then, and
     # what is not as it was before (PostgreSQL's manual, section 13.2.1), as those who were asked first, who stay that.
     seen = (
@@ -67,7 +85,8 @@ def _for_decision(which: ColumnElement[bool]) -> tuple[Prepared, Prepared]:
         .where(tables.overrides.c.account_id == ACCOUNT, which)
         .order_by(_LINK.position)
     )
-    return Prepared(seen), Prepared(seen.with_for_update(of=[tables.cases, tables.subjects, tables.overrides]))
+    locked = seen.with_for_update(of=[tables.cases, tables.subjects, tables.overrides])
+    return Prepared(seen.add_columns(_IS_NAMED)), Prepared(locked)
 
 
 _PENDING = _for_decision(tables.overrides.c.status == OverrideStatus.PENDING)
@@ -75,18 +94,37 @@ _NAMED = _for_decision(tables.overrides.c.id == bindparam("override_id"))
 
 
 async def lock_for_decision(
-    connection: Reader, account_id: UUID, case_id: UUID, override_id: UUID | None, *, leave_open: bool = False
+    connection: Reader, account_id: UUID, case_id: UUID, override_id: UUID | None
 ) -> Locked | None:
-    """Lock the case with its named override, or with its pending one where none is named; *leave_open* as `lock_case`.
+    """Lock the case with its named override, or with its pending one where none is named.
 
     None says little: there may be a case without such an override, or an override that came while the lock was waited
     for.
     """
+    _, statement = _PENDING if override_id is None else _NAMED
+    found = await statement.columns(connection, **_keys(account_id, case_id, override_id))
+    return await _whole(connection, found)
+
+
+async def see_for_decision(
+    connection: Reader, account_id: UUID, case_id: UUID, override_id: UUID | None, actor_id: UUID, now: datetime
+) -> Locked | None:
+    """Do as `lock_for_decision`, and leave all of it open, for who asks for the case's version as they write."""
+    statement, _ = _PENDING if override_id is None else _NAMED
+    keys = _keys(account_id, case_id, override_id)
+    *found, named = await statement.columns(connection, **keys, actor_id=actor_id, now=now)
+    whole = await _whole(connection, found)
+    return None if whole is None else replace(whole, may_stand_in=any(named))
+
+
+def _keys(account_id: UUID, case_id: UUID, override_id: UUID | None) -> dict[str, UUID]:
     keys = {"account_id": account_id, "case_id": case_id}
-    seen, locked = _PENDING if override_id is None else _NAMED
-    if override_id is not None:
-        keys["override_id"] = override_id
-    *state, reviewers = await (seen if leave_open else locked).columns(connection, **keys)
+    return keys if override_id is None else keys | {"override_id": override_id}
+
+
+async def _whole(connection: Reader, found: Iterable[Iterable[Any]]) -> Locked | None:
+    """Return what was found by columns, the reviewers last; None where that is nothing."""
+    *state, reviewers = found
     record = next(zip(*state, strict=True), None)
     if record is None:
         return None
