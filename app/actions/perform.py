@@ -61,29 +61,38 @@ async def perform(
     request_id: str,
     now: clock.Clock = clock.now,
     key_lifetime: timedelta = KEY_LIFETIME,
+    renews: bool = True,
 ) -> Outcome:
     """Do what *command* asks for as one transaction, and return what it made once that is durable.
 
     Who is cancelled while waiting for it does not stop it: SQLite keeps the write lock of a transaction that is cut off
     for as long as any of its cursors is known somewhere, as in a traceback, and nobody could write meanwhile.
 
-    Raises: Refusal or InputRefused, and then nothing was written.
+    *renews*: who may do something else by now than *actor* says does it by that.
+
+    Raises: Refusal, InputRefused or, unless it *renews*, AuthorityChanged, and then nothing was written.
     """
     admit(command.action, actor, brings_documents=command.brings_documents)
     return await asyncio.shield(
-        background.start(ActionRequest(actor, command, request_id, now, key_lifetime).run(database))
+        background.start(ActionRequest(actor, command, request_id, now, key_lifetime, renews).run(database))
     )
 
 
 async def rehearse(
-    database: Database, actor: Actor, command: Command, *, request_id: str, now: clock.Clock = clock.now
+    database: Database,
+    actor: Actor,
+    command: Command,
+    *,
+    request_id: str,
+    now: clock.Clock = clock.now,
+    renews: bool = True,
 ) -> Supposed:
     """Do what *command* asks for, undo it, and return what it would make; its key is not used.
 
-    Raises: Refusal or InputRefused.
+    Raises: as `perform`.
     """
     admit(command.action, actor, brings_documents=command.brings_documents)
-    return await ActionRequest(actor, command, request_id, now).dry_run(database)
+    return await ActionRequest(actor, command, request_id, now, renews=renews).dry_run(database)
 
 
 Drafting = Callable[[AsyncConnection], Awaitable[Draft | None]]
@@ -115,6 +124,7 @@ class ActionRequest:
     request_id: str
     now: clock.Clock
     key_lifetime: timedelta = KEY_LIFETIME
+    renews: bool = True
 
     async def run(self, database: Database) -> Outcome:
         """Do it as who the actor is by then. Raises: Refusal or InputRefused."""
@@ -136,6 +146,8 @@ class ActionRequest:
         try:
             return await way(self)
         except (Refusal, InputRefused, AuthorityChanged) as refused:
+            if not self.renews:
+                raise
             async with database.point_reads() as connection:
                 actor = await renewed(connection, self.actor, self.now())
             is_as_before = actor.authority == self.actor.authority and not isinstance(refused, AuthorityChanged)

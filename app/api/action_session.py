@@ -23,7 +23,7 @@ class ActionSession:
     """Does actions for one request and its `actor`.
 
     `results`: how the operation's mutations ended, by their names in the answer, while a plan executes it. `codes`: the
-    refusals that payloads tell of, for the log and the metrics.
+    refusals that payloads tell of, for the log and the metrics. `renews`: see `perform`.
 
     Nothing is written into an input: where a document has it, all who send that document share it.
     """
@@ -33,6 +33,7 @@ class ActionSession:
         "_database",
         "_key_lifetime",
         "_reads",
+        "_renews",
         "_request_id",
         "_store",
         "_taken",
@@ -50,6 +51,8 @@ class ActionSession:
         bank_accounts: BankAccountKeys,
         key_lifetime: timedelta,
         reads: Reads,
+        *,
+        renews: bool,
     ) -> None:
         self.actor = actor
         self._request_id = request_id
@@ -59,6 +62,7 @@ class ActionSession:
         self._taken: list[Received] = []
         self._key_lifetime = key_lifetime
         self._reads = reads
+        self._renews = renews
         self.results: dict[str | int, MutationResult] = {}
         self.codes: list[str] = []
 
@@ -69,7 +73,12 @@ class ActionSession:
 
         async def act() -> Outcome:
             return await perform(
-                self._database, self.actor, kept, request_id=self._request_id, key_lifetime=self._key_lifetime
+                self._database,
+                self.actor,
+                kept,
+                request_id=self._request_id,
+                key_lifetime=self._key_lifetime,
+                renews=self._renews,
             )
 
         outcome = await (perform_with(self._store, self.actor, files, act) if files else act())
@@ -80,7 +89,7 @@ class ActionSession:
     async def dry_run(self, command: Command) -> Supposed:
         """Return what *command* would make; files that came along are not stored."""
         kept = await self._without_iban(command)
-        supposed = await rehearse(self._database, self.actor, kept, request_id=self._request_id)
+        supposed = await rehearse(self._database, self.actor, kept, request_id=self._request_id, renews=self._renews)
         self._reads.renew(supposed_by(supposed))
         return supposed
 

@@ -16,6 +16,7 @@ from app.api.dataloaders.loaders import Loaders
 from app.api.execution.budget import Budget
 from app.api.reads import Reads
 from app.auth.identity import Identity
+from app.auth.identity_cache import IdentityRemembered
 from app.db.engines import Database
 from app.db.replicas.routing import Replicas
 from app.documents.links import Links
@@ -51,6 +52,7 @@ class RequestFacts:
 
     `request_id` is in the answer, in the log and in each action's row; `document` is valid. `unnamed`: the fields of an
     action's input that the client of another API did not send, and which stand there since the schema demands them.
+    `is_looked_up`: who sends it was looked up for it, not remembered.
     """
 
     identity: Identity
@@ -60,6 +62,7 @@ class RequestFacts:
     document: DocumentNode
     standing: RateLimitStatus | None
     unnamed: frozenset[str] = frozenset()
+    is_looked_up: bool = True
 
     def message(self, refusal: Refusal) -> str:
         """Return the sentence of *refusal* in the operation's language."""
@@ -92,6 +95,7 @@ class Context:
             services.bank_accounts,
             services.key_lifetime,
             self.reads,
+            renews=request.is_looked_up,
         )
 
     async def count_again(self) -> RateLimitStatus | None:
@@ -105,6 +109,11 @@ class Context:
         """Look up anew what the actor may do. Raises: Unauthenticated, TokenExpired."""
         async with self.database.point_reads() as connection:
             self.actor = self.actions.actor = await renewed(connection, self.actor, clock.now())
+
+    def demand_lookup(self) -> None:
+        """See to it that nobody is told anything by a right that they may have had. Raises: IdentityRemembered."""
+        if not self.request.is_looked_up:
+            raise IdentityRemembered
 
     @property
     def loaders(self) -> Loaders:

@@ -12,6 +12,7 @@ from app.api.bulk_mutation import BulkMutation
 from app.api.context import Info
 from app.api.delegation_mutations import DelegationMutation
 from app.api.evaluation_mutations import EvaluationMutation
+from app.api.execution.operations import COMPARES_AUTHORITY
 from app.api.inputs.action_input import ActionInput
 from app.api.inputs.actions import (
     AcceptOverrideInput,
@@ -61,7 +62,12 @@ def action_mutation(action: ActionType, takes: type[ActionInput], gives: type[Ac
     argument = Annotated[takes, strawberry.argument(description="What to do.")]  # type: ignore[valid-type]  # made here
     resolve.__annotations__ = {"info": Info, "input": argument, "return": gives}
     description = f"{description} {RETRIES}"
-    return strawberry.field(resolver=resolve, description=description, extensions=[ActionPermission(action)])
+    return strawberry.field(
+        resolver=resolve,
+        description=description,
+        extensions=[ActionPermission(action)],
+        metadata={COMPARES_AUTHORITY: True},  # by the row of the log: see `app.db.writes.inserted_by`
+    )
 
 
 @strawberry.type(

@@ -28,6 +28,7 @@ from app.api.record import Record
 from app.api.schema import PLANS, PREPARATION, SCHEMA
 from app.api.subscription_events import EventSource, subscribe
 from app.auth.identity import Identity
+from app.auth.identity_cache import IdentityRemembered
 from app.db.engines import Database
 from app.db.errors import unavailable_of
 from app.db.replicas.replica import is_replica_failure
@@ -130,13 +131,12 @@ class OperationRunner:
                     return await self._result(call, ExecutionResult(data=None, errors=prepared.errors))
                 if prepared.cost is not None and prepared.cost >= LONG_COST:
                     await budget.slices.expect_long()
-                admission = await call.authenticate(fresh=prepared.is_mutation)
+                admission = await call.authenticate(fresh=prepared.relies_on_identity or bool(call.unnamed))
                 if prepared.type is OperationType.QUERY and self.routing.has_replicas:
                     return await self._read(call, prepared, budget, admission)
-                context = self._context(call, prepared, budget, admission)
                 if prepared.type is OperationType.SUBSCRIPTION:
-                    return await self._subscribe(call, prepared, context)
-                return await self._write(call, context, prepared)
+                    return await self._subscribe(call, prepared, self._context(call, prepared, budget, admission))
+                return await self._write(call, prepared, budget, admission)
             finally:
                 budget.slices.end()
                 budget.stop = None
@@ -186,17 +186,24 @@ class OperationRunner:
             prepared.document,
             admission.standing,
             call.unnamed,
+            admission.is_fresh,
         )
         return Context(facts, self._services, budget, database)
 
-    async def _write(self, call: OperationCall, context: Context, prepared: PreparedOperation) -> OperationResult:
+    async def _write(
+        self, call: OperationCall, prepared: PreparedOperation, budget: Budget, admission: Admission
+    ) -> OperationResult:
         """Return what an operation gives that the primary executes; also one that fails may have written."""
+        context = self._context(call, prepared, budget, admission)
         try:
             return await self._run(call, context, prepared)
+        except IdentityRemembered:
+            budget.begin_again()
         except BaseException:
             if prepared.is_mutation:
                 self.routing.note_seen(context.actor)
             raise
+        return await self._write(call, prepared, budget, await call.authenticate(fresh=True))
 
     async def _read(
         self, call: OperationCall, prepared: PreparedOperation, budget: Budget, admission: Admission
@@ -279,10 +286,13 @@ async def _execute(sent: OperationRequest, context: Context, root: object) -> Ex
 
 
 def _demand_database(errors: list[GraphQLError] | None, request_id: str, *, is_replica: bool = False) -> None:
-    """Raise what kept the database from answering, if anything: a result that lacks what was not there is none."""
+    """Raise what kept the database from answering, or whoever asks from being told, if anything.
+
+    A result that lacks what was not there is none.
+    """
     for error in errors or ():
         cause = cause_of(error)
-        if isinstance(cause, Overloaded) or unavailable_of(cause, request_id) is not None:
+        if isinstance(cause, Overloaded | IdentityRemembered) or unavailable_of(cause, request_id) is not None:
             raise cause
         if is_replica and is_replica_failure(cause):
             raise cause

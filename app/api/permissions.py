@@ -15,6 +15,7 @@ from app.actions.outcome import Outcome
 from app.api.context import Context, Info
 from app.api.errors import user_errors
 from app.api.inputs.action_input import ActionInput
+from app.db.errors import AuthorityChanged
 from app.domain.access import permit_reading
 from app.domain.administration import permit_admin_reading
 from app.domain.commands import CaseCommand, Command, DocumentedCommand
@@ -39,10 +40,18 @@ class ActionPermission(FieldExtension):
     async def resolve_async(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Any:
         context, action_input = info.context, kwargs["input"]
         context.reads.renew()
+        if action_input.files:  # what was received can be taken once
+            context.demand_lookup()
         try:
             outcome = await enter(context, self.action, action_input)
-            return await next_(source, info, **kwargs) if outcome is None else self.payload.of(outcome)
-        except (Refusal, InputRefused) as refused:
+            if outcome is None:
+                return await next_(source, info, **kwargs)
+            context.demand_lookup()
+            return self.payload.of(outcome)
+        except (Refusal, InputRefused, AuthorityChanged) as refused:
+            context.demand_lookup()
+            if isinstance(refused, AuthorityChanged):
+                raise
             context.reads.renew()
             errors = await user_errors(refused, context, case_of(action_input, refused))
             context.actions.codes.extend(error.code for error in errors)

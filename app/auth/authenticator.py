@@ -31,7 +31,7 @@ class Authenticator:
         """Return who sent the `Authorization` *header*, and whether that was looked up now.
 
         The cache is used only where the identity need not be *fresh*, since a token can have lost its rights meanwhile.
-        Writes need a fresh one; a JWT's always is.
+        Writes need a fresh one, unless they ask for the actor's authority as they write; a JWT's always is.
 
         Raises: Unauthenticated, TokenExpired, IdentityUnavailable, DeadlineExceeded.
         """

@@ -1,7 +1,7 @@
 """The identity cache: who holds a token, for some seconds; PostgreSQL's notifications of changes empty it.
 
-Only reads rely on it; a write looks the token up again. On SQLite, and wherever notifications are unavailable, nothing
-is cached.
+Reads rely on it, and actions whose own transaction asks whether the actor may still do them; whatever else writes
+looks the token up again. On SQLite, and wherever notifications are unavailable, nothing is cached.
 """
 
 import asyncio
@@ -21,6 +21,10 @@ TOKENS_MAX = 10_000
 RETRY_S = 5
 
 log = structlog.get_logger()
+
+
+class IdentityRemembered(Exception):
+    """Who sends an action was remembered, and has to be looked up for what it comes to; nothing is done."""
 
 
 @dataclass(frozen=True, slots=True)

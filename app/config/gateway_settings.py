@@ -166,7 +166,7 @@ class GatewaySettings(BaseSettings):
     )
     identity_cache: Annotated[float, Field(ge=0, le=60)] = Field(
         default=5,
-        description="Seconds for which reads remember who holds a token, while PostgreSQL tells of changes.",
+        description="Seconds for which it is remembered who holds a token, while PostgreSQL tells of changes.",
     )
     cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_words)] = Field(
         default=(), description="Origins whose pages may call, as in https://app.example; * for any."

@@ -243,7 +243,7 @@ async def test_each_mutation_costs_these_statements(world: World, api: Api) -> N
     assert costs == {mutation: cost_of(mutation, world) for mutation in MUTATIONS}
 
 
-async def test_who_was_not_asked_decides_by_as_few_statements(world: World, api: Api) -> None:
+async def test_a_reviewer_who_was_not_assigned_decides_by_as_few_statements(world: World, api: Api) -> None:
     case_id = (await world.open_case()).case.id
     await world.request_override(case_id, reviewers=(world.rosa,))
     decision = await world.decision(case_id)

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -21,12 +20,11 @@ from app.db.repository import tokens
 from app.domain.errors import Unauthenticated
 from app.domain.model import Role, Scope
 from tests.support.api import Api
+from tests.support.identity_cache import LOOKED_UP, looks_up, remember, remembering_api, until
 from tests.support.recorded_sql import recorded
 from tests.support.world import World, person_of
 
-LOOKED_UP = "SELECT api_tokens users accounts user_roles"
 ROLES = "{ viewer { user { roles } } }"
-SOON_S = 60
 
 
 @pytest.fixture
@@ -34,38 +32,19 @@ async def remembering(fresh_url: str, tmp_path: Path) -> AsyncIterator[Api]:
     """The app with its memory, on an engine that tells of changes."""
     if fresh_url.startswith("sqlite"):
         pytest.skip("SQLite tells nobody of changes")
-    async with Api.opened(fresh_url, data_dir=tmp_path, identity_cache=60) as opened:
+    async with remembering_api(fresh_url, tmp_path) as opened:
         yield opened
 
 
-async def looks_up(api: Api, token: str) -> bool:
-    """Tell whether a read asks the database who holds *token*."""
-    with recorded() as reported:
-        await api.send(token, "{ __typename }")
-    return LOOKED_UP in reported
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    end = time.monotonic() + SOON_S
-    while not await holds():
-        assert time.monotonic() < end, "it never came about"
-        await asyncio.sleep(0.02)
-
-
-async def remember(api: Api, token: str) -> None:
-    async def remembers() -> bool:
-        return not await looks_up(api, token)
-
-    await until(remembers)
-
-
-async def test_reads_ask_once_who_it_is_and_writes_each_time(world: World, remembering: Api) -> None:
+async def test_reads_ask_once_who_it_is_and_what_is_not_known_to_ask_for_it_each_time(
+    world: World, remembering: Api
+) -> None:
     case_id = str((await world.open_case()).case.id)
     await remember(remembering, world.carl.token)
 
     with recorded() as read:
         await remembering.run(world.carl.token, "query($id: ID!) { case(id: $id) { title } }", {"id": case_id})
-    with recorded() as written:
+    with recorded() as written:  # a document that nobody has sent before
         await remembering.act(world.carl.token, "addComment", {"caseId": case_id, "body": "x"})
 
     assert read == ["SELECT cases"]
@@ -235,7 +214,7 @@ async def test_a_read_relies_on_memory_whatever_words_are_in_it(world: World, re
         assert sent == ["SELECT cases"], read
 
 
-async def test_a_write_is_looked_up_whether_its_document_is_known_or_not_and_counts_once(
+async def test_a_write_counts_once_whether_who_sends_it_is_looked_up_or_remembered(
     world: World, fresh_url: str, tmp_path: Path
 ) -> None:
     if world.database.is_sqlite:
@@ -243,9 +222,9 @@ async def test_a_write_is_looked_up_whether_its_document_is_known_or_not_and_cou
     case_id = str((await world.open_case()).case.id)
     write = """query Look($id: ID!) { case(id: $id) { title } }
         mutation Say($id: ID!) { addComment(input: {caseId: $id, body: "x"}) { action { seq } } }"""
-    async with Api.opened(fresh_url, data_dir=tmp_path, identity_cache=60, rate_limit=100) as api:
+    async with remembering_api(fresh_url, tmp_path, rate_limit=100) as api:
         await remember(api, world.carl.token)
-        left = []
+        left, looked_up = [], []
         for _ in range(3):
             sent = {"query": write, "operationName": "Say", "variables": {"id": case_id}}
             with recorded() as statements:
@@ -253,7 +232,8 @@ async def test_a_write_is_looked_up_whether_its_document_is_known_or_not_and_cou
                     "/graphql", json=sent, headers={"Authorization": f"Bearer {world.carl.token}"}
                 )
             assert "errors" not in answer.json()
-            assert statements[0] == LOOKED_UP
+            looked_up.append(statements[0] == LOOKED_UP)
             left.append(int(answer.headers["RateLimit"].split("r=")[1].split(";")[0]))
 
+    assert looked_up == [True, False, False]
     assert [before - after for before, after in itertools.pairwise(left)] == [1, 1]

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from graphql import GraphQLSchema, default_field_resolver
 
+from app.auth.identity_cache import IdentityRemembered
+
 
 @dataclass(frozen=True, slots=True)
 class MutationResult:
@@ -26,6 +28,8 @@ async def record(code: Callable[..., Awaitable[Any]], name: str, source: Any, in
     context = info.context
     try:
         payload = await code(source, info, **arguments)
+    except IdentityRemembered:  # it is performed anew, in another context
+        raise
     except Exception as fault:
         context.actions.results[name] = MutationResult(None, fault, {})
         raise

@@ -4,9 +4,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
+from graphql import DocumentNode, FieldNode, GraphQLError, OperationDefinitionNode
 from graphql.execution.values import VariableValues
 from strawberry import Schema
+from strawberry.types.field import StrawberryField
 from strawberry.types.graphql import OperationType
 
 from app.api.contract.uses import Coordinates
@@ -17,17 +18,24 @@ from app.api.execution.variables import Variables
 
 VARIANTS = 16  # of what @skip and @include can leave of one document
 
+COMPARES_AUTHORITY = "compares_authority"
+"""The key in a mutation's metadata that says: its own transaction asks whether the actor may still do it."""
+
 Variant = tuple[Any, ...]
 
 
 @dataclass(slots=True)
 class KnownOperation:
-    """An operation that was executed before, and its plans by the values of what its directives look at."""
+    """An operation that was executed before, and its plans by the values of what its directives look at.
+
+    `compares_authority`: all that it does is done in a transaction that asks whether the actor may still do it.
+    """
 
     operation: Operation
     name: str | None
     type: OperationType
     variables: Variables
+    compares_authority: bool = False
     plans: dict[Variant, Plan | None] = field(default_factory=dict)
 
     @classmethod
@@ -36,7 +44,8 @@ class KnownOperation:
         operations = operations_of(document)
         node = next((node for node in operations if node.name and node.name.value == name), operations[0])
         operation = Operation.of(schema, document, node)
-        return cls(operation, name, type_, Variables(operation.core, node.variable_definitions or ()))
+        variables = Variables(operation.core, node.variable_definitions or ())
+        return cls(operation, name, type_, variables, _compares_authority(operation))
 
     def plan(self, variables: VariableValues) -> tuple[Plan | None, bool]:
         """Return the plan for these values, None where there is none, and whether it was made now."""
@@ -47,6 +56,16 @@ class KnownOperation:
         with suppress(Declined):
             self.plans[variant] = compiled(self.operation, variables)
         return self.plans[variant], True
+
+
+def _compares_authority(operation: Operation) -> bool:
+    """Tell whether the operation is one mutation that does; of several, the first may change what the others may."""
+    type_, selections = operation.core.mutation_type, operation.node.selection_set.selections
+    if type_ is None or not operation.is_mutation or len(selections) != 1 or not isinstance(selections[0], FieldNode):
+        return False
+    field = type_.fields.get(selections[0].name.value)
+    definition = None if field is None else field.extensions.get("strawberry-definition")
+    return isinstance(definition, StrawberryField) and COMPARES_AUTHORITY in definition.metadata
 
 
 def operations_of(document: DocumentNode) -> list[OperationDefinitionNode]:
@@ -83,3 +102,8 @@ class PreparedOperation:
     @property
     def is_mutation(self) -> bool:
         return self.type is OperationType.MUTATION
+
+    @property
+    def relies_on_identity(self) -> bool:
+        """Whether it does something by what is known of who sends it, and nothing asks again before it is done."""
+        return self.is_mutation and not (self.known is not None and self.known.compares_authority)

@@ -17,6 +17,7 @@ from app.api.execution.document_cache import DocumentCache
 from app.api.execution.object_writers import Declined
 from app.api.execution.operations import PreparedOperation
 from app.api.write_only import may_read
+from app.auth.identity_cache import IdentityRemembered
 from app.db.errors import unavailable_of
 from app.db.replicas.replica import is_replica_failure
 from app.domain.errors import InputRefused, Overloaded, QueryTooComplex, Refusal
@@ -39,8 +40,8 @@ class Plans:
     ) -> ExecutionResult | None:
         """Return what a prepared operation gives, a subscription for *event*; None where graphql-core is to execute it.
 
-        Raises: QueryTooComplex, Overloaded, and what says that the database is away, or that a replica has failed: to
-        try again there would be no use.
+        Raises: QueryTooComplex, Overloaded, IdentityRemembered, and what says that the database is away, or that a
+        replica has failed: to try again there would be no use.
         """
         try:
             plan = self._plan(text, prepared, context)
@@ -54,7 +55,7 @@ class Plans:
                     data = await _in_turn(plan, run)
                 else:  # fields may come in any order
                     (data,) = await plan.root.objects([event], run)
-        except (QueryTooComplex, Overloaded):
+        except (QueryTooComplex, Overloaded, IdentityRemembered):
             raise
         except Exception as fault:
             if unavailable_of(fault, context.request.request_id) is not None:
