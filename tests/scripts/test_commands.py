@@ -13,9 +13,11 @@ import textwrap
 import tomllib
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.ports import wait_until
 
 SCRIPTS = ["bench", "setup", "serve", "test", "lock", "faults", "attacks"]
 
@@ -69,6 +71,8 @@ def tools(tree: Path) -> Path:
         f"""
         #!/bin/sh
         echo "npm $*" >> "{tree.parent}/calls"
+        [ ! -e "{tree.parent}/npm-hangs" ] || {{ echo $$ >> "{tree.parent}/hanging" && exec sleep 60; }}
+        [ ! -e "{tree.parent}/npm-fails" ] || [ "${{PWD##*/}}" != desk ] || {{ echo "no such package"; exit 1; }}
         [ "$1" != run ] || {{ mkdir -p dist && echo page > dist/index.html; }}
         """,
     )
@@ -82,14 +86,19 @@ def set_up(tree: Path, tools: Path, group: str = "serve", **variables: str) -> s
 
 
 def calls(tree: Path) -> list[str]:
-    """Return what the package managers were called for since the last look, by first two words."""
+    """Return what the package managers were called for since the last look, by first two words.
+
+    Pages are built side by side: the calls of npm are sorted.
+    """
     record = tree.parent / "calls"
     lines = record.read_text().splitlines() if record.exists() else []
     record.unlink(missing_ok=True)
-    return [" ".join(line.split()[:2]) for line in lines]
+    found = [" ".join(line.split()[:2]) for line in lines]
+    first = next((at for at, call in enumerate(found) if call.startswith("npm")), len(found))
+    return found[:first] + sorted(found[first:])
 
 
-FIRST_TIME = ["uv venv", "uv pip", "uv pip", "npm ci", "npm run", "npm ci", "npm run"]
+FIRST_TIME = ["uv venv", "uv pip", "uv pip", "npm ci", "npm ci", "npm run", "npm run"]
 
 
 def test_a_first_set_up_makes_everything_and_a_second_one_does_nothing(tree: Path, tools: Path) -> None:
@@ -197,6 +206,44 @@ def test_an_installation_that_fails_says_so_keeps_the_environment_and_is_tried_a
     assert "the packages could not be installed" in failed.stderr
     assert (result.returncode, calls(tree)) == (0, ["uv pip"]), result.stderr
     assert leftover.exists()
+
+
+def test_a_page_that_can_not_be_built_is_named_with_the_reason_and_the_other_one_is_kept(
+    tree: Path, tools: Path
+) -> None:
+    mark = tree.parent / "npm-fails"
+    mark.touch()
+    failed = set_up(tree, tools)
+    mark.unlink()
+    calls(tree)
+
+    result = set_up(tree, tools)
+
+    assert failed.returncode == 1
+    assert "setup: app/desk could not be built:\nsetup: no such package\n" in failed.stderr
+    assert "setup: done" not in failed.stderr
+    assert (result.returncode, calls(tree)) == (0, ["npm ci", "npm run"]), result.stderr
+
+
+def test_builds_end_with_the_set_up_that_started_them(tree: Path, tools: Path) -> None:
+    (tree.parent / "npm-hangs").touch()
+    hanging = tree.parent / "hanging"
+    environment = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHON": sys.executable}
+    process = subprocess.Popen([tree / "scripts/setup"], env=environment, stderr=subprocess.DEVNULL)
+    assert wait_until(lambda: hanging.exists() and len(hanging.read_text().split()) == 2, 60)
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(60) == 130
+    assert wait_until(lambda: not any(map(is_running, hanging.read_text().split())), 20)
+
+
+def is_running(number: str) -> bool:
+    """Tell whether the process of this number is there; one that has ended may wait for who takes note of it."""
+    try:
+        return bool(psutil.Process(int(number)).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_two_set_ups_at_once_do_the_work_once(tree: Path, tools: Path) -> None:
