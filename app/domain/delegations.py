@@ -63,7 +63,7 @@ def new_delegation(command: DelegateReviews, id: UUID, delegator_id: UUID, now: 
         raise InvalidInput("input", "startsAt", detail=Detail("past"))
     if command.ends_at <= starts_at:
         raise InvalidInput("input", "endsAt", detail=Detail("delegation_period"))
-    if command.ends_at > starts_at + timedelta(days=DAYS_MAX):
+    if command.ends_at - starts_at > timedelta(days=DAYS_MAX):
         raise InvalidInput("input", "endsAt", detail=Detail("delegation_days", {"maximum": DAYS_MAX}))
     return Delegation(id, delegator_id, command.delegate_id, starts_at, command.ends_at, now)
 

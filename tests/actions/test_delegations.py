@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +27,9 @@ from app.domain.model import CaseStatus, Role
 from tests.support.delegations import WEEK, delegate, end, restricted_world
 from tests.support.tampering import rewrite, tamper
 from tests.support.world import Person, World, make_person, make_world
+
+LAST = datetime(9999, 12, 31, tzinfo=UTC)
+"""The last day of the calendar: no year comes after it."""
 
 
 @pytest.fixture
@@ -243,6 +246,7 @@ async def test_a_delegation_is_for_a_time_that_can_be(world: World) -> None:
         ({"starts_at": now - second, "ends_at": now + WEEK}, "startsAt past"),
         ({"starts_at": now + WEEK, "ends_at": now + WEEK}, "endsAt delegation_period"),
         ({"ends_at": now + timedelta(days=DAYS_MAX) + second}, "endsAt delegation_days"),
+        ({"starts_at": LAST.replace(year=9998, month=1), "ends_at": LAST}, "endsAt delegation_days"),
     ]
 
     for given, expected in times:
@@ -251,6 +255,7 @@ async def test_a_delegation_is_for_a_time_that_can_be(world: World) -> None:
         detail: Any = refused.value.params["detail"]
         assert f"{refused.value.path[-1]} {detail.name}" == expected
     await delegate(world, world.rosa, world.rolf, now, ends_at=now + timedelta(days=DAYS_MAX))
+    await delegate(world, world.bea, world.rolf, now, starts_at=LAST, ends_at=LAST + second)
 
 
 @pytest.mark.parametrize("first", ["delegation", "decision"])
