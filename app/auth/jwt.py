@@ -145,8 +145,8 @@ class Provider:
             name=_name(claims.get(terms.name_claim)),
             roles=_roles(claims.get(terms.roles_claim)) if terms.roles_claim else None,
             scopes=terms.scopes,
-            issued_at=datetime.fromtimestamp(min(claims["iat"], clock.now().timestamp()), UTC),
-            expires_at=_moment(claims["exp"] + LEEWAY_S),
+            issued_at=datetime.fromtimestamp(min(_seconds(claims, "iat"), clock.now().timestamp()), UTC),
+            expires_at=_moment(_seconds(claims, "exp") + LEEWAY_S),
         )
 
     def _verified_address(self, claims: dict[str, Any]) -> Address | None:
@@ -174,6 +174,14 @@ def _fits(algorithm: str, key: jwt.PyJWK) -> bool:
     kinds = {"R": "RSA", "P": "RSA"} if declared is None else {}
     kind = kinds.get(algorithm[0], "OKP" if algorithm == "EdDSA" else "EC")
     return bool(declared == algorithm if declared is not None else key.key_type == kind)
+
+
+def _seconds(claims: dict[str, Any], name: str) -> float:
+    """Return a time as the claim says it (RFC 7519, section 2: NumericDate); PyJWT takes a text for one, too."""
+    value = claims[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise _refused(f"{name} is no time")
+    return value
 
 
 def _moment(seconds: float) -> datetime:
