@@ -19,14 +19,21 @@ parser.add_argument("--count", type=int, required=True)
 parser.add_argument("--anchor", type=int)
 given = parser.parse_args()
 
-root, cases = "", []
+account, is_known = given.account.lower(), False
+root, number, cases = "", None, []
 with given.anchors.open(encoding="utf-8") as lines:
     for line in lines:
         anchor = json.loads(line)
-        cases += [case for account, case, seq, _ in anchor["leaves"] if account == given.account and case and seq == 1]
-        root = anchor["checkpoint"]["root"]
-        if anchor["checkpoint"]["number"] == given.anchor:
+        leaves = [leaf for leaf in anchor["leaves"] if leaf[0] == account]
+        is_known = is_known or bool(leaves)
+        cases += [case for _, case, seq, _ in leaves if case and seq == 1]
+        root, number = anchor["checkpoint"]["root"], anchor["checkpoint"]["number"]
+        if number == given.anchor:
             break
+if number is None or given.anchor not in (None, number):
+    parser.error(f"{given.anchors} has no anchor" + (f" {given.anchor}" if given.anchor else ""))
+if not is_known:
+    parser.error(f"no row of the account {account} is in these anchors")
 
 cases.sort(key=lambda case: hashlib.sha256(f"{given.seed}:{root}:{case}".encode()).hexdigest())
 sys.stdout.writelines(f"{case}\n" for case in cases[: given.count])

@@ -34,11 +34,17 @@ async def anchored(scene: Scene, cases: int) -> None:
     await scene.anchorer.anchor(lambda: scene.anchored_at + timedelta(hours=1))
 
 
-def recomputed(path: Path, world: World, seed: str, count: int, *more: str) -> list[str]:
-    arguments = [str(path), "--account", str(world.account_id), "--seed", seed, "--count", str(count), *more]
-    done = subprocess.run(
-        [sys.executable, "-I", str(SCRIPT), *arguments], capture_output=True, text=True, check=True, encoding="utf-8"
+def scripted(path: Path, account: str, seed: str, count: int, *more: str) -> "subprocess.CompletedProcess[str]":
+    """Run the script to its end."""
+    arguments = [str(path), "--account", account, "--seed", seed, "--count", str(count), *more]
+    return subprocess.run(
+        [sys.executable, "-I", str(SCRIPT), *arguments], capture_output=True, text=True, check=False, encoding="utf-8"
     )
+
+
+def recomputed(path: Path, world: World, seed: str, count: int, *more: str) -> list[str]:
+    done = scripted(path, str(world.account_id), seed, count, *more)
+    assert done.returncode == 0, done.stderr
     return done.stdout.split()
 
 
@@ -75,6 +81,19 @@ async def test_an_earlier_anchor_draws_from_what_it_held(scene: Scene, fresh_url
     assert recomputed(scene.path, world, "s", 9, "--anchor", "1") == [case["caseId"] for case in early["cases"]]
     with pytest.raises(AnchorError, match="there is no anchor 7"):
         await sample_cases(scene.anchorer.place, scene.key, world.account_id, "s", 1, 7)
+
+
+async def test_the_script_draws_by_no_anchor_and_for_no_account_that_is_not_there(scene: Scene) -> None:
+    account, elsewhere = str(scene.story.world.account_id), str(UUID(int=7))
+
+    for whose, more, words in (
+        (account, ("--anchor", "7"), "has no anchor 7"),
+        (elsewhere, (), f"no row of the account {elsewhere} is in these anchors"),
+    ):
+        done = scripted(scene.path, whose, "s", 9, *more)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert words in done.stderr
+    assert scripted(scene.path, account.upper(), "s", 9).stdout == scripted(scene.path, account, "s", 9).stdout != ""
 
 
 async def test_a_forged_anchor_gives_no_sample(scene: Scene) -> None:
