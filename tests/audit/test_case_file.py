@@ -17,11 +17,13 @@ from app.audit.case_file.content import CHARACTERS_MAX, ROWS_MAX, EvidenceUnfit
 from app.audit.case_file.rendering import WORDS, case_file_pdf
 from app.audit.evidence import evidence_of
 from app.db import tables
-from app.domain.commands import AddComment, AssignCase, CloseCase, EraseContent, NewDocument, SetDueDate
+from app.domain.commands import AddComment, AssignCase, CloseCase, EraseContent, NewDocument, SetDueDate, SetLegalHold
 from app.domain.model import Language, StepState
 from tests.support.anchored_cases import Scene
 from tests.support.checklists import LETTER, SECOND_SOURCE, record, with_checklist
 from tests.support.database_contents import set_by_hand
+from tests.support.evaluations import check_system, details, opened
+from tests.support.evaluations import record as record_result
 from tests.support.gateway import casegate
 from tests.support.world import World
 
@@ -131,6 +133,55 @@ async def test_a_case_file_says_which_steps_were_taken_and_which_were_open(world
         assert said in english, said
     for said in ("Noter une étape", "Étape LETTER : Pas nécessaire", "Étapes à faire : SECOND_SOURCE"):
         assert said in french, said
+
+
+async def test_a_case_file_says_what_a_check_found_and_what_was_held_and_erased(world: World) -> None:
+    await set_by_hand(world.database, tables.accounts, world.account_id, override_expiry_hours=24)
+    checks = await check_system(world)
+    case = await opened(world)
+    requested = await world.request_override(case.id)
+    assert requested.override is not None
+    await record_result(world, checks, details("ANOMALY"))
+    await world.cancel(case.id)
+    await world.do(world.ada, CloseCase(case_id=case.id))
+    for held in (True, False):
+        await world.do(world.aldo, SetLegalHold(case_id=case.id, held=held, reason="The prosecutor."))
+    await world.do(world.aldo, EraseContent(case_id=case.id, everything=True, reason="They asked for it."))
+    found = await evidence(world, case.id)
+
+    english, french = (" ".join(read(case_file_pdf(found, language))) for language in (Language.EN, Language.FR))
+
+    until = f"{requested.override.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+    for said in (
+        "Result of the check: Unfavorable → Anomaly",
+        f"Can be decided until: {until}",
+        "Legal hold: set",
+        "Legal hold: lifted",
+        "Erased: all content of the case",
+    ):
+        assert said in english, said
+    for said in (
+        "Résultat de la vérification : Défavorable → Anomalie",
+        f"Décision possible jusqu’au : {until}",
+        "Conservation légale : décidée",
+        "Conservation légale : levée",
+        "Effacé : tout le contenu du dossier",
+    ):
+        assert said in french, said
+
+
+async def test_a_case_file_says_which_override_a_result_replaced(world: World) -> None:
+    checks = await check_system(world)
+    case = await opened(world)
+    accepted = (await world.request_override(case.id)).override
+    assert accepted is not None
+    await world.accept(case.id)
+    await record_result(world, checks, details("ANOMALY"))
+    found = await evidence(world, case.id)
+
+    text = " ".join(read(case_file_pdf(found, Language.EN)))
+
+    assert f"Result of the check: Favorable → Anomaly in the place of the accepted override {accepted.id}" in text
 
 
 async def test_what_is_erased_says_so_and_is_not_there(world: World) -> None:

@@ -12,6 +12,9 @@ from typing import Any
 from app.domain.assignment import Assignment, assignment_of
 from app.domain.checklist import StepRecord, open_steps_of, step_record_of
 from app.domain.due_dates import DueDate, due_date_of
+from app.domain.erasure import EVERYTHING, sets_hold
+from app.domain.evaluation import Evaluation, evaluation_of_case
+from app.domain.expiry import Expiry, expiry_of
 from app.domain.reminders import Reminder, reminder_of
 
 Evidence = Mapping[str, Any]
@@ -74,6 +77,27 @@ class Step:
     def reminder(self) -> Reminder | None:
         """What the row reminds of, or says is late; None of all other rows."""
         return reminder_of(self.details)
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """What the result of a check changed; None of all other rows."""
+        is_evaluation = self.details is not None and "status_after" in self.details
+        return evaluation_of_case(self.details or {}) if is_evaluation else None
+
+    @property
+    def expiry(self) -> Expiry | None:
+        """Until when the override can be decided; None of all other rows, and where it does not expire."""
+        return expiry_of(self.details)
+
+    @property
+    def held(self) -> bool | None:
+        """Whether the row sets a legal hold, or lifts it; None of all other rows."""
+        return sets_hold(self.details) if self.details is not None and "hold" in self.details else None
+
+    @property
+    def erases_all(self) -> bool:
+        """Whether the row erases all content of the case."""
+        return self.details is not None and self.details.get("scope") == EVERYTHING
 
     @property
     def step_record(self) -> StepRecord | None:

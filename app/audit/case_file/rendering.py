@@ -150,9 +150,27 @@ class _Rendering:
             occasion = self._label("ReminderOccasion", step.reminder.occasion)
             said = self._say("reminder", occasion=occasion, time=in_words(step.reminder.at))
             self._sheet.write_line(said, indent=6)
+        self._result_and_terms(step)
         self._steps(step)
         for document in step.documents:
             self._sheet.write_line(f"• {self._text(document.filename)}", size=9, indent=6)
+
+    def _result_and_terms(self, step: Step) -> None:
+        lines = []
+        if step.evaluation is not None:
+            before = self._label("EvaluationStatus", step.evaluation.status_before)
+            after = self._label("EvaluationStatus", step.evaluation.status_after)
+            lines.append(self._say("result", before=before, after=after))
+            if step.evaluation.replaced_override_id is not None:
+                lines.append(self._say("replaced", override=step.evaluation.replaced_override_id))
+        if step.expiry is not None:
+            lines.append(self._say("expires", time=in_words(step.expiry.expires_at)))
+        if step.held is not None:
+            lines.append(self._words["held" if step.held else "released"])
+        if step.erases_all:
+            lines.append(self._words["erased_all"])
+        for line in lines:
+            self._sheet.write_line(line, indent=6)
 
     def _steps(self, step: Step) -> None:
         if step.step_record is not None:
