@@ -232,7 +232,8 @@ async def _references(
     refusals: list[Refusal] = []
     documents: tuple[DocumentRow, ...] = ()
     if isinstance(command, RequestOverride | ReassignReviewers):
-        refusals += check_reviewers(actor, command.reviewer_ids, candidates, override)
+        represented_ids = await _represented_by(connection, actor, override, now())
+        refusals += check_reviewers(actor, command.reviewer_ids, candidates, override, represented_ids)
     if isinstance(command, AssignCase) and command.assignee_id is not None:
         check_assignee(command.assignee_id, candidates.get(command.assignee_id))
     if isinstance(command, RecordStep):
@@ -243,6 +244,16 @@ async def _references(
     if refusals:
         raise InputRefused(refusals)
     return documents
+
+
+async def _represented_by(
+    connection: Reader, actor: Actor, override: OverrideFacts | None, now: datetime
+) -> frozenset[UUID]:
+    """Return in whose place the actor would decide, now or later: in nobody's on an override that is their own."""
+    if override is None or override.creator_id == actor.user_id:
+        return frozenset()
+    live = await delegations.live_delegations(connection, actor.account_id, [actor.user_id], now)
+    return frozenset(found.delegator_id for found in live if found.delegate_id == actor.user_id)
 
 
 def check_version(command: Command, actual: int) -> None:

@@ -4,7 +4,7 @@ It knows neither the database nor the request: the same functions decide before 
 viewer is shown as available.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -407,10 +407,12 @@ def check_reviewers(
     reviewer_ids: Sequence[UUID],
     candidates: Mapping[UUID, Candidate],
     override: OverrideFacts | None = None,
+    represented_ids: Collection[UUID] = (),
 ) -> list[Refusal]:
     """Return what is wrong with the people who are asked to review, in the order of *reviewer_ids*.
 
     *override* is the one that they are asked to decide on; where there is none yet, it will be the actor's.
+    *represented_ids*: in whose place the actor would decide, now or later: to name one would be to name oneself.
     """
     creator_id = actor.user_id if override is None else override.creator_id
     refusals: list[Refusal] = []
@@ -419,7 +421,7 @@ def check_reviewers(
         candidate = candidates.get(reviewer_id)
         if reviewer_id == creator_id:
             refusals.append(CreatorCannotReview(*path))
-        elif reviewer_id == actor.user_id:
+        elif reviewer_id == actor.user_id or reviewer_id in represented_ids:
             refusals.append(SelfAssignmentForbidden(*path))
         elif candidate is None or not candidate.is_able:
             refusals.append(InvalidReviewer(*path, id=reviewer_id))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -24,6 +25,7 @@ from app.domain.errors import InputRefused, Refusal
 from app.domain.model import CaseStatus, Role
 from tests.support.api import Api
 from tests.support.database_contents import contents, differences, set_by_hand
+from tests.support.delegations import delegate
 from tests.support.recorded_sql import recorded
 from tests.support.tampering import tamper
 from tests.support.world import Person, World, make_person, make_world
@@ -319,6 +321,35 @@ async def test_only_contributors_reassign_and_never_to_themselves_or_the_creator
     # Who asked for the override might take it back and ask others: so they may name others here, too.
     assert await reported(world.do(dora, reassign(requested, world.bea))) == []
     assert await reported(world.do(dora, AcceptOverride(**await world.read(case_id)))) == ["SELF_REVIEW_FORBIDDEN"]
+
+
+@pytest.mark.parametrize("days", [0, 3])
+async def test_who_stands_in_for_a_reviewer_does_not_assign_that_one(world: World, days: int) -> None:
+    now = clock.now()
+    await delegate(world, world.rolf, world.bea, now, starts_at=now + timedelta(days=days))
+    requested = await world.case_in(CaseStatus.PENDING_REVIEW)
+    await deactivate(world.database, world.rosa.id)
+    before = await contents(world.database)
+
+    assert await reported(world.do(world.bea, reassign(requested, world.rolf))) == ["SELF_ASSIGNMENT_FORBIDDEN"]
+    tried = rehearse(world.database, world.bea.actor, reassign(requested, world.rolf), request_id="x")
+    assert await reported(tried) == ["SELF_ASSIGNMENT_FORBIDDEN"]
+    assert await contents(world.database) == before
+
+    assert await reported(world.do(world.carl, reassign(requested, world.rolf))) == []
+    decided = await reported(world.do(world.bea, AcceptOverride(**await world.read(requested.case.id))))
+    assert decided == ([] if days == 0 else ["NOT_ASSIGNED_REVIEWER"])
+
+
+async def test_a_creator_assigns_whom_they_stand_in_for_and_does_not_decide(world: World) -> None:
+    await delegate(world, world.rolf, world.bea)
+    case_id = (await world.open_case()).case.id
+    requested = await world.request_override(case_id, world.bea)
+    await deactivate(world.database, world.rosa.id)
+
+    assert await reported(world.do(world.bea, reassign(requested, world.rolf))) == []
+    own = await reported(world.do(world.bea, AcceptOverride(**await world.read(case_id))))
+    assert own == ["SELF_REVIEW_FORBIDDEN"]
 
 
 @pytest.mark.parametrize(
