@@ -173,12 +173,13 @@ PERMANENT_FIELDS: Mapping[str, frozenset[str]] = {
         {
             *("id", "case", "seq", "type", "user", "comment", "override", "statusBefore", "statusAfter"),
             *("resolution", "createdAt", "requestId", "hash", "prevHash", "authority", "reason", "held"),
-            *("assignment", "dueAt", "reminder", "step", "stepState", "openSteps"),
+            *("assignment", "dueAt", "evaluation", "reminder", "step", "stepState", "openSteps"),
         }
     ),
     "RecordedAssignment": frozenset({"assignee"}),
+    "RecordedEvaluation": frozenset({"statusBefore", "statusAfter", "subjectVersion", "changed", "replacedOverride"}),
     "RecordedReminder": frozenset({"occasion", "at", "override"}),
-    "ActionAuthority": frozenset({"tokenId", "tokenSource", "roles", "reviewedVersion"}),
+    "ActionAuthority": frozenset({"tokenId", "tokenSource", "roles", "reviewedVersion", "onBehalfOf"}),
     "Case": frozenset({"id", "reference", "title", "description", "subject", "createdBy", "createdAt"}),
     "Subject": frozenset({"id", "type", "externalRef"}),
     "User": frozenset({"id", "kind"}),
