@@ -159,7 +159,10 @@ class GatewaySettings(BaseSettings):
     )
     failed_auth_limit: Count = Field(default=60, description="Failed authentications of an address in a minute.")
     redis_url: str = Field(
-        default="", repr=False, pattern="^(rediss?://.+)?$", description="Count rates in this Redis, for all workers."
+        default="",
+        repr=False,
+        pattern="^(rediss?://.+)?$",
+        description="Count rates in this Redis, as in redis://host:6379/0, for all workers.",
     )
     live_poll: Annotated[float, Field(ge=0.05, le=60)] = Field(
         default=1, description="Seconds between looks at the logs that streams follow, where no commit wakes them."
@@ -179,7 +182,11 @@ class GatewaySettings(BaseSettings):
     persisted_queries: Count = Field(default=0, description="Automatic persisted queries to remember; 0 for none.")
     jwt_issuer: str = Field(default="", description="The identity provider, as in the tokens' `iss`.")
     jwt_audience: str = Field(default="", description="Who its tokens are for, as in their `aud`.")
-    jwt_jwks_url: str = Field(default="", pattern="^(https?://.+)?$", description="Where its public keys are.")
+    jwt_jwks_url: str = Field(
+        default="",
+        pattern="^(https?://.+)?$",
+        description="Where its public keys are, as in https://login.example/keys.",
+    )
     jwt_algorithms: Annotated[tuple[Algorithm, ...], NoDecode, BeforeValidator(_words)] = Field(
         default=("RS256", "ES256", "EdDSA"), description="Algorithms that are accepted."
     )

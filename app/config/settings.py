@@ -16,7 +16,8 @@ from pydantic_settings import SettingsError as UnreadableSetting
 from sqlalchemy.engine import URL
 
 from app.api.limits.enforcement import NAMES, Limits
-from app.api.trusted_documents import read_manifest
+from app.api.trusted_documents import ManifestError, read_manifest
+from app.config.accepted import TEXT, WORDS, accepted
 from app.config.environment import PREFIX as PREFIX
 from app.config.environment import has_postgresql_service, variables
 from app.config.gateway_settings import GatewaySettings
@@ -36,6 +37,14 @@ class SettingsError(Exception):
 
 
 SEED_MAX = 2**31 - 1
+
+
+def _is_installed(package: str) -> bool:
+    """Tell whether a package can be imported; one within another has to be looked for in that one."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _is_sqlite(set_: Mapping[str, Any]) -> bool:
@@ -169,12 +178,15 @@ class Settings(GatewaySettings):
         """Refuse settings that say nothing, or too much, without others."""
         if self.replica_urls.strip() and not self.database_url.startswith("postgres"):
             raise ValueError("CASEGATE_REPLICA_URLS needs CASEGATE_DATABASE_URL, the primary, on PostgreSQL")
-        if self.tracing and importlib.util.find_spec("opentelemetry.sdk") is None:
+        if self.tracing and not _is_installed("opentelemetry.sdk"):
             raise ValueError("CASEGATE_TRACING needs OpenTelemetry: install casegate[otel]")
-        if self.redis_url and importlib.util.find_spec("redis") is None:
+        if self.redis_url and not _is_installed("redis"):
             raise ValueError("CASEGATE_REDIS_URL needs Redis' client: install casegate[redis]")
         if self.trusted_documents is not None:
-            read_manifest(self.trusted_documents)
+            try:
+                read_manifest(self.trusted_documents)
+            except ManifestError as error:
+                raise ValueError(f"CASEGATE_TRUSTED_DOCUMENTS: {error}") from None
         if self.trusted_documents_mode != "off" and self.trusted_documents is None:
             raise ValueError("CASEGATE_TRUSTED_DOCUMENTS_MODE needs CASEGATE_TRUSTED_DOCUMENTS, the manifest")
         if self.jwt_issuer:
@@ -231,9 +243,20 @@ def load_settings() -> Settings:
 
 
 def _fault(item: dict[str, object]) -> str:
+    """Return what is wrong with a setting; what pydantic has found, with what is accepted, and in which unit."""
     where = item["loc"]
-    name = PREFIX + str(where[0]).upper() if isinstance(where, tuple) and where else "the settings"
-    return f"{name}: {str(item['msg']).removeprefix('Value error, ')}"
+    name = str(where[0]) if isinstance(where, tuple) and where else ""
+    found = str(item["msg"]).removeprefix("Value error, ")
+    if name not in Settings.model_fields:
+        return f"the settings: {found}"
+    if item["type"] == "value_error":  # ours, which says what would be accepted
+        return f"{PREFIX}{name.upper()}: {found}"
+    if item["type"] == "string_pattern_mismatch":  # it shows the pattern
+        found = "It has another form"
+    values = accepted(Settings.model_json_schema()["properties"][name]).replace("`", "")
+    takes = [] if values in (TEXT, WORDS) else [f"It takes: {values}"]
+    meaning = (Settings.model_fields[name].description or "").removesuffix(".").partition("; by default ")[0]
+    return f"{PREFIX}{name.upper()}: {'. '.join([found, *takes, meaning])}."
 
 
 COMMANDS_OWN = {"TOKEN"}

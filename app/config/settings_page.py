@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.api.limits.enforcement import NAMES
+from app.config.accepted import accepted
 from app.config.settings import PREFIX, Settings
 
 PAGE = Path(__file__).parent.parent / "docs/configuration.md"
@@ -61,7 +62,7 @@ def _table(heading: str, names: list[str], shapes: Mapping[str, Any]) -> Iterato
             (Settings.model_fields[name].description or "").removesuffix(".").partition("; by default ")
         )
         default = _written(shapes[name].get("default")) or computed or "none"
-        yield f"| `{PREFIX}{name.upper()}` | {default} | {_accepted(shapes[name])} | {meaning}. |"
+        yield f"| `{PREFIX}{name.upper()}` | {default} | {accepted(shapes[name])} | {meaning}. |"
 
 
 def _written(value: object) -> str:
@@ -71,28 +72,6 @@ def _written(value: object) -> str:
     if isinstance(value, list):
         return f"`{' '.join(map(str, value))}`" if value else ""
     return "" if value in (None, "") else f"`{value}`"
-
-
-def _accepted(shape: Mapping[str, Any]) -> str:
-    """Return which values a setting takes, by its JSON Schema."""
-    shape = next((item for item in shape.get("anyOf", ()) if item.get("type") != "null"), shape)
-    if "enum" in shape:
-        return ", ".join(f"`{value}`" for value in shape["enum"])
-    match shape.get("type"):
-        case "boolean":
-            return "`true`, `false`"
-        case "array":
-            return "words, separated by blanks or commas"
-        case "integer" | "number" as kind:
-            return _range(shape, "whole number" if kind == "integer" else "number")
-    return {"path": "path", "uuid": "UUID"}.get(shape.get("format", ""), "text")
-
-
-def _range(shape: Mapping[str, Any], kind: str) -> str:
-    least, above, most = (shape.get(name) for name in ("minimum", "exclusiveMinimum", "maximum"))
-    bounds = [f"above {above:g}" if above is not None else f"from {least:g}" if least is not None else ""]
-    bounds.append(f"to {most:g}" if most is not None else "")
-    return " ".join([kind, *filter(None, bounds)])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,34 @@ def test_a_setting_that_others_have_their_default_from_is_the_only_fault(
     assert found.startswith(f"{PREFIX}{name.upper()}: ")
 
 
+@pytest.mark.parametrize(
+    ("package", "setting", "value", "words"),
+    [
+        ("opentelemetry", "tracing", "true", "CASEGATE_TRACING needs OpenTelemetry: install casegate[otel]"),
+        ("redis", "redis_url", "redis://localhost", "CASEGATE_REDIS_URL needs Redis' client: install casegate[redis]"),
+    ],
+)
+def test_a_setting_whose_package_is_missing_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, package: str, setting: str, value: str, words: str
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [])
+    given(monkeypatch, **{setting: value})
+
+    assert faults() == [f"the settings: {words}"]
+
+
+def test_a_manifest_that_can_not_be_read_is_reported_with_its_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    missing = tmp_path / "none.json"
+    given(monkeypatch, trusted_documents=str(missing))
+
+    said = f"CASEGATE_TRUSTED_DOCUMENTS: {missing} can't be read: No such file or directory"
+    assert faults() == [f"the settings: {said}"]
+
+
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         load_settings().database_pool = 20
@@ -308,6 +337,45 @@ def test_a_value_out_of_range_is_a_fault(monkeypatch: pytest.MonkeyPatch, name: 
     given(monkeypatch, **{name: value})
 
     assert name in faults()[0].lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        (
+            "deadline",
+            "0",
+            "It takes: number above 0 to 3600. Seconds after which an operation and its reads are given up.",
+        ),
+        ("deadline", "10s", "It takes: number above 0 to 3600. Seconds"),
+        (
+            "rate_limit",
+            "-5",
+            "It takes: whole number from 0. Requests of one token in `CASEGATE_RATE_WINDOW`; 0 for no limit.",
+        ),
+        ("max_body_bytes", "256KB", "It takes: whole number from 1024. The largest request body, in bytes."),
+        ("demo", "maybe", "It takes: true, false. Demo data, and tokens that anybody who can reach the page can see."),
+        ("log_level", "verbose", "It takes: debug, info, warning, error. "),
+        ("jwt_account", "acme", "It takes: UUID. The account of everybody that the provider knows."),
+        ("jwt_scopes", "everything", "'cases_read'"),
+        (
+            "redis_url",
+            "localhost:6379",
+            ": It has another form. Count rates in this Redis, as in redis://host:6379/0, for",
+        ),
+        ("jwt_jwks_url", "login.example", "as in https://login.example/keys."),
+        ("webhooks_ports", "https", ". Ports that webhooks may be sent to."),
+    ],
+)
+def test_a_fault_says_what_is_accepted_and_in_which_unit(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    given(monkeypatch, **{name: value})
+
+    fault = faults()[0]
+
+    assert fault.startswith(f"{PREFIX}{name.upper()}: ")
+    assert words in fault
 
 
 @pytest.mark.parametrize(
