@@ -20,10 +20,10 @@ from app.cli.reading import Unreadable, require_database
 from app.cli.terminal import AsJson, fail, failure_of, settings_or_fail
 from app.config.settings import Settings
 from app.db.engines import Database, database_url, open_database
-from app.db.migrate import readable
 from app.db.repository import people
 from app.db.repository.log import LogKey, LogPlace
 from app.db.repository.log_tail import BEGINNING
+from app.db.revisions import readable
 from app.domain.errors import InvalidCursor
 from app.domain.log_chain import ChainedEntry
 from app.live.cursors import log_cursors, read_log_cursor

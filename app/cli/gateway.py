@@ -5,11 +5,10 @@ import shlex
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import structlog
 import typer
-from alembic.script import Script
 from obstore.exceptions import BaseError
 
 from app.cli.reading import read_any
@@ -20,10 +19,15 @@ from app.db import migrate as migrations
 from app.db.engines import Database, database_url
 from app.db.migrate import RowsWouldBeLost
 from app.db.others import is_open_elsewhere, sessions_elsewhere
+from app.db.revisions import revision
 from app.db.upgrades import oldest_of, phase_of
-from app.demo.load import Demo, load_demo
 from app.documents.ownership import claim
 from app.observability import log_output
+
+if TYPE_CHECKING:
+    from alembic.script import Script
+
+    from app.demo.load import Demo
 
 log = structlog.get_logger()
 
@@ -46,8 +50,10 @@ def serve(
         fail(f"can't listen on {host}, port {port}: {error.strerror or error}")
 
 
-def _demo(settings: Settings) -> Callable[[Database], Coroutine[Any, Any, Demo]]:
+def _demo(settings: Settings) -> Callable[[Database], Coroutine[Any, Any, "Demo"]]:
     """Return the work that loads the demo, documents and all."""
+    from app.demo.load import load_demo
+
     return lambda database: load_demo(database, documents(settings), settings.demo_seed)
 
 
@@ -100,7 +106,7 @@ def migrate(
                 fail(f"going to {to} deletes nothing: leave --drop-rows out", 2)
             else:
                 await migrations.migrate(database, to)
-            return await migrations.revision(database)
+            return await revision(database)
         finally:
             await database.close()
 
@@ -116,15 +122,17 @@ def _check(settings: Settings) -> None:
     for step in steps:
         first = (step.doc or "").partition(".")[0]
         typer.echo(f"{step.revision}  {phase_of(step):8}  {first}")
-    oldest = oldest_of(migrations.steps())
+    from app.db.migration_steps import steps as all_steps
+
+    oldest = oldest_of(all_steps())
     if current is None or (oldest is not None and oldest > current):
         typer.echo(f"gateways that serve the database at {current or 'base'} can't stay: end them, then migrate")
         raise typer.Exit(1)
     typer.echo(f"gateways that serve the database at {current} can stay: migrate, then replace them one by one")
 
 
-async def _pending(database: Database) -> tuple[str | None, list[Script]]:
-    return await migrations.revision(database), await migrations.pending(database)
+async def _pending(database: Database) -> "tuple[str | None, list[Script]]":
+    return await revision(database), await migrations.pending(database)
 
 
 async def _go_down(database: Database, to: str, drop_rows: str | None, *, others: bool) -> None:

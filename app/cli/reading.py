@@ -14,7 +14,8 @@ from app.audit.evidence import EvidenceError
 from app.cli.terminal import fail, failure_of
 from app.config.settings import Settings
 from app.db.engines import Database, database_url, is_in_use, open_to_read
-from app.db.migrate import MigrationRefused, readable
+from app.db.migrate import MigrationRefused
+from app.db.revisions import readable
 from app.documents.ownership import OwnedByAnother
 
 T = TypeVar("T")

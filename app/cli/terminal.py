@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
-from alembic.util import CommandError
 from obstore.exceptions import BaseError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -85,7 +84,6 @@ def reporting(run: Callable[[], Coroutine[Any, Any, T]]) -> T:
         EvidenceError,
         MigrationRefused,
         OwnedByAnother,
-        CommandError,
     ) as error:
         fail(str(error))
     except (BaseError, SQLAlchemyError, OSError) as error:

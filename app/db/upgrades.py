@@ -6,12 +6,15 @@ program that it comes with. A program does not know the migrations that come aft
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from alembic.script import Script
 from sqlalchemy import delete, inspect, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import tables
+
+if TYPE_CHECKING:
+    from alembic.script import Script
 
 OLDEST_PROGRAM = "oldest-program"
 """The row of `server_keys` with the revision of the oldest program that can serve."""
@@ -19,7 +22,7 @@ OLDEST_PROGRAM = "oldest-program"
 EXPAND, CONTRACT = "expand", "contract"
 
 
-def needed_program(step: Script) -> str | None:
+def needed_program(step: "Script") -> str | None:
     """Return the oldest program that a migration leaves room for, None where it leaves it for all.
 
     Raises: ValueError, where the migration says something else.
@@ -35,12 +38,12 @@ def needed_program(step: Script) -> str | None:
     raise ValueError(f"migration {step.revision}: phase is expand, or contract with an oldest_program")
 
 
-def phase_of(step: Script) -> str:
+def phase_of(step: "Script") -> str:
     """Return what the migration is: expand, or contract, which is also what says nothing."""
     return CONTRACT if needed_program(step) else EXPAND
 
 
-def oldest_of(steps: Sequence[Script]) -> str | None:
+def oldest_of(steps: "Sequence[Script]") -> str | None:
     """Return the oldest program that can serve after all *steps*, None where any can."""
     order = {step.revision: index for index, step in enumerate(steps)}
     needed = [program for step in steps if (program := needed_program(step)) is not None]
@@ -56,7 +59,7 @@ async def oldest_program(connection: AsyncConnection) -> str | None:
     return found
 
 
-async def note_oldest_program(connection: AsyncConnection, steps: Sequence[Script]) -> None:
+async def note_oldest_program(connection: AsyncConnection, steps: "Sequence[Script]") -> None:
     """Note the oldest program that can serve after all *steps*, unless that is the newest one."""
     if not steps:
         return

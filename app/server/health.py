@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from app.db.engines import Database
-from app.db.migrate import can_serve, is_of_later_version, revision
 from app.db.replicas.routing import Replicas
+from app.db.revisions import can_serve, is_of_later_version, revision
 from app.observability import metrics
 from app.server.log_lag import LogWatch
 from app.server.shutdown import Shutdown

@@ -14,6 +14,7 @@ from scripts.benchmarks.data import Size
 from scripts.benchmarks.desk import desk
 from scripts.benchmarks.large import large
 from scripts.benchmarks.measuring import Plan
+from scripts.benchmarks.memory import memory
 from scripts.benchmarks.node_peers import PEERS, NoPeers
 from scripts.benchmarks.observed import observability
 from scripts.benchmarks.operations import OPERATIONS
@@ -63,6 +64,7 @@ def _refuse_contradictions(given: argparse.Namespace, parser: argparse.ArgumentP
         "jsonapi",
         "webhooks",
         "desk",
+        "memory",
     )
     if given.peers and any(getattr(given, name) for name in instead):
         parser.error("--peers goes with none of " + ", ".join(f"--{name}" for name in instead))
@@ -107,6 +109,7 @@ def _measure(given: argparse.Namespace, wanted: Wanted, say: Say) -> Printable:
         "webhooks": webhooks,
         "jsonapi": resources,
         "desk": desk,
+        "memory": memory,
     }
     measure = next((alike[name] for name in alike if getattr(given, name)), run)
     return measure(wanted, say)
@@ -152,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     only.add_argument("--jsonapi", action="store_true", help="the same operations by JSON:API and by GraphQL instead")
     only.add_argument("--webhooks", action="store_true", help="addComment with ten webhooks and with none instead")
     only.add_argument("--observability", action="store_true", help="what being observed costs instead")
+    only.add_argument("--memory", action="store_true", help="what a process has of memory after each load instead")
     only.add_argument("--desk", action="store_true", help="how soon the Desk is painted in Chromium instead")
     only.add_argument(
         "--streams",

@@ -13,7 +13,9 @@ from sqlalchemy import text
 
 from app.db import tables
 from app.db.engines import Database, open_database
-from app.db.migrate import MigrationRefused, RowsWouldBeLost, config, head, migrate, revision
+from app.db.migrate import MigrationRefused, RowsWouldBeLost, migrate
+from app.db.migration_steps import config
+from app.db.revisions import head, revision
 from app.db.upgrades import OLDEST_PROGRAM
 from app.domain.model import CaseStatus
 from tests.support.api import Api

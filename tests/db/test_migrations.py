@@ -10,7 +10,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from app.db.engines import Database
-from app.db.migrate import config, head, migrate, revision
+from app.db.migrate import migrate
+from app.db.migration_steps import config
+from app.db.revisions import head, revision
 from app.db.tables import metadata
 
 Shape = Mapping[str, Mapping[str, Any]]

@@ -12,9 +12,11 @@ from structlog.testing import capture_logs
 
 from app.db import tables
 from app.db.engines import Database, Timeouts, open_database
-from app.db.migrate import LOCK, migrate, revision, steps
+from app.db.migrate import LOCK, migrate
+from app.db.migration_steps import steps
 from app.db.prepared import ACCOUNT, Prepared
 from app.db.retry import attempt
+from app.db.revisions import revision
 from tests.support.world import World
 
 AT_ONCE = 6

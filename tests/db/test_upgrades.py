@@ -8,9 +8,11 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import text
 
-from app.db import migrate as migrations
+from app.db import revisions
 from app.db.engines import Database
-from app.db.migrate import MigrationRefused, can_serve, migrate, pending, readable, revision, steps
+from app.db.migrate import MigrationRefused, migrate, pending
+from app.db.migration_steps import steps
+from app.db.revisions import can_serve, readable, revision
 from app.db.upgrades import needed_program, oldest_of
 from tests.support.api import Api
 from tests.support.gateway import casegate
@@ -44,7 +46,7 @@ LaterVersion = Callable[..., Awaitable[None]]
 @pytest.fixture
 def head() -> str:
     """The newest revision of this version."""
-    return migrations.head()
+    return revisions.head()
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def later(head: str, tmp_path: Path) -> LaterVersion:
 
     async def migrate_later(database: Database, phases: list[str], target: str = "head") -> None:
         scripts = tmp_path / "later"
-        shutil.copytree(migrations.SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(revisions.SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
         before = head
         for number, phase in enumerate(phases, int(head) + 1):
             name = f"{number:04}"
@@ -62,7 +64,7 @@ def later(head: str, tmp_path: Path) -> LaterVersion:
             )
             before = name
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(migrations, "SCRIPTS", scripts)
+            patch.setattr(revisions, "SCRIPTS", scripts)
             await migrate(database, target)
 
     return migrate_later

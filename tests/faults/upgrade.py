@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.db.engines import open_database
-from app.db.migrate import revision
+from app.db.revisions import revision
 from tests.faults.gateway import Gateway
 from tests.faults.report import Report, say
 from tests.faults.site import Site

@@ -8,7 +8,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from app.db import migrate as migrations
+from app.db.revisions import head
 from tests.faults.workload import Person
 from tests.support.gateway import ROOT
 
@@ -63,7 +63,7 @@ def later_version(folder: Path) -> Path:
     """Return the top of a tree that has this version's program, and one migration more, which expands."""
     left_out = shutil.ignore_patterns("__pycache__", "node_modules")
     shutil.copytree(ROOT / "app", folder / "app", ignore=left_out)
-    before = migrations.head()
+    before = head()
     revision = f"{int(before) + 1:04}"
     step = folder / "app" / "db" / "migrations" / "versions" / f"{revision}_later.py"
     step.write_text(EXPANSION.format(revision=revision, before=before))
