@@ -9,16 +9,13 @@ import secrets
 from dataclasses import replace
 from uuid import UUID
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from app.db.engines import Database
 from app.db.shared_keys import shared_key
 from app.domain.bank_accounts import Iban
 from app.domain.commands import OpenCase
+from app.domain.derived_keys import KEY_BYTES, derived_key
 
 KEY_NAME = "bank-accounts"
-_KEY_BYTES = 32
 
 
 class BankAccountKeys:
@@ -37,13 +34,7 @@ class BankAccountKeys:
     async def known_by(self, account_id: UUID, iban: Iban) -> str:
         """Return what the number is known by in the account, 64 hexadecimal digits."""
         if self._master is None:
-            new = secrets.token_hex(_KEY_BYTES)
+            new = secrets.token_hex(KEY_BYTES)
             self._master = bytes.fromhex(await shared_key(self._database, KEY_NAME, new))
-        key = derive_key(self._master, account_id)
+        key = derived_key(self._master, b"casegate bank accounts " + account_id.bytes)
         return hmac.digest(key, iban.value.encode(), hashlib.sha256).hex()
-
-
-def derive_key(master: bytes, account_id: UUID) -> bytes:
-    """Return an account's key, derived from the server's *master* key (HKDF, RFC 5869)."""
-    info = b"casegate bank accounts " + account_id.bytes
-    return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=info).derive(master)

@@ -1,11 +1,15 @@
 """Authenticates requests: by API token or, where there is an identity provider, by its JWT."""
 
+from typing import TYPE_CHECKING
+
 from app.auth.identity import Identity, TokenUse, bearer, looked_up, secret_hash
 from app.auth.identity_cache import IdentityCache
-from app.auth.jwt import Provider
 from app.db.engines import Database
 from app.db.time_limit import Deadline
 from app.domain.errors import Unauthenticated
+
+if TYPE_CHECKING:
+    from app.auth.jwt import Provider
 
 DEADLINE_S = 10
 
@@ -16,7 +20,7 @@ class Authenticator:
     def __init__(
         self,
         database: Database,
-        provider: Provider | None = None,
+        provider: "Provider | None" = None,
         memory: IdentityCache | None = None,
         token_use: TokenUse | None = None,
         deadline_s: float = DEADLINE_S,

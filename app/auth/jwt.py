@@ -15,7 +15,7 @@ import structlog
 from app import clock
 from app.auth.identity import Identity, identity_of
 from app.auth.jwks import KeySet
-from app.auth.provisioning import Claimed, NotLinked, write_person
+from app.auth.provisioning import Claimed, NotLinked, is_subject, write_person
 from app.db.engines import Database
 from app.db.repository.identities import identity_of as known_identity
 from app.db.repository.tokens import FoundToken
@@ -25,8 +25,6 @@ from app.domain.model import Actor, Role, Scope, TokenSource
 from app.domain.text import LONGER_BY, Unacceptable, line
 
 LEEWAY_S = 30
-SUBJECT_MAX = 255
-"""Characters of a subject (OpenID Connect Core 1.0, section 2)."""
 NAME_MAX = 200
 LENGTH_MAX = 16 * 1024
 
@@ -190,11 +188,6 @@ def _moment(seconds: float) -> datetime:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return datetime.max.replace(tzinfo=UTC)
-
-
-def is_subject(subject: str) -> bool:
-    """Tell whether it can be stored and shown as it is: subjects are compared to the letter."""
-    return bool(subject.strip()) and len(subject) <= SUBJECT_MAX and subject.isprintable()
 
 
 def _address(value: object) -> Address | None:

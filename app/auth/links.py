@@ -8,8 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
-from app.auth.jwt import is_subject
-from app.auth.provisioning import log, log_link, make_token, note_link
+from app.auth.provisioning import is_subject, log, log_link, make_token, note_link
 from app.db import tables
 from app.db.account_log import NewAccountAction, append, lock_account
 from app.db.engines import Database

@@ -31,8 +31,15 @@ from app.domain.model import IdentityOrigin, Role, Scope
 PREFIX = "jwt"
 NOTHING_MORE: Details = {}
 TRIES = 3
+SUBJECT_MAX = 255
+"""Characters of a subject (OpenID Connect Core 1.0, section 2)."""
 
 log = structlog.get_logger()
+
+
+def is_subject(subject: str) -> bool:
+    """Tell whether it can be stored and shown as it is: subjects are compared to the letter."""
+    return bool(subject.strip()) and len(subject) <= SUBJECT_MAX and subject.isprintable()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,9 @@ def _leave_ascii() -> None:
 
 
 def _program() -> None:
-    from app.cli.program import program  # all that it stands on takes a second, in which it may be interrupted already
-
+    # What a command stands on takes a second, in which it may be interrupted already. What serves keeps it for good.
+    if sys.argv[1:2] == ["serve"]:
+        from app.cli.serving import program
+    else:
+        from app.cli.program import program
     program()

@@ -1,19 +1,15 @@
-"""The commands of the gateway itself: serve, migrate, demo, schema."""
+"""The commands that prepare a database: migrate and demo."""
 
 import json
 import shlex
-from collections.abc import Callable, Coroutine
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import structlog
 import typer
-from obstore.exceptions import BaseError
 
 from app.cli.reading import read_any
+from app.cli.serving import loading_demo
 from app.cli.terminal import AsJson, fail, open_configured, print_rows, reporting, run, settings_or_fail
-from app.config.document_store import documents
 from app.config.settings import SEED_MAX, Settings
 from app.db import migrate as migrations
 from app.db.engines import Database, database_url
@@ -21,49 +17,9 @@ from app.db.migrate import RowsWouldBeLost
 from app.db.others import is_open_elsewhere, sessions_elsewhere
 from app.db.revisions import revision
 from app.db.upgrades import oldest_of, phase_of
-from app.documents.ownership import claim
-from app.observability import log_output
 
 if TYPE_CHECKING:
     from alembic.script import Script
-
-    from app.demo.load import Demo
-
-log = structlog.get_logger()
-
-
-def serve(
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 for any free one.")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve.")] = 1,
-) -> None:
-    """Bring the database up to date, load the demo where it is switched on, and serve."""
-    from app.server import run as server  # it starts slowly, and no other command needs it
-
-    log_output.start()
-    settings = settings_or_fail()
-    run(partial(_claim, settings))
-    people = run(_demo(settings)).people if settings.demo else ()
-    try:
-        server.serve(settings, host=host, port=port, workers=workers, people=people)
-    except OSError as error:
-        fail(f"can't listen on {host}, port {port}: {error.strerror or error}")
-
-
-def _demo(settings: Settings) -> Callable[[Database], Coroutine[Any, Any, "Demo"]]:
-    """Return the work that loads the demo, documents and all."""
-    from app.demo.load import load_demo
-
-    return lambda database: load_demo(database, documents(settings), settings.demo_seed)
-
-
-async def _claim(settings: Settings, database: Database) -> None:
-    """See that the documents' place is this database's. A bucket that does not answer is seen to when it is swept."""
-    store = documents(settings)
-    try:
-        await claim(database, store)
-    except BaseError as error:
-        log.warning("documents_unclaimed", reason=type(error).__name__)
 
 
 def migrate(
@@ -158,7 +114,7 @@ def demo(
     settings = settings_or_fail()
     if seed is not None:
         settings = settings.model_copy(update={"demo_seed": seed})
-    found = run(_demo(settings))
+    found = run(loading_demo(settings))
     if as_json:
         typer.echo(json.dumps(found.as_json(), ensure_ascii=False))
         return

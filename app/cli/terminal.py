@@ -31,6 +31,17 @@ T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
+def new_program() -> typer.Typer:
+    """Return the program, without any command."""
+    return typer.Typer(
+        name="casegate",
+        help="A GraphQL gateway over the cases of payment-fraud teams. Settings come from CASEGATE_* variables.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+
+
 def fail(message: str, code: int = 1) -> NoReturn:
     typer.echo(f"casegate: {message}", err=True)
     raise typer.Exit(code)

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from app.api.operation_runner import EndpointOptions
 from app.api.stream_registry import StreamOptions
 from app.api.trusted_documents import Mode, TrustedDocuments, read_manifest
-from app.auth.jwks import KeySet
-from app.auth.jwt import Provider, TokenRequirements
 from app.config.settings import Settings
 from app.db.engines import Database, open_database
 from app.db.replicas.routing import Replicas
@@ -23,6 +21,8 @@ from app.webhooks.addresses import AddressPolicy
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.sampling import Sampler
+
+    from app.auth.jwt import Provider
 
 
 def database(settings: Settings) -> Database:
@@ -110,6 +110,9 @@ def identity_provider(database: Database, settings: Settings) -> Provider | None
     """Return the company's identity provider, None where none is set."""
     if not settings.jwt_issuer:
         return None
+    from app.auth.jwks import KeySet  # 9 MiB with PyJWT and httpx2, which no other gateway needs
+    from app.auth.jwt import Provider, TokenRequirements
+
     demanded = TokenRequirements(
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,

@@ -8,35 +8,24 @@ import asyncio
 import hashlib
 import ssl
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import Self
-
-import httpcore2
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
 from app.domain.webhooks import DeliveryFailure
-from app.webhooks.addresses import (
-    AddressPolicy,
-    EndpointUrl,
-    IPAddress,
-    UrlRefused,
-    demand_all_outside,
-    parse_endpoint_url,
-)
+from app.webhooks.addresses import AddressPolicy, EndpointUrl, UrlRefused, parse_endpoint_url
 from app.webhooks.resolver import Resolver, SystemResolver
+
+if TYPE_CHECKING:
+    import httpcore2
 
 ANSWER_S = 15.0
 """Seconds from the resolution of the name to the end of the answer."""
-CONNECT_S = 5.0
-"""Seconds for one of several addresses to be connected to."""
-ADDRESSES_MAX = 4
 ANSWER_BYTES = 1024
 """Bytes of an answer's body that are read; what follows them is not."""
 BODY_MAX = 256 * 1024
-KEPT_CONNECTIONS = 32
-KEPT_S = 30.0
 USER_AGENT = "Casegate-Webhooks"
 _RETRY_AFTER_MAX = 64
 
@@ -77,16 +66,14 @@ class WebhookClient:
     ) -> None:
         self._policy = policy
         self._answer_s = answer_s
-        resolver = resolver or SystemResolver(is_absolute=not policy.allow_private)
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=tls or httpcore2.default_ssl_context(),
-            max_connections=None,  # how much is under way is bounded by who sends
-            max_keepalive_connections=KEPT_CONNECTIONS,
-            keepalive_expiry=KEPT_S,
-            http1=True,
-            http2=False,
-            network_backend=_CheckedBackend(policy, resolver),
-        )
+        self._resolver = resolver or SystemResolver(is_absolute=not policy.allow_private)
+        self._tls = tls
+
+    @cached_property
+    def _pool(self) -> "httpcore2.AsyncConnectionPool":
+        from app.webhooks.checked_network import connection_pool  # which a gateway without webhooks does not need
+
+        return connection_pool(self._policy, self._resolver, self._tls)
 
     async def __aenter__(self) -> Self:
         return self
@@ -96,10 +83,13 @@ class WebhookClient:
 
     async def aclose(self) -> None:
         """End all connections."""
-        await self._pool.aclose()
+        if "_pool" in self.__dict__:
+            await self._pool.aclose()
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> WebhookAnswer:
         """Send *body*, JSON, with *headers*, and return what was answered. Raises: SendFailed."""
+        import httpcore2
+
         if len(body) > BODY_MAX:
             raise SendFailed(DeliveryFailure.TOO_LARGE, str(len(body)))
         begun = time.monotonic()
@@ -120,6 +110,8 @@ class WebhookClient:
     async def _send(
         self, endpoint: EndpointUrl, headers: Mapping[str, str], body: bytes, begun: float
     ) -> WebhookAnswer:
+        import httpcore2
+
         host = endpoint.host.encode()
         target = httpcore2.URL(
             scheme=endpoint.scheme.encode(), host=host, port=endpoint.port, target=endpoint.target.encode()
@@ -147,7 +139,7 @@ def _header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
     return None if value is None or len(value) > _RETRY_AFTER_MAX else value.decode("latin-1")
 
 
-async def _digest(response: httpcore2.Response) -> str:
+async def _digest(response: "httpcore2.Response") -> str:
     """Return the SHA-256 of the first bytes of the body; a connection with more of it is closed."""
     digest, left = hashlib.sha256(), ANSWER_BYTES
     async with aclosing(response.aiter_stream()) as chunks:
@@ -157,58 +149,3 @@ async def _digest(response: httpcore2.Response) -> str:
             if left <= 0:
                 break
     return digest.hexdigest()
-
-
-class _CheckedBackend(httpcore2.AsyncNetworkBackend):
-    """Opens the client's connections, and is its only way to the network."""
-
-    def __init__(self, policy: AddressPolicy, resolver: Resolver) -> None:
-        self._policy = policy
-        self._resolver = resolver
-        self._network = httpcore2.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109  # the library's signature
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        """Connect to the first address of *host* that answers, if all of them are outside."""
-        addresses = await self._addresses(host, port)
-        failure: Exception | None = None
-        for address in addresses[:ADDRESSES_MAX]:
-            limit = None if len(addresses) == 1 else CONNECT_S
-            try:
-                return await self._network.connect_tcp(str(address), port, limit, local_address, socket_options)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failure = error
-        raise failure or SendFailed(DeliveryFailure.RESOLUTION, host)
-
-    async def _addresses(self, host: str, port: int) -> tuple[IPAddress, ...]:
-        """Return the checked addresses. Raises: UrlRefused, SendFailed."""
-        try:
-            ip_address(host)
-        except ValueError:
-            return demand_all_outside(host, await self._resolved(host, port), self._policy)
-        return demand_all_outside(host, (host,), self._policy)
-
-    async def _resolved(self, host: str, port: int) -> Sequence[str]:
-        try:
-            return await self._resolver(host, port)
-        except OSError as error:
-            raise SendFailed(DeliveryFailure.RESOLUTION, host) from error
-
-    async def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,  # noqa: ASYNC109  # the library's signature
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        """Refuse it: no webhook goes to a socket of this machine."""
-        raise SendFailed(DeliveryFailure.REFUSED, path)
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await asyncio.sleep(seconds)

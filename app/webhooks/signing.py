@@ -10,18 +10,16 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
+from app.domain.derived_keys import derived_key
 from app.domain.webhooks import SignatureScheme
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 MASTER_BYTES = 32
-_SECRET_BYTES = 32
 ID_HEADER = "webhook-id"
 TIMESTAMP_HEADER = "webhook-timestamp"
 SIGNATURE_HEADER = "webhook-signature"
@@ -80,10 +78,12 @@ class Ed25519Key:
     @property
     def verifier(self) -> str:
         """The public key."""
-        return f"whpk_{_encode(self._private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))}"
+        return f"whpk_{_encode(self._private.public_key().public_bytes_raw())}"
 
     @property
-    def _private(self) -> Ed25519PrivateKey:
+    def _private(self) -> "Ed25519PrivateKey":
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # 7 MiB, and few need it
+
         return Ed25519PrivateKey.from_private_bytes(self.seed)
 
     def sign(self, content: bytes) -> str:
@@ -99,7 +99,7 @@ def derive_key(master: bytes, scheme: SignatureScheme, webhook_id: UUID, version
     if len(master) < MASTER_BYTES:
         raise ValueError(f"the key of webhooks has {len(master)} bytes, and not {MASTER_BYTES}")
     info = f"casegate webhook {PREFIXES[scheme]} {webhook_id} {version}".encode()
-    derived = HKDF(algorithm=SHA256(), length=_SECRET_BYTES, salt=None, info=info).derive(master)
+    derived = derived_key(master, info)
     return HmacKey(derived) if scheme is SignatureScheme.HMAC else Ed25519Key(derived)
 
 

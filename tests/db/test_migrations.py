@@ -11,8 +11,8 @@ from sqlalchemy import Connection, inspect, text
 
 from app.db.engines import Database
 from app.db.migrate import migrate
-from app.db.migration_steps import config
-from app.db.revisions import head, revision
+from app.db.migration_steps import config, steps
+from app.db.revisions import head, known, revision
 from app.db.tables import metadata
 
 Shape = Mapping[str, Mapping[str, Any]]
@@ -162,15 +162,19 @@ async def test_down_to_nothing_and_up_again_is_where_it_was(database: Database) 
     assert len(before[1]) > 10
 
 
+def test_the_revisions_that_files_are_named_for_are_those_that_they_lead_to() -> None:
+    assert [step.revision for step in steps()] == known()
+
+
 @pytest.mark.long
 async def test_each_step_goes_down_and_up_by_itself(database: Database) -> None:
-    steps = [step.revision for step in ScriptDirectory.from_config(config()).walk_revisions()]
+    newest_first = [step.revision for step in ScriptDirectory.from_config(config()).walk_revisions()]
 
-    for target in [*steps[1:], "base", *reversed(steps)]:
+    for target in [*newest_first[1:], "base", *reversed(newest_first)]:
         await migrate(database, target)
         assert await revision(database) == (None if target == "base" else target)
 
-    assert steps[0] == head()
+    assert newest_first[0] == head()
 
 
 async def test_migrating_what_is_up_to_date_changes_nothing(database: Database) -> None:

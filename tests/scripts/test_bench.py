@@ -112,6 +112,15 @@ def test_soak_reports_memory_throughout() -> None:
 
 
 @pytest.mark.soak
+def test_memory_is_reported_after_the_start_and_after_each_load() -> None:
+    report = bench("--engine", "sqlite", "--memory", "--operation", "Q1", "--operation", "M1", "--concurrency", "2")
+
+    moments = [note.partition("  ")[0] for note in report["notes"]]
+    assert moments == ["as it has started", "after the first answers", "after Q1 at 2", "after M1 at 2"]
+    assert report["peak_mib"]["casegate"] > 10
+
+
+@pytest.mark.soak
 def test_json_api_is_compared_with_the_same_operations_by_graphql() -> None:
     report = bench("--engine", "sqlite", "--jsonapi", "--concurrency", "2")
 

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.server.connection_bounds import FILES_BESIDE, Bounds
 from app.web.middleware.cors import AllowedOrigins
-from app.webhooks import client, resolver, sending
+from app.webhooks import checked_network, resolver, sending
 from tests.support.raw_connections import connected, ended, received, wired
 
 GET = b"GET /%d HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -593,6 +593,6 @@ async def test_a_connection_over_the_bound_gets_retry_after() -> None:
 
 
 def test_webhooks_that_all_hang_leave_clients_their_file_handles() -> None:
-    webhooks = sending.AT_ONCE + client.KEPT_CONNECTIONS + resolver.THREADS
+    webhooks = sending.AT_ONCE + checked_network.KEPT_CONNECTIONS + resolver.THREADS
 
     assert webhooks + 100 <= FILES_BESIDE

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
+import psutil
 from sqlalchemy import text
 
 from app.db.engines import open_database
@@ -82,6 +83,17 @@ def test_several_workers_write_one_log(fresh_url: str, tmp_path: Path) -> None:
     assert [answer["errors"] for answer in answers] == [[]] * 40
     assert len({answer["case"]["reference"] for answer in answers}) == 40
     assert casegate("log", "verify", database_url=fresh_url).returncode == 0
+
+
+def test_a_process_takes_the_memory_that_the_manual_tells_of(fresh_url: str, tmp_path: Path) -> None:
+    token = casegate_json("demo", database_url=fresh_url)["people"][0]["token"]
+
+    with serving(tmp_path, is_forked=False, database_url=fresh_url, demo="false") as server:
+        for number in range(20):
+            server.run(token, OPEN, {"ref": f"m-{number}"})
+        taken = psutil.Process(server.process.pid).memory_info().rss / 2**20
+
+    assert taken < 180  # a third more than measured, as machines and versions of Python differ
 
 
 def test_it_shuts_down_cleanly_on_a_signal(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
 from app.domain.merkle import leaf_hash
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 FORMAT = 3
 WITHOUT_ACCOUNTS = 2
@@ -142,6 +142,9 @@ class Anchor:
 
     def is_signed_by(self, key: str) -> bool:
         """Say whether the signature is that of the public *key*, which is 64 hexadecimal digits."""
+        from cryptography.exceptions import InvalidSignature  # 7 MiB, and a gateway that does not anchor needs it not
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
         if self.checkpoint.key != key:
             return False
         try:
@@ -152,11 +155,11 @@ class Anchor:
         return True
 
 
-def sign(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> str:
+def sign(checkpoint: Checkpoint, key: "Ed25519PrivateKey") -> str:
     return key.sign(checkpoint.canonical()).hex()
 
 
-def public_key(key: Ed25519PrivateKey) -> str:
+def public_key(key: "Ed25519PrivateKey") -> str:
     """Return the public key as 64 hexadecimal digits, which is how it is named everywhere."""
     return key.public_key().public_bytes_raw().hex()
 

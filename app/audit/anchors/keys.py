@@ -2,21 +2,20 @@
 
 import os
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from typing import TYPE_CHECKING
 
 from app.atomic_file import WrittenAlready, written_whole
 from app.audit.anchors.checkpoint import AnchorError
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-def read_key(path: Path) -> Ed25519PrivateKey:
+
+def read_key(path: Path) -> "Ed25519PrivateKey":
     """Return the key in the file. Raises: AnchorError, where there is none, or others may read it."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # as in `checkpoint`
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     try:
         others = path.stat().st_mode & 0o077
         content = path.read_bytes()
@@ -33,7 +32,7 @@ def read_key(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def read_or_make_key(path: Path) -> tuple[Ed25519PrivateKey, bool]:
+def read_or_make_key(path: Path) -> "tuple[Ed25519PrivateKey, bool]":
     """Return the key in the file, and whether it was made just now. Of several who make it, one does.
 
     Raises: AnchorError.
@@ -49,6 +48,9 @@ def read_or_make_key(path: Path) -> tuple[Ed25519PrivateKey, bool]:
 
 def _make(path: Path) -> bool:
     """Write a new key; return False where somebody else was faster."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
     path.parent.mkdir(parents=True, exist_ok=True)
     content = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:

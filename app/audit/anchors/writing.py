@@ -12,10 +12,10 @@ import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
@@ -43,6 +43,9 @@ from app.db.engines import Database
 from app.db.repository import anchored
 from app.db.repository.anchored import LoggedAccountRow, LoggedRow
 from app.domain.merkle import Tree
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 LEAVES = 5_000
 """The most leaves of one anchor, so that its line stays under a megabyte."""
@@ -115,7 +118,7 @@ class Anchorer:
             ) from None
         return self._heads
 
-    def key(self) -> Ed25519PrivateKey:
+    def key(self) -> "Ed25519PrivateKey":
         """Return the key, which is made where there is none yet. Raises: AnchorError."""
         key, is_new = read_or_make_key(self._key_path)
         if is_new:
@@ -207,7 +210,7 @@ async def _place_of(
     return found
 
 
-def grown(last: Anchor | None, rows: list[NewRow], heads: Heads, key: Ed25519PrivateKey, now: clock.Clock) -> Anchor:
+def grown(last: Anchor | None, rows: list[NewRow], heads: Heads, key: "Ed25519PrivateKey", now: clock.Clock) -> Anchor:
     """Return the anchor that comes after *last* and adds *rows*, also to *heads*."""
     of_cases = [row for row in rows if isinstance(row, LoggedRow)]
     leaves = [leaf_of(row) if isinstance(row, LoggedAccountRow) else Leaf(*row[:4]) for row in rows]
