@@ -27,6 +27,7 @@ from app.observability.deferred import clear_all
 from tests.support.anchored_cases import scene as scene  # a fixture
 from tests.support.api import Api
 from tests.support.databases import Administrator, Server, create_database, drop_database
+from tests.support.memory import roomy_folder
 from tests.support.postgresql import PostgresqlMissing, postgresql_server
 from tests.support.s3 import s3 as s3  # a fixture
 from tests.support.world import World, make_world
@@ -35,6 +36,9 @@ from tests.support.world import World, make_world
 settings.register_profile("casegate", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=10)
 settings.load_profile("casegate")
+
+FILES_BYTES = 4 << 30
+"""Room that the files of a whole run may need at one time."""
 
 PROCESSES = re.compile(r"^from tests\.support\.(browser|commands|gateway|node) import", re.MULTILINE)
 """What starts server processes, browsers and Node: a quick run has no test of a module that imports from these."""
@@ -53,6 +57,10 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()
     if config.getoption("quick"):
         settings.load_profile("quick")
+    # What commits to a disk waits for it, tens of thousands of times, and no test is about a power cut.
+    memory = roomy_folder(FILES_BYTES)
+    if memory is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 
 def pytest_collection_finish() -> None:

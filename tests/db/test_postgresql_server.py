@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from tests.support import postgresql
+from tests.support import memory, postgresql
 from tests.support.databases import create_database, drop_database, run_on
 from tests.support.paths import ROOT
 from tests.support.ports import is_listening, wait_until
@@ -91,16 +91,16 @@ def test_a_database_server_that_does_not_start_shows_its_log(own_server: Path, m
 @pytest.mark.usefixtures("own_server")
 def test_its_data_are_in_memory_where_there_is_room(monkeypatch: pytest.MonkeyPatch, is_roomy: bool) -> None:
     with tempfile.TemporaryDirectory() as name:
-        memory = Path(name)
-        memory.chmod(0o1777)
-        monkeypatch.setattr(postgresql, "MEMORY", memory)
+        folder = Path(name)
+        folder.chmod(0o1777)
+        monkeypatch.setattr(memory, "MEMORY", folder)
         monkeypatch.setattr(postgresql, "ROOM_BYTES", 0 if is_roomy else 1 << 62)
 
         with postgresql.postgresql_server() as url:
-            assert len(list(memory.iterdir())) == is_roomy
+            assert len(list(folder.iterdir())) == is_roomy
             create_database(url, "one")
 
-        assert list(memory.iterdir()) == []
+        assert list(folder.iterdir()) == []
 
 
 def test_where_there_is_no_postgresql_everything_that_was_tried_is_named(

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.memory import roomy_folder
 from tests.support.ports import free_port
 
 OLDEST = 15
@@ -40,9 +41,8 @@ SERVER_OPTIONS = {
     "max_wal_size": "256MB",  # its folder is in memory, where there is room
 }
 
-MEMORY = Path("/dev/shm")  # noqa: S108  # the folder in it is made by mkdtemp
-"""Where files are in memory: cloning a template, which is to copy 300 files, takes a fifth of the time there."""
 ROOM_BYTES = 2 << 30
+"""Cloning a template, which is to copy 300 files, takes a fifth of the time in memory."""
 
 # As a server is run that must lose nothing, for what measures it.
 DURABLE_OPTIONS = {
@@ -118,15 +118,11 @@ def postgresql_server(options: Mapping[str, str] = SERVER_OPTIONS) -> Iterator[s
 @contextmanager
 def data_in_memory(folder: Path, account: Account | None) -> Iterator[None]:
     """Have the data folder in *folder* lead to one in memory, where the system has the room; the programs stay."""
-    try:
-        free = os.statvfs(MEMORY)
-        is_roomy = os.access(MEMORY, os.W_OK) and free.f_bavail * free.f_frsize >= ROOM_BYTES
-    except OSError:
-        is_roomy = False
-    if not is_roomy:
+    memory = roomy_folder(ROOM_BYTES)
+    if memory is None:
         yield
         return
-    data = Path(tempfile.mkdtemp(prefix="casegate-postgresql-", dir=MEMORY))
+    data = Path(tempfile.mkdtemp(prefix="casegate-postgresql-", dir=memory))
     try:
         if account:
             account.own(data)
