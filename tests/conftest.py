@@ -11,6 +11,7 @@ import re
 import shutil
 import sys
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import replace
@@ -43,6 +44,8 @@ FILES_BYTES = 4 << 30
 PROCESSES = re.compile(r"^from tests\.support\.(browser|commands|gateway|node) import", re.MULTILINE)
 """What starts server processes, browsers and Node: a quick run has no test of a module that imports from these."""
 
+OTHERS = ("attacks", "faults", "scripts")
+"""Folders whose tests start processes as well."""
 
 _is_counted: ContextVar[bool] = ContextVar("_is_counted", default=False)
 """Whether statements count: in the context of a test that counts them, and of what it does."""
@@ -70,11 +73,30 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        _put_long_files_first(items)
     if not config.getoption("quick"):
         return
     left_out = [item for item in items if not _is_quick(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if _is_quick(item)]
+
+
+def _put_long_files_first(items: list[pytest.Item]) -> None:
+    """Order the files so that processes that share them out end together: none has a long one left at the end.
+
+    A file that starts processes takes some seconds a test, one of attacks or faults minutes; the others take about as
+    long as they have tests. Within a file the order stays.
+    """
+    sizes = Counter(item.path for item in items)
+    ranks = {path: _rank(path) for path in sizes}
+    items.sort(key=lambda item: (ranks[item.path], -sizes[item.path], str(item.path)))
+
+
+def _rank(path: Path) -> int:
+    if path.parent.name in OTHERS:
+        return 0
+    return 1 if PROCESSES.search(path.read_text(encoding="utf-8")) else 2
 
 
 def _is_quick(item: pytest.Item) -> bool:
@@ -87,7 +109,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if not config.getoption("quick"):
         return None
     if collection_path.is_dir():
-        return collection_path.name in ("attacks", "faults", "scripts") or None
+        return collection_path.name in OTHERS or None
     return bool(PROCESSES.search(collection_path.read_text(encoding="utf-8"))) or None
 
 
