@@ -50,10 +50,9 @@ class Gateway:
 
     def _environment(self) -> dict[str, str]:
         """Return its environment: modules are compiled once, as where it is installed, which is half of a start."""
-        kept = {"PYTHONPYCACHEPREFIX": str(self.log.parent / "bytecode")}
         inherited = environment(**self.settings)
         inherited.pop("PYTHONDONTWRITEBYTECODE", None)
-        return inherited | kept
+        return inherited
 
     def start(self) -> float:
         """Start it, and return how many seconds it took until it was ready. Raises: TimeoutError."""

@@ -14,8 +14,6 @@ from tests.faults.site import Site, site
 from tests.faults.small_disk import CannotMount
 from tests.support.postgresql import PostgresqlMissing
 
-pytestmark = pytest.mark.serial
-
 WRITERS = 16
 PATIENCE_S = 60  # other tests may be running; how long things take is shown by scripts/faults
 DISK_MIB = RUNS[Fault.DISK].disk_mib
