@@ -1,6 +1,7 @@
 """The command behind scripts/attacks: attack a server with an archive on each engine, and print what others had."""
 
 import asyncio
+import os
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -11,11 +12,11 @@ from typing import Annotated
 
 import typer
 
-from tests.attacks.archive import make_archive
+from tests.attacks.archive import Archive, make_archive
 from tests.attacks.fairness import HEAD, MOST, dearest, fairness
 from tests.attacks.runs import Size, run
 from tests.attacks.target import Target
-from tests.support.databases import create_database
+from tests.support.databases import create_database, database_url
 from tests.support.gateway import serving
 from tests.support.postgresql import postgresql_server
 
@@ -38,9 +39,31 @@ def database(engine: Engine, folder: Path) -> Iterator[str]:
         yield create_database(admin_url, f"attacked_{uuid.uuid4().hex}")
 
 
-def _fair(url: str, folder: Path, cases: int, turns: int, seconds: float) -> bool:
+@contextmanager
+def archived(engine: Engine, folder: Path, cases: int, kept: Path | None) -> Iterator[tuple[str, Archive]]:
+    """Yield the URL of a database with an archive, and what is in it.
+
+    *kept*: the folder in which it is kept, or made to be; of PostgreSQL the server of `TEST_DATABASE_URL` has it.
+    """
+    if kept is None:
+        with database(engine, folder) as url:
+            yield url, asyncio.run(make_archive(url, cases=cases))
+        return
+    name, file = f"attacked_{cases}", kept / f"{engine}-{cases}.json"
+    is_sqlite, admin_url = engine is Engine.SQLITE, os.environ.get("TEST_DATABASE_URL")
+    if not is_sqlite and admin_url is None:
+        raise typer.BadParameter("on PostgreSQL it needs TEST_DATABASE_URL, a server that stays", param_hint="--keep")
+    url = f"sqlite:///{kept / name}.sqlite" if is_sqlite else database_url(admin_url or "", name)
+    if not file.exists():
+        kept.mkdir(exist_ok=True)
+        if not is_sqlite:
+            create_database(admin_url or "", name)
+        asyncio.run(make_archive(url, cases=cases)).keep(file)
+    yield url, Archive.kept(file)
+
+
+def _fair(url: str, archive: Archive, folder: Path, turns: int, seconds: float) -> bool:
     """Print what each flood did to another account, and return whether that was within its bound."""
-    archive = asyncio.run(make_archive(url, cases=cases))
     with serving(folder, database_url=url, demo="false", rate_limit="100") as server:
         requested = f'{{ case(id: "{archive.other_case}") {{ id title status }} }}'
         target = Target(server.address, archive.token, server.process.pid, archive.other, requested)
@@ -61,6 +84,9 @@ def main(
     ] = False,
     turns: Annotated[int, typer.Option(min=1, help="With --fairness: how often each flood is sent.")] = 3,
     seconds: Annotated[float, typer.Option(min=1, help="With --fairness: how long a turn is.")] = 12,
+    keep: Annotated[
+        Path | None, typer.Option(help="With --fairness: keep the archive in this folder, and use one that is there.")
+    ] = None,
 ) -> None:
     """Attack a server within what it lets in, and print what each attack got, how long another client waited, and the
     server's largest memory.
@@ -72,12 +98,15 @@ def main(
     for name in (Engine.SQLITE, Engine.POSTGRESQL):
         if engine not in (name, Engine.BOTH):
             continue
-        with tempfile.TemporaryDirectory(prefix="casegate-attacks-") as place, database(name, Path(place)) as url:
-            typer.echo(f"{name}, {cases} cases")
+        typer.echo(f"{name}, {cases} cases")
+        with tempfile.TemporaryDirectory(prefix="casegate-attacks-") as place:
+            folder = Path(place)
             if is_fairness:
-                is_wrong = not _fair(url, Path(place), cases, turns, seconds) or is_wrong
+                with archived(name, folder, cases, keep) as (url, archive):
+                    is_wrong = not _fair(url, archive, folder, turns, seconds) or is_wrong
                 continue
-            lines, wrong = run(url, Path(place), Size(cases, documents=documents))
+            with database(name, folder) as url:
+                lines, wrong = run(url, folder, Size(cases, documents=documents))
         typer.echo("\n".join([*lines, *(f"WRONG: {what}: {'; '.join(why)}" for what, why in wrong.items()), ""]))
         is_wrong = is_wrong or bool(wrong)
     raise typer.Exit(int(is_wrong))

@@ -1,6 +1,8 @@
 """What the demanding attacks are sent to: an account with an archive and two busy cases, and another beside it."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from uuid import UUID
 
 from app.db.engines import open_database
@@ -32,6 +34,17 @@ class Archive:
     disputed: UUID
     discussed: UUID
     other_case: UUID
+
+    def keep(self, file: Path) -> None:
+        """Write it down, so that it can be attacked again in the database where it is."""
+        file.write_text(json.dumps(asdict(self), default=str))
+
+    @classmethod
+    def kept(cls, file: Path) -> "Archive":
+        """Return what was written down."""
+        values = json.loads(file.read_text())
+        ids = {name: UUID(values[name]) for name in ("disputed", "discussed", "other_case")}
+        return cls(**values | ids | {"others": tuple(values["others"])})
 
 
 async def make_archive(url: str, *, cases: int, overrides: int = 300, comments: int = 300) -> Archive:
