@@ -130,7 +130,7 @@ class OperationRunner:
                 if prepared.errors:
                     return await self._result(call, ExecutionResult(data=None, errors=prepared.errors))
                 if prepared.cost is not None and prepared.cost >= LONG_COST:
-                    await budget.slices.expect_long()
+                    await budget.slices.expect_long(needs_place=not prepared.is_mutation)  # which waits for the disk
                 admission = await call.authenticate(fresh=prepared.relies_on_identity or bool(call.unnamed))
                 if prepared.type is OperationType.QUERY and self.routing.has_replicas:
                     return await self._read(call, prepared, budget, admission)

@@ -69,10 +69,14 @@ class Reads:
     @asynccontextmanager
     async def long_read(self) -> AsyncIterator[Reader]:
         """Yield a connection for what may take the database long. Raises: Overloaded, where others do so already."""
-        actor = self._identity.actor
-        if self._budget.slices.is_long:  # to compose such a statement takes a millisecond or two
+        actor, slices = self._identity.actor, self._budget.slices
+        if slices.is_long:  # to compose such a statement takes a millisecond or two
             await self._budget.pause()
-        async with self._slots.one(actor.account_id, actor.token_id), self._database.read() as connection:
+        async with (
+            slices.place.aside(),
+            self._slots.one(actor.account_id, actor.token_id),
+            self._database.read() as connection,
+        ):
             yield connection
 
     async def shared(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, T]]) -> T:

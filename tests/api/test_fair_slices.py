@@ -55,6 +55,27 @@ async def test_long_work_waits_until_a_short_operation_is_over() -> None:
     assert pausing.done()
 
 
+async def test_a_request_that_came_during_a_slice_arrives_before_the_next_one() -> None:
+    slices, loop = Slices(1e-6, least_share=NEVER), asyncio.get_running_loop()
+    long = await long_operation(slices, 1)
+    arrived: list[asyncio.Task[OperationSlices]] = []
+
+    async def arrive() -> OperationSlices:
+        return slices.arrive()
+
+    def receive() -> None:
+        """Do as the server: what is received in a turn of the loop is handled by a task in the next one."""
+        arrived.append(asyncio.create_task(arrive()))
+
+    pausing = asyncio.create_task(long.pause())
+    loop.call_soon(loop.call_soon, receive)  # behind what the end of the slice has scheduled
+
+    await turns()
+    assert not pausing.done()
+    (await arrived[0]).end()
+    await pausing
+
+
 async def test_long_work_has_its_least_share_beside_short_operations_that_never_end() -> None:
     slices = Slices(1e-6, least_share=0.5)
     long = await long_operation(slices, 1)

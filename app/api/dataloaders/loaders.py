@@ -55,6 +55,19 @@ class Reading:
 NOTHING_KNOWN = Reading()
 
 
+@dataclass(frozen=True, slots=True)
+class PointReads:
+    """What an operation sends its look-ups by ids to."""
+
+    database: Database
+    budget: Budget | None
+
+    def connection(self) -> AbstractAsyncContextManager[Reader]:
+        """Yield a connection, of its own if the operation gives way: others would wait for a batch that it is in."""
+        gives_way = self.budget is not None and self.budget.slices.gives_way
+        return self.database.read() if gives_way else self.database.point_reads()
+
+
 class CaseKey(NamedTuple):
     """The columns *names* of the case with this id or number."""
 
@@ -85,7 +98,7 @@ class _Lazily:
 
     def made(self, loaders: "Loaders", *columns: frozenset[str]) -> Any:
         """Return the loader, or that of *columns* alone."""
-        source = loaders.long_read if self._is_long else loaders.database
+        source = loaders.long_read if self._is_long else loaders.point_reads
         made = self._make(source, loaders.account_id, self._name in loaders.reading.alone, *columns)
         made.budget = loaders.budget
         if self._name in loaders.known:
@@ -130,20 +143,20 @@ def _loader(
     function: BatchFunction,
     observe: Callable[[float], None],
     meets_others: bool,  # these are handed on as they come
-    database: Database,
+    reads: PointReads,
     account_id: UUID,
     is_alone: bool,
     *arguments: Any,
 ) -> Loader[UUID]:
     async def send(ids: list[UUID]) -> Sequence[Any]:
-        async with database.point_reads() as connection:
+        async with reads.connection() as connection:
             return await function(connection, account_id, ids, *arguments)
 
     async def load(ids: list[UUID]) -> Sequence[Any]:
         observe(len(ids))
         if not meets_others:
             return await send(ids)
-        return await database.coalescer.ask((function, account_id, arguments), ids, send)
+        return await reads.database.coalescer.ask((function, account_id, arguments), ids, send)
 
     return Loader(load, is_alone=is_alone)
 
@@ -151,7 +164,7 @@ def _loader(
 _batch_of_cases = batches.labels(cases.cases_with.__name__)
 
 
-def _cases_with(database: Database, account_id: UUID, is_alone: bool) -> Loader[CaseKey]:  # as above
+def _cases_with(reads: PointReads, account_id: UUID, is_alone: bool) -> Loader[CaseKey]:  # as above
     """Return a loader of cases with all columns that any of the keys asks for, so that they are one statement."""
 
     async def load(keys: list[CaseKey]) -> Sequence[CaseRow | None]:
@@ -159,13 +172,13 @@ def _cases_with(database: Database, account_id: UUID, is_alone: bool) -> Loader[
         names = keys[0].names if len(keys) == 1 else frozenset[str]().union(*(key.names for key in keys))
 
         async def send(which: list[UUID | int]) -> Sequence[CaseRow | None]:
-            async with database.point_reads() as connection:
+            async with reads.connection() as connection:
                 return await cases.cases_with(connection, account_id, which, names)
 
         which = [key.which for key in keys]
         if not all(isinstance(one, UUID) for one in which):  # numbers are another statement
             return await send(which)
-        return await database.coalescer.ask((cases.cases_with, account_id, names), which, send)
+        return await reads.database.coalescer.ask((cases.cases_with, account_id, names), which, send)
 
     return Loader(load, is_alone=is_alone)
 
@@ -219,7 +232,7 @@ class Loaders:
         long_read: LongRead | None = None,
     ) -> None:
         """*known*: by loader, what it need not load. *long_read* is for what may take the database long."""
-        self.database = database
+        self.point_reads = PointReads(database, budget)
         self.account_id = account_id
         self.reading = reading
         self.known = known or {}

@@ -2,8 +2,8 @@
 
 An operation is short from its request's arrival until its price is known to be high, or it has used a slice. While
 short ones are under way, long ones have a least share of the time. An account that has long ones, or had any a moment
-ago, begins others one by one, and not while those of other accounts are short. What is waited for anyway, as a
-database, takes no part in it.
+ago, begins others one by one, and not while those of other accounts are short; of those with a high price it has few
+under way (`places`). What is waited for anyway, as a database, takes no part in it.
 """
 
 import asyncio
@@ -11,6 +11,8 @@ import time
 from collections import deque
 from heapq import heappop, heappush
 from itertools import count
+
+from app.api.execution.places import OperationPlace, Places
 
 SLICE_S = 0.002
 LEAST_SHARE = 0.2
@@ -44,6 +46,7 @@ class Slices:
         self._numbers = count()
         self._scheduled: asyncio.Handle | None = None
         self._is_held = self._was_long = False
+        self.places = Places()
 
     @property
     def is_over(self) -> bool:
@@ -122,7 +125,14 @@ class Slices:
         self._scheduled = loop.call_soon(self._look)
 
     def _look(self) -> None:
-        """Let those requests arrive before the next slice that were sent during the last one."""
+        """Let those requests arrive before the next slice that were sent during the last one.
+
+        In the turn of the loop in which they are received, the tasks are made that handle them in the next one.
+        """
+        loop = asyncio.get_running_loop()
+        self._scheduled = loop.call_soon(self._let_arrive)
+
+    def _let_arrive(self) -> None:
         self._scheduled = asyncio.get_running_loop().call_soon(self._grant)
 
     def _grant(self) -> None:
@@ -213,23 +223,30 @@ class _Line:
 class OperationSlices:
     """The slices of one operation. What it does after its `end` is long work."""
 
-    __slots__ = ("_has_paused", "_is_short", "_number", "_slices", "account", "is_long")
+    __slots__ = ("_has_paused", "_is_short", "_number", "_slices", "account", "is_long", "place")
 
     def __init__(self, slices: Slices) -> None:
         self._slices = slices
         self._number = 0
         self._is_short = self.is_long = self._has_paused = False
         self.account: int | None = None
+        self.place = OperationPlace(slices.places)
 
     @property
     def are_over(self) -> bool:
         """Whether the slice that began last, of whichever operation, has taken its time."""
         return self._slices.is_over
 
+    @property
+    def gives_way(self) -> bool:
+        """Whether it takes long, and other accounts are there."""
+        return self.is_long and not self._slices.places.is_alone(self.account or 0)
+
     async def begin(self, account: int) -> None:
         """Begin to work for an account, once it may."""
         slices, self.account = self._slices, account
         self._number = slices.next_number()
+        slices.places.note(account)
         if slices.is_busy(account):
             slices.drop_short(self)
             await slices.start(account)
@@ -237,11 +254,13 @@ class OperationSlices:
         self._is_short = True
         slices.note_short(self)
 
-    async def expect_long(self) -> None:
+    async def expect_long(self, *, needs_place: bool = True) -> None:
         """Be long from now on, and begin with it once that may."""
         if not self._is_short:
             return
         self._lengthen()
+        if needs_place:
+            await self.place.take(self.account or 0)
         if not self._has_paused:
             await self._slices.start(self.account or 0)
 
@@ -264,3 +283,4 @@ class OperationSlices:
         """Take note that nothing has to give way any more."""
         self._slices.drop_short(self)
         self._is_short = self.is_long = False
+        self.place.leave()

@@ -1,0 +1,117 @@
+"""Places for queries with a high price: of these an account has few under way while other accounts are there.
+
+Many that wait for the database at once would all go on in the turn of the event loop in which it answers. An account
+that is alone has as many as it likes. Who waits for a long statement needs no place meanwhile.
+"""
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+MOST = 1
+"""Operations of an account that have a place at once."""
+ALONE_S = 1.0
+"""Seconds since the last operation of any other account, after which an account is alone."""
+ACCOUNTS_KEPT = 1_000
+
+
+class Places:
+    """The places of all accounts."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[int] = Counter()
+        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
+        self._here: dict[int, float] = {}  # when an account's last operation began; the latest comes last
+
+    def note(self, account: int) -> None:
+        """Take note that an account begins an operation."""
+        self._here.pop(account, None)
+        self._here[account] = time.perf_counter()
+        if len(self._here) > ACCOUNTS_KEPT:
+            del self._here[next(iter(self._here))]
+
+    async def take(self, account: int) -> None:
+        """Take a place, once there is one."""
+        if not self._is_free(account):
+            place = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault(account, deque()).append(place)
+            try:
+                await place
+            except asyncio.CancelledError:
+                if place.done() and not place.cancelled():  # it came at the last moment
+                    self.give(account)
+                raise
+        else:
+            self._taken[account] += 1
+
+    def give(self, account: int) -> None:
+        """Give a place back, to who has waited longest."""
+        self._taken[account] -= 1
+        waiting = self._waiting.get(account, ())
+        while waiting and self._is_free(account):
+            place = waiting.popleft()
+            if not place.done():  # whoever waited was cancelled
+                self._taken[account] += 1
+                place.set_result(None)
+        if not waiting:
+            self._waiting.pop(account, None)
+        if not self._taken[account]:
+            del self._taken[account]
+
+    def _is_free(self, account: int) -> bool:
+        return self._taken[account] < MOST or self.is_alone(account)
+
+    def is_alone(self, account: int) -> bool:
+        """Tell whether no other account has begun an operation lately."""
+        now = time.perf_counter()
+        for other, began in reversed(self._here.items()):
+            if other != account:
+                return now - began >= ALONE_S
+        return True
+
+
+class OperationPlace:
+    """The place of one operation, which it has from `take` to `leave`."""
+
+    __slots__ = ("_account", "_aside", "_has_it", "_is_wanted", "_places")
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._account = self._aside = 0
+        self._is_wanted = self._has_it = False
+
+    async def take(self, account: int) -> None:
+        """Have a place of the account, once there is one."""
+        self._account, self._is_wanted = account, True
+        await self._take()
+
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[None]:
+        """Do without it for a while, if there is one; several may do so at once."""
+        self._aside += 1
+        self._give()
+        try:
+            yield
+        finally:
+            self._aside -= 1
+        if self._is_wanted and not self._aside and not self._has_it:
+            await self._take()
+
+    def leave(self) -> None:
+        """Give it back for good, if there is one."""
+        self._is_wanted = False
+        self._give()
+
+    async def _take(self) -> None:
+        await self._places.take(self._account)
+        if self._has_it or not self._is_wanted:  # two have waited for it, or nobody needs it any more
+            self._places.give(self._account)
+        else:
+            self._has_it = True
+
+    def _give(self) -> None:
+        if self._has_it:
+            self._has_it = False
+            self._places.give(self._account)

@@ -1,0 +1,165 @@
+"""Operations with a high price of an account go on one after the other while other accounts are there."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.api.execution import places as module
+from app.api.execution.places import MOST, OperationPlace, Places
+from app.api.execution.slices import OperationSlices, Slices
+
+TURNS = 10
+"""Of the event loop, in which whoever has a place goes on."""
+
+
+@pytest.fixture(autouse=True)
+def timeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was there once stays."""
+    monkeypatch.setattr(module, "ALONE_S", 1e9)
+
+
+@pytest.fixture
+async def places() -> AsyncIterator[Places]:
+    """The places where accounts 1 and 2 are; nobody has one in the end."""
+    made = Places()
+    made.note(2)
+    made.note(1)
+    yield made
+    tasks = [asyncio.create_task(OperationPlace(made).take(account)) for account in (1, 2)]
+    await turns()
+    assert all(task.done() for task in tasks)
+
+
+async def turns() -> None:
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+
+
+async def requested(places: Places, account: int, number: int) -> "list[tuple[OperationPlace, asyncio.Task[None]]]":
+    """Return the places of so many operations, each with who waits for it."""
+    made = [OperationPlace(places) for _ in range(number)]
+    tasks = [asyncio.create_task(place.take(account)) for place in made]
+    await turns()
+    return list(zip(made, tasks, strict=True))
+
+
+async def test_an_account_has_its_places_one_after_the_other(places: Places) -> None:
+    waiting = await requested(places, 1, MOST + 2)
+    assert [task.done() for _, task in waiting] == [True] * MOST + [False, False]
+
+    for number, (place, _) in enumerate(waiting, 1):
+        place.leave()
+        await turns()
+        assert sum(task.done() for _, task in waiting) == min(MOST + number, len(waiting))
+
+
+async def test_no_account_waits_for_another_ones_places(places: Places) -> None:
+    waiting = await requested(places, 1, MOST + 1)
+    others = await requested(places, 2, MOST)
+
+    assert all(task.done() for _, task in others)
+    for place, _ in [*waiting, *others]:
+        place.leave()
+        await turns()
+
+
+@pytest.mark.parametrize("is_long_ago", [False, True])
+async def test_an_account_that_is_alone_has_as_many_as_it_likes(
+    is_long_ago: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = Places()
+    if is_long_ago:
+        monkeypatch.setattr(module, "ALONE_S", 0)
+        places.note(2)
+    places.note(1)
+
+    assert all(task.done() for _, task in await requested(places, 1, MOST + 5))
+
+
+async def test_who_waits_for_a_long_statement_needs_no_place_and_has_one_again_afterwards(places: Places) -> None:
+    ((first, _), (second, waiting)) = await requested(places, 1, 2)
+    ended = asyncio.Event()
+
+    async def read() -> None:
+        async with first.aside():
+            await ended.wait()
+
+    reading = asyncio.create_task(read())
+    await turns()
+    assert waiting.done()
+    ended.set()
+    await turns()
+    assert not reading.done()
+    second.leave()
+    await turns()
+    assert reading.done()
+    first.leave()
+
+
+async def test_of_several_long_statements_the_last_one_brings_the_place_back(places: Places) -> None:
+    ((first, _),) = await requested(places, 1, 1)
+    async with first.aside():
+        async with first.aside():
+            pass
+        ((second, task),) = await requested(places, 1, 1)
+        assert task.done()
+        second.leave()
+
+    ((third, task),) = await requested(places, 1, 1)
+    assert not task.done()
+    first.leave()
+    await turns()
+    assert task.done()
+    third.leave()
+
+
+async def test_a_wait_that_is_cancelled_takes_no_place(places: Places) -> None:
+    ((first, _), (_, given_up), (last, waiting)) = await requested(places, 1, 3)
+    given_up.cancel()
+    first.leave()
+    await turns()
+    assert waiting.done()
+    last.leave()
+
+
+async def test_a_place_that_comes_as_its_wait_is_cancelled_is_handed_on(places: Places) -> None:
+    ((first, _), (_, given_up), (last, waiting)) = await requested(places, 1, 3)
+    first.leave()
+    given_up.cancel()
+    await turns()
+    assert given_up.cancelled() and waiting.done()
+    last.leave()
+
+
+async def test_a_place_that_comes_after_the_operations_end_is_given_back(places: Places) -> None:
+    ((first, _), (second, waiting)) = await requested(places, 1, 2)
+    second.leave()
+    first.leave()
+    await turns()
+
+    assert waiting.done()
+
+
+async def test_an_operation_with_a_high_price_waits_for_the_one_before_it() -> None:
+    slices = Slices(1e-6)
+    slices.arrive().end()
+    await begun(slices, 2)
+    first, second = await begun(slices, 1), await begun(slices, 1)
+    await first.expect_long()
+    waiting = asyncio.create_task(second.expect_long())
+    await (await begun(slices, 1)).expect_long(needs_place=False)
+    await turns()
+    assert not waiting.done()
+
+    first.end()
+
+    async with asyncio.timeout(30):
+        await waiting
+    second.end()
+
+
+async def begun(slices: Slices, account: int) -> OperationSlices:
+    operation = slices.arrive()
+    await operation.begin(account)
+    return operation
