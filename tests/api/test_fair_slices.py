@@ -307,3 +307,19 @@ async def test_a_long_operation_waits_for_a_slice_before_each_statement_that_tak
         begun.append(slices.begun)
 
     assert begun == [0, 2]  # the page, and how many there are; a search has a high price
+
+
+async def test_what_may_be_done_with_each_of_many_cases_is_found_out_in_slices(
+    world: World, watched: tuple[Api, Watched]
+) -> None:
+    api, slices = watched
+    await filled(world, cases=60, actions=700)
+    begun = []
+    for fields in ("id", "id availableActions { action allowed }"):
+        query = f"{{ cases(first: 60) {{ nodes {{ {fields} }} }} }}"
+        await api.run(world.bea.token, query)
+        slices.begun = 0
+        await api.run(world.bea.token, query)
+        begun.append(slices.begun)
+
+    assert begun[1] >= begun[0] + 5, begun

@@ -220,6 +220,25 @@ async def test_an_answer_is_written_no_further_than_its_bound(fields: int) -> No
             assert len(await written(body, budget)) == length
 
 
+class Counted(Slices):
+    """Slices of no time, which are counted."""
+
+    begun = 0
+
+    async def next(self, account: int = 0, number: int = 0, *, is_short: bool = False) -> None:
+        self.begun += 1
+
+
+async def test_a_long_text_is_written_in_parts_of_a_tenth_of_a_megabyte() -> None:
+    slices = Counted(0)
+    budget = Budget(slices)
+    budget.count(300, 3_000_000)
+
+    await written({"data": [{"a": "x" * 10_000}] * 300}, budget)
+
+    assert slices.begun >= 25
+
+
 async def test_a_large_answer_is_written_in_slices() -> None:
     body = {"data": [{"a": [{"b": "x" * 100}] * 10}] * 50_000}
     budget = Budget(Slices(), 1 << 30)

@@ -7,23 +7,23 @@ import orjson
 
 from app.api.execution.budget import STEP, Budget
 
-PART_FIELDS = 10_000
-"""About how many fields are written in one go: orjson takes a millisecond or two for them."""
-
-SMALL_SIZE = 1024 * 1024
+SMALL_FIELDS, SMALL_SIZE = 10_000, 1024 * 1024
+"""Up to here an answer is written in one go: orjson takes a millisecond or two for so many fields or characters."""
+PARTS = 10
+"""Into how many parts so much of a larger one is divided: the memory for a part takes as long as writing it."""
 
 _NESTED = (dict, list)
 
 
 async def written(body: dict[str, Any], budget: Budget) -> bytes | memoryview:
     """Return *body* as JSON. Raises: QueryTooComplex, for one that is longer than it may be; Overloaded."""
-    if budget.fields <= PART_FIELDS and budget.size <= SMALL_SIZE:
+    if budget.fields <= SMALL_FIELDS and budget.size <= SMALL_SIZE:
         content = orjson.dumps(body)
         if len(content) > STEP or len(content) > budget.bytes_max:
             budget.count_written(len(content))
         return content
     whole = bytearray()  # it grows where it is: parts that are joined are there twice
-    for part in _parts(body, max(budget.fields, budget.size * PART_FIELDS // SMALL_SIZE)):
+    for part in _parts(body, PARTS * max(budget.fields / SMALL_FIELDS, budget.size / SMALL_SIZE)):
         whole += part
         budget.count_written(len(whole))
         if budget.is_over:
@@ -31,12 +31,12 @@ async def written(body: dict[str, Any], budget: Budget) -> bytes | memoryview:
     return memoryview(whole)
 
 
-def _parts(value: Any, fields: float) -> Iterator[bytes]:
-    """Yield JSON in parts of about `PART_FIELDS` each, as if the *fields* lay evenly in *value*."""
-    if fields <= PART_FIELDS or not value or not isinstance(value, _NESTED):
+def _parts(value: Any, number: float) -> Iterator[bytes]:
+    """Yield JSON in about so many parts, as if all lay evenly in *value*."""
+    if number <= 1 or not value or not isinstance(value, _NESTED):
         yield orjson.dumps(value)
     elif isinstance(value, dict):
-        inside = fields / (sum(isinstance(item, _NESTED) for item in value.values()) or 1)
+        inside = number / (sum(isinstance(item, _NESTED) for item in value.values()) or 1)
         mark = b"{"
         for name, item in value.items():
             yield mark + orjson.dumps(name) + b":"
@@ -44,8 +44,8 @@ def _parts(value: Any, fields: float) -> Iterator[bytes]:
             mark = b","
         yield b"}"
     else:
-        each = fields / len(value)
-        run = max(1, int(PART_FIELDS / each))
+        each = number / len(value)
+        run = max(1, int(1 / each))
         mark = b"["
         for start in range(0, len(value), run):
             yield mark

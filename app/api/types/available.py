@@ -131,6 +131,8 @@ async def actions_available_on(parents: Sequence[CaseRow], info: Info) -> list[l
     facts = await facts_of(parents, context)
     for item in facts:
         if item not in known:
+            if context.budget.is_over:  # it takes a twentieth of a millisecond
+                await context.budget.pause()
             known[item] = available_for(context, item)
     return [known[item] for item in facts]
 
