@@ -236,6 +236,20 @@ async def test_a_comment_that_no_row_has_is_named_with_its_document(
     ]
 
 
+async def test_a_document_beside_those_that_its_comments_row_counts_is_named(
+    world: World, database: Database, api: Api
+) -> None:
+    case_id = (await world.open_case()).case.id
+    await comment_with(api, world.ada.token, str(case_id), [("a.txt", TEXT), ("b.txt", TEXT + b"!")])
+    loose = UUID(await uploaded(api, world.ada.token))
+    comment = select(comments.c.id).limit(1).scalar_subquery()
+    place = {"comment_id": comment, "case_id": case_id, "position": 2}
+
+    await tamper(database, update(documents).where(documents.c.id == loose).values(place))
+
+    assert ("unlogged", f"the document {loose} is in no row of the log") in await faults(database)
+
+
 async def test_a_document_that_was_added_to_a_comment_or_changed_or_moved_is_found(
     world: World, database: Database, api: Api, story: Story
 ) -> None:

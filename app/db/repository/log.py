@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, literal, select, tuple_
+from sqlalchemy import ColumnElement, and_, literal, select, tuple_, union
 
 from app.db import tables
 from app.db.id_sets import among
@@ -121,12 +121,13 @@ async def idempotency_record(
 
 async def case_ids(connection: Reader, account_id: UUID, after: UUID | None, limit: int) -> Sequence[UUID]:
     """Return the next *limit* ids of the account's cases, and of cases that only its log's rows know, in order."""
-    known = select(tables.cases.c.id).where(tables.cases.c.account_id == account_id)
-    logged = select(tables.case_actions.c.case_id).where(tables.case_actions.c.account_id == account_id)
-    ids = known.union(logged).subquery()
+    parts = []
+    for column, whose in ((tables.cases.c.id, tables.cases.c), (tables.case_actions.c.case_id, tables.case_actions.c)):
+        part = select(column.label("id")).where(whose.account_id == account_id).distinct().order_by(column).limit(limit)
+        parts.append(part if after is None else part.where(column > after))
+    # Each has its own limit, so that neither is read whole for each piece.
+    ids = union(*(select(part.subquery()) for part in parts)).subquery()
     statement = select(ids.c.id).order_by(ids.c.id).limit(limit)
-    if after is not None:
-        statement = statement.where(ids.c.id > after)
     return (await connection.execute(statement)).scalars().all()
 
 

@@ -47,11 +47,11 @@ async def unlogged(connection: Reader, case_ids: Sequence[UUID]) -> list[Unlogge
     """Return what hangs on these cases, of whatever account, and on none of their rows."""
     comments = select(_COMMENT.case_id, _COMMENT.id).where(
         among(_COMMENT.case_id, case_ids),
-        ~_row(_COMMENT, _ACTION.comment_id == _COMMENT.id),
+        _is_missing(_row(_COMMENT, _ACTION.comment_id == _COMMENT.id)),
     )
     overrides = select(_OVERRIDE.case_id, _OVERRIDE.id).where(
         among(_OVERRIDE.case_id, case_ids),
-        ~_row(_OVERRIDE, _ACTION.override_id == _OVERRIDE.id, _ACTION.type == ActionType.REQUEST_OVERRIDE),
+        _is_missing(_row(_OVERRIDE, _ACTION.override_id == _OVERRIDE.id, _ACTION.type == ActionType.REQUEST_OVERRIDE)),
     )
     documents = _unlogged_documents().where(among(_DOCUMENT.case_id, case_ids))
     found = []
@@ -60,25 +60,28 @@ async def unlogged(connection: Reader, case_ids: Sequence[UUID]) -> list[Unlogge
     return found
 
 
-def _row(of: Any, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return the condition that the log of its case has a row for what is looked at."""
-    return (
-        select(_ACTION.id)
-        .where(_ACTION.case_id == of.case_id, _ACTION.account_id == of.account_id, *conditions)
-        .exists()
-    )
+def _row(of: Any, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the row of the log of its case for what is looked at."""
+    return select(_ACTION.id).where(_ACTION.case_id == of.case_id, _ACTION.account_id == of.account_id, *conditions)
+
+
+def _is_missing(row: Select[Any]) -> ColumnElement[bool]:
+    """Return that there is no such row, which is looked for once for each of what is looked at.
+
+    It is a value and not NOT EXISTS: for that PostgreSQL may first read the rows of all logs into a hash table.
+    """
+    return row.limit(1).scalar_subquery().is_(None)
 
 
 def _unlogged_documents() -> Select[Any]:
-    named = _ACTION.document_count > _DOCUMENT.position
     comment = and_(
         _COMMENT.id == _DOCUMENT.comment_id,
         _COMMENT.case_id == _DOCUMENT.case_id,
         _COMMENT.account_id == _DOCUMENT.account_id,
-        _row(_COMMENT, _ACTION.comment_id == _COMMENT.id, named),
     )
+    row = _row(_COMMENT, _ACTION.comment_id == _COMMENT.id, _ACTION.document_count > _DOCUMENT.position)
     return select(_DOCUMENT.case_id, _DOCUMENT.id).where(
-        _DOCUMENT.comment_id.is_not(None), ~select(_COMMENT.id).where(comment).exists()
+        _DOCUMENT.comment_id.is_not(None), _is_missing(row.where(comment).correlate(tables.documents))
     )
 
 
