@@ -76,8 +76,11 @@ def application() -> Starlette:
     return app
 
 
-def create_app(settings: Settings) -> Starlette:
-    """Return the app for *settings*. The database is opened here and closed at the end of the lifespan."""
+def create_app(settings: Settings, *, has_upkeep: bool = True) -> Starlette:
+    """Return the app for *settings*. The database is opened here and closed at the end of the lifespan.
+
+    *has_upkeep*: begin with what is done at the start and then now and then, beside requests.
+    """
     logging.configure(settings.log_level)
     parts = _assembled(settings)
 
@@ -85,7 +88,7 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, asyncio.Event]]:
         parts.draining.watch()
         ending = asyncio.Event()
-        async with background_tasks(*_works(parts, ending)):
+        async with background_tasks(*_works(parts, ending), *(_upkeep(parts) if has_upkeep else ())):
             yield {ENDING: ending}
         if parts.replicas is not None:
             await parts.replicas.close()
@@ -200,16 +203,11 @@ def _services(
 
 
 def _works(parts: _Parts, ending: asyncio.Event) -> Iterator[Coroutine[None, None, None]]:
-    """Yield what goes on in the background as long as the app serves."""
+    """Yield what requests need in the background as long as the app serves."""
     database, settings = parts.database, parts.settings
-    yield sweep_regularly(database, parts.store, swept=parts.swept)
     yield finish_when_erased(database, parts.store)
-    yield keep_retention(database)
-    yield keep_expiry(database)
-    yield keep_reminders(database)
     yield run_housekeeping(database, parts.token_use, settings.idempotency_hours)
     yield collect_between_requests(lambda: parts.gate.inside > 0)
-    yield keep_anchored(database, settings)
     yield parts.watch.keep()
     if parts.replicas is not None:
         yield parts.replicas.keep_watched()
@@ -219,6 +217,16 @@ def _works(parts: _Parts, ending: asyncio.Event) -> Iterator[Coroutine[None, Non
     yield _end_streams(ending, parts.view, parts.sockets)
     if environment.metrics_are_shared():
         yield metrics.share_gauges(parts.look)
+
+
+def _upkeep(parts: _Parts) -> Iterator[Coroutine[None, None, None]]:
+    """Yield what is done at the start, and then now and then."""
+    database = parts.database
+    yield sweep_regularly(database, parts.store, swept=parts.swept)
+    yield keep_retention(database)
+    yield keep_expiry(database)
+    yield keep_reminders(database)
+    yield keep_anchored(database, parts.settings)
 
 
 def _routes(parts: _Parts) -> list[BaseRoute]:

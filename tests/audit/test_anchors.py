@@ -423,7 +423,7 @@ async def test_a_server_anchors_by_itself_while_there_is_something_new(
             await asyncio.sleep(0.05)
         raise AssertionError("nothing was anchored")
 
-    async with Api.opened(fresh_url, data_dir=tmp_path, anchors_every=0.05):
+    async with Api.with_upkeep(fresh_url, data_dir=tmp_path, anchors_every=0.05):
         await until(ACCOUNT_ROWS + 1)
         await comment(world, case.id)
         await until(ACCOUNT_ROWS + 2)
@@ -439,7 +439,8 @@ async def test_a_place_that_can_t_be_used_is_no_sign_of_tampering(
     (tmp_path / "folder").mkdir()
 
     reported = ""
-    async with Api.opened(fresh_url, data_dir=tmp_path, anchors_every=0.02, anchors_url=(tmp_path / "folder").as_uri()):
+    place = (tmp_path / "folder").as_uri()
+    async with Api.with_upkeep(fresh_url, data_dir=tmp_path, anchors_every=0.02, anchors_url=place):
         for _ in range(400):
             await asyncio.sleep(0.05)
             reported += capsys.readouterr().err
@@ -459,7 +460,7 @@ async def test_a_server_says_that_it_cannot_anchor_and_serves_on(
     (tmp_path / "anchors.key").write_text("no key")
     (tmp_path / "anchors.key").chmod(0o600)
 
-    async with Api.opened(fresh_url, data_dir=tmp_path, anchors_every=0.02) as api:
+    async with Api.with_upkeep(fresh_url, data_dir=tmp_path, anchors_every=0.02) as api:
         refused: list[str] = []
         for _ in range(1_200):
             refused += [line for line in capsys.readouterr().err.splitlines() if "anchoring_refused" in line]

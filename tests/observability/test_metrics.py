@@ -8,7 +8,6 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from app.documents.ownership import IDENTITY
 from app.observability import metrics
 from app.observability.metrics import Names
 from tests.support.api import Api
@@ -99,7 +98,6 @@ async def test_metrics_need_their_token(fresh_url: str, settings: dict[str, obje
 async def test_the_gauges_are_read_when_metrics_are_requested(fresh_url: str, world: World) -> None:
     case_id = (await world.open_case()).case.id
     async with Api.opened(fresh_url, metrics=True) as api:
-        await first_look(world)
         async with world.database.write() as connection:  # the action waits for its turn, inside
             await connection.execute(text("UPDATE cases SET title = title"))
             waiting = asyncio.create_task(api.act(world.ada.token, "addComment", {"caseId": str(case_id), "body": "y"}))
@@ -108,15 +106,6 @@ async def test_the_gauges_are_read_when_metrics_are_requested(fresh_url: str, wo
         after = await full(api.client, 0)
 
     assert (during, after) == ((1, 1), (0, 0))
-
-
-async def first_look(world: World) -> None:
-    """Wait until the gateway has looked at its documents, for which it writes down the database's id."""
-    for _ in range(200):
-        async with world.database.read() as connection:
-            if await connection.scalar(text(f"SELECT 1 FROM server_keys WHERE name = '{IDENTITY}'")):
-                return
-        await asyncio.sleep(0.05)
 
 
 async def full(client: httpx2.AsyncClient, operations: int) -> tuple[float, float]:

@@ -3,16 +3,18 @@
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx2
-from starlette.applications import Starlette
 
-from app.config.settings import Settings
 from app.main import create_app
+from tests.support.given_settings import GivenSettings
+
+SWEPT_S = 3
+"""How long the first sweep may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,30 +24,38 @@ class Api:
     client: httpx2.AsyncClient
 
     @classmethod
+    def opened(cls, url: str, **settings: Any) -> AbstractAsyncContextManager["Api"]:
+        """Yield the app of these settings, its lifespan running; files go to a folder that is gone afterwards.
+
+        It goes without what a server does beside requests, at its start and now and then: that takes longer than the
+        requests of most tests, and what it asks and writes is nothing of a test's own doing.
+        """
+        return cls._opened(url, settings, has_upkeep=False)
+
+    @classmethod
+    def with_upkeep(cls, url: str, **settings: Any) -> AbstractAsyncContextManager["Api"]:
+        """Do as `opened`, with all that a server does; the first sweep is over."""
+        return cls._opened(url, settings, has_upkeep=True)
+
+    @classmethod
     @asynccontextmanager
-    async def opened(cls, url: str, **settings: Any) -> AsyncIterator["Api"]:
-        """Yield the app of these settings, its lifespan running; files go to a folder that is gone afterwards."""
+    async def _opened(cls, url: str, settings: dict[str, Any], *, has_upkeep: bool) -> AsyncIterator["Api"]:
         unlimited: dict[str, Any] = {"rate_limit": 0, "failed_auth_limit": 0, "database_pool_timeout": 15}
         unlimited["identity_cache"] = 0  # tests change who may do what, and wait for no news of it
         unlimited["deadline"] = 120  # a slow machine takes its time
         unlimited["webhooks"] = False  # what delivers reads now and then, which is nothing of a test's own doing
         with tempfile.TemporaryDirectory() as folder:
-            app = create_app(Settings(database_url=url, **({"data_dir": Path(folder)} | unlimited | settings)))
-            async with cls._running(app) as running:
-                yield running
-
-    @classmethod
-    @asynccontextmanager
-    async def _running(cls, app: Starlette) -> AsyncIterator["Api"]:
-        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-        async with (
-            app.router.lifespan_context(app),
-            httpx2.AsyncClient(transport=transport, base_url="http://test") as client,
-        ):
-            # What the first sweep asks and writes would be taken for a test's own doing.
-            with suppress(TimeoutError):
-                await asyncio.wait_for(app.state.swept.wait(), 3)
-            yield cls(client)
+            given = GivenSettings(database_url=url, **({"data_dir": Path(folder)} | unlimited | settings))
+            app = create_app(given, has_upkeep=has_upkeep)
+            transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+            async with (
+                app.router.lifespan_context(app),
+                httpx2.AsyncClient(transport=transport, base_url="http://test") as client,
+            ):
+                if has_upkeep:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(app.state.swept.wait(), SWEPT_S)
+                yield cls(client)
 
     async def send(
         self, token: str | None, query: str, variables: dict[str, Any] | None = None, **headers: str

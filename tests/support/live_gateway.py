@@ -15,11 +15,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from app.config.settings import Settings
 from app.main import create_app
 from app.server.connection_bounds import Bounds
 from app.server.protocol import BoundedProtocol
 from app.server.websocket_protocol import BoundedWebSocket
+from tests.support.given_settings import GivenSettings
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
 
@@ -69,7 +69,8 @@ async def live_gateway(
         "identity_cache": 0,
     }
     with tempfile.TemporaryDirectory() as folder:
-        app = create_app(Settings(database_url=url, **({"data_dir": Path(folder)} | usual | settings)))
+        given = GivenSettings(database_url=url, **({"data_dir": Path(folder)} | usual | settings))
+        app = create_app(given, has_upkeep=False)
         if recheck_s is not None:
             app.state.streams.options = replace(app.state.streams.options, recheck_s=recheck_s)
         config = uvicorn.Config(
