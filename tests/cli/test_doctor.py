@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import boto3
 import pytest
 from sqlalchemy import text
 
@@ -95,9 +94,15 @@ async def _populate(url: str) -> None:
         await database.close()
 
 
+def s3_client(address: str) -> Any:
+    import boto3  # takes its time, of every process that runs a test
+
+    return boto3.client("s3", endpoint_url=address)
+
+
 def make_locked_bucket(address: str, name: str, mode: str) -> None:
     """Make a bucket that keeps each object for a day."""
-    client = boto3.client("s3", endpoint_url=address)
+    client = s3_client(address)
     place = {"LocationConstraint": "eu-west-1"}
     client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True, CreateBucketConfiguration=place)
     rule = {"DefaultRetention": {"Mode": mode, "Days": 1}}
@@ -108,7 +113,7 @@ def make_locked_bucket(address: str, name: str, mode: str) -> None:
 
 def put_anchors(address: str, name: str, file: Path) -> None:
     """Put each anchor of a file into a bucket, with the checksum of which the bucket's server knows only one form."""
-    client = boto3.client("s3", endpoint_url=address)
+    client = s3_client(address)
     for number, line in enumerate(file.read_bytes().splitlines(), 1):
         client.put_object(Bucket=name, Key=f"anchors/{number:012}.json", Body=line, ChecksumAlgorithm="SHA256")
 

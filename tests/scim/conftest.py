@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
-from scim2_client.engines.httpx2 import SyncSCIMClient
 
 from app.db.engines import open_database
 from tests.support.administration import Administration, second_admin
@@ -14,6 +14,9 @@ from tests.support.api import Api
 from tests.support.gateway import serving
 from tests.support.scim import GROUPS, Provider, opened_provider, provider_of
 from tests.support.world import World, make_world
+
+if TYPE_CHECKING:  # it takes most of a second to import, of every process that runs a test
+    from scim2_client.engines.httpx2 import SyncSCIMClient
 
 
 @pytest.fixture
@@ -41,7 +44,9 @@ async def populated(url: str) -> str:
 
 
 @pytest.fixture
-def client(fresh_url: str, tmp_path: Path) -> Iterator[SyncSCIMClient]:
+def client(fresh_url: str, tmp_path: Path) -> "Iterator[SyncSCIMClient]":
+    from scim2_client.engines.httpx2 import SyncSCIMClient
+
     token = asyncio.run(populated(fresh_url))
     with (
         serving(tmp_path, database_url=fresh_url, demo="false", scim_groups=GROUPS) as server,

@@ -4,12 +4,13 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
     """The address of a server that speaks S3, with a bucket; the usual variables lead to it."""
+    from moto.server import ThreadedMotoServer  # takes its time, of every process that runs a test
+
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
