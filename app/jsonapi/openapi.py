@@ -212,7 +212,7 @@ def _common_parameters() -> Schema:
         return {"name": name, "in": "header", "description": description, "schema": schema}
 
     key = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"}
-    tag = {"type": "string", "pattern": '^("[0-9]{1,9}"|\\*)$'}
+    tag = {"type": "string", "pattern": '^((W/)?"[0-9]{1,9}"|\\*)$'}
     return _paging() | {
         "idempotency_key": header("Idempotency-Key", "The same key does nothing twice.", key),
         "if_match": header("If-Match", "The version that the case must have, as its `ETag`.", tag),

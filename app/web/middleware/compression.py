@@ -22,7 +22,13 @@ with suppress(ImportError):  # Python may have been built without it (PEP 784); 
 
 SMALL_BYTES = 128 * 1024
 """Up to here an answer is compressed at once, which takes some two milliseconds at most; a larger one in a thread."""
-_TYPES = (b"application/json", b"application/graphql-response+json", b"text/plain")
+_TYPES = (
+    b"application/json",
+    b"application/graphql-response+json",
+    b"application/vnd.api+json",
+    b"application/scim+json",
+    b"text/plain",
+)
 _LEVEL = 1
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -98,9 +104,15 @@ def _may_be_encoded(start: Message) -> bool:
 async def _encoded(start: Message, message: Message, coding: str) -> tuple[Message, Message]:
     body, compress = message["body"], CODINGS[coding]
     encoded = compress(body) if len(body) <= SMALL_BYTES else await asyncio.to_thread(compress, body)
-    headers = [pair for pair in start["headers"] if pair[0] != b"content-length"]
+    headers = [_weak(pair) for pair in start["headers"] if pair[0] != b"content-length"]
     headers += [(b"content-encoding", coding.encode()), (b"content-length", str(len(encoded)).encode())]
     return {**start, "headers": _varied(headers)}, {**message, "body": encoded}
+
+
+def _weak(pair: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Return a header; an entity tag as a weak one, since other codings have it too (RFC 9110, section 8.8.1)."""
+    name, value = pair
+    return (name, b"W/" + value) if name == b"etag" and value.startswith(b'"') else pair
 
 
 def _varied(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
