@@ -131,7 +131,7 @@ class MemberReader:
         try:
             parsed_time(value)
         except GraphQLError:
-            return self.note(path, Detail("offset"))
+            return self.note(path, Detail("moment"))
         return value
 
     def identifier(self, path: Sequence[str], value: Any, type_name: str) -> Any:

@@ -136,7 +136,7 @@ def _moment(value: str) -> str:
     try:
         CORE.type_map["DateTime"].parse_value(value)  # type: ignore[attr-defined]  # it is a scalar
     except GraphQLError:
-        raise ValueError(Detail("offset")) from None
+        raise ValueError(Detail("moment_in_address")) from None
     return value
 
 

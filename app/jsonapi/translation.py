@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from graphql import get_named_type, get_nullable_type
 from strawberry.utils.str_converters import to_snake_case
 
-from app.api.inputs.actions import INPUTS, SubjectInput
+from app.api.inputs.actions import INPUTS, SubjectInput, required_input
 from app.api.times import parsed_time
 from app.domain.errors import Detail, InputRefused, ReviewerRequired
 from app.domain.model import ActionType
@@ -225,8 +225,10 @@ def _take_headers(translation: Translation, headers: RequestHeaders) -> None:
 def _demand_required(translation: Translation, action: ActionType) -> None:
     """Note what the input must have and was not sent."""
     fields = {name: here for here, name in attributes_of(action).items()}
-    for name in required_fields(input_type(action)):
-        if name in translation.wrong or translation.input.get(name) is not None:
+    required = frozenset(required_fields(input_type(action)))
+    for name in required_input(action):  # what may be null, and has to be said all the same, is among them
+        is_given = name in translation.input and (name not in required or translation.input[name] is not None)
+        if is_given or name in translation.wrong:
             continue
         if translation.may_lack(name):
             translation.unnamed.add(name)

@@ -130,6 +130,32 @@ async def test_a_due_date_is_read_as_graphql_reads_it(world: World, resources: R
     assert errors_of(missing) == [("422", "REQUIRED", {"pointer": "/data/attributes"})]
 
 
+@pytest.mark.parametrize(("action_type", "member"), [("assign", "assignee_id"), ("set_due_date", "due_at")])
+async def test_a_member_that_may_be_null_and_is_missing_is_named(
+    world: World, resources: ResourceClient, action_type: str, member: str
+) -> None:
+    case_id = (await world.open_case()).case.id
+
+    lone = await resources.act(case_id, world.carl.token, action_body(action_type))
+    beside = await resources.act(case_id, world.carl.token, action_body(action_type, comment="x" * 10_001))
+
+    said = f"This value can't be accepted: the member “{member}” is missing."
+    assert [error["detail"] for error in lone.json()["errors"]] == [said]
+    assert [code for _, code, _ in errors_of(beside)] == ["REQUIRED", "TOO_LONG"]
+
+
+async def test_a_day_that_there_is_not_is_not_called_a_missing_offset(world: World, resources: ResourceClient) -> None:
+    case_id = (await world.open_case()).case.id
+
+    body = action_body("set_due_date", due_at="2027-02-29T00:00:00Z")
+    in_body = await resources.act(case_id, world.carl.token, body)
+    address = "/cases?filter[created_since]=2026-01-01T00:00:00+01:00"  # a blank, in an address
+    in_address = await resources.send("GET", address, world.carl.token)
+
+    assert "of a day that there is" in in_body.json()["errors"][0]["detail"]
+    assert "+ is written as %2B" in in_address.json()["errors"][0]["detail"]
+
+
 async def test_a_step_is_recorded_and_shown_and_an_open_one_is_named(world: World, resources: ResourceClient) -> None:
     world = await with_checklist(world, CALL_BACK)
     case_id, token = str((await world.open_case()).case.id), world.carl.token
