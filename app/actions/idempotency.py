@@ -5,11 +5,13 @@ The record is part of the action's transaction, which `app.actions.perform` owns
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,7 +24,7 @@ from app.db.prepared import Write
 from app.db.repository import log
 from app.db.repository.log import IdempotencyRecord
 from app.db.writes import inserted
-from app.domain.commands import Command
+from app.domain.commands import CaseCommand, Command
 from app.domain.errors import Erased, IdempotencyKeyReused
 from app.domain.model import Actor
 
@@ -74,31 +76,50 @@ async def claim_key(
 
     A twin that runs at the same time waits here until the first is committed or rolled back.
     """
-    earlier = await claim(connection, actor, command, now, lifetime, action_id=action_id)
+    case_id = command.case_id if isinstance(command, CaseCommand) else None
+    earlier = await claim(connection, actor, command, now, lifetime, case_id, action_id=action_id)
     return None if earlier is None else earlier.action_id
 
 
 async def claim(
-    connection: AsyncConnection, actor: Actor, command: Command, now: datetime, lifetime: timedelta, **outcome: UUID
+    connection: AsyncConnection,
+    actor: Actor,
+    command: Command,
+    now: datetime,
+    lifetime: timedelta,
+    case_id: UUID | None = None,
+    **outcome: UUID,
 ) -> IdempotencyRecord | None:
-    """Record the command's key for its *outcome*, by the name of its column; return the earlier record, if any."""
+    """Record the command's key for its *outcome*, by the name of its column; return the earlier record, if any.
+
+    *case_id*: the case to lock first, which whoever has left it open locks before the key (`recorded_key`), too.
+    """
     record = tables.idempotency_records
     mine = (record.c.token_id == actor.token_id, record.c.key == command.idempotency_key)
     await connection.execute(delete(record).where(*mine, record.c.created_at < now - lifetime))
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    values: dict[str, Any] = {"token_id": actor.token_id, "key": command.idempotency_key, "created_at": now}
+    values |= {"fingerprint": fingerprint(command), **outcome}
     claimed = await connection.scalar(
-        dialect.insert(record)
-        .values(
-            token_id=actor.token_id,
-            key=command.idempotency_key,
-            fingerprint=fingerprint(command),
-            created_at=now,
-            **outcome,
-        )
+        (_of_one_writer(values) if connection.dialect.name == "sqlite" else _behind_case(values, actor, case_id))
         .on_conflict_do_nothing()
         .returning(record.c.token_id)
     )
     return None if claimed is not None else await _recorded(connection, actor, command, now - lifetime)
+
+
+def _of_one_writer(values: Mapping[str, Any]) -> sqlite.Insert:
+    return sqlite.insert(tables.idempotency_records).values(**values)
+
+
+def _behind_case(values: Mapping[str, Any], actor: Actor, case_id: UUID | None) -> postgresql.Insert:
+    """Return the insertion of a record that locks the case first, if there is one."""
+    record, case = tables.idempotency_records, tables.cases.c
+    if case_id is None:
+        return postgresql.insert(record).values(**values)
+    locked = select(case.id).where(case.account_id == actor.account_id, case.id == case_id).with_for_update().subquery()
+    counted = select(func.count().label("cases")).select_from(locked).subquery()  # one row in any case
+    row = select(*(literal(value, record.c[name].type) for name, value in values.items())).select_from(counted)
+    return postgresql.insert(record).from_select(list(values), row)
 
 
 async def _recorded(

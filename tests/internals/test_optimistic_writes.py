@@ -163,6 +163,29 @@ async def test_a_key_whose_action_is_done_brings_that_back_from_behind_the_lock(
     assert await check(world, case_id) == ["OPEN", "REQUEST_OVERRIDE", "COMMENT", "ACCEPT"]
 
 
+async def test_twins_of_a_key_wait_for_their_case_in_one_order(world: World, elsewhere: World) -> None:
+    """The first writes its key together with its action, the second claims it and then checks."""
+    case_id = (await world.open_case()).case.id
+    comment = AddComment(case_id=case_id, comment="x", idempotency_key="key")
+
+    with conflicts(world.database) as given_up, sql() as sent:
+        async with elsewhere.database.write() as connection:
+            await connection.execute(text("UPDATE cases SET title = title"))
+            tasks = [asyncio.create_task(world.do(world.carl, comment))]
+            await asyncio.sleep(0.2)
+            tasks.append(asyncio.create_task(world.do(world.carl, comment)))
+            await asyncio.sleep(0.2)
+            assert not any(task.done() for task in tasks)
+        outcomes = await asyncio.gather(*tasks)
+
+    assert given_up == []
+    assert sorted(outcome.replayed for outcome in outcomes) == [False, True]
+    assert len({outcome.action.id for outcome in outcomes}) == 1
+    if not world.database.is_sqlite:
+        assert ways(sent)[0] == "alone"
+    assert await check(world, case_id) == ["OPEN", "COMMENT"]
+
+
 async def test_a_key_that_is_too_old_is_taken_anew(world: World) -> None:
     case_id = (await world.open_case()).case.id
     comment = AddComment(case_id=case_id, comment="x", idempotency_key="key")
