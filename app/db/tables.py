@@ -496,6 +496,15 @@ case_actions = Table(
         sqlite_where=text("type = 'REMIND' OR type = 'ESCALATE'"),
         postgresql_where=text("type = 'REMIND' OR type = 'ESCALATE'"),
     ),
+    # Of each step and state, the last row of a case.
+    Index(
+        "ix_case_actions_steps",
+        "case_id",
+        "details",
+        "seq",
+        sqlite_where=text("type = 'RECORD_STEP'"),
+        postgresql_where=text("type = 'RECORD_STEP'"),
+    ),
     UniqueConstraint("comment_id"),
     CheckConstraint("seq >= 1", name="seq_from_one"),
     CheckConstraint("(seq = 1) = (type = 'OPEN') AND (seq = 1) = (status_before IS NULL)", name="first_opens"),

@@ -10,14 +10,20 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, event, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app import clock
 from app.admin import accounts
+from app.db import tables
 from app.db.engines import Database
-from app.domain.model import CaseStatus, Scope
+from app.db.repository.checklists import is_taken, taken_steps, taken_steps_before
+from app.db.rows import ActionRow
+from app.domain.model import CaseStatus, Scope, StepState
 from scripts.benchmarks.generate import analyze, fill, make_people
 from tests.support.api import Api
+from tests.support.checklists import CALL_BACK, SECOND_SOURCE, record, with_checklist
+from tests.support.triggers import triggers_aside
 from tests.support.world import Person, World, person_of
 
 LARGE = ("cases", "case_actions")
@@ -215,6 +221,38 @@ async def test_no_query_looks_through_all_cases_or_the_whole_log(database: Datab
 @pytest.mark.long
 async def test_a_later_page_costs_no_more_than_twice_the_first(database: Database, api: Api) -> None:
     await assert_cheap(api, database, await house(database, 1200, 4000), 8)
+
+
+async def repeat(database: Database, action: ActionRow, times: int) -> None:
+    """Write the same row again behind it, so many times."""
+    rows = tables.case_actions
+    async with database.write() as connection, triggers_aside(connection, rows):
+        found = (await connection.execute(select(rows).where(rows.c.id == action.id))).mappings().one()
+        more = {"comment_id": None, "position": 0}
+        again = [{**found, **more, "id": clock.new_id(), "seq": found["seq"] + 1 + n} for n in range(times)]
+        await connection.execute(insert(rows), again)
+
+
+@pytest.mark.long
+async def test_where_steps_stand_costs_the_same_however_often_they_were_recorded(world: World) -> None:
+    checked, costs = await with_checklist(world, CALL_BACK, SECOND_SOURCE), []
+    for times in (1, 20_000):
+        case_id = (await checked.open_case()).case.id
+        last = (await record(checked, case_id, SECOND_SOURCE)).action
+        for state in StepState:
+            last = (await record(checked, case_id, CALL_BACK, state)).action
+        await repeat(world.database, last, times)
+        closing = tables.case_actions.c
+        with noted() as sent:
+            async with world.database.read() as connection:
+                await taken_steps(connection, world.account_id, case_id)
+                await taken_steps_before(connection, world.account_id, [last])
+                await connection.execute(select(is_taken(closing.case_id, "TEA")).where(closing.id == last.id))
+        await analyze(world.database)
+        costs.append([await work(world.database, [item]) for item in sent])
+
+    assert len(costs[0]) == 3
+    assert [many <= 5 * few for few, many in zip(*costs, strict=True)] == [True] * 3, costs
 
 
 @pytest.mark.soak

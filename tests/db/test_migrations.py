@@ -127,6 +127,7 @@ async def test_every_constraint_bears_the_name_that_the_models_gave_it(database:
     }
     assert partial == {
         "ix_case_actions_reminders",
+        "ix_case_actions_steps",
         "ix_case_texts_stale",
         "ix_cases_not_erased",
         "ix_cases_open_due",

@@ -151,14 +151,14 @@ async def decisions(
     records = [tuple(record) for record in await connection.execute(statement)]
     found = [(r[0], ActionRow(*r[1 : len(row) + 1]), OverrideRow(*r[len(row) + 1 :])) for r in records]
     reviewers = await reviewer_ids_by_version(connection, account_id, [override.id for _, _, override in found])
-    places = [(action.case_id, action.seq) for _, action, _ in found] if with_steps else []
-    taken = await taken_steps_before(connection, account_id, places)
+    stepped = [action for _, action, _ in found] if with_steps else []
+    taken = await taken_steps_before(connection, account_id, stepped)
     return [
         DecisionPlace(
             action,
             replace(
                 _decision(account_id, action, override, ids),
-                taken_steps=taken.get((action.case_id, action.seq), frozenset()),
+                taken_steps=taken.get(action.id, frozenset()),
             ),
             (place, action.id),
         )
