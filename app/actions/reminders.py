@@ -91,7 +91,7 @@ async def write_reminder(
 async def _draft(connection: AsyncConnection, rule: ReminderRule, due: Due, now: clock.Clock) -> Draft | None:
     account_id = due.account_id
     await lock_account(connection, account_id)
-    hours = await hours_of(connection, account_id, rule.action)
+    hours = await hours_of(connection, account_id)
     locked = await _lock(connection, due)
     if hours is None or locked is None:
         return None

@@ -3,7 +3,7 @@
 Such a row changes nothing else. There is one for each occasion, which it names.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -53,24 +53,36 @@ def reminder_of(details: JsonObject | None) -> Reminder | None:
 class ReminderRule:
     """When a row of a type is written: so many hours before the time of the occasion, or after it.
 
-    `of_expiring`: whether overrides that expire count too.
+    `of_expiring`: whether overrides that expire count too. `unless_escalated`: what it is time to escalate is left to
+    that.
     """
 
     action: ActionType
     occasion: ReminderOccasion
     is_before: bool = False
     of_expiring: bool = True
+    unless_escalated: bool = False
 
-    def holds(self, at: datetime, hours: int, now: datetime) -> bool:
-        """Tell whether it is time, by the account's policy of so many *hours*."""
-        by = timedelta(hours=hours)
-        return now < at <= now + by if self.is_before else at <= now - by
+    def holds(self, at: datetime, hours: "PolicyHours", now: datetime) -> bool:
+        """Tell whether it is time, by the account's policies."""
+        own, escalation = hours[self.action], hours[ActionType.ESCALATE]
+        if own is None:
+            return False
+        if self.is_before:
+            return now < at <= now + timedelta(hours=own)
+        if self.unless_escalated and escalation is not None and at <= now - timedelta(hours=escalation):
+            return False
+        return at <= now - timedelta(hours=own)
+
+
+PolicyHours = Mapping[ActionType, int | None]
+"""The account's policies for rows of each type; None where it has none."""
 
 
 RULES: Sequence[ReminderRule] = (
     ReminderRule(ActionType.REMIND, ReminderOccasion.DUE_DATE, is_before=True),
     ReminderRule(ActionType.REMIND, ReminderOccasion.OVERRIDE_EXPIRY, is_before=True),
-    ReminderRule(ActionType.REMIND, ReminderOccasion.OVERRIDE_WAITING, of_expiring=False),
+    ReminderRule(ActionType.REMIND, ReminderOccasion.OVERRIDE_WAITING, of_expiring=False, unless_escalated=True),
     ReminderRule(ActionType.ESCALATE, ReminderOccasion.DUE_DATE),
     ReminderRule(ActionType.ESCALATE, ReminderOccasion.OVERRIDE_WAITING),
 )

@@ -147,6 +147,28 @@ async def test_an_override_that_waits_is_reminded_of_and_escalated_until_it_is_d
     await assert_whole(world.database)
 
 
+@pytest.mark.parametrize(("reminder", "escalation"), [(24, 48), (48, 48), (48, 24)])
+async def test_what_waits_for_so_long_that_it_is_escalated_is_not_reminded_of(
+    world: World, reminder: int, escalation: int
+) -> None:
+    await policies(world, reminder, escalation)
+    since = (await waiting(world)).action.created_at
+
+    assert await written(world, since + 48 * HOUR) == [("ESCALATE", "OVERRIDE_WAITING")]
+    assert await written(world, since + 480 * HOUR) == []
+
+
+async def test_a_policy_that_changes_meanwhile_counts_under_the_lock(world: World) -> None:
+    await policies(world, reminder=24, escalation=None)
+    moment = (await waiting(world)).action.created_at + 24 * HOUR
+    rule = next(rule for rule in RULES if rule.unless_escalated)
+    async with world.database.read() as connection:
+        (due,) = await due_by(connection, rule, moment, None, 10)
+    await policies(world, reminder=24, escalation=24)
+
+    assert await write_reminder(world.database, rule, due, lambda: moment) is None
+
+
 async def test_a_decision_ends_it_and_the_next_request_is_reminded_of_anew(world: World) -> None:
     await policies(world)
     first = await waiting(world)

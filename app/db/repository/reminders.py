@@ -13,7 +13,7 @@ from app.db.moments import log_time, shifted_by
 from app.db.reader import Reader
 from app.domain.canonical_json import canonical_json
 from app.domain.model import ActionType, CaseStatus, OverrideStatus
-from app.domain.reminders import Reminder, ReminderOccasion, ReminderRule
+from app.domain.reminders import PolicyHours, Reminder, ReminderOccasion, ReminderRule
 
 _ACCOUNT, _CASE, _OVERRIDE = tables.accounts.c, tables.cases.c, tables.overrides.c
 _ROW = tables.case_actions.c
@@ -73,6 +73,9 @@ def _is_time(rule: ReminderRule, at: Any, now: datetime) -> Iterator[ColumnEleme
         yield at <= shifted_by(moment, hours)
     else:
         yield at <= shifted_by(moment, -hours)
+    if rule.unless_escalated:
+        escalation = _HOURS[ActionType.ESCALATE]
+        yield or_(escalation.is_(None), at > shifted_by(moment, -escalation))
 
 
 def _waits(rule: ReminderRule, now: datetime) -> Iterator[ColumnElement[bool]]:
@@ -99,11 +102,11 @@ def _of_type(action: ActionType) -> ColumnElement[bool]:
     return _ROW.type == literal(action, _ROW.type.type, literal_execute=True)
 
 
-async def hours_of(connection: Reader, account_id: UUID, action: ActionType) -> int | None:
-    """Return the account's policy for rows of this type, None where it has none."""
-    statement = select(_HOURS[action]).where(_ACCOUNT.id == account_id, _ACCOUNT.cases_enabled)
-    hours: int | None = await connection.scalar(statement)
-    return hours
+async def hours_of(connection: Reader, account_id: UUID) -> PolicyHours | None:
+    """Return the account's policies; None where it has no cases."""
+    statement = select(*_HOURS.values()).where(_ACCOUNT.id == account_id, _ACCOUNT.cases_enabled)
+    record = (await connection.execute(statement)).one_or_none()
+    return None if record is None else dict(zip(_HOURS, record, strict=True))
 
 
 async def is_written(connection: Reader, case_id: UUID, action: ActionType, reminder: Reminder) -> bool:
