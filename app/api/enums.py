@@ -119,6 +119,7 @@ described_enum(
         InboxReason.CLOSE: "It is resolved, and they can close it.",
         InboxReason.ASSIGNED: "They own it, and can work on it.",
         InboxReason.OVERDUE: "They own it, and it should have been finished by now.",
+        InboxReason.ESCALATED: "It is late, and was escalated; for reviewers and admins, but not who requested it.",
     },
 )
 described_enum(

@@ -161,6 +161,7 @@ class InboxReason(StrEnum):
     CLOSE = "CLOSE"
     ASSIGNED = "ASSIGNED"
     OVERDUE = "OVERDUE"
+    ESCALATED = "ESCALATED"
 
 
 class SearchField(StrEnum):

@@ -1,13 +1,14 @@
 """The inbox is what brute force finds: asking each case, one by one, what its viewer may do on it now."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import delete
 
+from app.actions.reminders import write_reminders
 from app.db import tables
 from app.domain.commands import AssignCase, CloseCase, SetDueDate
 from app.domain.model import CaseStatus, Role, Scope, StepState
@@ -18,11 +19,12 @@ from tests.support.database_contents import set_by_hand
 from tests.support.world import Person, World, make_person, person_of
 
 LONG_AGO, FAR_AHEAD = datetime(2020, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
-REASONS = ["DECIDE", "ANSWER", "CLOSE", "ASSIGNED", "OVERDUE"]
+REASONS = ["DECIDE", "ANSWER", "CLOSE", "ASSIGNED", "OVERDUE", "ESCALATED"]
 OF_OWNERS = {"ASSIGNED", "OVERDUE"}
-ALL_CASES = """query($after: String) { cases(first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes {
-    id updatedAt status owner { id } overdue availableActions { action allowed }
-    log: actions(first: 100) { nodes { user { id } } pageInfo { hasNextPage } } } } }"""
+ALL_CASES = """query($after: String) { cases(first: 50, after: $after) { pageInfo { hasNextPage endCursor } nodes {
+    id updatedAt status owner { id } dueAt overdue activeOverride { id createdBy { id } }
+    availableActions { action allowed } log: actions(first: 100) { pageInfo { hasNextPage } nodes {
+        type user { id } reminder { occasion at override { id } } } } } } }"""
 INBOX = """query($reasons: [InboxReason!], $first: Int, $after: String, $last: Int, $before: String) { viewer {
     inbox(reasons: $reasons, first: $first, after: $after, last: $last, before: $before) {
         totalCount counts { reason count } edges { reasons node { id } }
@@ -45,15 +47,26 @@ def reasons_for(case: Mapping[str, Any], viewer: Person) -> list[str]:
     """Return why a case belongs into somebody's inbox, by the definition."""
     assert not case["log"]["pageInfo"]["hasNextPage"]
     allowed = {item["action"] for item in case["availableActions"] if item["allowed"]}
-    did = [row["user"]["id"] == str(viewer.id) for row in case["log"]["nodes"]]
+    did = [row["user"]["id"] == str(viewer.id) for row in case["log"]["nodes"] if row["reminder"] is None]
     holds = {
         "DECIDE": bool(allowed & {"ACCEPT", "REFUSE"}),
         "ANSWER": "COMMENT" in allowed and any(did) and not did[0],
+        "ESCALATED": bool(viewer.actor.roles & {Role.REVIEWER, Role.ADMIN}) and is_escalated(case, viewer),
         "CLOSE": "CLOSE" in allowed and case["status"] == "RESOLVED",
         "ASSIGNED": "COMMENT" in allowed and case["owner"] == {"id": str(viewer.id)},
         "OVERDUE": "COMMENT" in allowed and case["owner"] == {"id": str(viewer.id)} and case["overdue"],
     }
     return [reason for reason in REASONS if holds[reason]]
+
+
+def is_escalated(case: Mapping[str, Any], viewer: Person) -> bool:
+    """Tell whether a row says that it is late, and that is so still, of what is not the viewer's own request."""
+    said = [row["reminder"] for row in case["log"]["nodes"] if row["type"] == "ESCALATE"]
+    pending = case["activeOverride"]
+    is_others = pending is not None and pending["createdBy"]["id"] != str(viewer.id)
+    waits = is_others and any((reminder["override"] or {}).get("id") == pending["id"] for reminder in said)
+    dates = [reminder["at"] for reminder in said if reminder["occasion"] == "DUE_DATE"]
+    return waits or (case["overdue"] and case["dueAt"] in dates)
 
 
 async def brute_force(api: Api, viewer: Person, wanted: list[str]) -> list[tuple[str, list[str]]]:
@@ -130,6 +143,52 @@ async def test_what_is_assigned_is_in_the_inbox_until_it_is_closed(world: World,
         assert await assert_equal(api, world.ada) == [(str(mine), reasons)]
     await world.do(world.ada, AssignCase(case_id=mine, assignee_id=None))
     assert await assert_equal(api, world.ada) == []
+
+
+async def test_what_was_escalated_is_in_the_inbox_of_reviewers_and_admins_while_it_is_late(
+    world: World, api: Api
+) -> None:
+    await set_by_hand(world.database, tables.accounts, world.account_id, escalation_hours=1)
+    waiting = await world.request_override((await world.open_case()).case.id, world.bea)
+    late = (await world.open_case()).case.id
+    await world.do(world.ada, SetDueDate(case_id=late, due_at=LONG_AGO))
+    people = (world.ada, world.bea, world.rosa, world.aldo)
+
+    async def escalated() -> list[list[str]]:
+        """Return for each person what is there for this reason, the waiting override first."""
+        found = [[id for id, _ in await assert_equal(api, person, ["ESCALATED"])] for person in people]
+        return [sorted(ids, key=[str(waiting.case.id), str(late)].index) for ids in found]
+
+    before = await escalated()
+    moment = waiting.action.created_at + timedelta(hours=1)
+    steps = [step async for step in write_reminders(world.database, lambda: moment)]
+    rows = await escalated()
+    await world.refuse(waiting.case.id)
+    await world.request_override(waiting.case.id, world.bea)
+    decided = await escalated()
+    await world.do(world.ada, SetDueDate(case_id=late, due_at=LONG_AGO + timedelta(days=1)))
+    moved = await escalated()
+
+    waits, due = str(waiting.case.id), str(late)
+    assert [step.is_written for step in steps] == [True, True]
+    assert before == moved == [[], [], [], []]
+    assert rows == [[], [due], [waits, due], [waits, due]]
+    assert decided == [[], [due], [due], [due]]
+
+
+async def test_what_is_escalated_and_expired_is_in_no_inbox(world: World, api: Api) -> None:
+    await set_by_hand(world.database, tables.accounts, world.account_id, escalation_hours=1)
+    waiting = await world.request_override((await world.open_case()).case.id)
+    assert waiting.override is not None
+    moment = waiting.action.created_at + timedelta(hours=1)
+    assert [step.is_written async for step in write_reminders(world.database, lambda: moment)] == [True]
+    found = [len(await assert_equal(api, world.aldo, ["ESCALATED"]))]
+
+    soon = waiting.action.created_at + timedelta(milliseconds=1)
+    await set_by_hand(world.database, tables.overrides, waiting.override.id, expires_at=soon)
+    edges, _ = await whole_inbox(api, world.aldo, ["ESCALATED"])
+
+    assert (found, edges) == ([1], [])
 
 
 async def test_a_case_is_to_be_closed_once_the_steps_are_taken_that_it_waits_for(world: World, api: Api) -> None:

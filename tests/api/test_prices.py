@@ -96,7 +96,7 @@ ORDERED = "query($o: [CaseOrder!]) { cases(first: 1, orderBy: $o) { nodes { id }
         (BULK_IN_PLACE % "[{}, {}]", {}, 102 + 2 * ACTION),
         (BULK_IN_PLACE % "{}", {}, 102 + ACTION),
         (BULK_OF_LIST, {"i": [CLOSE] * 3}, 102 + 3 * ACTION),
-        ("{ viewer { inbox(first: 1) { totalCount counts { count } } } }", {}, 4 + 5 + 12_000),
+        ("{ viewer { inbox(first: 1) { totalCount counts { count } } } }", {}, 4 + 6 + 12_000),
     ],
 )
 def test_the_cost_includes_the_prices_of_the_selection(query: str, variables: dict[str, Any], cost: int) -> None:

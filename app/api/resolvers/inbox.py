@@ -1,4 +1,4 @@
-"""The viewer's inbox: where they can act now, and why."""
+"""The viewer's inbox: where they can act now or see to it, and why."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -81,7 +81,8 @@ class Viewer(Node):
     language: Language = described("The language of this answer's messages.")
     rate_limit: RateLimit | None = described("How the token stands with its rate limit; null where there is none.")
     inbox: InboxConnection | None = strawberry.field(
-        resolver=inbox, description="Cases on which they can act now, and why, the latest change first."
+        resolver=inbox,
+        description="Cases on which they can act now, or that were escalated, and why, the latest change first.",
     )
     stands_in_for: list[User] = strawberry.field(
         resolver=stands_in_for,

@@ -1,6 +1,6 @@
 """The inbox: cases on which one person can act now, by why. The table of transitions, compiled to SQL.
 
-What it finds is what `domain.workflow.available` says of each case, asked of all cases at once.
+What it finds is what `domain.workflow.available` says of each case, asked of all cases at once; and what was escalated.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +17,7 @@ from app.db.repository.checklists import is_taken
 from app.db.repository.conditions import overdue
 from app.db.repository.delegations import DELEGATE, stands_in
 from app.db.repository.overrides import FIRST_VERSION
+from app.db.repository.reminders import says
 from app.db.repository.window import OrderKey, Window, in_list_order, windowed
 from app.db.row_makers import columns
 from app.db.rows import CaseRow
@@ -26,7 +27,17 @@ from app.domain.checklist import (
     steps_to_accept_are_taken,
     steps_to_close_are_taken,
 )
-from app.domain.model import REMINDERS, ActionType, Actor, CaseStatus, EvaluationStatus, InboxReason, OverrideStatus
+from app.domain.model import (
+    REMINDERS,
+    ActionType,
+    Actor,
+    CaseStatus,
+    EvaluationStatus,
+    InboxReason,
+    OverrideStatus,
+    Role,
+)
+from app.domain.reminders import ReminderOccasion
 from app.domain.workflow import (
     TRANSITIONS,
     Guard,
@@ -140,12 +151,31 @@ def _overdue(actor: Actor) -> ColumnElement[bool]:
     return and_(_assigned(actor), overdue(clock.now()))
 
 
+_SEES_TO_IT = frozenset({Role.REVIEWER, Role.ADMIN})
+"""Whom an escalation is for."""
+
+
+def _escalated(actor: Actor) -> ColumnElement[bool]:
+    """Return that an escalation is about what is still late; never for who requested the override that waits."""
+    if not actor.roles & _SEES_TO_IT:
+        return false()
+    now, escalate = clock.now(), ActionType.ESCALATE
+    is_late = and_(overdue(now), says(escalate, ReminderOccasion.DUE_DATE, _CASE.due_at))
+    waits = and_(
+        _PENDING.c.created_by_id != actor.user_id,
+        _OVERRIDE_GUARDS[override_is_in_time](now),
+        says(escalate, ReminderOccasion.OVERRIDE_WAITING, _PENDING.c.created_at),
+    )
+    return and_(_CASE.status != CaseStatus.CLOSED, or_(is_late, waits))
+
+
 _REASONS: Mapping[InboxReason, Callable[[Actor], ColumnElement[bool]]] = {
     InboxReason.DECIDE: _decide,
     InboxReason.ANSWER: _answer,
     InboxReason.CLOSE: _close,
     InboxReason.ASSIGNED: _assigned,
     InboxReason.OVERDUE: _overdue,
+    InboxReason.ESCALATED: _escalated,
 }
 
 

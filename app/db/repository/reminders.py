@@ -46,7 +46,7 @@ async def due_by(connection: Reader, rule: ReminderRule, now: datetime, after: D
     statement: Select[Any] = (
         select(at, key, _ACCOUNT.id, _CASE.id)
         .select_from(_cases() if is_of_case else _overrides())
-        .where(*_is_time(rule, at, now), *_waits(rule, now), ~_written(rule, at))
+        .where(*_is_time(rule, at, now), *_waits(rule, now), ~says(rule.action, rule.occasion, at))
     )
     if after is not None:
         statement = statement.where(tuple_(at, key) > tuple_(after.at, after.id))
@@ -89,12 +89,12 @@ def _waits(rule: ReminderRule, now: datetime) -> Iterator[ColumnElement[bool]]:
         yield or_(_OVERRIDE.expires_at.is_(None), _OVERRIDE.expires_at > now)
 
 
-def _written(rule: ReminderRule, at: Any) -> ColumnElement[bool]:
-    """Return that the case's log has the row already, as far as its time and occasion tell."""
-    before, behind = '{"at":"', f'","occasion":"{rule.occasion}"'
+def says(action: ActionType, occasion: ReminderOccasion, at: Any) -> ColumnElement[bool]:
+    """Return that the case's log has such a row, as far as its time and occasion tell."""
+    before, behind = '{"at":"', f'","occasion":"{occasion}"'
     said = literal(before) + log_time(at) + literal(behind)
     length = len(before) + _TIME_LENGTH + len(behind)
-    return exists().where(_ROW.case_id == _CASE.id, _of_type(rule.action), func.substr(_ROW.details, 1, length) == said)
+    return exists().where(_ROW.case_id == _CASE.id, _of_type(action), func.substr(_ROW.details, 1, length) == said)
 
 
 def _of_type(action: ActionType) -> ColumnElement[bool]:
