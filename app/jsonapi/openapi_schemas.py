@@ -9,6 +9,7 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
+    get_named_type,
     get_nullable_type,
 )
 
@@ -65,8 +66,7 @@ def resource_schema(type_: ResourceType) -> Schema:
     assert isinstance(object_type, GraphQLObjectType)
     attributes: Schema = {}
     for name, field_name in type_.attributes.items():
-        field = object_type.fields[field_name]
-        attributes[name] = typed(field.type) | {"description": field.description}
+        attributes[name] = _attribute_schema(object_type, *field_name.split("."))
     if "action_type" in attributes:
         attributes["action_type"] = {"type": "string", "enum": list(ACTION_TYPES)}
     relationships = {name: reference("schemas", "relationship") for name in [*type_.relationships, *type_.related]}
@@ -80,6 +80,17 @@ def resource_schema(type_: ResourceType) -> Schema:
         },
         ["type", "id", "attributes", "links"],
     ) | {"description": object_type.description}
+
+
+def _attribute_schema(type_: GraphQLObjectType, name: str, *inner: str) -> Schema:
+    """Return the schema of a field's value, or of one of a field inside it, which is null where that is."""
+    field = type_.fields[name]
+    if not inner:
+        return typed(field.type) | {"description": field.description}
+    object_type = get_named_type(field.type)
+    assert isinstance(object_type, GraphQLObjectType) and not isinstance(field.type, GraphQLNonNull)
+    found = object_type.fields[inner[0]]
+    return typed(get_nullable_type(found.type)) | {"description": f"{found.description} Null of all other rows."}
 
 
 def _case_file(type_: ResourceType) -> Schema:

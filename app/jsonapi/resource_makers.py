@@ -88,4 +88,8 @@ def _address(base: str, address: str) -> str:
 
 
 def _value(name: str, field: str) -> str:
-    return f"action_names[item[{field!r}]]" if name == "action_type" else f"item[{field!r}]"
+    if name == "action_type":
+        return f"action_names[item[{field!r}]]"
+    outer, _, inner = field.partition(".")
+    value = f"item[{outer!r}]"
+    return f"None if {value} is None else {value}[{inner!r}]" if inner else value

@@ -46,7 +46,7 @@ class ResourceWriter:
 
     def _maker(self, has_case_files: bool, fields: Sequence[str]) -> Maker:
         """Return what makes resources of objects that have these fields: not all, for who may not read."""
-        attributes = {name: field for name, field in self._attributes.items() if field in fields}
+        attributes = {name: field for name, field in self._attributes.items() if field.partition(".")[0] in fields}
         shown = [shown.name for shown in self._relationships if shown.is_member]
         maker = maker_of(self._type, attributes, self._related, shown, has_case_file=has_case_files)
         self._makers[has_case_files, fields] = maker

@@ -48,9 +48,10 @@ class Relationship:
 class ResourceType:
     """A type of resources.
 
-    `attributes`: the field of each, by its name here. `address`: that of one resource, below the prefix, with its id;
-    {case} is the case whose address was asked for. `related`: addresses of relationships that are read there alone.
-    `case_file`: the gateway's address of what is downloaded of it, if anything.
+    `attributes`: the field of each, by its name here; one inside an object, that may be null, as `reminder.at`.
+    `address`: that of one resource, below the prefix, with its id; {case} is the case whose address was asked for.
+    `related`: addresses of relationships that are read there alone. `case_file`: the gateway's address of what is
+    downloaded of it, if anything.
     """
 
     name: str
@@ -97,6 +98,8 @@ _TYPES = (
         _attributes(
             "seq status_before status_after resolution step step_state open_steps created_at request_id hash prev_hash",
             action_type="type",
+            reminder_occasion="reminder.occasion",
+            reminder_at="reminder.at",
         ),
         {
             "user": Relationship("user", "user"),

@@ -59,8 +59,9 @@ def _selection(type_: ResourceType, wanted: Wanted, tree: Tree, may_read: bool) 
     fields = ["id"]
     for name in type_.attributes if fieldset is None else [name for name in fieldset if name in type_.attributes]:
         field = type_.attributes[name]
-        if may_read or _is_shown(type_, field):
-            fields.append(field)
+        outer, _, inner = field.partition(".")
+        if may_read or _is_shown(type_, outer):
+            fields.append(f"{outer} {{ {inner} }}" if inner else outer)
         elif fieldset is not None:
             raise _unreadable(f"fields[{type_.name}]")
     for relationship, below in _related(type_, fieldset, tree):

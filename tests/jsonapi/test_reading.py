@@ -1,14 +1,18 @@
 """Reading: single resources, lists page by page, filters, inclusion, and what another account's ids give."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import pytest
 
+from app.actions.reminders import write_reminders
+from app.db import tables
 from app.domain.model import CaseStatus, EvaluationStatus, Scope
 from tests.support.api import Api
+from tests.support.database_contents import set_by_hand
 from tests.support.jsonapi import ResourceClient, action_body, case_body, errors_of
 from tests.support.recorded_sql import recorded
 from tests.support.world import World, make_world, person_of
@@ -108,6 +112,30 @@ async def test_a_log_is_read_by_its_case_newest_first(world: World, resources: R
     assert sorted(resource["type"] for resource in document["included"]) == ["override", "user", "user"]
     assert [action["attributes"]["action_type"] for action in some["data"]] == ["accept", "open"]
     assert hers["meta"] == {"count": 1, "total": 1}
+
+
+async def test_a_row_of_the_account_s_own_rules_says_what_it_is_about(world: World, resources: ResourceClient) -> None:
+    await set_by_hand(world.database, tables.accounts, world.account_id, escalation_hours=1)
+    waiting = await world.request_override((await world.open_case()).case.id)
+    since = waiting.action.created_at
+    async for step in write_reminders(world.database, lambda: since + timedelta(hours=1)):
+        assert step.is_written
+    address = f"/cases/{waiting.case.id}/actions"
+
+    rows = [row["attributes"] for row in (await resources.read(address, world.ada.token))["data"]]
+    sparse = await resources.read(f"{address}?fields[case_action]=reminder_at", world.ada.token)
+
+    names = ("action_type", "reminder_occasion", "reminder_at")
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        ("escalate", "OVERRIDE_WAITING", since.isoformat()),
+        ("override_request", None, None),
+        ("open", None, None),
+    ]
+    assert [row["attributes"] for row in sparse["data"]] == [
+        {"reminder_at": since.isoformat()},
+        {"reminder_at": None},
+        {"reminder_at": None},
+    ]
 
 
 async def test_each_resource_has_an_address_that_shows_it_as_it_was_included(
