@@ -88,6 +88,9 @@ export const LOG_ENTRY = graphql(`
       occasion
       at
     }
+    step
+    stepState
+    openSteps
   }
 `)
 
@@ -135,7 +138,27 @@ export const CASE_DETAIL = graphql(`
     availableActions {
       action
       allowed
+      code
       message
+    }
+    checklist {
+      key
+      label
+      state
+      requiredToAccept
+      requiredToClose
+      action {
+        id
+        createdAt
+        user {
+          id
+          displayName
+        }
+        comment {
+          id
+          body
+        }
+      }
     }
     actions(first: 30) {
       nodes {

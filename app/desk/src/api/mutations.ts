@@ -11,6 +11,7 @@ import type {
   CaseDetailFragment,
   CloseCaseInput,
   OpenCaseInput,
+  RecordStepInput,
   RefusalFragment,
   RefuseOverrideInput,
   RequestOverrideInput,
@@ -24,6 +25,7 @@ export type Inputs = {
   refuseOverride: RefuseOverrideInput
   cancelOverride: CancelOverrideInput
   closeCase: CloseCaseInput
+  recordStep: RecordStepInput
 }
 
 export type MutationName = keyof Inputs
@@ -114,6 +116,19 @@ export const MUTATIONS: Mutations = {
   closeCase: graphql(`
     mutation CloseCase($input: CloseCaseInput!) {
       payload: closeCase(input: $input) {
+        errors {
+          ...Refusal
+        }
+        replayed
+        case {
+          ...CaseDetail
+        }
+      }
+    }
+  `),
+  recordStep: graphql(`
+    mutation RecordStep($input: RecordStepInput!) {
+      payload: recordStep(input: $input) {
         errors {
           ...Refusal
         }

@@ -11,6 +11,7 @@ import { useFresh, useRevision } from '../live/useRevision'
 import { Icon } from '../ui/Icon'
 import { Actions } from './Actions'
 import { CaseHeader } from './CaseHeader'
+import { Checklist } from './Checklist'
 import { CommentForm } from './CommentForm'
 import { Facts } from './Facts'
 import { KeptEntries } from './KeptEntries'
@@ -47,7 +48,10 @@ export function CaseView({ reference }: { reference: string }) {
           <CaseHeader shown={shown} />
           <PendingOverride shown={shown} />
           <div className="case-columns">
-            <Actions shown={shown} />
+            <div className="case-todo">
+              <Actions shown={shown} />
+              <Checklist shown={shown} />
+            </div>
             <div className="case-main">
               <section aria-labelledby="timeline-heading">
                 <h2 id="timeline-heading">{t('timeline')}</h2>

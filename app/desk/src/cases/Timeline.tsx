@@ -9,6 +9,7 @@ import { graphql } from '../gql'
 import type { CaseDetailFragment, LogEntryFragment } from '../gql/graphql'
 import { useFormat } from '../i18n/format'
 import { useTranslation } from '../i18n/language'
+import { stepName } from './steps'
 import { useDescribe } from './useDescribe'
 
 const OLDER = graphql(`
@@ -29,25 +30,26 @@ const OLDER = graphql(`
 `)
 
 type Log = Pick<CaseDetailFragment['actions'], 'nodes' | 'pageInfo'>
+type Properties = { shown: CaseDetailFragment }
 
-export function Timeline({ shown }: { shown: CaseDetailFragment }) {
+export function Timeline({ shown }: Properties) {
   return (
     <ol className="timeline">
-      <Entries caseId={shown.id} log={shown.actions} />
+      <Entries shown={shown} log={shown.actions} />
     </ol>
   )
 }
 
-function Entries({ caseId, log }: { caseId: string; log: Log }) {
+function Entries({ shown, log }: Properties & { log: Log }) {
   const { t } = useTranslation()
   const [hasOlder, setHasOlder] = useState(false)
   const { hasNextPage, endCursor } = log.pageInfo
   return (
     <>
       {log.nodes.map((entry) => (
-        <Entry key={entry.id} entry={entry} />
+        <Entry key={entry.id} shown={shown} entry={entry} />
       ))}
-      {hasNextPage && endCursor && hasOlder && <OlderEntries caseId={caseId} after={endCursor} />}
+      {hasNextPage && endCursor && hasOlder && <OlderEntries shown={shown} after={endCursor} />}
       {hasNextPage && !hasOlder && (
         <li>
           <button type="button" className="button" onClick={() => setHasOlder(true)}>
@@ -59,19 +61,19 @@ function Entries({ caseId, log }: { caseId: string; log: Log }) {
   )
 }
 
-function OlderEntries({ caseId, after }: { caseId: string; after: string }) {
+function OlderEntries({ shown, after }: Properties & { after: string }) {
   const { t } = useTranslation()
-  const [{ data }] = useQuery({ query: OLDER, variables: { id: caseId, after } })
+  const [{ data }] = useQuery({ query: OLDER, variables: { id: shown.id, after } })
   if (!data?.case) return <li className="hint">{t('loading')}</li>
-  return <Entries caseId={caseId} log={data.case.actions} />
+  return <Entries shown={shown} log={data.case.actions} />
 }
 
-function Entry({ entry }: { entry: LogEntryFragment }) {
+function Entry({ shown, entry }: Properties & { entry: LogEntryFragment }) {
   const { t } = useTranslation()
   const label = useLabels()
   const describe = useDescribe()
-  const { moment } = useFormat()
-  const { authority, comment, evaluation, override, reminder } = entry
+  const { moment, names } = useFormat()
+  const { authority, comment, evaluation, openSteps, override, reminder, step, stepState } = entry
   const erasure = comment?.erasure
   return (
     <li className={`entry ${entry.type.toLowerCase()}`}>
@@ -94,6 +96,12 @@ function Entry({ entry }: { entry: LogEntryFragment }) {
         <p className="entry-fact">
           {t('reminderOf', { occasion: label('ReminderOccasion', reminder.occasion), time: moment(reminder.at) })}
         </p>
+      )}
+      {step && stepState && (
+        <p className="entry-fact">{t('labelled', { label: stepName(shown, step), value: label('StepState', stepState) })}</p>
+      )}
+      {openSteps && openSteps.length > 0 && (
+        <p className="entry-fact">{t('openThen', { steps: names(openSteps.map((key) => stepName(shown, key))) })}</p>
       )}
       {evaluation && (
         <p className="entry-fact">

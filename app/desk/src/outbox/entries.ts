@@ -13,6 +13,7 @@ export const NAMES: Record<MutationName, Word> = {
   refuseOverride: 'refuse',
   cancelOverride: 'takeBack',
   closeCase: 'closeCase',
+  recordStep: 'recordStep',
 }
 
 export function isKept({ refusals }: Entry): boolean {
