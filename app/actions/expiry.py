@@ -1,34 +1,24 @@
-"""Expiry: an override on which nobody decided in time ends, as an act of the account's own rules.
-
-Each override is a transaction of its own, decided anew under the lock of its case: whoever is second, in another
-process too, finds nothing left to do.
-"""
+"""Expiry: an override on which nobody decided in time ends, as an act of the account's own rules."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.actions.draft import Draft
 from app.actions.outcome import Outcome
 from app.actions.perform import perform_by_rule
+from app.actions.rules import BATCH, attempted, drafted_by_rule, in_batches
 from app.db.account_log import NO_REQUEST, lock_account
 from app.db.engines import Database
-from app.db.errors import unavailable_of
+from app.db.reader import Reader
 from app.db.repository.expiry import ExpiringOverride, expiring_overrides
 from app.db.repository.locks import lock_for_decision
-from app.db.user_writes import system_identity
 from app.domain.commands import ExpireOverride
 from app.domain.errors import Refusal
-from app.domain.model import SystemActor
 from app.domain.workflow import advance
-
-BATCH = 100
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +37,13 @@ async def expire_overrides(
 
     One that can't be ended is logged, and holds up no other. Raises: what a database raises that is away.
     """
-    last: ExpiringOverride | None = None
-    while True:
-        async with database.read() as connection:
-            found = await expiring_overrides(connection, now(), last, batch)
-        for override in found:
-            yield await _step(database, override, now)
-        if len(found) < batch:
-            return
-        last = found[-1]
 
+    async def find(connection: Reader, last: ExpiringOverride | None) -> list[ExpiringOverride]:
+        return await expiring_overrides(connection, now(), last, batch)
 
-async def _step(database: Database, override: ExpiringOverride, now: clock.Clock) -> ExpiryStep:
-    try:
-        outcome = await expire_override(database, override.account_id, override.case_id, override.id, now)
-    except Exception as fault:
-        if unavailable_of(fault, NO_REQUEST) is not None:
-            raise
-        log.error("override_not_expired", override=str(override.id), exc_info=fault)
-        return ExpiryStep(override, is_expired=False, is_failed=True)
-    return ExpiryStep(override, outcome is not None)
+    async for override in in_batches(database, find, batch):
+        expired = expire_override(database, override.account_id, override.case_id, override.id, now)
+        yield ExpiryStep(override, *await attempted(expired, "override_not_expired", override=override.id))
 
 
 async def expire_override(
@@ -96,14 +73,5 @@ async def _draft(
         return None
     if not facts.is_expired:
         return None
-    return Draft(
-        connection,
-        SystemActor(account_id, await system_identity(connection, account_id, moment)),
-        command,
-        max(moment, case.updated_at),
-        before=case,
-        case=replace(case, status=status),
-        subject=locked.subject,
-        override=override,
-        reviewer_ids=locked.reviewer_ids,
-    )
+    draft = await drafted_by_rule(connection, locked, command, status, account_id, moment)
+    return replace(draft, override=override, reviewer_ids=locked.reviewer_ids)

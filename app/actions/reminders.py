@@ -1,35 +1,26 @@
-"""Reminders and escalations: rows of the account's own rules for what is due soon, or late, once for each occasion.
-
-Each is a transaction of its own, decided anew under the lock of its case: whoever is second, in another process too,
-finds the row.
-"""
+"""Reminders and escalations: rows of the account's own rules for what is due soon, or late, once for each occasion."""
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
 from app.actions.draft import Draft
 from app.actions.outcome import Outcome
 from app.actions.perform import perform_by_rule
+from app.actions.rules import BATCH, attempted, drafted_by_rule, in_batches
 from app.db.account_log import NO_REQUEST, lock_account
 from app.db.engines import Database
-from app.db.errors import unavailable_of
+from app.db.reader import Reader
 from app.db.repository.locks import Locked, lock_case, lock_for_decision
 from app.db.repository.reminders import Due, due_by, hours_of, is_written
-from app.db.user_writes import system_identity
 from app.domain.commands import Escalate, Remind
 from app.domain.errors import Refusal
-from app.domain.model import ActionType, SystemActor
+from app.domain.model import ActionType
 from app.domain.reminders import RULES, Reminder, ReminderOccasion, ReminderRule, time_of_override
 from app.domain.workflow import advance
-
-BATCH = 100
-
-log = structlog.get_logger()
 
 _COMMANDS: Mapping[ActionType, type[Remind | Escalate]] = {
     ActionType.REMIND: Remind,
@@ -55,26 +46,13 @@ async def write_reminders(
     One that can't be written is logged, and holds up no other. Raises: what a database raises that is away.
     """
     for rule in RULES:
-        last: Due | None = None
-        while True:
-            async with database.read() as connection:
-                found = await due_by(connection, rule, now(), last, batch)
-            for due in found:
-                yield await _step(database, rule, due, now)
-            if len(found) < batch:
-                break
-            last = found[-1]
 
+        async def find(connection: Reader, last: Due | None, rule: ReminderRule = rule) -> list[Due]:
+            return await due_by(connection, rule, now(), last, batch)
 
-async def _step(database: Database, rule: ReminderRule, due: Due, now: clock.Clock) -> ReminderStep:
-    try:
-        outcome = await write_reminder(database, rule, due, now)
-    except Exception as fault:
-        if unavailable_of(fault, NO_REQUEST) is not None:
-            raise
-        log.error("reminder_not_written", case=str(due.case_id), exc_info=fault)
-        return ReminderStep(rule, due, is_written=False, is_failed=True)
-    return ReminderStep(rule, due, outcome is not None)
+        async for due in in_batches(database, find, batch):
+            written = write_reminder(database, rule, due, now)
+            yield ReminderStep(rule, due, *await attempted(written, "reminder_not_written", case=due.case_id))
 
 
 async def write_reminder(
@@ -105,15 +83,8 @@ async def _draft(connection: AsyncConnection, rule: ReminderRule, due: Due, now:
         return None
     if await is_written(connection, case.id, rule.action, reminder):
         return None
-    return Draft(
-        connection,
-        SystemActor(account_id, await system_identity(connection, account_id, moment)),
-        _COMMANDS[rule.action](case_id=case.id, reminder=reminder),
-        max(moment, case.updated_at),
-        before=case,
-        case=replace(case, status=status),
-        subject=locked.subject,
-    )
+    command = _COMMANDS[rule.action](case_id=case.id, reminder=reminder)
+    return await drafted_by_rule(connection, locked, command, status, account_id, moment)
 
 
 async def _lock(connection: AsyncConnection, due: Due) -> Locked | None:

@@ -1,7 +1,6 @@
 """Retention: what an account keeps for so many days after closing is erased then, as an act of the account's own rules.
 
-Each case is a transaction of its own, so that a run which ends early is taken up by the next one. Each is decided anew
-under its lock: a hold, another erasure or another retention that came meanwhile counts.
+Each case is decided anew under its lock: a hold, another erasure or another retention that came meanwhile counts.
 """
 
 from collections.abc import AsyncGenerator
@@ -9,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
@@ -17,9 +15,10 @@ from app.actions.draft import Draft
 from app.actions.erasure import demand_erasable
 from app.actions.outcome import Outcome
 from app.actions.perform import perform_by_rule
+from app.actions.rules import BATCH, attempted, drafted_by_rule, in_batches
 from app.db.account_log import NO_REQUEST, lock_account
 from app.db.engines import Database
-from app.db.errors import unavailable_of
+from app.db.reader import Reader
 from app.db.repository.locks import lock_case
 from app.db.repository.retention import (
     Overdue,
@@ -30,15 +29,9 @@ from app.db.repository.retention import (
     retention_of,
     retentions,
 )
-from app.db.user_writes import system_identity
 from app.domain.commands import EraseContent
 from app.domain.errors import InputRefused, Refusal
-from app.domain.model import SystemActor
 from app.domain.workflow import advance
-
-BATCH = 100
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +62,13 @@ async def erase_overdue(
     async with database.read() as connection:
         known = await retentions(connection)
     for retention in known:
-        last: OverdueCase | None = None
-        while True:
-            async with database.read() as connection:
-                until = _closed_by(retention.days, now())
-                found = await overdue_cases(connection, retention.account_id, until, last, batch)
-            for case in found:
-                yield await _step(database, retention, case, now)
-            if len(found) < batch:
-                break
-            last = found[-1]
 
+        async def find(connection: Reader, last: OverdueCase | None, kept: Retention = retention) -> list[OverdueCase]:
+            return await overdue_cases(connection, kept.account_id, _closed_by(kept.days, now()), last, batch)
 
-async def _step(database: Database, retention: Retention, case: OverdueCase, now: clock.Clock) -> RetentionStep:
-    try:
-        outcome = await erase_case(database, retention.account_id, case.id, now)
-    except Exception as fault:
-        if unavailable_of(fault, NO_REQUEST) is not None:
-            raise
-        log.error("case_not_erased", case=str(case.id), exc_info=fault)
-        return RetentionStep(retention, case, is_erased=False, is_failed=True)
-    return RetentionStep(retention, case, outcome is not None)
+        async for case in in_batches(database, find, batch):
+            erased = erase_case(database, retention.account_id, case.id, now)
+            yield RetentionStep(retention, case, *await attempted(erased, "case_not_erased", case=case.id))
 
 
 async def erase_case(
@@ -118,13 +97,11 @@ async def _draft(connection: AsyncConnection, account_id: UUID, case_id: UUID, n
     reason = f"The account keeps content for {days} days after closing."
     command = EraseContent(case_id=case_id, everything=True, reason=reason)
     try:
-        advance(command.action, case.status, is_held=case.held_by_id is not None)
+        status = advance(command.action, case.status, is_held=case.held_by_id is not None)
         await demand_erasable(connection, account_id, command, case)
     except (Refusal, InputRefused):
         return None
-    actor = SystemActor(account_id, await system_identity(connection, account_id, moment))
-    latest = max(moment, case.updated_at)
-    return Draft(connection, actor, command, latest, before=case, case=case, subject=locked.subject)
+    return await drafted_by_rule(connection, locked, command, status, account_id, moment)
 
 
 def _closed_by(days: int, now: datetime) -> datetime:
