@@ -1,6 +1,7 @@
 """`among(column, ids)`: the column is one of the ids. `requested_ids(ids)`: the ids as a table. One parameter each.
 
 One text of SQL for every batch keeps the caches of prepared statements small; an IN list has a text for each length.
+For a single id there is a text of its own on PostgreSQL (`SINGLE`).
 `of_account(column, account_id)` goes with it: the engines can't know how few ids there are, and might look through
 all that the account has.
 """
@@ -29,6 +30,13 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
+
+SINGLE = "single_id"
+"""The compiler's keyword that says that there is a single id; it is sent as an array all the same.
+
+PostgreSQL takes an array of unknown length for one of ten ids, and a plan for ten for dearer than one for the id that
+it was sent: it would plan the statement each time (PREPARE, notes). For one case that takes longer than to read it.
+"""
 
 
 class Ids(TypeDecorator[list[UUID]]):
@@ -70,7 +78,7 @@ def among(which: ColumnElement[Any], ids: Iterable[UUID] | BindParameter[list[UU
 @compiles(_Among, "postgresql")
 def _array(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
     which, ids = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{which} = ANY ({ids})"
+    return f"{which} = ({ids})[1]" if kw.get(SINGLE) else f"{which} = ANY ({ids})"
 
 
 @compiles(_Among, "sqlite")
@@ -91,6 +99,8 @@ def requested_ids(ids: BindParameter[list[UUID]]) -> TableValuedAlias:
 @compiles(_RequestedIds, "postgresql")
 def _unnested(element: _RequestedIds, compiler: SQLCompiler, **kw: Any) -> str:
     ids = compiler.process(element.clauses, **kw)
+    if kw.get(SINGLE):
+        return f"(SELECT ({ids})[1] AS id, 0 AS place)"
     listed = f"unnest({ids}) WITH ORDINALITY AS listed(id, place)"
     return f"(SELECT id, place - 1 AS place FROM {listed})"  # noqa: S608  # a parameter's name
 

@@ -18,7 +18,7 @@ from sqlalchemy.types import TypeEngine
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 from app.db.columns import DirectType, Processor
-from app.db.id_sets import Ids
+from app.db.id_sets import SINGLE, Ids
 from app.db.listeners import Execution, dispatch_after, dispatch_before
 from app.db.reader import Reader
 from app.db.sqlite import driver
@@ -68,14 +68,14 @@ class Prepared:
 
     def __init__(self, statement: Executable) -> None:
         self.statement = statement
-        self._texts: dict[str, CompiledStatement] = {}
+        self._texts: dict[tuple[str, bool], CompiledStatement] = {}
 
     async def columns(self, reader: Reader, **values: Any) -> Sequence[Column]:
         """Execute it, and return what it gives by columns: `map(Row, *columns)` makes rows of them.
 
         Raises: what SQLAlchemy raises.
         """
-        text = self.text(reader.dialect)
+        text = self.text(reader.dialect, is_single=len(values.get("ids", ())) == 1)
         sent: list[BoundStatement] = [(text.sql, text.parameters(values))]
         records = await (reader.fetch(sent) if isinstance(reader, GroupCommit) else _done(_sync(reader), sent))
         if not records:
@@ -93,16 +93,17 @@ class Prepared:
         """Do as `columns`, and return the first row, if any."""
         return next(zip(*await self.columns(reader, **values), strict=True), None)
 
-    def text(self, dialect: Dialect) -> CompiledStatement:
-        """Return what an engine's driver is given."""
-        return self._texts.get(dialect.name) or self._compiled(dialect)
+    def text(self, dialect: Dialect, *, is_single: bool = False) -> CompiledStatement:
+        """Return what an engine's driver is given. *is_single*: of its `ids` there is one."""
+        form = dialect.name, is_single
+        return self._texts.get(form) or self._compiled(dialect, form)
 
-    def _compiled(self, dialect: Dialect) -> CompiledStatement:
-        compiled: Any = self.statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # any statement has it
+    def _compiled(self, dialect: Dialect, form: tuple[str, bool]) -> CompiledStatement:
+        compiled: Any = self.statement.compile(dialect=dialect, compile_kwargs={SINGLE: form[1]})  # type: ignore[attr-defined]  # any statement has it
         assert not compiled.post_compile_params
         types = [column[3] for column in compiled._result_columns]  # noqa: SLF001  # what it makes its own rows by
         readers = [(index, _reader(type_, dialect)) for index, type_ in enumerate(types)]
-        text = self._texts[dialect.name] = CompiledStatement(
+        text = self._texts[form] = CompiledStatement(
             str(compiled),
             tuple(_slot(compiled, name) for name in compiled.positiontup or ()),
             tuple((index, read) for index, read in readers if read is not None),

@@ -5,14 +5,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import bindparam, func, literal, select, text
+from sqlalchemy import Select, bindparam, func, literal, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app import clock
 from app.db import tables
 from app.db.connections import Connections
 from app.db.engines import Database, open_database
-from app.db.id_sets import among, of_account
+from app.db.id_sets import among, of_account, requested_ids
 from app.db.prepared import ACCOUNT, IDS, Prepared, write
 from app.db.writes import inserted, updated
 from app.domain.model import CaseStatus
@@ -44,6 +44,31 @@ async def test_rows_are_what_sqlalchemy_makes_of_them(world: World) -> None:
     assert len(own) == 2
     assert sorted(prepared) == sorted(own)
     assert {type(value) for row in prepared for value in row} == {type(value) for row in own for value in row}
+
+
+async def test_a_single_id_is_looked_for_by_a_plan_that_stays(world: World) -> None:
+    case = (await world.open_case()).case
+    statement = Prepared(select(tables.cases.c.id.label("only_case")).where(among(tables.cases.c.id, IDS)))
+    placed = Prepared(placed_ids())
+    plans = text("SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT cases.id AS only%'")
+    async with world.database.read() as connection:
+        found = [await statement.records(connection, ids=[wanted]) for wanted in [case.id, uuid4()] * 10]
+        of_two = await statement.records(connection, ids=[uuid4(), case.id])
+        places = [await placed.records(connection, ids=ids) for ids in ([case.id], [uuid4(), case.id], [uuid4()])]
+        # The first five of each are made for their ids, as in PostgreSQL's manual on PREPARE.
+        kept = [15, 0] if world.database.is_sqlite else list((await connection.execute(plans)).scalars())
+
+    assert found == [[(case.id,)], []] * 10
+    assert of_two == [(case.id,)]
+    assert places == [[(0, case.id)], [(1, case.id)], []]
+    assert sorted(kept) == [0, 15]
+
+
+def placed_ids() -> Select[Any]:
+    """Return the statement for the cases among ids, each with its place."""
+    requested = requested_ids(IDS)
+    joined = requested.join(tables.cases, tables.cases.c.id == requested.c.id)
+    return select(requested.c.place, tables.cases.c.id).select_from(joined)
 
 
 async def test_a_statement_without_rows_has_its_columns_all_the_same(world: World) -> None:
