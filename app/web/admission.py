@@ -52,7 +52,8 @@ class AdmissionController:
         known: Admission | None = request.scope.get(ADMISSION)
         if known is not None and (known.is_fresh or not fresh):
             return known
-        address = request.client.host if request.client else ""
+        client = request.scope.get("client")
+        address: str = client[0] if client else ""
         identity, is_fresh = await self.identify(request.headers.get("authorization"), address, fresh=fresh)
         standing = known.standing if known else await self.count(identity)
         admission = request.scope[ADMISSION] = Admission(identity, standing, is_fresh)

@@ -4,25 +4,36 @@ Counted in memory, by each worker for itself, or in Redis for all of them. Where
 on counting for itself: the limit is looser then, and never gone.
 """
 
-import inspect
 import ipaddress
-import math
-import time
-from functools import lru_cache, partial
+from bisect import bisect_left
+from collections import OrderedDict
+from functools import lru_cache
+from math import ceil
+from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
 
 import structlog
-from limits import RateLimitItem, RateLimitItemPerSecond
-from limits.aio.storage import MemoryStorage, memory
 
 from app.domain.errors import RateLimited
 
 REDIS_S = 0.25
-SWEEP_S = 1
+FAILURES_S = 60
 KEYS_KEPT = 10_000
 
 log = structlog.get_logger()
+
+
+class Limit(NamedTuple):
+    """So many of one `kind` in so many seconds, of each token or address by itself."""
+
+    kind: str
+    amount: int
+    window_s: int
+
+    def key(self, whose: str) -> str:
+        """Return what those of one token or address are counted by; workers with another limit count by another."""
+        return f"{self.kind}/{whose}/{self.amount}/{self.window_s}"
 
 
 class RateLimitStatus(NamedTuple):
@@ -51,39 +62,39 @@ class RateLimitStatus(NamedTuple):
         }
 
 
-class _Monotonic:
-    """What the library's storage in memory takes for the module `time`: the monotonic clock.
+class MovingWindow:
+    """Counts in this process, for one limit. `kept`: by key, the moments that are within its window, the oldest first.
 
-    By the wall clock, one that is set back an hour would lock every busy token out for an hour.
+    The clock is monotonic: by the wall clock, one that is set back an hour would lock every busy token out for an hour.
     """
 
-    time = staticmethod(time.monotonic)
+    def __init__(self, limit: Limit) -> None:
+        self._limit = limit
+        self.kept: OrderedDict[str, list[float]] = OrderedDict()  # whose last moment is the oldest comes first
+
+    def hit(self, key: str) -> RateLimitStatus:
+        """Count one more, unless there are as many as may be."""
+        _, amount, window_s = self._limit
+        now = monotonic()
+        since = now - window_s
+        self._forget(since)
+        moments = self.kept.setdefault(key, [])
+        del moments[: bisect_left(moments, since)]
+        passed = len(moments) >= amount
+        if not passed:
+            moments.append(now)
+            self.kept.move_to_end(key)
+        wait_s = min(max(1, ceil(moments[0] - since)), window_s)
+        return RateLimitStatus(amount, window_s, amount - len(moments), wait_s, passed)
+
+    def _forget(self, since: float) -> None:
+        """Forget those of whom nothing counts any more. They come first: nobody else is looked at."""
+        while self.kept and next(iter(self.kept.values()))[-1] < since:
+            self.kept.popitem(last=False)
 
 
-memory.time = _Monotonic  # type: ignore[assignment, attr-defined]  # the library has no other seam
-
-
-class _Memory(MemoryStorage):
-    """The library's storage in memory. Its own looks for what has expired at each hit, in another thread.
-
-    That would be 12 % more instructions for reading one case.
-    """
-
-    _sweep_at = 0.0
-
-    async def _MemoryStorage__schedule_expiry(self) -> None:  # noqa: N802  # the name that the library calls it by
-        if time.monotonic() >= self._sweep_at:
-            self._sweep_at = time.monotonic() + SWEEP_S
-            await super()._MemoryStorage__schedule_expiry()  # type: ignore[misc]  # it is private there
-
-
-# The library wraps the methods of each storage, and again those of its heir, to give what they raise another type.
-for _name in ("acquire_entry", "get_moving_window"):
-    setattr(_Memory, _name, inspect.unwrap(getattr(MemoryStorage, _name)))
-
-
-# The library's own scripts take the caller's time; here it is Redis' for all workers, whose clocks may differ.
-# What lies ahead of it was counted before its clock was set back: it would count for longer than the window.
+# The time is Redis' for all workers, whose clocks may differ. What lies ahead of it was counted before that clock was
+# set back: it would count for longer than the window.
 _HIT = """
 local time = redis.call('TIME')
 local now, limit, window = time[1] + time[2] / 1000000, tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -110,73 +121,73 @@ class _Redis:
         self._client = Redis.from_url(url, socket_timeout=REDIS_S, socket_connect_timeout=REDIS_S)
         self._hit = self._client.register_script(_HIT)
 
-    async def hit(self, item: RateLimitItem, key: str) -> RateLimitStatus:
-        limit, window_s = item.amount, item.get_expiry()
-        passed, used, wait_s = await self._hit([f"casegate:{key}"], [limit, window_s])
-        return RateLimitStatus(limit, window_s, limit - used, min(max(1, wait_s), window_s), passed=bool(passed))
+    async def hit(self, limit: Limit, key: str) -> RateLimitStatus:
+        _, amount, window_s = limit
+        passed, used, wait_s = await self._hit([f"casegate:{key}"], [amount, window_s])
+        return RateLimitStatus(amount, window_s, amount - used, min(max(1, wait_s), window_s), passed=bool(passed))
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+class _Counter:
+    """Counts what one limit is about, in Redis if there is one and it answers."""
+
+    def __init__(self, limit: Limit, redis: _Redis | None) -> None:
+        self._limit = limit
+        self._redis = redis
+        self._window = MovingWindow(limit)
+        # To write a token's id takes as long as to count.
+        self._key = lru_cache(KEYS_KEPT)(lambda whose: limit.key(str(whose)))
+
+    async def hit(self, whose: UUID | str) -> RateLimitStatus:
+        """Count one more of a token or an address, and return how it stands."""
+        key = self._key(whose)
+        if self._redis is not None:
+            try:
+                return await self._redis.hit(self._limit, key)
+            except (
+                Exception
+            ) as error:  # whatever it raises: a limit that can't be asked about must not stop the gateway
+                log.warning("rates_not_shared", reason=type(error).__name__)
+        return self._window.hit(key)
 
 
 class RateLimiter:
     """Counts requests, streams that begin, and failures; a limit of 0 is none."""
 
     def __init__(self, *, requests: int, seconds: int, failures: int, streams: int = 0, redis_url: str = "") -> None:
-        self._requests = RateLimitItemPerSecond(requests, seconds) if requests else None
-        self._streams = RateLimitItemPerSecond(streams, seconds) if streams else None
-        self._failures = RateLimitItemPerSecond(failures, 60) if failures else None
-        self._key = lru_cache(KEYS_KEPT)(partial(_key, self._requests))
-        self._own = _Memory()
-        self._shared = _Redis(redis_url) if redis_url else None
+        self._redis = _Redis(redis_url) if redis_url else None
+        self._requests = self._counter(Limit("token", requests, seconds))
+        self._streams = self._counter(Limit("streams", streams, seconds))
+        self._failures = self._counter(Limit("failures", failures, FAILURES_S))
+
+    def _counter(self, limit: Limit) -> _Counter | None:
+        return _Counter(limit, self._redis) if limit.amount else None
 
     async def count_request(self, token_id: UUID) -> RateLimitStatus | None:
         """Count a request of the token, and return how it stands; None where there is no limit."""
-        return None if self._requests is None else await self._hit(self._requests, self._key(token_id))
+        return None if self._requests is None else await self._requests.hit(token_id)
 
     async def count_stream(self, token_id: UUID) -> None:
         """Count a stream that the token begins. Raises: RateLimited."""
-        if self._streams is None:
-            return
-        standing = await self._hit(self._streams, self._streams.key_for("streams", str(token_id)))
-        if standing.passed:
-            raise RateLimited(seconds=standing.reset_s)
+        if self._streams is not None:
+            _demand(await self._streams.hit(token_id))
 
     async def count_failure(self, address: str) -> None:
         """Count a failed authentication of the address. Raises: RateLimited."""
-        if self._failures is None:
-            return
-        standing = await self._hit(self._failures, self._failures.key_for("failures", network(address)))
-        if standing.passed:
-            raise RateLimited(seconds=standing.reset_s)
+        if self._failures is not None:
+            _demand(await self._failures.hit(network(address)))
 
     async def close(self) -> None:
         """Let go of Redis."""
-        if self._shared is not None:
-            await self._shared.close()
-
-    async def _hit(self, item: RateLimitItem, key: str) -> RateLimitStatus:
-        if self._shared is not None:
-            try:
-                return await self._shared.hit(item, key)
-            except (
-                Exception
-            ) as error:  # whatever it raises: a limit that can't be asked about must not stop the gateway
-                log.warning("rates_not_shared", reason=type(error).__name__)
-        return await _hit_on(self._own, item, key)
+        if self._redis is not None:
+            await self._redis.close()
 
 
-def _key(item: RateLimitItem | None, token_id: UUID) -> str:
-    return "" if item is None else item.key_for("token", str(token_id))
-
-
-async def _hit_on(storage: _Memory, item: RateLimitItem, key: str) -> RateLimitStatus:
-    """Do what the library's `MovingWindowRateLimiter` does in two calls, each of which makes the key anew."""
-    limit, window_s = item.amount, item.get_expiry()
-    allowed = await storage.acquire_entry(key, limit, window_s)
-    began, used = await storage.get_moving_window(key, limit, window_s)
-    wait_s = min(max(1, math.ceil(began + window_s - time.monotonic())), window_s)
-    return RateLimitStatus(limit, window_s, limit - used, wait_s, passed=not allowed)
+def _demand(standing: RateLimitStatus) -> None:
+    if standing.passed:
+        raise RateLimited(seconds=standing.reset_s)
 
 
 def network(address: str) -> str:

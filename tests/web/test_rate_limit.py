@@ -18,12 +18,12 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import clock
 from app.domain.errors import RateLimited
-from app.web.rate_limit import RateLimiter, RateLimitStatus, network
+from app.web.rate_limit import Limit, MovingWindow, RateLimiter, RateLimitStatus, network
 from tests.support.api import Api
 from tests.support.ports import free_port, is_listening, wait_until
 from tests.support.world import World
 
-GONE, HERE = clock.new_id(), clock.new_id()
+HERE = clock.new_id()
 WHO = "{ viewer { rateLimit { limit windowSeconds remaining resetSeconds } } }"
 
 
@@ -67,7 +67,7 @@ class Watch:
 
 async def test_after_the_wait_it_is_let_in_again(fresh_url: str, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     watch = Watch()
-    monkeypatch.setattr("app.web.rate_limit.memory.time", watch)
+    monkeypatch.setattr("app.web.rate_limit.monotonic", watch.time)
     async with Api.opened(fresh_url, rate_limit=1, rate_window=60) as api:
         first, second = [(await api.send(world.ada.token, WHO)).status_code for _ in range(2)]
         watch.now += 61
@@ -104,17 +104,31 @@ async def test_an_address_that_fails_too_often_is_slowed_down_and_a_good_token_f
     assert codes == [401, 401, 429, 429, 200]
 
 
-async def test_what_has_expired_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.web.rate_limit.SWEEP_S", 0.2)
-    rates = RateLimiter(requests=5, seconds=1, failures=0)
-    kept = rates._own.events  # the library's own
+def test_each_moment_counts_until_the_window_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch()
+    monkeypatch.setattr("app.web.rate_limit.monotonic", watch.time)
+    counted = MovingWindow(Limit("token", 2, 10))
+    standings = []
 
-    await rates.count_request(GONE)
-    await asyncio.sleep(1.1)
-    await rates.count_request(HERE)
-    await asyncio.sleep(0.2)
+    for pause in (0, 4, 0, 6.5, 0, 3, 20):
+        watch.now += pause
+        standings.append(counted.hit("here"))
 
-    assert [str(HERE) in key for key in kept] == [True]
+    assert [standing.passed for standing in standings] == [False, False, True, False, True, True, False]
+    assert [standing.remaining for standing in standings] == [1, 0, 0, 0, 0, 0, 1]
+    assert [standing.reset_s for standing in standings] == [10, 6, 6, 4, 4, 1, 10]
+
+
+def test_what_has_expired_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch()
+    monkeypatch.setattr("app.web.rate_limit.monotonic", watch.time)
+    counted = MovingWindow(Limit("token", 5, 10))
+
+    for who, pause in (("gone", 0), ("often", 1), ("gone too", 1), ("often", 5), ("here", 5.5)):
+        watch.now += pause
+        counted.hit(who)
+
+    assert list(counted.kept) == ["often", "here"]
 
 
 def test_an_address_of_ipv6_counts_as_the_network_that_one_customer_has() -> None:
