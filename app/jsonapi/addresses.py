@@ -21,11 +21,12 @@ ACTION: Node = ("case_action", TokenScope.CASES_READ, "node")
 _NAMES = frozenset({"actions", "cases", "content", "evaluations", *NODES})
 
 
-def shape_of(path: str) -> tuple[str, ...]:
-    """Return an address without its ids."""
-    return tuple(part if part in _NAMES or not part else "*" for part in path.split("/"))
+Shape = tuple[str, ...]
+"""An address without its ids."""
 
 
-def ids_in(path: str) -> list[str]:
-    """Return the ids in an address."""
-    return [part for part in path.split("/")[1:] if part not in _NAMES]
+def parted(path: str) -> tuple[Shape, list[str]]:
+    """Return the shape of an address, and the ids in it."""
+    parts = path.split("/")
+    ids = [part for part in parts if part and part not in _NAMES]
+    return tuple([part if part in _NAMES or not part else "*" for part in parts]), ids

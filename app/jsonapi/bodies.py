@@ -1,6 +1,7 @@
 """Bodies as JSON: strictly read, without repeated names, and pointers into them (RFC 8259, RFC 6901)."""
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ def parsed(raw: bytes | bytearray) -> Any:
     body = decoded(raw, "body")
     try:
         # Numbers are known already; Python's own reading of a long one would take long.
-        json.loads(raw, object_pairs_hook=_distinct, parse_int=_nothing, parse_float=_nothing)
+        _STRICT.decode(raw.removeprefix(BOM_UTF8).decode())
     except _Repeated as repeated:
         name = quoted(str(repeated))
         detail = Detail("repeated_member", {"name": name})
@@ -32,6 +33,8 @@ def parsed(raw: bytes | bytearray) -> Any:
 
 
 def _distinct(pairs: Sequence[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) == len(pairs):  # as nearly always
+        return
     seen = set[str]()
     for name, _ in pairs:
         if name in seen:
@@ -41,6 +44,9 @@ def _distinct(pairs: Sequence[tuple[str, Any]]) -> None:
 
 def _nothing(_digits: str) -> None:
     """Stand for a number."""
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_distinct, parse_int=_nothing, parse_float=_nothing)
 
 
 def pointer_to(body: Any, path: Sequence[str]) -> str:

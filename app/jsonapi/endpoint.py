@@ -24,7 +24,7 @@ from app.domain.errors import Erased, NotFound
 from app.domain.model import ActionType, Feature, Resource
 from app.domain.model import Scope as TokenScope
 from app.domain.workflow import admit
-from app.jsonapi.addresses import ACTION, NODES, ids_in, shape_of
+from app.jsonapi.addresses import ACTION, NODES, parted
 from app.jsonapi.answers import Visit, created, is_of, page_of, retry_after, single, tag_of
 from app.jsonapi.bodies import parsed
 from app.jsonapi.documents import redirected, uploaded
@@ -75,7 +75,7 @@ class JsonApiView:
         self._upload = upload
         self._public_url = public_url
         self._has_case_files = has_case_files
-        self._handlers = {shape_of(address): handlers for address, handlers in self._addresses().items()}
+        self._handlers = {parted(address)[0]: handlers for address, handlers in self._addresses().items()}
         self._policy = Policy(options.limits, _POLICY_TYPES, introspection=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,15 +87,16 @@ class JsonApiView:
         if exchange.path == "/openapi.json":
             exchange.demand_method(("GET", "HEAD"))
             return revalidated(exchange.request, Response(await asyncio.to_thread(openapi_json), media_type=JSON))
-        handlers = self._handlers.get(shape_of(exchange.path))
+        shape, ids = parted(exchange.path)
+        handlers = self._handlers.get(shape)
         if handlers is None:
             raise NotFound(resource="node")
-        exchange.demand_method(list(handlers))
+        exchange.demand_method(handlers)
         admission = await self._cycle.admit(exchange)
         identity = admission.identity
         requires_version = identity.account.require_reviewed_version
         has_case_files = self._has_case_files and may_read(identity.actor)
-        visit = Visit(exchange, record, identity.actor, ids_in(exchange.path), requires_version, has_case_files)
+        visit = Visit(exchange, record, identity.actor, ids, requires_version, has_case_files)
         return await handlers[exchange.request.method](visit)
 
     def _addresses(self) -> dict[str, dict[str, Handler]]:

@@ -1,7 +1,7 @@
 """One request of JSON:API and its response: the negotiated language and media type, and errors as its documents."""
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -25,10 +25,11 @@ VERSION = {"version": "1.1"}
 
 
 class ResourceExchange(BaseExchange):
-    """What is known of a request so far."""
+    """What is known of a request so far. `path`: its path below the prefix."""
 
     def __init__(self, request: HttpRequest, public_url: str) -> None:
         super().__init__(request, public_url)
+        self.path = self.path_below(PREFIX)
         self._media_type = media_type(request.headers.get("accept"))
 
     @property
@@ -37,12 +38,7 @@ class ResourceExchange(BaseExchange):
         query = self.request.scope["query_string"].decode("latin-1")
         return self.base_url + PREFIX + self.path + (f"?{query}" if query else "")
 
-    @cached_property
-    def path(self) -> str:
-        """The path below the prefix."""
-        return self.path_below(PREFIX)
-
-    def demand_method(self, methods: Sequence[str]) -> None:
+    def demand_method(self, methods: Collection[str]) -> None:
         """Refuse what this address has no answer to. Raises: BadRequest."""
         if self._media_type is None:
             raise BadRequest(406, f"Accept {ACCEPTED}, without parameters but ext, which must be empty, and profile.")

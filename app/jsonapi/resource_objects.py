@@ -1,5 +1,6 @@
 """Resource objects of the results of operations: what was selected, reshaped, each resource once."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -109,7 +110,7 @@ class CompoundDocument:
         self.has_case_files = has_case_files
         self.addresses = _addresses(self.base, case_id)
         self.resources: list[ResourceObject] = []
-        self.known: Mapping[str, dict[str, ResourceObject]] = {name: {} for name in TYPES}
+        self.known: defaultdict[str, dict[str, ResourceObject]] = defaultdict(dict)
         self._primary: set[int] = set()
 
     def one(self, type_name: str, found: Found) -> ResourceObject:

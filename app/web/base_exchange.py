@@ -1,7 +1,6 @@
 """What the exchanges of all APIs share: a request, and what is known of its response so far."""
 
 from collections.abc import Mapping
-from functools import cached_property
 
 from app.i18n import negotiate
 from app.web.admission import Admission
@@ -20,10 +19,10 @@ class BaseExchange:
         self.headers: dict[str, str] = {}
         self.codes: list[str] = []
 
-    @cached_property
+    @property
     def base_url(self) -> str:
         """Where clients reach the gateway."""
-        return self._public_url or str(self.request.base_url).rstrip("/")
+        return self._public_url or self.request.root_url
 
     def path_below(self, prefix: str) -> str:
         """Return the path below the prefix."""

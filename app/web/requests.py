@@ -4,9 +4,10 @@ That would be 3 % more instructions for reading one case.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from starlette.datastructures import Headers
+from starlette.datastructures import URL, Headers
 from starlette.requests import Request
 from starlette.types import Receive, Scope
 
@@ -17,6 +18,7 @@ CONNECTION = "casegate.connection"
 """Where a request's scope says that the server has ended its connection, since the client has not read the answer."""
 
 _POSITION = POSITION_HEADER.lower()
+_USUAL = 200
 
 
 class HeadersByName(Headers):
@@ -59,3 +61,20 @@ class HttpRequest(Request):
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)
         self.headers = HeadersByName(scope)
+
+    @property
+    def root_url(self) -> str:
+        """The address that the client has reached the gateway by, as its `base_url` without a slash at the end."""
+        scope, host = self.scope, self.headers.get("host", "")
+        find = _root_url if len(host) <= _USUAL else _root_url.__wrapped__
+        root_path = scope.get("app_root_path", scope.get("root_path", ""))
+        return find(scope.get("scheme", "http"), scope.get("server"), root_path, host)
+
+
+# Few of them are ever sent; a long one is one client's own, and is not cached. Starlette examines the host each time:
+# 7 of the 300 µs that reading one case takes through JSON:API, whose answers are full of links.
+@lru_cache(maxsize=1000)
+def _root_url(scheme: str, server: tuple[str, int | None] | None, root_path: str, host: str) -> str:
+    headers = [(b"host", host.encode("latin-1"))] if host else []
+    scope = {"scheme": scheme, "server": server, "path": root_path, "headers": headers}
+    return str(URL(scope=scope)).rstrip("/")
