@@ -38,6 +38,9 @@ PostgreSQL takes an array of unknown length for one of ten ids, and a plan for t
 it was sent: it would plan the statement each time (PREPARE, notes). For one case that takes longer than to read it.
 """
 
+EXPECTED = 11
+"""One more than the ids that PostgreSQL expects in such an array."""
+
 
 class Ids(TypeDecorator[list[UUID]]):
     """Ids as an array on PostgreSQL, as JSON of the stored form (32 hexadecimal digits) on SQLite."""
@@ -48,14 +51,20 @@ class Ids(TypeDecorator[list[UUID]]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return dialect.type_descriptor(ARRAY(Uuid()) if dialect.name == "postgresql" else Text())
 
-    def writer(self, dialect: Dialect) -> Callable[[list[UUID]], str] | None:
-        """Return what makes a parameter of ids; None where the driver takes them as they are."""
-        return None if dialect.name == "postgresql" else _written
+    def writer(self, dialect: Dialect) -> Callable[[list[UUID]], Any]:
+        """Return what makes a parameter of ids for a prepared statement."""
+        return _padded if dialect.name == "postgresql" else _written
 
     def process_bind_param(self, value: list[UUID] | None, dialect: Dialect) -> Any:
         if value is None or dialect.name == "postgresql":
             return value
         return _written(value)
+
+
+def _padded(ids: list[UUID]) -> list[UUID | None]:
+    """Return ids with so many nulls that PostgreSQL finds its plan for ten no dearer than one for these."""
+    missing = EXPECTED - len(ids)
+    return [*ids, *[None] * missing] if len(ids) > 1 and missing > 0 else [*ids]
 
 
 def _written(ids: list[UUID]) -> str:
@@ -92,7 +101,10 @@ class _RequestedIds(FunctionElement[Any]):
 
 
 def requested_ids(ids: BindParameter[list[UUID]]) -> TableValuedAlias:
-    """Return the ids as a table to join with, of `id` and `place`: each row knows by a number where it belongs."""
+    """Return the ids as a table to join with, of `id` and `place`: each row knows by a number where it belongs.
+
+    It may have rows of nulls, which an inner join drops.
+    """
     return _RequestedIds(ids).table_valued(column("id", Uuid()), column("place", Integer()), name="requested")
 
 

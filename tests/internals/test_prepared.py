@@ -46,22 +46,32 @@ async def test_rows_are_what_sqlalchemy_makes_of_them(world: World) -> None:
     assert {type(value) for row in prepared for value in row} == {type(value) for row in own for value in row}
 
 
-async def test_a_single_id_is_looked_for_by_a_plan_that_stays(world: World) -> None:
+@pytest.mark.parametrize("others", [0, 1, 9, 20])
+async def test_ids_are_looked_for_by_a_plan_that_stays(world: World, others: int) -> None:
     case = (await world.open_case()).case
     statement = Prepared(select(tables.cases.c.id.label("only_case")).where(among(tables.cases.c.id, IDS)))
-    placed = Prepared(placed_ids())
     plans = text("SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT cases.id AS only%'")
+    ids = [*(uuid4() for _ in range(others)), case.id]
     async with world.database.read() as connection:
-        found = [await statement.records(connection, ids=[wanted]) for wanted in [case.id, uuid4()] * 10]
-        of_two = await statement.records(connection, ids=[uuid4(), case.id])
-        places = [await placed.records(connection, ids=ids) for ids in ([case.id], [uuid4(), case.id], [uuid4()])]
-        # The first five of each are made for their ids, as in PostgreSQL's manual on PREPARE.
-        kept = [15, 0] if world.database.is_sqlite else list((await connection.execute(plans)).scalars())
+        found = [await statement.records(connection, ids=ids) for _ in range(20)]
+        kept = 15 if world.database.is_sqlite else (await connection.execute(plans)).scalar_one()
 
-    assert found == [[(case.id,)], []] * 10
-    assert of_two == [(case.id,)]
-    assert places == [[(0, case.id)], [(1, case.id)], []]
-    assert sorted(kept) == [0, 15]
+    assert found == [[(case.id,)]] * 20
+    assert kept == 15  # the first five are made for their ids, as PostgreSQL's manual on PREPARE says
+
+
+async def test_each_id_has_its_place_however_many_there_are(world: World) -> None:
+    case = (await world.open_case()).case
+    statement = Prepared(placed_ids())
+    async with world.database.read() as connection:
+        places = [
+            await statement.records(connection, ids=[*(uuid4() for _ in range(others)), case.id])
+            for others in (0, 1, 9, 10, 20)
+        ]
+        unknown = [await statement.records(connection, ids=ids) for ids in ([], [uuid4()], [uuid4(), uuid4()])]
+
+    assert places == [[(others, case.id)] for others in (0, 1, 9, 10, 20)]
+    assert unknown == [[]] * 3
 
 
 def placed_ids() -> Select[Any]:
