@@ -13,8 +13,9 @@ from app.db.repository import documents
 from app.db.rows import CommentRow, DocumentRow
 from app.domain.commands import DocumentedCommand
 from app.domain.errors import DocumentUnavailable, Refusal
+from app.domain.facts import Actor
 from app.domain.folding import lexemes
-from app.domain.model import Actor, SearchField
+from app.domain.model import SearchField
 
 
 async def find_documents(

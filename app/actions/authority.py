@@ -17,7 +17,8 @@ from app.domain.canonical_json import JsonObject
 from app.domain.commands import CaseCommand, Command
 from app.domain.delegations import ON_BEHALF_OF
 from app.domain.errors import TokenExpired, Unauthenticated
-from app.domain.model import Actor, Feature, Role, Scope, SystemActor, TokenSource
+from app.domain.facts import Actor, SystemActor
+from app.domain.model import Feature, Role, Scope, TokenSource
 
 
 def actor_of(found: FoundToken) -> Actor:

@@ -32,16 +32,8 @@ from app.domain.commands import (
 )
 from app.domain.delegations import represented
 from app.domain.errors import InputRefused, NotFound, Refusal, VersionConflict
-from app.domain.model import (
-    ActionType,
-    Actor,
-    Candidate,
-    CaseFacts,
-    CaseStatus,
-    ChecklistStep,
-    OverrideFacts,
-    Resource,
-)
+from app.domain.facts import Actor, Candidate, CaseFacts, ChecklistStep, OverrideFacts
+from app.domain.model import ActionType, CaseStatus, Resource
 from app.domain.workflow import (
     TRANSITIONS,
     Relation,

@@ -18,7 +18,8 @@ from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow
 from app.db.writes import inserted, inserted_by, updated
 from app.domain.canonical_json import JsonObject
 from app.domain.commands import Command
-from app.domain.model import Actor, ChecklistStep, SearchField, SystemActor
+from app.domain.facts import Actor, ChecklistStep, SystemActor
+from app.domain.model import SearchField
 
 SALT_BYTES = 32
 

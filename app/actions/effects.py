@@ -36,7 +36,8 @@ from app.domain.commands import (
 from app.domain.due_dates import DueDate, due_hours_of
 from app.domain.errors import SubjectChanged
 from app.domain.expiry import Expiry
-from app.domain.model import ActionType, Actor, EvaluationStatus, OverrideStatus, Resolution
+from app.domain.facts import Actor
+from app.domain.model import ActionType, EvaluationStatus, OverrideStatus, Resolution
 from app.domain.workflow import TRANSITIONS
 
 

@@ -37,7 +37,8 @@ from app.domain.canonical_json import parsed_json
 from app.domain.commands import RecordEvaluation
 from app.domain.errors import Overloaded, TokenExpired, VersionConflict
 from app.domain.evaluation import LABEL, Evaluation, evaluation_of_account, evaluation_of_case
-from app.domain.model import ActionType, Actor, CaseStatus
+from app.domain.facts import Actor
+from app.domain.model import ActionType, CaseStatus
 from app.domain.workflow import admit, advance, authorize
 
 RETRY_S = 1

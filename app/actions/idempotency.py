@@ -26,7 +26,7 @@ from app.db.repository.log import IdempotencyRecord
 from app.db.writes import inserted
 from app.domain.commands import CaseCommand, Command
 from app.domain.errors import Erased, IdempotencyKeyReused
-from app.domain.model import Actor
+from app.domain.facts import Actor
 
 KEY_LIFETIME = timedelta(hours=24)
 

@@ -20,7 +20,8 @@ from app.db.writes import inserted
 from app.domain.action_log import GENESIS
 from app.domain.commands import OpenCase
 from app.domain.errors import StateRefused
-from app.domain.model import Actor, CaseStatus
+from app.domain.facts import Actor
+from app.domain.model import CaseStatus
 from app.domain.workflow import advance, authorize_role
 
 

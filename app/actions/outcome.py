@@ -6,7 +6,7 @@ from uuid import UUID
 from app.db.reader import Reader
 from app.db.repository import cases, documents, log, overrides
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
-from app.domain.model import Actor, ChecklistStep, OverrideFacts
+from app.domain.facts import Actor, ChecklistStep, OverrideFacts
 
 
 @dataclass(frozen=True, slots=True)

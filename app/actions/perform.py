@@ -41,7 +41,7 @@ from app.db.retry import attempt, attempt_autocommit
 from app.domain.checklist import checklist_of, open_among, requires_steps
 from app.domain.commands import CaseCommand, Command, OpenCase
 from app.domain.errors import InputRefused, Refusal, StateRefused, TokenExpired
-from app.domain.model import Actor
+from app.domain.facts import Actor
 from app.domain.workflow import admit
 
 # How many act on a database's case here right now: whoever is not the first would lose without a lock.

@@ -22,7 +22,8 @@ from app.db.reader import Reader
 from app.db.repository.locks import Locked
 from app.db.user_writes import system_identity
 from app.domain.commands import CaseCommand
-from app.domain.model import CaseStatus, SystemActor
+from app.domain.facts import SystemActor
+from app.domain.model import CaseStatus
 
 BATCH = 100
 

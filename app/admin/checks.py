@@ -24,7 +24,7 @@ from app.domain.admin_commands import (
 )
 from app.domain.administration import AdminFacts, account_changes, demand_last_admin, demand_token
 from app.domain.errors import Detail, InvalidInput
-from app.domain.model import Actor
+from app.domain.facts import Actor
 
 
 async def demand_state(

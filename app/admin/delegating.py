@@ -16,7 +16,7 @@ from app.domain.account_log import AdminActionType, Details
 from app.domain.admin_command import AdminCommand
 from app.domain.delegations import DelegateReviews, Delegation, EndDelegation, demand_delegate, new_delegation
 from app.domain.errors import Detail, InvalidInput
-from app.domain.model import Actor
+from app.domain.facts import Actor
 
 
 async def demand_delegation_state(

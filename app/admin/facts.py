@@ -13,7 +13,8 @@ from app.domain.addresses import Address, parse_address
 from app.domain.admin_commands import NOTHING, POLICIES, AdminCommand, InviteUser
 from app.domain.administration import AdminFacts, Member
 from app.domain.errors import ChangeAlreadyPending, EmailTaken
-from app.domain.model import Actor, UserKind
+from app.domain.facts import Actor
+from app.domain.model import UserKind
 from app.domain.webhook_commands import CreateWebhook, WebhookCommand
 
 SETTINGS = ("name", "default_language", *sorted(POLICIES))

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import tables
 from app.domain.admin_commands import AdminCommand, plain
 from app.domain.errors import IdempotencyKeyReused
-from app.domain.model import Actor
+from app.domain.facts import Actor
 
 
 def admin_fingerprint(command: AdminCommand) -> str:

@@ -49,7 +49,8 @@ from app.domain.administration import (
     needs_second_admin,
 )
 from app.domain.errors import ChangeNotPending, NotFound
-from app.domain.model import Actor, Resource
+from app.domain.facts import Actor
+from app.domain.model import Resource
 from app.domain.pending_changes import demand_decider, demand_requester
 from app.domain.pushed_changes import authorize_scim, makes_admin
 

@@ -26,7 +26,8 @@ from app.db.retry import attempt
 from app.domain.account_log import AdminActionType, Details, Source
 from app.domain.admin_commands import AdminCommand
 from app.domain.administration import guarded_roles, has_second_admin
-from app.domain.model import Actor, Role
+from app.domain.facts import Actor
+from app.domain.model import Role
 from app.domain.pushed_changes import admit_scim
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from app.documents.receive import Received
 from app.documents.store import DocumentStore
 from app.domain.commands import Command, EraseContent, OpenCase
 from app.domain.errors import Detail, InvalidInput
-from app.domain.model import Actor
+from app.domain.facts import Actor
 
 
 class ActionSession:

@@ -35,7 +35,7 @@ from app.domain.errors import (
     Refusal,
     Required,
 )
-from app.domain.model import Actor
+from app.domain.facts import Actor
 from app.web.admission import demand_rate
 from app.web.faults import fault_error, log_unavailable
 

@@ -35,7 +35,7 @@ from app.api.websocket.messages import SUBPROTOCOL
 from app.documents.store import DocumentStore
 from app.documents.transfers import Transfers
 from app.domain.errors import Refusal
-from app.domain.model import Actor
+from app.domain.facts import Actor
 from app.web.admission import Admission
 from app.web.etag import revalidated
 from app.web.negotiation import EVENT_STREAM

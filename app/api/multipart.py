@@ -18,7 +18,8 @@ from app.documents.receive import SIZE_MAX, Arrival, FormFile, Received, arrivin
 from app.documents.transfers import Transfer, Transfers, in_time
 from app.domain.access import permit_reading
 from app.domain.errors import AccessRefused, DocumentTooLarge, Refusal, TooManyDocuments
-from app.domain.model import Actor, Feature, Scope
+from app.domain.facts import Actor
+from app.domain.model import Feature, Scope
 from app.domain.validation import DOCUMENTS_MAX
 
 MAP_MAX = 16_384

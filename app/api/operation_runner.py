@@ -34,7 +34,8 @@ from app.db.errors import unavailable_of
 from app.db.replicas.replica import is_replica_failure
 from app.db.time_limit import Deadline
 from app.domain.errors import Overloaded
-from app.domain.model import Actor, Language
+from app.domain.facts import Actor
+from app.domain.model import Language
 from app.observability import tracing
 from app.web.admission import Admission
 

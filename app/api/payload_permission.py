@@ -9,7 +9,8 @@ from strawberry.types.field import StrawberryField
 from app.api.context import Info
 from app.api.errors import user_errors
 from app.domain.errors import InputRefused, Refusal
-from app.domain.model import ActionType, Actor
+from app.domain.facts import Actor
+from app.domain.model import ActionType
 
 
 class PayloadPermission(FieldExtension):

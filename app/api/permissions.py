@@ -20,7 +20,8 @@ from app.domain.access import permit_reading
 from app.domain.administration import permit_admin_reading
 from app.domain.commands import CaseCommand, Command, DocumentedCommand
 from app.domain.errors import InputRefused, NotFound, Refusal, Required, VersionConflict
-from app.domain.model import ActionType, Actor, Feature, Resource, Scope
+from app.domain.facts import Actor
+from app.domain.model import ActionType, Feature, Resource, Scope
 from app.domain.workflow import admit, authorize_role
 
 Next = Callable[..., Awaitable[Any]]

@@ -9,7 +9,7 @@ from app.api.record import Record
 from app.db.engines import Database
 from app.db.replicas.replica import is_replica_failure
 from app.db.replicas.routing import Replicas
-from app.domain.model import Actor
+from app.domain.facts import Actor
 from app.observability import metrics
 
 PRIMARY = "primary"

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from app.api.operation_runner import OperationCall, OperationResult, OperationRunner
 from app.api.record import CLIENT_HEADERS, Record
-from app.domain.model import Actor
+from app.domain.facts import Actor
 from app.observability import tracing
 from app.web.admission import Admission, AdmissionController, demand_rate
 from app.web.concurrency import AdmittedOperation, ConcurrencyLimiter

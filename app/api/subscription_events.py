@@ -19,7 +19,7 @@ from app.api.permissions import ReadPermission
 from app.api.schema import CORE
 from app.api.subscriptions import SourceEvent
 from app.domain.errors import UserInactive
-from app.domain.model import Actor
+from app.domain.facts import Actor
 
 
 @dataclass(frozen=True, slots=True)

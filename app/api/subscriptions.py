@@ -28,7 +28,8 @@ from app.db.repository.log import LogKey
 from app.db.rows import ActionRow, CaseRow
 from app.domain.access import permit_reading
 from app.domain.errors import InvalidId
-from app.domain.model import ActionType, Actor, Feature, Scope
+from app.domain.facts import Actor
+from app.domain.model import ActionType, Feature, Scope
 from app.domain.validation import parse_id
 from app.live.cursors import log_cursors, read_log_cursor
 

@@ -18,7 +18,8 @@ from graphql import (
 )
 
 from app.domain.errors import InsufficientScope
-from app.domain.model import Actor, Scope
+from app.domain.facts import Actor
+from app.domain.model import Scope
 
 NEEDS_READING = "needs-reading"
 """The key in a field's extensions that says so."""

@@ -19,7 +19,8 @@ from app.db.engines import Database
 from app.db.repository import tokens
 from app.db.rows import AccountRow, UserRow
 from app.domain.errors import Unauthenticated
-from app.domain.model import Actor, Role
+from app.domain.facts import Actor
+from app.domain.model import Role
 
 TOKEN_PREFIX = "cgt_"
 USE_RECORDED_EVERY = timedelta(minutes=1)

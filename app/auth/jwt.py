@@ -21,7 +21,8 @@ from app.db.repository.identities import identity_of as known_identity
 from app.db.repository.tokens import FoundToken
 from app.domain.addresses import Address, parse_address
 from app.domain.errors import TokenExpired, Unauthenticated
-from app.domain.model import Actor, Role, Scope, TokenSource
+from app.domain.facts import Actor
+from app.domain.model import Role, Scope, TokenSource
 from app.domain.text import LONGER_BY, Unacceptable, line
 
 LEEWAY_S = 30

@@ -24,7 +24,8 @@ from app.domain.account_log import (
     account_hash,
     details_text,
 )
-from app.domain.model import Actor, Role
+from app.domain.facts import Actor
+from app.domain.model import Role
 
 NO_REQUEST = "-"
 """The request id of what no request asked for."""

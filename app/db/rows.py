@@ -9,15 +9,14 @@ from typing import Protocol
 from uuid import UUID
 
 from app.domain.addresses import in_ascii
+from app.domain.facts import Candidate, OverrideFacts
 from app.domain.model import (
     ActionType,
-    Candidate,
     CaseStatus,
     DocumentWarning,
     EvaluationStatus,
     IdentityOrigin,
     Language,
-    OverrideFacts,
     OverrideStatus,
     RequestedStatus,
     Resolution,

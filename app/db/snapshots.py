@@ -10,15 +10,8 @@ from uuid import UUID
 
 from app.db.rows import CaseRow, OverrideRow, SubjectRow
 from app.domain.checklist import StepRecord
-from app.domain.model import (
-    CaseFacts,
-    CaseStatus,
-    EvaluationStatus,
-    OverrideStatus,
-    RequestedStatus,
-    Resolution,
-    SubjectType,
-)
+from app.domain.facts import CaseFacts
+from app.domain.model import CaseStatus, EvaluationStatus, OverrideStatus, RequestedStatus, Resolution, SubjectType
 
 
 class Moment(NamedTuple):

@@ -25,7 +25,8 @@ from app.documents.store import DocumentStore
 from app.domain import commands
 from app.domain.checklist import checklist_text
 from app.domain.errors import InputRefused, Refusal, StateRefused, VersionConflict
-from app.domain.model import PERSON_SCOPES, ActionType, Actor, Language, Role
+from app.domain.facts import Actor
+from app.domain.model import PERSON_SCOPES, ActionType, Language, Role
 from app.web.built_pages import DemoPerson
 
 # Known beforehand, so that two loads at once can't make two demos.

@@ -11,15 +11,8 @@ from uuid import UUID
 from app.db.rows import CaseRow
 from app.domain import commands
 from app.domain.errors import NoPendingOverride
-from app.domain.model import (
-    ActionType,
-    Actor,
-    ChecklistStep,
-    EvaluationStatus,
-    RequestedStatus,
-    Resolution,
-    SubjectType,
-)
+from app.domain.facts import Actor, ChecklistStep
+from app.domain.model import ActionType, EvaluationStatus, RequestedStatus, Resolution, SubjectType
 
 SCRIPT = tomllib.loads((Path(__file__).parent / "cases.toml").read_text(encoding="utf-8"))
 

@@ -8,7 +8,7 @@ from app.actions.outcome import Outcome
 from app.documents.receive import Received
 from app.documents.store import DocumentStore
 from app.domain.errors import InputRefused, Refusal
-from app.domain.model import Actor
+from app.domain.facts import Actor
 
 
 async def perform_with(

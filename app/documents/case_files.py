@@ -21,7 +21,8 @@ from app.documents.download import HARMLESS, is_known
 from app.documents.names import attachment
 from app.domain.access import permit_reading
 from app.domain.errors import Detail, InvalidInput, NotFound, Overloaded, Refusal, TooLong
-from app.domain.model import Actor, Feature, Language, Resource, Scope
+from app.domain.facts import Actor
+from app.domain.model import Feature, Language, Resource, Scope
 from app.domain.validation import parse_id
 from app.i18n import negotiate
 from app.web.admission import AdmissionController, demand_rate

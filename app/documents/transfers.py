@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from app.domain.errors import RateLimited
-from app.domain.model import Actor
+from app.domain.facts import Actor
 
 TOKEN_MAX = 256 * 1024 * 1024
 ACCOUNT_MAX = 512 * 1024 * 1024

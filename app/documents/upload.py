@@ -31,7 +31,8 @@ from app.documents.transfers import Transfers, in_time
 from app.domain.access import permit_reading
 from app.domain.commands import NewDocument
 from app.domain.errors import Detail, DocumentTooLarge, InputRefused, InvalidInput, Refusal, Required, TooManyDocuments
-from app.domain.model import Actor, Feature, Scope
+from app.domain.facts import Actor
+from app.domain.model import Feature, Scope
 from app.i18n import negotiate
 from app.web.admission import Admission, AdmissionController, demand_rate
 from app.web.requests import POSITION_HEADER

@@ -1,7 +1,8 @@
 """Who may read and upload: what the account, the token and the person allow apart from any action."""
 
 from app.domain.errors import FeatureDisabled, InsufficientScope, UserInactive
-from app.domain.model import Actor, Feature, Scope
+from app.domain.facts import Actor
+from app.domain.model import Feature, Scope
 
 
 def permit_reading(actor: Actor, scope: Scope, feature: Feature | None = None) -> None:

@@ -32,7 +32,8 @@ from app.domain.errors import (
     ServiceAccountRequired,
     UserInactive,
 )
-from app.domain.model import ADMIN_SCOPES, SERVICE_SCOPES, Actor, Role, Scope, UserKind
+from app.domain.facts import Actor
+from app.domain.model import ADMIN_SCOPES, SERVICE_SCOPES, Role, Scope, UserKind
 from app.domain.webhook_commands import CreateWebhook, UpdateWebhook
 from app.domain.webhooks import WebhookFacts
 

@@ -8,7 +8,8 @@ from functools import lru_cache
 from app.domain.action_log import Entry
 from app.domain.canonical_json import JsonObject, canonical_json
 from app.domain.errors import ChecklistOpen, Enumeration, InvalidStep
-from app.domain.model import ActionType, CaseFacts, ChecklistStep, RequestedStatus, StepState
+from app.domain.facts import CaseFacts, ChecklistStep
+from app.domain.model import ActionType, RequestedStatus, StepState
 
 STEPS_MAX = 20
 """Steps that a checklist can have."""

@@ -14,7 +14,7 @@ from app.domain.action_log import Entry
 from app.domain.admin_command import AdminCommand
 from app.domain.admin_commands import UserCommand
 from app.domain.errors import Detail, InvalidInput, InvalidReviewer
-from app.domain.model import Candidate
+from app.domain.facts import Candidate
 
 ON_BEHALF_OF = "on_behalf_of"
 """What the authority of a decision calls the reviewer in whose place it was taken."""

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from app.domain.checklist import open_among
 from app.domain.errors import Refusal, Required
-from app.domain.model import ActionType, Actor, CaseFacts, CaseStatus, ChecklistStep, OverrideFacts, Role
+from app.domain.facts import Actor, CaseFacts, ChecklistStep, OverrideFacts
+from app.domain.model import ActionType, CaseStatus, Role
 from app.domain.workflow import authorize, guard
 
 

@@ -14,7 +14,8 @@ from app.domain.errors import (
     ServiceAccountRequired,
     UserInactive,
 )
-from app.domain.model import Actor, Resource, Role, Scope, UserKind
+from app.domain.facts import Actor
+from app.domain.model import Resource, Role, Scope, UserKind
 
 PUSHED = frozenset(
     {

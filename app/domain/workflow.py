@@ -40,16 +40,13 @@ from app.domain.errors import (
     SubjectNotOverridable,
     UserInactive,
 )
+from app.domain.facts import Actor, Candidate, CaseFacts, OverrideFacts
 from app.domain.model import (
     PARTICIPANTS,
     ActionType,
-    Actor,
-    Candidate,
-    CaseFacts,
     CaseStatus,
     EvaluationStatus,
     Feature,
-    OverrideFacts,
     OverrideStatus,
     RequestedStatus,
     Role,

@@ -9,7 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from app.domain.errors import Detail, Enumeration, ErrorCode, Refusal
-from app.domain.model import ChecklistStep, Language
+from app.domain.facts import ChecklistStep
+from app.domain.model import Language
 
 Messages = Mapping[str, Mapping[str, str]]
 

@@ -11,7 +11,7 @@ from strawberry.utils.str_converters import to_snake_case
 from app.api.deprecation_warnings import format_warnings
 from app.api.http.writing import written
 from app.api.record import Record
-from app.domain.model import Actor
+from app.domain.facts import Actor
 from app.jsonapi.exchange import VERSION, ResourceExchange
 from app.jsonapi.operations import Listing
 from app.jsonapi.parameters import ResourceQuery

@@ -10,7 +10,7 @@ from app.api.http.decoding import decoded, read_body
 from app.api.operation_runner import EndpointOptions
 from app.db.engines import Database
 from app.domain.errors import VersionConflict
-from app.domain.model import Actor
+from app.domain.facts import Actor
 from app.scim.documents import Document, read_object
 from app.scim.exchange import ScimExchange, tags
 from app.scim.queries import Parameters, projection_of

@@ -15,14 +15,12 @@ import orjson
 
 from app import clock
 from app.domain.errors import NotFound, TokenExpired, Unauthenticated, VersionConflict
+from app.domain.facts import Actor, CaseFacts, OverrideFacts
 from app.domain.model import (
     ActionType,
-    Actor,
-    CaseFacts,
     CaseStatus,
     EvaluationStatus,
     Feature,
-    OverrideFacts,
     OverrideStatus,
     RequestedStatus,
     Role,

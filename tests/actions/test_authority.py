@@ -40,7 +40,8 @@ from app.domain.commands import (
     SubjectDetails,
 )
 from app.domain.errors import InputRefused, Refusal
-from app.domain.model import ActionType, Actor, CaseStatus, RequestedStatus, Role, Scope, SubjectType, TokenSource
+from app.domain.facts import Actor
+from app.domain.model import ActionType, CaseStatus, RequestedStatus, Role, Scope, SubjectType, TokenSource
 from tests.support.api import Api
 from tests.support.database_contents import contents
 from tests.support.documents import uploaded

@@ -25,10 +25,9 @@ from app.domain.commands import (
     SubjectDetails,
 )
 from app.domain.errors import InputRefused, NotFound, Refusal, StateRefused
+from app.domain.facts import Candidate, CaseFacts
 from app.domain.model import (
     ActionType,
-    Candidate,
-    CaseFacts,
     CaseStatus,
     EvaluationStatus,
     Feature,

@@ -20,7 +20,8 @@ from app.db.repository.locks import lock_case
 from app.db.repository.reminders import due_by
 from app.db.user_writes import system_identity
 from app.domain.commands import CloseCase, Remind, SetDueDate
-from app.domain.model import Scope, SystemActor, TokenSource
+from app.domain.facts import SystemActor
+from app.domain.model import Scope, TokenSource
 from app.domain.reminders import RULES, Reminder, ReminderOccasion, reminder_of
 from app.server.background import keep_reminders
 from tests.support.api import Api

@@ -50,16 +50,8 @@ from app.domain.commands import (
     SubjectDetails,
 )
 from app.domain.errors import InputRefused, Refusal
-from app.domain.model import (
-    ActionType,
-    ChecklistStep,
-    EvaluationStatus,
-    RequestedStatus,
-    Resolution,
-    Role,
-    StepState,
-    SubjectType,
-)
+from app.domain.facts import ChecklistStep
+from app.domain.model import ActionType, EvaluationStatus, RequestedStatus, Resolution, Role, StepState, SubjectType
 from tests.support.database_contents import Contents, contents, set_by_hand
 from tests.support.delegations import delegate, end
 from tests.support.evaluations import check_system, faults, recorded

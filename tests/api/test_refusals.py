@@ -17,7 +17,8 @@ from app.db import tables
 from app.domain.checklist import checklist_text
 from app.domain.commands import AddComment
 from app.domain.errors import ErrorCode
-from app.domain.model import ActionType, CaseStatus, ChecklistStep, EvaluationStatus, Role, Scope
+from app.domain.facts import ChecklistStep
+from app.domain.model import ActionType, CaseStatus, EvaluationStatus, Role, Scope
 from tests.support.api import Api
 from tests.support.database_contents import contents, set_by_hand, without
 from tests.support.world import World, make_person, make_world, person_of

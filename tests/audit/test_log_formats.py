@@ -26,7 +26,8 @@ from app.db.engines import Database
 from app.domain.action_log import canonical
 from app.domain.commands import AddComment, NewDocument
 from app.domain.commitments import commitment
-from app.domain.model import Actor, EvaluationStatus, Feature, OverrideStatus, Role, Scope, TokenSource
+from app.domain.facts import Actor
+from app.domain.model import EvaluationStatus, Feature, OverrideStatus, Role, Scope, TokenSource
 from tests.support.paths import ROOT
 from tests.support.tampering import tamper
 from tests.support.world import World

@@ -6,7 +6,8 @@ import pytest
 
 from app.domain.access import permit_reading
 from app.domain.errors import Refusal
-from app.domain.model import Actor, Feature, Scope
+from app.domain.facts import Actor
+from app.domain.model import Feature, Scope
 from tests.support.workflow_situations import actor_of
 
 READER = replace(actor_of("C"), scopes=frozenset({Scope.CASES_READ}), features=frozenset({Feature.CASES}))

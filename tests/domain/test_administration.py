@@ -24,7 +24,8 @@ from app.domain.admin_commands import (
 from app.domain.administration import RULES, AdminFacts, Member, demand_last_admin, demand_token, needs_second_admin
 from app.domain.administration_chart import administration_table
 from app.domain.errors import InsufficientScope, InvalidInput, LastAdmin, RoleRequired, ServiceAccountRequired
-from app.domain.model import Actor, Language, Role, Scope, UserKind
+from app.domain.facts import Actor
+from app.domain.model import Language, Role, Scope, UserKind
 from app.domain.webhook_commands import CreateWebhook, UpdateWebhook
 from app.domain.webhooks import SignatureScheme
 from tests.support.paths import ROOT

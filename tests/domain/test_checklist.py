@@ -23,7 +23,8 @@ from app.domain.checklist import (
     steps_to_close_are_taken,
 )
 from app.domain.errors import InvalidStep, StateRefused
-from app.domain.model import ActionType, CaseFacts, CaseStatus, ChecklistStep, EvaluationStatus, Language, StepState
+from app.domain.facts import CaseFacts, ChecklistStep
+from app.domain.model import ActionType, CaseStatus, EvaluationStatus, Language, StepState
 from app.i18n import message
 
 BOTH = ChecklistStep("CALL_BACK", "Call back", "Rappel", frozenset({ActionType.ACCEPT, ActionType.CLOSE}))

@@ -13,11 +13,9 @@ from uuid import UUID
 import pytest
 
 from app.domain.errors import Refusal, StateRefused
+from app.domain.facts import Actor, Candidate, CaseFacts
 from app.domain.model import (
     ActionType,
-    Actor,
-    Candidate,
-    CaseFacts,
     CaseStatus,
     EvaluationStatus,
     Feature,

@@ -8,7 +8,8 @@ from app.actions.outcome import Outcome
 from app.db import tables
 from app.domain.checklist import checklist_text
 from app.domain.commands import RecordStep
-from app.domain.model import ActionType, ChecklistStep, Scope, StepState
+from app.domain.facts import ChecklistStep
+from app.domain.model import ActionType, Scope, StepState
 from tests.support.database_contents import set_by_hand
 from tests.support.world import Person, World, person_of
 

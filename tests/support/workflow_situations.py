@@ -7,14 +7,12 @@ from itertools import product
 from uuid import UUID
 
 from app.domain.errors import Refusal
+from app.domain.facts import Actor, CaseFacts, OverrideFacts
 from app.domain.model import (
     ActionType,
-    Actor,
-    CaseFacts,
     CaseStatus,
     EvaluationStatus,
     Feature,
-    OverrideFacts,
     OverrideStatus,
     RequestedStatus,
     Role,

@@ -22,9 +22,9 @@ from app.domain.commands import (
     RequestOverride,
     SubjectDetails,
 )
+from app.domain.facts import Actor
 from app.domain.model import (
     PERSON_SCOPES,
-    Actor,
     CaseStatus,
     EvaluationStatus,
     OverrideStatus,

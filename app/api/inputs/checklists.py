@@ -12,7 +12,7 @@ from app.api.inputs.fields import CASE_ID, EXPECTED_VERSION, IDEMPOTENCY_KEY, dr
 from app.domain.checklist import STEPS_MAX, checklist_text
 from app.domain.commands import Command, RecordStep
 from app.domain.errors import Detail, InvalidInput
-from app.domain.model import ChecklistStep
+from app.domain.facts import ChecklistStep
 from app.domain.validation import COMMENT_MAX, LABEL_MAX, InputValidator
 
 

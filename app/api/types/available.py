@@ -17,7 +17,8 @@ from app.db.repository.checklists import taken_of
 from app.db.repository.window import Window
 from app.db.rows import CaseRow, OverrideRow, UserRow
 from app.domain.checklist import checklist_of, open_among, requires_steps
-from app.domain.model import CaseFacts, OverrideStatus
+from app.domain.facts import CaseFacts
+from app.domain.model import OverrideStatus
 from app.domain.workflow import TRANSITIONS, available, may_try
 
 _LAST = Window(limit=1)

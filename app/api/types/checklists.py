@@ -15,7 +15,8 @@ from app.api.types.log import CaseAction
 from app.db.repository.checklists import RecordedStep
 from app.db.rows import CaseRow
 from app.domain.checklist import checklist_of
-from app.domain.model import ActionType, ChecklistStep, Language
+from app.domain.facts import ChecklistStep
+from app.domain.model import ActionType, Language
 
 KEY = "Its name for programs."
 LABEL = "Its name for people, in the language of the request."

@@ -19,7 +19,8 @@ from app.db.repository.oversight import DecisionPlace, Period, ReviewStatisticRo
 from app.domain.access import permit_reading
 from app.domain.checklist import STEPS_MAX, checklist_of, requires_steps
 from app.domain.errors import Detail, InvalidInput, Refusal
-from app.domain.model import ActionType, ChecklistStep
+from app.domain.facts import ChecklistStep
+from app.domain.model import ActionType
 from app.domain.policy_replay import ReviewPolicy, refusal_under
 from app.domain.validation import in_utc
 

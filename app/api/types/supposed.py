@@ -25,8 +25,9 @@ from app.db.snapshots import (
 )
 from app.domain.canonical_json import parsed_json
 from app.domain.checklist import step_record_of
+from app.domain.facts import CaseFacts
 from app.domain.model import ActionType as Action
-from app.domain.model import CaseFacts, OverrideStatus
+from app.domain.model import OverrideStatus
 
 
 @object_type(DocumentRow, "A file that would come with a supposed comment.")

@@ -27,16 +27,8 @@ from app.domain.checklist import (
     steps_to_accept_are_taken,
     steps_to_close_are_taken,
 )
-from app.domain.model import (
-    REMINDERS,
-    ActionType,
-    Actor,
-    CaseStatus,
-    EvaluationStatus,
-    InboxReason,
-    OverrideStatus,
-    Role,
-)
+from app.domain.facts import Actor
+from app.domain.model import REMINDERS, ActionType, CaseStatus, EvaluationStatus, InboxReason, OverrideStatus, Role
 from app.domain.reminders import ReminderOccasion
 from app.domain.workflow import (
     TRANSITIONS,

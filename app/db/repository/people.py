@@ -16,7 +16,8 @@ from app.db.repository.placed import REQUESTED, many_each, one_each, rows_by_id
 from app.db.repository.window import OrderKey, Window, count, in_order, windowed
 from app.db.row_makers import columns, every, partial
 from app.db.rows import AccountRow, UserRow
-from app.domain.model import Candidate, Role, UserKind
+from app.domain.facts import Candidate
+from app.domain.model import Role, UserKind
 from app.domain.search_words import Term
 
 EVERY_USER_COLUMN = every(UserRow)
