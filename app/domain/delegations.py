@@ -22,6 +22,9 @@ ON_BEHALF_OF = "on_behalf_of"
 DAYS_MAX = 366
 """How long a delegation can last."""
 
+LATE = timedelta(minutes=5)
+"""How long ago a delegation may be said to begin, by a client's own clock: it is in force from now on then."""
+
 DELEGATORS_MAX = 10
 """For how many people one can stand in."""
 
@@ -59,8 +62,9 @@ class Delegation:
 def new_delegation(command: DelegateReviews, id: UUID, delegator_id: UUID, now: datetime) -> Delegation:
     """Return the delegation that is asked for. Raises: InvalidInput, where its time is none that can be."""
     starts_at = now if command.starts_at is None else command.starts_at
-    if starts_at < now:
+    if now - starts_at > LATE:
         raise InvalidInput("input", "startsAt", detail=Detail("past"))
+    starts_at = max(starts_at, now)
     if command.ends_at <= starts_at:
         raise InvalidInput("input", "endsAt", detail=Detail("delegation_period"))
     if command.ends_at - starts_at > timedelta(days=DAYS_MAX):

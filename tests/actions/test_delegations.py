@@ -21,7 +21,7 @@ from app.db.engines import Database
 from app.domain.admin_commands import ChangeRoles, DeactivateUser
 from app.domain.canonical_json import canonical_json
 from app.domain.commands import AcceptOverride, ReassignReviewers
-from app.domain.delegations import DAYS_MAX, DELEGATORS_MAX
+from app.domain.delegations import DAYS_MAX, DELEGATORS_MAX, LATE
 from app.domain.errors import Detail, InvalidInput, Refusal
 from app.domain.model import CaseStatus, Role
 from tests.support.delegations import WEEK, delegate, end, restricted_world
@@ -243,7 +243,8 @@ async def test_a_delegation_is_for_a_time_that_can_be(world: World) -> None:
     second = timedelta(seconds=1)
     times = [
         ({"ends_at": now}, "endsAt delegation_period"),
-        ({"starts_at": now - second, "ends_at": now + WEEK}, "startsAt past"),
+        ({"starts_at": now - LATE - second, "ends_at": now + WEEK}, "startsAt past"),
+        ({"starts_at": now - LATE, "ends_at": now}, "endsAt delegation_period"),
         ({"starts_at": now + WEEK, "ends_at": now + WEEK}, "endsAt delegation_period"),
         ({"ends_at": now + timedelta(days=DAYS_MAX) + second}, "endsAt delegation_days"),
         ({"starts_at": LAST.replace(year=9998, month=1), "ends_at": LAST}, "endsAt delegation_days"),
@@ -256,6 +257,16 @@ async def test_a_delegation_is_for_a_time_that_can_be(world: World) -> None:
         assert f"{refused.value.path[-1]} {detail.name}" == expected
     await delegate(world, world.rosa, world.rolf, now, ends_at=now + timedelta(days=DAYS_MAX))
     await delegate(world, world.bea, world.rolf, now, starts_at=LAST, ends_at=LAST + second)
+
+
+async def test_a_delegation_that_begins_now_by_a_slow_clock_begins_now(world: World) -> None:
+    now = clock.now()
+
+    await delegate(world, world.rosa, world.rolf, now, starts_at=now - LATE, ends_at=now + WEEK)
+
+    async with world.database.read() as connection:
+        begins = await connection.scalar(select(tables.review_delegations.c.starts_at))
+    assert begins == now
 
 
 @pytest.mark.parametrize("first", ["delegation", "decision"])

@@ -19,7 +19,9 @@ class DelegateReviewsInput(AdminInput):
     delegate_id: ID = given(
         "Another active reviewer, who has named nobody themselves, and stands in for fewer than 10 people."
     )
-    starts_at: datetime | None = optional("From when on, with the offset from UTC; without it from now on.")
+    starts_at: datetime | None = optional(
+        "From when on, with the offset from UTC; from now on without it, or where it was in the last 5 minutes."
+    )
     ends_at: datetime = given(
         f"Up to when, without this moment, with the offset from UTC: {DAYS_MAX} days after the start at most."
     )
