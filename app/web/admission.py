@@ -44,8 +44,8 @@ class AdmissionController:
     async def authenticate(self, request: Request, *, fresh: bool) -> Admission:
         """Return who sent *request*; whether their rate limit is passed is for the caller to `demand`.
 
-        A write is authenticated *fresh*: it never trusts the cache of tokens. A request counts once, however often
-        this is called for it.
+        A write is authenticated *fresh*, without the cache of tokens, unless its own transaction asks what the actor
+        may do. A request counts once, however often this is called for it.
 
         Raises: Unauthenticated; RateLimited where an address has failed too often; IdentityUnavailable.
         """
