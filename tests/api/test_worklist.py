@@ -7,7 +7,7 @@ from functools import cmp_to_key
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from app.domain.model import CaseStatus, EvaluationStatus, RequestedStatus, Resolution, SubjectType
@@ -194,6 +194,10 @@ ORDERS = st.lists(
 )
 
 
+def ordering(field: str, direction: str, **nulls: str) -> dict[str, str]:
+    return {"field": field, "direction": direction, **nulls}
+
+
 def compare(one: Record, other: Record, order: list[dict[str, str]]) -> int:
     """Return which of two cases comes first: a negative number for *one*."""
     for key in order:
@@ -206,7 +210,8 @@ def compare(one: Record, other: Record, order: list[dict[str, str]]) -> int:
             return 1 if (left is None) == nulls_last else -1
         return -1 if (left < right) != descending else 1
     descending = not order or order[-1]["direction"] == "DESC"
-    left, right = (row["id"] if order else row["number"] for row in (one, other))
+    last = "number" if [key["field"] for key in order] in ([], ["STATUS"]) else "id"
+    left, right = (row[last] for row in (one, other))
     return -1 if (left < right) != descending else 1
 
 
@@ -237,6 +242,11 @@ async def full(world: World) -> World:
 @pytest.mark.long
 @SETTINGS
 @given(requested=FILTERS, order=ORDERS, size=st.integers(1, 25))
+@example(requested={}, order=[ordering("STATUS", "ASC")], size=7)
+@example(requested={}, order=[ordering("STATUS", "ASC"), ordering("DUE_AT", "DESC", nulls="FIRST")], size=7)
+@example(requested={}, order=[ordering("STATUS", "DESC"), ordering("REFERENCE", "ASC")], size=25)
+@example(requested={}, order=[ordering("DUE_AT", "DESC", nulls="FIRST"), ordering("CLOSED_AT", "ASC")], size=5)
+@example(requested={}, order=[ordering(name, "DESC", nulls="FIRST") for name in ("DUE_AT", "CLOSED_AT")], size=5)
 async def test_a_filter_an_order_and_a_page_are_what_they_are_in_memory(
     full: World, api: Api, requested: dict[str, Any], order: list[dict[str, str]], size: int
 ) -> None:
@@ -259,7 +269,13 @@ async def test_a_filter_an_order_and_a_page_are_what_they_are_in_memory(
 
 
 def walks() -> Iterator[tuple[list[dict[str, str]], bool]]:
-    for order in ([], [{"field": "STATUS", "direction": "ASC"}, {"field": "UPDATED_AT", "direction": "DESC"}]):
+    for order in (
+        [],
+        [ordering("STATUS", "DESC")],
+        [ordering("STATUS", "ASC"), ordering("UPDATED_AT", "DESC")],
+        [ordering("STATUS", "DESC"), ordering("CLOSED_AT", "ASC", nulls="LAST"), ordering("REFERENCE", "DESC")],
+        [ordering("ACTION_COUNT", "DESC"), ordering("DUE_AT", "ASC", nulls="LAST"), ordering("RESOLUTION", "ASC")],
+    ):
         for backward in (False, True):
             yield order, backward
 

@@ -186,6 +186,21 @@ ORDERS = {
     "by change": "orderBy: [{field: UPDATED_AT}]",
     "by closing": "orderBy: [{field: CLOSED_AT}]",
     "of a status": "filter: {status: {eq: IN_PROGRESS}}",
+    "by status": "orderBy: [{field: STATUS}]",
+    "by status, and by change the other way": "orderBy: [{field: STATUS, direction: ASC}, {field: UPDATED_AT}]",
+    "by status, and by number the other way": "orderBy: [{field: STATUS}, {field: REFERENCE, direction: ASC}]",
+    "by change, and by number the other way": "orderBy: [{field: UPDATED_AT}, {field: REFERENCE, direction: ASC}]",
+    "by closing, open ones first, and by number": (
+        "orderBy: [{field: CLOSED_AT, nulls: FIRST}, {field: REFERENCE, direction: ASC}]"
+    ),
+}
+
+
+# Lists of which no index has the order: pages are looked for among the latest of a status, or among all that are open.
+UNSORTED = {
+    "of a status",
+    "by status, and by change the other way",
+    "by closing, open ones first, and by number",
 }
 
 
@@ -253,6 +268,16 @@ async def test_where_steps_stand_costs_the_same_however_often_they_were_recorded
 
     assert len(costs[0]) == 3
     assert [many <= 5 * few for few, many in zip(*costs, strict=True)] == [True] * 3, costs
+
+
+@pytest.mark.long
+async def test_a_page_of_a_sorted_list_costs_no_more_in_a_larger_house(database: Database, api: Api) -> None:
+    small = await house(database, 300, 1000)
+    large = await house(database, 2400, 8000)
+
+    for name in sorted(ORDERS.keys() - UNSORTED):
+        costs = [(await costs_of_pages(api, database, viewer, ORDERS[name], 0))[0] for viewer in (small, large)]
+        assert 0 < costs[1] <= 2 * max(costs[0], 25), (name, costs)
 
 
 @pytest.mark.soak

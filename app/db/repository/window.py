@@ -1,6 +1,6 @@
 """Parts of sorted lists by key, and putting rows in the order that was asked for; it names no table."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
@@ -14,8 +14,10 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    literal_column,
     or_,
     select,
+    true,
     tuple_,
     union_all,
 )
@@ -42,12 +44,17 @@ def _bound(value: Any, column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 @dataclass(frozen=True, slots=True)
 class OrderKey:
-    """One key of an order. A null is the least of all, unless `nulls_last` says where it goes."""
+    """One key of an order. A null is the least of all, unless `nulls_last` says where it goes.
+
+    `values`: all that the column, which is not `nullable`, can be, where it is a string of a few. Then each is looked
+    for by itself, so that an index serves the other keys, whichever way they go.
+    """
 
     column: ColumnElement[Any]
     descending: bool = True
     nullable: bool = False
     nulls_last: bool | None = None
+    values: Sequence[str] = ()
 
     def reversed(self) -> "OrderKey":
         nulls_last = None if self.nulls_last is None else not self.nulls_last
@@ -65,15 +72,22 @@ class OrderKey:
         return ordered.nulls_last() if self.ends_in_nulls else ordered.nulls_first()
 
     def equals(self, value: Any) -> ColumnElement[bool]:
-        return self.column.is_(None) if value is None else self.column == _bound(value, self.column)
+        return self.column == _bound(value, self.column)
 
     def comes_after(self, value: Any) -> ColumnElement[bool]:
-        """Return the condition that a row's key comes after *value* in the order."""
-        if value is None:
-            return false() if self.ends_in_nulls else self.column.is_not(None)
+        """Return the condition that a row's key has a value that comes after *value* in the order."""
         bound = _bound(value, self.column)
-        after = self.column < bound if self.descending else self.column > bound
-        return or_(after, self.column.is_(None)) if self.nullable and self.ends_in_nulls else after
+        return self.column < bound if self.descending else self.column > bound
+
+    def reaches(self, value: Any) -> ColumnElement[bool]:
+        """Return the condition that a row's key is *value* or comes after it."""
+        bound = _bound(value, self.column)
+        return self.column <= bound if self.descending else self.column >= bound
+
+    def each_value(self) -> "Iterator[OrderKey]":
+        """Yield the key with each of `values` for its column: in the statement's text, since plans depend on it."""
+        for value in self.values:
+            yield replace(self, column=literal_column(f"'{value}'", self.column.type))
 
 
 class Window(NamedTuple):
@@ -145,7 +159,7 @@ def windowed(statement: Select[Any], columns: Sequence[ColumnElement[Any] | Orde
         statement = statement.where(or_(*_beyond(opposite, end)))
     if start is not None:
         return _one_after_another(statement, keys, _beyond(keys, start), window.limit)
-    return _one_after_another(statement, keys, _stretches(keys[0]), window.limit)
+    return _one_after_another(statement, keys, _stretches(keys), window.limit)
 
 
 def between(columns: Sequence[ColumnElement[Any]], window: Window) -> list[ColumnElement[bool]]:
@@ -160,8 +174,12 @@ def between(columns: Sequence[ColumnElement[Any]], window: Window) -> list[Colum
     return conditions
 
 
-def _stretches(key: OrderKey) -> list[ColumnElement[bool]]:
+def _stretches(keys: Sequence[OrderKey]) -> list[ColumnElement[bool]]:
     """Return the conditions of the parts that a whole list has in an index, where a null is the least."""
+    key, *rest = keys
+    if key.values:
+        parts = _stretches(rest) or [true()]
+        return [and_(key.column == one.column, part) for one in key.each_value() for part in parts]
     if not key.nullable or key.ends_in_nulls == key.descending:
         return []
     without, within = key.column.is_(None), key.column.is_not(None)
@@ -176,33 +194,41 @@ def _beyond(keys: Sequence[OrderKey], edge: tuple[Any, ...]) -> list[ColumnEleme
     bound to seek by, and what lies at the bound is sifted.
     """
     (first, value), rest = (keys[0], edge[0]), keys[1:]
-    directions = {key.descending for key in keys}
-    if len(directions) > 1 or any(key.nullable for key in rest):
-        return [_sifted(keys, edge)]
+    if first.values:
+        same = [and_(first.equals(value), part) for part in _beyond(rest, edge[1:])]
+        parts = _stretches(rest) or [true()]
+        return [
+            *same,
+            *(
+                and_(one.comes_after(value), first.column == one.column, part)
+                for one in first.each_value()
+                for part in parts
+            ),
+        ]
     if not first.nullable:
-        return [_row_after(keys, edge)]
+        return [_within(keys, edge)]
     without: ColumnElement[bool] = first.column.is_(None)
-    within = [_row_after(keys, edge)] if value is not None else []
+    within = [_within(keys, edge)] if value is not None else []
     if value is None:
-        without = and_(without, _row_after(rest, edge[1:])) if rest else false()
+        without = and_(without, or_(*_beyond(rest, edge[1:]))) if rest else false()
     if first.ends_in_nulls:
         return [*within, without]
     return within or [without, first.column.is_not(None)]
+
+
+def _within(keys: Sequence[OrderKey], edge: tuple[Any, ...]) -> ColumnElement[bool]:
+    """Return the condition for what comes after *edge* of the rows that have a value of the first key, as it has."""
+    (first, value), rest = (keys[0], edge[0]), keys[1:]
+    if len({key.descending for key in keys}) == 1 and not any(key.nullable for key in rest):
+        return _row_after(keys, edge)
+    beyond = and_(first.equals(value), or_(*_beyond(rest, edge[1:])))
+    return and_(first.reaches(value), or_(first.comes_after(value), beyond))
 
 
 def _row_after(keys: Sequence[OrderKey], edge: tuple[Any, ...]) -> ColumnElement[bool]:
     row = tuple_(*(key.column for key in keys))
     bound = tuple_(*(_bound(value, key.column) for key, value in zip(keys, edge, strict=True)))
     return row < bound if keys[0].descending else row > bound
-
-
-def _sifted(keys: Sequence[OrderKey], edge: tuple[Any, ...]) -> ColumnElement[bool]:
-    (first, value), *rest = zip(keys, edge, strict=True)
-    after = first.comes_after(value)
-    if not rest:
-        return after
-    equal = first.equals(value)
-    return and_(or_(after, equal), or_(after, and_(equal, _sifted(keys[1:], edge[1:]))))
 
 
 def _one_after_another(
@@ -212,8 +238,9 @@ def _one_after_another(
     if len(conditions) < 2:
         return statement.where(*conditions).order_by(*(key.order for key in keys)).limit(limit)
     named = [key.column.label(f"key_{index}") for index, key in enumerate(keys)]
-    # Within a part nulls are not mixed with values, so that the order is the index's wherever they go.
-    order = [replace(key, nulls_last=None).order for key in keys]
+    # Within a part the first key of many values has either none or values alone, so that its order is the index's.
+    divided = next(index for index, key in enumerate(keys) if not key.values)
+    order = [(replace(key, nulls_last=None) if index == divided else key).order for index, key in enumerate(keys)]
     ordered = statement.add_columns(*named).order_by(*order).limit(limit)
     parts = union_all(*(select(ordered.where(condition).subquery()) for condition in conditions)).subquery()
     found = list(parts.c)

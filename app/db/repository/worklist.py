@@ -1,7 +1,7 @@
 """The account's cases as a worklist: filtered, searched, in any order, by the page, counted by status."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -99,7 +99,11 @@ def _keys(worklist: Worklist, hits: Subquery | None) -> list[OrderKey]:
         OrderKey(_CASE[order.field], order.descending, bool(_CASE[order.field].nullable), order.nulls_last)
         for order in _order(worklist)
     ]
-    return keys if _is_total(worklist) else [*keys, OrderKey(_CASE.id, keys[-1].descending)]
+    if not _is_total(worklist):
+        keys.append(OrderKey(_CASE[_last_key(worklist)], keys[-1].descending))
+    if _goes_by_statuses(worklist):
+        keys[0] = replace(keys[0], values=sorted(CaseStatus))
+    return keys
 
 
 def _order(worklist: Worklist) -> tuple[Order, ...]:
@@ -107,8 +111,27 @@ def _order(worklist: Worklist) -> tuple[Order, ...]:
 
 
 def _is_total(worklist: Worklist) -> bool:
-    """Tell whether no two cases have the same place: otherwise the id, at the end, parts them."""
+    """Tell whether no two cases have the same place: otherwise `_last_key`, at the end, parts them."""
     return any(order.field is OrderField.REFERENCE for order in _order(worklist))
+
+
+def _last_key(worklist: Worklist) -> str:
+    """Return what parts cases with the same place: the last column of the index that has the order."""
+    return "number" if _fields(worklist) == [OrderField.STATUS] else "id"
+
+
+def _fields(worklist: Worklist) -> list[OrderField]:
+    return [order.field for order in _order(worklist)]
+
+
+def _goes_by_statuses(worklist: Worklist) -> bool:
+    """Tell whether the cases of each status are looked for by themselves.
+
+    Within one status the other keys may have an index. What is searched or filtered is sorted instead: it would be
+    looked for once for each status.
+    """
+    is_whole = worklist.terms is None and worklist.condition is None
+    return is_whole and len(worklist.order) > 1 and worklist.order[0].field is OrderField.STATUS
 
 
 def key_types(worklist: Worklist) -> list[type[Any] | UnionType]:
@@ -116,7 +139,7 @@ def key_types(worklist: Worklist) -> list[type[Any] | UnionType]:
     if worklist.ranked:
         return [int, int]
     types = [_type(_CASE[order.field]) for order in _order(worklist)]
-    return types if _is_total(worklist) else [*types, UUID]
+    return types if _is_total(worklist) else [*types, _type(_CASE[_last_key(worklist)])]
 
 
 def _type(column: Column[Any]) -> type[Any] | UnionType:
