@@ -150,6 +150,8 @@ async def test_each_connection_is_set_up_for_durability_and_bounded_waits(databa
             "application_name": "casegate",
             "default_transaction_read_only": "off" if writing else "on",
             "transaction_isolation": "read committed",
+            "jit": "off",
+            "max_parallel_workers_per_gather": "0",
         }
     )
 

@@ -122,6 +122,10 @@ def _own(timeouts: Timeouts, *, read_only: bool) -> dict[str, Any]:
             "statement_timeout": str(round(timeouts.statement * 1000)),
             "idle_in_transaction_session_timeout": str(round(timeouts.idle * 1000)),
             "default_transaction_read_only": "on" if read_only else "off",
+            # To compile a statement, or to begin other processes for it, takes tens of milliseconds. It is done for its
+            # cost as it is guessed: that of a search in a large account is guessed to be large, and is a millisecond.
+            "jit": "off",
+            "max_parallel_workers_per_gather": "0",
         }
     }
 
