@@ -6,9 +6,11 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol
 
-from scripts.benchmarks.alone import sizes, soak
+from scripts.benchmarks.alone import soak
+from scripts.benchmarks.bulk import NoRoom
 from scripts.benchmarks.compare import Say, Wanted, decisions_needed, run
 from scripts.benchmarks.data import Size
 from scripts.benchmarks.desk import desk
@@ -21,6 +23,7 @@ from scripts.benchmarks.operations import OPERATIONS
 from scripts.benchmarks.replicas import replicas
 from scripts.benchmarks.resources import resources
 from scripts.benchmarks.shares import LEAST, NoShares
+from scripts.benchmarks.sizes import PARTS, QUICK_ROWS, ROWS, WrongArchive, sizes
 from scripts.benchmarks.streams import FULL as FULL_STREAMS
 from scripts.benchmarks.streams import QUICK as QUICK_STREAMS
 from scripts.benchmarks.streams import streams
@@ -28,6 +31,7 @@ from scripts.benchmarks.webhooks import webhooks
 from scripts.benchmarks.workers import workers
 
 FULL = Plan(rounds=7, seconds=2.0, warmup_s=1.0, limit=400)
+SHOWN_EVERY_S = 60
 QUICK = Plan(rounds=2, seconds=0.3, warmup_s=0.1, limit=60)
 
 
@@ -39,7 +43,7 @@ def main() -> None:
     for engine in given.engine or _engines(given):
         try:
             report = _measure(given, _wanted(given, engine), say)
-        except (NoShares, NoPeers) as error:
+        except (NoShares, NoPeers, NoRoom, WrongArchive) as error:
             sys.exit(f"scripts/bench: {error}")
         say("")
         print(json.dumps(report.as_json()) if given.json else report.as_text(), flush=True)
@@ -70,8 +74,16 @@ def _refuse_contradictions(given: argparse.Namespace, parser: argparse.ArgumentP
         parser.error("--peers goes with none of " + ", ".join(f"--{name}" for name in instead))
     if given.peers and given.engine != ["postgresql"]:
         parser.error("--peers are measured on PostgreSQL: give --engine postgresql")
+    _refuse_sizes(given, parser)
     if given.traces is not None and not (given.observability and given.traces >= 0):
         parser.error("--traces goes with --observability, and is at least 0")
+
+
+def _refuse_sizes(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    if (given.rows or given.keep or given.part) and not given.size:
+        parser.error("--rows, --keep and --part go with --size")
+    if given.keep and given.engine != ["postgresql"]:
+        parser.error("--keep is for PostgreSQL: give --engine postgresql")
 
 
 def _engines(given: argparse.Namespace) -> list[str]:
@@ -95,8 +107,8 @@ class Printable(Protocol):
 def _measure(given: argparse.Namespace, wanted: Wanted, say: Say) -> Printable:
     if given.streams:
         return streams(wanted, QUICK_STREAMS if given.quick else FULL_STREAMS, say)
-    if given.large:
-        return large(wanted, given.large, say)
+    if given.large or given.size:
+        return _of_archives(given, wanted, say)
     if given.soak:
         return soak(wanted, given.soak, say)
     if given.workers or given.replicas:
@@ -105,7 +117,6 @@ def _measure(given: argparse.Namespace, wanted: Wanted, say: Say) -> Printable:
     if given.observability:
         return observability(wanted, given.traces, say)
     alike: dict[str, Callable[[Wanted, Say], Printable]] = {
-        "size": sizes,
         "webhooks": webhooks,
         "jsonapi": resources,
         "desk": desk,
@@ -113,6 +124,13 @@ def _measure(given: argparse.Namespace, wanted: Wanted, say: Say) -> Printable:
     }
     measure = next((alike[name] for name in alike if getattr(given, name)), run)
     return measure(wanted, say)
+
+
+def _of_archives(given: argparse.Namespace, wanted: Wanted, say: Say) -> Printable:
+    if given.large:
+        return large(wanted, given.large, say)
+    rows = given.rows or (QUICK_ROWS if given.quick else ROWS)
+    return sizes(wanted, rows, given.keep, given.part or PARTS, say)
 
 
 def _wanted(given: argparse.Namespace, engine: str) -> Wanted:
@@ -167,17 +185,31 @@ def _parser() -> argparse.ArgumentParser:
     peers = "beside the yardsticks: mercurius with graphql-jit, GraphQL Yoga and PostGraphile (PostgreSQL, Node.js)"
     parser.add_argument("--peers", action="store_true", help=peers)
     parser.add_argument("--json", action="store_true", help="print JSON, a line for each engine")
+    _add_sizes(parser)
     return parser
 
 
+def _add_sizes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rows", type=int, metavar="N", help=f"with --size: of the large archive; {ROWS}")
+    keep = "with --size: a folder in which the archives are made, and left, or found from another time"
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help=keep)
+    parser.add_argument("--part", action="append", choices=PARTS, help="with --size: only this; may be repeated")
+
+
 def _progress() -> Callable[[str], None]:
-    """Return what shows what is going on: on one line of a terminal, else not at all."""
-    start = time.monotonic()
+    """Return what shows what is going on: on one line of a terminal, else by a line at most once a minute."""
+    start = shown = time.monotonic()
 
     def say(words: str) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        line = f"{now - start:4.0f} s  {words}" if words else ""
         if sys.stderr.isatty():
-            line = f"{time.monotonic() - start:4.0f} s  {words}" if words else ""
             sys.stderr.write(f"\r\x1b[K{line}")
+            sys.stderr.flush()
+        elif now - shown >= SHOWN_EVERY_S and line:
+            shown = now
+            sys.stderr.write(f"{line}\n")
             sys.stderr.flush()
 
     return say

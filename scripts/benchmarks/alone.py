@@ -1,4 +1,4 @@
-"""What the gateway is measured for beside itself: larger archives and pages, and many requests.
+"""What measurements of the gateway beside itself share, and its memory over many requests.
 
 Ratios are to the first line of each comparison.
 """
@@ -7,7 +7,7 @@ import asyncio
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,15 +16,14 @@ from scripts.benchmarks import driver
 from scripts.benchmarks.compare import Say, Wanted, database
 from scripts.benchmarks.data import Data, Size, make_data
 from scripts.benchmarks.driver import Load, Shot, shoot
-from scripts.benchmarks.measuring import Contestant, Figures, Supply, UnderLoad, compare
+from scripts.benchmarks.measuring import Contestant, compare
 from scripts.benchmarks.operations import OPERATIONS, Operation
 from scripts.benchmarks.report import Line, Report
 from scripts.benchmarks.servers import Server, gateway
 from tests.support.databases import create_database
 
 Q1, Q2, M1, _ = OPERATIONS
-SMALL, LARGE = Size(2_000, 10_000, 100, 100), Size(200_000, 1_000_000, 100, 100)
-PAGES = (10, 25, 50, 100)
+SMALL = Size(2_000, 10_000, 100, 100)
 SAMPLES = 10
 
 
@@ -65,35 +64,6 @@ def lines_of(wanted: Wanted, operation: Operation, contestants: Sequence[Contest
         first = next(iter(found.values())).rate
         for name, one in found.items():
             yield Line(operation.key, operation.words, connections, name, one, one.rate / first, None)
-
-
-def sizes(wanted: Wanted, say: Say, large: Size = LARGE) -> Report:
-    """Compare reads in a small and in a *large* archive, and the worklist by the size of its page."""
-    lines: list[Line] = []
-    with open_bench(wanted) as bench, ExitStack() as stack, driver.process() as loader:
-        say("making the small archive")
-        found = [asyncio.run(make_data(bench.url, SMALL))]
-        say("making the large archive")
-        found.append(asyncio.run(make_data(bench.another("large"), large)))
-        servers = [stack.enter_context(gateway(bench.folder, data.url)) for data in found]
-        names = [f"{size.actions} rows" for size in (SMALL, large)]
-        for operation in (Q1, Q2):
-            contestants = [
-                UnderLoad(server, Supply(reading(server, operation, data), False), loader, name)
-                for server, data, name in zip(servers, found, names, strict=True)
-            ]
-            lines += lines_of(wanted, operation, contestants, say)
-        by_page = [
-            UnderLoad(servers[0], Supply(reading(servers[0], Q2, found[0], size), False), loader, f"{size} cases")
-            for size in PAGES
-        ]
-        paged = list(lines_of(wanted, replace(Q2, words="worklist by the size of its page"), by_page, say))
-        peak = {name: server.peak_mib() for name, server in zip(names, servers, strict=True)}
-    return Report(wanted.engine, lines + paged, peak, [_per_case(line.figures, line.server) for line in paged])
-
-
-def _per_case(figures: Figures, name: str) -> str:
-    return f"a page of {name}: {figures.p50 / int(name.split()[0]):.3f} ms a case"
 
 
 def soak(wanted: Wanted, requests: int, say: Say) -> Report:

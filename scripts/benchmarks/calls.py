@@ -98,10 +98,11 @@ def request_of(server: Server, desk: Desk, path: str, body: Any) -> bytes:
 
 def ask(server: Server, desk: Desk, body: Any, path: str = "/graphql") -> Any:
     """Send one request by a connection of its own, and return the answer's JSON. Raises: WrongAnswer."""
-    return json.loads(_answer(server, desk, body, path))
+    return json.loads(answer(server, desk, body, path))
 
 
-def _answer(server: Server, desk: Desk, body: Any, path: str) -> bytes:
+def answer(server: Server, desk: Desk, body: Any, path: str = "/graphql") -> bytes:
+    """Send one request by a connection of its own, and return the answer's bytes. Raises: WrongAnswer."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     headers = {"Authorization": f"Bearer {desk.token}", "Content-Type": "application/json"}
     connection.request("POST", path, orjson.dumps(body), headers | {"Accept": "application/json"})
@@ -136,11 +137,11 @@ def _expected(
             yield call.expected.encode()
             continue
         path, body = body_of(server, operation, call)
-        answer = _answer(server, desk, body, path)
-        found = json.loads(answer)
-        if found != {"data": reference[number]} or call.expected.encode() not in answer:
+        content = answer(server, desk, body, path)
+        found = json.loads(content)
+        if found != {"data": reference[number]} or call.expected.encode() not in content:
             raise WrongAnswer(f"{server.name}, {operation.key}: {str(found)[:2000]} is not {str(reference)[:2000]}")
-        yield answer
+        yield content
 
 
 def reference_of(gateway: Server, operation: Operation, data: Data, calls: Sequence[Call]) -> dict[int, Any]:
@@ -150,10 +151,10 @@ def reference_of(gateway: Server, operation: Operation, data: Data, calls: Seque
     found = {}
     for number, call in enumerate(calls):
         path, body = body_of(gateway, operation, call)
-        answer = ask(gateway, desk_of(operation, data), body, path)
-        if "errors" in answer:
-            raise WrongAnswer(f"{operation.key}: {answer}")
-        found[number] = answer["data"]
+        said = ask(gateway, desk_of(operation, data), body, path)
+        if "errors" in said:
+            raise WrongAnswer(f"{operation.key}: {said}")
+        found[number] = said["data"]
     return found
 
 

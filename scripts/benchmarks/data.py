@@ -4,21 +4,23 @@ What is read never changes, so that answers can be compared to the byte, and eac
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.admin import accounts
 from app.db import tables
 from app.db.engines import Database, open_database
 from app.db.migrate import migrate
 from app.domain.model import PERSON_SCOPES, ActionType, Role
+from scripts.benchmarks.bulk import fill_in_bulk
 from scripts.benchmarks.generate import analyze, fill, make_people, write
 from scripts.benchmarks.histories import START, History, People, opening
 
 DOCUMENTED = 0.3
+SOME = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,10 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What was made; the cases to read are (id, number), newest first, and decisions are (case, override)."""
+    """What was made; the cases to read are (id, number), newest first, and decisions are (case, override).
+
+    Of many cases there are some from all over the archive.
+    """
 
     url: str
     reading: Desk
@@ -53,19 +58,31 @@ class Data:
     decided: tuple[tuple[UUID, UUID], ...]
 
 
-async def make_data(url: str, size: Size) -> Data:
-    """Migrate the empty database at *url*, and fill it."""
+async def make_data(url: str, size: Size, bulk: Callable[[str], None] | None = None) -> Data:
+    """Migrate the empty database at *url*, and fill it; where *bulk* says how far it is, in bulk, on PostgreSQL."""
     database = open_database(url)
     try:
         await migrate(database)
         reading, people = await _desk(database, "Reading")
-        await fill(database, reading.account_id, people, size.cases, size.actions)
+        if bulk is None:
+            await fill(database, reading.account_id, people, size.cases, size.actions)
+        else:
+            await fill_in_bulk(url, reading.account_id, people, size.actions, bulk)
         commenting, people = await _desk(database, "Commenting")
         open_cases = _open(commenting.account_id, people, size.commented)
         await write(database, commenting.account_id, open_cases)
         deciding, people = await _desk(database, "Deciding")
         await write(database, deciding.account_id, _pending(deciding.account_id, people, size.decided))
         await analyze(database)
+        return await _found(database, url, reading, commenting, deciding)
+    finally:
+        await database.close()
+
+
+async def data_at(url: str, reading: Desk, commenting: Desk, deciding: Desk) -> Data:
+    """Return what was made at *url* before."""
+    database = open_database(url)
+    try:
         return await _found(database, url, reading, commenting, deciding)
     finally:
         await database.close()
@@ -102,10 +119,12 @@ def _pending(account_id: UUID, people: People, cases: int) -> Iterator[History]:
 
 async def _found(database: Database, url: str, reading: Desk, commenting: Desk, deciding: Desk) -> Data:
     case, override = tables.cases.c, tables.overrides.c
-    newest = select(case.id, case.number).order_by(case.number.desc()).limit(20_000)
+    newest = select(case.id, case.number).order_by(case.number.desc())
     pending = select(override.case_id, override.id).where(override.account_id == deciding.account_id)
     async with database.read() as connection:
-        read = (await connection.execute(newest.where(case.account_id == reading.account_id))).all()
+        last = await connection.scalar(select(func.max(case.number)).where(case.account_id == reading.account_id)) or 0
+        some = case.number % max(1, last // SOME) == 0
+        read = (await connection.execute(newest.where(case.account_id == reading.account_id, some))).all()
         commented = (await connection.execute(newest.where(case.account_id == commenting.account_id))).all()
         decided = (await connection.execute(pending.order_by(override.id))).all()
     return Data(

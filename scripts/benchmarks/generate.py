@@ -107,7 +107,7 @@ async def _last_position(database: Database) -> int:
 
 async def _write(database: Database, batch: Sequence[History], written: int) -> int:
     """Write these histories in one transaction, with the words that they are found by."""
-    rows, texts = _rows(batch, written), [text for history in batch for text in _texts(history)]
+    rows, texts = rows_of(batch, written), [text for history in batch for text in texts_of(history)]
     async with database.write() as connection:
         for table, records in rows.items():
             if database.is_sqlite:
@@ -127,19 +127,20 @@ async def _copy(connection: AsyncConnection, table: Table, records: Sequence[Map
     """Write by PostgreSQL's COPY, which goes past SQLAlchemy and its types."""
     await connection.execute(text("SELECT 1"))  # begins the transaction that the driver then copies in
     names = list(records[0]) if records else []
-    kinds = [(name, _binder(table.c[name], connection.dialect)) for name in names]
+    kinds = [(name, binder(table.c[name], connection.dialect)) for name in names]
     values = [tuple(record[name] if bind is None else bind(record[name]) for name, bind in kinds) for record in records]
     driver: Any = (await connection.get_raw_connection()).driver_connection
     await driver.copy_records_to_table(table.name, records=values, columns=names)
 
 
-def _binder(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+def binder(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
     """Return what makes of a value the driver's, where they differ."""
     kind = column.type
     return partial(kind.process_bind_param, dialect=dialect) if isinstance(kind, TypeDecorator) else None
 
 
-def _rows(batch: Sequence[History], written: int) -> Mapping[Table, list[dict[str, Any]]]:
+def rows_of(batch: Sequence[History], written: int) -> Mapping[Table, list[dict[str, Any]]]:
+    """Return the rows of each table; *written* rows of the log come before them."""
     rows: dict[Table, list[dict[str, Any]]] = {
         table: []
         for table in (
@@ -188,7 +189,7 @@ def _columns(kind: type) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ..
     return names, attrgetter(*names)
 
 
-def _texts(history: History) -> Iterator[dict[str, Any]]:
+def texts_of(history: History) -> Iterator[dict[str, Any]]:
     """Yield what a case is found by, as the gateway writes it."""
     account_id, case, subject = history.account_id, history.case, history.subject
     found: list[tuple[SearchField, UUID, Collection[str]]] = [
@@ -223,7 +224,8 @@ async def analyze(database: Database) -> None:
         return
     async with database.writer.own() as connection:  # VACUUM begins no transaction
         autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await autocommit.execute(text("VACUUM ANALYZE"))
+        for statement in ("SET statement_timeout = 0", "VACUUM ANALYZE", "RESET statement_timeout"):
+            await autocommit.execute(text(statement))
 
 
 async def main(url: str, cases: int, actions: int) -> None:

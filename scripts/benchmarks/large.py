@@ -102,7 +102,7 @@ def large(wanted: Wanted, rows: int, say: Say) -> LargeReport:
     with open_bench(wanted) as bench:
         say(f"making {rows} rows")
         began = time.perf_counter()
-        data = asyncio.run(make_data(bench.url, Size(rows // ACTIONS_A_CASE, rows, 200, 100)))
+        data = asyncio.run(make_data(bench.url, Size(rows // ACTIONS_A_CASE, rows, 200, 100), say))
         figures = {"making them": time.perf_counter() - began}
         tables, closed = asyncio.run(_sizes(bench.url, data.reading.account_id))
         with gateway(bench.folder, bench.url) as server:
@@ -165,21 +165,22 @@ async def _upkeep(url: str, account_id: UUID, say: Say) -> dict[str, float]:
         for name, statements in UPKEEP.items():
             say(name)
             for statement in statements:
-                taken[name] = await _timed(connection, statement)
+                taken[name] = await timed(connection, statement)
         say("partitions")
         taken[f"a copy in {PARTITIONS} partitions, with its indexes"] = sum(
-            [await _timed(connection, statement) for statement in PARTED]
+            [await timed(connection, statement) for statement in PARTED]
         )
         for table, name in (("case_actions", "the last 100 rows, one table"), ("parted", "the same of partitions")):
             statement = LAST_ROWS.format(table)
-            times = [await _timed(connection, statement, account_id) for _ in range(TIMES)]
+            times = [await timed(connection, statement, account_id) for _ in range(TIMES)]
             taken[name] = percentile(times, 0.5)
     finally:
         await connection.close()
     return taken
 
 
-async def _timed(connection: Any, statement: str, *values: object) -> float:
+async def timed(connection: Any, statement: str, *values: object) -> float:
+    """Return how many seconds a statement takes."""
     began = time.perf_counter()
     await (connection.fetch(statement, *values) if values else connection.execute(statement))
     return time.perf_counter() - began

@@ -46,8 +46,8 @@ class Report:
         yield f"{self.engine} on {', '.join(f'{key} {value}' for key, value in machine().items())}"
         place = None
         for line in self.lines:
-            if place != (line.operation, line.concurrency):
-                place = (line.operation, line.concurrency)
+            if place != (line.operation, line.words, line.concurrency):
+                place = (line.operation, line.words, line.concurrency)
                 yield ""
                 yield f"{line.operation} {line.words}, concurrency {line.concurrency}"
                 yield _row(COLUMNS)
@@ -55,7 +55,8 @@ class Report:
             yield _row(_cells(line))
         yield ""
         memory = (f"{name} {peak:.0f} MiB" for name, peak in self.peak_mib.items())
-        yield f"peak memory: {', '.join(memory)}"
+        if self.peak_mib:
+            yield f"peak memory: {', '.join(memory)}"
         yield from self.notes
 
 

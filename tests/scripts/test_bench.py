@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -138,6 +139,41 @@ def test_a_large_account_is_measured_by_what_it_takes_of_the_disk_and_of_time() 
     assert tables["case_actions"]["heap"] > 0 and tables["case_actions"]["indexes"] > 0
     assert {"one case", "addComment", "casegate log verify", "an index on case_actions"} <= set(report["seconds"])
     assert all(seconds > 0 for seconds in report["seconds"].values())
+
+
+@pytest.mark.long
+def test_a_page_of_a_sorted_list_reads_as_many_rows_of_a_large_archive_as_of_a_small_one() -> None:
+    notes = bench("--engine", "postgresql", "--size", "--rows", "30000", "--part", "plans")["notes"]
+
+    rows = {
+        name: re.findall(r"(\d+)(?: rows are read)? of the", line)
+        for name, _, line in (n.partition(": ") for n in notes)
+    }
+    for name in ("by status", "by status, page 41", "by change, and by number the other way"):
+        small, large = map(int, rows[name])
+        assert 20 <= small <= large <= 30, name
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_a_small_and_a_large_archive_are_compared_in_all_that_is_said_of_sizes(engine: str) -> None:
+    report = bench("--engine", engine, "--size", "--rows", "20000", "--concurrency", "1", "--rounds", "1")
+
+    found = {(line["operation"], line["words"], line["server"]) for line in report["lines"]}
+    assert ("search", "for a reference", "20000 rows") in found
+    assert all(line["figures"]["answers"] > 0 for line in report["lines"])
+    said = "\n".join(report["notes"])
+    for part in ("20000 rows: ready", "log verify, 20000 rows: ", "log anchor, 20000 rows: ", "inbox counted: "):
+        assert part in said
+    assert ("kill -9 of PostgreSQL: " in said) == (engine == "postgresql")
+
+
+@pytest.mark.parametrize("arguments", [("--rows", "100"), ("--size", "--keep", "x"), ("--part", "reads")])
+def test_what_goes_with_sizes_is_refused_without(arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "scripts.benchmarks", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 @pytest.mark.filterwarnings("default:no Chromium")
