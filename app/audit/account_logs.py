@@ -18,7 +18,7 @@ from app.db.repository.administration import AccountHead
 from app.domain.account_fold import AccountFold
 from app.domain.account_log import AccountChain
 from app.domain.log_chain import Fault, FaultKind
-from app.domain.log_state import SubjectState, recorded_fault
+from app.domain.log_results import SubjectState, recorded_fault
 
 PIECE = 500
 

@@ -20,9 +20,9 @@ from app.audit.unreadable import UNREADABLE, demand_unreadable
 from app.db.engines import Database
 from app.db.repository import anchored, cases, log, people, verifying
 from app.db.rows import ActionRow, CaseRow, SubjectRow
-from app.domain.evaluation import Evaluation
 from app.domain.log_chain import Chain, ChainedEntry, Fault, FaultKind, Head
-from app.domain.log_state import CaseState, Folded, OverrideState, ResultChange, SubjectState, result_fault
+from app.domain.log_results import SubjectState, TimedEvaluation, result_fault
+from app.domain.log_state import CaseState, Folded, OverrideState, ResultChange
 from app.domain.workflow import TRANSITIONS
 
 BATCH = 200
@@ -125,7 +125,7 @@ class _Batch:
     subjects: Mapping[UUID, SubjectRow | None]
     overrides: Mapping[UUID, Mapping[UUID, OverrideState]]
     results: Mapping[UUID, Sequence[ResultChange]]
-    recorded: Mapping[UUID, Sequence[Evaluation]]
+    recorded: Mapping[UUID, Sequence[TimedEvaluation]]
     unlogged: Sequence[verifying.Unlogged]
 
 

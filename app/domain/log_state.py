@@ -1,10 +1,10 @@
-"""What a case's log says of the columns that people are shown: the case's, its overrides' and the subject's result.
+"""What a case's log says of the columns that people are shown: the case's and its overrides'.
 
 Folded row by row, and held against what is stored. What each type of action changes is one entry of a table. That the
 rows themselves are as they were written is for `log.Chain`, which also looks at statuses, counts and the last hash.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -51,14 +51,6 @@ class OverrideState:
     expires_at: datetime | None = None
 
 
-class SubjectState(NamedTuple):
-    """The columns of a subject that follow from the logs. `override_id`: the override that made its result, if any."""
-
-    result: EvaluationStatus | None
-    version: int
-    override_id: UUID | None = None
-
-
 class ResultChange(NamedTuple):
     """A row of the log that says what the subject's result is, of whichever of the subject's cases.
 
@@ -69,6 +61,7 @@ class ResultChange(NamedTuple):
     number: int
     seq: int
     type: ActionType
+    created_at: datetime
     at_opening: EvaluationStatus
     requested: RequestedStatus | None
     override_id: UUID | None = None
@@ -195,95 +188,6 @@ class Folded:
         for id, (seq, state) in self.overrides.items():
             if id in overrides and overrides[id] != state:
                 yield Fault(seq, FaultKind.STATE, _reported(f"override {id}", overrides[id], state))
-
-
-class ResultFold:
-    """One subject's result, folded row by row.
-
-    *recorded*: what the account's own log says of it, by the version that each row made. Such a row stands between
-    those of the cases, where its version is the next one.
-    """
-
-    def __init__(self, recorded: Sequence[Evaluation] = ()) -> None:
-        self.state = SubjectState(None, 0)
-        self.seq = 0
-        """The row that made the last version, of whichever case; 0 for one of the account's own log."""
-        self.reason: str | None = None
-        """Why a row does not follow from those before it."""
-        self._recorded = {evaluation.subject_version: evaluation for evaluation in recorded}
-
-    def add(self, row: ResultChange) -> None:
-        """Take the next row of the subject's cases."""
-        self._take_recorded()
-        if row.evaluation is not None:
-            self._evaluate(row.evaluation, row.seq)
-            return
-        what = CHANGES[row.type].result
-        said = what(row) if what is not None else None
-        if said is not self.state.result:
-            accepted = row.override_id if row.type is ActionType.ACCEPT else None
-            self.state, self.seq = SubjectState(said, self.state.version + 1, accepted), row.seq
-
-    def end(self) -> None:
-        """Take what the account's own log has of it after the last row of its cases."""
-        self._take_recorded()
-        if self._recorded:
-            version = min(self._recorded)
-            self.reason = self.reason or f"the account's own log has version {version}, which follows no other"
-
-    def _take_recorded(self) -> None:
-        while (evaluation := self._recorded.pop(self.state.version + 1, None)) is not None:
-            self._evaluate(evaluation, 0)
-
-    def _evaluate(self, evaluation: Evaluation, seq: int) -> None:
-        before = self.state
-        is_new = evaluation.status_after is not before.result
-        made = SubjectState(evaluation.status_after, before.version + 1, None if is_new else before.override_id)
-        replaced = before.override_id if is_new else None
-        said = evaluation.status_before, evaluation.subject_version, evaluation.replaced_override_id
-        if said != (before.result, made.version, replaced):
-            self.reason = self.reason or f"an evaluation replaces another result than that of version {before.version}"
-        self.state, self.seq = made, seq
-
-
-def result_fault(
-    changes: Iterable[ResultChange], case_id: UUID, stored: SubjectState, recorded: Sequence[Evaluation] = ()
-) -> Fault | None:
-    """Return what is wrong with a subject as it is *stored*; None where that follows from the logs.
-
-    *changes* are those of all the subject's cases, in order; *recorded*: see `ResultFold`. It is the last case's fault,
-    and None for any other one.
-    """
-    last: ResultChange | None = None
-    fold = ResultFold(recorded)
-    for last in changes:
-        fold.add(last)
-    fold.end()
-    if last is None or last.case_id != case_id:
-        return None
-    reason = _unlike(fold, stored)
-    return None if reason is None else Fault(fold.seq or last.seq, FaultKind.STATE, reason)
-
-
-def recorded_fault(subject_id: UUID, stored: SubjectState, recorded: Sequence[Evaluation]) -> Fault | None:
-    """Return what is wrong with a subject that has no case."""
-    fold = ResultFold(recorded)
-    fold.end()
-    if not recorded:
-        return Fault(0, FaultKind.UNLOGGED, f"the subject {subject_id} is in no row of a log")
-    reason = _unlike(fold, stored)
-    return None if reason is None else Fault(0, FaultKind.STATE, f"{reason} ({subject_id})")
-
-
-def _unlike(fold: ResultFold, stored: SubjectState) -> str | None:
-    """Return in what the subject is not as its rows give it."""
-    said = fold.state
-    if (said.result, said.version) != (stored.result, stored.version):
-        has, gives = f"{stored.result} in version {stored.version}", f"{said.result} in version {said.version}"
-        return f"the subject is {has}, and the log says {gives}"
-    if fold.reason is None and said.override_id != stored.override_id:
-        return "the subject has another override_id than the log gives"
-    return fold.reason
 
 
 def _reported(what: str, stored: CaseState | OverrideState, folded: CaseState | OverrideState) -> str:

@@ -52,6 +52,16 @@ async def test_the_database_takes_no_result_that_no_row_says(
             await connection.execute(update(tables.subjects).where(tables.subjects.c.id == subject.id).values(values))
 
 
+async def test_a_result_after_cases_that_left_it_as_it_was_is_no_fault(world: World, checks: Person) -> None:
+    for _ in range(2):
+        case = await opened(world)
+        await world.do(world.ada, CloseCase(case_id=case.id))
+
+    await record(world, checks, details("PENDING"))
+
+    assert await faults(world) == []
+
+
 async def test_a_row_of_the_account_s_log_changes_no_subject_of_an_open_case(world: World, checks: Person) -> None:
     """Who could write both would else leave the case's log without it."""
     await record(world, checks, details("ANOMALY", "other"))

@@ -15,16 +15,8 @@ from app.domain.action_log import Entry, OverrideContent, Seal
 from app.domain.due_dates import DueDate
 from app.domain.evaluation import Evaluation
 from app.domain.log_chain import Fault, FaultKind
-from app.domain.log_state import (
-    RESULT_TYPES,
-    CaseState,
-    Folded,
-    OverrideState,
-    ResultChange,
-    SubjectState,
-    recorded_fault,
-    result_fault,
-)
+from app.domain.log_results import SubjectState, TimedEvaluation, recorded_fault, result_fault
+from app.domain.log_state import RESULT_TYPES, CaseState, Folded, OverrideState, ResultChange
 from app.domain.model import ActionType, CaseStatus, EvaluationStatus, OverrideStatus, RequestedStatus
 
 ADA, ROSA, ACCOUNT, CASE, OTHER_CASE, SUBJECT, FIRST, SECOND = (UUID(int=number) for number in range(0xA0, 0xA8))
@@ -185,10 +177,18 @@ def test_an_override_that_is_missing_or_unknown_is_for_others_to_find() -> None:
 # --- The subject's result --------------------------------------------------------------------------------------------
 
 
-def change(seq: int, action: str, result: str = "ANOMALY", requested: str | None = None, case_id: UUID = CASE) -> Any:
+def change(
+    seq: int,
+    action: str,
+    result: str = "ANOMALY",
+    requested: str | None = None,
+    case_id: UUID = CASE,
+    day: int = 0,
+) -> ResultChange:
     wanted = None if requested is None else RequestedStatus(requested)
     override_id = None if requested is None else FIRST
-    return ResultChange(case_id, 1, seq, ActionType(action), EvaluationStatus(result), wanted, override_id)
+    moment = MORNING + timedelta(days=day)
+    return ResultChange(case_id, 1, seq, ActionType(action), moment, EvaluationStatus(result), wanted, override_id)
 
 
 def evaluation(version: int, before: str | None, after: str, replaced: UUID | None = None) -> Evaluation:
@@ -199,7 +199,12 @@ def evaluation(version: int, before: str | None, after: str, replaced: UUID | No
 def evaluated(seq: int, *said: Any, case_id: UUID = CASE) -> ResultChange:
     """Return a row of a case's log that says so."""
     kind = ActionType.EVALUATION
-    return ResultChange(case_id, 1, seq, kind, EvaluationStatus.ANOMALY, None, None, evaluation(*said))
+    return ResultChange(case_id, 1, seq, kind, MORNING, EvaluationStatus.ANOMALY, None, None, evaluation(*said))
+
+
+def recorded(*said: Any, day: int = 0) -> TimedEvaluation:
+    """Return a row of the account's own log that says so."""
+    return TimedEvaluation(evaluation(*said), MORNING + timedelta(days=day))
 
 
 def stored(result: str, version: int, override_id: UUID | None = None) -> SubjectState:
@@ -270,54 +275,95 @@ def test_a_result_that_does_not_follow_is_a_fault_of_the_row_that_made_the_last_
 
 
 @pytest.mark.parametrize(
-    ("changes", "recorded", "expected"),
+    ("changes", "rows", "expected"),
     [
         ([OPENED, evaluated(2, 2, "ANOMALY", "PENDING")], [], stored("PENDING", 2)),
         ([OPENED, ACCEPTED, evaluated(5, 3, "FAVORABLE", "PENDING", FIRST)], [], stored("PENDING", 3)),
         # The name alone: the result rests on the override as before.
         ([OPENED, ACCEPTED, evaluated(5, 3, "FAVORABLE", "FAVORABLE")], [], stored("FAVORABLE", 3, FIRST)),
         # The account's own log stands before the first case, between two, and after the last one.
-        ([OPENED], [evaluation(1, None, "ANOMALY")], stored("ANOMALY", 1)),
-        ([OPENED], [evaluation(1, None, "PENDING"), evaluation(2, "PENDING", "ANOMALY")], stored("ANOMALY", 2)),
-        ([OPENED, ACCEPTED], [evaluation(3, "FAVORABLE", "PENDING", FIRST)], stored("PENDING", 3)),
+        ([OPENED], [recorded(1, None, "ANOMALY")], stored("ANOMALY", 1)),
+        ([OPENED], [recorded(1, None, "PENDING"), recorded(2, "PENDING", "ANOMALY")], stored("ANOMALY", 2)),
+        ([OPENED, ACCEPTED], [recorded(3, "FAVORABLE", "PENDING", FIRST)], stored("PENDING", 3)),
         (
             [OPENED, change(1, "OPEN", "PENDING"), evaluated(2, 4, "PENDING", "ANOMALY")],
-            [evaluation(2, "ANOMALY", "FAVORABLE"), evaluation(3, "FAVORABLE", "PENDING")],
+            [recorded(2, "ANOMALY", "FAVORABLE"), recorded(3, "FAVORABLE", "PENDING")],
             stored("ANOMALY", 4),
         ),
         # An opening made version 2, and the account's log version 3 after that case was closed.
-        ([OPENED, change(1, "OPEN", "PENDING")], [evaluation(3, "PENDING", "ANOMALY")], stored("ANOMALY", 3)),
+        ([OPENED, change(1, "OPEN", "PENDING")], [recorded(3, "PENDING", "ANOMALY")], stored("ANOMALY", 3)),
     ],
 )
 def test_results_of_the_check_system_are_folded_from_both_logs(
-    changes: list[ResultChange], recorded: list[Evaluation], expected: SubjectState
+    changes: list[ResultChange], rows: list[TimedEvaluation], expected: SubjectState
 ) -> None:
-    assert result_fault(changes, CASE, expected, recorded) is None
+    assert result_fault(changes, CASE, expected, rows) is None
     for other in (expected._replace(version=9), expected._replace(override_id=SECOND)):
-        assert result_fault(changes, CASE, other, recorded) is not None
+        assert result_fault(changes, CASE, other, rows) is not None
+
+
+UNCHANGED = [change(1, "OPEN"), change(1, "OPEN", case_id=OTHER_CASE, day=2)]
 
 
 @pytest.mark.parametrize(
-    ("changes", "recorded", "reason"),
+    ("changes", "rows", "expected", "others"),
+    [
+        # The second case found the result as it was; the account's log has another one from the day after, or before.
+        (UNCHANGED, [recorded(2, "ANOMALY", "PENDING", day=3)], stored("PENDING", 2), stored("ANOMALY", 3)),
+        (UNCHANGED, [recorded(2, "ANOMALY", "PENDING", day=1)], stored("ANOMALY", 3), stored("PENDING", 2)),
+        # It went and came back before the second case, which changes it in the version after that.
+        (
+            [*UNCHANGED, change(4, "ACCEPT", requested="FAVORABLE", case_id=OTHER_CASE, day=4)],
+            [recorded(2, "ANOMALY", "PENDING", day=1), recorded(3, "PENDING", "ANOMALY", day=1)],
+            stored("FAVORABLE", 4, FIRST),
+            stored("FAVORABLE", 2, FIRST),
+        ),
+        (
+            [*UNCHANGED, change(4, "ACCEPT", requested="FAVORABLE", case_id=OTHER_CASE, day=4)],
+            [recorded(3, "FAVORABLE", "PENDING", FIRST, day=5), recorded(4, "PENDING", "ANOMALY", day=5)],
+            stored("ANOMALY", 4),
+            stored("FAVORABLE", 4, FIRST),
+        ),
+    ],
+)
+def test_the_account_s_log_stands_where_its_times_say(
+    changes: list[ResultChange], rows: list[TimedEvaluation], expected: SubjectState, others: SubjectState
+) -> None:
+    assert result_fault(changes, OTHER_CASE, expected, rows) is None
+    assert result_fault(changes, OTHER_CASE, others, rows) is not None
+
+
+def test_rows_of_about_the_same_time_may_have_come_in_either_order() -> None:
+    for minutes in (-10, 10):
+        moment = UNCHANGED[-1].created_at + timedelta(minutes=minutes)
+        rows = [TimedEvaluation(evaluation(2, "ANOMALY", "PENDING"), moment)]
+
+        assert result_fault(UNCHANGED, OTHER_CASE, stored("PENDING", 2), rows) is None
+        assert result_fault(UNCHANGED, OTHER_CASE, stored("ANOMALY", 3), rows) is None
+        assert result_fault(UNCHANGED, OTHER_CASE, stored("PENDING", 3), rows) is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "rows", "reason"),
     [
         ([OPENED, evaluated(2, 2, "PENDING", "PENDING")], [], "an evaluation replaces another result"),
         ([OPENED, evaluated(2, 2, "ANOMALY", "PENDING", FIRST)], [], "an evaluation replaces another result"),
         ([OPENED, ACCEPTED, evaluated(5, 3, "FAVORABLE", "PENDING")], [], "an evaluation replaces another result"),
         ([OPENED, evaluated(2, 3, "ANOMALY", "PENDING")], [], "an evaluation replaces another result"),
-        ([OPENED, evaluated(2, 2, "ANOMALY", "PENDING")], [evaluation(7, "PENDING", "ANOMALY")], "the account's own"),
+        ([OPENED, evaluated(2, 2, "ANOMALY", "PENDING")], [recorded(7, "PENDING", "ANOMALY")], "the account's own"),
     ],
 )
 def test_an_evaluation_that_follows_from_no_row_is_a_fault(
-    changes: list[ResultChange], recorded: list[Evaluation], reason: str
+    changes: list[ResultChange], rows: list[TimedEvaluation], reason: str
 ) -> None:
     version = len(changes)
-    fault = result_fault(changes, CASE, stored("PENDING", version), recorded)
+    fault = result_fault(changes, CASE, stored("PENDING", version), rows)
 
     assert fault is not None and fault.reason.startswith(reason)
 
 
 def test_a_subject_without_a_case_is_what_the_account_s_log_says() -> None:
-    rows = [evaluation(1, None, "ANOMALY"), evaluation(2, "ANOMALY", "PENDING")]
+    rows = [recorded(1, None, "ANOMALY"), recorded(2, "ANOMALY", "PENDING")]
     said = f"the subject is ANOMALY in version 2, and the log says PENDING in version 2 ({SUBJECT})"
 
     assert recorded_fault(SUBJECT, stored("PENDING", 2), rows) is None

@@ -13,7 +13,8 @@ from app.db.row_makers import columns
 from app.db.rows import SubjectRow
 from app.domain.account_log import AdminActionType
 from app.domain.canonical_json import parsed_json
-from app.domain.evaluation import Evaluation, evaluation_of_account, evaluation_of_case
+from app.domain.evaluation import evaluation_of_account, evaluation_of_case
+from app.domain.log_results import TimedEvaluation
 from app.domain.log_state import RESULT_TYPES, OverrideState, ResultChange
 from app.domain.model import ActionType
 
@@ -124,6 +125,7 @@ async def result_changes(
             _CASE.number,
             _ACTION.seq,
             _ACTION.type,
+            _ACTION.created_at,
             _CASE.subject_status_at_opening,
             _OVERRIDE.requested_status,
             _ACTION.override_id,
@@ -152,18 +154,18 @@ async def result_changes(
 
 async def recorded_evaluations(
     connection: Reader, account_id: UUID, subject_ids: Sequence[UUID]
-) -> dict[UUID, list[Evaluation]]:
+) -> dict[UUID, list[TimedEvaluation]]:
     """Return for each subject what the account's own log says of its result, in order."""
     row = tables.account_actions.c
     statement = (
-        select(row.subject_id, row.details)
+        select(row.subject_id, row.details, row.created_at)
         .where(row.account_id == account_id, among(row.subject_id, subject_ids))
         .where(row.type == AdminActionType.EVALUATION)
         .order_by(row.seq)
     )
-    found: dict[UUID, list[Evaluation]] = {id: [] for id in subject_ids}
-    for subject_id, details in await connection.execute(statement):
-        found[subject_id].append(evaluation_of_account(details))
+    found: dict[UUID, list[TimedEvaluation]] = {id: [] for id in subject_ids}
+    for subject_id, details, created_at in await connection.execute(statement):
+        found[subject_id].append(TimedEvaluation(evaluation_of_account(details), created_at))
     return found
 
 
