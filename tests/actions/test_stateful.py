@@ -239,16 +239,45 @@ class Casebook(RuleBasedStateMachine):
         return [(index, case.pending) for index, case in enumerate(self.model.cases) if case.pending][-1]
 
     @precondition(is_pending)
-    @rule(action=st.sampled_from(DECISIONS))
-    def decide_well(self, action: str) -> None:
-        """Who may decides on what they have read, once the step is taken that accepting waits for."""
-        case, override = self.pending()
-        if action == "ACCEPT":
-            step = Request("RECORD_STEP", "carl", case=case, step="CALL_BACK", state="DONE", comment="Reached them.")
-            self.ask(step)
+    @rule()
+    def refuse_well(self) -> None:
+        """Who may refuses what they have read: a rule for each decision, as one of all would hardly draw some."""
+        self.take_decision("REFUSE")
+
+    @precondition(is_pending)
+    @rule()
+    def cancel_well(self) -> None:
+        """Who has requested it takes it back."""
+        self.take_decision("CANCEL")
+
+    def take_decision(self, action: str) -> None:
+        _, override = self.pending()
         for name in override.reviewers:
             self.set_reviewer(name, is_one=True)
         self.decide(action, None, 1, None, None, "right", None)
+
+    @precondition(is_pending)
+    @rule()
+    def accept_well(self) -> None:
+        """Who may accepts, once the step is taken that accepting waits for."""
+        self.take("CALL_BACK", self.pending()[0])
+        self.take_decision("ACCEPT")
+
+    def unfinished(self) -> list[int]:
+        """Return the cases that are not closed, and on which nothing waits for a decision."""
+        cases = enumerate(self.model.cases)
+        return [index for index, case in cases if case.status != "CLOSED" and case.pending is None]
+
+    @precondition(lambda self: len(self.sent) % 3 == 0 and bool(self.unfinished()))
+    @rule()
+    def close_well(self) -> None:
+        """Somebody closes the last case that can be closed, once the step is taken that closing waits for."""
+        case = self.unfinished()[-1]
+        self.take("SECOND_SOURCE", case)
+        self.ask(Request("CLOSE", "carl", case=case))
+
+    def take(self, step: str, case: int) -> None:
+        self.ask(Request("RECORD_STEP", "carl", case=case, step=step, state="DONE", comment="Reached them."))
 
     def others(self) -> list[str]:
         """Return who could be asked in the place of the reviewers of the last case that waits for a decision."""
@@ -323,7 +352,7 @@ class Casebook(RuleBasedStateMachine):
         named = comment % len(comments) if comments and comment < 7 else None
         self.ask(Request("REDACT", person, case=case, erased=named, version=self.version(case, version), key=key))
 
-    @precondition(is_time)
+    @precondition(lambda self: self.has_cases() and len(self.sent) % 3 == 1)
     @rule(person=people, which=st.integers(0, 9), held=st.booleans(), key=keys)
     def hold(self, person: str | None, which: int, held: bool, key: str | None) -> None:
         self.ask(Request("HOLD", person or "aldo", case=self.case(which), held=held, key=key))
