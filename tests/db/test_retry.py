@@ -264,6 +264,6 @@ async def test_a_commit_whose_answer_is_lost_is_never_tried_again_and_settled_by
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert answer.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
     assert proxy.cuts == {cut: 1}
-    assert there == (0 if cut == "before" else 1)
+    assert cut == "after" or there == 0  # the server may still be at a commit that it was sent
     assert (again["replayed"], again["action"]["seq"]) == (cut == "after", 2)
     assert await comments(world) == 1

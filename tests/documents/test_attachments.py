@@ -420,7 +420,7 @@ async def test_a_page_of_documents_takes_as_many_statements_as_one(
         await comment(api, world.ada.token, case.id, *ids)
     of_many = await ask(100)
 
-    assert of_many == of_one
+    assert len(of_many) == len(of_one)  # a single id is looked for by a statement of its own
     assert [statement.split(" ", 1)[0] for statement in of_one] == ["SELECT"] * 7
     assert sum(bool(re.search(r"(FROM|JOIN) documents", statement)) for statement in of_one) == 3, (
         "the page, its count, those of the comments"

@@ -87,6 +87,7 @@ await until(() => line.sent.includes("AddComment") && kept.waiting.length === 0)
 const state = async () => (await contributor.query(documents.timeline, { id: open.id })).case;
 let now = await state();
 while (now?.actions.edges.length === 1) now = await state();
+now = await state(); // the row may have come after the case was read, and before its rows were
 const { addComment: replay } = await contributor.mutate(documents.addComment, { input });
 
 report({
