@@ -29,7 +29,7 @@ from app.db import tables
 from app.db.engines import open_database
 from app.db.log_position import catch_up
 from app.db.migrate import migrate
-from scripts.benchmarks.generate import analyze, make_people
+from scripts.benchmarks.generate import FILLED, analyze, make_people
 from scripts.benchmarks.histories import START, People, histories
 from scripts.benchmarks.templates import HistoryTemplate, template_of
 
@@ -41,17 +41,8 @@ PACE = timedelta(minutes=5)
 BYTES_A_ROW = 3_000
 """What a row of the log takes of the disk with all that hangs on it, while indexes are made; 1 800 in the end."""
 AHEAD = 2
-FILLED = (
-    tables.subjects,
-    tables.cases,
-    tables.comments,
-    tables.documents,
-    tables.overrides,
-    tables.override_reviewers,
-    tables.case_actions,
-    tables.case_texts,
-)
-BARE = [table.name for table in (*FILLED, tables.reassigned_reviewers)]
+COPIED = (*FILLED, tables.case_texts)
+BARE = [table.name for table in (*COPIED, tables.reassigned_reviewers)]
 """All that has triggers of those, and of what refers to them."""
 
 Say = Callable[[str], None]
@@ -153,8 +144,8 @@ async def _bare_tables(connection: Any, say: Say) -> AsyncIterator[None]:
     Tables that are emptied in the same transaction are not written to the write-ahead log, where `wal_level` is
     minimal. Raises: ValueError, where they are not empty.
     """
-    names = ", ".join(table.name for table in FILLED)
-    for table in FILLED:
+    names = ", ".join(table.name for table in COPIED)
+    for table in COPIED:
         if await connection.fetchval(f"SELECT EXISTS (SELECT 1 FROM {table.name})"):
             raise ValueError(f"{table.name} is not empty")
     await connection.execute("SET LOCAL session_replication_role = replica")
@@ -162,7 +153,7 @@ async def _bare_tables(connection: Any, say: Say) -> AsyncIterator[None]:
     for name in BARE:
         await connection.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER")
     await connection.execute(f"TRUNCATE {names} CASCADE")
-    indexes = await connection.fetch(INDEXES, [table.name for table in FILLED])
+    indexes = await connection.fetch(INDEXES, [table.name for table in COPIED])
     for name, _ in indexes:
         await connection.execute(f"DROP INDEX {name}")
     yield

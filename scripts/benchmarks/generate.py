@@ -32,6 +32,16 @@ from app.domain.text import identity
 from scripts.benchmarks.histories import History, People, histories
 
 BATCH = 1000
+FILLED = (
+    tables.subjects,
+    tables.cases,
+    tables.comments,
+    tables.documents,
+    tables.overrides,
+    tables.override_reviewers,
+    tables.case_actions,
+)
+"""The tables that histories fill, each after those that it refers to."""
 
 
 async def fill(database: Database, account_id: UUID, people: People, cases: int, actions: int, seed: int = 1) -> None:
@@ -141,18 +151,7 @@ def binder(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None
 
 def rows_of(batch: Sequence[History], written: int) -> Mapping[Table, list[dict[str, Any]]]:
     """Return the rows of each table; *written* rows of the log come before them."""
-    rows: dict[Table, list[dict[str, Any]]] = {
-        table: []
-        for table in (
-            tables.subjects,
-            tables.cases,
-            tables.comments,
-            tables.documents,
-            tables.overrides,
-            tables.override_reviewers,
-            tables.case_actions,
-        )
-    }
+    rows: dict[Table, list[dict[str, Any]]] = {table: [] for table in FILLED}
     for history in batch:
         account = {"account_id": history.account_id}
         key = {"external_key": identity(history.subject.external_ref)}

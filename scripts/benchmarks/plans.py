@@ -53,7 +53,7 @@ async def _plans(archive: SizedArchive) -> dict[str, tuple[int, str]]:
                 window = Window(PAGE)
                 places = await worklist_page(connection, worklist, Window(FAR * PAGE), NAMES)
                 for title, one in ((name, window), (f"{name}, page {FAR + 1}", Window(PAGE, after=places[-1].key))):
-                    with _noted() as sent:
+                    with noted() as sent:
                         await worklist_page(connection, worklist, one, NAMES)
                     ((statement, parameters),) = sent
                     explained = await connection.exec_driver_sql(
@@ -66,7 +66,7 @@ async def _plans(archive: SizedArchive) -> dict[str, tuple[int, str]]:
 
 
 @contextmanager
-def _noted() -> Iterator[list[tuple[str, Any]]]:
+def noted() -> Iterator[list[tuple[str, Any]]]:
     """Yield a list that fills with the statements that read, with their parameters."""
     sent: list[tuple[str, Any]] = []
 
@@ -83,7 +83,7 @@ def _noted() -> Iterator[list[tuple[str, Any]]]:
 
 def _read(explained: Any) -> tuple[int, str]:
     plan = (json.loads(explained) if isinstance(explained, str) else explained)[0]["Plan"]
-    nodes = list(_walk(plan))
+    nodes = list(walk(plan))
     scans = [node for node in nodes if "Relation Name" in node or "Index Name" in node]
     rows = sum((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in scans)
     steps = [
@@ -92,7 +92,8 @@ def _read(explained: Any) -> tuple[int, str]:
     return round(rows), ", ".join(dict.fromkeys(steps))
 
 
-def _walk(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def walk(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield each step of a plan that PostgreSQL explained as JSON."""
     yield plan
     for child in plan.get("Plans", ()):
-        yield from _walk(child)
+        yield from walk(child)

@@ -5,12 +5,10 @@ In the default run the house is small, and PostgreSQL is told to use an index wh
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, insert, select, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import clock
@@ -21,6 +19,7 @@ from app.db.repository.checklists import is_taken, taken_steps, taken_steps_befo
 from app.db.rows import ActionRow
 from app.domain.model import CaseStatus, Scope, StepState
 from scripts.benchmarks.generate import analyze, fill, make_people
+from scripts.benchmarks.plans import noted, walk
 from tests.support.api import Api
 from tests.support.checklists import CALL_BACK, SECOND_SOURCE, record, with_checklist
 from tests.support.triggers import triggers_aside
@@ -69,28 +68,6 @@ QUERIES = {
     "signals": "{ cases(first: 50) { nodes { signals { kind } } } }",
     "anything by its id": '{ node(id: "ID") { id } }',
 }
-
-
-@contextmanager
-def noted() -> Iterator[Sent]:
-    """Yield a list that fills with the statements that read, with their parameters."""
-    sent: Sent = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
-        if statement.lstrip().startswith(("SELECT", "WITH")):
-            sent.append((statement, parameters))
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-
-
-def walk(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for child in plan.get("Plans", ()):
-        yield from walk(child)
 
 
 async def looked_through(database: Database, sent: Sent, *, indexes_only: bool) -> list[str]:

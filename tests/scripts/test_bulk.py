@@ -9,7 +9,7 @@ from app.audit.verification import verify_log
 from app.db.engines import Database
 from app.db.log_position import catch_up
 from app.db.reindex import reindex
-from scripts.benchmarks.bulk import FILLED, NoRoom, fill_in_bulk, require_room
+from scripts.benchmarks.bulk import COPIED, NoRoom, fill_in_bulk, require_room
 from scripts.benchmarks.histories import People
 from scripts.benchmarks.templates import CASES_A_SUPPLIER, supplier_of
 from tests.support.api import Api
@@ -73,7 +73,7 @@ async def test_triggers_and_indexes_are_as_before_and_every_foreign_key_holds(wo
     await archived(world, fresh_url)
 
     assert await rows(world.database, SCHEMA) == before
-    for table in FILLED:
+    for table in COPIED:
         for orphans in orphans_of(table):
             assert await rows(world.database, orphans) == []
 
