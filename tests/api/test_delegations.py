@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from app import clock
+from app.db import tables
 from app.db.engines import Database
 from app.domain.model import CaseStatus
 from tests.support.api import Api
+from tests.support.database_contents import set_by_hand
 from tests.support.delegations import WEEK, delegate, end, restricted_world
 from tests.support.world import Person, World, make_world
 
@@ -83,6 +85,19 @@ async def test_a_request_does_not_wait_for_its_own_creator_who_stands_in(restric
 
     found = await shown(api, world.bea, case_id)
     assert (found["accept"], found["forViewer"], found["inbox"]) == ("SELF_REVIEW_FORBIDDEN", False, False)
+
+
+async def test_a_request_does_not_wait_for_who_stands_in_but_was_a_reviewer_too_late(
+    restricted: World, api: Api
+) -> None:
+    world = restricted
+    case_id = (await world.case_in(CaseStatus.PENDING_REVIEW)).case.id
+    await set_by_hand(world.database, tables.users, world.rolf.id, reviewer_since=clock.now())
+
+    await delegate(world, world.rosa, world.rolf)
+
+    late = waiting(is_so=False, stands_in_for=world.rosa) | dict.fromkeys(("accept", "refuse"), "REVIEWER_TOO_RECENT")
+    assert await shown(api, world.rolf, case_id) == late
 
 
 async def test_a_reviewer_names_another_and_everybody_sees_who(world: World, api: Api) -> None:

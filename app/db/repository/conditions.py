@@ -159,7 +159,9 @@ def _is_reviewer(*, pending: bool) -> Callable[[Comparison], ColumnElement[bool]
             linked = linked.where(override.status == OverrideStatus.PENDING, override.version == version)
             absent = standing_in(_compared(DELEGATE, condition))
             in_place = linked.join(absent, absent.c.delegator_id == link.c.reviewer_id).where(
-                absent.c.reviewer_since <= override.created_at, absent.c.delegate_id != override.created_by_id
+                absent.c.reviewer_since <= override.created_at,
+                absent.c.delegate_since <= override.created_at,
+                absent.c.delegate_id != override.created_by_id,
             )
             parts += [linked.where(is_named), in_place]
         return tables.cases.c.id.in_(union_all(*parts))

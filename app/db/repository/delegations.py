@@ -101,12 +101,12 @@ DELEGATE: Any = _ROW.delegate_id
 
 
 def standing_in(is_delegate: ColumnElement[bool]) -> Subquery:
-    """Return in whose place people decide now, and since when each of these is a reviewer.
+    """Return in whose place people decide now, and since when both are reviewers.
 
     *is_delegate*: which people, as a condition on `DELEGATE`.
     """
-    now = clock.now()
-    found = _live(now, _ROW.delegator_id, _ROW.delegate_id, _DELEGATOR.c.reviewer_since)
+    now, since = clock.now(), _DELEGATE.c.reviewer_since.label("delegate_since")
+    found = _live(now, _ROW.delegator_id, _ROW.delegate_id, _DELEGATOR.c.reviewer_since, since)
     return found.where(_ROW.starts_at <= now, is_delegate).subquery()
 
 
