@@ -27,16 +27,30 @@ def written_whole(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     """
     _look_at(path, overwrite=overwrite)
     draft = path.parent / f".{secrets.token_hex(8)}.part"
-    handle = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    with naming(path):
+        handle = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "w+b") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        _put(draft, path, overwrite=overwrite)
+            with naming(path):
+                file.flush()
+                os.fsync(file.fileno())
+        with naming(path):
+            _put(draft, path, overwrite=overwrite)
     finally:
         draft.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have an error name *path*, and not what is made for a moment, which its reader does not know."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
 
 
 def _look_at(path: Path, *, overwrite: bool) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from app import clock
+from app.atomic_file import naming
 from app.db.engines import open_database
 from app.db.repository.documents import StoredDocument, stored_documents
 from app.db.urls import sqlite_url
@@ -73,7 +74,9 @@ async def back_up(database: Path, store: DocumentStore, output: BinaryIO, advanc
 
     Raises: BackupError, OSError.
     """
-    with tempfile.TemporaryDirectory(prefix="casegate-backup-", dir=database.parent) as folder:
+    with naming(database.parent):
+        temporary = tempfile.TemporaryDirectory(prefix="casegate-backup-", dir=database.parent)
+    with temporary as folder:
         copy = Path(folder) / DATABASE
         await asyncio.to_thread(_copy, database, copy, advance)
         tar = _Tar(tarfile.open(fileobj=output, mode="w", format=tarfile.PAX_FORMAT))  # noqa: SIM115  # closed below

@@ -158,6 +158,16 @@ def test_nothing_is_written_over_unless_that_is_meant(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_a_place_that_there_is_not_is_named_as_it_was_given(tmp_path: Path) -> None:
+    file = tmp_path / "nowhere" / "casegate.tar"
+    casegate_json("demo", data_dir=str(tmp_path / "here"))
+
+    done = casegate("backup", str(file), data_dir=str(tmp_path / "here"))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"casegate: there is no backup: {file}: No such file or directory\n"
+
+
 def test_a_missing_or_damaged_document_is_reported_and_the_rest_is_backed_up(tmp_path: Path) -> None:
     here, there = {"data_dir": str(tmp_path / "here")}, {"data_dir": str(tmp_path / "there")}
     casegate_json("demo", **here)
