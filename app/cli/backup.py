@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.atomic_file import WrittenAlready, written_whole
 from app.backup.backup import Advance, BackupError, back_up
 from app.backup.restore import restore as restored
+from app.cli.printing import say
 from app.cli.reading import Unreadable, require_database
 from app.cli.terminal import AsJson, fail, failure_of, progress, settings_or_fail, store_reason
 from app.config.anchoring import HEADS
@@ -45,11 +46,11 @@ def backup(
         done = asyncio.run(back_up(database, documents_of(settings), output, advance))
     if as_json:
         reported = {"file": str(file), "bytes": done.size, "documents": done.documents, "faults": done.faults}
-        typer.echo(json.dumps(reported))
+        say(json.dumps(reported))
     else:
         for fault in done.faults:
-            typer.echo(fault)
-        typer.echo(f"{file}: {done.documents} documents, {done.size} bytes; {len(done.faults) or 'no'} bad")
+            say(fault)
+        say(f"{file}: {done.documents} documents, {done.size} bytes; {len(done.faults) or 'no'} bad")
     if done.faults:
         raise typer.Exit(1)
 
@@ -61,9 +62,7 @@ def restore(file: Annotated[Path, typer.Argument(help="A backup, as `casegate ba
     with _reported(f"{file} can't be restored", settings):
         _refuse_shared_folder(settings, database)
         documents = asyncio.run(restored(file, database, documents_of(settings)))
-    typer.echo(
-        f"{database}: restored, with {documents} documents; `casegate log verify` and `documents verify` check it"
-    )
+    say(f"{database}: restored, with {documents} documents; `casegate log verify` and `documents verify` check it")
 
 
 def _refuse_shared_folder(settings: Settings, database: Path) -> None:

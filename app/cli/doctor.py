@@ -14,6 +14,7 @@ import typer
 from app import clock
 from app.audit.anchors.checkpoint import AnchorError
 from app.audit.anchors.diagnosis import anchor_findings
+from app.cli.printing import say
 from app.cli.reading import read
 from app.cli.terminal import AsJson, settings_or_fail
 from app.config.anchoring import anchors
@@ -40,10 +41,10 @@ def doctor(as_json: AsJson = False) -> None:
     settings = settings_or_fail()
     findings = read(settings, partial(_examine, settings))
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+        say(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     else:
         for line in _lines(findings):
-            typer.echo(line)
+            say(line)
     if any(finding.is_bad for finding in findings):
         raise typer.Exit(1)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from app.cli.printing import say
 from app.cli.reading import Unreadable, read
 from app.cli.terminal import AsJson, progress, run, settings_or_fail
 from app.config.document_store import documents as store_of
@@ -36,7 +37,7 @@ def verify(as_json: AsJson = False) -> None:
     if as_json:
         faults = [*map(_fault, found.bad), *map(_lacking, found.missing)]
         orphans = [blob.key for blob in found.orphans]
-        typer.echo(json.dumps({"documents": found.number, "faults": faults, "orphans": orphans}))
+        say(json.dumps({"documents": found.number, "faults": faults, "orphans": orphans}))
     else:
         _report(found)
     if found.bad or found.missing:
@@ -54,13 +55,13 @@ class _Findings(NamedTuple):
 
 def _report(found: _Findings) -> None:
     for checked in found.bad:
-        typer.echo(f"{checked.stored.document.id}: {checked.fault}")
+        say(f"{checked.stored.document.id}: {checked.fault}")
     for missing in found.missing:
-        typer.echo(f"{missing.comment_id}: {missing.number} documents of this comment are missing")
+        say(f"{missing.comment_id}: {missing.number} documents of this comment are missing")
     for blob in found.orphans:
-        typer.echo(f"{blob.key}: no document has this blob; `casegate documents sweep` removes it")
+        say(f"{blob.key}: no document has this blob; `casegate documents sweep` removes it")
     bad = len(found.bad) + len(found.missing)
-    typer.echo(f"{found.number} documents: {bad or 'no'} bad; {len(found.orphans) or 'no'} blobs without one")
+    say(f"{found.number} documents: {bad or 'no'} bad; {len(found.orphans) or 'no'} blobs without one")
 
 
 @documents.command()
@@ -80,12 +81,12 @@ def examine(
     found = read(settings, work)
     if as_json:
         reported = [_examined(examined) for examined in found]
-        typer.echo(json.dumps({"documents": len(found), "warnings": [item for item in reported if item["warnings"]]}))
+        say(json.dumps({"documents": len(found), "warnings": [item for item in reported if item["warnings"]]}))
         return
     for examined in found:
         if examined.warnings:
-            typer.echo(f"{examined.stored.document.id}: {', '.join(examined.warnings)}")
-    typer.echo(f"{len(found)} documents examined")
+            say(f"{examined.stored.document.id}: {', '.join(examined.warnings)}")
+    say(f"{len(found)} documents examined")
 
 
 @documents.command()
@@ -102,9 +103,9 @@ def sweep(
 
     swept = run(work)
     if as_json:
-        typer.echo(json.dumps({"documents": swept.documents, "blobs": swept.blobs, "arrivals": swept.arrivals}))
+        say(json.dumps({"documents": swept.documents, "blobs": swept.blobs, "arrivals": swept.arrivals}))
     else:
-        typer.echo(f"removed {swept.documents} documents, {swept.blobs} blobs, {swept.arrivals} unfinished arrivals")
+        say(f"removed {swept.documents} documents, {swept.blobs} blobs, {swept.arrivals} unfinished arrivals")
 
 
 @documents.command()
@@ -119,7 +120,7 @@ def adopt() -> None:
         await adopted(database, store)
         return store.name
 
-    typer.echo(f"{run(work)} is this database's now")
+    say(f"{run(work)} is this database's now")
 
 
 async def _verified(settings: Settings, database: Database) -> _Findings:

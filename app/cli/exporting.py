@@ -14,6 +14,7 @@ from app.atomic_file import WrittenAlready, written_whole
 from app.audit.anchors.proving import prove, prove_account_log
 from app.audit.evidence import account_evidence_of, evidence_of
 from app.cli.named import Anchors, PublicKeyOption, anchors_of, demand_account, find_case, no_case
+from app.cli.printing import say
 from app.cli.reading import read
 from app.cli.terminal import fail, settings_or_fail
 from app.config.settings import Settings
@@ -49,12 +50,12 @@ def export(
     evidence = read(settings, work)
     text = json.dumps(evidence, ensure_ascii=False, indent=1) + "\n"
     if file is None:
-        typer.echo(text, nl=False)
+        say(*text.removesuffix("\n").split("\n"))
         return
     _write(file, _case_file(evidence, language) if pdf else text.encode(), force=force)
     leaves = len(evidence["anchor"]["leaves"]) if evidence["anchor"] else 0
     name = evidence.get("reference", f"the own log of account {account}")
-    typer.echo(f"{name}: {len(evidence['rows'])} rows, {leaves} of them anchored")
+    say(f"{name}: {len(evidence['rows'])} rows, {leaves} of them anchored")
 
 
 def _case_file(evidence: dict[str, Any], language: Language) -> bytes:

@@ -16,6 +16,7 @@ from app.admin import accounts
 from app.audit.entries import links_of
 from app.audit.evidence import exported_row
 from app.cli.ending import ended_by_its_reader
+from app.cli.printing import say
 from app.cli.reading import Unreadable, require_database
 from app.cli.terminal import AsJson, fail, failure_of, settings_or_fail
 from app.config.settings import Settings
@@ -106,7 +107,7 @@ async def _print_rows(
                 places, is_last, _ = await listener.take()
                 links = await _links(database, account_id, places)
                 for place, link in zip(places, links, strict=True):
-                    typer.echo(line(cursors.encode(place.key), place, link))
+                    say(line(cursors.encode(place.key), place, link))
                 if is_last and is_endless:
                     await listener.wait()
     finally:

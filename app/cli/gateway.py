@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.printing import say
 from app.cli.reading import read_any
 from app.cli.serving import loading_demo
 from app.cli.terminal import AsJson, fail, open_configured, print_rows, reporting, run, settings_or_fail
@@ -66,25 +67,25 @@ def migrate(
         finally:
             await database.close()
 
-    typer.echo(f"the database is at {reporting(run) or 'base'}")
+    say(f"the database is at {reporting(run) or 'base'}")
 
 
 def _check(settings: Settings) -> None:
     """Print the migrations that are to be done, and end with 1 where gateways that serve now must end before them."""
     current, steps = read_any(settings, _pending)
     if not steps:
-        typer.echo(f"the database is at {current}: nothing is to be done, and gateways that can serve it can stay")
+        say(f"the database is at {current}: nothing is to be done, and gateways that can serve it can stay")
         return
     for step in steps:
         first = (step.doc or "").partition(".")[0]
-        typer.echo(f"{step.revision}  {phase_of(step):8}  {first}")
+        say(f"{step.revision}  {phase_of(step):8}  {first}")
     from app.db.migration_steps import steps as all_steps
 
     oldest = oldest_of(all_steps())
     if current is None or (oldest is not None and oldest > current):
-        typer.echo(f"gateways that serve the database at {current or 'base'} can't stay: end them, then migrate")
+        say(f"gateways that serve the database at {current or 'base'} can't stay: end them, then migrate")
         raise typer.Exit(1)
-    typer.echo(f"gateways that serve the database at {current} can stay: migrate, then replace them one by one")
+    say(f"gateways that serve the database at {current} can stay: migrate, then replace them one by one")
 
 
 async def _pending(database: Database) -> "tuple[str | None, list[Script]]":
@@ -116,7 +117,7 @@ def demo(
         settings = settings.model_copy(update={"demo_seed": seed})
     found = run(loading_demo(settings))
     if as_json:
-        typer.echo(json.dumps(found.as_json(), ensure_ascii=False))
+        say(json.dumps(found.as_json(), ensure_ascii=False))
         return
-    typer.echo(f"{found.account_name}: {len(found.cases)} cases")
+    say(f"{found.account_name}: {len(found.cases)} cases")
     print_rows(({"name": p.display_name, "roles": p.roles, "token": p.token} for p in found.people), False)

@@ -14,6 +14,7 @@ import typer
 from app import clock
 from app.cli.ending import ended_by_its_reader
 from app.cli.gateway_events import ANSWER_S, GatewayAway, GatewayEvent, GatewayEvents, GatewayRefused, followed
+from app.cli.printing import say
 from app.cli.terminal import AsJson, fail
 from app.domain.webhooks import DEFAULT_DOCUMENT
 from app.webhooks.addresses import AddressPolicy, UrlRefused, parse_endpoint_url
@@ -125,12 +126,12 @@ class Listening:
         if self._as_json:
             body = event.body.decode()
             shown = {"cursor": event.cursor, "headers": headers, "body": body, "answer": answer}
-            _print(json.dumps(shown, ensure_ascii=False))
+            say(json.dumps(shown, ensure_ascii=False))
             return
         said = "" if answer is None else f"  -> {answer['failure'] or answer['status']}"
-        _print(f"{event.message.time}  {event.message.type}  {event.message.id}  {event.cursor}{said}")
+        say(f"{event.message.time}  {event.message.type}  {event.message.id}  {event.cursor}{said}")
         if self._forward is None:
-            _print(f"  {event.body.decode()}")
+            say(f"  {event.body.decode()}")
 
 
 async def _answer(client: WebhookClient, url: str, headers: dict[str, str], body: bytes) -> dict[str, object]:
@@ -142,9 +143,5 @@ async def _answer(client: WebhookClient, url: str, headers: dict[str, str], body
     return {"status": answer.status, "failure": None, "milliseconds": round(answer.seconds * 1000)}
 
 
-def _print(line: str) -> None:
-    typer.echo(line)
-
-
 def _say(line: str) -> None:
-    typer.echo(f"casegate: {line}", err=True)
+    say(f"casegate: {line}", err=True)

@@ -11,6 +11,7 @@ from app.audit.anchors.checkpoint import AnchorError, Checkpoint, public_key
 from app.audit.anchors.keys import read_or_make_key
 from app.cli.exporting import export
 from app.cli.following import follow
+from app.cli.printing import say
 from app.cli.reading import read
 from app.cli.sampling import sample
 from app.cli.terminal import AsJson, fail, run, settings_or_fail
@@ -37,15 +38,15 @@ def anchor(as_json: AsJson = False) -> None:
 
     written = run(work)
     if as_json:
-        typer.echo(json.dumps([checkpoint.plain() for checkpoint in written or ()]))
+        say(json.dumps([checkpoint.plain() for checkpoint in written or ()]))
     elif written is None:
-        typer.echo("somebody else is anchoring")
+        say("somebody else is anchoring")
     else:
         for checkpoint in written:
             rows = f"{checkpoint.size} rows of {checkpoint.cases} cases and {checkpoint.account_count} accounts"
-            typer.echo(f"anchor {checkpoint.number}: {rows}, {checkpoint.root}")
+            say(f"anchor {checkpoint.number}: {rows}, {checkpoint.root}")
         if not written:
-            typer.echo("nothing is new")
+            say("nothing is new")
 
 
 @log.command()
@@ -57,7 +58,7 @@ def account(account: Annotated[UUID, typer.Option(help="The account's id.")]) ->
             after, links = 0, await account_log_piece(connection, account, 0, PIECE)
             while links:
                 for link in links:
-                    typer.echo(f'{{"entry":{canonical(link.entry).decode()},"hash":"{link.hash}"}}')
+                    say(f'{{"entry":{canonical(link.entry).decode()},"hash":"{link.hash}"}}')
                 after = links[-1].entry.seq
                 links = await account_log_piece(connection, account, after, PIECE)
 
@@ -78,5 +79,5 @@ def key(as_json: AsJson = False) -> None:
     except AnchorError as error:
         fail(str(error))
     if is_new:
-        typer.echo(f"made {path}: keep a copy where the database's owner can't reach it", err=True)
-    typer.echo(json.dumps({"key": public_key(found)}) if as_json else public_key(found))
+        say(f"made {path}: keep a copy where the database's owner can't reach it", err=True)
+    say(json.dumps({"key": public_key(found)}) if as_json else public_key(found))

@@ -5,8 +5,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-import typer
-
+from app.cli.printing import say
 from app.config.settings import Settings
 from app.db.engines import database_url
 
@@ -20,7 +19,7 @@ def warn_of_modes(settings: Settings) -> None:
     found = [path for path in _kept(settings) if path.exists() and path.stat().st_mode & OTHERS]
     if found:
         names = " ".join(shlex.quote(str(path)) for path in found)
-        typer.echo(f"casegate: others may read what is kept: chmod go= {names}", err=True)
+        say(f"casegate: others may read what is kept: chmod go= {names}", err=True)
 
 
 def _kept(settings: Settings) -> Iterator[Path]:

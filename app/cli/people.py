@@ -11,6 +11,7 @@ import typer
 from app import clock
 from app.admin import accounts
 from app.auth import links
+from app.cli.printing import say
 from app.cli.reading import read
 from app.cli.terminal import AsJson, fail, print_one, print_rows, run, settings_or_fail
 from app.db.engines import Database
@@ -61,7 +62,7 @@ def account_list(as_json: AsJson = False) -> None:
 @account.command("revoke")
 def account_revoke(id: UUID) -> None:
     """Revoke all tokens of an account."""
-    typer.echo(f"{run(lambda database: accounts.revoke_account(database, id))} tokens revoked")
+    say(f"{run(lambda database: accounts.revoke_account(database, id))} tokens revoked")
 
 
 # --- People ----------------------------------------------------------------------------------------------------------
@@ -116,7 +117,7 @@ def user_show(id: UUID, as_json: AsJson = False) -> None:
         print_one({**shown, "identities": identity_list}, as_json)
         return
     print_one(shown, as_json)
-    typer.echo("identities:")
+    say("identities:")
     print_rows(identity_list, as_json)
 
 
@@ -135,13 +136,13 @@ def user_link(
 def user_unlink(id: UUID, issuer: Annotated[str, typer.Option(help="The identity provider.")]) -> None:
     """Have the person's subject stand for nobody, until it is linked again by `casegate user link`."""
     ended = run(lambda database: links.unlink_subject(database, id, issuer))
-    typer.echo(f"unlinked, {ended.subject} stands for nobody")
+    say(f"unlinked, {ended.subject} stands for nobody")
 
 
 @user.command("email")
 def user_email(id: UUID, address: Annotated[str, typer.Argument(help="Unique in the account.")]) -> None:
     """Give a person another e-mail address."""
-    typer.echo(run(lambda database: accounts.change_email(database, id, address)))
+    say(run(lambda database: accounts.change_email(database, id, address)))
 
 
 def notices_of(emails: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -169,7 +170,7 @@ def _identity(row: IdentityRow) -> dict[str, Any]:
 @user.command("revoke")
 def user_revoke(id: UUID) -> None:
     """Deactivate a person, and revoke their tokens."""
-    typer.echo(f"deactivated, {run(lambda database: accounts.revoke_user(database, id))} tokens revoked")
+    say(f"deactivated, {run(lambda database: accounts.revoke_user(database, id))} tokens revoked")
 
 
 # --- Tokens ----------------------------------------------------------------------------------------------------------
@@ -208,7 +209,7 @@ def token_list(
 def token_revoke(id: UUID) -> None:
     """Revoke a token, at once and for good."""
     run(lambda database: accounts.revoke_token(database, id))
-    typer.echo("revoked")
+    say("revoked")
 
 
 def _token(row: TokenRow) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 
 from app.actions.retention import count_by_account, erase_overdue
+from app.cli.printing import say
 from app.cli.reading import read
 from app.cli.terminal import AsJson, fail, progress, run, settings_or_fail
 from app.config.document_store import documents
@@ -34,12 +35,12 @@ def retention_run(
     found, failed = (read(settings, count_by_account), 0) if dry_run else run(partial(_erase, settings))
     if as_json:
         accounts = [_plain(*item, is_dry=dry_run) for item in found]
-        typer.echo(json.dumps({"dryRun": dry_run, "accounts": accounts}, ensure_ascii=False))
+        say(json.dumps({"dryRun": dry_run, "accounts": accounts}, ensure_ascii=False))
     else:
         for item in found:
-            typer.echo(_line(*item, is_dry=dry_run))
+            say(_line(*item, is_dry=dry_run))
         if not found:
-            typer.echo("no account has a retention", err=True)
+            say("no account has a retention", err=True)
     if failed:
         fail(f"{failed} cases could not be erased; the lines above say why, and the next run tries again")
 

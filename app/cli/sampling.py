@@ -11,6 +11,7 @@ from app.admin.accounts import AdminError
 from app.audit.anchors.checkpoint import AnchorError
 from app.audit.anchors.sampling import Sample, sample_cases
 from app.cli.named import Anchors, PublicKeyOption, anchors_of
+from app.cli.printing import say
 from app.cli.reading import read
 from app.cli.terminal import AsJson, fail, settings_or_fail
 from app.config.settings import Settings
@@ -44,11 +45,11 @@ def sample(
     draw = {"account_id": account, "seed": seed, "count": count, "number": anchor}
     found = read(settings, partial(_sampled, settings=settings, anchors=anchors, key=key, draw=draw))
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False))
+        say(json.dumps(found, ensure_ascii=False))
         return
-    typer.echo(f"{len(found['cases'])} of {found['population']} cases, by anchor {found['anchor']}, {found['root']}")
+    say(f"{len(found['cases'])} of {found['population']} cases, by anchor {found['anchor']}, {found['root']}")
     for case in found["cases"]:
-        typer.echo(f"{case['reference'] or '-'}  {case['caseId']}  {case['number']}")
+        say(f"{case['reference'] or '-'}  {case['caseId']}  {case['number']}")
 
 
 async def _sampled(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import clock
+from app.cli.printing import say
 from app.cli.terminal import fail
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ def schema(
         _write_reference(reference)
     elif possible_types or without_id:
         found = caching.possible_types() if possible_types else caching.types_without_id()
-        typer.echo(json.dumps(found, indent=2))
+        say(*json.dumps(found, indent=2).split("\n"))
     else:
-        typer.echo(sdl(), nl=False)
+        say(*sdl().removesuffix("\n").split("\n"))
 
 
 def _write_reference(folder: Path) -> None:
@@ -92,7 +93,7 @@ def _check(release: "Release", sdl: str) -> None:
         found = review(release, sdl, WAIVERS.read_text(encoding="utf-8"), clock.now().date())
     except (GraphQLError, TypeError, DeprecationError) as fault:
         fail(f"{release.name} is no schema to compare with: {str(fault).splitlines()[0]}")
-    typer.echo("\n".join(_lines(release, found)))
+    say(*_lines(release, found))
     if not found.passes:
         number = len(found.failing) + len(found.faults)
         fail(f"the schema breaks the contract with its clients in {number} {'place' if number == 1 else 'places'}")

@@ -18,6 +18,7 @@ from app.audit.anchors.checkpoint import AnchorError
 from app.audit.evidence import EvidenceError
 from app.auth.links import LinkError
 from app.cli.modes import warn_of_modes
+from app.cli.printing import say
 from app.config.settings import Settings, SettingsError, load_settings, unknown_settings
 from app.db import migrate as migrations
 from app.db.engines import Database, database_url, open_database
@@ -43,7 +44,7 @@ def new_program() -> typer.Typer:
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
-    typer.echo(f"casegate: {message}", err=True)
+    say(*f"casegate: {message}".split("\n"), err=True)
     raise typer.Exit(code)
 
 
@@ -53,7 +54,7 @@ def settings_or_fail() -> Settings:
     except SettingsError as error:
         fail("the settings are not usable:\n" + "\n".join(f"  {fault}" for fault in error.faults), 2)
     for line in unknown_settings():
-        typer.echo(f"casegate: {line}", err=True)
+        say(f"casegate: {line}", err=True)
     logging.configure(settings.log_level)
     return settings
 
@@ -126,15 +127,15 @@ def print_rows(rows: Iterable[Mapping[str, object]], as_json: bool) -> None:
     """Print rows as a JSON array, or as aligned columns."""
     listed = [dict(row) for row in rows]
     if as_json:
-        typer.echo(json.dumps(listed, default=str, ensure_ascii=False))
+        say(json.dumps(listed, default=str, ensure_ascii=False))
         return
     if not listed:
-        typer.echo("none", err=True)
+        say("none", err=True)
         return
     lines = [list(listed[0]), *([str(_shown(value)) for value in row.values()] for row in listed)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def _shown(value: object) -> object:
@@ -150,10 +151,10 @@ def _shown(value: object) -> object:
 
 def print_one(row: Mapping[str, object], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(row, default=str, ensure_ascii=False))
+        say(json.dumps(row, default=str, ensure_ascii=False))
         return
     for key, value in row.items():
-        typer.echo(f"{key}: {_shown(value)}")
+        say(f"{key}: {_shown(value)}")
 
 
 @contextmanager

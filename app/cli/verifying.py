@@ -13,6 +13,7 @@ from app.audit.anchors.checking import Findings, check_anchors
 from app.audit.anchors.checkpoint import Leaf
 from app.audit.verification import NOT_COVERED, Verdict, verify_log
 from app.cli.named import AccountOption, Anchors, PublicKeyOption, anchors_of, find_case, no_case
+from app.cli.printing import say
 from app.cli.reading import read
 from app.cli.terminal import AsJson, progress, settings_or_fail
 from app.config.settings import Settings
@@ -82,7 +83,7 @@ def verify(
     work = partial(_verify, settings=settings, case=case, account_id=account, anchors=anchors, key=key)
     report = read(settings, work)
     if as_json:
-        typer.echo(json.dumps(_as_json(report), default=str))
+        say(json.dumps(_as_json(report), default=str))
     else:
         _print_report(report)
     if not report.is_whole:
@@ -153,32 +154,32 @@ def _older(report: Report) -> list[str]:
 
 
 def _print_report(report: Report) -> None:
-    typer.echo(f"not covered by any hash: {'; '.join([*NOT_COVERED, *_older(report)])}")
+    say(f"not covered by any hash: {'; '.join([*NOT_COVERED, *_older(report)])}")
     for verdict in report.reported:
         for fault in filter(None, (verdict.fault, *verdict.others)):
             which = f"row {fault.seq} is bad" if fault.seq else "bad"
-            typer.echo(f"{verdict.reference or verdict.case_id}: {which} ({fault.kind}): {fault.reason}")
+            say(f"{verdict.reference or verdict.case_id}: {which} ({fault.kind}): {fault.reason}")
     if report.bad > len(report.reported):
-        typer.echo(f"... and {report.bad - len(report.reported)} more")
+        say(f"... and {report.bad - len(report.reported)} more")
     _print_accounts(report)
     found = report.findings
     if found is None:
-        typer.echo("nothing is anchored: logs that were cut off or rewritten as a whole can't be told")
+        say("nothing is anchored: logs that were cut off or rewritten as a whole can't be told")
     elif found.fault is not None:
-        typer.echo(f"{found.fault}; from there on no anchor was believed")
+        say(f"{found.fault}; from there on no anchor was believed")
     else:
-        typer.echo(f"{found.anchors} anchors, the last of {found.time}, hold {found.rows} rows")
+        say(f"{found.anchors} anchors, the last of {found.time}, hold {found.rows} rows")
     if report.accounts:
         bad_accounts = len(report.bad_accounts) or "no"
-        typer.echo(f"{report.accounts} accounts' own logs, {report.account_rows} rows: {bad_accounts} bad")
-    typer.echo(f"{report.cases} cases, {report.rows} rows: {report.bad or 'no'} bad")
+        say(f"{report.accounts} accounts' own logs, {report.account_rows} rows: {bad_accounts} bad")
+    say(f"{report.cases} cases, {report.rows} rows: {report.bad or 'no'} bad")
 
 
 def _print_accounts(report: Report) -> None:
     for bad in report.bad_accounts:
         for fault in filter(None, (bad.fault, *bad.others)):
             which = f"row {fault.seq} of its own log is bad" if fault.seq else "bad"
-            typer.echo(f"the account {bad.account_id}: {which} ({fault.kind}): {fault.reason}")
+            say(f"the account {bad.account_id}: {which} ({fault.kind}): {fault.reason}")
 
 
 def _account_fault(verdict: AccountVerdict) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from app.cli.listening import listen
+from app.cli.printing import say
 from app.cli.reading import read
 from app.cli.terminal import AsJson, settings_or_fail
 from app.db.engines import Database
@@ -45,11 +46,11 @@ def check(as_json: AsJson = False) -> None:
 
     lines = read(settings, work)
     if as_json:
-        typer.echo(json.dumps(lines))
+        say(json.dumps(lines))
     else:
         for line in lines:
-            typer.echo(f"{line['webhook']} {line['name']}: {line['fault'] or 'good'}")
+            say(f"{line['webhook']} {line['name']}: {line['fault'] or 'good'}")
         if not lines:
-            typer.echo("there are no webhooks")
+            say("there are no webhooks")
     if any(line["fault"] for line in lines):
         raise typer.Exit(1)
