@@ -529,6 +529,14 @@ def test_the_page_shows_the_table_that_the_program_runs_on(page: str) -> None:
     assert [line.split("|")[1].strip() for line in shown.splitlines()[2:]] == CASE_ACTIONS
 
 
+def test_the_manual_names_every_scope_and_role() -> None:
+    page = (ROOT / "app/docs/workflow.md").read_text(encoding="utf-8")
+
+    below = page.split("## Roles and scopes\n")[1].split("\n## ")[0]
+
+    assert [word for word in (*Scope, *Role) if f"`{word}`" not in below] == []
+
+
 def test_the_diagram_has_an_arrow_for_each_two_statuses_with_all_that_leads_along_it() -> None:
     assert mermaid().splitlines() == [
         "stateDiagram-v2",
