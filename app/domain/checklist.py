@@ -96,7 +96,7 @@ def requires_steps(steps: Sequence[ChecklistStep]) -> bool:
 def check_step(key: str, steps: Sequence[ChecklistStep]) -> None:
     """Refuse a step that the checklist does not have. Raises: InvalidStep."""
     if all(step.key != key for step in steps):
-        raise InvalidStep("input", "step")
+        raise InvalidStep("input", "step", keys=(step.key for step in steps))
 
 
 # --- Guards ----------------------------------------------------------------------------------------------------------

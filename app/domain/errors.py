@@ -3,7 +3,7 @@
 A refusal is a code, the input field it is about, and the values that its message names. The words are in `app.i18n`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
@@ -89,6 +89,13 @@ class Enumeration:
     """Several things of which a message names each, where any one of a tuple's would do."""
 
     items: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """A text of a client or of an account, which a message names as it is: it is no word, even if it looks like one."""
+
+    text: str
 
 
 class Refusal(Exception):
@@ -395,9 +402,15 @@ class InvalidAssignee(Refusal):
 
 
 class InvalidStep(Refusal):
-    """The account's checklist has no such step, or there is none."""
+    """The account's checklist has no such step, or there is none; *keys* are those of its steps."""
 
     code = ErrorCode.INVALID_STEP
+    names = frozenset({"detail"})
+
+    def __init__(self, *path: str, keys: Iterable[str] = ()) -> None:
+        known = Enumeration(tuple(map(Verbatim, keys)))
+        detail = Detail("known_steps", {"keys": known}) if known.items else Detail("no_checklist")
+        super().__init__(*path, detail=detail)
 
 
 class InvalidCursor(Refusal):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from app.domain.errors import Detail, Enumeration, ErrorCode, Refusal
+from app.domain.errors import Detail, Enumeration, ErrorCode, Refusal, Verbatim
 from app.domain.facts import ChecklistStep
 from app.domain.model import Language
 
@@ -40,6 +40,8 @@ def _said(value: object, language: Language) -> str:
         return words["words"]["or"].join(_said(item, language) for item in value)
     if isinstance(value, Enumeration):
         return ", ".join(_said(item, language) for item in value.items)
+    if isinstance(value, Verbatim):
+        return value.text
     if isinstance(value, ChecklistStep):
         return value.label(language)
     if isinstance(value, Detail):

@@ -85,6 +85,22 @@ def test_a_step_must_be_one_of_the_checklist() -> None:
             check_step(key, steps)
 
 
+def test_a_step_that_there_is_not_is_answered_with_those_that_there_are() -> None:
+    with pytest.raises(InvalidStep) as unknown:
+        check_step("TEA", STEPS)
+    with pytest.raises(InvalidStep) as none:
+        check_step("TEA", ())
+    with pytest.raises(InvalidStep) as like_a_word:
+        check_step("TEA", (ChecklistStep("ACCEPTED", "Accepted", "Accepté"),))
+
+    assert {language: message(unknown.value, language) for language in Language} == {
+        "EN": "There is no such step: the account's checklist has CALL_BACK, SECOND_SOURCE, LETTER.",
+        "FR": "Cette étape n’existe pas : la liste de contrôle du compte comprend CALL_BACK, SECOND_SOURCE, LETTER.",
+    }
+    assert message(none.value, Language.EN) == "There is no such step: the account has no checklist."
+    assert message(like_a_word.value, Language.FR).endswith(" comprend ACCEPTED.")
+
+
 def test_a_decision_is_refused_while_a_step_is_open_that_it_requires() -> None:
     steps_to_accept_are_taken(facts(AT_CLOSE, SHOWN), None)
     steps_to_close_are_taken(facts(SHOWN), None)

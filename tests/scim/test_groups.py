@@ -155,6 +155,12 @@ async def test_a_group_without_a_role_is_refused(provider: Provider, name: str) 
     assert (await provider.send("GET", "/Groups")).json()["totalResults"] == 0
 
 
+async def test_a_refused_name_is_repeated_as_it_was_sent(provider: Provider) -> None:
+    answer = await provider.send("POST", "/Groups", {"schemas": [CORE_GROUP], "displayName": "ADMIN"})
+
+    assert "a group ADMIN; those" in answer.json()["detail"]
+
+
 async def test_a_role_has_one_group(provider: Provider) -> None:
     await provider.group(REVIEWERS)
     for name in (REVIEWERS, "Fraud reviewers"):
