@@ -1,11 +1,9 @@
 """The input that changes an account's settings and policies."""
 
-from typing import Any
-
 import strawberry
 
 from app.api.enums import EvaluationStatus, Language
-from app.api.inputs.administration import KEY, AdminInput
+from app.api.inputs.administration import KEY, AdminFields, AdminInput
 from app.api.inputs.checklists import ChecklistStepInput, checklist_policy
 from app.api.inputs.fields import dry_run, given, optional
 from app.domain.admin_commands import AdminCommand, UpdateAccount
@@ -63,7 +61,7 @@ class UpdateAccountInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         command = UpdateAccount(
             name=None if self.name is None else shape.line(self.name, "name", maximum=TITLE_MAX),
             default_language=self.default_language,

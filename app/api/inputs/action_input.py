@@ -2,13 +2,20 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypedDict, TypeVar
 
 from app.documents.receive import Received
 from app.domain.commands import Command
 from app.domain.validation import InputValidator
 
 T = TypeVar("T")
+
+
+class CommonFields(TypedDict):
+    """The fields of every command on cases."""
+
+    expected_version: int | None
+    idempotency_key: str | None
 
 
 class ActionInput:
@@ -33,7 +40,7 @@ class ActionInput:
         shape.finish()
         return command
 
-    def _common(self, shape: InputValidator) -> dict[str, Any]:
+    def _common(self, shape: InputValidator) -> CommonFields:
         return {
             "expected_version": self._named("expectedVersion", shape.version(self.expected_version, "expectedVersion")),
             "idempotency_key": shape.idempotency_key(self.idempotency_key, "idempotencyKey"),
@@ -42,5 +49,5 @@ class ActionInput:
     def _named(self, name: str, value: T | None) -> T | None:
         return None if name in self.unnamed else value
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: CommonFields) -> Command:
         raise NotImplementedError

@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING
 from functools import cache
-from typing import Any
+from typing import TypedDict
+from uuid import UUID
 
 import strawberry
 from strawberry import ID, UNSET
 from strawberry.utils.str_converters import to_camel_case
 
 from app.api.enums import ActionType, EvaluationStatus, RequestedStatus, Resolution, SubjectType
-from app.api.inputs.action_input import ActionInput
+from app.api.inputs.action_input import ActionInput, CommonFields
 from app.api.inputs.assignments import AssignCaseInput
 from app.api.inputs.checklists import RecordStepInput
 from app.api.inputs.due_dates import SetDueDateInput
@@ -39,6 +40,7 @@ from app.domain.commands import (
     CancelOverride,
     CloseCase,
     Command,
+    NewDocument,
     OpenCase,
     ReassignReviewers,
     RefuseOverride,
@@ -91,7 +93,7 @@ class OpenCaseInput(ActionInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: CommonFields) -> Command:
         return OpenCase(
             subject=self.subject.details(shape),
             title=shape.line(self.title, "title", maximum=TITLE_MAX),
@@ -99,6 +101,13 @@ class OpenCaseInput(ActionInput):
             iban=shape.iban(self.iban, "iban"),
             **common,
         )
+
+
+class DocumentFields(TypedDict, total=False):
+    """What a command takes of documents, unless they are refused."""
+
+    document_ids: tuple[UUID, ...]
+    new_documents: tuple[NewDocument, ...]
 
 
 class DocumentedInput(ActionInput):
@@ -111,7 +120,7 @@ class DocumentedInput(ActionInput):
     def files(self) -> Sequence[Received]:
         return self.documents or ()
 
-    def _documents(self, shape: InputValidator) -> dict[str, Any]:
+    def _documents(self, shape: InputValidator) -> DocumentFields:
         """Return the documents as a command has them; faults are noted in *shape*."""
         files = self.files
         if len(files) > DOCUMENTS_MAX:
@@ -138,7 +147,7 @@ class AddCommentInput(DocumentedInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: CommonFields) -> Command:
         return AddComment(
             case_id=shape.id(self.case_id, "caseId"),
             comment=shape.text(self.body, "body", maximum=COMMENT_MAX),
@@ -159,7 +168,7 @@ class RequestOverrideInput(DocumentedInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: CommonFields) -> Command:
         return RequestOverride(
             case_id=shape.id(self.case_id, "caseId"),
             requested_status=self.requested_status,
@@ -170,6 +179,14 @@ class RequestOverrideInput(DocumentedInput):
         )
 
 
+class DecisionFields(CommonFields):
+    """What a command takes that is about a pending override."""
+
+    case_id: UUID
+    override_id: UUID | None
+    comment: str | None
+
+
 class DecisionInput(ActionInput):
     """What the inputs share that are about a pending override."""
 
@@ -177,9 +194,10 @@ class DecisionInput(ActionInput):
     override_id: ID | None
     comment: str | None
 
-    def _decision(self, shape: InputValidator, common: dict[str, Any]) -> dict[str, Any]:
+    def _decision(self, shape: InputValidator, common: CommonFields) -> DecisionFields:
         override_id = self._named("overrideId", self.override_id)
-        return common | {
+        return {
+            **common,
             "case_id": shape.id(self.case_id, "caseId"),
             "override_id": None if override_id is None else shape.id(override_id, "overrideId"),
             "comment": shape.optional_text(self.comment, "comment", maximum=COMMENT_MAX),
@@ -195,7 +213,7 @@ class AcceptOverrideInput(DecisionInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: CommonFields) -> Command:
         return AcceptOverride(**self._decision(shape, common), requires_version=not self.unnamed)
 
 
@@ -208,7 +226,7 @@ class RefuseOverrideInput(DecisionInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: CommonFields) -> Command:
         return RefuseOverride(**self._decision(shape, common), requires_version=not self.unnamed)
 
 
@@ -221,7 +239,7 @@ class CancelOverrideInput(DecisionInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: CommonFields) -> Command:
         return CancelOverride(**self._decision(shape, common))
 
 
@@ -236,7 +254,7 @@ class CloseCaseInput(ActionInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: CommonFields) -> Command:
         return CloseCase(
             case_id=shape.id(self.case_id, "caseId"),
             resolution=self.resolution,
@@ -246,7 +264,7 @@ class CloseCaseInput(ActionInput):
 
 
 @strawberry.input(description="Other people to decide on an override, where none of those who were asked can.")
-class ReassignReviewersInput(DecisionInput):
+class ReassignReviewersInput(ActionInput):
     case_id: ID = given(CASE_ID)
     override_id: ID = given("The pending override, whose id is `Case.activeOverride.id`.")
     reviewer_ids: list[ID] = given(
@@ -257,9 +275,13 @@ class ReassignReviewersInput(DecisionInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: CommonFields) -> Command:
         return ReassignReviewers(
-            **self._decision(shape, common), reviewer_ids=shape.reviewers(self.reviewer_ids, "reviewerIds")
+            case_id=shape.id(self.case_id, "caseId"),
+            override_id=shape.id(self.override_id, "overrideId"),
+            comment=shape.optional_text(self.comment, "comment", maximum=COMMENT_MAX),
+            reviewer_ids=shape.reviewers(self.reviewer_ids, "reviewerIds"),
+            **common,
         )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypedDict, TypeVar
 
 import strawberry
 from strawberry import ID
@@ -39,6 +39,12 @@ ROLES = "The roles, each once at most; none gives no right on cases."
 M = TypeVar("M", Role, Scope)
 
 
+class AdminFields(TypedDict):
+    """The fields of every command of administration."""
+
+    idempotency_key: str | None
+
+
 class AdminInput:
     """What the inputs share: `command`, and the fields that each takes."""
 
@@ -49,12 +55,12 @@ class AdminInput:
     def command(self) -> AdminCommand:
         """The input as a command. Raises: InputRefused, with every fault of its shape."""
         shape = InputValidator("input")
-        common = {"idempotency_key": shape.idempotency_key(self.idempotency_key, "idempotencyKey")}
+        common: AdminFields = {"idempotency_key": shape.idempotency_key(self.idempotency_key, "idempotencyKey")}
         command = self._command(shape, common)
         shape.finish()
         return command
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         raise NotImplementedError
 
 
@@ -85,7 +91,7 @@ class InviteUserInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         return InviteUser(
             email=_address(shape, self.email),
             display_name=shape.line(self.display_name, "displayName", maximum=TITLE_MAX),
@@ -104,7 +110,7 @@ class UpdateUserInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         if self.email is None and self.display_name is None and self.language is None:
             shape.note(InvalidInput(detail=Detail("nothing_given")))
         name = self.display_name
@@ -123,7 +129,7 @@ class DeactivateUserInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         return DeactivateUser(user_id=shape.id(self.user_id, "userId"), **common)
 
 
@@ -133,7 +139,7 @@ class ReactivateUserInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         return ReactivateUser(user_id=shape.id(self.user_id, "userId"), **common)
 
 
@@ -144,7 +150,7 @@ class ChangeRolesInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         return ChangeRoles(
             user_id=shape.id(self.user_id, "userId"), roles=_distinct(shape, self.roles, "roles", tuple(Role)), **common
         )
@@ -165,7 +171,7 @@ class CreateTokenInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         if not self.scopes:
             shape.note(Required(), "scopes")
         expires_at = self.expires_at
@@ -188,7 +194,7 @@ class RevokeTokenInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         return RevokeToken(token_id=shape.id(self.token_id, "tokenId"), **common)
 
 
@@ -199,7 +205,7 @@ class CreateServiceAccountInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         return CreateServiceAccount(
             display_name=shape.line(self.display_name, "displayName", maximum=TITLE_MAX),
             roles=_distinct(shape, self.roles, "roles", tuple(Role)),
@@ -213,7 +219,7 @@ class ApproveChangeInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         return ApproveChange(change_id=shape.id(self.change_id, "changeId"), **common)
 
 
@@ -223,7 +229,7 @@ class RefuseChangeInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         return RefuseChange(change_id=shape.id(self.change_id, "changeId"), **common)
 
 
@@ -233,5 +239,5 @@ class CancelChangeInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         return CancelChange(change_id=shape.id(self.change_id, "changeId"), **common)

@@ -1,11 +1,9 @@
 """The input that says who works on a case."""
 
-from typing import Any
-
 import strawberry
 from strawberry import ID, UNSET
 
-from app.api.inputs.action_input import ActionInput
+from app.api.inputs.action_input import ActionInput, CommonFields
 from app.api.inputs.fields import CASE_ID, COMMENT, EXPECTED_VERSION, IDEMPOTENCY_KEY, dry_run, given, optional
 from app.domain.commands import AssignCase, Command
 from app.domain.errors import Required
@@ -24,7 +22,7 @@ class AssignCaseInput(ActionInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: CommonFields) -> Command:
         assignee_id = self.assignee_id
         if assignee_id is UNSET:
             shape.note(Required(), "assigneeId")

@@ -1,13 +1,12 @@
 """The inputs of checklists: the steps that an account wants taken, and where one stands on a case."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import strawberry
 from strawberry import ID
 
 from app.api.enums import ActionType, StepState
-from app.api.inputs.action_input import ActionInput
+from app.api.inputs.action_input import ActionInput, CommonFields
 from app.api.inputs.fields import CASE_ID, EXPECTED_VERSION, IDEMPOTENCY_KEY, dry_run, given, optional
 from app.domain.checklist import STEPS_MAX, checklist_text
 from app.domain.commands import Command, RecordStep
@@ -65,7 +64,7 @@ class RecordStepInput(ActionInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: CommonFields) -> Command:
         return RecordStep(
             case_id=shape.id(self.case_id, "caseId"),
             step=self.step,

@@ -1,12 +1,11 @@
 """The inputs of delegations."""
 
 from datetime import datetime
-from typing import Any
 
 import strawberry
 from strawberry import ID
 
-from app.api.inputs.administration import KEY, AdminInput
+from app.api.inputs.administration import KEY, AdminFields, AdminInput
 from app.api.inputs.fields import dry_run, given, optional
 from app.domain.admin_commands import AdminCommand
 from app.domain.delegations import DAYS_MAX, DelegateReviews, EndDelegation
@@ -28,7 +27,7 @@ class DelegateReviewsInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         return DelegateReviews(
             delegate_id=shape.id(self.delegate_id, "delegateId"),
             starts_at=None if self.starts_at is None else _utc(shape, self.starts_at, "startsAt"),
@@ -51,5 +50,5 @@ class EndDelegationInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         return EndDelegation(user_id=shape.id(self.user_id, "userId"), **common)

@@ -1,12 +1,11 @@
 """The input that says until when a case is to be finished."""
 
 from datetime import datetime
-from typing import Any
 
 import strawberry
 from strawberry import ID, UNSET
 
-from app.api.inputs.action_input import ActionInput
+from app.api.inputs.action_input import ActionInput, CommonFields
 from app.api.inputs.fields import CASE_ID, COMMENT, EXPECTED_VERSION, IDEMPOTENCY_KEY, dry_run, given, optional
 from app.domain.commands import Command, SetDueDate
 from app.domain.errors import Required
@@ -26,7 +25,7 @@ class SetDueDateInput(ActionInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: CommonFields) -> Command:
         due_at = self.due_at
         if due_at is UNSET:
             shape.note(Required(), "dueAt")

@@ -1,11 +1,9 @@
 """The inputs of erasures and of legal holds."""
 
-from typing import Any
-
 import strawberry
 from strawberry import ID
 
-from app.api.inputs.action_input import ActionInput
+from app.api.inputs.action_input import ActionInput, CommonFields
 from app.api.inputs.fields import CASE_ID, EXPECTED_VERSION, IDEMPOTENCY_KEY, KEPT_REASON, dry_run, given, optional
 from app.domain.commands import Command, EraseContent, SetLegalHold
 from app.domain.errors import Detail, InvalidInput, Required
@@ -30,7 +28,7 @@ class EraseContentInput(ActionInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: CommonFields) -> Command:
         comment_ids = shape.ids(self.comment_ids or (), "commentIds", ERASED_MAX)
         document_ids = shape.ids(self.document_ids or (), "documentIds", ERASED_MAX)
         is_named = bool(self.comment_ids or self.document_ids)
@@ -57,7 +55,7 @@ class SetLegalHoldInput(ActionInput):
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> Command:
+    def _command(self, shape: InputValidator, common: CommonFields) -> Command:
         return SetLegalHold(
             case_id=shape.id(self.case_id, "caseId"),
             held=self.held,

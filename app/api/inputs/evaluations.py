@@ -1,11 +1,9 @@
 """The inputs of evaluations: one, and several at once, of which each has its own faults."""
 
-from typing import Any
-
 import strawberry
 
 from app.api.enums import EvaluationStatus, SubjectType
-from app.api.inputs.action_input import ActionInput
+from app.api.inputs.action_input import ActionInput, CommonFields
 from app.api.inputs.fields import IDEMPOTENCY_KEY, dry_run, given, optional
 from app.domain.commands import RecordEvaluation, SubjectDetails
 from app.domain.validation import TITLE_MAX, InputValidator
@@ -32,7 +30,7 @@ class EvaluationFields(ActionInput):
     label: str
     country_code: str | None
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> RecordEvaluation:
+    def _command(self, shape: InputValidator, common: CommonFields) -> RecordEvaluation:
         return RecordEvaluation(
             subject=SubjectDetails(
                 type=self.type,

@@ -1,11 +1,9 @@
 """The inputs on webhooks, and how each becomes a command; what needs the settings or the schema is checked after."""
 
-from typing import Any
-
 import strawberry
 from strawberry import ID
 
-from app.api.inputs.administration import KEY, AdminInput
+from app.api.inputs.administration import KEY, AdminFields, AdminInput
 from app.api.inputs.fields import dry_run, given, optional
 from app.api.webhook_enums import SignatureScheme
 from app.db.repository.log_tail import BEGINNING
@@ -56,7 +54,7 @@ class CreateWebhookInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         return CreateWebhook(
             name=shape.line(self.name, "name", maximum=TITLE_MAX),
             url=self.url,
@@ -82,7 +80,7 @@ class UpdateWebhookInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         command = UpdateWebhook(
             webhook_id=shape.id(self.endpoint_id, "endpointId"),
             name=None if self.name is None else shape.line(self.name, "name", maximum=TITLE_MAX),
@@ -107,7 +105,7 @@ class RotateWebhookSecretInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         hours = GRACE_HOURS if self.grace_hours is None else self.grace_hours
         if not 0 <= hours <= GRACE_HOURS_MAX:
             shape.note(InvalidInput(detail=Detail.of_range(0, GRACE_HOURS_MAX)), "graceHours")
@@ -121,7 +119,7 @@ class PauseWebhookInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         return PauseWebhook(webhook_id=shape.id(self.endpoint_id, "endpointId"), **common)
 
 
@@ -131,7 +129,7 @@ class ResumeWebhookInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         return ResumeWebhook(webhook_id=shape.id(self.endpoint_id, "endpointId"), **common)
 
 
@@ -145,7 +143,7 @@ class ReplayWebhookInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         position, position_id = BEGINNING  # `after` is read by who knows whose log it is of
         webhook_id = shape.id(self.endpoint_id, "endpointId")
         return ReplayWebhook(webhook_id=webhook_id, position=position, position_id=position_id, **common)
@@ -157,7 +155,7 @@ class TestWebhookInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         return TestWebhook(webhook_id=shape.id(self.endpoint_id, "endpointId"), **common)
 
 
@@ -167,5 +165,5 @@ class DeleteWebhookInput(AdminInput):
     idempotency_key: str | None = optional(KEY)
     dry_run: bool | None = dry_run()
 
-    def _command(self, shape: InputValidator, common: dict[str, Any]) -> AdminCommand:
+    def _command(self, shape: InputValidator, common: AdminFields) -> AdminCommand:
         return DeleteWebhook(webhook_id=shape.id(self.endpoint_id, "endpointId"), **common)
