@@ -7,7 +7,7 @@ from app.api.execution.log_order import reads_log_order
 from app.api.execution.operations import PreparedOperation
 from app.api.record import Record
 from app.db.engines import Database
-from app.db.replicas.replica import is_replica_failure
+from app.db.replicas.replica import FAILURES, is_replica_failure
 from app.db.replicas.routing import Replicas
 from app.domain.facts import Actor
 from app.observability import metrics
@@ -57,7 +57,7 @@ class ReadRouting:
             metrics.child(metrics.reads, replica.name).inc()
             try:
                 return await run(replica.database)
-            except Exception as error:
+            except FAILURES as error:
                 if not is_replica_failure(error):
                     raise
                 self._replicas.note_failure(replica, error)

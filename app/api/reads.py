@@ -1,7 +1,7 @@
 """What one operation reads: its loaders, which live as long as it does, and what its fields share."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -79,11 +79,11 @@ class Reads:
         ):
             yield connection
 
-    async def shared(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def shared(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:
         """Return what *read* gives, which aliases that ask for the same share: it is read once."""
         task: asyncio.Task[T | Exception] | None = self._shared.get(key)
         if task is None:
-            task = self._shared[key] = background.start(_ended(read))
+            task = self._shared[key] = background.start(background.outcome(_timed(read)))
         found = await asyncio.shield(task)  # graphql-core cancels what an error makes useless; others may wait for it
         if isinstance(found, Exception):
             raise found
@@ -112,10 +112,6 @@ class Reads:
             return await users_count(connection, self._identity.actor.account_id, people)
 
 
-async def _ended(read: Callable[[], Coroutine[Any, Any, T]]) -> T | Exception:
-    """Return what *read* gives, or what went wrong, which each caller gets."""
-    try:
-        async with in_time():
-            return await read()
-    except Exception as fault:
-        return fault
+async def _timed(read: Callable[[], Awaitable[T]]) -> T:
+    async with in_time():
+        return await read()

@@ -1,6 +1,7 @@
 """The events of a subscription's source, as its resolver yields them (GraphQL specification, section 6.2.3.1)."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -34,10 +35,8 @@ class EventSource:
 
     async def next(self) -> SourceEvent | None:
         """Return the next event, None where no more come. Raises: GraphQLError, at the subscription's field."""
-        try:
+        with _located(self.nodes, self.response_name):
             return await anext(self.events, None)
-        except Exception as fault:
-            raise located_error(fault, self.nodes, [self.response_name]) from fault
 
     def permit(self, actor: Actor) -> None:
         """Let *actor* be shown an event. Raises: Refusal."""
@@ -96,11 +95,18 @@ async def _stream(executor: BoundedExecutor, root: _Root, resume_from: str | Non
     assert CORE.subscription_type is not None and root.field.subscribe is not None
     path = Path(None, root.response_name, CORE.subscription_type.name)
     info = executor.build_resolve_info(root.field, root.nodes, CORE.subscription_type, path)
-    try:
+    with _located(root.nodes, root.response_name):
         found = root.field.subscribe(None, info, **arguments | {"after": resume_from})
         return cast(AsyncGenerator[Any, None], await found if executor.is_awaitable(found) else found)
+
+
+@contextmanager
+def _located(nodes: list[FieldNode], response_name: str) -> Iterator[None]:
+    """Raise what goes wrong inside as an error at the subscription's field."""
+    try:
+        yield
     except Exception as fault:
-        raise located_error(fault, root.nodes, path.as_list()) from fault
+        raise located_error(fault, nodes, [response_name]) from fault
 
 
 def _root(executor: BoundedExecutor) -> _Root:

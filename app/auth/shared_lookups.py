@@ -6,9 +6,8 @@ is known by then to have lost it. So the streams of one token need one look-up f
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from app.auth.identity import Identity
 from app.db import background
@@ -16,7 +15,7 @@ from app.db import background
 MOMENT_S = 0.5
 """Seconds after which a look-up is too old, whatever it is asked about."""
 
-LookUp = Callable[[str | None], Coroutine[Any, Any, Identity]]
+LookUp = Callable[[str | None], Awaitable[Identity]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +47,10 @@ class SharedLookups:
         return identity
 
     def _begin(self, header: str | None, now: float) -> _Shared:
-        begun = self._recent[header] = _Shared(now, background.start(self._ended(header)))
+        begun = self._recent[header] = _Shared(now, background.start(background.outcome(self._look_up(header))))
         asyncio.get_running_loop().call_later(MOMENT_S, self._forget, header, begun)
         return begun
 
     def _forget(self, header: str | None, begun: _Shared) -> None:
         if self._recent.get(header) is begun:
             del self._recent[header]
-
-    async def _ended(self, header: str | None) -> Identity | Exception:
-        """Return who it is, or what went wrong, which all who share it are told."""
-        try:
-            return await self._look_up(header)
-        except Exception as fault:
-            return fault

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import background
 from app.db.engines import Database
+from app.db.errors import DATABASE_ERRORS
 from app.db.retry import attempt
 
 T = TypeVar("T")
@@ -47,7 +48,7 @@ async def _undone(database: Database, work: Callable[[AsyncConnection], Awaitabl
         await attempt(database, show)
     except _Undo:
         pass
-    except Exception:
+    except DATABASE_ERRORS:
         if not given:
             raise
         # It is about the rolling back: a connection that is lost has done it.

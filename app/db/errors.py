@@ -3,8 +3,8 @@
 import errno
 import sqlite3
 
-from asyncpg import InvalidCachedStatementError
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from asyncpg import InterfaceError, InvalidCachedStatementError, PostgresError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from app.domain.errors import (
@@ -17,6 +17,9 @@ from app.domain.errors import (
 )
 
 RETRY_S = 1
+
+DATABASE_ERRORS = (SQLAlchemyError, OSError, PostgresError, InterfaceError)
+"""What the use of a database raises: SQLAlchemy's errors, the system's, and the driver's own."""
 
 # The guards refuse all of these first, under the lock; the constraints hold where a guard is wrong.
 _REFUSALS: dict[str, type[Refusal]] = {

@@ -1,5 +1,7 @@
 """Responses of the document routes to refusals: the codes and messages of the mutations, with an HTTP status."""
 
+from collections.abc import Awaitable, Callable
+
 import orjson
 import structlog
 from starlette.requests import Request
@@ -7,12 +9,50 @@ from starlette.responses import Response
 
 from app.db.errors import unavailable_of
 from app.documents.transfers import RATE_MIN
-from app.domain.errors import Detail, ErrorCode, InvalidInput, Refusal, RetryLater, TooManyDocuments
+from app.domain.errors import (
+    Detail,
+    ErrorCode,
+    InputRefused,
+    InvalidInput,
+    Refusal,
+    RetryLater,
+    TooManyDocuments,
+)
 from app.domain.model import Language
-from app.i18n import message, text
+from app.i18n import message, negotiate, text
+from app.web.admission import Admission, AdmissionController
 from app.web.statuses import document_status, headers_of
 
 log = structlog.get_logger()
+
+
+class Visit:
+    """One request to a route for files. `language`: what its answer is in, that of the caller once they are known."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self._accepted = request.headers.get("accept-language")
+        self.language = negotiate(self._accepted)
+
+    async def authenticate(self, admission: AdmissionController) -> Admission:
+        """Return who sends the request. Raises: Refusal."""
+        found = await admission.authenticate(self.request, fresh=True)
+        identity = found.identity
+        self.language = negotiate(self._accepted, identity.user.language, identity.account.default_language)
+        return found
+
+
+async def answer(request: Request, serve: Callable[[Visit], Awaitable[Response]]) -> Response:
+    """Return what *serve* answers to a request, or the answer to what it raises."""
+    visit = Visit(request)
+    try:
+        return await serve(visit)
+    except Refusal as refusal:
+        return refused(refusal, visit.language)
+    except InputRefused as refusals:
+        return refused(refusals.refusals[0], visit.language)
+    except Exception as error:
+        return fault(error, request, visit.language)
 
 
 def refused(refusal: Refusal, language: Language) -> Response:

@@ -16,15 +16,14 @@ from app.audit.evidence import evidence_of
 from app.db.engines import Database
 from app.db.repository.cases import cases_by_id
 from app.db.rows import CaseRow
-from app.documents.answers import fault, refused
+from app.documents.answers import Visit, answer
 from app.documents.download import HARMLESS, is_known
 from app.documents.names import attachment
 from app.domain.access import permit_reading
-from app.domain.errors import Detail, InvalidInput, NotFound, Overloaded, Refusal, TooLong
+from app.domain.errors import Detail, InvalidInput, NotFound, Overloaded, TooLong
 from app.domain.facts import Actor
 from app.domain.model import Feature, Language, Resource, Scope
 from app.domain.validation import parse_id
-from app.i18n import negotiate
 from app.web.admission import AdmissionController, demand_rate
 from app.web.slots import Slots
 
@@ -45,19 +44,14 @@ class CaseFileEndpoint:
         self._renderings = Slots(AT_ONCE, PATIENCE_S)
 
     async def respond(self, request: Request) -> Response:
-        accepted = request.headers.get("accept-language")
-        language = negotiate(accepted)
-        try:
-            admission = await self._admission.authenticate(request, fresh=True)
-            identity = admission.identity
-            language = negotiate(accepted, identity.user.language, identity.account.default_language)
-            demand_rate(admission.standing)
-            permit_reading(identity.actor, Scope.CASES_READ, Feature.CASES)
-            return await self._serve(request, identity.actor, _language_of(request) or language)
-        except Refusal as refusal:
-            return refused(refusal, language)
-        except Exception as error:
-            return fault(error, request, language)
+        return await answer(request, self._admitted)
+
+    async def _admitted(self, visit: Visit) -> Response:
+        admission = await visit.authenticate(self._admission)
+        demand_rate(admission.standing)
+        actor = admission.identity.actor
+        permit_reading(actor, Scope.CASES_READ, Feature.CASES)
+        return await self._serve(visit.request, actor, _language_of(visit.request) or visit.language)
 
     async def _serve(self, request: Request, actor: Actor, language: Language) -> Response:
         case = await self._case(request, actor.account_id)

@@ -17,7 +17,7 @@ from app.auth.identity import authenticate_holder
 from app.db.engines import Database
 from app.db.repository import documents
 from app.db.rows import DocumentRow
-from app.documents.answers import fault, refused
+from app.documents.answers import Visit, answer
 from app.documents.extensions import saved_as
 from app.documents.links import Links
 from app.documents.names import attachment
@@ -26,7 +26,6 @@ from app.domain.access import permit_reading
 from app.domain.errors import AccessRefused, Erased, NotFound, Unauthenticated
 from app.domain.model import Feature, Resource, Scope
 from app.domain.validation import parse_id
-from app.i18n import negotiate
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -51,16 +50,15 @@ class DownloadEndpoint:
         self._links = links
 
     async def respond(self, request: Request) -> Response:
-        language = negotiate(request.headers.get("accept-language"))
-        try:
-            found = await self._find(request, clock.now())
-            if found is None:
-                return refused(NotFound(resource=Resource.DOCUMENT), language)
-            if found[1].erased_by_id is not None:
-                return refused(Erased(), language)
-            return await self._serve(request, *found)
-        except Exception as error:
-            return fault(error, request, language)
+        return await answer(request, self._found)
+
+    async def _found(self, visit: Visit) -> Response:
+        found = await self._find(visit.request, clock.now())
+        if found is None:
+            raise NotFound(resource=Resource.DOCUMENT)
+        if found[1].erased_by_id is not None:
+            raise Erased()
+        return await self._serve(visit.request, *found)
 
     async def _find(self, request: Request, now: datetime) -> tuple[UUID, DocumentRow] | None:
         """Return the document, with its account, if the link works and its holder still may have it."""

@@ -6,7 +6,7 @@ what was cut off is done by the housekeeping.
 
 from uuid import UUID
 
-import structlog
+from obstore.exceptions import BaseError
 from sqlalchemy import delete
 
 from app.db import background, tables
@@ -19,8 +19,6 @@ from app.documents.store import DocumentStore
 BATCH = 200
 FAILURES_MAX = 20
 """After so many the store is taken for away until the next time."""
-
-log = structlog.get_logger()
 
 
 async def finish_when_erased(database: Database, store: DocumentStore) -> None:
@@ -37,10 +35,8 @@ async def finish_to_the_end(database: Database, store: DocumentStore) -> None:
 
 
 async def _finish_or_log(database: Database, store: DocumentStore) -> None:
-    try:
+    with background.LoggedFailures("erasure_unfinished", BaseError):  # the housekeeping tries again
         await finish_erasures(database, store)
-    except Exception as error:  # the store is another system; the housekeeping tries again
-        log.warning("erasure_unfinished", reason=type(error).__name__)
 
 
 async def finish_erasures(database: Database, store: DocumentStore) -> int:
@@ -69,9 +65,7 @@ async def finish_erasures(database: Database, store: DocumentStore) -> int:
 
 
 async def _is_deleted(store: DocumentStore, account_id: UUID, document_id: UUID) -> bool:
-    try:
+    with background.LoggedFailures("bytes_not_deleted", BaseError, document=str(document_id)):
         await store.delete(account_id, [document_id])
-    except Exception as error:  # the store is another system
-        log.warning("bytes_not_deleted", document=str(document_id), reason=type(error).__name__)
-        return False
-    return True
+        return True
+    return False

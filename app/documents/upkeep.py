@@ -11,10 +11,11 @@ from pathlib import Path
 from uuid import UUID
 
 import structlog
+from obstore.exceptions import BaseError
 from sqlalchemy import delete
 
 from app import clock
-from app.db import tables
+from app.db import background, tables
 from app.db.engines import Database
 from app.db.repository import documents
 from app.db.repository.documents import UNATTACHED_LIFETIME, StoredDocument
@@ -58,19 +59,22 @@ async def sweep_regularly(
     *swept* is set once the first sweep is over.
     """
     for number in count():
-        try:
+        with background.LoggedFailures("sweep_failed", BaseError):  # no fault of the store is worth not serving
             await finish_to_the_end(database, store)
-            if number % WHOLE_EVERY:
-                await sweep_expired(database, store, now=now)
-            else:
-                await sweep(database, store, now=now)
-        except OwnedByAnother as error:
-            log.error("sweep_refused", reason=str(error))
-        except Exception as error:  # the store is another system: no fault of it is worth not serving
-            log.warning("sweep_failed", reason=type(error).__name__)
+            await _sweep_in_turn(database, store, number, now)
         if swept is not None:
             swept.set()
         await pause(SWEPT_EVERY_S)
+
+
+async def _sweep_in_turn(database: Database, store: DocumentStore, number: int, now: clock.Clock) -> None:
+    if number % WHOLE_EVERY:
+        await sweep_expired(database, store, now=now)
+        return
+    try:
+        await sweep(database, store, now=now)
+    except OwnedByAnother as error:
+        log.error("sweep_refused", reason=str(error))
 
 
 async def sweep(

@@ -21,7 +21,7 @@ from app.db.reader import Reader
 from app.db.replicas.routing import Replicas
 from app.db.repository import documents
 from app.db.rows import DocumentRow
-from app.documents.answers import answered, fault, late, refused
+from app.documents.answers import Visit, answer, answered, late
 from app.documents.digests import BodyDigest
 from app.documents.forms import Event, FormError, PartStart, read_form
 from app.documents.names import named_by
@@ -30,10 +30,9 @@ from app.documents.store import DocumentStore
 from app.documents.transfers import Transfers, in_time
 from app.domain.access import permit_reading
 from app.domain.commands import NewDocument
-from app.domain.errors import Detail, DocumentTooLarge, InputRefused, InvalidInput, Refusal, Required, TooManyDocuments
+from app.domain.errors import Detail, DocumentTooLarge, InvalidInput, Refusal, Required, TooManyDocuments
 from app.domain.facts import Actor
 from app.domain.model import Feature, Scope
-from app.i18n import negotiate
 from app.web.admission import Admission, AdmissionController, demand_rate
 from app.web.requests import POSITION_HEADER
 
@@ -70,24 +69,17 @@ class UploadEndpoint:
         self._receive_s = receive_s
 
     async def respond(self, request: Request) -> Response:
-        accepted = request.headers.get("accept-language")
-        language = negotiate(accepted)
+        return await answer(request, self._uploaded)
+
+    async def _uploaded(self, visit: Visit) -> Response:
         try:
-            admission = await self._admission.authenticate(request, fresh=True)
-            identity = admission.identity
-            language = negotiate(accepted, identity.user.language, identity.account.default_language)
-            row = await self.accept(request, admission)
-            return answered(_shown(row), 201, language, await self._position(identity.actor))
-        except Refusal as refusal:
-            return refused(refusal, language)
-        except InputRefused as refusals:
-            return refused(refusals.refusals[0], language)
+            admission = await visit.authenticate(self._admission)
+            row = await self.accept(visit.request, admission)
+            return answered(_shown(row), 201, visit.language, await self._position(admission.identity.actor))
         except ClientDisconnect:
             return Response(status_code=400, headers={"Connection": "close"})
         except TimeoutError:
-            return late(language)
-        except Exception as error:
-            return fault(error, request, language)
+            return late(visit.language)
 
     async def _position(self, actor: Actor) -> dict[str, str]:
         """Return the header with a position that covers what *actor* has just written, where there are replicas."""

@@ -8,12 +8,13 @@ by whoever looks regularly. On SQLite and behind a pooler there are none.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Protocol, cast
 from uuid import UUID, uuid4
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.db import background
 from app.db.engines import Database
 from app.db.postgresql.notifications import NotificationsUnavailable, following
 
@@ -27,6 +28,13 @@ UNAVAILABLE_S = 300
 """After it notifications are tried again where none came, as behind a pooler, or from a server that was busy."""
 
 log = structlog.get_logger()
+
+
+class Driver(Protocol):
+    """A connection of asyncpg's, which has no types."""
+
+    async def execute(self, query: str, *values: str) -> str:
+        """Execute a statement, and return its status."""
 
 
 class CommitNotices:
@@ -49,13 +57,9 @@ class CommitNotices:
         """Announce what is due, until cancelled."""
         while self._database.single is not None:
             await self._is_due.wait()
-            try:
-                async with self._database.dedicated_connection() as connection:
-                    # The driver's own: nobody who watches statements is to see these.
-                    driver: Any = (await connection.get_raw_connection()).driver_connection
+            with background.LoggedFailures("commits_not_announced"):
+                async with self._driver() as driver:
                     await self._announce_by(driver)
-            except Exception as error:  # SQLAlchemy's, the system's, or the driver's own
-                log.warning("commits_not_announced", reason=type(error).__name__)
             await asyncio.sleep(RETRY_S)
             self._pending.clear()  # others have found it by now
 
@@ -77,21 +81,24 @@ class CommitNotices:
         """Announce what is still due, once."""
         if self._database.single is None or not self._pending:
             return
-        try:
-            async with self._database.dedicated_connection() as connection:
-                driver: Any = (await connection.get_raw_connection()).driver_connection
+        with background.LoggedFailures("commits_not_announced"):
+            async with self._driver() as driver:
                 await self._send_pending(driver)
-        except Exception as error:  # as above
-            log.warning("commits_not_announced", reason=type(error).__name__)
 
-    async def _announce_by(self, driver: Any) -> None:
+    @asynccontextmanager
+    async def _driver(self) -> AsyncIterator[Driver]:
+        """Yield a connection of the driver's own: nobody who watches statements is to see these."""
+        async with self._database.dedicated_connection() as connection:
+            yield cast(Driver, (await connection.get_raw_connection()).driver_connection)
+
+    async def _announce_by(self, driver: Driver) -> None:
         while True:
             await self._is_due.wait()
             self._is_due.clear()
             await self._send_pending(driver)
             await asyncio.sleep(SPACING_S)
 
-    async def _send_pending(self, driver: Any) -> None:
+    async def _send_pending(self, driver: Driver) -> None:
         waiting, self._pending = list(self._pending), set()
         try:
             for start in range(0, len(waiting), IDS_MAX):

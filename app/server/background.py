@@ -13,6 +13,7 @@ from app.actions.idempotency import forget_old_keys
 from app.actions.reminders import write_reminders
 from app.actions.retention import erase_overdue
 from app.auth.identity import TokenUse
+from app.db import background
 from app.db.engines import Database
 
 HOUSEKEEPING_S = 60
@@ -50,11 +51,9 @@ async def run_housekeeping(
     """Now and then, out of every request's way, write down the use of tokens and forget old idempotency keys."""
     while True:
         await pause(HOUSEKEEPING_S)
-        try:
+        with background.LoggedFailures("housekeeping_failed"):
             await token_use.flush(database)
             await forget_old_keys(database, lifetime=timedelta(hours=key_hours))
-        except Exception as error:  # the database may be away for a while
-            log.warning("housekeeping_failed", reason=type(error).__name__)
 
 
 async def keep_retention(
@@ -107,8 +106,6 @@ async def _repeat(
 ) -> None:
     """Run it at the start, and *seconds* after each run; what keeps it from its end is logged as the event *failed*."""
     while True:
-        try:
+        with background.LoggedFailures(failed):
             await run()
-        except Exception as error:  # the database may be away for a while
-            log.warning(failed, reason=type(error).__name__)
         await pause(seconds)

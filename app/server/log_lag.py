@@ -5,6 +5,7 @@ from typing import Any
 
 import structlog
 
+from app.db import background
 from app.db.engines import Database
 from app.db.log_lag import LogLag, log_lag
 from app.observability import metrics
@@ -37,10 +38,8 @@ class LogWatch:
         """Look again and again, until cancelled; what goes wrong is logged."""
         await asyncio.sleep(FIRST_LOOK_S)
         while not self._database.is_sqlite:
-            try:
+            with background.LoggedFailures("log_lag_unknown"):
                 await self.look()
-            except Exception as error:  # the database may be away for a while
-                log.warning("log_lag_unknown", reason=type(error).__name__)
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:

@@ -54,7 +54,7 @@ class WaitQueue:
         try:
             async with asyncio.timeout(self._patience):
                 await slot
-        except BaseException as error:
+        except (TimeoutError, asyncio.CancelledError) as error:
             if slot.done() and not slot.cancelled() and slot.exception() is None:  # it came at the last moment
                 give_back(who)
             if isinstance(error, TimeoutError):

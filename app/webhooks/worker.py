@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.db import background
 from app.db.database_clock import shared_time
 from app.db.repository.webhooks import deliverable
 from app.db.webhook_rows import WebhookRow
@@ -46,12 +47,8 @@ class WebhookWorker:
         """Deliver until cancelled; then other processes go on at once."""
         try:
             while True:
-                try:
+                with background.LoggedFailures("webhooks_not_read"):
                     await self._look()
-                except (SQLAlchemyError, OSError) as error:  # the database may be away for a while
-                    log.warning("webhooks_not_read", reason=type(error).__name__)
-                except Exception as error:  # as of a value that another version has written: it goes on after that
-                    log.error("webhooks_not_read", reason=type(error).__name__, exc_info=error)
                 await self._tools.timing.until(self._tools.timing.now() + self._pause)
         finally:
             await asyncio.shield(self._end())

@@ -95,6 +95,8 @@ def _prepare_outdated_anew(engine: AsyncEngine) -> None:
     others watch itself.
     """
 
+    driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
+
     @event.listens_for(engine.sync_engine, "do_execute")
     def execute(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
         with watched([(statement, parameters)]):
@@ -104,7 +106,7 @@ def _prepare_outdated_anew(engine: AsyncEngine) -> None:
     def execute_anew(cursor: Any, statement: str, parameters: Any, context: Any) -> None:
         try:
             cursor.execute(statement, parameters)
-        except Exception as error:
+        except driver_error as error:
             is_alone = context.root_connection.connection.dbapi_connection._transaction is None  # noqa: SLF001
             if not (is_alone and is_outdated(error)):
                 raise

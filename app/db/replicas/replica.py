@@ -138,11 +138,15 @@ class Replica:
                 raise ReplicaRestarted(f"{self.name} was started again, or its address leads to several servers")
 
 
+FAILURES = (DBAPIError, OSError, PoolExhausted)
+"""What is raised where a replica fails, and not by it alone."""
+
+
 def is_replica_failure(error: BaseException) -> bool:
     """Tell whether a replica failed where the primary may not: it is gone, or has to replay what a query reads."""
     if isinstance(error, DBAPIError):
         return getattr(error.orig, "sqlstate", None) != _TOO_LONG
-    return isinstance(error, OSError | PoolExhausted)
+    return isinstance(error, FAILURES)
 
 
 def is_lost(error: BaseException) -> bool:

@@ -15,8 +15,10 @@ import structlog
 from sqlalchemy import String, literal_column, select, text
 from sqlalchemy.engine import URL
 
+from app.db import background
 from app.db.batching import Batcher, BatchItem
 from app.db.engines import Database
+from app.db.errors import DATABASE_ERRORS
 from app.db.prepared import Prepared
 from app.db.replicas.callers import Callers
 from app.db.replicas.replica import ANSWER_S, DatabaseIdentity, Replica, is_lost
@@ -89,15 +91,13 @@ class Replicas:
 
     async def note_write(self, user_id: UUID) -> WalPosition | None:
         """Return a position that covers what somebody has just written, None where the primary tells none."""
-        try:
+        with background.LoggedFailures("position_unknown"):
             async with asyncio.timeout(ANSWER_S):
                 position = await self._positions.submit(None)
-        except Exception as error:  # it is written, and whoever wrote it reads the primary until a replica has it
-            log.warning("position_unknown", reason=type(error).__name__)
-            self.note_seen(user_id)
-            return None
-        self._callers.note_position(user_id, position)
-        return position
+            self._callers.note_position(user_id, position)
+            return position
+        self.note_seen(user_id)  # it is written, and whoever wrote it reads the primary until a replica has it
+        return None
 
     def note_seen(self, user_id: UUID) -> None:
         """Take note that somebody was shown, or may have written, what no replica need have yet."""
@@ -149,7 +149,7 @@ class Replicas:
     async def _look_at_primary(self) -> None:
         try:
             self._identity = await look_at_primary(self._primary, self._history)
-        except Exception:  # it is away: what replicas have grows old, until they are read from no more
+        except DATABASE_ERRORS:  # it is away: what replicas have grows old, until they are read from no more
             return
 
     async def _read_position(self, items: Sequence[BatchItem[None]]) -> list[WalPosition]:
