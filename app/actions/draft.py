@@ -63,7 +63,7 @@ class Draft:
         """Whether the database takes the change of the case only once the log has the row that says it."""
         return self.details is not None and self.before is not None and self.open_steps is None
 
-    def insert(self, table: Table, *rows: Any) -> None:
+    def insert(self, table: Table, *rows: object) -> None:
         """Have *rows*, which are in this account, inserted."""
         self.writes.extend(inserted(table, row, account_id=self.actor.account_id) for row in rows)
 
@@ -75,7 +75,7 @@ class Draft:
         else:
             self.writes.append(inserted_by(actor.authority, "user_id", tables.case_actions, action, **more))
 
-    def update(self, table: Table, row_id: UUID, **changes: Any) -> None:
+    def update(self, table: Table, row_id: UUID, **changes: object) -> None:
         """Have *changes* made to a row."""
         self.writes.append(updated(table, row_id, **changes))
 

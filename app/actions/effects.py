@@ -6,7 +6,6 @@ Each effect gets the draft of an action that is already allowed, writes its rows
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Table
@@ -77,7 +76,7 @@ def reassign_reviewers(draft: Draft) -> None:
     _write_reviewers(draft, tables.reassigned_reviewers, version=draft.override.version)
 
 
-def _write_reviewers(draft: Draft, table: Table, **more: Any) -> None:
+def _write_reviewers(draft: Draft, table: Table, **more: object) -> None:
     assert draft.override is not None
     more |= {"override_id": draft.override.id, "created_by_id": draft.override.created_by_id}
     for position, reviewer_id in enumerate(draft.reviewer_ids):

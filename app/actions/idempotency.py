@@ -107,11 +107,11 @@ async def claim(
     return None if claimed is not None else await _recorded(connection, actor, command, now - lifetime)
 
 
-def _of_one_writer(values: Mapping[str, Any]) -> sqlite.Insert:
+def _of_one_writer(values: Mapping[str, object]) -> sqlite.Insert:
     return sqlite.insert(tables.idempotency_records).values(**values)
 
 
-def _behind_case(values: Mapping[str, Any], actor: Actor, case_id: UUID | None) -> postgresql.Insert:
+def _behind_case(values: Mapping[str, object], actor: Actor, case_id: UUID | None) -> postgresql.Insert:
     """Return the insertion of a record that locks the case first, if there is one."""
     record, case = tables.idempotency_records, tables.cases.c
     if case_id is None:

@@ -259,7 +259,7 @@ class InContext(Protocol):
     def context(self) -> Context: ...
 
 
-async def _shown(event: SourceEvent, info: InContext, **_arguments: Any) -> Any:
+async def _shown(event: SourceEvent, info: InContext, **_arguments: object) -> Any:
     """Return what an event shows to who the viewer is now, or refuse."""
     permit_reading(info.context.actor, Scope.CASES_READ, Feature.CASES)
     return await event.shown(info.context)

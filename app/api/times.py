@@ -2,7 +2,6 @@
 
 import re
 from datetime import datetime
-from typing import Any
 
 import strawberry
 from graphql import GraphQLError
@@ -13,7 +12,7 @@ _FORM = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz
 _EXPECTED = "DateTime must be a text by RFC 3339 with an offset from UTC, as in 2026-11-29T12:00:00Z."
 
 
-def parsed_time(value: Any) -> datetime:
+def parsed_time(value: object) -> datetime:
     """Return the moment. Raises: GraphQLError."""
     if not isinstance(value, str) or not _FORM.fullmatch(value):
         raise GraphQLError(_EXPECTED)

@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import orjson
 import structlog
@@ -71,7 +70,7 @@ class TrustedDocuments:
         self._bytes = 0
 
     def find(
-        self, query: str | None, document_id: str | None, extensions: Mapping[str, Any]
+        self, query: str | None, document_id: str | None, extensions: Mapping[str, object]
     ) -> tuple[str | None, bool]:
         """Return the document, None where the request has none, and whether it is a trusted one, named by its id.
 
@@ -124,7 +123,7 @@ class TrustedDocuments:
             self._bytes -= len(forgotten)
 
 
-def _persisted_hash(extensions: Mapping[str, Any]) -> str | None:
+def _persisted_hash(extensions: Mapping[str, object]) -> str | None:
     persisted = extensions.get("persistedQuery")
     found = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
     return found if isinstance(found, str) and found else None

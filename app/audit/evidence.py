@@ -68,7 +68,7 @@ async def evidence_of(
 
 async def account_evidence_of(
     database: Database, account_id: UUID, proof: Proof | None, now: datetime
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the evidence of an account's own log, read from one snapshot, which is later than *proof*.
 
     Raises: EvidenceError.
@@ -89,7 +89,7 @@ async def account_evidence_of(
     }
 
 
-async def _account_rows(connection: AsyncConnection, account_id: UUID) -> list[dict[str, Any]]:
+async def _account_rows(connection: AsyncConnection, account_id: UUID) -> list[dict[str, object]]:
     rows: list[dict[str, Any]] = []
     after, is_last = 0, False
     while not is_last:
@@ -113,7 +113,7 @@ async def _rows(connection: AsyncConnection, account_id: UUID, case_id: UUID) ->
     return await asyncio.to_thread(lambda: [exported_row(link) for link in rows])
 
 
-def exported_row(link: ChainedEntry) -> dict[str, Any]:
+def exported_row(link: ChainedEntry) -> dict[str, object]:
     """Return a row as exports have it: what its hash covers, the hash, and the texts that it commits to."""
     return {
         "entry": json.loads(canonical(as_hashed(link) or link.entry)),
@@ -122,7 +122,7 @@ def exported_row(link: ChainedEntry) -> dict[str, Any]:
     }
 
 
-def _opened(content: ErasableContent) -> dict[str, Any] | None:
+def _opened(content: ErasableContent) -> dict[str, object] | None:
     return None if content.is_missing else {"salt": content.salt, "value": content.value}
 
 
@@ -151,7 +151,7 @@ _NAMES = {
 }
 
 
-def _uncovered(document: DocumentRow) -> dict[str, Any]:
+def _uncovered(document: DocumentRow) -> dict[str, object]:
     return {
         "id": str(document.id),
         "commentId": str(document.comment_id),
@@ -162,7 +162,7 @@ def _uncovered(document: DocumentRow) -> dict[str, Any]:
     }
 
 
-def _plain(proof: Proof) -> dict[str, Any]:
+def _plain(proof: Proof) -> dict[str, object]:
     return {
         "checkpoint": proof.checkpoint.plain(),
         "signature": proof.signature,

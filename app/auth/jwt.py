@@ -92,7 +92,7 @@ class Provider:
             return False
         return claimed.issued_at >= found.token.created_at
 
-    async def _verified(self, token: str) -> dict[str, Any]:
+    async def _verified(self, token: str) -> dict[str, object]:
         """Return the claims of a token whose signature and terms are good."""
         if len(token) > LENGTH_MAX:
             raise _refused("too long")
@@ -148,7 +148,7 @@ class Provider:
             expires_at=_moment(_seconds(claims, "exp") + LEEWAY_S),
         )
 
-    def _verified_address(self, claims: dict[str, Any]) -> Address | None:
+    def _verified_address(self, claims: dict[str, object]) -> Address | None:
         """Return the person's address, if the provider says that it has verified it.
 
         `email_verified` is about the claim `email` alone (OpenID Connect Core 1.0, section 5.1): it says nothing of
@@ -175,7 +175,7 @@ def _fits(algorithm: str, key: jwt.PyJWK) -> bool:
     return bool(declared == algorithm if declared is not None else key.key_type == kind)
 
 
-def _seconds(claims: dict[str, Any], name: str) -> float:
+def _seconds(claims: dict[str, object], name: str) -> float:
     """Return a time as the claim says it (RFC 7519, section 2: NumericDate); PyJWT takes a text for one, too."""
     value = claims[name]
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:

@@ -3,7 +3,7 @@
 import json
 from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -160,17 +160,17 @@ def _store() -> DocumentStore:
     return store_of(settings_or_fail())
 
 
-def _examined(examined: Examined) -> dict[str, Any]:
+def _examined(examined: Examined) -> dict[str, object]:
     stored = examined.stored
     warnings = [warning.value for warning in examined.warnings]
     return {"accountId": str(stored.account_id), "documentId": str(stored.document.id), "warnings": warnings}
 
 
-def _fault(checked: Checked) -> dict[str, Any]:
+def _fault(checked: Checked) -> dict[str, object]:
     stored = checked.stored
     return {"accountId": str(stored.account_id), "documentId": str(stored.document.id), "reason": checked.fault}
 
 
-def _lacking(missing: Missing) -> dict[str, Any]:
+def _lacking(missing: Missing) -> dict[str, object]:
     reason = f"{missing.number} documents of comment {missing.comment_id} are missing"
     return {"accountId": str(missing.account_id), "documentId": None, "reason": reason}

@@ -58,7 +58,7 @@ def export(
     say(f"{name}: {len(evidence['rows'])} rows, {leaves} of them anchored")
 
 
-def _case_file(evidence: dict[str, Any], language: Language) -> bytes:
+def _case_file(evidence: dict[str, object], language: Language) -> bytes:
     try:  # what makes PDFs takes long to be imported, and is an extra
         from app.audit.case_file.rendering import EvidenceUnfit, case_file_pdf
     except ModuleNotFoundError as error:

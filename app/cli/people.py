@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -52,7 +52,7 @@ def account_create(
 def account_list(as_json: AsJson = False) -> None:
     """List the accounts."""
 
-    async def work(database: Database) -> list[dict[str, Any]]:
+    async def work(database: Database) -> list[dict[str, object]]:
         async with database.read() as connection:
             return [asdict(row) for row in await people.accounts(connection)]
 
@@ -161,7 +161,7 @@ def _notices(email: str, alike: Sequence[str]) -> Iterator[str]:
         yield f"looks like {', '.join(map(in_ascii, alike))}"
 
 
-def _identity(row: IdentityRow) -> dict[str, Any]:
+def _identity(row: IdentityRow) -> dict[str, object]:
     shown = asdict(row)
     del shown["account_id"]
     return shown
@@ -198,7 +198,7 @@ def token_list(
 ) -> None:
     """List tokens, without their secrets."""
 
-    async def work(database: Database) -> list[dict[str, Any]]:
+    async def work(database: Database) -> list[dict[str, object]]:
         async with database.read() as connection:
             return [{"id": row.id, **_token(row)} for row in await tokens.tokens_of(connection, account, user)]
 
@@ -212,7 +212,7 @@ def token_revoke(id: UUID) -> None:
     say("revoked")
 
 
-def _token(row: TokenRow) -> dict[str, Any]:
+def _token(row: TokenRow) -> dict[str, object]:
     shown = asdict(row)
     del shown["id"], shown["secret_hash"]
     return shown

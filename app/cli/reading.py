@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from obstore.exceptions import BaseError
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,7 +19,7 @@ from app.db.revisions import readable
 from app.documents.ownership import OwnedByAnother
 
 T = TypeVar("T")
-Work = Callable[[Database], Coroutine[Any, Any, T]]
+Work = Callable[[Database], Coroutine[object, None, T]]
 
 
 class Unreadable(Exception):

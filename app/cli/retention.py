@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -58,7 +58,7 @@ async def _erase(settings: Settings, database: Database) -> tuple[list[tuple[Ret
     return [(retention, overdue._replace(due=erased[retention.account_id])) for retention, overdue in before], failed
 
 
-def _plain(retention: Retention, overdue: Overdue, *, is_dry: bool) -> dict[str, Any]:
+def _plain(retention: Retention, overdue: Overdue, *, is_dry: bool) -> dict[str, object]:
     return {
         "accountId": str(retention.account_id),
         "retentionDays": retention.days,

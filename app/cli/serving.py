@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
@@ -39,7 +39,7 @@ def serve(
         fail(f"can't listen on {host}, port {port}: {error.strerror or error}")
 
 
-def loading_demo(settings: Settings) -> Callable[[Database], Coroutine[Any, Any, "Demo"]]:
+def loading_demo(settings: Settings) -> Callable[[Database], Coroutine[object, None, "Demo"]]:
     """Return the work that loads the demo, documents and all."""
     from app.demo.load import load_demo
 

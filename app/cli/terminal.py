@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 from obstore.exceptions import BaseError
@@ -59,7 +59,7 @@ def settings_or_fail() -> Settings:
     return settings
 
 
-def run(work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
+def run(work: Callable[[Database], Coroutine[object, None, T]]) -> T:
     """Run *work* on the database of the settings, brought up to date first; end with a clear line where it can't be."""
     settings = settings_or_fail()
 
@@ -86,7 +86,7 @@ async def open_configured(settings: Settings) -> Database:
     return open_database(settings.url, patience=settings.patience, behind_pooler=settings.database_pooler)
 
 
-def reporting(run: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def reporting(run: Callable[[], Coroutine[object, None, T]]) -> T:
     try:
         return asyncio.run(run())
     except (

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -126,7 +126,7 @@ async def _verify(
     return report
 
 
-def _as_json(report: Report) -> dict[str, Any]:
+def _as_json(report: Report) -> dict[str, object]:
     found = report.findings
     reach = found and {"anchors": found.anchors, "rows": found.rows, "time": found.time, "fault": found.fault}
     faults = [_fault(verdict) for verdict in report.reported]
@@ -182,13 +182,13 @@ def _print_accounts(report: Report) -> None:
             say(f"the account {bad.account_id}: {which} ({fault.kind}): {fault.reason}")
 
 
-def _account_fault(verdict: AccountVerdict) -> dict[str, Any]:
+def _account_fault(verdict: AccountVerdict) -> dict[str, object]:
     assert verdict.fault is not None
     others = [_plain(fault) for fault in verdict.others]
     return {"accountId": verdict.account_id, **_plain(verdict.fault), "others": others}
 
 
-def _fault(verdict: Verdict) -> dict[str, Any]:
+def _fault(verdict: Verdict) -> dict[str, object]:
     assert verdict.fault is not None
     return {
         "accountId": verdict.account_id,
@@ -199,5 +199,5 @@ def _fault(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _plain(fault: Fault) -> dict[str, Any]:
+def _plain(fault: Fault) -> dict[str, object]:
     return {"seq": fault.seq or None, "kind": fault.kind, "reason": fault.reason}

@@ -28,14 +28,14 @@ class CursorKind(NamedTuple):
     """
 
     text: str
-    parts: tuple[Any, ...] = ()
+    parts: tuple[object, ...] = ()
 
-    def encode(self, key: Sequence[Any]) -> str:
+    def encode(self, key: Sequence[object]) -> str:
         """Return the cursor of the row with this sort key."""
         payload = orjson.dumps(list(key), default=str)  # asyncpg's UUIDs are of a class of their own
         return base64.urlsafe_b64encode(self._seal(payload) + payload).decode().rstrip("=")
 
-    def decode(self, cursor: str, argument: str) -> tuple[Any, ...]:
+    def decode(self, cursor: str, argument: str) -> tuple[object, ...]:
         """Return the sort key of *cursor*. Raises: InvalidCursor, about *argument*."""
         if len(cursor) > CURSOR_MAX:
             raise InvalidCursor(argument)
@@ -57,7 +57,7 @@ class CursorKind(NamedTuple):
 
 def read_cursor(
     kind: CursorKind, cursor: str, argument: str, key: Callable[[tuple[Any, ...]], tuple[Any, ...]]
-) -> tuple[Any, ...]:
+) -> tuple[object, ...]:
     """Return the sort key of *cursor*; *key* makes its JSON values what the database compares with.
 
     Raises: InvalidCursor, about *argument*.
@@ -74,10 +74,10 @@ class Position(int):
     """A place in an account's whole log: a number of 64 bits, where others have 32."""
 
 
-def of_types(types: Sequence[type[Any] | UnionType]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+def of_types(types: Sequence[type[object] | UnionType]) -> Callable[[tuple[object, ...]], tuple[object, ...]]:
     """Return what makes a cursor's JSON values a key of these *types* again; `X | None` may be null, others not."""
 
-    def restore(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    def restore(values: tuple[object, ...]) -> tuple[object, ...]:
         return tuple(_restored(value, type_) for value, type_ in zip(values, types, strict=True))
 
     return restore
@@ -93,7 +93,7 @@ def _restored(value: Any, type_: type[Any] | UnionType) -> Any:
     return type_(value)
 
 
-def _whole(value: Any, bound: int) -> int:
+def _whole(value: object, bound: int) -> int:
     """Return *value*, a number as a column of the database can have. Raises: ValueError."""
     if type(value) is not int or not -bound <= value < bound:
         raise ValueError(value)

@@ -1,7 +1,6 @@
 """What is written of a company's directory: its entries for people, and its groups. The account is locked by then."""
 
 from dataclasses import asdict
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Table, delete
@@ -32,7 +31,7 @@ async def delete_group(connection: AsyncConnection, account_id: UUID, group_id: 
     await connection.execute(delete(tables.directory_groups).where(*which))
 
 
-async def _upsert(connection: AsyncConnection, table: Table, key: str, values: dict[str, Any]) -> None:
+async def _upsert(connection: AsyncConnection, table: Table, key: str, values: dict[str, object]) -> None:
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     changes = {name: value for name, value in values.items() if name not in (key, "account_id")}
     await connection.execute(

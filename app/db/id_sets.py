@@ -85,13 +85,13 @@ def among(which: ColumnElement[Any], ids: Iterable[UUID] | BindParameter[list[UU
 
 
 @compiles(_Among, "postgresql")
-def _array(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
+def _array(element: _Among, compiler: SQLCompiler, **kw: object) -> str:
     which, ids = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"{which} = ({ids})[1]" if kw.get(SINGLE) else f"{which} = ANY ({ids})"
 
 
 @compiles(_Among, "sqlite")
-def _json(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
+def _json(element: _Among, compiler: SQLCompiler, **kw: object) -> str:
     which, ids = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"{which} IN (SELECT value FROM json_each({ids}))"  # noqa: S608  # a parameter's name
 
@@ -109,7 +109,7 @@ def requested_ids(ids: BindParameter[list[UUID]]) -> TableValuedAlias:
 
 
 @compiles(_RequestedIds, "postgresql")
-def _unnested(element: _RequestedIds, compiler: SQLCompiler, **kw: Any) -> str:
+def _unnested(element: _RequestedIds, compiler: SQLCompiler, **kw: object) -> str:
     ids = compiler.process(element.clauses, **kw)
     if kw.get(SINGLE):
         return f"(SELECT ({ids})[1] AS id, 0 AS place)"
@@ -118,7 +118,7 @@ def _unnested(element: _RequestedIds, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 @compiles(_RequestedIds, "sqlite")
-def _listed(element: _RequestedIds, compiler: SQLCompiler, **kw: Any) -> str:
+def _listed(element: _RequestedIds, compiler: SQLCompiler, **kw: object) -> str:
     ids = compiler.process(element.clauses, **kw)
     return f"(SELECT value AS id, key AS place FROM json_each({ids}))"  # noqa: S608  # a parameter's name
 
@@ -142,14 +142,14 @@ def of_account(whose: ColumnElement[UUID], account_id: UUID | ColumnElement[UUID
 
 
 @compiles(_OfAccount, "postgresql")
-def _not_distinct(element: _OfAccount, compiler: SQLCompiler, **kw: Any) -> str:
+def _not_distinct(element: _OfAccount, compiler: SQLCompiler, **kw: object) -> str:
     # No index is looked into for this: of a table without statistics, an account would seem to have one row.
     whose, account_id = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"{whose} IS NOT DISTINCT FROM {account_id}"
 
 
 @compiles(_OfAccount, "sqlite")
-def _no_index(element: _OfAccount, compiler: SQLCompiler, **kw: Any) -> str:
+def _no_index(element: _OfAccount, compiler: SQLCompiler, **kw: object) -> str:
     # https://www.sqlite.org/optoverview.html, section "Disqualifying WHERE Clause Terms Using Unary +"
     whose, account_id = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"+{whose} = {account_id}"

@@ -52,12 +52,12 @@ class _AsStored(FunctionElement[Any]):
 
 
 @compiles(_AsStored, "postgresql")
-def _as_tsvector(element: _AsStored, compiler: SQLCompiler, **kw: Any) -> str:
+def _as_tsvector(element: _AsStored, compiler: SQLCompiler, **kw: object) -> str:
     return f"array_to_tsvector({compiler.process(element.clauses, **kw)})"
 
 
 @compiles(_AsStored, "sqlite")
-def _as_text(element: _AsStored, compiler: SQLCompiler, **kw: Any) -> str:
+def _as_text(element: _AsStored, compiler: SQLCompiler, **kw: object) -> str:
     return compiler.process(element.clauses, **kw)
 
 
@@ -70,5 +70,5 @@ class WordsColumn(TypeDecorator[IndexedWords]):
     def load_dialect_impl(self, dialect: Dialect) -> Any:
         return dialect.type_descriptor(TSVECTOR() if dialect.name == "postgresql" else Text())
 
-    def bind_expression(self, bindvalue: Any) -> Any:
+    def bind_expression(self, bindvalue: object) -> Any:
         return _AsStored(type_coerce(bindvalue, _WordList()))

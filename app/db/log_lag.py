@@ -25,7 +25,7 @@ class BlockingTransaction:
     state: str
     seconds: int
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, object]:
         return {"pid": self.pid, "application": self.application, "state": self.state, "seconds": self.seconds}
 
 

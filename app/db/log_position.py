@@ -22,8 +22,6 @@ Rows of one place are in the order of their ids. No reader goes to a place that 
 made-up place is passed over, and hinders nothing. It reads no rows; `repository.log` does.
 """
 
-from typing import Any
-
 from sqlalchemy import BigInteger, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
@@ -61,12 +59,12 @@ class NextPossible(FunctionElement[int]):
 
 
 @compiles(NextPosition, "postgresql")
-def _transaction(_element: NextPosition, _compiler: SQLCompiler, **_kw: Any) -> str:
+def _transaction(_element: NextPosition, _compiler: SQLCompiler, **_kw: object) -> str:
     return f"(CAST(CAST(pg_current_xact_id() AS text) AS bigint) + {_OFFSET})"
 
 
 @compiles(NextPosition, "sqlite")
-def _one_more(_element: NextPosition, _compiler: SQLCompiler, **_kw: Any) -> str:
+def _one_more(_element: NextPosition, _compiler: SQLCompiler, **_kw: object) -> str:
     # Rows are never deleted, so that rowids, which a VACUUM may give anew, stay 1..n.
     return "(SELECT coalesce(max(rowid), 0) + 1 FROM case_actions)"
 
@@ -99,18 +97,18 @@ OLDEST = f"""
 
 
 @compiles(NextPossible, "postgresql")
-def _last(_element: NextPossible, _compiler: SQLCompiler, **_kw: Any) -> str:
+def _last(_element: NextPossible, _compiler: SQLCompiler, **_kw: object) -> str:
     # Within the snapshot, whose rows are of transactions below its xmax, but for the transaction's own.
     return f"(SELECT {_NUMBER.format('pg_snapshot_xmax(pg_current_snapshot())')} + {_OFFSET})"
 
 
 @compiles(SafePosition, "postgresql")
-def _oldest(_element: SafePosition, _compiler: SQLCompiler, **_kw: Any) -> str:
+def _oldest(_element: SafePosition, _compiler: SQLCompiler, **_kw: object) -> str:
     return OLDEST
 
 
 @compiles(SafePosition, "sqlite")
-def _next(_element: SafePosition, _compiler: SQLCompiler, **_kw: Any) -> str:
+def _next(_element: SafePosition, _compiler: SQLCompiler, **_kw: object) -> str:
     return "(SELECT coalesce(max(rowid), 0) + 1 FROM case_actions)"
 
 

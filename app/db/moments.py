@@ -1,7 +1,6 @@
 """Arithmetic of stored times in SQL, exact to the microsecond on both engines."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, String, cast, literal_column
 from sqlalchemy.ext.compiler import compiles
@@ -27,13 +26,13 @@ def shifted_by(time: ColumnElement[datetime], hours: ColumnElement[int]) -> Colu
 
 
 @compiles(_Shifted, "postgresql")
-def _plus(element: _Shifted, compiler: SQLCompiler, **kw: Any) -> str:
+def _plus(element: _Shifted, compiler: SQLCompiler, **kw: object) -> str:
     time, seconds = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"({time} + interval '1 second' * {seconds})"
 
 
 @compiles(_Shifted, "sqlite")
-def _text(element: _Shifted, compiler: SQLCompiler, **kw: Any) -> str:
+def _text(element: _Shifted, compiler: SQLCompiler, **kw: object) -> str:
     # SQLite's own times have milliseconds: only whole seconds are shifted, and the fraction is put behind them again.
     time, seconds = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"(datetime(substr({time}, 1, 19), {seconds} || ' seconds') || substr({time}, 20))"
@@ -50,13 +49,13 @@ def elapsed(since: ColumnElement[datetime], until: ColumnElement[datetime]) -> C
 
 
 @compiles(_Elapsed, "postgresql")
-def _difference(element: _Elapsed, compiler: SQLCompiler, **kw: Any) -> str:
+def _difference(element: _Elapsed, compiler: SQLCompiler, **kw: object) -> str:
     since, until = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"CAST(extract(epoch FROM {until} - {since}) * 1000000 AS bigint)"
 
 
 @compiles(_Elapsed, "sqlite")
-def _counted(element: _Elapsed, compiler: SQLCompiler, **kw: Any) -> str:
+def _counted(element: _Elapsed, compiler: SQLCompiler, **kw: object) -> str:
     since, until = (compiler.process(clause, **kw) for clause in element.clauses)
 
     def microseconds(time: str) -> str:
@@ -76,12 +75,12 @@ def log_time(time: ColumnElement[datetime]) -> ColumnElement[str]:
 
 
 @compiles(_LogTime, "postgresql")
-def _formatted(element: _LogTime, compiler: SQLCompiler, **kw: Any) -> str:
+def _formatted(element: _LogTime, compiler: SQLCompiler, **kw: object) -> str:
     time = compiler.process(element.clauses, **kw)
     return f"to_char({time} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
 
 @compiles(_LogTime, "sqlite")
-def _rewritten(element: _LogTime, compiler: SQLCompiler, **kw: Any) -> str:
+def _rewritten(element: _LogTime, compiler: SQLCompiler, **kw: object) -> str:
     time = compiler.process(element.clauses, **kw)
     return f"(substr({time}, 1, 10) || 'T' || substr({time}, 12) || 'Z')"

@@ -1,7 +1,6 @@
 """Timeouts: for how long a database's connections, locks and statements are waited for."""
 
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +16,6 @@ class Timeouts:
     statement: float = 10
     idle: float = 20
 
-    def pool_options(self, size: int) -> dict[str, Any]:
+    def pool_options(self, size: int) -> dict[str, object]:
         """Return SQLAlchemy's options for a pool of *size* connections and no more."""
         return {"pool_size": size, "max_overflow": 0, "pool_timeout": self.pool, "hide_parameters": True}

@@ -72,7 +72,7 @@ class Demo:
     def account_name(self) -> str:
         return self.account.name
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return what `demo --json` prints."""
         return {
             "account": {"id": str(self.account.id), "name": self.account.name},

@@ -6,7 +6,7 @@ The bytes are streamed to disk, looked at, and stored before the row is written.
 import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import parse_qsl
 
 from sqlalchemy import insert, select
@@ -238,7 +238,7 @@ class _Form:
                 raise FormError
 
 
-def _shown(document: DocumentRow) -> dict[str, Any]:
+def _shown(document: DocumentRow) -> dict[str, object]:
     return {
         "id": str(document.id),
         "filename": document.filename,

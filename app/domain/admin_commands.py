@@ -188,14 +188,14 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def plain(command: AdminCommand) -> dict[str, Any]:
+def plain(command: AdminCommand) -> dict[str, object]:
     """Return what a command asks for as JSON has it, without its key and what it leaves as it is."""
     values = {field.name: getattr(command, field.name) for field in fields(command)}
     del values["idempotency_key"]
     return {name: _encoded(value) for name, value in values.items() if value is not None}
 
 
-def _encoded(value: Any) -> Any:
+def _encoded(value: object) -> Any:
     match value:
         case Address():
             return value.written

@@ -1,9 +1,7 @@
 """The words for the types of values in JSON, by which refusals say what was found."""
 
-from typing import Any
 
-
-def kind_of(value: Any) -> str:
+def kind_of(value: object) -> str:
     """Return the word for a value's type in JSON."""
     match value:
         case None:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import MutableMapping, Sequence
 from html import escape
-from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -12,7 +11,7 @@ from markdown_it.utils import OptionsDict
 
 from app.web.manual_html import slug
 
-Environment = MutableMapping[str, Any]
+Environment = MutableMapping[str, object]
 
 _PAGE_LINK = re.compile(r"(?:((?:\.\./)?\w[\w-]*)\.md)?(#.*)?")
 _ARROW = re.compile(r"\s*(\S+) --> (\S+)(?:: (.+))?")

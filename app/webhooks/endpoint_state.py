@@ -134,7 +134,7 @@ class EndpointState:
         metrics.child(metrics.webhooks_disabled, "-" if failure is None else failure.value).inc()
         self._change(state=WebhookState.DISABLED, ping_at=None)
 
-    def _facts(self) -> dict[str, Any]:
+    def _facts(self) -> dict[str, object]:
         """Return what the gateway's log says of an endpoint that does not take what it is sent."""
         webhook = self.webhook
         facts = {"webhook": str(webhook.id), "account": str(webhook.account_id), "failure": webhook.last_failure}

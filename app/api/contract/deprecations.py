@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from graphql import (
     GraphQLArgument,
@@ -65,7 +64,7 @@ def read_table(text: str) -> list[Deprecation]:
     return [_entry(coordinate, entry) for coordinate, entry in tomllib.loads(text).items()]
 
 
-def _entry(coordinate: str, entry: Any) -> Deprecation:
+def _entry(coordinate: str, entry: object) -> Deprecation:
     expected = {"replacement": str, "removed_after": date}
     if not isinstance(entry, dict) or {name: type(value) for name, value in entry.items()} != expected:
         raise DeprecationError(f"{coordinate} needs a `replacement` and the date `removed_after`, and nothing else")

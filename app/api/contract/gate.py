@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 from graphql import GraphQLSchema, build_schema
 
@@ -84,7 +83,7 @@ def _waived(text: str, changes: Sequence[SchemaChange], today: date, faults: lis
     return waived
 
 
-def _waiver_fault(entry: Any, changes: Sequence[SchemaChange], today: date) -> str | None:
+def _waiver_fault(entry: object, changes: Sequence[SchemaChange], today: date) -> str | None:
     if not isinstance(entry, dict) or {name: type(value) for name, value in entry.items()} != _MEMBERS:
         return f"needs these members, and no other: {', '.join(_MEMBERS)}; `until` is a date."
     if not entry["reason"].strip():

@@ -19,7 +19,7 @@ class Loader(Generic[K]):
     Strawberry's own makes a future for each key, which is most of what a page of a thousand things would cost.
     """
 
-    def __init__(self, load_fn: Callable[[list[K]], Awaitable[Sequence[Any]]], *, is_alone: bool = False) -> None:
+    def __init__(self, load_fn: Callable[[list[K]], Awaitable[Sequence[object]]], *, is_alone: bool = False) -> None:
         """*is_alone*: a batch need not wait for other callers."""
         self._load_fn = load_fn
         self._is_alone = is_alone
@@ -30,11 +30,11 @@ class Loader(Generic[K]):
         self._next: asyncio.Task[Exception | None] | None = None
         self.budget: Budget | None = None  # of the operation that asks
 
-    def prime(self, key: K, value: Any) -> None:
+    def prime(self, key: K, value: object) -> None:
         """Take over what is known already."""
         self._found.setdefault(key, value)
 
-    def prime_many(self, data: Mapping[K, Any]) -> None:
+    def prime_many(self, data: Mapping[K, object]) -> None:
         for key, value in data.items():
             self._found.setdefault(key, value)
 
@@ -42,7 +42,7 @@ class Loader(Generic[K]):
         """Take over what *other* knows."""
         self._found.update(other._found)  # noqa: SLF001  # it is one of us
 
-    def known(self, keys: Sequence[K | None]) -> list[Any] | None:
+    def known(self, keys: Sequence[K | None]) -> list[object] | None:
         """Return what *keys* stand for, None for no key; None in place of all, where one has to be loaded."""
         found = self._found
         if not all(key is None or key in found for key in keys):
@@ -88,7 +88,7 @@ class Loader(Generic[K]):
         found = await self.collect(keys)
         return [None if key is None else found[key] for key in keys]
 
-    async def lists(self, keys: Sequence[K]) -> list[Any]:
+    async def lists(self, keys: Sequence[K]) -> list[object]:
         """Do as `values` for keys that are all there, and hardly twice."""
         if self._is_alone and not self._found:
             return list(await self._load_fn(list(keys)))
@@ -140,7 +140,7 @@ class Grouped:
     def __init__(self, make: Callable[..., Loader[UUID]]) -> None:
         self.budget: Budget | None = None
         self._make = make
-        self._known: dict[tuple[Any, ...], Loader[UUID]] = {}
+        self._known: dict[tuple[object, ...], Loader[UUID]] = {}
 
     def of(self, *arguments: Hashable) -> Loader[UUID]:
         """Return the loader for these arguments, as the function takes them behind the ids."""

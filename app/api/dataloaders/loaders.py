@@ -37,7 +37,7 @@ from app.db.rows import CaseRow
 from app.observability.metrics import batches
 
 LongRead = Callable[[], AbstractAsyncContextManager[Reader]]
-BatchFunction = Callable[..., Awaitable[Sequence[Any]]]
+BatchFunction = Callable[..., Awaitable[Sequence[object]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _long_loader(
     long_read: LongRead,
     account_id: UUID,
     is_alone: bool,
-    *arguments: Any,
+    *arguments: object,
 ) -> Loader[UUID]:
     async def load(ids: list[UUID]) -> Sequence[Any]:
         observe(len(ids))
@@ -146,9 +146,9 @@ def _loader(
     reads: PointReads,
     account_id: UUID,
     is_alone: bool,
-    *arguments: Any,
+    *arguments: object,
 ) -> Loader[UUID]:
-    async def send(ids: list[UUID]) -> Sequence[Any]:
+    async def send(ids: list[UUID]) -> Sequence[object]:
         async with reads.connection() as connection:
             return await function(connection, account_id, ids, *arguments)
 
@@ -227,7 +227,7 @@ class Loaders:
         database: Database,
         account_id: UUID,
         reading: Reading = NOTHING_KNOWN,
-        known: Mapping[str, Mapping[UUID, Any]] | None = None,
+        known: Mapping[str, Mapping[UUID, object]] | None = None,
         budget: Budget | None = None,
         long_read: LongRead | None = None,
     ) -> None:
@@ -267,9 +267,9 @@ class Loaders:
         return part
 
 
-def left_by(outcome: Outcome) -> dict[str, dict[UUID, Any]]:
+def left_by(outcome: Outcome) -> dict[str, dict[UUID, object]]:
     """Return by loader what an action left behind, so that it need not be loaded."""
-    known: dict[str, dict[UUID, Any]] = {
+    known: dict[str, dict[UUID, object]] = {
         "cases": {outcome.case.id: outcome.case},
         "actions": {outcome.action.id: outcome.action},
     }
@@ -283,7 +283,7 @@ def left_by(outcome: Outcome) -> dict[str, dict[UUID, Any]]:
     return known
 
 
-def supposed_by(supposed: Supposed) -> dict[str, dict[UUID, Any]]:
+def supposed_by(supposed: Supposed) -> dict[str, dict[UUID, object]]:
     """Return by loader what an action would leave behind that is nowhere else to be found: a comment's documents."""
     outcome = supposed.outcome
     return {} if outcome.comment is None else {"documents_by_comment": {outcome.comment.id: list(outcome.documents)}}

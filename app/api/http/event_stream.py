@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Protocol
 
 import orjson
 from starlette.responses import Response
@@ -113,7 +113,7 @@ class EventStreamResponse(Response):
         await self._write(send, last)
         await send({"type": "http.response.body", "body": b""})
 
-    async def _send_results(self, send: Send, ending: "asyncio.Task[Any]") -> bytes:
+    async def _send_results(self, send: Send, ending: "asyncio.Task[object]") -> bytes:
         """Send all results, and return what comes after the last."""
         while True:
             coming = asyncio.create_task(_next(self._results))
@@ -131,7 +131,7 @@ class EventStreamResponse(Response):
                 return _COMPLETE
             await self._write(send, _event(result.content, result.cursor))
 
-    async def _first(self, *tasks: "asyncio.Task[Any]") -> bool:
+    async def _first(self, *tasks: "asyncio.Task[object]") -> bool:
         """Wait for the first of these, and return whether there is one before a comment is due."""
         done, _ = await asyncio.wait(tasks, timeout=self._options.comment_s, return_when=asyncio.FIRST_COMPLETED)
         return bool(done)

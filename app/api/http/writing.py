@@ -31,7 +31,7 @@ async def written(body: dict[str, Any], budget: Budget) -> bytes | memoryview:
     return memoryview(whole)
 
 
-def _parts(value: Any, number: float) -> Iterator[bytes]:
+def _parts(value: object, number: float) -> Iterator[bytes]:
     """Yield JSON in about so many parts, as if all lay evenly in *value*."""
     if number <= 1 or not value or not isinstance(value, _NESTED):
         yield orjson.dumps(value)

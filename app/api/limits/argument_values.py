@@ -23,7 +23,7 @@ class ArgumentValues:
     `sized_by`: the variables whose values were looked at; `weighed_by`: those of which the number of values was.
     """
 
-    def __init__(self, variables: Mapping[str, Any]) -> None:
+    def __init__(self, variables: Mapping[str, object]) -> None:
         self._variables = variables
         self._weights: dict[str, int] = {}
         self.sized_by: set[str] = set()
@@ -35,7 +35,7 @@ class ArgumentValues:
         given = sizes.get("first") or sizes.get("last") or PAGE_DEFAULT
         return min(max(given, 1), PAGE_MAX) if isinstance(given, int) else PAGE_MAX
 
-    def number(self, node: Any) -> int:
+    def number(self, node: object) -> int:
         """Return how many values an argument is given: none for null, one for what is no list."""
         if isinstance(node, VariableNode):
             self.sized_by.add(node.name.value)
@@ -45,7 +45,7 @@ class ArgumentValues:
             return 0
         return len(node.values) if isinstance(node, ListValueNode) else 1
 
-    def member_number(self, node: Any, name: str) -> int:
+    def member_number(self, node: object, name: str) -> int:
         """Return how many values an argument that is an object has in its member of this *name*."""
         if isinstance(node, VariableNode):
             self.sized_by.add(node.name.value)
@@ -56,7 +56,7 @@ class ArgumentValues:
             return sum(self.number(item.value) for item in node.fields if item.name.value == name)
         return 0
 
-    def weight(self, node: Any) -> int:
+    def weight(self, node: object) -> int:
         """Return how many values there are in an argument, one for a plain one."""
         if isinstance(node, VariableNode):
             name = node.name.value

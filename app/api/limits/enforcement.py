@@ -79,7 +79,7 @@ class Limiter:
         self,
         text: str,
         known: CachedDocument | None,
-        variables: Mapping[str, Any] | None,
+        variables: Mapping[str, object] | None,
         limits: Limits,
         document_hash: str,
     ) -> list[GraphQLError]:
@@ -96,7 +96,11 @@ class Limiter:
         return limits.check({"inputs": count}, document_hash) if count > limits.inputs else []
 
     def measure(
-        self, known: CachedDocument | None, document: DocumentNode, operation: str | None, variables: Mapping[str, Any]
+        self,
+        known: CachedDocument | None,
+        document: DocumentNode,
+        operation: str | None,
+        variables: Mapping[str, object],
     ) -> Measures | None:
         """Return the measures of an operation; None where its fragments go round in circles, which is invalid.
 
@@ -136,17 +140,17 @@ class _Remembered:
     def of(self, variables: Mapping[str, Any]) -> Measures | None:
         return self._found.get(self._key(variables))
 
-    def keep(self, variables: Mapping[str, Any], measures: Measures) -> None:
+    def keep(self, variables: Mapping[str, object], measures: Measures) -> None:
         if len(self._found) >= 100:
             self._found.clear()
         self._found[self._key(variables)] = measures
 
-    def _key(self, variables: Mapping[str, Any]) -> Hashable:
+    def _key(self, variables: Mapping[str, object]) -> Hashable:
         sizes = [_hashable(variables.get(name)) for name in self._sized_by]
         return (*sizes, *[values_in(variables.get(name)) for name in self._weighed_by])
 
 
-def _hashable(value: Any) -> Hashable:
+def _hashable(value: object) -> Hashable:
     """Return what a size hangs on of a variable: its number, the lengths of its lists, whether it is null."""
     if isinstance(value, list):
         return ("list", len(value))

@@ -8,7 +8,6 @@ value as a list of one.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -102,7 +101,7 @@ class Sum:
 
 
 def measure(
-    schema: GraphQLSchema, document: DocumentNode, operation: str | None, variables: Mapping[str, Any]
+    schema: GraphQLSchema, document: DocumentNode, operation: str | None, variables: Mapping[str, object]
 ) -> tuple[Measures, tuple[str, ...], tuple[str, ...]] | None:
     """Return the measures, and the names of the variables that they depend on; None where fragments are circular.
 
@@ -264,5 +263,5 @@ def _field(parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:
 
 
 def _is_list(field: GraphQLField) -> bool:
-    type_: Any = field.type
+    type_: object = field.type
     return isinstance(type_.of_type if isinstance(type_, GraphQLNonNull) else type_, GraphQLList)

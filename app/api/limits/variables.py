@@ -1,15 +1,14 @@
 """The variables of an operation, as its limits look at them: their coerced values, and how many values are in them."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, get_variable_values
 from graphql.execution.values import VariableValues
 
 
 def coerced(
-    schema: GraphQLSchema, document: DocumentNode, operation: str | None, inputs: Mapping[str, Any]
-) -> Mapping[str, Any]:
+    schema: GraphQLSchema, document: DocumentNode, operation: str | None, inputs: Mapping[str, object]
+) -> Mapping[str, object]:
     """Return the variables' values as they are executed; none where they are refused, as the operation then is."""
     definitions = chosen_operation(document, operation).variable_definitions or ()
     try:
@@ -19,7 +18,7 @@ def coerced(
     return values.coerced if isinstance(values, VariableValues) else {}
 
 
-def values_in(value: Any, most: int = 2**31) -> int:
+def values_in(value: object, most: int = 2**31) -> int:
     """Return how many values there are in a variable's, nested ones too; what passes *most* by one is enough."""
     if not isinstance(value, list | dict):
         return 0

@@ -19,7 +19,7 @@ LEGACY_SUBPROTOCOL = "graphql-ws"
 ID_MAX = 256
 """Characters of an operation's id."""
 
-Payload = dict[str, Any] | None
+Payload = dict[str, object] | None
 
 
 class CloseCode(IntEnum):
@@ -96,7 +96,7 @@ def decode(text: str | None) -> ClientMessage:
     raise BadMessage(f"{type_[:40]!a} is no type of a client's message.")
 
 
-def _object(text: str) -> dict[str, Any]:
+def _object(text: str) -> dict[str, object]:
     try:
         orjson.loads(text)  # which is stricter: no NaN, no lone surrogates, no bottomless nesting
         found = json.loads(text, object_pairs_hook=_without_repetition)
@@ -107,21 +107,21 @@ def _object(text: str) -> dict[str, Any]:
     return found
 
 
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError
     return found
 
 
-def _id(found: Mapping[str, Any]) -> str:
+def _id(found: Mapping[str, object]) -> str:
     id_ = found.get("id")
     if not isinstance(id_, str) or not 0 < len(id_) <= ID_MAX:
         raise BadMessage(f"The id of an operation is a string of 1 to {ID_MAX} characters.")
     return id_
 
 
-def _payload(found: Mapping[str, Any], type_: str) -> Payload:
+def _payload(found: Mapping[str, object], type_: str) -> Payload:
     payload = found.get("payload")
     if payload is not None and not isinstance(payload, dict):
         raise BadMessage(f"The payload of {type_} is an object or null.")

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from app.domain.merkle import leaf_hash
@@ -90,7 +90,7 @@ class Checkpoint:
     account_count: int | None = None
     account_root: str | None = None
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, object]:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def canonical(self) -> bytes:
@@ -164,6 +164,6 @@ def public_key(key: "Ed25519PrivateKey") -> str:
     return key.public_key().public_bytes_raw().hex()
 
 
-def canonical(document: Any) -> bytes:
+def canonical(document: object) -> bytes:
     """Return canonical JSON, as `domain.log.canonical` has it."""
     return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()

@@ -7,7 +7,6 @@ import asyncio
 import importlib.util
 import json
 import sys
-from typing import Any
 
 from app.audit.case_file.content import CHARACTERS_MAX, EvidenceUnfit
 from app.domain.model import Language
@@ -27,7 +26,7 @@ def can_render() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("fpdf", "segno"))
 
 
-async def rendered(evidence: dict[str, Any], language: Language) -> bytes:
+async def rendered(evidence: dict[str, object], language: Language) -> bytes:
     """Return the PDF of one case's *evidence*, which was made without the anchors.
 
     Raises: EvidenceUnfit; TimeoutError; CaseFileFailed.

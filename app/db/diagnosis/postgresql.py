@@ -154,7 +154,7 @@ def _synchronous(standbys: list[tuple[Any, ...]], names: str) -> Diagnosis:
     return ok(check, f"{names}: {', '.join(waited_for)}")
 
 
-def _number(standbys: list[tuple[Any, ...]]) -> str:
+def _number(standbys: list[tuple[object, ...]]) -> str:
     return {0: "there is no standby", 1: "there is 1 standby"}.get(len(standbys), f"there are {len(standbys)} standbys")
 
 

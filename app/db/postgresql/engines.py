@@ -71,7 +71,7 @@ def drop_when_useless(writer: AsyncEngine, pools: Sequence[Connections]) -> None
             connections.renew()
 
 
-def _settings(timeouts: Timeouts, behind_pooler: bool, *, read_only: bool) -> dict[str, Any]:
+def _settings(timeouts: Timeouts, behind_pooler: bool, *, read_only: bool) -> dict[str, object]:
     return _shared() if behind_pooler else _own(timeouts, read_only=read_only)
 
 
@@ -132,7 +132,7 @@ def _own(timeouts: Timeouts, *, read_only: bool) -> dict[str, Any]:
     }
 
 
-def _shared() -> dict[str, Any]:
+def _shared() -> dict[str, object]:
     """Return what asyncpg needs where the server's end changes with each transaction: nothing may be left there.
 
     PgBouncer takes no other settings, and knows no prepared statements before its version 1.21.
@@ -164,7 +164,7 @@ def _ping_after_a_pause(engine: AsyncEngine) -> None:
     dialect = engine.dialect
 
     @event.listens_for(engine.sync_engine, "checkin")
-    def used(_dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
+    def used(_dbapi_connection: object, record: ConnectionPoolEntry) -> None:
         record.info["used"] = time.monotonic()
 
     @event.listens_for(engine.sync_engine, "checkout")

@@ -49,9 +49,9 @@ class HostConnector:
             else [{} if ports is None else {"port": ports}]
         )
 
-    async def connect(self, **arguments: Any) -> Any:
+    async def connect(self, **arguments: object) -> Any:
         """Return a connection to the first host that will do. Raises: HostUnavailable, or what a host says."""
-        failures: list[tuple[dict[str, Any], Exception]] = []
+        failures: list[tuple[dict[str, object], Exception]] = []
         for place in list(self._places):
             try:
                 connection = await asyncpg.connect(**arguments, **place)
@@ -76,7 +76,7 @@ def _may_come_back(error: Exception) -> bool:
     return isinstance(error, _PASSING) and not isinstance(error, asyncpg.TargetServerAttributeNotMatched)
 
 
-def _described(failures: list[tuple[dict[str, Any], Exception]]) -> Iterator[str]:
+def _described(failures: list[tuple[dict[str, object], Exception]]) -> Iterator[str]:
     for place, error in failures:
         where = f"{place['host']}:{place['port']}" if "host" in place else "the server"
         if isinstance(error, asyncpg.TargetServerAttributeNotMatched):

@@ -183,8 +183,8 @@ def _note_change(replica: Replica, before: str | None) -> None:
         log.warning("replica_out", replica=replica.name, server=replica.server, reason=replica.reason)
 
 
-def _described(replica: Replica, lag: float | None) -> dict[str, Any]:
-    described: dict[str, Any] = {"name": replica.name, "inUse": replica.reason is None}
+def _described(replica: Replica, lag: float | None) -> dict[str, object]:
+    described: dict[str, object] = {"name": replica.name, "inUse": replica.reason is None}
     if lag is not None:
         described["lagSeconds"] = round(lag, 3)
     if replica.reason is not None:

@@ -61,7 +61,7 @@ def _texts(cases: FromClause) -> CTE:
     return texts.union_all(further)
 
 
-def _last(column: str, case_id: ColumnElement[UUID], text: Any, *up_to: ColumnElement[bool]) -> ScalarSelect[Any]:
+def _last(column: str, case_id: ColumnElement[UUID], text: object, *up_to: ColumnElement[bool]) -> ScalarSelect[Any]:
     """Return a *column* of the last row of a case that has a text; null for none."""
     row = _SAID.c
     found = select(row[column]).where(row.case_id == case_id, row.type == _STEP, row.details == text, *up_to)

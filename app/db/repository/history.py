@@ -96,7 +96,7 @@ async def _subject_then(connection: Reader, case: CaseRow, subject: SubjectRow, 
     return subject_snapshot(subject, evaluation_status=status, version=None)
 
 
-async def _planned_then(connection: Reader, case: CaseRow, until: int) -> dict[str, Any]:
+async def _planned_then(connection: Reader, case: CaseRow, until: int) -> dict[str, object]:
     """Return whose the case was then, and until when it was to be finished, as the last rows up to then say."""
     of_case = _ACTION.case_id == case.id, _ACTION.seq <= until, _ACTION.type.in_(sorted(PLANNING_TYPES))
     last = select(func.max(_ACTION.seq)).where(*of_case).group_by(_ACTION.type)

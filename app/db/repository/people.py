@@ -204,12 +204,12 @@ async def _last_reviewers(
 
 
 def _people_each(
-    override_ids: Sequence[UUID], places: Sequence[int], found: Sequence[Iterable[Any]], names: frozenset[str]
+    override_ids: Sequence[UUID], places: Sequence[int], found: Sequence[Iterable[object]], names: frozenset[str]
 ) -> list[list[UserRow]]:
     """Return for each override the people in the lines at its place."""
     if "roles" not in names:
         return many_each(override_ids, places, map(partial(UserRow, names), *found))
-    lines: list[list[Any]] = [[] for _ in override_ids]
+    lines: list[list[object]] = [[] for _ in override_ids]
     for place, *values in zip(places, *found, strict=True):
         lines[place].append(values)
     return [_with_roles(of_one) for of_one in lines]

@@ -5,7 +5,7 @@ from its own texts alone: a measure like bm25 would tell how often a word occurs
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -76,7 +76,7 @@ class _Matches(FunctionElement[bool]):
 
 
 @compiles(_Matches, "postgresql")
-def _tsvector(element: _Matches, compiler: SQLCompiler, **kw: Any) -> str:
+def _tsvector(element: _Matches, compiler: SQLCompiler, **kw: object) -> str:
     # A subquery, so that the planner does not see the words: it takes the beginning of one for that of very many, and
     # would rather read all texts of a large account than the index.
     _, words, query = (compiler.process(clause, **kw) for clause in element.clauses)
@@ -84,7 +84,7 @@ def _tsvector(element: _Matches, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 @compiles(_Matches, "sqlite")
-def _fts5(element: _Matches, compiler: SQLCompiler, **kw: Any) -> str:
+def _fts5(element: _Matches, compiler: SQLCompiler, **kw: object) -> str:
     id_, _, query = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"{id_} IN (SELECT rowid FROM case_words WHERE case_words MATCH {query})"  # noqa: S608  # a parameter's name
 

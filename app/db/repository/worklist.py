@@ -134,7 +134,7 @@ def _goes_by_statuses(worklist: Worklist) -> bool:
     return is_whole and len(worklist.order) > 1 and worklist.order[0].field is OrderField.STATUS
 
 
-def key_types(worklist: Worklist) -> list[type[Any] | UnionType]:
+def key_types(worklist: Worklist) -> list[type[object] | UnionType]:
     """Return of each part of a place's key the type that it must have again when it comes back in a cursor."""
     if worklist.ranked:
         return [int, int]
