@@ -31,6 +31,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
+from app.db.expressions import AnyColumn
+
 SINGLE = "single_id"
 """The compiler's keyword that says that there is a single id; it is sent as an array all the same.
 
@@ -77,7 +79,7 @@ class _Among(FunctionElement[bool]):
     _is_implicitly_boolean = True  # else SQLite gets "= 1" behind it, and uses no index
 
 
-def among(which: ColumnElement[Any], ids: Iterable[UUID] | BindParameter[list[UUID]]) -> ColumnElement[bool]:
+def among(which: AnyColumn, ids: Iterable[UUID] | BindParameter[list[UUID]]) -> ColumnElement[bool]:
     """Return the condition that the column *which* is one of *ids*."""
     if not isinstance(ids, BindParameter):
         ids = bindparam(None, list(ids), type_=Ids(), unique=True)

@@ -9,9 +9,10 @@ from functools import cache, lru_cache
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import BindParameter, Column, ColumnElement, Table, bindparam, insert, literal_column, select, update
+from sqlalchemy import BindParameter, Column, Table, bindparam, insert, literal_column, select, update
 
 from app.db import tables
+from app.db.expressions import AnyColumn
 from app.db.prepared import CHANGED, VERSION, Prepared, Write
 
 # SQLAlchemy keeps the columns' own names for parameters of its own.
@@ -53,7 +54,7 @@ def _names(row: Any) -> tuple[tuple[str, str], ...]:
 @lru_cache
 def _insert(table: Table, names: tuple[str, ...], who: str | None = None) -> tuple[Prepared, Prepared]:
     """Return the insertion, and the one of a row for each that was changed before; *who*: see `inserted_by`."""
-    parameters: dict[Column[Any], ColumnElement[Any]] = dict(_parameters(table, names))
+    parameters: dict[Column[Any], AnyColumn] = dict(_parameters(table, names))
     if who is not None:
         parameters[table.c[who]] = _entitled(parameters[table.c[who]])
     row = select(*parameters.values()).select_from(CHANGED)
@@ -73,7 +74,7 @@ def _update(table: Table, names: tuple[str, ...]) -> tuple[Prepared, Prepared, P
     return Prepared(change), Prepared(dependent), Prepared(change.where(held).returning(table.c.id))
 
 
-def _entitled(person: ColumnElement[Any]) -> ColumnElement[Any]:
+def _entitled(person: AnyColumn) -> AnyColumn:
     """Return the id of the *person*, or null where what they may do has changed."""
     user = tables.users.c
     held = user.authority_version == bindparam(_AUTHORITY, type_=user.authority_version.type)

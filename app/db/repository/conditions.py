@@ -11,10 +11,11 @@ from operator import eq, ge, gt, le, lt
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select, true, union_all
+from sqlalchemy import ColumnElement, and_, false, not_, or_, select, true, union_all
 
 from app import clock
 from app.db import tables
+from app.db.expressions import AnyColumn, AnySelect
 from app.db.id_sets import among
 from app.db.repository.delegations import DELEGATE, standing_in
 from app.db.repository.overrides import FIRST_VERSION
@@ -102,7 +103,7 @@ _COMPARE: Mapping[Operator, Callable[[Any, Any], Any]] = {
 }
 
 
-def _compared(column: ColumnElement[Any], condition: Comparison) -> ColumnElement[bool]:
+def _compared(column: AnyColumn, condition: Comparison) -> ColumnElement[bool]:
     if condition.operator is Operator.IS_NULL:
         return column.is_(None) if condition.value else column.is_not(None)
     if condition.operator is Operator.IN:
@@ -138,7 +139,7 @@ def _of_request(condition: Comparison) -> ColumnElement[bool]:
     return _for_case(found)
 
 
-def _for_case(found: Select[Any]) -> ColumnElement[bool]:
+def _for_case(found: AnySelect) -> ColumnElement[bool]:
     """Return that there is such a row for the case, whatever else the statement reads: facets read subjects too."""
     return found.correlate(tables.cases).exists()
 

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, bindparam, literal_column, or_, select
+from sqlalchemy import ColumnElement, Subquery, and_, bindparam, literal_column, or_, select
 
 from app import clock
 from app.db import tables
 from app.db.columns import UtcDateTime
+from app.db.expressions import AnyColumn, AnySelect
 from app.db.id_sets import among
 from app.db.prepared import ACCOUNT, IDS, Prepared
 from app.db.reader import Reader
@@ -31,7 +32,7 @@ def _is_same_reviewer(person: Any) -> ColumnElement[bool]:
     return and_(person.active, person.reviewer_since <= _ROW.created_at, holds)
 
 
-def _live(now: ColumnElement[Any] | datetime, *columns: ColumnElement[Any]) -> Select[Any]:
+def _live(now: AnyColumn | datetime, *columns: AnyColumn) -> AnySelect:
     """Return the statement for delegations that are not over."""
     return (
         select(*columns)
@@ -115,7 +116,7 @@ def stands_in(
 ) -> ColumnElement[bool]:
     """Return that somebody stands in now for who was asked to decide on an override, and could decide on it."""
     absent = standing_in(is_delegate)
-    found: Select[Any] = select(literal_column("1")).where(
+    found: AnySelect = select(literal_column("1")).where(
         absent.c.delegator_id == reviewer_id, absent.c.reviewer_since <= requested_at
     )
     return found.correlate_except(absent).exists()

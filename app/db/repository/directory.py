@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, FromClause, Select, false, func, or_, select, union_all
 
 from app.db import tables
+from app.db.expressions import AnyColumn
 from app.db.id_sets import among
 from app.db.reader import Reader
 from app.db.row_makers import columns
@@ -78,7 +79,7 @@ class UserCondition(NamedTuple):
     value: str | bool
 
 
-_FACTS: list[ColumnElement[Any]] = [
+_FACTS: list[AnyColumn] = [
     *(_USER[name] for name in ("id", "email", "display_name", "active", "created_at")),
     func.coalesce(
         select(func.max(_LOG.created_at)).where(_LOG.target_user_id == _USER.id).scalar_subquery(), _USER.created_at

@@ -8,10 +8,11 @@ from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, Integer, Select, Table, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, FromClause, Integer, Table, and_, bindparam, func, select
 from sqlalchemy import case as sql_case
 
 from app.db import tables
+from app.db.expressions import AnySelect
 from app.db.id_sets import among, of_account
 from app.db.prepared import ACCOUNT, Column, Prepared
 from app.db.reader import Reader
@@ -180,7 +181,7 @@ def _part_of_log(wanted: LogColumns, bounds: frozenset[str]) -> Prepared:
 
 def _sifted_log(
     account_id: UUID, case_ids: Sequence[UUID], window: Window, rows: LogFilter, names: frozenset[str]
-) -> Select[Any]:
+) -> AnySelect:
     column = tables.case_actions.c
     rank = func.row_number().over(
         partition_by=column.case_id, order_by=column.seq.asc() if window.backward else column.seq.desc()

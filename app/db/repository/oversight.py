@@ -4,12 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, select
+from sqlalchemy import ColumnElement, Subquery, and_, case, func, select
 
 from app.db import tables
+from app.db.expressions import AnySelect
 from app.db.log_position import SafePosition
 from app.db.moments import elapsed
 from app.db.reader import Reader
@@ -106,7 +107,7 @@ async def review_statistics_page(
     """Return a page of the pairs who met in the period, those who met most often first."""
     pair = _by_pair(account_id, period)
     keys = [OrderKey(pair.c[name]) for name in ("decision_count", "created_by_id", "decided_by_id")]
-    statement: Select[Any] = select(
+    statement: AnySelect = select(
         pair.c.created_by_id, pair.c.decided_by_id, pair.c.decision_count, pair.c.accepted_count, pair.c.median
     )
     found = await connection.execute(windowed(statement, keys, window))
@@ -137,7 +138,7 @@ async def decisions(
     """
     row, override = columns(ActionRow, tables.case_actions), columns(OverrideRow, tables.overrides)
     keys = [OrderKey(_ROW.position, descending=False), OrderKey(_ROW.id, descending=False)]
-    statement: Select[Any] = (
+    statement: AnySelect = (
         select(_ROW.position, *row, *override)
         .join(tables.overrides, and_(_OVERRIDE.id == _ROW.override_id, _OVERRIDE.account_id == _ROW.account_id))
         .where(

@@ -6,9 +6,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Table, exists, false, select
+from sqlalchemy import ColumnElement, Table, exists, false, select
 
 from app.db import tables
+from app.db.expressions import AnyColumn, AnySelect
 from app.db.id_sets import among, of_account
 from app.db.prepared import ACCOUNT, IDS, Prepared
 from app.db.reader import Reader
@@ -161,10 +162,10 @@ def _later_reviewers(names: frozenset[str]) -> Prepared:
     return Prepared(lines.order_by(REQUESTED.c.place, _LATER.c.version.desc(), _LATER.c.position))
 
 
-def _named(link: Table, more: ColumnElement[Any], names: frozenset[str]) -> Select[Any]:
+def _named(link: Table, more: AnyColumn, names: frozenset[str]) -> AnySelect:
     of_user, source = tables.users.c, REQUESTED.join(link, link.c.override_id == REQUESTED.c.id)
     source = source.join(tables.users, of_user.id == link.c.reviewer_id)
-    wanted: list[ColumnElement[Any]] = [of_user[name] for name in sorted(names - {"roles"})]
+    wanted: list[AnyColumn] = [of_user[name] for name in sorted(names - {"roles"})]
     if "roles" in names:
         source = source.outerjoin(tables.user_roles, tables.user_roles.c.user_id == of_user.id)
         wanted = [*_USER, tables.user_roles.c.role]

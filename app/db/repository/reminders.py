@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, exists, func, literal, or_, select, tuple_
 
 from app.db import tables
 from app.db.columns import UtcDateTime
+from app.db.expressions import AnySelect
 from app.db.moments import log_time, shifted_by
 from app.db.reader import Reader
 from app.domain.canonical_json import canonical_json
@@ -43,7 +44,7 @@ async def due_by(connection: Reader, rule: ReminderRule, now: datetime, after: D
     """Return the next *limit* of all accounts for which it is time by the rule, the earliest first."""
     at, is_of_case = _TIMES[rule.occasion], rule.occasion is ReminderOccasion.DUE_DATE
     key = _CASE.id if is_of_case else _OVERRIDE.id
-    statement: Select[Any] = (
+    statement: AnySelect = (
         select(at, key, _ACCOUNT.id, _CASE.id)
         .select_from(_cases() if is_of_case else _overrides())
         .where(*_is_time(rule, at, now), *_waits(rule, now), ~says(rule.action, rule.occasion, at))

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, literal_column, or_, select
+from sqlalchemy import ColumnElement, FromClause, and_, literal_column, or_, select
 
 from app.db import tables
+from app.db.expressions import AnySelect
 from app.db.id_sets import of_account
 from app.db.moments import shifted
 from app.domain.model import OverrideStatus
@@ -51,7 +52,7 @@ def came_before(case: Columns, override: Columns, its_case: Columns) -> ColumnEl
     That is on a case that was opened before, or on the case itself if another one was asked for later.
     """
     later = tables.overrides.alias("later").c
-    was_followed: Select[Any] = select(literal_column("1")).where(
+    was_followed: AnySelect = select(literal_column("1")).where(
         later.case_id == override.case_id,
         or_(
             later.created_at > override.created_at,
@@ -89,7 +90,7 @@ def up_to(decided: Columns, override: Columns) -> ColumnElement[bool]:
 def is_of_repeated_pair(override: Columns) -> ColumnElement[bool]:
     """Return the condition that the same two people met again and again up to an override's decision."""
     decided = tables.overrides.alias("decided").c
-    met: Select[Any] = (
+    met: AnySelect = (
         select(literal_column("1"))
         .where(up_to(decided, override), decided.decided_by_id == override.decided_by_id)
         .offset(literal_column(str(PAIR_DECISIONS_MIN - 1)))
@@ -116,7 +117,7 @@ def _has_same(table: FromClause, is_same: Callable[[Columns, Columns], ColumnEle
 
 def _has_earlier() -> ColumnElement[bool]:
     override, its_case = tables.overrides.alias("earlier").c, tables.cases.alias("its_case").c
-    found: Select[Any] = select(literal_column("1")).where(came_before(_CASE, override, its_case))
+    found: AnySelect = select(literal_column("1")).where(came_before(_CASE, override, its_case))
     return found.correlate(tables.cases).exists()
 
 

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Select, Table, case, func, literal, literal_column, select
+from sqlalchemy import ColumnElement, Integer, Table, case, func, literal, literal_column, select
 
 from app.db import tables
+from app.db.expressions import AnyColumn, AnySelect
 from app.db.id_sets import among, of_account
 from app.db.prepared import ACCOUNT, IDS, Prepared
 from app.db.reader import Reader
@@ -54,7 +55,7 @@ async def signals_by_case(
 class _Evidence:
     """A statement that has `case_id`, and `rank` by which a case's rows are ordered: the first rows of each case."""
 
-    def __init__(self, ranked: Select[Any]) -> None:
+    def __init__(self, ranked: AnySelect) -> None:
         part = ranked.subquery()
         make: Any = namedtuple  # whose names are known here alone
         self._record = make("_record", part.c.keys())
@@ -70,7 +71,7 @@ class _Evidence:
         return found
 
 
-def _ranked(case_id: ColumnElement[UUID], *newest: ColumnElement[Any]) -> ColumnElement[int]:
+def _ranked(case_id: ColumnElement[UUID], *newest: AnyColumn) -> ColumnElement[int]:
     order = [column.desc() for column in newest]
     return func.row_number().over(partition_by=case_id, order_by=order).label("rank")
 
@@ -125,7 +126,7 @@ def _after_newest(table: Table, is_same: _IsSame, mine: Columns, its: Columns) -
     )
 
 
-def _other_cases(pair: Any) -> Select[Any]:
+def _other_cases(pair: Any) -> AnySelect:
     each = (
         select(pair.c.case_id, pair.c.other_id, pair.c.number, func.max(pair.c.has_more).label("has_more"))
         .group_by(pair.c.case_id, pair.c.other_id, pair.c.number)
@@ -140,7 +141,7 @@ def _other_cases(pair: Any) -> Select[Any]:
     )
 
 
-def _own_documents(pair: Any) -> Select[Any]:
+def _own_documents(pair: Any) -> AnySelect:
     each = select(pair.c.case_id, pair.c.own_id).distinct().subquery()
     total = _total(each.c.case_id).label("total")
     return select(each.c.case_id, each.c.own_id, total, _ranked(each.c.case_id, each.c.own_id))
@@ -180,7 +181,7 @@ async def _same_bank_accounts(connection: Reader, account_id: UUID, case_ids: _I
     }
 
 
-def _earlier() -> Select[Any]:
+def _earlier() -> AnySelect:
     its, override, its_case = tables.cases.alias("its").c, tables.overrides.alias("earlier").c, tables.cases.c
     totals = (
         _total(its.id, override.status == status).label(status.value.lower())
@@ -210,7 +211,7 @@ async def _earlier_overrides(connection: Reader, account_id: UUID, case_ids: _Id
     }
 
 
-def _decided(holds: ColumnElement[bool], *more: ColumnElement[Any]) -> _Evidence:
+def _decided(holds: ColumnElement[bool], *more: AnyColumn) -> _Evidence:
     override = tables.overrides.c
     ranked = select(
         override.case_id,
@@ -240,7 +241,7 @@ async def _quick_decisions(connection: Reader, account_id: UUID, case_ids: _Ids)
     }
 
 
-def _counts() -> Iterator[ColumnElement[Any]]:
+def _counts() -> Iterator[AnyColumn]:
     """Yield how many decisions of a creator's overrides there were up to one, and of the pair, and acceptances."""
     override, before = tables.overrides.c, tables.overrides.alias("before").c
     same = before.decided_by_id == override.decided_by_id

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, bindparam, select
 
 from app.db import tables
+from app.db.expressions import AnyColumn
 from app.db.prepared import Prepared
 from app.db.reader import Reader
 from app.db.repository.placed import one_each, rows_by_id
@@ -38,7 +39,7 @@ class FoundToken(NamedTuple):
     authority: int
 
 
-def token_columns() -> list[ColumnElement[Any]]:
+def token_columns() -> list[AnyColumn]:
     """Return the columns of a token with its user and account, which `folded` makes rows of."""
     return [*_TOKEN, *_USER, *_ACCOUNT, tables.users.c.authority_version]
 

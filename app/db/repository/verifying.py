@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 
 from app.db import tables
+from app.db.expressions import AnySelect
 from app.db.id_sets import among
 from app.db.reader import Reader
 from app.db.row_makers import columns
@@ -61,12 +62,12 @@ async def unlogged(connection: Reader, case_ids: Sequence[UUID]) -> list[Unlogge
     return found
 
 
-def _row(of: Any, *conditions: ColumnElement[bool]) -> Select[Any]:
+def _row(of: Any, *conditions: ColumnElement[bool]) -> AnySelect:
     """Return the row of the log of its case for what is looked at."""
     return select(_ACTION.id).where(_ACTION.case_id == of.case_id, _ACTION.account_id == of.account_id, *conditions)
 
 
-def _is_missing(row: Select[Any]) -> ColumnElement[bool]:
+def _is_missing(row: AnySelect) -> ColumnElement[bool]:
     """Return that there is no such row, which is looked for once for each of what is looked at.
 
     It is a value and not NOT EXISTS: for that PostgreSQL may first read the rows of all logs into a hash table.
@@ -74,7 +75,7 @@ def _is_missing(row: Select[Any]) -> ColumnElement[bool]:
     return row.limit(1).scalar_subquery().is_(None)
 
 
-def _unlogged_documents() -> Select[Any]:
+def _unlogged_documents() -> AnySelect:
     comment = and_(
         _COMMENT.id == _DOCUMENT.comment_id,
         _COMMENT.case_id == _DOCUMENT.case_id,

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
 
 from app.db import tables
+from app.db.expressions import AnyColumn
 from app.db.id_sets import among
 from app.db.prepared import ACCOUNT, IDS, LIMIT, Prepared
 from app.db.reader import Reader
@@ -153,7 +153,7 @@ async def delivery_counts(connection: Reader, account_id: UUID, webhook_ids: Seq
 # --- The worker ------------------------------------------------------------------------------------------------------
 
 
-async def deliverable(connection: Reader, holder: str, now: ColumnElement[Any], limit: int) -> Sequence[WebhookRow]:
+async def deliverable(connection: Reader, holder: str, now: AnyColumn, limit: int) -> Sequence[WebhookRow]:
     """Return endpoints, of all accounts, that this holder delivers to, or may: nobody else has them."""
     column = tables.webhooks.c
     is_free = or_(column.lease_until.is_(None), column.lease_until < now, column.lease_holder == holder)

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Select,
     Table,
     and_,
     bindparam,
@@ -22,6 +21,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from app.db.expressions import AnyColumn, AnySelect
 from app.db.prepared import LIMIT
 from app.db.reader import Reader
 from app.db.rows import Row
@@ -36,7 +36,7 @@ class Parameter(NamedTuple):
     name: str
 
 
-def _bound(value: Any, column: ColumnElement[Any]) -> ColumnElement[Any]:
+def _bound(value: Any, column: AnyColumn) -> AnyColumn:
     if isinstance(value, Parameter):
         return bindparam(value.name, type_=column.type)
     return literal(value, column.type)
@@ -50,7 +50,7 @@ class OrderKey:
     for by itself, so that an index serves the other keys, whichever way they go.
     """
 
-    column: ColumnElement[Any]
+    column: AnyColumn
     descending: bool = True
     nullable: bool = False
     nulls_last: bool | None = None
@@ -65,7 +65,7 @@ class OrderKey:
         return self.descending if self.nulls_last is None else self.nulls_last
 
     @property
-    def order(self) -> ColumnElement[Any]:
+    def order(self) -> AnyColumn:
         ordered = self.column.desc() if self.descending else self.column.asc()
         if not self.nullable:
             return ordered
@@ -144,7 +144,7 @@ def in_order(ids: Sequence[UUID], rows: Iterable[R]) -> list[R | None]:
     return [found.get(id) for id in ids]
 
 
-def windowed(statement: Select[Any], columns: Sequence[ColumnElement[Any] | OrderKey], window: Window) -> Select[Any]:
+def windowed(statement: AnySelect, columns: Sequence[AnyColumn | OrderKey], window: Window) -> AnySelect:
     """Return *statement* for the rows of *window*, sorted by *columns*, descending where nothing else is said.
 
     Read backward, the rows come in the opposite order: see `in_list_order`.
@@ -162,7 +162,7 @@ def windowed(statement: Select[Any], columns: Sequence[ColumnElement[Any] | Orde
     return _one_after_another(statement, keys, _stretches(keys), window.limit)
 
 
-def between(columns: Sequence[ColumnElement[Any]], window: Window) -> list[ColumnElement[bool]]:
+def between(columns: Sequence[AnyColumn], window: Window) -> list[ColumnElement[bool]]:
     """Return the conditions that a row of a list sorted by *columns*, all descending, lies between the window's edges.
 
     They are for lists that are ranked, many at once: `windowed` reads one.
@@ -232,8 +232,8 @@ def _row_after(keys: Sequence[OrderKey], edge: tuple[Any, ...]) -> ColumnElement
 
 
 def _one_after_another(
-    statement: Select[Any], keys: Sequence[OrderKey], conditions: Sequence[ColumnElement[bool]], limit: int
-) -> Select[Any]:
+    statement: AnySelect, keys: Sequence[OrderKey], conditions: Sequence[ColumnElement[bool]], limit: int
+) -> AnySelect:
     """Return the first *limit* rows of *statement* by the *keys*, looked for under each of the *conditions* alone."""
     if len(conditions) < 2:
         return statement.where(*conditions).order_by(*(key.order for key in keys)).limit(limit)
@@ -272,7 +272,7 @@ async def count(connection: Reader, table: Table, conditions: Sequence[ColumnEle
     return await connection.scalar(select(func.count()).select_from(table).where(*conditions)) or 0
 
 
-async def first(connection: Reader, statement: Select[Any], row: Callable[..., R]) -> R | None:
+async def first(connection: Reader, statement: AnySelect, row: Callable[..., R]) -> R | None:
     """Return the statement's first record as a *row*, or None where it has none."""
     record = (await connection.execute(statement)).first()
     return None if record is None else row(*record)

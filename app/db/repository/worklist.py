@@ -9,10 +9,11 @@ from types import UnionType
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import BindParameter, Column, ColumnElement, FromClause, Select, Subquery, false, func, select
+from sqlalchemy import BindParameter, Column, ColumnElement, FromClause, Subquery, false, func, select
 
 from app.db import tables
 from app.db.columns import EnumString, UtcDateTime
+from app.db.expressions import AnySelect
 from app.db.prepared import ACCOUNT, Prepared
 from app.db.reader import Reader
 from app.db.repository.conditions import Condition, where
@@ -165,7 +166,7 @@ async def worklist_page(
     return in_list_order([WorklistPosition(make(*record[:width]), record[width:]) for record in records], window)
 
 
-def _page(worklist: Worklist, window: Window, names: frozenset[str]) -> Select[Any]:
+def _page(worklist: Worklist, window: Window, names: frozenset[str]) -> AnySelect:
     source, hits = _source(worklist)
     keys = _keys(worklist, hits)
     statement = select(*(_CASE[name] for name in sorted(names)), *(key.column for key in keys))
