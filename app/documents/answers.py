@@ -26,7 +26,7 @@ from app.web.statuses import document_status, headers_of
 log = structlog.get_logger()
 
 
-class Visit:
+class FileRequest:
     """One request to a route for files. `language`: what its answer is in, that of the caller once they are known."""
 
     def __init__(self, request: Request) -> None:
@@ -42,17 +42,17 @@ class Visit:
         return found
 
 
-async def answer(request: Request, serve: Callable[[Visit], Awaitable[Response]]) -> Response:
+async def answer(request: Request, serve: Callable[[FileRequest], Awaitable[Response]]) -> Response:
     """Return what *serve* answers to a request, or the answer to what it raises."""
-    visit = Visit(request)
+    sent = FileRequest(request)
     try:
-        return await serve(visit)
+        return await serve(sent)
     except Refusal as refusal:
-        return refused(refusal, visit.language)
+        return refused(refusal, sent.language)
     except InputRefused as refusals:
-        return refused(refusals.refusals[0], visit.language)
+        return refused(refusals.refusals[0], sent.language)
     except Exception as error:
-        return fault(error, request, visit.language)
+        return fault(error, request, sent.language)
 
 
 def refused(refusal: Refusal, language: Language) -> Response:

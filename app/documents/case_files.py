@@ -16,7 +16,7 @@ from app.audit.evidence import evidence_of
 from app.db.engines import Database
 from app.db.repository.cases import cases_by_id
 from app.db.rows import CaseRow
-from app.documents.answers import Visit, answer
+from app.documents.answers import FileRequest, answer
 from app.documents.download import HARMLESS, is_known
 from app.documents.names import attachment
 from app.domain.access import permit_reading
@@ -46,12 +46,12 @@ class CaseFileEndpoint:
     async def respond(self, request: Request) -> Response:
         return await answer(request, self._admitted)
 
-    async def _admitted(self, visit: Visit) -> Response:
-        admission = await visit.authenticate(self._admission)
+    async def _admitted(self, sent: FileRequest) -> Response:
+        admission = await sent.authenticate(self._admission)
         demand_rate(admission.standing)
         actor = admission.identity.actor
         permit_reading(actor, Scope.CASES_READ, Feature.CASES)
-        return await self._serve(visit.request, actor, _language_of(visit.request) or visit.language)
+        return await self._serve(sent.request, actor, _language_of(sent.request) or sent.language)
 
     async def _serve(self, request: Request, actor: Actor, language: Language) -> Response:
         case = await self._case(request, actor.account_id)

@@ -17,7 +17,7 @@ from app.auth.identity import authenticate_holder
 from app.db.engines import Database
 from app.db.repository import documents
 from app.db.rows import DocumentRow
-from app.documents.answers import Visit, answer
+from app.documents.answers import FileRequest, answer
 from app.documents.extensions import saved_as
 from app.documents.links import Links
 from app.documents.names import attachment
@@ -52,13 +52,13 @@ class DownloadEndpoint:
     async def respond(self, request: Request) -> Response:
         return await answer(request, self._found)
 
-    async def _found(self, visit: Visit) -> Response:
-        found = await self._find(visit.request, clock.now())
+    async def _found(self, sent: FileRequest) -> Response:
+        found = await self._find(sent.request, clock.now())
         if found is None:
             raise NotFound(resource=Resource.DOCUMENT)
         if found[1].erased_by_id is not None:
             raise Erased()
-        return await self._serve(visit.request, *found)
+        return await self._serve(sent.request, *found)
 
     async def _find(self, request: Request, now: datetime) -> tuple[UUID, DocumentRow] | None:
         """Return the document, with its account, if the link works and its holder still may have it."""

@@ -21,7 +21,7 @@ from app.db.reader import Reader
 from app.db.replicas.routing import Replicas
 from app.db.repository import documents
 from app.db.rows import DocumentRow
-from app.documents.answers import Visit, answer, answered, late
+from app.documents.answers import FileRequest, answer, answered, late
 from app.documents.digests import BodyDigest
 from app.documents.forms import Event, FormError, PartStart, read_form
 from app.documents.names import named_by
@@ -71,15 +71,15 @@ class UploadEndpoint:
     async def respond(self, request: Request) -> Response:
         return await answer(request, self._uploaded)
 
-    async def _uploaded(self, visit: Visit) -> Response:
+    async def _uploaded(self, sent: FileRequest) -> Response:
         try:
-            admission = await visit.authenticate(self._admission)
-            row = await self.accept(visit.request, admission)
-            return answered(_shown(row), 201, visit.language, await self._position(admission.identity.actor))
+            admission = await sent.authenticate(self._admission)
+            row = await self.accept(sent.request, admission)
+            return answered(_shown(row), 201, sent.language, await self._position(admission.identity.actor))
         except ClientDisconnect:
             return Response(status_code=400, headers={"Connection": "close"})
         except TimeoutError:
-            return late(visit.language)
+            return late(sent.language)
 
     async def _position(self, actor: Actor) -> dict[str, str]:
         """Return the header with a position that covers what *actor* has just written, where there are replicas."""

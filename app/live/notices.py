@@ -30,7 +30,7 @@ UNAVAILABLE_S = 300
 log = structlog.get_logger()
 
 
-class Driver(Protocol):
+class NotifyingConnection(Protocol):
     """A connection of asyncpg's, which has no types."""
 
     async def execute(self, query: str, *values: str) -> str:
@@ -86,19 +86,19 @@ class CommitNotices:
                 await self._send_pending(driver)
 
     @asynccontextmanager
-    async def _driver(self) -> AsyncIterator[Driver]:
+    async def _driver(self) -> AsyncIterator[NotifyingConnection]:
         """Yield a connection of the driver's own: nobody who watches statements is to see these."""
         async with self._database.dedicated_connection() as connection:
-            yield cast(Driver, (await connection.get_raw_connection()).driver_connection)
+            yield cast(NotifyingConnection, (await connection.get_raw_connection()).driver_connection)
 
-    async def _announce_by(self, driver: Driver) -> None:
+    async def _announce_by(self, driver: NotifyingConnection) -> None:
         while True:
             await self._is_due.wait()
             self._is_due.clear()
             await self._send_pending(driver)
             await asyncio.sleep(SPACING_S)
 
-    async def _send_pending(self, driver: Driver) -> None:
+    async def _send_pending(self, driver: NotifyingConnection) -> None:
         waiting, self._pending = list(self._pending), set()
         try:
             for start in range(0, len(waiting), IDS_MAX):
