@@ -10,6 +10,9 @@ from tests.attacks.catalogue import MIB, Attack
 from tests.attacks.target import Got, Target
 
 MANY = 1_001
+PAUSE_S = 0.002
+"""After ten connections: it is about what is held, and not about how fast."""
+
 ENDED = frozenset({0, 400})
 HERE = frozenset({200})
 TYPENAME = "{ __typename }"
@@ -42,7 +45,7 @@ def connected(target: Target, number: int, *, buffer: int = 0) -> Iterator[Seque
     connections = []
     for count in range(number):
         if count % 10 == 0:
-            time.sleep(0.01)
+            time.sleep(PAUSE_S)
         connection = socket.socket()
         if buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
@@ -63,13 +66,13 @@ def dribbled(connections: Sequence[socket.socket], piece: bytes, seconds: float)
         for number, connection in enumerate(connections):
             with contextlib.suppress(OSError):
                 connection.sendall(piece)
-            if number % 10 == 0:  # it is about what is held, and not about how fast
-                time.sleep(0.01)
+            if number % 10 == 0:
+                time.sleep(PAUSE_S)
         if time.monotonic() >= until:
             return
 
 
-def held(opening: Callable[[Target], bytes], piece: bytes, seconds: float = 2) -> Callable[[Target], Got]:
+def held(opening: Callable[[Target], bytes], piece: bytes, seconds: float = 1) -> Callable[[Target], Got]:
     """Hold as many connections as would use up a process's file handles, and ask as somebody else meanwhile."""
 
     def send(target: Target) -> Got:
@@ -88,7 +91,7 @@ def flooded(target: Target) -> Got:
         for connection in connections:
             connection.setblocking(False)
         sent = dict.fromkeys(connections, 0)
-        until = time.monotonic() + 3
+        until = time.monotonic() + 2
         while time.monotonic() < until:
             for connection in connections:
                 with contextlib.suppress(OSError):
@@ -106,7 +109,7 @@ def unread(number: int) -> Callable[[Target], Got]:
         with connected(target, number, buffer=4_096) as connections:
             for connection in connections:
                 connection.sendall(request)
-            time.sleep(3)
+            time.sleep(2)
             return target.ask(TYPENAME)
 
     return send

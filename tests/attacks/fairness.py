@@ -7,7 +7,6 @@ same case with and without it, on the same server, in turns.
 import http.client
 import json
 import math
-import multiprocessing
 import threading
 import time
 from collections import Counter
@@ -19,6 +18,7 @@ from typing import Any
 from tests.attacks.archive import Archive
 from tests.attacks.demanding import aliased_comments, counted_searches, overrides_of_overrides
 from tests.attacks.target import Target
+from tests.support.gateway import FORKS
 
 PAUSE_S = 0.01
 CONNECTIONS = 50
@@ -93,10 +93,9 @@ def flooded(target: Target, tokens: Sequence[str], text: str) -> Iterator[Mappin
     They are there once the process has ended.
     """
     got: dict[str, int] = {}
-    context = multiprocessing.get_context("spawn")
-    stop, answers = context.Event(), context.Queue()
+    stop, answers = FORKS.Event(), FORKS.Queue()
     place = (target.place, list(tokens), json.dumps({"query": text}).encode())
-    process = context.Process(target=_flood, args=(*place, stop, answers), daemon=True)
+    process = FORKS.Process(target=_flood, args=(*place, stop, answers), daemon=True)
     process.start()
     try:
         assert answers.get(timeout=60) == "begun"

@@ -12,8 +12,6 @@ from tests.attacks.table import BUSY_WAIT_S, attacked
 from tests.attacks.target import Target
 from tests.support.gateway import casegate_json, serving
 
-pytestmark = pytest.mark.serial
-
 
 def test_no_attack_is_a_fault_or_keeps_others_waiting(
     fresh_url: str, tmp_path: Path, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]

@@ -13,9 +13,6 @@ from tests.attacks.target import Target
 from tests.support.gateway import casegate_json, serving
 from tests.support.ports import wait_until
 
-pytestmark = pytest.mark.serial
-
-
 # What many connections take depends on how many there may be, what one takes does not.
 MANY = {name: attack for name, attack in ATTACKS.items() if name.startswith("1 001")}
 

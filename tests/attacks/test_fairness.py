@@ -6,14 +6,10 @@ How long they take is shown by `scripts/attacks --fairness`.
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from tests.attacks.archive import make_archive
 from tests.attacks.fairness import dearest, fairness
 from tests.attacks.target import Target
 from tests.support.gateway import serving
-
-pytestmark = pytest.mark.serial
 
 
 def test_every_read_of_an_account_is_answered_while_another_one_floods(fresh_url: str, tmp_path: Path) -> None:
@@ -22,7 +18,7 @@ def test_every_read_of_an_account_is_answered_while_another_one_floods(fresh_url
     with serving(tmp_path, database_url=fresh_url, demo="false", rate_limit="100") as server:
         target = Target(server.address, archive.token, server.process.pid, archive.other, requested)
 
-        outcomes = list(fairness(target, archive, dearest(archive), archive.others, turns=1, seconds=2))
+        outcomes = list(fairness(target, archive, dearest(archive), archive.others, turns=1, seconds=1))
 
         assert "Traceback" not in server.output and '"fault"' not in server.output
     for outcome in outcomes:

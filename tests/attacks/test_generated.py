@@ -14,8 +14,6 @@ from hypothesis_graphql import from_schema, nodes
 from app.api.schema import sdl
 from tests.support.gateway import Server, casegate_json, serving
 
-pytestmark = pytest.mark.serial
-
 SDL = sdl()
 TEXTS = st.sampled_from(["", "x", "2026-11-24T10:00:00Z", "2026-11-24", "CASE-000001"]).map(nodes.String)
 SCALARS = {

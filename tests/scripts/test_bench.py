@@ -37,8 +37,6 @@ from tests.support.desk import require_build
 from tests.support.node import PATH as NODE_PATH
 from tests.support.paths import ROOT
 
-pytestmark = pytest.mark.serial
-
 
 def bench(*arguments: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "scripts.benchmarks", "--quick", "--json", *arguments]
