@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 
 from tests.faults.history import now
-from tests.support.gateway import ROOT, START_S, environment
+from tests.support.gateway import ROOT, START_S, ForkedProcess, Started, environment
 from tests.support.ports import free_port, is_listening, wait_until
 
 STOP_S = 40
@@ -23,7 +23,8 @@ WORKER = b"multiprocessing.spawn"  # beside them there is multiprocessing's own 
 class Gateway:
     """One process of `casegate serve`, with settings and an address that outlive it.
 
-    `root`: the tree of the version that serves.
+    `root`: the tree of the version that serves. `is_forked`: from a process that has imported all of it, if it can be;
+    it is not for what measures a start.
     """
 
     log: Path
@@ -31,7 +32,8 @@ class Gateway:
     port: int = field(default_factory=free_port)
     workers: int = 1
     root: Path = ROOT
-    process: "subprocess.Popen[bytes] | None" = None
+    is_forked: bool = False
+    process: Started | None = None
 
     @property
     def address(self) -> str:
@@ -39,9 +41,13 @@ class Gateway:
 
     def launch(self) -> None:
         """Start it, and wait for nothing."""
+        arguments = ["serve", "--port", str(self.port), "--workers", str(self.workers)]
         with self.log.open("ab") as output:
+            if self.is_forked and self.workers == 1 and self.root == ROOT:
+                self.process = ForkedProcess(arguments, self._environment(), output)
+                return
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app", "serve", "--port", str(self.port), "--workers", str(self.workers)],
+                [sys.executable, "-m", "app", *arguments],
                 cwd=self.root,
                 env=self._environment(),
                 stdout=output,
@@ -115,12 +121,13 @@ def _command_line(process: str) -> bytes:
 
 
 @contextmanager
-def gateway(folder: Path, root: Path = ROOT, workers: int = 1, /, **settings: str) -> Iterator[Gateway]:
+def gateway(
+    folder: Path, root: Path = ROOT, workers: int = 1, is_forked: bool = False, /, **settings: str
+) -> Iterator[Gateway]:
     """Yield a running gateway of so many *workers* that keeps what it writes in *folder*; it is gone afterwards."""
     unlimited = {"rate_limit": "0", "rate_streams": "0", "failed_auth_limit": "0", "demo": "false"}
-    made = Gateway(
-        folder / "gateway.log", {"data_dir": str(folder), **unlimited, **settings}, workers=workers, root=root
-    )
+    own = {"data_dir": str(folder), **unlimited, **settings}
+    made = Gateway(folder / "gateway.log", own, workers=workers, root=root, is_forked=is_forked)
     try:
         made.start()
         yield made

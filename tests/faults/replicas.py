@@ -131,7 +131,8 @@ def _nodes(site: Site) -> Iterator[list[Gateway]]:
         folders = [site.folder / "node-1", site.folder / "node-2"]
         for folder in folders:
             folder.mkdir()
-        with gateway(folders[0], **settings) as one, gateway(folders[1], ROOT, 2, **settings) as other:
+        node = gateway(folders[0], ROOT, 1, site.gateway.is_forked, **settings)
+        with node as one, gateway(folders[1], ROOT, 2, **settings) as other:
             yield [one, other]
 
 

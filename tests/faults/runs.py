@@ -83,10 +83,12 @@ def run(
     *,
     patience_s: float | None = None,
     released: str | None = None,
+    is_forked: bool = False,
 ) -> Report | None:
     """Run one kind of fault, or skip it, loudly, where it can't be had here.
 
-    *rounds* and *patience_s*: other than is usual; *released*: the commit of which the gateway is.
+    *rounds* and *patience_s*: other than is usual; *released*: the commit of which the gateway is;
+    *is_forked*: see `site`.
     """
     usual = RUNS[fault]
     try:
@@ -100,6 +102,7 @@ def run(
             is_replicated=usual.is_replicated,
             patience_s=usual.patience_s if patience_s is None else patience_s,
             released=released,
+            is_forked=is_forked,
         ) as here:
             return asyncio.run(usual.work(here, rounds or usual.rounds))
     except (CannotMount, PostgresqlMissing) as missing:

@@ -119,11 +119,12 @@ def site(
     is_replicated: bool = False,
     patience_s: float = 10,
     released: str | None = None,
+    is_forked: bool = False,
 ) -> Iterator[Site]:
     """Yield a running site on *engine* whose files are in *folder*; its database has a disk of *disk_mib*, if given.
 
     What has to go on after a fault has to do so within *patience_s*. The gateway is that of the commit *released*, if
-    given.
+    given, and *is_forked* from a process that has imported it where how long it takes to start does not matter.
 
     Raises: CannotMount, PostgresqlMissing, PostgresqlFailed.
     """
@@ -146,7 +147,7 @@ def site(
         people = people_of(root, url, writers) if released else asyncio.run(make_people(url, writers))
         history = History(stack.enter_context((folder / "history.jsonl").open("w")))
         settings = {"database_url": url, "documents_url": documents, "webhooks_allow_private": "true"}
-        running = stack.enter_context(gateway(folder, root, **settings))
+        running = stack.enter_context(gateway(folder, root, 1, is_forked, **settings))
         load = Load.of(people, running.address, history, seed)
         chance = Random(f"{seed} {engine} {folder.name}")
         disk = data if disk_mib else None

@@ -4,8 +4,9 @@ import asyncio
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,8 @@ from tests.faults.small_disk import CannotMount
 from tests.support.postgresql import PostgresqlMissing
 
 WRITERS = 16
-PATIENCE_S = 60  # other tests may be running; how long things take is shown by scripts/faults
+# Other tests may be running; how long things take, a start too, is shown by scripts/faults.
+USUAL: Mapping[str, Any] = {"patience_s": 60, "is_forked": True}
 DISK_MIB = RUNS[Fault.DISK].disk_mib
 
 
@@ -26,11 +28,11 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp(engine)
     try:
         try:
-            with site(engine, folder, seed, WRITERS, disk_mib=DISK_MIB[engine], patience_s=PATIENCE_S) as made:
+            with site(engine, folder, seed, WRITERS, disk_mib=DISK_MIB[engine], **USUAL) as made:
                 yield made
         except CannotMount as refused:
             sys.stderr.write(f"\nNO DISK IS FILLED UP: {refused}\n")
-            with site(engine, folder, seed, WRITERS, patience_s=PATIENCE_S) as made:
+            with site(engine, folder, seed, WRITERS, **USUAL) as made:
                 yield made
     except PostgresqlMissing as missing:
         if os.environ.get("CASEGATE_REQUIRE_POSTGRESQL") == "1":
@@ -94,27 +96,6 @@ def test_while_postgresql_is_down_clients_get_retry_after_and_then_writes_resume
 @on_postgresql
 def test_a_commit_without_an_answer_is_settled_by_its_idempotency_key(place: Site) -> None:
     assert_withstands(Fault.COMMIT, place)
-
-
-def test_writes_and_streams_go_on_when_a_synchronous_standby_takes_the_place_of_the_primary(tmp_path: Path) -> None:
-    seed = secrets.randbelow(10**6)
-
-    report = run(Fault.FAILOVER, "postgresql", tmp_path, seed, WRITERS, 1, patience_s=PATIENCE_S)
-
-    if report is None:
-        pytest.skip("it can't be had here, as is told above")
-    assert report.site.problems == [], f"seed {seed}"
-    assert report.row()["acknowledged"] > 0
-
-
-def test_queries_over_two_nodes_and_two_late_replicas_show_all_that_was_written_before(tmp_path: Path) -> None:
-    seed = secrets.randbelow(10**6)
-
-    report = run(Fault.REPLICAS, "postgresql", tmp_path, seed, WRITERS, 1)
-
-    if report is None:
-        pytest.skip("it can't be had here, as is told above")
-    assert report.site.problems == [], f"seed {seed}"
 
 
 @pytest.mark.soak

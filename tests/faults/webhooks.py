@@ -21,6 +21,7 @@ from tests.faults.report import Report, say
 from tests.faults.site import Site, busy
 from tests.faults.tenants import Tenant, other_people, tenant_of
 from tests.faults.workload import Load
+from tests.support.gateway import ROOT
 from tests.support.webhook_endpoints import OK
 
 DEAD_S, SHORT_DEAD_S = 60, 2
@@ -29,7 +30,7 @@ CAUGHT_UP_S = 600
 WRITES, SHORT_WRITES = 120, 40
 """Actions before a fault, and after it."""
 WRITES_S = 15
-RESUMED_EVERY_S = 15
+RESUMED_EVERY_S = 4
 TAKEN_OVER_S = 30
 TAKEN = 'casegate_webhook_deliveries_total{outcome="TAKEN"}'
 
@@ -202,7 +203,7 @@ def _nodes(site: Site) -> Iterator[list[Gateway]]:
         return
     folder = site.folder / "second"
     folder.mkdir(exist_ok=True)
-    with gateway(folder, **site.gateway.settings) as second:
+    with gateway(folder, ROOT, 1, site.gateway.is_forked, **site.gateway.settings) as second:
         yield [site.gateway, second]
 
 

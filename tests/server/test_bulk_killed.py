@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from app.api.inputs.bulk import ACTIONS_MAX
 from app.db import tables
 from tests.faults.gateway import Gateway, gateway
+from tests.support.paths import ROOT
 from tests.support.world import World
 
 pytestmark = [pytest.mark.serial, pytest.mark.long]
@@ -61,7 +62,7 @@ async def test_a_bulk_that_a_kill_cut_off_and_that_is_sent_again_does_each_once(
     rounds, done, again = 0, ACTIONS_MAX, None
     inputs: list[dict[str, Any]] = []
 
-    with gateway(tmp_path, database_url=fresh_url) as running:
+    with gateway(tmp_path, ROOT, 1, True, database_url=fresh_url) as running:
         while done == ACTIONS_MAX and rounds < ROUNDS:
             rounds += 1
             inputs = [
