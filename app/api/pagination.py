@@ -83,7 +83,7 @@ class PageArguments:
         )
 
     def windows(
-        self, kinds: Sequence[CursorKind], key: Callable[[tuple[Any, ...]], tuple[Any, ...]] = tuple
+        self, kinds: Sequence[CursorKind], key: Callable[[tuple[object, ...]], tuple[object, ...]] = tuple
     ) -> list[Window]:
         """Return the rows to read of each of several lists; without a cursor they are the same part of each.
 
@@ -104,7 +104,7 @@ class PageArguments:
 
 def _edge(
     kind: CursorKind, cursor: str | None, argument: str, key: Callable[[tuple[Any, ...]], tuple[Any, ...]]
-) -> tuple[Any, ...] | None:
+) -> tuple[object, ...] | None:
     return None if cursor is None else read_cursor(kind, cursor, argument, key)
 
 
@@ -150,11 +150,11 @@ class Page(Generic[T]):
         return self._kind.encode(self._key(item))
 
     @property
-    def nodes(self) -> list[Any]:
+    def nodes(self) -> list[object]:
         return [self.node(item) for item in self.items]
 
     @property
-    def edges(self) -> list[Any]:
+    def edges(self) -> list[object]:
         return [self.edge(item) for item in self.items]
 
     @property

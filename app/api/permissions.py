@@ -24,7 +24,7 @@ from app.domain.facts import Actor
 from app.domain.model import ActionType, Feature, Resource, Scope
 from app.domain.workflow import admit, authorize_role
 
-Next = Callable[..., Awaitable[Any]]
+Next = Callable[..., Awaitable[object]]
 
 
 class ActionPermission(FieldExtension):
@@ -120,7 +120,7 @@ class ReadPermission(FieldExtension):
         """Let *actor* read, or refuse. Raises: as `permit_reading`."""
         permit_reading(actor, self.scope, self.feature)
 
-    def resolve_async(self, next_: Next, source: object, info: Info, **kwargs: Any) -> Awaitable[Any]:  # type: ignore[override]  # to be awaited all the same
+    def resolve_async(self, next_: Next, source: object, info: Info, **kwargs: object) -> Awaitable[object]:  # type: ignore[override]  # to be awaited all the same
         self.permit(info.context.actor)
         return next_(source, info, **kwargs)
 

@@ -21,7 +21,7 @@ from app.domain.delegations import represented
 from app.web.slots import Slots
 
 T = TypeVar("T")
-Known = Mapping[str, Mapping[UUID, Any]]
+Known = Mapping[str, Mapping[UUID, object]]
 """By loader, what it need not load."""
 
 

@@ -25,7 +25,7 @@ def selected(info: Any, *path: str) -> Nodes:
     return nodes
 
 
-def selected_items(info: Any) -> Nodes:
+def selected_items(info: object) -> Nodes:
     """Return the fields that are selected of a connection's items, by whichever of its two ways."""
     return {**selected(info, "nodes"), **selected(info, "edges", "node")}
 
@@ -86,7 +86,7 @@ def _needs(object_type: Hashable) -> Mapping[str, frozenset[str]]:
     return needs
 
 
-def attributes(object_type: type[Any], names: Iterable[str]) -> frozenset[str] | None:
+def attributes(object_type: type[object], names: Iterable[str]) -> frozenset[str] | None:
     """Return the attributes that the fields *names* of *object_type* read; None where that is not known."""
     needs = _needs(cast(Hashable, object_type))
     found = [needs.get(name) for name in names]

@@ -7,7 +7,6 @@ database's messages are quoted, and only those about its own tables. Logging nev
 import logging
 import traceback
 from collections.abc import Iterable
-from typing import Any
 
 import orjson
 import structlog
@@ -111,9 +110,9 @@ class Forward(logging.Handler):
         logger.log(level, event or "library", logger=record.name, **({"exc_info": cause} if cause else {}))
 
 
-def exception_details(cause: BaseException) -> list[dict[str, Any]]:
+def exception_details(cause: BaseException) -> list[dict[str, object]]:
     """Return *cause* and what led to it, each with its type, where it was raised, and what may be said of it."""
-    chain: list[dict[str, Any]] = []
+    chain: list[dict[str, object]] = []
     seen: set[int] = set()
     current: BaseException | None = cause
     while current is not None and id(current) not in seen:
@@ -130,7 +129,7 @@ def exception_details(cause: BaseException) -> list[dict[str, Any]]:
     return chain
 
 
-def _database_words(cause: BaseException) -> dict[str, Any]:
+def _database_words(cause: BaseException) -> dict[str, object]:
     """Return what the database said, where it can't have quoted a value.
 
     PostgreSQL quotes values in some messages and in their details, but none where a name is unknown or forbidden

@@ -30,9 +30,9 @@ class Parameters(NamedTuple):
     """What the client asks for, as the specification's request parameters."""
 
     query: str | None
-    variables: dict[str, Any] | None
+    variables: dict[str, object] | None
     operation: str | None
-    extensions: dict[str, Any]
+    extensions: dict[str, object]
     document_id: str | None
 
 
@@ -131,7 +131,7 @@ def decoded(raw: bytes | bytearray, what: str) -> Any:
         raise BadRequest(400, f"The {what} is not valid JSON in UTF-8.") from None
 
 
-def checked(found: Any) -> Parameters:
+def checked(found: object) -> Parameters:
     """Return *found* as parameters. Raises: BadRequest for one of the wrong type."""
     if isinstance(found, list):
         raise BadRequest(400, "Send one operation a request: batches are not taken.")
@@ -146,7 +146,7 @@ def checked(found: Any) -> Parameters:
     return Parameters(query, variables, operation, extensions or {}, _text(found, "documentId"))
 
 
-def _text(found: dict[str, Any], name: str) -> str | None:
+def _text(found: dict[str, object], name: str) -> str | None:
     value = found.get(name)
     if value is not None and not isinstance(value, str):
         raise BadRequest(400, f"The {name} must be a string.")

@@ -154,7 +154,7 @@ class FilterReader:
         if opposite is not None:
             yield Negation(self.read(opposite, *path, "not_", depth=depth + 1))
 
-    def _compared(self, field: Field, comparison: Any, path: tuple[str, ...]) -> Iterator[Condition]:
+    def _compared(self, field: Field, comparison: object, path: tuple[str, ...]) -> Iterator[Condition]:
         if comparison is None:
             return
         for name, (operator, is_opposite) in _OPERATORS.items():
@@ -164,14 +164,14 @@ class FilterReader:
             compared = self._one(field, operator, _value(field, value, (*path, name)))
             yield Negation(compared) if is_opposite else compared
 
-    def _one(self, field: Field, operator: Operator, value: Any) -> Comparison:
+    def _one(self, field: Field, operator: Operator, value: object) -> Comparison:
         self._comparisons += 1
         if self._comparisons > COMPARISONS_MAX:
             raise InvalidInput("filter", detail=Detail.of_length(self._comparisons, COMPARISONS_MAX))
         return Comparison(field, operator, value)
 
 
-def _given(filter_input: Any, name: str, path: tuple[str, ...]) -> Any:
+def _given(filter_input: object, name: str, path: tuple[str, ...]) -> Any:
     """Return what the input *asked* has by this name, None where it is not given. Raises: InvalidInput, for a null."""
     value = getattr(filter_input, name, UNSET)
     if value is None:

@@ -1,6 +1,6 @@
 """The scalar `IBAN`: a bank account's number, which no message repeats, whatever was sent in its place."""
 
-from typing import Any, NewType
+from typing import NewType
 
 import strawberry
 from graphql import GraphQLError
@@ -8,7 +8,7 @@ from graphql import GraphQLError
 IbanText = NewType("IbanText", str)
 
 
-def _parse(value: Any) -> IbanText:
+def _parse(value: object) -> IbanText:
     """Take any text: what it must be is refused by the input. Raises: GraphQLError, which does not have the value."""
     if not isinstance(value, str):
         raise GraphQLError("An IBAN is a text.")

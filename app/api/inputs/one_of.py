@@ -1,7 +1,5 @@
 """A validation rule for oneOf inputs, whose one field must have a value."""
 
-from typing import Any
-
 from graphql import (
     GraphQLError,
     GraphQLInputObjectType,
@@ -18,7 +16,7 @@ class OneOfVariables(ValidationRule):
     graphql-core 3.3 does so for an input that is not required, and overlooks the others.
     """
 
-    def leave_operation_definition(self, operation: OperationDefinitionNode, *_: Any) -> None:
+    def leave_operation_definition(self, operation: OperationDefinitionNode, *_: object) -> None:
         definitions = {node.variable.name.value: node for node in operation.variable_definitions or ()}
         for usage in self.context.get_recursive_variable_usages(operation):
             parent = usage.parent_type.of_type if isinstance(usage.parent_type, GraphQLNonNull) else None

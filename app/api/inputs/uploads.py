@@ -3,7 +3,7 @@
 https://github.com/jaydenseric/graphql-multipart-request-spec
 """
 
-from typing import Any, NewType
+from typing import NewType
 
 import strawberry
 from graphql import GraphQLError
@@ -13,7 +13,7 @@ from app.documents.receive import Received
 Upload = NewType("Upload", Received)
 
 
-def _parse(value: Any) -> Received:
+def _parse(value: object) -> Received:
     """Take a file that came in the form. Raises: GraphQLError for anything else."""
     if not isinstance(value, Received):
         raise GraphQLError("An Upload is a part of a multipart form, at the place where the operations have null.")
