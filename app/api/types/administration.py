@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 import strawberry
@@ -30,32 +30,32 @@ class AdminDetail:
     values: list[str] = described("Its values, each once at most; none where the log keeps none.")
 
 
-def _details(found: Mapping[str, Any]) -> list[AdminDetail]:
+def _details(found: Mapping[str, object]) -> list[AdminDetail]:
     return [AdminDetail(name=name, values=_values(value)) for name, value in sorted(found.items())]
 
 
-def _values(value: Any) -> list[str]:
+def _values(value: object) -> list[str]:
     if isinstance(value, list):
         return [str(item) for item in value]
     return [str(value).lower() if isinstance(value, bool) else str(value)]
 
 
-def roles_held(parent: strawberry.Parent[Any]) -> list[Role]:
+def roles_held(parent: strawberry.Parent[AccountActionRow]) -> list[Role]:
     """Return the roles of who did it."""
     return [role for role in Role if role.value in parent.roles.split()]
 
 
-def details_logged(parent: strawberry.Parent[Any]) -> list[AdminDetail]:
+def details_logged(parent: strawberry.Parent[AccountActionRow]) -> list[AdminDetail]:
     """Return what a row of the log says."""
     return _details(json.loads(parent.details))
 
 
-def details_requested(parent: strawberry.Parent[Any]) -> list[AdminDetail]:
+def details_requested(parent: strawberry.Parent[ChangeRow]) -> list[AdminDetail]:
     """Return what a change asks for, while it waits."""
     return [] if parent.payload is None else _details(json.loads(parent.payload))
 
 
-def scopes_given(parent: strawberry.Parent[Any]) -> list[Scope]:
+def scopes_given(parent: strawberry.Parent[TokenRow]) -> list[Scope]:
     """Return what a token may do."""
     return [scope for scope in Scope if scope.value in parent.scopes.split()]
 

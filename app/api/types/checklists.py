@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 import strawberry
@@ -14,6 +14,7 @@ from app.api.labels import labelled
 from app.api.types.log import CaseAction
 from app.db.repository.checklists import RecordedStep
 from app.db.rows import CaseRow
+from app.db.snapshots import CaseSnapshotRow
 from app.domain.checklist import checklist_of
 from app.domain.facts import ChecklistStep
 from app.domain.model import ActionType, Language
@@ -88,7 +89,7 @@ async def checklists_of_cases(parents: Sequence[CaseRow], info: Info) -> list[li
     return [_rows(steps, recorded[id]) for id in ids]
 
 
-async def snapshot_checklist(parent: strawberry.Parent[Any], info: Info) -> list[CaseStep]:
+async def snapshot_checklist(parent: strawberry.Parent[CaseSnapshotRow], info: Info) -> list[CaseStep]:
     """Return the steps of the account's present checklist, as they stood on the case, or would."""
     steps = checklist_of(info.context.actor.checklist)
     if not steps:

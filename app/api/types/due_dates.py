@@ -1,19 +1,18 @@
 """Until when a case is to be finished, as the case and a row of the log show it."""
 
 from datetime import datetime
-from typing import Any
 
 import strawberry
 
 from app import clock
-from app.db.rows import ActionRow
+from app.db.rows import ActionRow, CaseRow
 from app.domain.canonical_json import parsed_json
 from app.domain.due_dates import due_date_of, is_overdue
 
 DUE_AT = "Until when it is to be finished; null where it is due at no time."
 
 
-def case_overdue(parent: strawberry.Parent[Any]) -> bool:
+def case_overdue(parent: strawberry.Parent[CaseRow]) -> bool:
     """Return whether the case should have been finished by now."""
     return is_overdue(parent.status, parent.due_at, clock.now())
 
