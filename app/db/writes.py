@@ -21,14 +21,14 @@ _ID = "row_id"
 _AUTHORITY = "authority"
 
 
-def inserted(table: Table, row: Any, **more: Any) -> Write:
+def inserted(table: Table, row: object, **more: object) -> Write:
     """Return what inserts *row*, where there is one, and *more* of its columns."""
     values = {} if row is None else {key: getattr(row, name) for key, name in _names(cast(Any, type(row)))}
     values |= {f"{_NEW}{name}": value for name, value in more.items()}
     return Write(*_insert(table, tuple(values)), values)
 
 
-def inserted_by(authority: int, who: str, table: Table, row: Any, **more: Any) -> Write:
+def inserted_by(authority: int, who: str, table: Table, row: object, **more: object) -> Write:
     """Return what inserts *row* as `inserted` does, where the person in its column *who* still has this *authority*.
 
     On PostgreSQL the person's row is locked until the transaction's end, as far as to keep away whatever changes what
@@ -39,7 +39,7 @@ def inserted_by(authority: int, who: str, table: Table, row: Any, **more: Any) -
     return Write(*_insert(table, tuple(write.values), who), {**write.values, _AUTHORITY: authority})
 
 
-def updated(table: Table, row_id: UUID, **changes: Any) -> Write:
+def updated(table: Table, row_id: UUID, **changes: object) -> Write:
     """Return what makes *changes* to the row with this id."""
     values = {f"{_NEW}{name}": value for name, value in changes.items()}
     statement, dependent, held = _update(table, tuple(values))

@@ -52,6 +52,6 @@ class LogWatch:
         elif was_late:
             log.info("log_goes_on")
 
-    def _details(self) -> dict[str, Any]:
+    def _details(self) -> dict[str, object]:
         holders = [holder.plain() for holder in self.lag.holders]
         return {"rows": self.lag.rows, "seconds": round(self.lag.seconds), "heldBackBy": holders}

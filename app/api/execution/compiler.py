@@ -79,7 +79,7 @@ class Operation:
 
 def _conditions(document: DocumentNode) -> Iterator[str]:
     """Yield the variables that decide on what is selected."""
-    waiting: list[Any] = list(document.definitions)
+    waiting: list[object] = list(document.definitions)
     while waiting:
         node = waiting.pop()
         for directive in getattr(node, "directives", None) or ():
@@ -218,7 +218,7 @@ class _Compiler:
         )
 
 
-def _is_list(type_: Any) -> bool:
+def _is_list(type_: object) -> bool:
     return isinstance(type_.of_type if isinstance(type_, GraphQLNonNull) else type_, GraphQLList)
 
 
@@ -230,22 +230,22 @@ def _scalar(type_: GraphQLScalarType) -> Completion:
     return LeafValues(is_text=type_.name == "String")
 
 
-def _id(value: Any) -> Any:
+def _id(value: object) -> object:
     """Return an id as the writer of JSON writes it: Python's own UUIDs as they are, all others as texts."""
     return value if type(value) is UUID else str(value)
 
 
 @cache
-def _names(type_: GraphQLEnumType) -> dict[Any, str]:
+def _names(type_: GraphQLEnumType) -> dict[object, str]:
     """Return the name of each member of an enum, by the member, which is its value too."""
     return {value.value: name for name, value in type_.values.items()}
 
 
-def _origin(type_: GraphQLObjectType) -> type[Any]:
-    return cast(type[Any], type_.extensions["strawberry-definition"].origin)
+def _origin(type_: GraphQLObjectType) -> type[object]:
+    return cast(type[object], type_.extensions["strawberry-definition"].origin)
 
 
-def _row_of(type_: GraphQLObjectType) -> type[Any] | None:
+def _row_of(type_: GraphQLObjectType) -> type[object] | None:
     """Return the class of the rows that stand for objects of a type, None where strawberry's own class does."""
     return getattr(_origin(type_), "row", None) if "strawberry-definition" in type_.extensions else None
 
@@ -254,7 +254,7 @@ def _classes(types: Any) -> dict[type[Any], str]:
     return {_row_of(type_) or _origin(type_): type_.name for type_ in types}
 
 
-def _type_of(names: Mapping[type[Any], str], value: Any) -> str:
+def _type_of(names: Mapping[type[object], str], value: object) -> str:
     for base in type(value).__mro__:
         if base in names:
             return names[base]

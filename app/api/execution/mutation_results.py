@@ -18,7 +18,7 @@ from app.auth.identity_cache import IdentityRemembered
 class MutationResult:
     """What a mutation returned or raised; `known` is what it left to the loaders of its selection."""
 
-    payload: Any
+    payload: object
     fault: Exception | None
     known: Mapping[str, Mapping[UUID, Any]]
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-Objects = Callable[[list[Any], Iterable[list[Any]]], tuple[list[Any], int]]
+Objects = Callable[[list[object], Iterable[list[object]]], tuple[list[object], int]]
 """Makes objects, and says how many characters their texts have: those of them that can be long."""
 
 
@@ -18,7 +18,7 @@ class PlainField(NamedTuple):
     """
 
     attribute: str
-    written: Callable[[Any], Any] | None
+    written: Callable[[Any], object] | None
     is_required: bool
     is_text: bool
 

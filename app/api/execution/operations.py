@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from graphql import DocumentNode, FieldNode, GraphQLError, OperationDefinitionNode
 from graphql.execution.values import VariableValues
@@ -21,7 +20,7 @@ VARIANTS = 16  # of what @skip and @include can leave of one document
 COMPARES_AUTHORITY = "compares_authority"
 """The key in a mutation's metadata that says: its own transaction asks whether the actor may still do it."""
 
-Variant = tuple[Any, ...]
+Variant = tuple[object, ...]
 
 
 @dataclass(slots=True)

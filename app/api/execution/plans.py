@@ -91,7 +91,7 @@ def note_failure(fault: Exception, request_id: str, document_hash: str) -> None:
         log.error("plan_failed", request_id=request_id, document=document_hash, exc_info=fault)
 
 
-async def _in_turn(plan: Plan, run: PlanRun) -> dict[str, Any]:
+async def _in_turn(plan: Plan, run: PlanRun) -> dict[str, object]:
     """Execute a mutation: one field after the other, each with all that is selected of it."""
     data: dict[str, Any] = {}
     for name, step in plan.steps.items():

@@ -59,7 +59,7 @@ class Call:
         self._before, self._after = _arguments_around(site)
         self._arguments = _Arguments(site)
         self._code = _code(site)
-        self._known: dict[str, Any] = {}
+        self._known: dict[str, object] = {}
 
     async def each(self, sources: Column, run: PlanRun) -> Column:
         """Call the resolver for each object."""
@@ -74,7 +74,7 @@ class Call:
         found = batch(sources, self._info(run), **self._arguments.of(run))
         return list(await found) if inspect.isawaitable(found) else list(found)
 
-    def _info(self, run: PlanRun) -> Any:
+    def _info(self, run: PlanRun) -> object:
         site = self._site
         reported = *self._before, run.variables, run.context, *self._after
         raw: GraphQLResolveInfo[Any] = GraphQLResolveInfo(*reported)
@@ -135,7 +135,7 @@ class _Arguments:
         varying = {node.name.value: node for node in nodes if _has_variable(node.value)}
         self._plain = [_Given.of(site, node) for node in varying.values()]
         self._are_plain = None not in self._plain
-        self._fixed: Mapping[str, Any] = {}
+        self._fixed: Mapping[str, object] = {}
         if self._are_plain:
             said = {name: argument for name, argument in site.field.args.items() if name not in varying}
             field = GraphQLField(site.field.type, said)
@@ -159,7 +159,7 @@ class _Arguments:
                 raise Declined
         return found
 
-    def _converted(self, values: dict[str, Any]) -> dict[str, Any]:
+    def _converted(self, values: dict[str, object]) -> dict[str, object]:
         schema = self._site.schema
         return convert_arguments(
             values,
@@ -175,7 +175,7 @@ class _Given:
 
     name: str
     variable: str
-    convert: Callable[[Any], Any]
+    convert: Callable[[object], object]
     is_required: bool
 
     @classmethod
@@ -190,11 +190,11 @@ class _Given:
         return cls(names[name].python_name, value.name.value, convert, isinstance(argument.type, GraphQLNonNull))
 
 
-def _has_variable(value: Any) -> bool:
+def _has_variable(value: object) -> bool:
     return isinstance(value, VariableNode) or any(map(_has_variable, _inside(value)))
 
 
-def _inside(value: Any) -> Iterator[Any]:
+def _inside(value: object) -> Iterator[object]:
     if isinstance(value, ListValueNode):
         yield from value.values
     elif isinstance(value, ObjectValueNode):

@@ -28,7 +28,7 @@ class Once(Wrapper):
         things = self._things(values, run)
         return _repeated(values, things, await self.inner.later(list(things.values()), run))
 
-    def _things(self, values: Column, run: PlanRun) -> dict[int, Any]:
+    def _things(self, values: Column, run: PlanRun) -> dict[int, object]:
         things = {id(value): value for value in values}
         run.context.budget.count((len(values) - len(things)) * self.inner.fields, 0)
         return things

@@ -145,7 +145,7 @@ class Related(_Waiting):
 class Shown(_Waiting):
     """What a subscription's field shows of its source events."""
 
-    show: Callable[[Any, PlanRun], Awaitable[Any]]
+    show: Callable[[Any, PlanRun], Awaitable[object]]
     completion: Completion
 
     async def later(self, sources: Column, run: PlanRun) -> Column:

@@ -25,20 +25,20 @@ from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.utils.str_converters import to_camel_case
 
 # A value as graphql-core coerces it; Undefined for what is left to it.
-Coerce = Callable[[Any], Any]
+Coerce = Callable[[object], object]
 
 INT_MAX = 2**31 - 1
 
 
-def _text(value: Any) -> Any:
+def _text(value: object) -> object:
     return value if type(value) is str else Undefined
 
 
-def _int(value: Any) -> Any:
+def _int(value: object) -> object:
     return value if type(value) is int and -INT_MAX <= value <= INT_MAX else Undefined
 
 
-def _bool(value: Any) -> Any:
+def _bool(value: object) -> object:
     return value if type(value) is bool else Undefined
 
 
@@ -71,7 +71,7 @@ def _of_leaves(type_: GraphQLInputType) -> Coerce | None:
     return None
 
 
-def _listed(value: Any, coerce: Coerce) -> Any:
+def _listed(value: object, coerce: Coerce) -> object:
     if type(value) is not list:
         return Undefined
     found = [coerce(item) for item in value]
@@ -90,7 +90,7 @@ def _of_input(type_: GraphQLInputObjectType) -> Coerce | None:
     if any(isinstance(value, list | dict) for value in defaults.values()):
         return None  # it could be changed
 
-    def coerce(value: Any) -> Any:
+    def coerce(value: object) -> object:
         if type(value) is not dict or not required <= value.keys():
             return Undefined
         found = dict(defaults)
@@ -112,7 +112,7 @@ def _types(type_: GraphQLInputObjectType) -> list[GraphQLInputType]:
     return [field.type for field in type_.fields.values()]
 
 
-def converting(type_: GraphQLInputType) -> Callable[[Any], Any] | None:
+def converting(type_: GraphQLInputType) -> Callable[[object], object] | None:
     """Return what makes the resolver's argument of a coerced value; None where strawberry has to."""
     if not _has_objects(type_):
         return _as_it_is
@@ -122,11 +122,11 @@ def converting(type_: GraphQLInputType) -> Callable[[Any], Any] | None:
     return _made(inner)
 
 
-def _as_it_is(value: Any) -> Any:
+def _as_it_is(value: object) -> object:
     return value
 
 
-def _made(type_: GraphQLInputObjectType) -> Callable[[Any], Any] | None:
+def _made(type_: GraphQLInputObjectType) -> Callable[[object], object] | None:
     definition: StrawberryObjectDefinition = type_.extensions["strawberry-definition"]
     if definition.from_input is not None:
         return None
@@ -138,7 +138,7 @@ def _made(type_: GraphQLInputObjectType) -> Callable[[Any], Any] | None:
     }
     origin = definition.origin
 
-    def make(coerced: Any) -> Any:
+    def make(coerced: Any) -> object:
         if coerced is None:
             return None
         return origin(**absent | {names[name]: value for name, value in coerced.items()})

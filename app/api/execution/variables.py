@@ -47,9 +47,9 @@ class Variables:
         values = get_variable_values(self._schema, self._definitions, inputs)
         return values if isinstance(values, VariableValues) else None
 
-    def _looked_up(self, inputs: dict[str, Any]) -> VariableValues | None:
+    def _looked_up(self, inputs: dict[str, object]) -> VariableValues | None:
         sources: dict[str, VariableValueSource] = {}
-        coerced: dict[str, Any] = {}
+        coerced: dict[str, object] = {}
         for signature, coerce, is_required in self._plain:
             name = signature.name
             if name in inputs:

@@ -115,7 +115,7 @@ def _prepare_outdated_anew(engine: AsyncEngine) -> None:
             cursor.execute(statement, parameters)
 
 
-def _own(timeouts: Timeouts, *, read_only: bool) -> dict[str, Any]:
+def _own(timeouts: Timeouts, *, read_only: bool) -> dict[str, object]:
     """Return what asyncpg needs for a connection that is ours alone."""
     return {
         "server_settings": {

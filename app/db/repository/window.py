@@ -36,7 +36,7 @@ class Parameter(NamedTuple):
     name: str
 
 
-def _bound(value: Any, column: AnyColumn) -> AnyColumn:
+def _bound(value: object, column: AnyColumn) -> AnyColumn:
     if isinstance(value, Parameter):
         return bindparam(value.name, type_=column.type)
     return literal(value, column.type)
@@ -71,15 +71,15 @@ class OrderKey:
             return ordered
         return ordered.nulls_last() if self.ends_in_nulls else ordered.nulls_first()
 
-    def equals(self, value: Any) -> ColumnElement[bool]:
+    def equals(self, value: object) -> ColumnElement[bool]:
         return self.column == _bound(value, self.column)
 
-    def comes_after(self, value: Any) -> ColumnElement[bool]:
+    def comes_after(self, value: object) -> ColumnElement[bool]:
         """Return the condition that a row's key has a value that comes after *value* in the order."""
         bound = _bound(value, self.column)
         return self.column < bound if self.descending else self.column > bound
 
-    def reaches(self, value: Any) -> ColumnElement[bool]:
+    def reaches(self, value: object) -> ColumnElement[bool]:
         """Return the condition that a row's key is *value* or comes after it."""
         bound = _bound(value, self.column)
         return self.column <= bound if self.descending else self.column >= bound
@@ -128,11 +128,11 @@ class WindowShape:
         return Window(limit, _parameters("after", self.after), _parameters("before", self.before), self.backward)
 
 
-def _nulls(edge: tuple[Any, ...] | None) -> tuple[bool, ...] | None:
+def _nulls(edge: tuple[object, ...] | None) -> tuple[bool, ...] | None:
     return None if edge is None else tuple(value is None for value in edge)
 
 
-def _parameters(side: str, nulls: tuple[bool, ...] | None) -> tuple[Any, ...] | None:
+def _parameters(side: str, nulls: tuple[bool, ...] | None) -> tuple[object, ...] | None:
     if nulls is None:
         return None
     return tuple(None if is_null else Parameter(f"{side}_{index}") for index, is_null in enumerate(nulls))
@@ -186,7 +186,7 @@ def _stretches(keys: Sequence[OrderKey]) -> list[ColumnElement[bool]]:
     return [within, without] if key.ends_in_nulls else [without, within]
 
 
-def _beyond(keys: Sequence[OrderKey], edge: tuple[Any, ...]) -> list[ColumnElement[bool]]:
+def _beyond(keys: Sequence[OrderKey], edge: tuple[object, ...]) -> list[ColumnElement[bool]]:
     """Return the conditions of which one holds for a row that comes after *edge*; rows of the first come first.
 
     Keys that go the same way are compared as one row, for which both engines seek in an index. Those without a value
@@ -216,7 +216,7 @@ def _beyond(keys: Sequence[OrderKey], edge: tuple[Any, ...]) -> list[ColumnEleme
     return within or [without, first.column.is_not(None)]
 
 
-def _within(keys: Sequence[OrderKey], edge: tuple[Any, ...]) -> ColumnElement[bool]:
+def _within(keys: Sequence[OrderKey], edge: tuple[object, ...]) -> ColumnElement[bool]:
     """Return the condition for what comes after *edge* of the rows that have a value of the first key, as it has."""
     (first, value), rest = (keys[0], edge[0]), keys[1:]
     if len({key.descending for key in keys}) == 1 and not any(key.nullable for key in rest):
@@ -225,7 +225,7 @@ def _within(keys: Sequence[OrderKey], edge: tuple[Any, ...]) -> ColumnElement[bo
     return and_(first.reaches(value), or_(first.comes_after(value), beyond))
 
 
-def _row_after(keys: Sequence[OrderKey], edge: tuple[Any, ...]) -> ColumnElement[bool]:
+def _row_after(keys: Sequence[OrderKey], edge: tuple[object, ...]) -> ColumnElement[bool]:
     row = tuple_(*(key.column for key in keys))
     bound = tuple_(*(_bound(value, key.column) for key, value in zip(keys, edge, strict=True)))
     return row < bound if keys[0].descending else row > bound
@@ -248,7 +248,7 @@ def _one_after_another(
     return select(*found[: -len(keys)]).order_by(*(key.order for key in outer)).limit(limit)
 
 
-def part_of(rows: Sequence[T], window: Window, key: Callable[[T], tuple[Any, ...]]) -> list[T]:
+def part_of(rows: Sequence[T], window: Window, key: Callable[[T], tuple[object, ...]]) -> list[T]:
     """Return of *rows*, sorted by *key* descending, those of *window*."""
     after, before = window.after, window.before
     part = [row for row in rows if (after is None or key(row) < after) and (before is None or key(row) > before)]
