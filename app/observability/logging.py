@@ -7,6 +7,7 @@ database's messages are quoted, and only those about its own tables. Logging nev
 import logging
 import traceback
 from collections.abc import Iterable
+from typing import Required, TypedDict
 
 import orjson
 import structlog
@@ -110,9 +111,24 @@ class Forward(logging.Handler):
         logger.log(level, event or "library", logger=record.name, **({"exc_info": cause} if cause else {}))
 
 
-def exception_details(cause: BaseException) -> list[dict[str, object]]:
+class _DatabaseWords(TypedDict, total=False):
+    """What a database said of an error."""
+
+    sqlstate: str
+    constraint: str
+    says: str
+
+
+class ExceptionDetails(_DatabaseWords):
+    """One exception of a chain, as a line has it."""
+
+    type: Required[str]
+    at: Required[list[str]]
+
+
+def exception_details(cause: BaseException) -> list[ExceptionDetails]:
     """Return *cause* and what led to it, each with its type, where it was raised, and what may be said of it."""
-    chain: list[dict[str, object]] = []
+    chain: list[ExceptionDetails] = []
     seen: set[int] = set()
     current: BaseException | None = cause
     while current is not None and id(current) not in seen:
@@ -129,7 +145,7 @@ def exception_details(cause: BaseException) -> list[dict[str, object]]:
     return chain
 
 
-def _database_words(cause: BaseException) -> dict[str, object]:
+def _database_words(cause: BaseException) -> _DatabaseWords:
     """Return what the database said, where it can't have quoted a value.
 
     PostgreSQL quotes values in some messages and in their details, but none where a name is unknown or forbidden
@@ -139,7 +155,11 @@ def _database_words(cause: BaseException) -> dict[str, object]:
         return {}
     state = getattr(cause.orig, "sqlstate", None)
     constraint = getattr(cause.orig.__cause__, "constraint_name", None)
-    words = {name: value for name, value in (("sqlstate", state), ("constraint", constraint)) if value}
+    words: _DatabaseWords = {}
+    if state:
+        words["sqlstate"] = state
+    if constraint:
+        words["constraint"] = constraint
     if state is None or state.startswith("42"):
         words["says"] = _first_line(cause.orig)[:300]
     return words

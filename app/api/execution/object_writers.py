@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-Objects = Callable[[list[object], Iterable[list[object]]], tuple[list[object], int]]
+Objects = Callable[[list[object], Iterable[list[object]]], tuple[list[dict[str, object]], int]]
 """Makes objects, and says how many characters their texts have: those of them that can be long."""
 
 
