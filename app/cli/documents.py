@@ -21,6 +21,8 @@ from app.documents.ownership import check
 from app.documents.store import Blob, DocumentStore
 from app.documents.upkeep import GRACE, Checked, Examined, Swept
 
+GRACE_MAX_S = 10 * 366 * 86_400
+
 documents = typer.Typer(help="The documents' bytes.", no_args_is_help=True)
 
 
@@ -92,7 +94,10 @@ def examine(
 @documents.command()
 def sweep(
     grace: Annotated[
-        int, typer.Option(min=0, help="Seconds that a blob without a row is left: it may be on its way to one.")
+        int,
+        typer.Option(
+            min=0, max=GRACE_MAX_S, help="Seconds that a blob without a row is left: it may be on its way to one."
+        ),
     ] = int(GRACE.total_seconds()),
     as_json: AsJson = False,
 ) -> None:

@@ -277,3 +277,10 @@ def test_a_valid_log_is_reported_as_json(tmp_path: Path) -> None:
 
     assert report["faults"] == []
     assert report["cases"] == 40
+
+
+def test_a_time_that_no_calendar_has_is_wrong_usage(tmp_path: Path) -> None:
+    done = casegate("documents", "sweep", "--grace", "99999999999999999", data_dir=str(tmp_path))
+
+    assert done.returncode == 2
+    assert "--grace" in done.stderr
