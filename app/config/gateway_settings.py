@@ -45,7 +45,8 @@ def _group_roles(value: object) -> object:
     for pair in filter(None, map(str.strip, value.split(";"))):
         name, _, role = (part.strip() for part in pair.partition("="))
         if not 0 < len(name) <= GROUP_NAME_MAX or role.upper() not in GROUP_ROLES:
-            raise ValueError(f"{pair} is not a name of 1 to {GROUP_NAME_MAX} characters, =, CONTRIBUTOR or REVIEWER")
+            form = f"a name of 1 to {GROUP_NAME_MAX} characters, =, CONTRIBUTOR or REVIEWER"
+            raise ValueError(f"{pair} is not {form}; write ; between several")
         if user_name_key(name) in map(user_name_key, roles):
             raise ValueError(f"{name} is named twice")
         roles[name] = role.upper()

@@ -364,6 +364,7 @@ def test_a_value_out_of_range_is_a_fault(monkeypatch: pytest.MonkeyPatch, name: 
             ": It has another form. Count rates in this Redis, as in redis://host:6379/0, for",
         ),
         ("jwt_jwks_url", "login.example", "as in https://login.example/keys."),
+        ("scim_groups", "Reviewers=REVIEWER,Workers=CONTRIBUTOR", "CONTRIBUTOR or REVIEWER; write ; between several"),
         ("webhooks_ports", "https", ". Ports that webhooks may be sent to."),
     ],
 )
