@@ -8,7 +8,7 @@ import struct
 from typing import BinaryIO
 
 from app.documents.formats import PROGRAM
-from app.domain.errors import Detail, DocumentTypeUnsupported
+from app.domain.errors import Detail, DocumentTypeUnsupported, MessageWord
 
 PDF, JPEG, PNG, WEBP = "application/pdf", "image/jpeg", "image/png", "image/webp"
 
@@ -106,7 +106,7 @@ def followed(kind: str) -> DocumentTypeUnsupported:
 
 def holding(kind: str, other: str) -> DocumentTypeUnsupported:
     """Return the refusal of what looks like *kind*, and is *other* too."""
-    return DocumentTypeUnsupported(type=other, problem=Detail("type_holds", {"other": kind}))
+    return DocumentTypeUnsupported(type=other, problem=Detail("type_holds", {"other": MessageWord(kind)}))
 
 
 def _refuse_archive(file: BinaryIO, kind: str) -> None:

@@ -92,10 +92,10 @@ class Enumeration:
 
 
 @dataclass(frozen=True, slots=True)
-class Verbatim:
-    """A text of a client or of an account, which a message names as it is: it is no word, even if it looks like one."""
+class MessageWord:
+    """A word of the language, by its name, for a detail: all other texts in one are named as they are."""
 
-    text: str
+    name: str
 
 
 class Refusal(Exception):
@@ -340,7 +340,10 @@ class InvalidId(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """What was found and what would be accepted: the name of a sentence, and the values that it names."""
+    """What was found and what would be accepted: the name of a sentence, and the values that it names.
+
+    A text among these is a client's or a program's, as `case` of JSON:API, and is no word to be translated.
+    """
 
     name: str
     params: Mapping[str, object] = field(default_factory=dict)
@@ -408,8 +411,8 @@ class InvalidStep(Refusal):
     names = frozenset({"detail"})
 
     def __init__(self, *path: str, keys: Iterable[str] = ()) -> None:
-        known = Enumeration(tuple(map(Verbatim, keys)))
-        detail = Detail("known_steps", {"keys": known}) if known.items else Detail("no_checklist")
+        known = ", ".join(keys)
+        detail = Detail("known_steps", {"keys": known}) if known else Detail("no_checklist")
         super().__init__(*path, detail=detail)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from app.domain.errors import Detail, Enumeration, ErrorCode, Refusal, Verbatim
+from app.domain.errors import Detail, Enumeration, ErrorCode, MessageWord, Refusal
 from app.domain.facts import ChecklistStep
 from app.domain.model import Language
 
@@ -40,13 +40,13 @@ def _said(value: object, language: Language) -> str:
         return words["words"]["or"].join(_said(item, language) for item in value)
     if isinstance(value, Enumeration):
         return ", ".join(_said(item, language) for item in value.items)
-    if isinstance(value, Verbatim):
-        return value.text
     if isinstance(value, ChecklistStep):
         return value.label(language)
     if isinstance(value, Detail):
-        said = {name: _said(part, language) for name, part in value.params.items()}
+        said = {name: part if type(part) is str else _said(part, language) for name, part in value.params.items()}
         return words["details"][value.name].format_map(said)
+    if isinstance(value, MessageWord):
+        return words["words"].get(value.name, value.name)
     return words["words"].get(str(value), str(value))
 
 

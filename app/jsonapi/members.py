@@ -18,7 +18,7 @@ from graphql import (
 
 from app.api.errors import ERRORS_MAX
 from app.api.times import parsed_time
-from app.domain.errors import Detail
+from app.domain.errors import Detail, MessageWord
 from app.domain.validation import VERSION_MAX
 from app.jsonapi.bodies import pointer_to
 from app.jsonapi.problems import Finding, member_finding, missing_finding, quoted
@@ -168,7 +168,7 @@ class MemberReader:
         return takewhile(lambda _item: self.faults < ERRORS_MAX, items)
 
     def _note_type(self, path: Sequence[str], value: Any, expected: str) -> None:
-        self.note(path, Detail("json_type", {"found": kind_of(value), "expected": expected}))
+        self.note(path, Detail("json_type", {"found": kind_of(value), "expected": MessageWord(expected)}))
 
 
 def required_fields(type_: GraphQLInputObjectType) -> Iterator[str]:

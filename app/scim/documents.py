@@ -6,7 +6,7 @@ What is not kept here is passed over in whole resources: providers send all that
 from collections.abc import Mapping
 from typing import Any
 
-from app.domain.errors import Detail, InvalidInput
+from app.domain.errors import Detail, InvalidInput, MessageWord
 from app.scim.filters import without_schema
 from app.scim.problems import ScimRefused, ScimType, refused
 from app.web.json_kinds import kind_of
@@ -104,5 +104,5 @@ def _part(path: str, value: Any) -> Any:
 
 
 def _wrong_type(kind: ScimType, value: Any, expected: str, *path: str) -> ScimRefused:
-    detail = Detail("json_type", {"found": kind_of(value), "expected": expected})
+    detail = Detail("json_type", {"found": kind_of(value), "expected": MessageWord(expected)})
     return ScimRefused(kind, InvalidInput(*path, detail=detail))

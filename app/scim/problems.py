@@ -13,7 +13,6 @@ from app.domain.errors import (
     InvalidInput,
     NotFound,
     Refusal,
-    Verbatim,
     VersionConflict,
 )
 from app.domain.model import Language
@@ -57,7 +56,7 @@ class ScimProblem(NamedTuple):
 
 def refused(kind: ScimType, detail: str, *path: str, **params: object) -> ScimRefused:
     """Return the refusal with this *detail*, about the attribute at *path*."""
-    shown = {name: Verbatim(shortened(value)) if isinstance(value, str) else value for name, value in params.items()}
+    shown = {name: shortened(value) if isinstance(value, str) else value for name, value in params.items()}
     return ScimRefused(kind, InvalidInput(*path, detail=Detail(detail, shown)))
 
 

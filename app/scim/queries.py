@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from app.db.repository.directory import UserAttribute, UserCondition
-from app.domain.errors import Detail, InvalidInput
+from app.domain.errors import Detail, InvalidInput, MessageWord
 from app.scim.discovery import PAGE_MAX
 from app.scim.documents import Document
 from app.scim.filters import Equality, parse_filter
@@ -75,7 +75,7 @@ def _number(parameters: Parameters, name: str, default: int) -> int:
     if not text:
         return default
     if not (text.removeprefix("-").isdecimal() and text.isascii() and len(text) <= 18):
-        detail = Detail("json_type", {"found": "json_string", "expected": "json_integer"})
+        detail = Detail("json_type", {"found": MessageWord("json_string"), "expected": MessageWord("json_integer")})
         raise ScimRefused(ScimType.INVALID_VALUE, InvalidInput(name, detail=detail))
     return int(text)
 

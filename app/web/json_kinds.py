@@ -1,17 +1,19 @@
 """The words for the types of values in JSON, by which refusals say what was found."""
 
+from app.domain.errors import MessageWord
 
-def kind_of(value: object) -> str:
+
+def kind_of(value: object) -> MessageWord:
     """Return the word for a value's type in JSON."""
     match value:
         case None:
-            return "json_null"
+            return MessageWord("json_null")
         case bool():
-            return "json_boolean"
+            return MessageWord("json_boolean")
         case int() | float():
-            return "json_number"
+            return MessageWord("json_number")
         case str():
-            return "json_string"
+            return MessageWord("json_string")
         case list():
-            return "json_array"
-    return "json_object"
+            return MessageWord("json_array")
+    return MessageWord("json_object")

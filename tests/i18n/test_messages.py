@@ -12,6 +12,7 @@ from app.domain.errors import (
     ErrorCode,
     InvalidId,
     InvalidInput,
+    MessageWord,
     NotFound,
     Refusal,
     RoleRequired,
@@ -51,6 +52,16 @@ def test_each_code_has_a_message_and_there_is_no_other(language: Language) -> No
     assert {code for code, sentence in messages.items() if not sentence.strip()} == set()
     own = [sentence for sentence in messages.values() if sentence != "{problem}"]
     assert len(set(own)) == len(own)
+
+
+def test_a_text_of_a_client_in_a_detail_is_no_word_of_the_language() -> None:
+    accepted = InvalidInput("x", detail=Detail("one_of", {"found": "ADMIN", "accepted": "case"}))
+    found = InvalidInput(
+        "x", detail=Detail("json_type", {"found": MessageWord("json_null"), "expected": MessageWord("json_array")})
+    )
+
+    assert message(accepted, Language.FR).endswith("elle vaut ADMIN ; valeurs acceptées : case.")
+    assert message(found, Language.EN).endswith("it is null, and must be an array.")
 
 
 def test_each_code_belongs_to_one_kind_of_refusal() -> None:

@@ -300,6 +300,18 @@ async def test_each_fault_of_a_body_is_named_at_its_place_and_all_at_once(
     assert len((await contents(world.database))["case_actions"]) == 1
 
 
+async def test_what_is_accepted_is_named_as_it_is_sent_in_each_language(
+    world: World, resources: ResourceClient
+) -> None:
+    case_id = (await world.open_case()).case.id
+    assignee = {"assignee": {"data": {"type": "people", "id": str(world.carl.id)}}}
+
+    answer = await resources.act(case_id, world.ada.token, action_body("assign", assignee), accept_language="fr")
+
+    details = [error["detail"] for error in answer.json()["errors"]]
+    assert details == ["Cette valeur ne peut pas être acceptée : elle vaut “people” ; valeurs acceptées : user."]
+
+
 async def test_of_very_many_faults_as_many_are_named_as_an_answer_shows(
     world: World, resources: ResourceClient
 ) -> None:
