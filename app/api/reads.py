@@ -73,7 +73,7 @@ class Reads:
         if slices.is_long:  # to compose such a statement takes a millisecond or two
             await self._budget.pause()
         async with (
-            slices.place.aside(),
+            slices.long_statement(),
             self._slots.one(actor.account_id, actor.token_id),
             self._database.read() as connection,
         ):

@@ -1,4 +1,4 @@
-"""Operations with a high price of an account go on one after the other while other accounts are there."""
+"""Operations with a high price, and long statements, of an account go on one by one while other accounts are there."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.api.execution import places as module
-from app.api.execution.places import MOST, OperationPlace, Places
-from app.api.execution.slices import OperationSlices, Slices
+from app.api.execution.places import MOST, OperationPlace, Places, Presence
+from app.api.execution.slices import CROWD, OperationSlices, Slices
 
 TURNS = 10
 """Of the event loop, in which whoever has a place goes on."""
@@ -22,9 +22,10 @@ def timeless(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def places() -> AsyncIterator[Places]:
     """The places where accounts 1 and 2 are; nobody has one in the end."""
-    made = Places()
-    made.note(2)
-    made.note(1)
+    presence = Presence()
+    presence.note(2)
+    presence.note(1)
+    made = Places(presence)
     yield made
     tasks = [asyncio.create_task(OperationPlace(made).take(account)) for account in (1, 2)]
     await turns()
@@ -68,13 +69,13 @@ async def test_no_account_waits_for_another_ones_places(places: Places) -> None:
 async def test_an_account_that_is_alone_has_as_many_as_it_likes(
     is_long_ago: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    places = Places()
+    presence = Presence()
     if is_long_ago:
         monkeypatch.setattr(module, "ALONE_S", 0)
-        places.note(2)
-    places.note(1)
+        presence.note(2)
+    presence.note(1)
 
-    assert all(task.done() for _, task in await requested(places, 1, MOST + 5))
+    assert all(task.done() for _, task in await requested(Places(presence), 1, MOST + 5))
 
 
 async def test_who_waits_for_a_long_statement_needs_no_place_and_has_one_again_afterwards(places: Places) -> None:
@@ -157,6 +158,40 @@ async def test_an_operation_with_a_high_price_waits_for_the_one_before_it() -> N
     async with asyncio.timeout(30):
         await waiting
     second.end()
+
+
+@pytest.mark.parametrize(("others", "at_once"), [([2], MOST), ([], 3)], ids=["other accounts", "alone"])
+async def test_long_operations_of_an_account_have_their_statements_one_by_one(others: list[int], at_once: int) -> None:
+    slices = Slices(1e-6)
+    operations = [await begun(slices, account) for account in [*others, 1, 1, 1]][len(others) :]
+    for operation in operations:
+        await operation.expect_long(needs_place=False)
+    assert await statements_at_once(operations) == at_once
+
+
+async def test_many_short_operations_of_an_account_have_their_statements_one_by_one_too() -> None:
+    slices = Slices(1e-6)
+    await begun(slices, 2)
+    assert await statements_at_once([await begun(slices, 1) for _ in range(CROWD - 1)]) == CROWD - 1
+    assert await statements_at_once([await begun(slices, 1) for _ in range(CROWD)]) == MOST
+
+
+async def statements_at_once(operations: list[OperationSlices]) -> int:
+    """Return how many of the operations were at most in a long statement at once; each has had one in the end."""
+    there, most = 0, 0
+
+    async def execute(operation: OperationSlices) -> None:
+        nonlocal there, most
+        async with operation.long_statement():
+            there += 1
+            most = max(most, there)
+            await turns()
+            there -= 1
+        operation.end()
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(*map(execute, operations))
+    return most
 
 
 async def begun(slices: Slices, account: int) -> OperationSlices:

@@ -23,6 +23,10 @@ from tests.support.gateway import FORKS
 PAUSE_S = 0.01
 CONNECTIONS = 50
 """Of each token that floods."""
+SETTLED_S = 2.0
+SETTLED_WITHIN_S = 30.0
+IDLE_SHARE = 0.05
+"""Of a core: what a server uses at most that has nothing under way."""
 MOST = 3.0
 """How many times its quiet value the 99th percentile may be."""
 
@@ -188,5 +192,11 @@ def fairness(
 
 
 def _settle(target: Target) -> None:
-    """Wait until the flood's last operations are over: those of clients that are gone are given up."""
-    time.sleep(2)
+    """Wait until the flood's last operations are over, as far as the server's use of its cores tells."""
+    end, before = time.monotonic() + SETTLED_WITHIN_S, target.used()
+    while time.monotonic() < end:
+        time.sleep(SETTLED_S)
+        used = target.used()
+        if used - before < SETTLED_S * IDLE_SHARE:
+            return
+        before = used

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
+
 HEARTBEAT_S = 0.02
 RUNNING, READY = 0, 1
 """Columns of a thread's `schedstat`: the time on a processor, and on the queue for one."""
@@ -72,6 +74,11 @@ class Target:
     def worked(self) -> float:
         """Return for how many seconds so far its event loop has had a processor."""
         return _schedstat_s(Path(f"/proc/{self.pid}/task/{self.pid}/schedstat"), RUNNING)
+
+    def used(self) -> float:
+        """Return for how many seconds so far any of its threads has had a processor."""
+        times = psutil.Process(self.pid).cpu_times()
+        return float(times.user + times.system)
 
     @property
     def place(self) -> tuple[str, int]:

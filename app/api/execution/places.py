@@ -1,7 +1,8 @@
 """Places for queries with a high price: of these an account has few under way while other accounts are there.
 
 Many that wait for the database at once would all go on in the turn of the event loop in which it answers. An account
-that is alone has as many as it likes. Who waits for a long statement needs no place meanwhile.
+that is alone has as many as it likes. Who waits for a long statement needs no place meanwhile, but one of the
+statements': several of one account would take the database's cores from others.
 """
 
 import asyncio
@@ -11,18 +12,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 MOST = 1
-"""Operations of an account that have a place at once."""
+"""Operations of an account, and long statements of it, that have a place at once."""
 ALONE_S = 1.0
 """Seconds since the last operation of any other account, after which an account is alone."""
 ACCOUNTS_KEPT = 1_000
 
 
-class Places:
-    """The places of all accounts."""
+class Presence:
+    """Which accounts are there."""
 
     def __init__(self) -> None:
-        self._taken: Counter[int] = Counter()
-        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
         self._here: dict[int, float] = {}  # when an account's last operation began; the latest comes last
 
     def note(self, account: int) -> None:
@@ -31,6 +30,32 @@ class Places:
         self._here[account] = time.perf_counter()
         if len(self._here) > ACCOUNTS_KEPT:
             del self._here[next(iter(self._here))]
+
+    def is_alone(self, account: int) -> bool:
+        """Tell whether no other account has begun an operation lately."""
+        now = time.perf_counter()
+        for other, began in reversed(self._here.items()):
+            if other != account:
+                return now - began >= ALONE_S
+        return True
+
+
+class Places:
+    """The places of all accounts for one kind of work."""
+
+    def __init__(self, presence: Presence) -> None:
+        self._presence = presence
+        self._taken: Counter[int] = Counter()
+        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
+
+    @asynccontextmanager
+    async def one(self, account: int) -> AsyncIterator[None]:
+        """Have a place of the account, once there is one."""
+        await self.take(account)
+        try:
+            yield
+        finally:
+            self.give(account)
 
     async def take(self, account: int) -> None:
         """Take a place, once there is one."""
@@ -61,15 +86,7 @@ class Places:
             del self._taken[account]
 
     def _is_free(self, account: int) -> bool:
-        return self._taken[account] < MOST or self.is_alone(account)
-
-    def is_alone(self, account: int) -> bool:
-        """Tell whether no other account has begun an operation lately."""
-        now = time.perf_counter()
-        for other, began in reversed(self._here.items()):
-            if other != account:
-                return now - began >= ALONE_S
-        return True
+        return self._taken[account] < MOST or self._presence.is_alone(account)
 
 
 class OperationPlace:

@@ -9,10 +9,12 @@ under way (`places`). What is waited for anyway, as a database, takes no part in
 import asyncio
 import time
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from heapq import heappop, heappush
 from itertools import count
 
-from app.api.execution.places import OperationPlace, Places
+from app.api.execution.places import OperationPlace, Places, Presence
 
 SLICE_S = 0.002
 LEAST_SHARE = 0.2
@@ -46,7 +48,9 @@ class Slices:
         self._numbers = count()
         self._scheduled: asyncio.Handle | None = None
         self._is_held = self._was_long = False
-        self.places = Places()
+        self.presence = Presence()
+        self.places = Places(self.presence)
+        self.statement_places = Places(self.presence)
 
     @property
     def is_over(self) -> bool:
@@ -240,13 +244,13 @@ class OperationSlices:
     @property
     def gives_way(self) -> bool:
         """Whether it takes long, and other accounts are there."""
-        return self.is_long and not self._slices.places.is_alone(self.account or 0)
+        return self.is_long and not self._slices.presence.is_alone(self.account or 0)
 
     async def begin(self, account: int) -> None:
         """Begin to work for an account, once it may."""
         slices, self.account = self._slices, account
         self._number = slices.next_number()
-        slices.places.note(account)
+        slices.presence.note(account)
         if slices.is_busy(account):
             slices.drop_short(self)
             await slices.start(account)
@@ -268,6 +272,15 @@ class OperationSlices:
         self._slices.drop_short(self)
         self._is_short, self.is_long = False, True
         self._slices.note_long(self.account or 0)
+
+    @asynccontextmanager
+    async def long_statement(self) -> AsyncIterator[None]:
+        """Have the database execute a long statement meanwhile, once it may; the operation's place is not needed."""
+        slices, account = self._slices, self.account or 0
+        async with self.place.aside():
+            many = self.is_long or slices.is_crowded(account)
+            async with slices.statement_places.one(account) if many else nullcontext():
+                yield
 
     async def pause(self) -> None:
         """Wait for the next slice."""
