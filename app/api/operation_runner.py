@@ -21,7 +21,7 @@ from app.api.execution.preparation import OperationRequest, Policy
 from app.api.execution.slices import LONG_COST, OperationSlices, Slices
 from app.api.http.writing import written
 from app.api.limits.answer_memory import AnswerMemory
-from app.api.limits.enforcement import Limits
+from app.api.limits.bounds import Limits
 from app.api.masking import cause_of, format_errors
 from app.api.read_routing import ReadRouting
 from app.api.record import Record

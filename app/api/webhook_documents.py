@@ -27,7 +27,7 @@ from strawberry.types.graphql import OperationType
 
 from app.api.execution.operations import PreparedOperation, operations_of
 from app.api.execution.preparation import NoSuchOperationError, OperationNotAllowedError, OperationRequest, Policy
-from app.api.limits.enforcement import Limits
+from app.api.limits.bounds import Limits
 from app.api.operation_runner import OperationCall, OperationRunner
 from app.api.record import Record
 from app.api.schema import CORE, PREPARATION

@@ -5,17 +5,15 @@ import json
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
 from uuid import UUID
 
 import httpx2
-import typer
 
 from app import clock
 from app.cli.ending import ended_by_its_reader
 from app.cli.gateway_events import ANSWER_S, GatewayAway, GatewayEvent, GatewayEvents, GatewayRefused, followed
 from app.cli.printing import say
-from app.cli.terminal import AsJson, fail
+from app.cli.terminal import fail
 from app.domain.webhooks import DEFAULT_DOCUMENT
 from app.webhooks.addresses import AddressPolicy, UrlRefused, parse_endpoint_url
 from app.webhooks.client import SendFailed, WebhookClient
@@ -27,34 +25,17 @@ Say = Callable[[str], None]
 
 
 def listen(
-    token: Annotated[
-        str,
-        typer.Option(
-            envvar="CASEGATE_TOKEN", help="An API token with the scope cases_read; better not as an argument."
-        ),
-    ] = "",
-    url: Annotated[str, typer.Option(help="The gateway.")] = "http://localhost:8000",
-    forward: Annotated[
-        str | None, typer.Option(help="Where each event is sent to, as in http://localhost:3000/hooks.")
-    ] = None,
-    document: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, help="A file with a webhook's document; else the default."),
-    ] = None,
-    secret: Annotated[
-        str | None, typer.Option(help="What to sign with, whsec_ and base64; else a new one for each run.")
-    ] = None,
-    after: Annotated[
-        str | None, typer.Option(help="The cursor of the last event that you have; else only what comes.")
-    ] = None,
-    cloud_events: Annotated[bool, typer.Option("--cloud-events", help="Add the headers of CloudEvents.")] = False,
-    as_json: AsJson = False,
+    token: str,
+    url: str,
+    forward: str | None,
+    document: Path | None,
+    secret: str | None,
+    after: str | None,
+    *,
+    cloud_events: bool,
+    as_json: bool,
 ) -> None:
-    """Print what a webhook would be sent as it happens, signed, and pass it on to a local address.
-
-    It reads a running gateway over its API, as the token's owner. What is not taken is said and not sent again. With
-    --json a line is an event with its cursor, headers, body and answer. Ctrl-C ends it; by the last cursor it goes on.
-    """
+    """Do what `casegate webhooks listen` is asked for."""
     key = _key(secret)
     _demand_usable(token, url, forward)
     text = DEFAULT_DOCUMENT if document is None else _text(document)

@@ -1,11 +1,11 @@
 """The commands for webhooks."""
 
 import json
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from app.cli.listening import listen
 from app.cli.printing import say
 from app.cli.reading import read
 from app.cli.terminal import AsJson, settings_or_fail
@@ -23,7 +23,39 @@ def group() -> None:
     """Look at webhooks."""
 
 
-webhooks.command()(listen)
+@webhooks.command()
+def listen(
+    token: Annotated[
+        str,
+        typer.Option(
+            envvar="CASEGATE_TOKEN", help="An API token with the scope cases_read; better not as an argument."
+        ),
+    ] = "",
+    url: Annotated[str, typer.Option(help="The gateway.")] = "http://localhost:8000",
+    forward: Annotated[
+        str | None, typer.Option(help="Where each event is sent to, as in http://localhost:3000/hooks.")
+    ] = None,
+    document: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A file with a webhook's document; else the default."),
+    ] = None,
+    secret: Annotated[
+        str | None, typer.Option(help="What to sign with, whsec_ and base64; else a new one for each run.")
+    ] = None,
+    after: Annotated[
+        str | None, typer.Option(help="The cursor of the last event that you have; else only what comes.")
+    ] = None,
+    cloud_events: Annotated[bool, typer.Option("--cloud-events", help="Add the headers of CloudEvents.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a webhook would be sent as it happens, signed, and pass it on to a local address.
+
+    It reads a running gateway over its API, as the token's owner. What is not taken is said and not sent again. With
+    --json a line is an event with its cursor, headers, body and answer. Ctrl-C ends it; by the last cursor it goes on.
+    """
+    from app.cli import listening  # with GraphQL and a client of HTTP, which few other commands need
+
+    listening.listen(token, url, forward, document, secret, after, cloud_events=cloud_events, as_json=as_json)
 
 
 @webhooks.command()

@@ -15,7 +15,7 @@ from pydantic_settings import SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
 from sqlalchemy.engine import URL
 
-from app.api.limits.enforcement import NAMES, Limits
+from app.api.limits.bounds import NAMES, Limits
 from app.api.trusted_documents import ManifestError, read_manifest
 from app.config.accepted import TEXT, WORDS, accepted
 from app.config.environment import PREFIX as PREFIX

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from app.api.limits.enforcement import NAMES
+from app.api.limits.bounds import NAMES
 from app.config.accepted import accepted
 from app.config.settings import PREFIX, Settings
 

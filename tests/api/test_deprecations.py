@@ -12,7 +12,7 @@ from graphql import GraphQLSchema, parse, print_schema
 from app.api import schema as api_schema
 from app.api.contract.deprecations import Deprecation, DeprecationError, deprecate, elements, read_table
 from app.api.contract.uses import DeprecatedUses
-from app.api.limits.enforcement import Limits
+from app.api.limits.bounds import Limits
 from app.api.operation_runner import EndpointOptions, OperationRunner
 from app.api.webhook_documents import WebhookDocuments, WebhookRenderer
 from app.db.engines import Database

@@ -17,7 +17,8 @@ from graphql import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.limits.enforcement import Limits, as_limits
+from app.api.limits.bounds import Limits
+from app.api.limits.enforcement import as_limits
 from app.api.limits.measurement import Measures, measure
 from app.api.limits.prices import INTROSPECTED_SIZES, LIST_SIZES
 from app.api.limits.scanner import scan

@@ -10,7 +10,8 @@ from app.api.execution.budget import FIELD_BYTES, STEP
 from app.api.execution.document_cache import BYTES_MAX, LENGTH_MAX
 from app.api.inputs.comparators import VALUES_MAX
 from app.api.inputs.filters import COMPARISONS_MAX, DEPTH_MAX, FILTERS_MAX
-from app.api.limits.enforcement import NAMES, Limits, as_limits
+from app.api.limits.bounds import NAMES, Limits
+from app.api.limits.enforcement import as_limits
 from app.api.limits.measurement import Measures, measure
 from app.api.limits.prices import ARGUMENT_PRICES, FIELD_PRICES, LONG_TEXT, MEMBER_PRICES, TOTAL_PRICES, VALUE_PRICES
 from app.api.limits.variables import coerced

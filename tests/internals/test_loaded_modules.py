@@ -61,3 +61,17 @@ def test_a_process_that_serves_has_loaded_nothing_that_it_does_not_need(fresh_ur
 
     assert [name for name in loaded if name.startswith(UNNEEDED)] == []
     assert len(loaded) < MODULES_MAX
+
+
+NO_COMMAND_S = ("graphql", "strawberry", "httpx2", "alembic", "cryptography", "jwt", "markdown_it", "uvicorn")
+"""What only some commands need, which load it as they run."""
+
+
+def test_a_command_begins_without_graphql_http_and_what_else_few_commands_need() -> None:
+    command = [sys.executable, "-c", "import json, sys, app.cli.program; print(json.dumps(sorted(sys.modules)))"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=True)
+
+    loaded = json.loads(done.stdout)
+
+    assert "app.cli.people" in loaded
+    assert [name for name in loaded if name.partition(".")[0] in NO_COMMAND_S] == []

@@ -14,7 +14,7 @@ from standardwebhooks import Webhook
 from app.actions.bank_accounts import BankAccountKeys
 from app.admin.perform import AdminOutcome, administer
 from app.api.context import Services
-from app.api.limits.enforcement import Limits
+from app.api.limits.bounds import Limits
 from app.api.operation_runner import EndpointOptions, OperationRunner
 from app.api.webhook_documents import WebhookDocuments, WebhookRenderer
 from app.db.engines import Database

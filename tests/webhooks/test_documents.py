@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.api.limits.enforcement import Limits
+from app.api.limits.bounds import Limits
 from app.api.schema import CORE
 from app.api.webhook_documents import WebhookDocuments
 from app.domain.model import ActionType

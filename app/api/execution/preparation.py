@@ -28,7 +28,8 @@ from app.api.execution.document_cache import CachedDocument, DocumentCache, hash
 from app.api.execution.operations import KnownOperation, PreparedOperation, operations_of
 from app.api.execution.plans import note_failure
 from app.api.inputs.one_of import OneOfVariables
-from app.api.limits.enforcement import Limiter, Limits, as_limits
+from app.api.limits.bounds import Limits
+from app.api.limits.enforcement import Limiter, as_limits
 from app.api.limits.scanner import scan
 from app.api.limits.variables import coerced
 from app.observability import tracing

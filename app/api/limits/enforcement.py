@@ -6,66 +6,17 @@ do is not decided here.
 """
 
 from collections.abc import Hashable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
-import structlog
 from graphql import DocumentNode, GraphQLError, GraphQLSchema
 
 from app.api.execution.document_cache import CachedDocument, DocumentCache
+from app.api.limits.bounds import Limits
 from app.api.limits.measurement import Measures, measure
 from app.api.limits.scanner import scan
 from app.api.limits.variables import values_in
-from app.domain.errors import QueryTooComplex
-
-ACTUAL_MAX = 2**31 - 1  # what fragments expand to has a thousand digits if they want
-
-log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The most that one operation may be. `warn_only` names those that are only logged where they are passed."""
-
-    tokens: int = 4_000
-    nesting: int = 32
-    depth: int = 12
-    aliases: int = 30
-    root_fields: int = 20
-    mutations: int = 5
-    directives: int = 50
-    fragments: int = 50
-    selections: int = 1_000
-    cost: int = 75_000
-    introspection: int = 400_000
-    inputs: int = 5_000
-    warn_only: frozenset[str] = frozenset()
-
-    def check(self, measures: Mapping[str, int], document_hash: str) -> list[GraphQLError]:
-        """Return an error for each limit that is passed; log those that are not enforced."""
-        errors = []
-        for what, actual in measures.items():
-            limit: int = getattr(self, what)
-            if actual <= limit:
-                continue
-            if what in self.warn_only:
-                log.warning("limit_passed", what=what, limit=limit, actual=actual, document=document_hash)
-                continue
-            refusal = QueryTooComplex(what=what, limit=limit, actual=min(actual, ACTUAL_MAX))
-            errors.append(GraphQLError(refusal.code, original_error=refusal))
-        return errors
-
-    def most_fields(self, measures: Measures) -> int | None:
-        """Return how many fields the answer may have, whatever was measured; None where that is not enforced."""
-        if "cost" in self.warn_only:
-            return None
-        if not measures.introspection:
-            return self.cost
-        return None if "introspection" in self.warn_only else self.cost + self.introspection
-
-
-NAMES = tuple(field.name for field in fields(Limits) if field.name != "warn_only")
 
 
 class Limiter:
