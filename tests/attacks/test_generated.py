@@ -70,7 +70,7 @@ def assert_generated_documents_are_withstood(live: tuple[Server, str], examples:
 
 
 def test_no_generated_operation_is_a_fault(live: tuple[Server, str]) -> None:
-    assert_generated_documents_are_withstood(live, 100)
+    assert_generated_documents_are_withstood(live, 50)
 
 
 @pytest.mark.soak
