@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from app.auth.identity import secret_hash
+from scripts.benchmarks.__main__ import main
 from scripts.benchmarks.commits import commit_comments
 from scripts.benchmarks.compare import YARDSTICKS, Prepared, prepare, yardstick_urls
 from scripts.benchmarks.data import Data, Size, make_data
@@ -44,6 +45,13 @@ def bench(*arguments: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     return report
+
+
+def assert_refused(arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
 
 
 def assert_whole(report: dict[str, Any], bare: str) -> None:
@@ -94,12 +102,14 @@ def test_quick_run_compares_the_peers_which_answer_alike_and_leave_a_lean_log_th
 
 
 @pytest.mark.parametrize("arguments", [(), ("--engine", "sqlite"), ("--engine", "postgresql", "--size")])
-def test_peers_are_refused_where_they_are_not_measured(arguments: tuple[str, ...]) -> None:
-    command = [sys.executable, "-m", "scripts.benchmarks", "--peers", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+def test_peers_are_refused_where_they_are_not_measured(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert_refused(["--peers", *arguments], monkeypatch)
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "--peers" in done.stderr.splitlines()[-1]
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert "--peers" in errors.splitlines()[-1]
 
 
 @pytest.mark.soak
@@ -167,11 +177,12 @@ def test_a_small_and_a_large_archive_are_compared_in_all_that_is_said_of_sizes(e
 
 
 @pytest.mark.parametrize("arguments", [("--rows", "100"), ("--size", "--keep", "x"), ("--part", "reads")])
-def test_what_goes_with_sizes_is_refused_without(arguments: tuple[str, ...]) -> None:
-    command = [sys.executable, "-m", "scripts.benchmarks", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+def test_what_goes_with_sizes_is_refused_without(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert_refused(arguments, monkeypatch)
 
-    assert (done.returncode, done.stdout) == (2, "")
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.filterwarnings("default:no Chromium")
