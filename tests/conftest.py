@@ -27,6 +27,7 @@ from app.documents.store import DocumentStore, open_store
 from app.observability.deferred import clear_all
 from tests.support.anchored_cases import scene as scene  # a fixture
 from tests.support.api import Api
+from tests.support.compiled_statements import share
 from tests.support.databases import Administrator, Server, create_database, drop_database
 from tests.support.memory import roomy_folder
 from tests.support.postgresql import PostgresqlMissing, postgresql_server
@@ -58,6 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     # To walk all that is imported takes a second, and the collector would do it often, ten times at the end.
     gc.disable()
+    share()
     if config.getoption("quick"):
         settings.load_profile("quick")
     # What commits to a disk waits for it, tens of thousands of times, and no test is about a power cut.

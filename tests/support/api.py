@@ -1,6 +1,8 @@
 """A client of the gateway's app: documents in, bodies out, the real application on a real database."""
 
 import asyncio
+import importlib.util
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -15,6 +17,10 @@ from tests.support.given_settings import GivenSettings
 
 SWEPT_S = 3
 """How long the first sweep may take."""
+
+if importlib.util.find_spec("sniffio") is None:
+    # httpx2's ASGI transport imports it for each request, and each time Python looks through all folders in vain.
+    sys.modules["sniffio"] = None  # type: ignore[assignment]  # that is how an import is made to fail at once
 
 
 @dataclass(frozen=True, slots=True)
