@@ -33,6 +33,12 @@ def input_type(action: ActionType) -> GraphQLInputObjectType:
 
 
 @cache
+def not_null(action: ActionType) -> frozenset[str]:
+    """Return the fields of an action's input that must be there and can't be null."""
+    return frozenset(required_fields(input_type(action)))
+
+
+@cache
 def attributes_of(action: ActionType) -> Mapping[str, str]:
     """Return the attributes of a request for an action: of each, the field of the input."""
     fields = [name for name in input_type(action).fields if name not in _NO_ATTRIBUTE]

@@ -63,11 +63,12 @@ class MemberReader:
         if not isinstance(value, dict):
             self._note_type(path, value, "json_object")
             return {}
-        for name in self._until_enough(value):
+        found = {name: item for name, item in value.items() if name in known}
+        for name in self._until_enough(value) if len(found) < len(value) else ():
             if name not in known and not name.startswith("@"):
                 listed = ", ".join(known) or "-"
                 self.note([*path, name], Detail("unknown_member", {"name": quoted(name), "known": listed}))
-        return {name: item for name, item in value.items() if name in known}
+        return found
 
     def value(self, path: Sequence[str], value: Any, type_: Any, names: Mapping[str, str]) -> Any:
         """Return a value as an input of *type_* has it; *names* are those of the members of objects in it, here."""

@@ -36,7 +36,7 @@ class MediaRange(NamedTuple):
 def demand_content_type(request: HttpRequest) -> None:
     """Refuse a body of another type, among them all that a page of another origin can send. Raises: BadRequest."""
     content_type = request.headers.get("content-type", "")
-    sent = _range(content_type)
+    sent = (_usual_range if len(content_type) <= _USUAL else _range)(content_type)
     if sent.name == JSON:
         return demand_json(request)
     if sent.name != JSON_API:
@@ -79,6 +79,9 @@ def _range(text: str) -> MediaRange:
     qualities = [_number(value) for key, value in parameters if key == "q"]
     rest = tuple((key, value) for key, value in parameters if key != "q")
     return MediaRange(name.strip().lower(), rest, qualities[0] if qualities else 1.0)
+
+
+_usual_range = lru_cache(maxsize=1000)(_range)
 
 
 def _number(value: str) -> float:

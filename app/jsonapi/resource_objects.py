@@ -130,6 +130,15 @@ class CompoundDocument:
         return [resource for resource in self.resources if id(resource) not in self._primary]
 
 
-@lru_cache
+_OF_A_CASE = {name: type_.address for name, type_ in TYPES.items() if "{case}" in type_.address}
+
+
 def _addresses(base: str, case_id: str) -> Mapping[str, Address]:
-    return {name: around_id(base + type_.address.replace("{case}", case_id)) for name, type_ in TYPES.items()}
+    of_case = {name: around_id(base + address.replace("{case}", case_id)) for name, address in _OF_A_CASE.items()}
+    return _addresses_of_all(base) | of_case
+
+
+@lru_cache
+def _addresses_of_all(base: str) -> dict[str, Address]:
+    """Return those that are the same for all cases."""
+    return {name: around_id(base + type_.address) for name, type_ in TYPES.items() if name not in _OF_A_CASE}

@@ -16,11 +16,12 @@ from app.jsonapi.action_inputs import (
     all_attributes,
     attributes_of,
     input_type,
+    not_null,
     placeholder,
     relationships_of,
 )
 from app.jsonapi.bodies import pointer_to
-from app.jsonapi.members import MemberReader, required_fields
+from app.jsonapi.members import MemberReader
 from app.jsonapi.problems import Finding, ProblemsFound, Source, header_finding, quoted
 from app.jsonapi.relationships import RELATIONSHIPS
 from app.jsonapi.resources import ACTION_TYPES
@@ -225,7 +226,7 @@ def _take_headers(translation: Translation, headers: RequestHeaders) -> None:
 def _demand_required(translation: Translation, action: ActionType) -> None:
     """Note what the input must have and was not sent."""
     fields = {name: here for here, name in attributes_of(action).items()}
-    required = frozenset(required_fields(input_type(action)))
+    required = not_null(action)
     for name in required_input(action):  # what may be null, and has to be said all the same, is among them
         is_given = name in translation.input and (name not in required or translation.input[name] is not None)
         if is_given or name in translation.wrong:
@@ -251,7 +252,7 @@ def shape_findings(translation: Translation) -> list[Finding]:
     if action is None:
         return []
     given = {name: value for name, value in translation.input.items() if name not in translation.wrong}
-    for name in required_fields(input_type(action)):
+    for name in not_null(action):
         given.setdefault(name, placeholder(input_type(action).fields[name].type))
     for name in translation.wrong:
         given.setdefault(name, None)

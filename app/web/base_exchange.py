@@ -13,7 +13,7 @@ class BaseExchange:
     def __init__(self, request: HttpRequest, public_url: str = "") -> None:
         self.request = request
         self.request_id: str = request.scope["request_id"]
-        self._public_url = public_url
+        self._base_url = public_url
         self._accept_language = request.headers.get("accept-language")
         self.language = negotiate(self._accept_language)
         self.headers: dict[str, str] = {}
@@ -22,7 +22,9 @@ class BaseExchange:
     @property
     def base_url(self) -> str:
         """Where clients reach the gateway."""
-        return self._public_url or self.request.root_url
+        if not self._base_url:
+            self._base_url = self.request.root_url
+        return self._base_url
 
     def path_below(self, prefix: str) -> str:
         """Return the path below the prefix."""
