@@ -73,6 +73,12 @@ def read_text(value: str, kind: Kind, *path: str, maximum: int) -> str:
     return read
 
 
+def demand_step_key(value: str, *path: str) -> None:
+    """Refuse what no step of a checklist can be called. Raises: InvalidInput."""
+    if _STEP_KEY.fullmatch(value) is None:
+        raise InvalidInput(*path, detail=Detail("step_key"))
+
+
 def in_utc(value: datetime, *path: str) -> datetime:
     """Return *value* in UTC.
 

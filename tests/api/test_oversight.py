@@ -302,3 +302,14 @@ async def test_a_replay_with_required_steps_refuses_what_was_accepted_without_th
         assert (await api.run(played.aldo.token, REPLAY, replay | {"policy": policy}))["policyReplay"]["nodes"] == []
     unknown = replay | {"policy": {"requiredSteps": ["TEA"]}}
     assert len((await api.run(played.aldo.token, REPLAY, unknown))["policyReplay"]["nodes"]) == 4
+
+
+@pytest.mark.parametrize("key", ["call_back", "", " TEA", "1ST", "T" * 41])
+async def test_a_replay_refuses_what_no_step_can_be_called(world: World, api: Api, key: str) -> None:
+    """It would say that every acceptance would have been refused."""
+    replay = {"since": ALWAYS, "policy": {"requiredSteps": ["TEA", key]}}
+
+    (error,) = (await api.send(world.aldo.token, REPLAY, replay)).json()["errors"]
+
+    assert error["extensions"] == {"code": "INVALID_INPUT", "argument": ["policy", "requiredSteps", "1"]}
+    assert "1 to 40 of the characters A-Z 0-9 _" in error["message"]

@@ -22,7 +22,7 @@ from app.domain.errors import Detail, InvalidInput, Refusal
 from app.domain.facts import ChecklistStep
 from app.domain.model import ActionType
 from app.domain.policy_replay import ReviewPolicy, refusal_under
-from app.domain.validation import in_utc
+from app.domain.validation import demand_step_key, in_utc
 
 EXAMINED_MAX = 1_000
 """How many decisions a page of a replay looks through."""
@@ -195,6 +195,8 @@ def _required(checklist: Sequence[ChecklistStep], given: Sequence[str] | None) -
         return tuple(step for step in checklist if ActionType.ACCEPT in step.required_for)
     if len(given) > STEPS_MAX:
         raise InvalidInput("policy", "requiredSteps", detail=Detail.of_length(len(given), STEPS_MAX))
+    for index, key in enumerate(given):
+        demand_step_key(key, "policy", "requiredSteps", str(index))
     known = {step.key: step for step in checklist}
     steps = (known.get(key) or ChecklistStep(key, key, key) for key in dict.fromkeys(given))
     return tuple(replace(step, required_for=frozenset({ActionType.ACCEPT})) for step in steps)
