@@ -23,6 +23,10 @@ FOUND_MAX = 100
 """In characters: no more of what was sent is repeated."""
 
 
+_ATTRIBUTES = {"email": "emails"}
+"""What SCIM calls an input of a mutation, where it is another name."""
+
+
 class ScimType(StrEnum):
     """What kind of a problem it is, for a program."""
 
@@ -77,7 +81,7 @@ def written(value: object) -> str:
 def problem_of(refusal: Refusal, language: Language, kind: ScimType | None = None) -> ScimProblem:
     """Return *refusal* as it is answered: by its own class, where no *kind* says it."""
     status, kind = (409 if kind is ScimType.UNIQUENESS else 400, kind) if kind else _classified(refusal)
-    where = ".".join(part for part in refusal.path if part not in ("input", "userId"))
+    where = ".".join(_ATTRIBUTES.get(part, part) for part in refusal.path if part not in ("input", "userId"))
     words = message(refusal, language)
     detail = ": ".join(filter(None, (refusal.code, where, words)))
     return ScimProblem(status, kind, refusal.code, detail)

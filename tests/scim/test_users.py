@@ -261,6 +261,7 @@ async def test_an_address_that_a_person_has_in_another_spelling_is_a_conflict(wo
     user = await provider.add(ZOE)
     taken = await provider.patch(f"/Users/{user['id']}", operation("replace", "userName", ada))
     assert refusal(taken) == (409, "uniqueness", "EMAIL_TAKEN")
+    assert taken.json()["detail"].startswith("EMAIL_TAKEN: emails: ")
 
 
 async def test_a_person_may_be_added_inactive(world: World, provider: Provider) -> None:
