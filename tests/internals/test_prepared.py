@@ -5,14 +5,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Select, bindparam, func, literal, select, text
+from sqlalchemy import Column, MetaData, Select, String, Table, Uuid, bindparam, func, literal, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app import clock
 from app.db import tables
 from app.db.connections import Connections
 from app.db.engines import Database, open_database
-from app.db.id_sets import among, of_account, requested_ids
+from app.db.id_sets import also_among, among, of_account, requested_ids
 from app.db.prepared import ACCOUNT, IDS, Prepared, write
 from app.db.writes import inserted, updated
 from app.domain.model import CaseStatus
@@ -147,6 +147,27 @@ async def test_who_is_cancelled_leaves_nothing_running_and_no_connection_lost(fr
         assert database.connections_in_use() == {"reader": 0, "writer": 0}
     finally:
         await database.close()
+
+
+async def test_rows_that_come_with_their_places_are_looked_for_in_an_index(database: Database) -> None:
+    things = Table("things", MetaData(), Column("id", Uuid(), primary_key=True), Column("words", String()))
+    requested = requested_ids(IDS)
+    joined = select(requested.c.place).select_from(requested.join(things, things.c.id == requested.c.id))
+    rows = [{"id": uuid4(), "words": "of some length" * 5} for _ in range(3_000)]
+    ids = [row["id"] for row in rows[::150]]
+    async with database.write() as connection:
+        await connection.run_sync(things.create)
+        await connection.execute(things.insert(), rows)
+        await connection.execute(text("ANALYZE things"))
+        prepared = Prepared(joined.where(also_among(things.c.id, IDS)))
+        records = await prepared.records(connection, ids=ids)
+        sent = prepared.text(connection.dialect)
+        explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
+        plan = await connection.exec_driver_sql(f"{explain} {sent.sql}", tuple(sent.parameters({"ids": ids})))
+        steps = [str(step) for step in plan]
+
+    assert sorted(records) == [(place,) for place in range(20)]
+    assert [step for step in steps if "Seq Scan on things" in step or "SCAN things" in step] == []
 
 
 # --- Connections -----------------------------------------------------------------------------------------------------

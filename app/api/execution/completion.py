@@ -157,11 +157,14 @@ def _flat(values: Column) -> Column:
 
 def _listed(values: Column, items: Column) -> Column:
     lists: Column = []
-    end = 0
+    start = 0
     for value in values:
-        start = end
-        end += 0 if value is None else len(value)
-        lists.append(None if value is None else items[start:end])
+        if value is None:
+            lists.append(None)
+        else:
+            end = start + len(value)
+            lists.append(items[start:end])
+            start = end
     return lists
 
 

@@ -105,29 +105,31 @@ async def _actions_of(
 ) -> list[Page[ActionRow]]:
     loaders = info.context.loaders
     logs = list(map(_CaseLog.of, parents))
-    of_each = [rows if log.until is None else rows._replace(until=log.until) for log in logs]
-    names = {own: _name(own) for own in set(of_each)}
-    kinds = [CursorKind("actions of {}: {}", (log.id, names[own])) for log, own in zip(logs, of_each, strict=True)]
-    windows = arguments.windows(kinds, of_types([int]))
+    of_each = {until: rows if until is None else rows._replace(until=until) for until in {log.until for log in logs}}
+    names = {until: _name(own) for until, own in of_each.items()}
+    kinds = [CursorKind("actions of {}: {}", (log.id, names[log.until])) for log in logs]
+    window = arguments.windows(kinds, of_types([int]))[0]  # of all: a cursor is good for one list alone
     wanted = known_of(info, "wanted", lambda: _wanted(loaders, selected_items(info)))
-    groups: dict[tuple[Window, LogFilter], list[UUID]] = {}
-    for log, group in zip(logs, zip(windows, of_each, strict=True), strict=True):
-        groups.setdefault(group, []).append(log.id)
     found = {}
-    for (window, own), ids in groups.items():
-        found[window, own] = await loaders.actions_by_case.of(window, own, wanted).collect(ids)
+    for until, own in of_each.items():
+        ids = [log.id for log in logs if log.until == until]
+        found[until] = await loaders.actions_by_case.of(window, own, wanted).collect(ids)
     are_all = rows._replace(until=None).are_all
 
-    def page(parent: Parent, log: _CaseLog, kind: CursorKind, window: Window, own: LogFilter) -> Page[ActionRow]:
+    def page(parent: Parent, log: _CaseLog, kind: CursorKind) -> Page[ActionRow]:
         async def count() -> int:
             if are_all:
                 return parent.until if isinstance(parent, CaseSnapshotRow) else parent.action_count
-            counted: int = await loaders.action_counts.of(own).load(log.id)
+            counted: int = await loaders.action_counts.of(of_each[log.until]).load(log.id)
             return counted
 
-        return Page(found[window, own][log.id], arguments, kind, lambda row: (row.seq,), count)
+        return Page(found[log.until][log.id], arguments, kind, _seq, count)
 
-    return [page(*item) for item in zip(parents, logs, kinds, windows, of_each, strict=True)]
+    return list(map(page, parents, logs, kinds))
+
+
+def _seq(row: ActionRow) -> tuple[int]:
+    return (row.seq,)
 
 
 def action_edge(action: ActionRow) -> Edge[CaseAction]:

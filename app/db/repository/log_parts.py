@@ -13,8 +13,8 @@ from sqlalchemy import case as sql_case
 
 from app.db import tables
 from app.db.expressions import AnySelect
-from app.db.id_sets import among, of_account
-from app.db.prepared import ACCOUNT, Column, Prepared
+from app.db.id_sets import also_among, among, of_account
+from app.db.prepared import ACCOUNT, IDS, Column, Prepared
 from app.db.reader import Reader
 from app.db.repository.placed import REQUESTED, many_each
 from app.db.repository.window import Window, grouped
@@ -169,7 +169,7 @@ def _part_of_log(wanted: LogColumns, bounds: frozenset[str]) -> Prepared:
         select(REQUESTED.c.place, *own.values(), *more)
         .select_from(source)
         .where(of_account(case.account_id, ACCOUNT), of_account(column.account_id, ACCOUNT))
-        .where(column.seq > above)
+        .where(also_among(case.id, IDS), column.seq > above)
         .order_by(REQUESTED.c.place, column.seq.desc())
     )
     last: ColumnElement[int] = case.action_count

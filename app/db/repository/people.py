@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Table, exists, false, select
 
 from app.db import tables
 from app.db.expressions import AnyColumn, AnySelect
-from app.db.id_sets import among, of_account
+from app.db.id_sets import also_among, among, of_account
 from app.db.prepared import ACCOUNT, IDS, Prepared
 from app.db.reader import Reader
 from app.db.repository.placed import REQUESTED, many_each, one_each, rows_by_id
@@ -169,7 +169,8 @@ def _named(link: Table, more: AnyColumn, names: frozenset[str]) -> AnySelect:
     if "roles" in names:
         source = source.outerjoin(tables.user_roles, tables.user_roles.c.user_id == of_user.id)
         wanted = [*_USER, tables.user_roles.c.role]
-    return select(REQUESTED.c.place, *wanted, more).select_from(source).where(of_account(of_user.account_id, ACCOUNT))
+    are_theirs = of_account(of_user.account_id, ACCOUNT), also_among(link.c.override_id, IDS)
+    return select(REQUESTED.c.place, *wanted, more).select_from(source).where(*are_theirs)
 
 
 async def reviewers_by_override(

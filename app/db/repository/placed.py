@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Table, select
 
-from app.db.id_sets import of_account, requested_ids
+from app.db.id_sets import also_among, of_account, requested_ids
 from app.db.prepared import ACCOUNT, IDS, Column, Prepared
 
 R = TypeVar("R")
@@ -23,7 +23,7 @@ def placed(key: ColumnElement[UUID], table: Table, columns: Iterable[ColumnEleme
     return (
         select(REQUESTED.c.place, *columns)
         .select_from(REQUESTED.join(table, key == REQUESTED.c.id))
-        .where(of_account(table.c.account_id, ACCOUNT))
+        .where(of_account(table.c.account_id, ACCOUNT), also_among(key, IDS))
     )
 
 
