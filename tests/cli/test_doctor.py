@@ -322,6 +322,20 @@ async def test_a_guard_that_is_missing_is_found(database: Database, table: str) 
     assert found.found == f"triggers that are missing: {', '.join(f'{table}.{name}' for name in names)}"
 
 
+@pytest.mark.parametrize("name", ["cases.cases_closed_refused", "overrides.overrides_request_refused"])
+async def test_a_second_guard_of_updates_that_is_missing_is_found(
+    postgresql_url: str, database: Database, name: str
+) -> None:
+    table, trigger = name.split(".")
+    async with other_session(postgresql_url) as session:
+        await session.execute(f"DROP TRIGGER {trigger} ON {table}")
+
+    async with database.read() as connection:
+        found = by_check(await schema_findings(connection))["guards"]
+
+    assert found.found == f"triggers that are missing: {name}"
+
+
 @pytest.mark.parametrize("is_prepared", [False, True])
 async def test_an_old_transaction_is_found_also_where_no_row_waits_for_it(
     postgresql_url: str, database: Database, is_prepared: bool
