@@ -5,7 +5,6 @@ version alone can do without the lock: that it is still the same is seen by whoe
 """
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import TypeGuard
 from uuid import UUID
@@ -17,6 +16,7 @@ from app.actions.erasure import demand_erasable
 from app.db.reader import Reader
 from app.db.repository import checklists, delegations, locks, overrides, people
 from app.db.repository.locks import Locked
+from app.db.row_makers import changed
 from app.db.rows import DocumentRow, OverrideRow
 from app.domain.checklist import check_step, checklist_of, open_among
 from app.domain.commands import (
@@ -93,7 +93,7 @@ async def drafted(
         command=command,
         now=max(now(), case.updated_at),
         before=case,
-        case=case if status is case.status else replace(case, status=status),
+        case=case if status is case.status else changed(case, status=status),
         subject=subject,
         override=override,
         reviewer_ids=found.reviewer_ids,
@@ -120,7 +120,7 @@ async def _found(connection: Reader, actor: Actor, command: CaseCommand, now: da
     override = await overrides.override_of_case(connection, account_id, case_id, requested)
     if override is not None:
         reviewer_ids = await overrides.reviewer_ids(connection, override)
-        return replace(locked, override=override, reviewer_ids=reviewer_ids)
+        return changed(locked, override=override, reviewer_ids=reviewer_ids)
     if locked.case.status is CaseStatus.PENDING_REVIEW:
         if requested is not None:
             raise NotFound("input", "overrideId", resource=Resource.OVERRIDE)

@@ -4,7 +4,6 @@ Each effect gets the draft of an action that is already allowed, writes its rows
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from app.actions.results import new_subject, record_result
 from app.db import tables
 from app.db.prepared import Write
 from app.db.repository import overrides
+from app.db.row_makers import changed
 from app.db.rows import OverrideRow, SubjectRow
 from app.db.writes import inserted, updated
 from app.domain.assignment import Assignment
@@ -70,7 +70,7 @@ def reassign_reviewers(draft: Draft) -> None:
     """Give the override its next version, and insert the people who are asked to decide from that one on."""
     command = draft.command
     assert isinstance(command, ReassignReviewers) and draft.override is not None
-    draft.override = replace(draft.override, version=draft.override.version + 1)
+    draft.override = changed(draft.override, version=draft.override.version + 1)
     draft.reviewer_ids = command.reviewer_ids
     draft.update(tables.overrides, draft.override.id, version=draft.override.version)
     _write_reviewers(draft, tables.reassigned_reviewers, version=draft.override.version)
@@ -88,7 +88,7 @@ def finish_override(draft: Draft) -> None:
     status = TRANSITIONS[draft.command.action].decision
     assert draft.override is not None and status is not None
     is_decided = status in (OverrideStatus.ACCEPTED, OverrideStatus.REFUSED)
-    draft.override = replace(
+    draft.override = changed(
         draft.override,
         status=status,
         decided_by_id=draft.actor.user_id if is_decided else None,
@@ -119,21 +119,21 @@ async def close_case(draft: Draft) -> None:
     if resolution is None:
         accepted = await overrides.has_accepted_override(draft.connection, draft.case.id)
         resolution = Resolution.OVERRIDE_APPLIED if accepted else Resolution.NOT_CONCLUSIVE
-    draft.case = replace(draft.case, resolution=resolution, closed_by_id=draft.actor.user_id, closed_at=draft.now)
+    draft.case = changed(draft.case, resolution=resolution, closed_by_id=draft.actor.user_id, closed_at=draft.now)
 
 
 def assign_case(draft: Draft) -> None:
     """Make somebody the case's owner, or nobody, by the row of the log that says so."""
     assert isinstance(draft.command, AssignCase)
     draft.details = Assignment(draft.command.assignee_id).details()
-    draft.case = replace(draft.case, owner_id=draft.command.assignee_id)
+    draft.case = changed(draft.case, owner_id=draft.command.assignee_id)
 
 
 def set_due_date(draft: Draft) -> None:
     """Say until when the case is to be finished, by the row of the log that says so."""
     assert isinstance(draft.command, SetDueDate)
     draft.details = DueDate(draft.command.due_at).details()
-    draft.case = replace(draft.case, due_at=draft.command.due_at)
+    draft.case = changed(draft.case, due_at=draft.command.due_at)
 
 
 def set_first_due_date(draft: Draft) -> None:
@@ -143,7 +143,7 @@ def set_first_due_date(draft: Draft) -> None:
     if hours is not None:
         due_at = draft.now + timedelta(hours=hours)
         draft.details = DueDate(due_at).details()
-        draft.case = replace(draft.case, due_at=due_at)
+        draft.case = changed(draft.case, due_at=due_at)
 
 
 def say_what_is_due(draft: Draft) -> None:
@@ -216,4 +216,4 @@ def _set_status(
     """Give the subject another result, which rests on the override, if any."""
     values = {"evaluation_status": status, "version": subject.version + 1, "override_id": override_id}
     writes.append(updated(tables.subjects, subject.id, **values))
-    return replace(subject, evaluation_status=status, version=subject.version + 1, override_id=override_id)
+    return changed(subject, evaluation_status=status, version=subject.version + 1, override_id=override_id)

@@ -3,7 +3,7 @@
 What an action writes beside them is in `effects`.
 """
 
-from dataclasses import fields, replace
+from dataclasses import fields
 
 from app.actions.attachments import attach
 from app.actions.authority import frozen_authority
@@ -11,6 +11,7 @@ from app.actions.draft import Draft
 from app.actions.outcome import Outcome
 from app.db import tables
 from app.db.chain import sealed_action
+from app.db.row_makers import changed
 from app.db.rows import ActionRow, CaseRow, CommentRow
 from app.domain.action_log import SEALED_FORMAT
 from app.domain.folding import lexemes, reference_lexemes
@@ -26,7 +27,7 @@ def build_outcome(draft: Draft, request_id: str) -> Outcome:
     """
     comment = draft.new_comment()
     action = _log_row(draft, comment, request_id)
-    case = replace(
+    case = changed(
         draft.case,
         version=draft.case.version + 1,
         action_count=action.seq,

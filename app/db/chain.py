@@ -1,9 +1,9 @@
 """From rows to log entries: what an action's hash covers, put together the same way for writing and verifying."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from uuid import UUID
 
+from app.db.row_makers import changed
 from app.db.rows import ActionRow, CaseRow, CommentRow, DocumentRow, OverrideRow, SubjectRow
 from app.domain.action_log import (
     FORMAT,
@@ -47,7 +47,7 @@ def sealed_action(
     commitments = commitments_of(contents_of(action.type, case, comment, documents))
     seal = Seal(authority, commitments, details)
     entry = entry_of(account_id, action, case, subject, comment, override, reviewer_ids, documents, seal=seal)
-    return replace(
+    return changed(
         action,
         format=SEALED_FORMAT,
         authority=canonical_json(authority),

