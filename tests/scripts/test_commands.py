@@ -88,14 +88,13 @@ def set_up(tree: Path, tools: Path, group: str = "serve", **variables: str) -> s
 def calls(tree: Path) -> list[str]:
     """Return what the package managers were called for since the last look, by first two words.
 
-    Pages are built side by side: the calls of npm are sorted.
+    Pages are built side by side, beside the packages: the calls of npm are sorted, and come last.
     """
     record = tree.parent / "calls"
     lines = record.read_text().splitlines() if record.exists() else []
     record.unlink(missing_ok=True)
     found = [" ".join(line.split()[:2]) for line in lines]
-    first = next((at for at, call in enumerate(found) if call.startswith("npm")), len(found))
-    return found[:first] + sorted(found[first:])
+    return [call for call in found if not call.startswith("npm")] + sorted(call for call in found if call[:3] == "npm")
 
 
 FIRST_TIME = ["uv venv", "uv pip", "uv pip", "npm ci", "npm ci", "npm run", "npm run"]
