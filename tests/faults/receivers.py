@@ -23,7 +23,7 @@ HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\nok"
 
 SOMETIMES = 0.15
 SLOW_S = 0.05
-HANGS = 2  # requests that are never answered
+HANGS, SHORT_HANGS = 2, 1  # requests that are never answered: each is waited for 15 s
 
 Behaviour = Callable[[ReceivedRequest, bool], bytes | None]
 """What is answered to a request, of which is said whether it is the first of its id; None for nothing at all."""
@@ -119,8 +119,8 @@ def _now_and_then(chance: Random, answer: bytes) -> Behaviour:
     return lambda _, is_new: answer if is_new and chance.random() < SOMETIMES else OK
 
 
-def _hanging() -> Behaviour:
-    left = [HANGS]
+def _hanging(requests: int) -> Behaviour:
+    left = [requests]
 
     def behaviour(_: ReceivedRequest, is_new: bool) -> bytes | None:
         left[0] -= 1
@@ -129,8 +129,8 @@ def _hanging() -> Behaviour:
     return behaviour
 
 
-def receivers(seed: str) -> list[Receiver]:
-    """Return ten endpoints; what is left to chance follows from *seed*."""
+def receivers(seed: str, hangs: int = HANGS) -> list[Receiver]:
+    """Return ten endpoints, one of which never answers *hangs* requests; what is left to chance follows from *seed*."""
 
     def chance(name: str) -> Random:
         return Random(f"{seed} {name}")
@@ -143,7 +143,7 @@ def receivers(seed: str) -> list[Receiver]:
         Receiver("busy at random", _now_and_then(chance("busy"), BUSY)),
         Receiver("cutting", _now_and_then(chance("cutting"), CUT)),
         Receiver("half an answer", _now_and_then(chance("half"), HALF)),
-        Receiver("hanging", _hanging()),
+        Receiver("hanging", _hanging(hangs)),
         Receiver("dead for a while", lambda *_: OK),
         Receiver("refusing", lambda *_: NO, is_living=False),
     ]

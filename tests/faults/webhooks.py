@@ -16,7 +16,7 @@ from tests.faults.client import NO_TLS
 from tests.faults.deliveries import LoggedAction, check_receipts, repeated
 from tests.faults.gateway import Gateway, gateway
 from tests.faults.history import now
-from tests.faults.receivers import Receiver, receivers
+from tests.faults.receivers import HANGS, SHORT_HANGS, Receiver, receivers
 from tests.faults.report import Report, say
 from tests.faults.site import Site, busy
 from tests.faults.tenants import Tenant, other_people, tenant_of
@@ -177,7 +177,7 @@ async def cut_webhooks(site: Site, rounds: int) -> Report:
     report = Report("webhooks: kill -9 of nodes, PostgreSQL restarted", site)
     faults = ("node", "gateway", "database") if site.cluster else ("gateway",)
     with _nodes(site) as nodes:
-        own, other = await _tenants(site)
+        own, other = await _tenants(site, SHORT_HANGS if rounds == 1 else HANGS)
         begun = frozenset(action.id for action in await log_of(site.url))
         run = WebhookRun(site, report, nodes, own, other, begun, is_short=rounds == 1)
         async with own.registered(run.address), other.registered(run.address), asyncio.TaskGroup() as tasks:
@@ -207,13 +207,13 @@ def _nodes(site: Site) -> Iterator[list[Gateway]]:
         yield [site.gateway, second]
 
 
-async def _tenants(site: Site) -> tuple[Tenant, Tenant]:
+async def _tenants(site: Site, hangs: int) -> tuple[Tenant, Tenant]:
     """Return the site's account with ten endpoints, and another one with one; both write one history."""
     database = open_database(site.url)
     try:
         async with database.read() as connection:
             (account,) = await accounts(connection)
-        own = await tenant_of(database, account.id, site.load, receivers(f"{site.load.seed}"))
+        own = await tenant_of(database, account.id, site.load, receivers(f"{site.load.seed}", hangs))
         id, people = await other_people(database)
         load = Load.of(people, site.gateway.address, site.history, site.load.seed)
         return own, await tenant_of(database, id, load, [Receiver("of another account", lambda *_: OK)])

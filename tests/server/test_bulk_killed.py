@@ -14,7 +14,7 @@ from tests.faults.gateway import Gateway, gateway
 from tests.support.paths import ROOT
 from tests.support.world import World
 
-pytestmark = [pytest.mark.serial, pytest.mark.long]
+pytestmark = pytest.mark.long
 
 DOCUMENT = """mutation($input: PerformActionsInput!) { performActions(input: $input) {
     results { status replayed action { seq } comment { body } } } }"""
