@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,14 +12,25 @@ REFUSING = ("_refused", "_logged")
 
 
 async def drop_triggers(connection: AsyncConnection) -> None:
-    """Drop every trigger of ours for good; foreign keys are asked at the end on both engines."""
+    """Drop every trigger of ours for good, within the connection's transaction, where nothing was written yet.
+
+    They are many: all at once takes a tenth of the time of one by one.
+    """
     if connection.dialect.name == "postgresql":
-        named = "SELECT tgname, tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
-        for trigger, table in (await connection.execute(text(named))).all():
-            await connection.execute(text(f"DROP TRIGGER {trigger} ON {table}"))
+        await connection.exec_driver_sql(_DROP_ALL)
         return
-    for (trigger,) in (await connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))).all():
-        await connection.execute(text(f"DROP TRIGGER {trigger}"))
+    names = (await connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))).scalars().all()
+    if names:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        # A script commits what was begun, and so begins anew.
+        await driver.executescript("BEGIN IMMEDIATE;" + "".join(f"DROP TRIGGER {name};" for name in names))
+
+
+_DROP_ALL = """DO $$ DECLARE made record; BEGIN
+    FOR made IN SELECT tgname, tgrelid::regclass AS its FROM pg_trigger WHERE NOT tgisinternal LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', made.tgname, made.its);
+    END LOOP;
+END $$"""
 
 
 @asynccontextmanager
