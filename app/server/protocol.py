@@ -55,6 +55,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._began = 0.0
         self._discarding = Discarding(self, self._registry, self._bounds, self.loop)
         self._is_deaf = False
+        self._lacks_host = False
 
     # --- The connection ----------------------------------------------------------------------------------------------
 
@@ -238,7 +239,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._is_in_head = False
         self._stop_timer()
-        if len(self.headers) > self._bounds.headers:
+        hosts = [name for name, _ in self.headers].count(b"host")
+        # RFC 9112, section 3.2
+        self._lacks_host = hosts != 1 and not (hosts == 0 and self.parser.get_http_version() == "1.0")
+        if self._lacks_host or len(self.headers) > self._bounds.headers:
             raise httptools.HttpParserCallbackError
         before = self.cycle
         super().on_headers_complete()
@@ -296,6 +300,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         if len(self.headers or ()) > self._bounds.headers:
             self._refuse_headers()
+        elif self._lacks_host:
+            self._refuse(400, ErrorCode.BAD_REQUEST, "A request has exactly one Host; one of HTTP/1.0 can lack it.")
         else:
             self._refuse(400, ErrorCode.BAD_REQUEST, "This is not a valid HTTP request.")
 

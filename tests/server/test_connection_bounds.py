@@ -156,6 +156,40 @@ async def test_what_is_no_request_behind_one_that_is_does_not_take_its_answer_s_
     assert app.done == [("/0", 2)]
 
 
+@pytest.mark.parametrize(
+    ("line", "hosts", "status"),
+    [
+        (b"GET /0 HTTP/1.1\r\n", b"", 400),
+        (b"GET /0 HTTP/1.1\r\n", b"Host: here\r\n", 200),
+        (b"GET /0 HTTP/1.1\r\n", b"Host:\r\n", 200),
+        (b"GET /0 HTTP/1.1\r\n", b"Host: here\r\nX-A: b\r\nhost: here\r\n", 400),
+        (b"GET /0 HTTP/1.0\r\n", b"", 200),
+        (b"GET /0 HTTP/1.0\r\n", b"Host: here\r\nHost: there\r\n", 400),
+    ],
+)
+async def test_a_request_has_exactly_one_host(line: bytes, hosts: bytes, status: int) -> None:
+    app = App()
+    async with connected(app) as (reader, writer):
+        writer.write(line + hosts + b"Content-Length: 0\r\nConnection: close\r\n\r\n")
+        found, _ = await one(reader)
+        rest = await ended(reader)
+
+    assert (found, rest) == (status, b"")
+    assert app.done == ([("/0", 0)] if status == 200 else [])
+
+
+async def test_a_request_without_a_host_ends_the_connection_behind_the_answer_before_it() -> None:
+    app = App()
+    async with connected(app) as (reader, writer):
+        writer.write(GET % 0 + b"GET /1 HTTP/1.1\r\n\r\n" + GET % 2)
+        first, (status, body) = await one(reader), await one(reader)
+        rest = await ended(reader)
+
+    assert (first, status, rest) == ((200, b"0 of /0"), 400, b"")
+    assert json.loads(body)["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+    assert app.done == [("/0", 0)]
+
+
 async def test_thousands_of_requests_sent_ahead_are_read_one_at_a_time() -> None:
     app, queued = App(), []
     async with wired(app) as wire:
