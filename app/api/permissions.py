@@ -18,7 +18,7 @@ from app.api.inputs.action_input import ActionInput
 from app.db.errors import AuthorityChanged
 from app.domain.access import permit_reading
 from app.domain.administration import permit_admin_reading
-from app.domain.commands import CaseCommand, Command, DocumentedCommand
+from app.domain.commands import CaseCommand, DocumentedCommand
 from app.domain.errors import InputRefused, NotFound, Refusal, Required, VersionConflict
 from app.domain.facts import Actor
 from app.domain.model import ActionType, Feature, Resource, Scope
@@ -69,22 +69,15 @@ def case_of(action_input: ActionInput, refused: Refusal | InputRefused) -> UUID 
 async def enter(context: Context, action: ActionType, action_input: ActionInput) -> Outcome | None:
     """Go through the checks that need no lock; return what the input's key already made, None where it is to be done.
 
-    Raises: Refusal or InputRefused.
+    No state is looked at. Whether the case is there is seen with its state; here only, where there is a refusal that it
+    comes before. Raises: Refusal or InputRefused.
     """
     admit(action, context.actor, brings_documents=bool(action_input.files))
     _take_unnamed(context, action_input)
     command = action_input.command
     outcome = await context.actions.replay(command)
-    if outcome is None:
-        await _enter(context, action, command)
-    return outcome
-
-
-async def _enter(context: Context, action: ActionType, command: Command) -> None:
-    """Refuse where the person may never do this; look at no state.
-
-    Whether the case is there is seen with its state; here only, where there is a refusal that it comes before.
-    """
+    if outcome is not None:
+        return outcome
     if isinstance(command, DocumentedCommand) and command.new_documents:
         await _demand_case(context, command)  # no file is stored for a case that is not there
     try:
@@ -93,6 +86,7 @@ async def _enter(context: Context, action: ActionType, command: Command) -> None
         if isinstance(command, CaseCommand):
             await _demand_case(context, command)
         raise
+    return None
 
 
 def _take_unnamed(context: Context, action_input: ActionInput) -> None:

@@ -83,11 +83,11 @@ class WebhookWorker:
         return ids
 
     async def _deliver(self, row: WebhookRow) -> None:
-        try:
+        with background.LoggedFailures("webhook_delivery_failed", webhook=str(row.id)):
             await EndpointDelivery(row, self._tools).run()
-        except Exception as error:  # the others go on, and after a while a look begins anew with it
-            log.error("webhook_delivery_failed", webhook=str(row.id), reason=type(error).__name__, exc_info=error)
-            await self._tools.timing.until(self._tools.timing.now() + AGAIN)
+            return
+        # The others go on, and after a while a look begins anew with it.
+        await self._tools.timing.until(self._tools.timing.now() + AGAIN)
 
     async def _stop(self, id: UUID) -> None:
         """End the delivery to an endpoint, which writes down how far it came."""

@@ -184,7 +184,7 @@ def _parse(text: str, prepared: PreparedOperation) -> bool:
             return True
     except GraphQLError as error:
         prepared.errors = [error]
-    except Exception as fault:
+    except RecursionError as fault:
         prepared.errors = [GraphQLError(str(fault), original_error=fault)]
     return False
 

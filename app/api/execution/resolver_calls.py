@@ -11,6 +11,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     GraphQLArgument,
+    GraphQLError,
     GraphQLField,
     GraphQLNonNull,
     GraphQLObjectType,
@@ -141,7 +142,7 @@ class _Arguments:
             field = GraphQLField(site.field.type, said)
             try:
                 self._fixed = self._converted(get_argument_values(field, site.nodes[0], NOTHING_GIVEN))
-            except Exception:  # it is raised again where it can be told
+            except GraphQLError:  # it is raised again where it can be told
                 self._are_plain = False
 
     def of(self, run: PlanRun) -> Mapping[str, Any]:
