@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Table
@@ -67,7 +66,7 @@ class Draft:
         """Have *rows*, which are in this account, inserted."""
         self.writes.extend(inserted(table, row, account_id=self.actor.account_id) for row in rows)
 
-    def log(self, action: ActionRow, **more: Any) -> None:
+    def log(self, action: ActionRow, **more: object) -> None:
         """Have the row of the log inserted, if what the actor may do is by then what it was when this was checked."""
         actor, more = self.actor, more | {"account_id": self.actor.account_id}
         if isinstance(actor, SystemActor):  # nothing that it may do can be taken away

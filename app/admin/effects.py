@@ -174,7 +174,7 @@ async def update_account(draft: AdminDraft) -> Details:
     return values | with_stale(stale)
 
 
-async def _update_user(draft: AdminDraft, **values: Any) -> None:
+async def _update_user(draft: AdminDraft, **values: object) -> None:
     table = tables.users
     await draft.connection.execute(update(table).where(table.c.id == draft.user_id).values(values))
 

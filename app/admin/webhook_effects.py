@@ -194,7 +194,7 @@ async def _row(draft: AdminDraft) -> WebhookRow:
     return row
 
 
-async def _update(draft: AdminDraft, **values: Any) -> None:
+async def _update(draft: AdminDraft, **values: object) -> None:
     """Change an endpoint; the process that delivers to it begins anew with it."""
     table = tables.webhooks
     values["version"] = table.c.version + 1

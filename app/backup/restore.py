@@ -126,7 +126,7 @@ class _Restoring:
             await self.store.unmark_restoring()
 
 
-async def _whole(work: Coroutine[Any, Any, T]) -> T:
+async def _whole(work: Coroutine[object, None, T]) -> T:
     """Do *work*, and be cancelled only once it has ended: a thread would go on, and write what was taken back."""
     task = asyncio.create_task(work)
     try:

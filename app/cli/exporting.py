@@ -80,8 +80,14 @@ def _write(file: Path, content: bytes, *, force: bool) -> None:
 
 
 async def _evidence(
-    database: Database, *, settings: Settings, case: str | None, account: UUID | None, anchors: Any, key: Any
-) -> Any:
+    database: Database,
+    *,
+    settings: Settings,
+    case: str | None,
+    account: UUID | None,
+    anchors: str | None,
+    key: str | None,
+) -> dict[str, Any]:
     # The anchors first: a row that is anchored meanwhile would look cut off.
     if case is None:
         assert account is not None

@@ -110,20 +110,20 @@ _OF_OVERRIDE = {field.name for field in fields(OverrideRow)} & {field.name for f
 _OF_SUBJECT = {field.name for field in fields(SubjectRow)} & {field.name for field in fields(SubjectSnapshotRow)}
 
 
-def _common(row: object, names: set[str], changes: dict[str, Any]) -> dict[str, Any]:
+def _common(row: object, names: set[str], changes: dict[str, object]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names - changes.keys()} | changes
 
 
-def case_snapshot(row: CaseRow, **more: Any) -> CaseSnapshotRow:
+def case_snapshot(row: CaseRow, **more: object) -> CaseSnapshotRow:
     """Return *row* as a snapshot, with what it does not say, or says otherwise."""
     return CaseSnapshotRow(row_id=row.id, **_common(row, _OF_CASE, more))
 
 
-def override_snapshot(row: OverrideRow, **more: Any) -> OverrideSnapshotRow:
+def override_snapshot(row: OverrideRow, **more: object) -> OverrideSnapshotRow:
     """Return *row* as a snapshot, with what it says otherwise."""
     return OverrideSnapshotRow(row_id=row.id, **_common(row, _OF_OVERRIDE, {"override_id": row.id} | more))
 
 
-def subject_snapshot(row: SubjectRow, **more: Any) -> SubjectSnapshotRow:
+def subject_snapshot(row: SubjectRow, **more: object) -> SubjectSnapshotRow:
     """Return *row* as a snapshot, with what it says otherwise."""
     return SubjectSnapshotRow(**_common(row, _OF_SUBJECT, {"subject_id": row.id} | more))

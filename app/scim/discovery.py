@@ -1,7 +1,5 @@
 """What the gateway can do by SCIM, and the shape of its resources (RFC 7643, sections 5 to 7)."""
 
-from typing import Any
-
 from app.scim.resources import GROUP_SCHEMA, PREFIX, USER_SCHEMA, Resource
 
 PAGE_MAX = 200
@@ -149,7 +147,7 @@ def _reference(kind: str, *, mutability: str) -> Resource:
 
 
 def _complex(
-    name: str, description: str, parts: list[Resource], *, required: bool = False, multi: bool = False, **more: Any
+    name: str, description: str, parts: list[Resource], *, required: bool = False, multi: bool = False, **more: object
 ) -> Resource:
     whole = _attribute(name, description, type="complex", required=required, multi=multi, **more)
     del whole["caseExact"], whole["uniqueness"]
@@ -157,7 +155,7 @@ def _complex(
 
 
 def _attribute(
-    name: str, description: str, *, type: str = "string", required: bool = False, multi: bool = False, **more: Any
+    name: str, description: str, *, type: str = "string", required: bool = False, multi: bool = False, **more: object
 ) -> Resource:
     return {
         "name": name,

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import segno
 from fpdf import FPDF
@@ -171,7 +171,7 @@ class Sheet(FPDF):
         self.image(drawn, x=self.l_margin, w=size, h=size, alt_text=text)
 
 
-def in_words(time: Any) -> str:
+def in_words(time: object) -> str:
     """Return a time as the file writes it."""
     found = time if isinstance(time, datetime) else datetime.fromisoformat(str(time))
     return f"{found:%Y-%m-%d %H:%M:%S} UTC"
