@@ -125,7 +125,7 @@ class OperationRunner:
         with Deadline(self._options.deadline_s) as deadline:
             budget.stop = deadline.stop
             try:
-                await budget.slices.begin(actor.account_id.int)
+                await budget.slices.begin(actor.account_id.int, actor.token_id.int)
                 await PREPARATION.prepare(prepared, call.sent, call.policy, budget.pause)
                 budget.bound_fields(prepared.fields_max)
                 if prepared.errors:

@@ -9,6 +9,7 @@ from app.api.execution import places as module
 from app.api.execution.places import MOST, OperationPlace, Places, Presence
 from app.api.execution.slices import CROWD, OperationSlices, Slices
 
+TOKEN = 10
 TURNS = 10
 """Of the event loop, in which whoever has a place goes on."""
 
@@ -27,7 +28,7 @@ async def places() -> AsyncIterator[Places]:
     presence.note(1)
     made = Places(presence)
     yield made
-    tasks = [asyncio.create_task(OperationPlace(made).take(account)) for account in (1, 2)]
+    tasks = [asyncio.create_task(OperationPlace(made).take(account, TOKEN)) for account in (1, 2)]
     await turns()
     assert all(task.done() for task in tasks)
 
@@ -37,10 +38,12 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-async def requested(places: Places, account: int, number: int) -> "list[tuple[OperationPlace, asyncio.Task[None]]]":
+async def requested(
+    places: Places, account: int, number: int, token: int = TOKEN
+) -> "list[tuple[OperationPlace, asyncio.Task[None]]]":
     """Return the places of so many operations, each with who waits for it."""
     made = [OperationPlace(places) for _ in range(number)]
-    tasks = [asyncio.create_task(place.take(account)) for place in made]
+    tasks = [asyncio.create_task(place.take(account, token)) for place in made]
     await turns()
     return list(zip(made, tasks, strict=True))
 
@@ -63,6 +66,41 @@ async def test_no_account_waits_for_another_ones_places(places: Places) -> None:
     for place, _ in [*waiting, *others]:
         place.leave()
         await turns()
+
+
+async def test_tokens_of_an_account_have_its_places_in_turn(places: Places) -> None:
+    many = await requested(places, 1, MOST + 3)
+    ((colleague, waiting),) = await requested(places, 1, 1, token=TOKEN + 1)
+
+    many[0][0].leave()  # whose token was there first has this turn, the colleague the next one
+    await turns()
+    assert [task.done() for _, task in many[MOST:]] == [True, False, False] and not waiting.done()
+    many[MOST][0].leave()
+    await turns()
+    assert [task.done() for _, task in many[MOST:]] == [True, False, False] and waiting.done()
+
+    for place in [colleague, *(place for place, _ in many[1:])]:
+        place.leave()
+        await turns()
+
+
+async def test_a_colleagues_statement_need_not_wait_for_all_that_another_token_has_sent() -> None:
+    slices, ended = Slices(1e-6), list[str]()
+    await begun(slices, 2)
+    tokens = {"first": 1, "second": 1, "third": 1, "colleague": 2}
+    operations = {name: await begun(slices, 1, token) for name, token in tokens.items()}
+    for operation in operations.values():
+        await operation.expect_long(needs_place=False)
+
+    async def execute(name: str) -> None:
+        async with operations[name].long_statement():
+            await turns()
+        ended.append(name)
+        operations[name].end()
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(*map(execute, operations))
+    assert ended == ["first", "second", "colleague", "third"]
 
 
 @pytest.mark.parametrize("is_long_ago", [False, True])
@@ -194,7 +232,7 @@ async def statements_at_once(operations: list[OperationSlices]) -> int:
     return most
 
 
-async def begun(slices: Slices, account: int) -> OperationSlices:
+async def begun(slices: Slices, account: int, token: int = TOKEN) -> OperationSlices:
     operation = slices.arrive()
-    await operation.begin(account)
+    await operation.begin(account, token)
     return operation

@@ -2,7 +2,8 @@
 
 Many that wait for the database at once would all go on in the turn of the event loop in which it answers. An account
 that is alone has as many as it likes. Who waits for a long statement needs no place meanwhile, but one of the
-statements': several of one account would take the database's cores from others.
+statements': several of one account would take the database's cores from others. An account's tokens have its places in
+turn.
 """
 
 import asyncio
@@ -46,22 +47,22 @@ class Places:
     def __init__(self, presence: Presence) -> None:
         self._presence = presence
         self._taken: Counter[int] = Counter()
-        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
+        self._waiting: dict[int, dict[int, deque[asyncio.Future[None]]]] = {}  # by token; the first is the next one
 
     @asynccontextmanager
-    async def one(self, account: int) -> AsyncIterator[None]:
+    async def one(self, account: int, token: int) -> AsyncIterator[None]:
         """Have a place of the account, once there is one."""
-        await self.take(account)
+        await self.take(account, token)
         try:
             yield
         finally:
             self.give(account)
 
-    async def take(self, account: int) -> None:
-        """Take a place, once there is one."""
+    async def take(self, account: int, token: int) -> None:
+        """Take a place, once there is one and it is the token's turn."""
         if not self._is_free(account):
             place = asyncio.get_running_loop().create_future()
-            self._waiting.setdefault(account, deque()).append(place)
+            self._waiting.setdefault(account, {}).setdefault(token, deque()).append(place)
             try:
                 await place
             except asyncio.CancelledError:
@@ -72,11 +73,15 @@ class Places:
             self._taken[account] += 1
 
     def give(self, account: int) -> None:
-        """Give a place back, to who has waited longest."""
+        """Give a place back, to who has waited longest with the token whose turn it is."""
         self._taken[account] -= 1
-        waiting = self._waiting.get(account, ())
+        waiting = self._waiting.get(account, {})
         while waiting and self._is_free(account):
-            place = waiting.popleft()
+            token, places = next(iter(waiting.items()))
+            place = places.popleft()
+            del waiting[token]
+            if places:
+                waiting[token] = places  # behind the others
             if not place.done():  # whoever waited was cancelled
                 self._taken[account] += 1
                 place.set_result(None)
@@ -92,16 +97,16 @@ class Places:
 class OperationPlace:
     """The place of one operation, which it has from `take` to `leave`."""
 
-    __slots__ = ("_account", "_aside", "_has_it", "_is_wanted", "_places")
+    __slots__ = ("_account", "_aside", "_has_it", "_is_wanted", "_places", "_token")
 
     def __init__(self, places: Places) -> None:
         self._places = places
-        self._account = self._aside = 0
+        self._account = self._token = self._aside = 0
         self._is_wanted = self._has_it = False
 
-    async def take(self, account: int) -> None:
+    async def take(self, account: int, token: int) -> None:
         """Have a place of the account, once there is one."""
-        self._account, self._is_wanted = account, True
+        self._account, self._token, self._is_wanted = account, token, True
         await self._take()
 
     @asynccontextmanager
@@ -122,7 +127,7 @@ class OperationPlace:
         self._give()
 
     async def _take(self) -> None:
-        await self._places.take(self._account)
+        await self._places.take(self._account, self._token)
         if self._has_it or not self._is_wanted:  # two have waited for it, or nobody needs it any more
             self._places.give(self._account)
         else:

@@ -227,11 +227,11 @@ class _Line:
 class OperationSlices:
     """The slices of one operation. What it does after its `end` is long work."""
 
-    __slots__ = ("_has_paused", "_is_short", "_number", "_slices", "account", "is_long", "place")
+    __slots__ = ("_has_paused", "_is_short", "_number", "_slices", "_token", "account", "is_long", "place")
 
     def __init__(self, slices: Slices) -> None:
         self._slices = slices
-        self._number = 0
+        self._number = self._token = 0
         self._is_short = self.is_long = self._has_paused = False
         self.account: int | None = None
         self.place = OperationPlace(slices.places)
@@ -246,9 +246,9 @@ class OperationSlices:
         """Whether it takes long, and other accounts are there."""
         return self.is_long and not self._slices.presence.is_alone(self.account or 0)
 
-    async def begin(self, account: int) -> None:
-        """Begin to work for an account, once it may."""
-        slices, self.account = self._slices, account
+    async def begin(self, account: int, token: int = 0) -> None:
+        """Begin to work for an account, once it may; its tokens have their turns where it has places."""
+        slices, self.account, self._token = self._slices, account, token
         self._number = slices.next_number()
         slices.presence.note(account)
         if slices.is_busy(account):
@@ -264,7 +264,7 @@ class OperationSlices:
             return
         self._lengthen()
         if needs_place:
-            await self.place.take(self.account or 0)
+            await self.place.take(self.account or 0, self._token)
         if not self._has_paused:
             await self._slices.start(self.account or 0)
 
@@ -279,7 +279,7 @@ class OperationSlices:
         slices, account = self._slices, self.account or 0
         async with self.place.aside():
             many = self.is_long or slices.is_crowded(account)
-            async with slices.statement_places.one(account) if many else nullcontext():
+            async with slices.statement_places.one(account, self._token) if many else nullcontext():
                 yield
 
     async def pause(self) -> None:
