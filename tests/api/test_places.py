@@ -24,8 +24,8 @@ def timeless(monkeypatch: pytest.MonkeyPatch) -> None:
 async def places() -> AsyncIterator[Places]:
     """The places where accounts 1 and 2 are; nobody has one in the end."""
     presence = Presence()
-    presence.note(2)
-    presence.note(1)
+    presence.enter(2)
+    presence.enter(1)
     made = Places(presence)
     yield made
     tasks = [asyncio.create_task(OperationPlace(made).take(account, TOKEN)) for account in (1, 2)]
@@ -110,10 +110,26 @@ async def test_an_account_that_is_alone_has_as_many_as_it_likes(
     presence = Presence()
     if is_long_ago:
         monkeypatch.setattr(module, "ALONE_S", 0)
-        presence.note(2)
-    presence.note(1)
+        presence.enter(2)
+        presence.leave(2)
+    presence.enter(1)
 
     assert all(task.done() for _, task in await requested(Places(presence), 1, MOST + 5))
+
+
+async def test_who_has_an_operation_under_way_is_there_for_as_long_as_that_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "ALONE_S", 0)
+    slices = Slices()
+    first, second = await begun(slices, 2), await begun(slices, 2)
+    assert not slices.presence.is_alone(1)
+
+    for operation in (first, first, second):  # the end is noted by whoever comes to it, perhaps twice
+        assert not slices.presence.is_alone(1)
+        operation.end()
+
+    assert slices.presence.is_alone(1) and slices.presence.is_alone(2)
 
 
 async def test_who_waits_for_a_long_statement_needs_no_place_and_has_one_again_afterwards(places: Places) -> None:

@@ -15,29 +15,39 @@ from contextlib import asynccontextmanager
 MOST = 1
 """Operations of an account, and long statements of it, that have a place at once."""
 ALONE_S = 1.0
-"""Seconds since the last operation of any other account, after which an account is alone."""
+"""Seconds since the end of the last operation of any other account, after which an account is alone."""
 ACCOUNTS_KEPT = 1_000
 
 
 class Presence:
-    """Which accounts are there."""
+    """Which accounts are there: those that have operations under way, or had one until a moment ago."""
 
     def __init__(self) -> None:
-        self._here: dict[int, float] = {}  # when an account's last operation began; the latest comes last
+        self._under_way: Counter[int] = Counter()
+        self._left: dict[int, float] = {}  # when an account's last operation ended; the latest comes last
 
-    def note(self, account: int) -> None:
+    def enter(self, account: int) -> None:
         """Take note that an account begins an operation."""
-        self._here.pop(account, None)
-        self._here[account] = time.perf_counter()
-        if len(self._here) > ACCOUNTS_KEPT:
-            del self._here[next(iter(self._here))]
+        self._under_way[account] += 1
+
+    def leave(self, account: int) -> None:
+        """Take note that one of its operations has ended."""
+        self._under_way[account] -= 1
+        if not self._under_way[account]:
+            del self._under_way[account]
+        self._left.pop(account, None)
+        self._left[account] = time.perf_counter()
+        if len(self._left) > ACCOUNTS_KEPT:
+            del self._left[next(iter(self._left))]
 
     def is_alone(self, account: int) -> bool:
-        """Tell whether no other account has begun an operation lately."""
+        """Tell whether no other account is there."""
+        if len(self._under_way) > (account in self._under_way):
+            return False
         now = time.perf_counter()
-        for other, began in reversed(self._here.items()):
+        for other, left in reversed(self._left.items()):
             if other != account:
-                return now - began >= ALONE_S
+                return now - left >= ALONE_S
         return True
 
 

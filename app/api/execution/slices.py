@@ -49,8 +49,7 @@ class Slices:
         self._scheduled: asyncio.Handle | None = None
         self._is_held = self._was_long = False
         self.presence = Presence()
-        self.places = Places(self.presence)
-        self.statement_places = Places(self.presence)
+        self.places, self.statement_places = Places(self.presence), Places(self.presence)
 
     @property
     def is_over(self) -> bool:
@@ -112,10 +111,7 @@ class Slices:
         return next(self._numbers)
 
     def _line(self, account: int) -> "_Line":
-        line = self._lines.get(account)
-        if line is None:
-            line = self._lines[account] = _Line()
-        return line
+        return self._lines.setdefault(account, _Line())
 
     async def _wait(self, turn: Turn, *, at_once: bool) -> None:
         if self._scheduled is None or (self._is_held and at_once):
@@ -227,12 +223,12 @@ class _Line:
 class OperationSlices:
     """The slices of one operation. What it does after its `end` is long work."""
 
-    __slots__ = ("_has_paused", "_is_short", "_number", "_slices", "_token", "account", "is_long", "place")
+    __slots__ = ("_has_paused", "_is_here", "_is_short", "_number", "_slices", "_token", "account", "is_long", "place")
 
     def __init__(self, slices: Slices) -> None:
         self._slices = slices
         self._number = self._token = 0
-        self._is_short = self.is_long = self._has_paused = False
+        self._is_here = self._is_short = self.is_long = self._has_paused = False
         self.account: int | None = None
         self.place = OperationPlace(slices.places)
 
@@ -250,7 +246,8 @@ class OperationSlices:
         """Begin to work for an account, once it may; its tokens have their turns where it has places."""
         slices, self.account, self._token = self._slices, account, token
         self._number = slices.next_number()
-        slices.presence.note(account)
+        slices.presence.enter(account)
+        self._is_here = True
         if slices.is_busy(account):
             slices.drop_short(self)
             await slices.start(account)
@@ -295,5 +292,8 @@ class OperationSlices:
     def end(self) -> None:
         """Take note that nothing has to give way any more."""
         self._slices.drop_short(self)
+        if self._is_here:
+            self._is_here = False
+            self._slices.presence.leave(self.account or 0)
         self._is_short = self.is_long = False
         self.place.leave()
