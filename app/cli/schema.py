@@ -115,5 +115,5 @@ def _advice(failing: "list[SchemaChange]") -> Iterator[str]:
     yield f"Keep what was released, and deprecate it in app/api/contract/deprecations.toml: see {POLICY}."
     yield "Where no client can be hurt, waive it in app/api/contract/waivers.toml:"
     for change in failing:
-        yield f"\n[[waivers]]\nkind = {json.dumps(change.kind)}\nchange = {json.dumps(change.text)}"
-        yield 'reason = ""\nuntil = '
+        yield from ("", "[[waivers]]", f"kind = {json.dumps(change.kind)}", f"change = {json.dumps(change.text)}")
+        yield from ('reason = ""', "until = ")
