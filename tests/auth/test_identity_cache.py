@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -44,8 +45,9 @@ async def test_reads_ask_once_who_it_is_and_what_is_not_known_to_ask_for_it_each
 
     with recorded() as read:
         await remembering.run(world.carl.token, "query($id: ID!) { case(id: $id) { title } }", {"id": case_id})
-    with recorded() as written:  # a document that nobody has sent before
-        await remembering.act(world.carl.token, "addComment", {"caseId": case_id, "body": "x"})
+    with recorded() as written:  # a document that nobody has sent before, in any test
+        added = {"caseId": case_id, "body": "x"}
+        await remembering.act(world.carl.token, "addComment", added, f"_{uuid.uuid4().hex}: __typename")
 
     assert read == ["SELECT cases"]
     assert written[0] == LOOKED_UP
