@@ -103,6 +103,26 @@ async def test_a_colleagues_statement_need_not_wait_for_all_that_another_token_h
     assert ended == ["first", "second", "colleague", "third"]
 
 
+async def test_an_operation_has_its_next_statement_before_later_ones_have_their_first() -> None:
+    slices, statements = Slices(1e-6), list[str]()
+    await begun(slices, 2)
+    operations = {name: await begun(slices, 1) for name in ("first", "second", "third", "fourth")}
+    for operation in operations.values():
+        await operation.expect_long(needs_place=False)
+
+    async def execute(name: str) -> None:
+        for _ in range(2):
+            async with operations[name].long_statement():
+                statements.append(name)
+                await turns()
+        operations[name].end()
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(*map(execute, operations))
+    assert statements.index("third") > max(place for place, name in enumerate(statements) if name == "first")
+    assert statements.index("fourth") > max(place for place, name in enumerate(statements) if name == "second")
+
+
 @pytest.mark.parametrize("is_long_ago", [False, True])
 async def test_an_account_that_is_alone_has_as_many_as_it_likes(
     is_long_ago: bool, monkeypatch: pytest.MonkeyPatch

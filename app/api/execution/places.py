@@ -3,20 +3,26 @@
 Many that wait for the database at once would all go on in the turn of the event loop in which it answers. An account
 that is alone has as many as it likes. Who waits for a long statement needs no place meanwhile, but one of the
 statements': several of one account would take the database's cores from others. An account's tokens have its places in
-turn.
+turn, and a token's oldest operation comes first, so that it is over before others have their first statement.
 """
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from heapq import heappop, heappush
+from itertools import count
 
 MOST = 1
 """Operations of an account, and long statements of it, that have a place at once."""
 ALONE_S = 1.0
 """Seconds since the end of the last operation of any other account, after which an account is alone."""
 ACCOUNTS_KEPT = 1_000
+
+
+Waiting = tuple[int, int, asyncio.Future[None]]
+"""Who waits for a place: the operation's number, in which order those of one number came, and what ends the wait."""
 
 
 class Presence:
@@ -57,22 +63,23 @@ class Places:
     def __init__(self, presence: Presence) -> None:
         self._presence = presence
         self._taken: Counter[int] = Counter()
-        self._waiting: dict[int, dict[int, deque[asyncio.Future[None]]]] = {}  # by token; the first is the next one
+        self._waiting: dict[int, dict[int, list[Waiting]]] = {}  # by token; the first is the next one
+        self._numbers = count()
 
     @asynccontextmanager
-    async def one(self, account: int, token: int) -> AsyncIterator[None]:
+    async def one(self, account: int, token: int, number: int = 0) -> AsyncIterator[None]:
         """Have a place of the account, once there is one."""
-        await self.take(account, token)
+        await self.take(account, token, number)
         try:
             yield
         finally:
             self.give(account)
 
-    async def take(self, account: int, token: int) -> None:
-        """Take a place, once there is one and it is the token's turn."""
+    async def take(self, account: int, token: int, number: int = 0) -> None:
+        """Take a place, once there is one and it is the token's turn; of the token, the least *number* comes first."""
         if not self._is_free(account):
             place = asyncio.get_running_loop().create_future()
-            self._waiting.setdefault(account, {}).setdefault(token, deque()).append(place)
+            heappush(self._waiting.setdefault(account, {}).setdefault(token, []), (number, next(self._numbers), place))
             try:
                 await place
             except asyncio.CancelledError:
@@ -83,12 +90,12 @@ class Places:
             self._taken[account] += 1
 
     def give(self, account: int) -> None:
-        """Give a place back, to who has waited longest with the token whose turn it is."""
+        """Give a place back, to the first of those who wait with the token whose turn it is."""
         self._taken[account] -= 1
         waiting = self._waiting.get(account, {})
         while waiting and self._is_free(account):
             token, places = next(iter(waiting.items()))
-            place = places.popleft()
+            _, _, place = heappop(places)
             del waiting[token]
             if places:
                 waiting[token] = places  # behind the others
@@ -107,16 +114,16 @@ class Places:
 class OperationPlace:
     """The place of one operation, which it has from `take` to `leave`."""
 
-    __slots__ = ("_account", "_aside", "_has_it", "_is_wanted", "_places", "_token")
+    __slots__ = ("_account", "_aside", "_has_it", "_is_wanted", "_number", "_places", "_token")
 
     def __init__(self, places: Places) -> None:
         self._places = places
-        self._account = self._token = self._aside = 0
+        self._account = self._token = self._number = self._aside = 0
         self._is_wanted = self._has_it = False
 
-    async def take(self, account: int, token: int) -> None:
+    async def take(self, account: int, token: int, number: int = 0) -> None:
         """Have a place of the account, once there is one."""
-        self._account, self._token, self._is_wanted = account, token, True
+        self._account, self._token, self._number, self._is_wanted = account, token, number, True
         await self._take()
 
     @asynccontextmanager
@@ -137,7 +144,7 @@ class OperationPlace:
         self._give()
 
     async def _take(self) -> None:
-        await self._places.take(self._account, self._token)
+        await self._places.take(self._account, self._token, self._number)
         if self._has_it or not self._is_wanted:  # two have waited for it, or nobody needs it any more
             self._places.give(self._account)
         else:

@@ -261,7 +261,7 @@ class OperationSlices:
             return
         self._lengthen()
         if needs_place:
-            await self.place.take(self.account or 0, self._token)
+            await self.place.take(self.account or 0, self._token, self._number)
         if not self._has_paused:
             await self._slices.start(self.account or 0)
 
@@ -276,7 +276,7 @@ class OperationSlices:
         slices, account = self._slices, self.account or 0
         async with self.place.aside():
             many = self.is_long or slices.is_crowded(account)
-            async with slices.statement_places.one(account, self._token) if many else nullcontext():
+            async with slices.statement_places.one(account, self._token, self._number) if many else nullcontext():
                 yield
 
     async def pause(self) -> None:
