@@ -20,7 +20,6 @@ from app.api.inputs.actions import (
     CancelOverrideInput,
     CloseCaseInput,
     OpenCaseInput,
-    ReassignReviewersInput,
     RefuseOverrideInput,
     RequestOverrideInput,
 )
@@ -28,6 +27,7 @@ from app.api.inputs.assignments import AssignCaseInput
 from app.api.inputs.checklists import RecordStepInput
 from app.api.inputs.due_dates import SetDueDateInput
 from app.api.inputs.erasures import EraseContentInput, SetLegalHoldInput
+from app.api.inputs.reassignment import ReassignReviewersInput
 from app.api.payloads import (
     AcceptOverridePayload,
     ActionPayload,

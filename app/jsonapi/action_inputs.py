@@ -33,9 +33,9 @@ def input_type(action: ActionType) -> GraphQLInputObjectType:
 
 
 @cache
-def not_null(action: ActionType) -> frozenset[str]:
-    """Return the fields of an action's input that must be there and can't be null."""
-    return frozenset(required_fields(input_type(action)))
+def not_null(action: ActionType) -> tuple[str, ...]:
+    """Return the fields of an action's input that must be there and can't be null, in the order of the schema."""
+    return tuple(required_fields(input_type(action)))
 
 
 @cache

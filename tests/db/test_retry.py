@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from random import Random
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
@@ -19,7 +18,7 @@ from app.db.errors import unavailable_of
 from app.db.repository.locks import lock_case
 from app.db.retry import RETRIES, attempt
 from app.domain.commands import AddComment
-from tests.faults.proxy import Proxy
+from tests.faults.proxy import Fixed, Proxy
 from tests.support.api import Api
 from tests.support.database_contents import contents
 from tests.support.documents import uploaded
@@ -209,17 +208,6 @@ async def test_a_statement_that_takes_too_long_is_given_up(fresh_url: str, world
 
 
 # --- An end that nobody knows ----------------------------------------------------------------------------------------
-
-
-class Fixed(Random):
-    """Chance that has always the same to say: below a half, the proxy cuts before the commit is done, else after."""
-
-    def __init__(self, value: float) -> None:
-        super().__init__(0)
-        self.value = value
-
-    def random(self) -> float:
-        return self.value
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])

@@ -14,6 +14,17 @@ COMMIT = b"COMMIT;"
 CHUNK = 65_536
 
 
+class Fixed(Random):
+    """Chance that has always the same to say: below a half, the proxy cuts before the commit is done, else after."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__(0)
+        self.value = value
+
+    def random(self) -> float:
+        return self.value
+
+
 @dataclass(slots=True)
 class Proxy:
     """Passes bytes on between its clients and a port; cuts the *share* of commits that is set."""

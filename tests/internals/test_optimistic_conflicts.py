@@ -34,7 +34,7 @@ from app.domain.errors import (
     VersionConflict,
 )
 from app.domain.model import CaseStatus, RequestedStatus
-from tests.faults.proxy import Proxy
+from tests.faults.proxy import Fixed, Proxy
 from tests.support.api import Api
 from tests.support.database_contents import contents, set_by_hand
 from tests.support.optimistic_writes import assert_whole_log, behind, conflicts, ways, ways_of
@@ -248,17 +248,6 @@ async def test_what_the_server_calls_a_conflict_is_settled_by_the_locked_way(
 
 
 # --- An end that nobody knows ----------------------------------------------------------------------------------------
-
-
-class Fixed(Random):
-    """Chance that has always the same to say: below a half, the proxy cuts before it is done, else after."""
-
-    def __init__(self, value: float) -> None:
-        super().__init__(0)
-        self.value = value
-
-    def random(self) -> float:
-        return self.value
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])

@@ -17,7 +17,6 @@ from app.api.inputs.actions import (
     CancelOverrideInput,
     CloseCaseInput,
     OpenCaseInput,
-    ReassignReviewersInput,
     RefuseOverrideInput,
     RequestOverrideInput,
 )
@@ -26,6 +25,7 @@ from app.api.inputs.checklists import RecordStepInput
 from app.api.inputs.due_dates import SetDueDateInput
 from app.api.inputs.erasures import EraseContentInput, SetLegalHoldInput
 from app.api.inputs.fields import given
+from app.api.inputs.reassignment import ReassignReviewersInput
 from app.domain.model import ActionType
 
 ACTIONS_MAX = 100
