@@ -4,8 +4,10 @@
 could not be written. 70: a fault of Casegate itself. 128 and a signal's number: ended by that signal.
 """
 
+import atexit
 import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 from app.cli import ending
@@ -14,11 +16,25 @@ from app.cli import ending
 def main() -> NoReturn:
     """Run the command line and exit."""
     _leave_ascii()
+    code = ending.FAULT  # where not even the ending of a command ends as it should
+    atexit.register(lambda: _end_process(code))  # before all others, and so called after them
     code = ending.run(_program)
     output = sys.modules.get("app.observability.log_output")  # which few commands import, and of these one serves
     if output is not None:
         output.flush()
     sys.exit(code)
+
+
+def _end_process(code: int) -> NoReturn:
+    """End the process without taking the interpreter apart.
+
+    The document store's native threads may still have an answer for it, and would abort the process (SIGABRT) or read
+    what is gone (SIGSEGV) instead of ending it with its exit code.
+    """
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with suppress(OSError, ValueError, ending.OutputLost):  # closed, or reported already
+            stream.flush()
+    os._exit(code)
 
 
 def _leave_ascii() -> None:

@@ -3,6 +3,8 @@
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -23,6 +25,7 @@ from tests.support.commands import (
     make_place,
     run,
 )
+from tests.support.gateway import ROOT, environment
 from tests.support.ports import taken_port
 
 
@@ -137,3 +140,32 @@ def unreported(ended: Ended, condition: str) -> Iterator[str]:
         yield "it says nothing"
     if "output" in condition and "closed" not in condition and ended.code == DONE and ended.output:
         yield "what was lost is not told"
+
+
+# What outlives a command would be called by the interpreter that takes itself apart, and never otherwise.
+OUTLIVING = """
+import atexit, sys
+from app import cli
+
+class Outliving:
+    def __del__(self):
+        print("taken apart")
+
+outliving = Outliving()
+
+def program():
+    atexit.register(lambda: print("called at the exit"))
+    sys.stdout.write("printed, ")
+    raise SystemExit(3)
+
+cli._program = program
+cli.main()
+"""
+
+
+def test_a_command_ends_its_process_without_the_interpreter_being_taken_apart() -> None:
+    process = [sys.executable, "-c", OUTLIVING, "log", "verify"]
+
+    done = subprocess.run(process, cwd=ROOT, env=environment(), capture_output=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"printed, called at the exit\n", b"")
