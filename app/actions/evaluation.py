@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import clock
 from app.actions.authority import renewed
 from app.actions.draft import Draft
-from app.actions.idempotency import KEY_LIFETIME, claim
+from app.actions.idempotency import KEY_LIFETIME, claim, one_at_a_time
 from app.actions.perform import ActionRequest
 from app.actions.results import evaluated, evaluation_of, found_by_label, new_subject, record_result
 from app.actions.writing import build_outcome
@@ -91,9 +91,10 @@ async def record_evaluation(
     request = ActionRequest(actor, command, request_id, now, key_lifetime)
 
     async def run() -> EvaluationOutcome:
-        outcome = await _until_it_stays(
-            database, request, target, lambda work: attempt(database, partial(work, is_rehearsal=False))
-        )
+        async with one_at_a_time(database, actor, command):
+            outcome = await _until_it_stays(
+                database, request, target, lambda work: attempt(database, partial(work, is_rehearsal=False))
+            )
         database.commits.send(actor.account_id)
         return outcome
 

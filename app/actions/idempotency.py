@@ -3,13 +3,16 @@
 The record is part of the action's transaction, which `app.actions.perform` owns.
 """
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from sqlalchemy import delete, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -29,6 +32,24 @@ from app.domain.errors import Erased, IdempotencyKeyReused
 from app.domain.facts import Actor
 
 KEY_LIFETIME = timedelta(hours=24)
+
+# The locks of the keys that requests have or wait for here right now, by database, token and key.
+_locks: "WeakValueDictionary[tuple[int, UUID, str], asyncio.Lock]" = WeakValueDictionary()
+
+
+def one_at_a_time(database: Database, actor: Actor, command: Command) -> AbstractAsyncContextManager[object]:
+    """Return what requests with the command's key enter here one at a time, in the order in which they came.
+
+    So a refusal that answers a repeated request says that the first one has done nothing either, nor will: it could be
+    waiting for its turn to write meanwhile. Repetitions that wait take no connection to the database from others.
+    """
+    if command.idempotency_key is None:
+        return nullcontext()
+    name = id(database), actor.token_id, command.idempotency_key
+    lock = _locks.get(name)
+    if lock is None:
+        lock = _locks[name] = asyncio.Lock()
+    return lock
 
 
 def fingerprint(command: Command) -> str:

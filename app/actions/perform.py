@@ -24,7 +24,7 @@ from app.actions.authority import renewed
 from app.actions.checks import drafted, facts_of, rests_on_its_case
 from app.actions.draft import Draft
 from app.actions.effects import EFFECTS
-from app.actions.idempotency import KEY_LIFETIME, claim_key, recorded_key
+from app.actions.idempotency import KEY_LIFETIME, claim_key, one_at_a_time, recorded_key
 from app.actions.opening import drafted_opening
 from app.actions.outcome import Outcome, Supposed, outcome_of
 from app.actions.writing import build_outcome
@@ -128,7 +128,10 @@ class ActionRequest:
 
     async def run(self, database: Database) -> Outcome:
         """Do it as who the actor is by then. Raises: Refusal or InputRefused."""
-        outcome = await self.with_current_authority(database, lambda request: request.optimistic_or_locked(database))
+        async with one_at_a_time(database, self.actor, self.command):
+            outcome = await self.with_current_authority(
+                database, lambda request: request.optimistic_or_locked(database)
+            )
         database.commits.send(self.actor.account_id)
         return outcome
 

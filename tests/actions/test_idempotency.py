@@ -1,7 +1,8 @@
 """Idempotency: one key of one token makes at most one action, and tells for 24 hours which."""
 
+import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from app.actions.idempotency import forget_old_keys
 from app.actions.outcome import Outcome
 from app.actions.perform import perform
 from app.db import tables
+from app.db.repository.locks import lock_case
 from app.domain.commands import AddComment, CaseCommand, CloseCase
 from app.domain.errors import IdempotencyKeyReused, NoPendingOverride
 from app.domain.model import Scope
@@ -64,6 +66,29 @@ async def test_a_key_is_good_for_one_request_of_one_token(world: World) -> None:
         assert refused.value.path == ("input", "idempotencyKey")
     assert await contents(world.database) == before
     assert (await do(other_token, comment)).action.seq == 3
+
+
+async def test_requests_with_one_key_are_handled_one_at_a_time_in_their_order(world: World) -> None:
+    case_id = (await world.open_case()).case.id
+    comment = AddComment(case_id=case_id, comment="called", idempotency_key="key")
+    handled = list[int]()  # which request looked at the clock
+
+    async def do(number: int) -> Outcome:
+        def now() -> datetime:
+            handled.append(number)
+            return clock.now()
+
+        return await perform(world.database, world.carl.actor, comment, request_id="test", now=now)
+
+    async with world.database.write() as other:
+        await lock_case(other, world.carl.actor.account_id, case_id)
+        requests = [asyncio.create_task(do(number)) for number in range(3)]
+        await asyncio.wait(requests, timeout=0.2)  # long enough for all three to look at the clock, if they are let
+    outcomes = [await request for request in requests]
+
+    assert set(handled) == {0, 1, 2}
+    assert handled == sorted(handled)
+    assert [outcome.replayed for outcome in outcomes] == [False, True, True]
 
 
 async def test_a_refusal_burns_no_key(world: World) -> None:
