@@ -14,7 +14,7 @@ import httpx2
 
 from tests.faults.history import Event, History, Kind, now
 
-ANSWER_S = 20
+ANSWER_S = 60
 PAUSE_S = 0.1
 PAUSE_MAX_S = 1.0
 

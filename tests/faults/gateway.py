@@ -68,6 +68,11 @@ class Gateway:
             raise TimeoutError(f"the gateway does not start; its log is {self.log}")
         return now() - began
 
+    def logged_about(self, request_id: str) -> str:
+        """Return the last line of the log about a request, which says why it failed; empty where there is none."""
+        lines = [line for line in self.log.read_text(errors="replace").splitlines() if f'"{request_id}"' in line]
+        return lines[-1] if lines else ""
+
     def supervise(self) -> None:
         """Start it, again if it does not stay, until it is ready. Raises: TimeoutError."""
         deadline = now() + START_S

@@ -29,6 +29,9 @@ from tests.faults.workload import Load
 from tests.support.databases import create_database
 from tests.support.gateway import ROOT, casegate
 
+UNHURRIED = {"database_pool_timeout": "30", "database_lock_timeout": "30", "deadline": "30"}
+"""How long, in seconds, a gateway waits that shares the machine with other tests, which is not what a fault is."""
+
 
 @dataclass(slots=True)
 class Site:
@@ -59,7 +62,8 @@ class Site:
     def demand_no_faults(self, name: str) -> None:
         """Take down every answer that is a fault; what was looked at is forgotten."""
         for fault in self.load.take_faults():
-            self.demand(False, f"{name}: {fault.op}: answered with {fault.status} {fault.code}: {fault.body[:200]}")
+            reason = self.gateway.logged_about(fault.op)
+            self.demand(False, f"{name}: {fault.op}: answered with {fault.status} {fault.code}: {reason}")
 
     def demand_retryable(self, name: str) -> int:
         """Take down every fault that is not a retryable 503 with a request id; return how many there were."""
@@ -124,7 +128,7 @@ def site(
     """Yield a running site on *engine* whose files are in *folder*; its database has a disk of *disk_mib*, if given.
 
     What has to go on after a fault has to do so within *patience_s*. The gateway is that of the commit *released*, if
-    given, and *is_forked* from a process that has imported it where how long it takes to start does not matter.
+    given, and *is_forked* from a process that has imported it where it does not matter how long anything takes.
 
     Raises: CannotMount, PostgresqlMissing, PostgresqlFailed.
     """
@@ -147,6 +151,8 @@ def site(
         people = people_of(root, url, writers) if released else asyncio.run(make_people(url, writers))
         history = History(stack.enter_context((folder / "history.jsonl").open("w")))
         settings = {"database_url": url, "documents_url": documents, "webhooks_allow_private": "true"}
+        if is_forked:
+            settings |= UNHURRIED
         running = stack.enter_context(gateway(folder, root, 1, is_forked, **settings))
         load = Load.of(people, running.address, history, seed)
         chance = Random(f"{seed} {engine} {folder.name}")
