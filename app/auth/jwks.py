@@ -39,9 +39,11 @@ class KeySet:
         """Return the key of this id, None where the provider has none. Raises: IdentityUnavailable."""
         if key_id not in self._keys or not self._is_younger_than(FRESH_S):
             await self._refresh(key_id)
-        if not self._is_younger_than(GRACE_S):
+        key = self._keys.get(key_id)
+        # Whether an unknown key is a new one of the provider, nobody knows while the provider does not answer.
+        if not self._is_younger_than(GRACE_S) or (key is None and self._fetched_at != self._tried_at):
             raise IdentityUnavailable(seconds=RETRY_S)
-        return self._keys.get(key_id)
+        return key
 
     def _is_younger_than(self, seconds: float) -> bool:
         return self._fetched_at is not None and self._clock() - self._fetched_at < seconds
@@ -55,7 +57,7 @@ class KeySet:
             self._tried_at = self._clock()
             try:
                 self._keys = await self._fetch()
-                self._fetched_at = self._clock()
+                self._fetched_at = self._tried_at
             except (httpx2.HTTPError, OSError, ValueError, TimeoutError) as error:
                 log.warning("keys_not_fetched", reason=type(error).__name__)
 

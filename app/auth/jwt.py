@@ -28,6 +28,8 @@ from app.domain.text import LONGER_BY, Unacceptable, line
 LEEWAY_S = 30
 NAME_MAX = 200
 LENGTH_MAX = 16 * 1024
+KINDS = frozenset({"jwt", "at+jwt"})
+"""What `typ` may say: of any kind, or for access. Others, as `logout+jwt`, must not pass for it (RFC 8725, 3.11)."""
 
 log = structlog.get_logger()
 
@@ -94,15 +96,7 @@ class Provider:
 
     async def _verified(self, token: str) -> dict[str, object]:
         """Return the claims of a token whose signature and terms are good."""
-        if len(token) > LENGTH_MAX:
-            raise _refused("too long")
-        try:
-            header = jwt.get_unverified_header(token)
-        except jwt.PyJWTError as error:
-            raise _refused(type(error).__name__) from None
-        algorithm, key_id = header.get("alg"), header.get("kid")
-        if algorithm not in self._terms.algorithms or not isinstance(key_id, str) or "crit" in header:
-            raise _refused("algorithm or key id")
+        algorithm, key_id = self._signed_by(token)
         key = await self._keys.key(key_id)
         if key is None:
             raise _refused("unknown key")
@@ -123,6 +117,21 @@ class Provider:
             raise TokenExpired() from None
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             raise _refused(type(error).__name__) from None
+
+    def _signed_by(self, token: str) -> tuple[str, str]:
+        """Return the algorithm and the key's id that the header names."""
+        if len(token) > LENGTH_MAX:
+            raise _refused("too long")
+        try:
+            header = jwt.get_unverified_header(token)
+        except jwt.PyJWTError as error:
+            raise _refused(type(error).__name__) from None
+        algorithm, key_id = header.get("alg"), header.get("kid")
+        if algorithm not in self._terms.algorithms or not isinstance(key_id, str) or "crit" in header:
+            raise _refused("algorithm or key id")
+        if not _is_for_access(header.get("typ")):
+            raise _refused("a token of another kind")
+        return algorithm, key_id
 
     def _claimed(self, claims: dict[str, Any]) -> Claimed:
         """Return what the claims say, or refuse: they are another system's words."""
@@ -166,6 +175,11 @@ def _refused(reason: str) -> Unauthenticated:
     """Log the reason for the operator; the client learns only that the token is not valid."""
     log.info("jwt_refused", reason=reason)
     return Unauthenticated()
+
+
+def _is_for_access(kind: object) -> bool:
+    """Tell whether the header's `typ`, a media type whose `application/` may be left out, is none of another kind."""
+    return kind is None or (isinstance(kind, str) and kind.lower().removeprefix("application/") in KINDS)
 
 
 def _fits(algorithm: str, key: jwt.PyJWK) -> bool:

@@ -68,6 +68,8 @@ def forged(provider: IdentityProvider) -> dict[str, str]:
         "issued before all calendars": provider.token(iat=-(10**15)),
         "unknown kid": provider.token("stranger"),
         "an algorithm of another key": jwt.encode(claims, provider.keys["rsa-1"][1], "PS256", {"kid": "rsa-1"}),
+        "a token that says good-bye": provider.token(header={"typ": "logout+jwt"}),
+        "an event of security": provider.token(header={"typ": "application/secevent+JWT"}),
         "critical header": provider.token(header={"crit": ["x"], "x": 1}),
         "no address": provider.token(email=None),
         "an address that is a list": provider.token(email=["a@b.example"]),
@@ -102,6 +104,17 @@ async def test_a_good_token_stands_for_its_person(world: World, fresh_url: str, 
     assert seen[0]["user"]["roles"] == []
     assert seen[0]["scopes"] == ["CASES_READ"]
     assert provider.fetches == 1
+
+
+async def test_the_type_of_a_token_for_access_is_spelled_in_several_ways(
+    world: World, fresh_url: str, provider: IdentityProvider
+) -> None:
+    types = [None, "JWT", "jwt", "at+jwt", "application/at+JWT"]
+
+    async with opened(fresh_url, world, provider) as api:
+        seen = [reported(await api.send(provider.token(header={"typ": each}), WHO)) for each in types]
+
+    assert seen == [(200, "NONE")] * len(types)
 
 
 async def test_a_token_that_is_no_good_is_refused_without_a_reason(
@@ -256,6 +269,26 @@ async def test_a_new_key_is_found_when_a_token_names_it(provider: IdentityProvid
     # An unknown id asks the provider again, but not more often than it can be asked by anybody.
     assert (at_once, later is not None, await found.key("rsa-1")) == (None, True, None)
     assert provider.fetches == 2
+
+
+async def test_an_unknown_key_is_undecided_while_the_provider_does_not_answer(provider: IdentityProvider) -> None:
+    clock = Clock()
+    found = KeySet(provider.url, clock)
+    await found.key("rsa-1")
+    provider.add("rsa-2", "RS256")
+    provider.is_up = False
+
+    clock.now += jwks.RETRY_S + 1
+    for key_id in ("rsa-2", "made-up"):
+        with pytest.raises(IdentityUnavailable):
+            await found.key(key_id)
+    known = await found.key("rsa-1")
+    provider.is_up = True
+    clock.now += jwks.RETRY_S + 1
+
+    assert known is not None
+    assert await found.key("rsa-2") is not None
+    assert await found.key("made-up") is None
 
 
 async def test_made_up_key_ids_do_not_make_it_ask_the_provider_each_time(provider: IdentityProvider) -> None:
