@@ -95,7 +95,7 @@ class WebhookDocuments:
         except (NoSuchOperationError, OperationNotAllowedError):
             return Detail("webhook_document_shape")
         if prepared.errors:
-            return Detail("webhook_document_invalid", {"reason": prepared.errors[0].message[:REASON_MAX]})
+            return _invalid(prepared.errors[0].message)
         assert prepared.document is not None
         found = _faults(prepared.document) or _wanted(prepared.document)
         if isinstance(found, Detail):
@@ -213,6 +213,11 @@ class _Changing(Visitor):
             self.detail = Detail("webhook_document_field", params)
 
 
+def _invalid(reason: str) -> Detail:
+    """Return why a document can't be executed; the message that it comes to be in has its own full stop."""
+    return Detail("webhook_document_invalid", {"reason": reason[:REASON_MAX].rstrip(".")})
+
+
 def _wanted(document: DocumentNode) -> WantedRows | Detail:
     operation = operations_of(document)[0]
     field = cast(FieldNode, operation.selection_set.selections[0])
@@ -220,10 +225,10 @@ def _wanted(document: DocumentNode) -> WantedRows | Detail:
     try:
         values = get_argument_values(CORE.subscription_type.fields[ROOT], field)
     except GraphQLError as error:
-        return Detail("webhook_document_invalid", {"reason": error.message[:REASON_MAX]})
+        return _invalid(error.message)
     case = values.get("case_id", values.get("caseId"))
     case_id = None if case is None else parse_id(case)
     if case is not None and case_id is None:
-        return Detail("webhook_document_invalid", {"reason": f"caseId is no UUID: {str(case)[:40]}"})
+        return _invalid(f"caseId is no UUID: {str(case)[:40]}")
     types = values.get("types")
     return WantedRows(case_id, None if types is None else frozenset(types))

@@ -30,6 +30,7 @@ RUNNERS = {
     "sh": "test_commands",
     "sql": "test_commands",
     "js": "tests/clients",
+    "python": "tests/webhooks/test_signing.py",
     "mermaid": "tests/api/test_workflow_data.py",
     "text": "marked as not to be executed; what commands it names is looked at by test_commands",
 }

@@ -161,6 +161,16 @@ async def test_a_url_that_leads_inside_or_is_none_is_refused(world: World, api: 
     assert said in error["message"]
 
 
+async def test_a_syntax_error_of_a_document_is_said_in_one_sentence(world: World, api: Api) -> None:
+    document = "mutation($input: CreateWebhookInput!) { createWebhook(input: $input) { errors { message } } }"
+    input = {"name": "x", "url": URL, "document": "subscription { actions { cursor }"}
+
+    data = await api.run(world.aldo.token, document, {"input": input})
+
+    (error,) = data["createWebhook"]["errors"]
+    assert error["message"].endswith("Syntax Error: Expected Name, found <EOF>.")
+
+
 async def test_all_that_is_wrong_with_url_and_document_is_said_at_once_in_either_language(
     world: World, api: Api
 ) -> None:

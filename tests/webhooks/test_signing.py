@@ -1,6 +1,7 @@
 """Signatures of webhooks: the public library verifies them, each endpoint has keys of its own, rotations overlap."""
 
 import base64
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from app.domain.webhooks import SecretVersions, SignatureScheme
 from app.webhooks.signing import HmacKey, SigningKey, derive_key, signed_headers
+from tests.support.manual import blocks, page
 
 MASTER = bytes(range(32))
 WEBHOOK = UUID("0196a2d0-0000-7000-8000-000000000001")
@@ -139,3 +141,18 @@ def test_the_version_before_signs_until_its_time_has_come() -> None:
     assert versions.in_use(now + timedelta(hours=24) - timedelta(microseconds=1)) == (2, 1)
     assert versions.in_use(now + timedelta(hours=24)) == (2,)
     assert versions.rotated(now + timedelta(hours=25)).in_use(now) == (3, 2)
+
+
+def test_what_the_manual_verifies_a_public_key_with_takes_what_was_signed_and_nothing_else() -> None:
+    (block,) = blocks("python", page=page("webhooks.md"))
+    of_manual: dict[str, Callable[..., None]] = {}
+    exec(block.text, of_manual)  # noqa: S102  # it is the manual's
+    verify, public_key, body = of_manual["verify"], ed25519_key(1).verifier, b'{"type":"ping"}'
+    rotated = headers(ed25519_key(2), ed25519_key(1), body=body)
+    stale = signed_headers([ed25519_key(1)], ACTION, datetime.now(UTC) - timedelta(minutes=6), body)
+
+    verify(public_key, headers(ed25519_key(1), body=body), body)
+    verify(public_key, rotated, body)
+    for sent, received in ((rotated, body + b" "), (headers(ed25519_key(2), body=body), body), (stale, body)):
+        with pytest.raises(InvalidSignature):
+            verify(public_key, sent, received)
