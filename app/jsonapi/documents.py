@@ -42,7 +42,7 @@ async def uploaded(upload: UploadEndpoint, exchange: ResourceExchange, admission
 
 def _found(row: DocumentRow) -> dict[str, object]:
     """Return a row by the fields of the schema."""
-    found: dict[str, object] = {field: getattr(row, name) for name, field in TYPES["document"].attributes.items()}
+    found: dict[str, object] = {field: getattr(row, name) for name, field in TYPES["document"].usual.items()}
     return found | {"id": row.id, "createdAt": row.created_at.isoformat()}
 
 

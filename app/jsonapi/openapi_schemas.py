@@ -42,7 +42,7 @@ def reference(kind: str, name: str) -> Schema:
 
 def typed(type_: Any) -> Schema:
     """Return the schema of a value of a GraphQL type."""
-    nullable = not isinstance(type_, GraphQLNonNull)
+    may_be_null = not isinstance(type_, GraphQLNonNull)
     type_ = get_nullable_type(type_)
     match type_:
         case GraphQLList():
@@ -53,20 +53,24 @@ def typed(type_: Any) -> Schema:
             schema = _subject(type_)
         case _:
             schema = dict(_SCALARS[type_.name])
-    if not nullable:
+    return nullable(schema) if may_be_null else schema
+
+
+def nullable(schema: Schema) -> Schema:
+    """Return the schema of a value that may be null too."""
+    if isinstance(schema["type"], list):
         return schema
-    if "enum" in schema:
-        schema["enum"] = [*schema["enum"], None]
-    return schema | {"type": [schema["type"], "null"]}
+    enum = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return schema | enum | {"type": [schema["type"], "null"]}
 
 
 def resource_schema(type_: ResourceType) -> Schema:
     """Return the schema of a resource as answers have it."""
     object_type = CORE.type_map[type_.object_type]
     assert isinstance(object_type, GraphQLObjectType)
-    attributes: Schema = {}
-    for name, field_name in type_.attributes.items():
-        attributes[name] = _attribute_schema(object_type, *field_name.split("."))
+    attributes = {name: _attribute_schema(object_type, path.split(".")) for name, path in type_.attributes.items()}
+    for name in type_.on_request:
+        attributes[name]["description"] += f" Only where `fields[{type_.name}]` names it."
     if "action_type" in attributes:
         attributes["action_type"] = {"type": "string", "enum": list(ACTION_TYPES)}
     relationships = {name: reference("schemas", "relationship") for name in [*type_.relationships, *type_.related]}
@@ -82,15 +86,15 @@ def resource_schema(type_: ResourceType) -> Schema:
     ) | {"description": object_type.description}
 
 
-def _attribute_schema(type_: GraphQLObjectType, name: str, *inner: str) -> Schema:
+def _attribute_schema(type_: GraphQLObjectType, path: Sequence[str]) -> Schema:
     """Return the schema of a field's value, or of one of a field inside it, which is null where that is."""
-    field = type_.fields[name]
-    if not inner:
+    field = type_.fields[path[0]]
+    if len(path) == 1:
         return typed(field.type) | {"description": field.description}
     object_type = get_named_type(field.type)
     assert isinstance(object_type, GraphQLObjectType) and not isinstance(field.type, GraphQLNonNull)
-    found = object_type.fields[inner[0]]
-    return typed(get_nullable_type(found.type)) | {"description": f"{found.description} Null of all other rows."}
+    inner = _attribute_schema(object_type, path[1:])
+    return nullable(inner) | {"description": f"{inner['description']} Part of `{path[0]}`: {field.description}"}
 
 
 def _case_file(type_: ResourceType) -> Schema:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from app.jsonapi.resources import ACTION_NAMES, ResourceType
+from app.jsonapi.resources import ACTION_NAMES, TYPES, ResourceType
 
 ResourceObject = dict[str, Any]
 Found = Mapping[str, Any]
@@ -15,6 +15,13 @@ Maker = Callable[..., list[ResourceObject]]
 
 Where the document has one already, its relationships are added to.
 """
+
+SUBJECT_MEMBERS: Mapping[str, str] = {path: name for name, path in TYPES["subject"].attributes.items()}
+_RENAMED: Mapping[str, str] = {
+    "action_type": "action_names[{0}]",
+    "evaluation_changed": "None if {0} is None else [subject_members[name] for name in {0}]",
+}
+"""By an attribute: what its value becomes, where that is names of the schema."""
 
 
 def around_id(address: str) -> Address:
@@ -58,7 +65,7 @@ def maker_of(
         more = ", ".join(f"{name!r}: {{'data': {value}}}" for name, value in linkages.items())
         lines += ["        else:", f"            resource.setdefault('relationships', {{}}).update({{{more}}})"]
     lines += ["        made.append(resource)", "    return made"]
-    space: dict[str, Any] = {"action_names": ACTION_NAMES}
+    space: dict[str, Any] = {"action_names": ACTION_NAMES, "subject_members": SUBJECT_MEMBERS}
     exec("\n".join(lines), space)  # noqa: S102  # names of our own tables
     made: Maker = space["make"]
     return made
@@ -87,9 +94,10 @@ def _address(base: str, address: str) -> str:
     return f"{base} + {before!r} + id + {behind!r}"
 
 
-def _value(name: str, field: str) -> str:
-    if name == "action_type":
-        return f"action_names[item[{field!r}]]"
-    outer, _, inner = field.partition(".")
+def _value(name: str, path: str) -> str:
+    """Return the source of an attribute's value; null, where an object on the way to it is."""
+    outer, *inner = path.split(".")
     value = f"item[{outer!r}]"
-    return f"None if {value} is None else {value}[{inner!r}]" if inner else value
+    for field in inner:
+        value = f"(None if {value} is None else {value}[{field!r}])"
+    return _RENAMED[name].format(value) if name in _RENAMED else value

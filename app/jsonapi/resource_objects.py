@@ -21,13 +21,15 @@ class ResourceWriter:
     def __init__(self, type_: ResourceType, wanted: Wanted, tree: Tree) -> None:
         included, fieldset = dict(tree), wanted.fieldset(type_)
         members = type_.members if fieldset is None else fieldset
+        attributes = type_.usual if fieldset is None else type_.attributes
         self._type = type_
-        self._attributes = {name: field for name, field in type_.attributes.items() if name in members}
+        self._attributes = {name: field for name, field in attributes.items() if name in members}
         self._related = [name for name in type_.related if name in members]
         self._relationships = [
             ShownRelationship(
                 name,
                 relation,
+                relation.field.split("."),
                 ResourceWriter(TYPES[relation.type], wanted, included[name]) if name in included else None,
                 name in members,
             )
@@ -64,16 +66,23 @@ def _ids(found: Sequence[Found]) -> list[str]:
 
 
 class ShownRelationship(NamedTuple):
-    """A relationship that was selected. `writer`: of what is included; None, where only ids were wanted."""
+    """A relationship that was selected, and the path to it in an object of a result.
+
+    `writer`: of what is included; None, where only ids were wanted.
+    """
 
     name: str
     relation: Relationship
+    path: Sequence[str]
     writer: ResourceWriter | None
     is_member: bool
 
     def linkages(self, found: Sequence[Found], document: "CompoundDocument") -> list[Any]:
         """Return the linkage of each of *found*, and have what it leads to in *document*, if it is included."""
-        values = [item[self.relation.field] for item in found]
+        outer, *inner = self.path
+        values = [item[outer] for item in found]
+        for field in inner:
+            values = [None if value is None else value[field] for value in values]
         if self.relation.is_many:
             identifiers = iter(self._identifiers([related for items in values for related in items], document))
             return [[next(identifiers) for _ in items] for items in values]

@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from graphql import GraphQLObjectType, get_named_type
+
+from app.api.schema import CORE
 from app.api.write_only import SHARED, SHOWN
 from app.domain.errors import InsufficientScope
 from app.domain.model import Scope
@@ -55,21 +58,29 @@ def selection(type_name: str, wanted: Wanted, *, may_read: bool) -> str:
 
 
 def _selection(type_: ResourceType, wanted: Wanted, tree: Tree, may_read: bool) -> str:
-    fieldset = wanted.fieldset(type_)
-    fields = ["id"]
-    for name in type_.attributes if fieldset is None else [name for name in fieldset if name in type_.attributes]:
-        field = type_.attributes[name]
-        outer, _, inner = field.partition(".")
-        if may_read or _is_shown(type_, outer):
-            fields.append(f"{outer} {{ {inner} }}" if inner else outer)
+    fieldset, selected = wanted.fieldset(type_), [("id", "")]
+    for name in type_.usual if fieldset is None else [name for name in fieldset if name in type_.attributes]:
+        path = type_.attributes[name]
+        if may_read or _is_shown(type_, path):
+            selected.append((path, ""))
         elif fieldset is not None:
             raise _unreadable(f"fields[{type_.name}]")
     for relationship, below in _related(type_, fieldset, tree):
         if not may_read and not _is_shown(type_, relationship.field):
             raise _unreadable("include" if below is not None else f"fields[{type_.name}]")
         inside = "id" if below is None else _selection(TYPES[relationship.type], wanted, below, may_read)
-        fields.append(f"{relationship.field} {{ {inside} }}")
-    return " ".join(fields)
+        selected.append((relationship.field, inside))
+    return _merged(selected)
+
+
+def _merged(selected: Sequence[tuple[str, str]]) -> str:
+    """Return the selection of what paths lead to, each with what is selected inside it; each field is there once."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for path, inside in selected:
+        name, _, below = path.partition(".")
+        found.setdefault(name, []).append((below, inside))
+    insides = {name: inside if not below else _merged(found[name]) for name, ((below, inside), *_) in found.items()}
+    return " ".join(f"{name} {{ {inside} }}" if inside else name for name, inside in insides.items())
 
 
 def _related(
@@ -82,8 +93,15 @@ def _related(
             yield relationship, included.get(name)
 
 
-def _is_shown(type_: ResourceType, field: str) -> bool:
-    return type_.object_type in SHARED or field in SHOWN.get(type_.object_type, ())
+def _is_shown(type_: ResourceType, path: str) -> bool:
+    """Tell whether a payload shows what a path leads to without that right."""
+    object_type = CORE.type_map[type_.object_type]
+    for name in path.split("."):
+        assert isinstance(object_type, GraphQLObjectType)
+        if object_type.name not in SHARED and name not in SHOWN.get(object_type.name, ()):
+            return False
+        object_type = get_named_type(object_type.fields[name].type)
+    return True
 
 
 def _unreadable(parameter: str) -> ProblemsFound:

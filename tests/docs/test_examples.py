@@ -166,7 +166,8 @@ async def test_each_request_answers_what_is_printed_below_it(demo: Demo) -> None
             headers = dict(field.split(": ", 1) for field in fields)
             headers["Authorization"] = f"Bearer {demo.tokens[example.operation.role.removeprefix('as ')]}"
 
-            answer = await demo.api.client.request(method, address, content=body.encode(), headers=headers)
+            content = (await demo.resolve_within(body)).encode()
+            answer = await demo.api.client.request(method, address, content=content, headers=headers)
 
             where = f"{name}, line {example.operation.line}"
             assert_answer(answer.json(), await demo.resolve(example.answer), where, demo.shown)
