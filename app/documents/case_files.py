@@ -17,7 +17,7 @@ from app.db.engines import Database
 from app.db.repository.cases import cases_by_id
 from app.db.rows import CaseRow
 from app.documents.answers import FileRequest, answer
-from app.documents.download import HARMLESS, is_known
+from app.documents.download import HARMLESS
 from app.documents.names import attachment
 from app.domain.access import permit_reading
 from app.domain.errors import Detail, InvalidInput, NotFound, Overloaded, TooLong
@@ -25,6 +25,7 @@ from app.domain.facts import Actor
 from app.domain.model import Feature, Language, Resource, Scope
 from app.domain.validation import parse_id
 from app.web.admission import AdmissionController, demand_rate
+from app.web.etag import is_known
 from app.web.slots import Slots
 
 PATH = "/case-files/{id}"

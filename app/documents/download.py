@@ -26,6 +26,7 @@ from app.domain.access import permit_reading
 from app.domain.errors import AccessRefused, Erased, NotFound, Unauthenticated
 from app.domain.model import Feature, Resource, Scope
 from app.domain.validation import parse_id
+from app.web.etag import is_known
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -119,9 +120,3 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
     if last and int(last) < int(first):
         return None
     return int(first), min(int(last) + 1, size) if last else size
-
-
-def is_known(if_none_match: str, etag: str) -> bool:
-    """Tell whether a client that sends this `If-None-Match` has what *etag*, a strong one, stands for."""
-    known = [item.strip().removeprefix("W/") for item in if_none_match.split(",")]
-    return etag in known or "*" in known

@@ -42,14 +42,14 @@ def _compound(visit: Visit, query: ResourceQuery, case_id: str) -> CompoundDocum
 
 
 async def single(
-    visit: Visit, type_name: str, query: ResourceQuery, found: Mapping[str, Any], tag: Mapping[str, str] | None = None
+    visit: Visit, type_name: str, query: ResourceQuery, found: Mapping[str, Any], version: int | None = None
 ) -> Response:
-    """Return one resource as the answer."""
+    """Return one resource as the answer; *version*: the case's, for its tag."""
     case_id = visit.ids[0] if type_name == "case_action" else ""
     compound = _compound(visit, query, case_id)
     resource = compound.one(type_name, found)
     document = {"links": {"self": visit.exchange.address}, "data": resource}
-    return await answered(visit, 200, document, compound, tag or {})
+    return visit.exchange.shown(await _written(visit, document, compound), version)
 
 
 async def page_of(
@@ -58,16 +58,16 @@ async def page_of(
     query: ResourceQuery,
     connection: Mapping[str, Any],
     case_id: str = "",
-    tag: Mapping[str, str] | None = None,
+    version: int | None = None,
 ) -> Response:
-    """Return a page of a list as the answer."""
+    """Return a page of a list as the answer; *version*: that of the case whose it is, for its tag."""
     exchange = visit.exchange
     compound = _compound(visit, query, case_id)
     resources = compound.many(listing.type_name, connection["nodes"])
     meta = {"count": len(resources)} | ({"total": connection["totalCount"]} if query.with_total else {})
     links = {"self": exchange.address} | page_links(connection["pageInfo"], partial(_beside, exchange))
     document = {"links": links, "data": resources, "meta": meta}
-    return await answered(visit, 200, document, compound, tag or {})
+    return visit.exchange.shown(await _written(visit, document, compound), version)
 
 
 def _beside(exchange: ResourceExchange, name: str, cursor: str) -> str:
@@ -92,6 +92,11 @@ async def created(visit: Visit, query: ResourceQuery, payload: Mapping[str, Any]
 async def answered(
     visit: Visit, status: int, document: Mapping[str, Any], compound: CompoundDocument, headers: Mapping[str, str]
 ) -> Response:
+    """Return what was made as the answer."""
+    return visit.exchange.answer(status, await _written(visit, document, compound), headers)
+
+
+async def _written(visit: Visit, document: Mapping[str, Any], compound: CompoundDocument) -> bytes | memoryview:
     """Return a document with what it includes, written within the operation's budget. Raises: as `written`."""
     whole: dict[str, Any] = {"jsonapi": VERSION, **document}
     included = compound.included()
@@ -103,11 +108,11 @@ async def answered(
         warnings = [{to_snake_case(name): value for name, value in warning.items()} for warning in found]
         whole["meta"] = {**whole.get("meta", {}), "warnings": warnings}
     assert visit.record.budget is not None
-    return visit.exchange.answer(status, await written(whole, visit.record.budget), headers)
+    return await written(whole, visit.record.budget)
 
 
 def tag_of(case: Mapping[str, Any]) -> dict[str, str]:
-    """Return the entity tag of a case, which is its version."""
+    """Return the entity tag of a case after an action, which is its version."""
     return {"ETag": f'"{case["version"]}"'}
 
 

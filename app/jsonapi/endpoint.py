@@ -25,7 +25,7 @@ from app.domain.model import ActionType, Feature, Resource
 from app.domain.model import Scope as TokenScope
 from app.domain.workflow import admit
 from app.jsonapi.addresses import ACTION, NODES, parted
-from app.jsonapi.answers import Visit, created, is_of, page_of, retry_after, single, tag_of
+from app.jsonapi.answers import Visit, created, is_of, page_of, retry_after, single
 from app.jsonapi.bodies import parsed
 from app.jsonapi.documents import redirected, uploaded
 from app.jsonapi.evaluations import recorded, translated_evaluations
@@ -131,7 +131,7 @@ class JsonApiView:
         case = data["case"]
         if case is None:
             raise NotFound(resource=Resource.CASE)
-        return await page_of(visit, ACTIONS, query, case["actions"], str(case["id"]), tag_of(case))
+        return await page_of(visit, ACTIONS, query, case["actions"], str(case["id"]), case["version"])
 
     async def _case(self, visit: Visit) -> Response:
         query = _query(visit, reader_of("case"), TokenScope.CASES_READ, Feature.CASES)
@@ -140,7 +140,7 @@ class JsonApiView:
             return refused
         if data["case"] is None:
             raise NotFound(resource=Resource.CASE)
-        return await single(visit, "case", query, data["case"], tag_of(data["case"]))
+        return await single(visit, "case", query, data["case"], data["case"]["version"])
 
     async def _node(self, type_name: str, scope: TokenScope, name: str, visit: Visit) -> Response:
         feature = None if scope is TokenScope.USERS_READ else Feature.CASES

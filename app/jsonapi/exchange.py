@@ -1,5 +1,6 @@
 """One request of JSON:API and its response: the negotiated language and media type, and errors as its documents."""
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -16,12 +17,17 @@ from app.jsonapi.negotiation import ACCEPTED, media_type
 from app.jsonapi.problems import Problem, ProblemsFound, common_status, error_objects
 from app.jsonapi.resources import PREFIX
 from app.web.base_exchange import BaseExchange
+from app.web.etag import is_known
 from app.web.faults import fault_error, log_unavailable
 from app.web.negotiation import JSON
 from app.web.requests import HttpRequest
 from app.web.statuses import headers_of, resource_status
 
 VERSION = {"version": "1.1"}
+DIGEST_LENGTH = 24
+"""In hexadecimal digits, of the digest in an entity tag."""
+
+Pairs = tuple[tuple[bytes, bytes], ...]
 
 
 class ResourceExchange(BaseExchange):
@@ -52,7 +58,28 @@ class ResourceExchange(BaseExchange):
         """Return a document, written already or not, as the answer."""
         body = orjson.dumps({"jsonapi": VERSION, **document}) if isinstance(document, dict) else document
         response = Response(body, status, self.headers | dict(headers or {}))
-        response.raw_headers += _usual(self.language, self._media_type or JSON)
+        response.raw_headers += _content(self.language, self._media_type or JSON)
+        response.raw_headers += _UNSTORED
+        return response
+
+    def shown(self, document: bytes | memoryview, version: int | None = None) -> Response:
+        """Return what was read as the answer with its tag, or 304 where the client has it already.
+
+        The tag begins with the *version* of the case that it shows, if any, and ends with a digest of all that does: a
+        name that is shown with a case is changed without it.
+        """
+        media_type = self._media_type or JSON
+        digest = hashlib.sha256(document)
+        digest.update(f"{media_type} {self.language}".encode())
+        tag = f'"{"" if version is None else f"{version}-"}{digest.hexdigest()[:DIGEST_LENGTH]}"'
+        sent = self.request.headers.get("if-none-match")
+        if sent is not None and is_known(sent, tag):
+            weak = f"W/{tag}"  # as it was sent with a compressed answer, which is found again by the same tag
+            response = Response(None, 304, self.headers | {"ETag": weak if weak in sent else tag})
+        else:
+            response = Response(document, 200, self.headers | {"ETag": tag})
+            response.raw_headers += _content(self.language, media_type)
+        response.raw_headers += _REVALIDATED
         return response
 
     def refuse(self, refused: Exception) -> Response:
@@ -94,16 +121,21 @@ def _header_at_fault(status: int) -> Mapping[str, str]:
 
 
 @lru_cache
-def _usual(language: Language, media_type: str) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the headers that each answer in this language and of this type has, encoded once.
+def _content(language: Language, media_type: str) -> Pairs:
+    """Return the headers of a document in this language and of this type, encoded once.
 
     The media type has no charset: JSON:API has no such parameter, and JSON is UTF-8.
     """
-    usual = {
-        "Content-Type": media_type,
-        "Content-Language": language.lower(),
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-        "Vary": "Accept, Accept-Encoding, Accept-Language, Authorization",
-    }
-    return tuple((name.lower().encode(), value.encode()) for name, value in usual.items())
+    return _encoded({"Content-Type": media_type, "Content-Language": language.lower()})
+
+
+def _encoded(headers: Mapping[str, str]) -> Pairs:
+    return tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
+
+
+_USUAL = {
+    "X-Content-Type-Options": "nosniff",
+    "Vary": "Accept, Accept-Encoding, Accept-Language, Authorization",
+}
+_UNSTORED = _encoded({"Cache-Control": "no-store"} | _USUAL)
+_REVALIDATED = _encoded({"Cache-Control": "private, no-cache"} | _USUAL)

@@ -22,6 +22,7 @@ from app.jsonapi.openapi_schemas import (
 )
 from app.jsonapi.operations import ACTIONS, CASES, USERS, Listing
 from app.jsonapi.resources import PREFIX, TYPES, ResourceType
+from app.jsonapi.translation import VERSION_TAG
 from app.web.negotiation import JSON
 
 _READING = (400, 401, 403, 404, 406, 429, 500, 503)
@@ -95,7 +96,14 @@ def _paths() -> Schema:
 
 def _single(type_name: str, summary: str, *ids: str) -> Schema:
     parameters = [_id_parameter("uuid"), *(_id_parameter(name) for name in ids), *_showing(type_name)]
-    return _operation(summary, parameters, {"200": _success(type_name)}, _READING)
+    return _reading(summary, parameters, _success(type_name))
+
+
+def _reading(summary: str, parameters: Sequence[Schema], success: Schema) -> Schema:
+    """Return an operation that is not answered in full to who has its answer already."""
+    known = {"description": "The answer is the one that you have.", "headers": _header_references()}
+    shown = [*parameters, reference("parameters", "if_none_match")]
+    return _operation(summary, shown, {"200": success, "304": known}, _READING)
 
 
 def _listing(listing: Listing, summary: str, *, is_of_case: bool = False) -> Schema:
@@ -105,7 +113,7 @@ def _listing(listing: Listing, summary: str, *, is_of_case: bool = False) -> Sch
         # Several values are parted by commas: the style that OpenAPI calls form, not exploded.
         style = {"style": "form", "explode": False}
         parameters.append(_query_parameter(f"filter[{name}]", filter_.description, dict(filter_.schema)) | style)
-    return _operation(summary, parameters, {"200": _success(listing.type_name, is_many=True)}, _READING)
+    return _reading(summary, parameters, _success(listing.type_name, is_many=True))
 
 
 def _writing(
@@ -212,10 +220,11 @@ def _common_parameters() -> Schema:
         return {"name": name, "in": "header", "description": description, "schema": schema}
 
     key = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"}
-    tag = {"type": "string", "pattern": '^((W/)?"[0-9]{1,9}"|\\*)$'}
+    tag = {"type": "string", "pattern": f"^({VERSION_TAG.pattern}|\\*)$"}
     return _paging() | {
         "idempotency_key": header("Idempotency-Key", "The same key does nothing twice.", key),
         "if_match": header("If-Match", "The version that the case must have, as its `ETag`.", tag),
+        "if_none_match": header("If-None-Match", "The `ETag` of an answer that you have.", {"type": "string"}),
         "accept_language": header("Accept-Language", "`en` or `fr`.", {"type": "string"}),
     }
 

@@ -1,5 +1,6 @@
 """Translation of a resource object into the input of a mutation, and of its paths into places in the request."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from app.jsonapi.action_inputs import (
     relationships_of,
 )
 from app.jsonapi.bodies import pointer_to
+from app.jsonapi.exchange import DIGEST_LENGTH
 from app.jsonapi.members import MemberReader
 from app.jsonapi.problems import Finding, ProblemsFound, Source, header_finding, quoted
 from app.jsonapi.relationships import RELATIONSHIPS
@@ -34,6 +36,8 @@ SUBJECT_MEMBERS: Mapping[str, str] = {
     "country_code": "countryCode",
     "evaluation_status": "evaluationStatus",
 }
+VERSION_TAG = re.compile(rf'(?:W/)?"([0-9]{{1,9}})(?:-[0-9a-f]{{{DIGEST_LENGTH}}})?"')
+"""The tag of a case: its version, and a digest of what was shown of it; weak, where that was compressed."""
 _DECISIONS = (ActionType.ACCEPT, ActionType.REFUSE)
 _READ = frozenset({"overrideId", "expectedVersion"})
 """What a decision names of what was read, where the account's policy requires it."""
@@ -210,17 +214,15 @@ def _take_headers(translation: Translation, headers: RequestHeaders) -> None:
         return
     if tag is None or tag.strip() == "*":
         return
-    # A weak one is the same version: compressed answers have it so, of the gateway's own or of a proxy.
-    shown = tag.strip().removeprefix("W/")
-    version = shown[1:-1]
-    if not (shown == f'"{version}"' and version.isascii() and version.isdecimal() and len(version) <= 9):
+    found = VERSION_TAG.fullmatch(tag.strip())
+    if found is None:
         translation.reader.add(lambda: header_finding("If-Match", Detail("version_tag")))
         translation.wrong.add("expectedVersion")
-    elif translation.input.get("expectedVersion") not in (None, int(version)):
+    elif translation.input.get("expectedVersion") not in (None, int(found[1])):
         translation.reader.add(lambda: header_finding("If-Match", Detail("one_of_both")))
         translation.wrong.add("expectedVersion")
     else:
-        translation.give("expectedVersion", int(version), {"header": "If-Match"})
+        translation.give("expectedVersion", int(found[1]), {"header": "If-Match"})
 
 
 def _demand_required(translation: Translation, action: ActionType) -> None:

@@ -15,8 +15,16 @@ def revalidated(request: Request, response: Response) -> Response:
     tag = f'"{digest.hexdigest()[:32]}"'
     response.headers["ETag"] = f"W/{tag}"
     response.headers["Cache-Control"] = "private, no-cache"
-    wanted = [item.strip().removeprefix("W/") for item in request.headers.get("if-none-match", "").split(",")]
-    if tag not in wanted and "*" not in wanted:
+    if not is_known(request.headers.get("if-none-match", ""), tag):
         return response
     kept = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
     return Response(status_code=304, headers=kept)
+
+
+def is_known(if_none_match: str, etag: str) -> bool:
+    """Tell whether a client that sends this `If-None-Match` has what *etag*, a strong one, stands for.
+
+    They are compared as weak ones (RFC 9110, section 13.1.2).
+    """
+    known = [item.strip().removeprefix("W/") for item in if_none_match.split(",")]
+    return etag in known or "*" in known

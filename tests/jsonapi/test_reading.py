@@ -106,7 +106,7 @@ async def test_a_log_is_read_by_its_case_newest_first(world: World, resources: R
     )
 
     document = answer.json()
-    assert answer.headers["etag"].removeprefix("W/") == '"3"'
+    assert answer.headers["etag"].removeprefix("W/").startswith('"3-')
     types = [action["attributes"]["action_type"] for action in document["data"]]
     assert types == ["accept", "override_request", "open"]
     assert sorted(resource["type"] for resource in document["included"]) == ["override", "user", "user"]
