@@ -34,58 +34,58 @@ async def test_a_digest_is_compared_with_what_arrived(
 RIGHT, WRONG = digest("sha-256", TEXT), digest("sha-256", b"other")
 
 
-@pytest.mark.parametrize(
-    "lines",
-    [
-        [RIGHT + ";x"],
-        [RIGHT + '; a=1; b="c, sha-256=:AAAA:"; d=?1; e=tok; f=:AA==:; g=-1.5; h=@1; i'],
-        [RIGHT + " , " + digest("sha-512", TEXT)],
-        ["md5=:AAAA:", RIGHT],
-        [RIGHT, RIGHT],
-        ["unixsum=:AA==:, crc32c=:AAAAAA==:, " + RIGHT],
-        [RIGHT.removesuffix("=:") + ":"],
-    ],
-)
-async def test_digests_are_read_as_structured_fields(api: Api, world: World, lines: list[str]) -> None:
-    answer = await send_digests(api, world, "Repr-Digest", lines)
-
-    assert answer.status_code == 201, answer.text
+READ = [
+    [RIGHT + ";x"],
+    [RIGHT + '; a=1; b="c, sha-256=:AAAA:"; d=?1; e=tok; f=:AA==:; g=-1.5; h=@1; i'],
+    [RIGHT + " , " + digest("sha-512", TEXT)],
+    ["md5=:AAAA:", RIGHT],
+    [RIGHT, RIGHT],
+    ["unixsum=:AA==:, crc32c=:AAAAAA==:, " + RIGHT],
+    [RIGHT.removesuffix("=:") + ":"],
+]
 
 
-@pytest.mark.parametrize(
-    ("lines", "says"),
-    [
-        ([RIGHT, WRONG], "another sha-256 digest"),
-        ([WRONG, RIGHT], "another sha-256 digest"),
-        ([WRONG + ";x=1"], "another sha-256 digest"),
-        ([WRONG + ";x, " + RIGHT], "another sha-256 digest"),
-        ([f"{RIGHT}, {digest('sha-512', b'other')}"], "another sha-512 digest"),
-        (["sha-256=:AAAA:"], "another sha-256 digest"),
-        (["sha-256=::"], "another sha-256 digest"),
-        (["md5=:AAAA:"], "accepted are sha-256 and sha-512"),
-        (["sha-512/256=:AAAA:"], "no digest after RFC 9530"),
-        ([RIGHT.upper()], "no digest after RFC 9530"),
-        ([RIGHT.replace(":", "")], "no digest after RFC 9530"),
-        (["sha-256=" + hashlib.sha256(TEXT).hexdigest()], "no digest after RFC 9530"),
-        ([f'sha-256="{RIGHT[9:-1]}"'], "no digest after RFC 9530"),
-        ([RIGHT + ","], "no digest after RFC 9530"),
-        ([RIGHT + " " + RIGHT], "no digest after RFC 9530"),
-        ([RIGHT + ";=1"], "no digest after RFC 9530"),
-        ([RIGHT, "nonsense!"], "no digest after RFC 9530"),
-        (["sha-256"], "no digest after RFC 9530"),
-        ([""], "no digest after RFC 9530"),
-        (["a=:AAAA:," * 2000 + RIGHT], "no digest after RFC 9530"),
-    ],
-)
+async def test_digests_are_read_as_structured_fields(api: Api, world: World) -> None:
+    answers = [await send_digests(api, world, "Repr-Digest", lines) for lines in READ]
+
+    assert [answer.status_code for answer in answers] == [201] * len(READ), [answer.text for answer in answers]
+
+
+NOT_COMPARED = [
+    ([RIGHT, WRONG], "another sha-256 digest"),
+    ([WRONG, RIGHT], "another sha-256 digest"),
+    ([WRONG + ";x=1"], "another sha-256 digest"),
+    ([WRONG + ";x, " + RIGHT], "another sha-256 digest"),
+    ([f"{RIGHT}, {digest('sha-512', b'other')}"], "another sha-512 digest"),
+    (["sha-256=:AAAA:"], "another sha-256 digest"),
+    (["sha-256=::"], "another sha-256 digest"),
+    (["md5=:AAAA:"], "accepted are sha-256 and sha-512"),
+    (["sha-512/256=:AAAA:"], "no digest after RFC 9530"),
+    ([RIGHT.upper()], "no digest after RFC 9530"),
+    ([RIGHT.replace(":", "")], "no digest after RFC 9530"),
+    (["sha-256=" + hashlib.sha256(TEXT).hexdigest()], "no digest after RFC 9530"),
+    ([f'sha-256="{RIGHT[9:-1]}"'], "no digest after RFC 9530"),
+    ([RIGHT + ","], "no digest after RFC 9530"),
+    ([RIGHT + " " + RIGHT], "no digest after RFC 9530"),
+    ([RIGHT + ";=1"], "no digest after RFC 9530"),
+    ([RIGHT, "nonsense!"], "no digest after RFC 9530"),
+    (["sha-256"], "no digest after RFC 9530"),
+    ([""], "no digest after RFC 9530"),
+    (["a=:AAAA:," * 2000 + RIGHT], "no digest after RFC 9530"),
+]
+
+
 @pytest.mark.parametrize("header", ["Repr-Digest", "content-digest"])
-async def test_a_digest_that_is_not_compared_is_refused(
-    api: Api, world: World, tmp_path: Path, header: str, lines: list[str], says: str
-) -> None:
-    answer = await send_digests(api, world, header, lines)
+async def test_a_digest_that_is_not_compared_is_refused(api: Api, world: World, tmp_path: Path, header: str) -> None:
+    """All are sent to one gateway, since nothing of what is refused stays."""
+    others = {}
+    for lines, says in NOT_COMPARED:
+        answer = await send_digests(api, world, header, lines)
+        is_said = says in answer.text
+        if not is_said or refusal(answer) != (400, "INVALID_INPUT", [header.lower()]) or files_in(tmp_path):
+            others[str(lines)] = (says, answer.status_code, answer.text, files_in(tmp_path))
 
-    assert refusal(answer) == (400, "INVALID_INPUT", [header.lower()])
-    assert says in answer.json()["errors"][0]["message"]
-    assert files_in(tmp_path) == []
+    assert others == {}
 
 
 @pytest.mark.parametrize("header", ["Digest", "Content-MD5"])
