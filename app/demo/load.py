@@ -16,13 +16,14 @@ from app.actions.perform import perform
 from app.admin import accounts
 from app.auth.identity import authenticate
 from app.db.engines import Database
-from app.db.repository import cases, overrides, people, tokens
+from app.db.repository import administration, cases, overrides, people, tokens
 from app.db.rows import AccountRow, CaseRow, UserRow
 from app.demo.documents import FILES
 from app.demo.script import CHECKLIST, SCRIPT, STEPS, opening, ref
 from app.documents.receive import arriving
 from app.documents.store import DocumentStore
 from app.domain import commands
+from app.domain.account_log import AdminActionType
 from app.domain.checklist import checklist_text
 from app.domain.errors import InputRefused, Refusal, StateRefused, VersionConflict
 from app.domain.facts import Actor
@@ -161,11 +162,11 @@ async def _people(stage: Stage, account: AccountRow) -> list[DemoPerson]:
     """Return the script's people, each with a new token."""
     database = stage.database
     emails = {name: f"{name}@brightwater.example" for name in SCRIPT["people"]}
-    known = await _users(database, account)
+    known, came = await _users(database, account), await _arrival(database, account)
     for name, person in SCRIPT["people"].items():
         if emails[name] in known:
             continue
-        with stage.seed.ids(name, account.created_at), suppress(accounts.AdminError):  # another load was faster
+        with stage.seed.ids(name, came), suppress(accounts.AdminError):  # another load was faster
             await accounts.create_user(
                 database,
                 account.id,
@@ -173,13 +174,20 @@ async def _people(stage: Stage, account: AccountRow) -> list[DemoPerson]:
                 name=person["name"],
                 roles=[Role(role) for role in person["roles"]],
                 language=Language(person["language"]) if "language" in person else None,
-                now=lambda: account.created_at,
+                now=lambda: came,
             )
     known = await _users(database, account)
     return [
         DemoPerson(str(user.id), user.display_name, user.email, user.roles, await _new_token(database, user))
         for user in map(known.__getitem__, emails.values())
     ]
+
+
+async def _arrival(database: Database, account: AccountRow) -> datetime:
+    """Return when missing people come: as the account begins, or now where its own log has begun later than it."""
+    async with database.read() as connection:
+        first = await administration.account_log_piece(connection, account.id, 0, 1)
+    return account.created_at if first and first[0].entry.type is AdminActionType.CREATE_ACCOUNT else clock.now()
 
 
 async def _users(database: Database, account: AccountRow) -> dict[str, UserRow]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from app import clock
 from app.actions.perform import perform
@@ -22,12 +22,14 @@ from app.db import tables
 from app.db.engines import Database, open_database
 from app.demo import load as demo
 from app.demo.load import Demo, load_demo
+from app.demo.script import SCRIPT
 from app.documents.extensions import EXTENSIONS
 from app.documents.store import open_store
 from app.documents.upkeep import verify
 from app.domain.commands import CloseCase
 from app.domain.errors import TokenExpired, Unauthenticated
 from app.domain.model import REMINDERS, ActionType, CaseStatus, OverrideStatus, Resolution, Role, Scope, SubjectType
+from tests.support.account_logs import logged, rewrite_account_log, verdict_on
 from tests.support.api import Api
 from tests.support.gateway import FORKS
 from tests.support.world import person_of
@@ -173,6 +175,21 @@ async def test_a_demo_that_was_worked_on_is_left_as_it_is(database: Database) ->
 
     assert (again.cases[-1].id, again.cases[-1].status) == (last.id, CaseStatus.CLOSED)
     assert len(again.cases) == 40
+
+
+async def test_who_comes_to_a_demo_that_is_older_than_its_log_comes_now(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.delitem(SCRIPT["people"], "alma")
+        await load(database)
+    await rewrite_account_log(database, demo.ACCOUNT_ID, delete(tables.account_actions))
+
+    found = await load(database)
+
+    assert found.people[-1].display_name == "Alma Reyes"
+    assert (await logged(database, demo.ACCOUNT_ID))[0][0] == "INVITE_USER"
+    assert (await verdict_on(database, demo.ACCOUNT_ID)).fault is None
 
 
 async def test_its_tokens_expire(database: Database) -> None:
