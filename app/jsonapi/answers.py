@@ -14,12 +14,13 @@ from app.api.record import Record
 from app.domain.facts import Actor
 from app.jsonapi.exchange import VERSION, ResourceExchange
 from app.jsonapi.operations import Listing
-from app.jsonapi.parameters import ResourceQuery
+from app.jsonapi.parameters import PAGING, ResourceQuery
 from app.jsonapi.resource_objects import CompoundDocument
 from app.jsonapi.resources import PREFIX
 from app.jsonapi.results import page_links
 
-_CURSORS = ("starting_after", "ending_before")
+_IN_FAMILY = {meaning: name for name, meaning in PAGING.items() if name != meaning}
+_CURSORS = frozenset(name for name, meaning in PAGING.items() if meaning != "limit")
 
 
 class Visit(NamedTuple):
@@ -65,16 +66,20 @@ async def page_of(
     compound = _compound(visit, query, case_id)
     resources = compound.many(listing.type_name, connection["nodes"])
     meta = {"count": len(resources)} | ({"total": connection["totalCount"]} if query.with_total else {})
-    links = {"self": exchange.address} | page_links(connection["pageInfo"], partial(_beside, exchange))
+    links = {"self": exchange.address} | page_links(connection["pageInfo"], partial(_beside, exchange, query.named))
     document = {"links": links, "data": resources, "meta": meta}
     return visit.exchange.shown(await _written(visit, document, compound), version)
 
 
-def _beside(exchange: ResourceExchange, name: str, cursor: str) -> str:
-    """Return the address of the page before or after *cursor*, with all else that was asked for as it was written."""
-    pairs = exchange.request.scope["query_string"].decode("ascii").split("&")
+def _beside(exchange: ResourceExchange, named: Mapping[str, str], meaning: str, cursor: str) -> str:
+    """Return the address of the page before or after *cursor*, with all else that was asked for as it was written.
+
+    Its parameters are of the family of names that those of this page are of.
+    """
+    pairs = exchange.query.split("&")
     kept = [pair for pair in pairs if pair and unquote_plus(pair.partition("=")[0]) not in _CURSORS]
-    return f"{exchange.base_url}{PREFIX}{exchange.path}?{'&'.join([*kept, f'{name}={quote_plus(cursor)}'])}"
+    name = _IN_FAMILY[meaning] if any(name.startswith("page[") for name in named.values()) else meaning
+    return f"{exchange.base_url}{PREFIX}{exchange.path}?{'&'.join([*kept, f'{quote_plus(name)}={quote_plus(cursor)}'])}"
 
 
 async def created(visit: Visit, query: ResourceQuery, payload: Mapping[str, Any], type_name: str) -> Response:

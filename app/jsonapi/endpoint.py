@@ -4,7 +4,7 @@ What an operation may, does and refuses is decided where it is run; here its req
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -30,7 +30,7 @@ from app.jsonapi.bodies import parsed
 from app.jsonapi.documents import redirected, uploaded
 from app.jsonapi.evaluations import recorded, translated_evaluations
 from app.jsonapi.exchange import ResourceExchange
-from app.jsonapi.negotiation import demand_content_type
+from app.jsonapi.negotiation import demand_content_type, demand_own_parameters
 from app.jsonapi.openapi import openapi_json
 from app.jsonapi.operations import (
     ACTIONS,
@@ -45,7 +45,7 @@ from app.jsonapi.operations import (
     listing_operation,
     node_text,
 )
-from app.jsonapi.parameters import QueryReader, ResourceQuery, reader_of
+from app.jsonapi.parameters import NO_PARAMETERS, QueryReader, ResourceQuery, reader_of
 from app.jsonapi.problems import ProblemsFound
 from app.jsonapi.results import action_problems, parameter_place, read_problems
 from app.jsonapi.translation import RequestHeaders, Translation, shape_findings, translated_action, translated_case
@@ -92,6 +92,8 @@ class JsonApiView:
         if handlers is None:
             raise NotFound(resource="node")
         exchange.demand_method(handlers)
+        if exchange.request.method != "POST":
+            demand_own_parameters(exchange.request)
         admission = await self._cycle.admit(exchange)
         identity = admission.identity
         requires_version = identity.account.require_reviewed_version
@@ -120,12 +122,13 @@ class JsonApiView:
         scope = TokenScope.USERS_READ if is_of_users else TokenScope.CASES_READ
         query = _query(visit, listing.reader, scope, None if is_of_users else Feature.CASES)
         operation = listing_operation(listing, query)
-        data, refused = await self._read(visit, operation, listing)
+        data, refused = await self._read(visit, operation, listing, query.named)
         return refused or await page_of(visit, listing, query, data["users" if is_of_users else "cases"])
 
     async def _case_actions(self, visit: Visit) -> Response:
         query = _query(visit, ACTIONS.reader, TokenScope.CASES_READ, Feature.CASES)
-        data, refused = await self._read(visit, listing_operation(ACTIONS, query, id=visit.ids[0]), ACTIONS)
+        operation = listing_operation(ACTIONS, query, id=visit.ids[0])
+        data, refused = await self._read(visit, operation, ACTIONS, query.named)
         if refused is not None:
             return refused
         case = data["case"]
@@ -167,13 +170,17 @@ class JsonApiView:
         return redirected(visit.exchange, data["node"]["url"])
 
     async def _read(
-        self, visit: Visit, operation: TranslatedOperation, listing: Listing | None = None
+        self,
+        visit: Visit,
+        operation: TranslatedOperation,
+        listing: Listing | None = None,
+        named: Mapping[str, str] = NO_PARAMETERS.named,
     ) -> tuple[dict[str, Any], Response | None]:
         """Return the data of a query, or the answer that it was refused with."""
         body = await self._run(visit, operation)
         if not body.get("errors"):
             return body["data"], None
-        place = parameter_place({} if listing is None else listing.filters, operation.variables)
+        place = parameter_place({} if listing is None else listing.filters, operation.variables, named)
         return {}, visit.exchange.errors(read_problems(body["errors"], place), retry_after(body["errors"]))
 
     # --- Acting ------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from app.api.schema import CORE
 from app.domain.errors import Detail
 from app.jsonapi.answers import Visit, answered
 from app.jsonapi.bodies import pointer_to
-from app.jsonapi.members import MemberReader, required_fields
+from app.jsonapi.members import TOP_LEVEL, MemberReader, required_fields
 from app.jsonapi.operations import TranslatedOperation
 from app.jsonapi.parameters import ResourceQuery
 from app.jsonapi.problems import Source, error_objects, header_finding, quoted
@@ -96,7 +96,7 @@ def _text(wanted: Wanted, *, is_list: bool, may_read: bool) -> str:
 def translated_evaluations(body: Any, headers: RequestHeaders) -> EvaluationRequest:
     """Return the request; what is wrong with its members is in its reader's findings."""
     reader = MemberReader(body)
-    top = reader.object_at([], body, ["data", "jsonapi"])
+    top = reader.part_at([], body, ["data"], TOP_LEVEL)
     if "data" not in top:
         if isinstance(body, dict):
             reader.note_missing([], "data")
@@ -115,7 +115,7 @@ def translated_evaluations(body: Any, headers: RequestHeaders) -> EvaluationRequ
 
 def _input(reader: MemberReader, path: Sequence[str], value: Any, *, is_list: bool) -> dict[str, Any]:
     """Return one result as the mutation takes it."""
-    found = reader.object_at(path, value, ["type", "id", "lid", "attributes"])
+    found = reader.resource_at(path, value, ["attributes"])
     if not isinstance(value, dict):
         return {}
     if "type" not in found:
@@ -178,11 +178,8 @@ async def recorded(
     results = payload["results"]
     latest = {result["subject"]["id"]: result["subject"] for result in results if result["subject"] is not None}
     meta = {"results": [_item(visit, request, index, result) for index, result in enumerate(results)]}
-    whole: dict[str, Any] = {
-        "links": {"self": visit.exchange.address},
-        "data": compound.many("subject", list(latest.values())),
-        "meta": meta,
-    }
+    # Without a link to itself: nothing is read at this address.
+    whole: dict[str, Any] = {"data": compound.many("subject", list(latest.values())), "meta": meta}
     return await answered(visit, 200, whole, compound, {})
 
 

@@ -1,9 +1,11 @@
 """One request of JSON:API and its response: the negotiated language and media type, and errors as its documents."""
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from starlette.responses import Response
@@ -14,6 +16,7 @@ from app.domain.errors import ErrorCode, InputRefused, Refusal
 from app.domain.model import Language
 from app.i18n import message, text
 from app.jsonapi.negotiation import ACCEPTED, media_type
+from app.jsonapi.parameters import QUERY_LENGTH_KEPT
 from app.jsonapi.problems import Problem, ProblemsFound, common_status, error_objects
 from app.jsonapi.resources import PREFIX
 from app.web.base_exchange import BaseExchange
@@ -27,6 +30,7 @@ VERSION = {"version": "1.1"}
 DIGEST_LENGTH = 24
 """In hexadecimal digits, of the digest in an entity tag."""
 
+_NO_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 Pairs = tuple[tuple[bytes, bytes], ...]
 
 
@@ -41,8 +45,16 @@ class ResourceExchange(BaseExchange):
     @property
     def address(self) -> str:
         """The address that was asked for, as a client reaches it."""
-        query = self.request.scope["query_string"].decode("latin-1")
+        query = self.query
         return self.base_url + PREFIX + self.path + (f"?{query}" if query else "")
+
+    @property
+    def query(self) -> str:
+        """The query of that address as a URI has it: brackets encoded, as is all else that can't stand in it."""
+        sent: bytes = self.request.scope["query_string"]
+        if not sent:
+            return ""
+        return (as_in_uri if len(sent) <= QUERY_LENGTH_KEPT else as_in_uri.__wrapped__)(sent)
 
     def demand_method(self, methods: Collection[str]) -> None:
         """Refuse what this address has no answer to. Raises: BadRequest."""
@@ -114,6 +126,13 @@ class ResourceExchange(BaseExchange):
             return self._refusal(unavailable)
         error = fault_error(fault, self.language, self.request_id)
         return self.errors([Problem(500, ErrorCode.INTERNAL_ERROR, error["message"])])
+
+
+# Few of them are ever sent; a long one is somebody's own, and is not kept.
+@lru_cache(maxsize=1000)
+def as_in_uri(query: bytes) -> str:
+    """Return a query as a URI has it (RFC 3986, section 3.4)."""
+    return quote(_NO_ESCAPE.sub(b"%25", query), safe="!$&'()*+,;=:@/?%")
 
 
 def _header_at_fault(status: int) -> Mapping[str, str]:

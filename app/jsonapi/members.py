@@ -26,6 +26,9 @@ from app.web.json_kinds import kind_of
 
 T = TypeVar("T")
 
+TOP_LEVEL = ("jsonapi", "links", "meta")
+"""The members of a document beside its data that say nothing here."""
+
 _STRINGS = ("String", "ID", "IBAN")
 IDENTIFIER = frozenset({"type", "id"})
 
@@ -68,6 +71,27 @@ class MemberReader:
             if name not in known and not name.startswith("@"):
                 listed = ", ".join(known) or "-"
                 self.note([*path, name], Detail("unknown_member", {"name": quoted(name), "known": listed}))
+        return found
+
+    def part_at(
+        self,
+        path: Sequence[str],
+        value: Any,
+        known: Sequence[str] | Mapping[str, Any],
+        objects: Sequence[str] = ("links", "meta"),
+    ) -> dict[str, Any]:
+        """Return the members of an object that JSON:API defines: the *known*, and *objects*, which say nothing here."""
+        found = self.object_at(path, value, [*known, *objects])
+        for name in objects:
+            if name in found and not isinstance(found[name], dict):
+                self._note_type([*path, name], found[name], "json_object")
+        return found
+
+    def resource_at(self, path: Sequence[str], value: Any, known: Sequence[str]) -> dict[str, Any]:
+        """Return the members of the resource object at *path*; its `lid` says nothing here."""
+        found = self.part_at(path, value, ["type", "id", "lid", *known])
+        if "lid" in found and not isinstance(found["lid"], str):
+            self._note_type([*path, "lid"], found["lid"], "json_string")
         return found
 
     def value(self, path: Sequence[str], value: Any, type_: Any, names: Mapping[str, str]) -> Any:
@@ -137,7 +161,7 @@ class MemberReader:
 
     def identifier(self, path: Sequence[str], value: Any, type_name: str) -> Any:
         """Return the id of a resource identifier object of this type."""
-        found = self.object_at(path, value, sorted(IDENTIFIER, reverse=True))
+        found = self.part_at(path, value, sorted(IDENTIFIER, reverse=True), ("meta",))
         for name in sorted(IDENTIFIER - found.keys()):
             if isinstance(value, dict):
                 self.note_missing(path, name)
@@ -151,7 +175,7 @@ class MemberReader:
 
     def linkage(self, path: Sequence[str], value: Any, type_name: str, *, is_many: bool) -> Any:
         """Return the ids, or the id, of a relationship object; None, where there is none."""
-        found = self.object_at(path, value, ["data"])
+        found = self.part_at(path, value, ["data"])
         if "data" not in found:
             if isinstance(value, dict):
                 self.note_missing(path, "data")

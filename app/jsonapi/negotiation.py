@@ -35,18 +35,30 @@ class MediaRange(NamedTuple):
 
 def demand_content_type(request: HttpRequest) -> None:
     """Refuse a body of another type, among them all that a page of another origin can send. Raises: BadRequest."""
-    content_type = request.headers.get("content-type", "")
-    sent = (_usual_range if len(content_type) <= _USUAL else _range)(content_type)
-    if sent.name == JSON:
+    sent = _sent_type(request.headers.get("content-type", ""))
+    if sent == JSON:
         return demand_json(request)
-    if sent.name != JSON_API:
+    if sent != JSON_API:
         raise BadRequest(415, f"Send the request as {JSON_API} or {JSON}.", {"Accept-Post": ACCEPTED})
-    if not sent.is_ours:
-        words = f"{JSON_API} takes the parameters ext and profile alone, and no extension is supported here."
-        raise BadRequest(415, words, {"Accept-Post": ACCEPTED})
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise BadRequest(415, "Send the request uncompressed.", {"Accept-Encoding": "identity"})
     return None
+
+
+def demand_own_parameters(request: HttpRequest) -> None:
+    """Refuse a request whose content, if it had any, would be JSON:API with other parameters. Raises: BadRequest."""
+    content_type = request.headers.get("content-type")
+    if content_type is not None:
+        _sent_type(content_type)
+
+
+def _sent_type(content_type: str) -> str:
+    """Return the type without its parameters. Raises: BadRequest, for those that JSON:API does not have."""
+    sent = (_usual_range if len(content_type) <= _USUAL else _range)(content_type)
+    if sent.name == JSON_API and not sent.is_ours:
+        words = f"{JSON_API} takes the parameters ext and profile alone, and no extension is supported here."
+        raise BadRequest(415, words, {"Accept-Post": ACCEPTED})
+    return sent.name
 
 
 def media_type(accept: str | None) -> str | None:

@@ -25,7 +25,7 @@ from app.jsonapi.resources import PREFIX, TYPES, ResourceType
 from app.jsonapi.translation import VERSION_TAG
 from app.web.negotiation import JSON
 
-_READING = (400, 401, 403, 404, 406, 429, 500, 503)
+_READING = (400, 401, 403, 404, 406, 415, 429, 500, 503)
 _WRITING = (400, 401, 403, 404, 406, 408, 409, 410, 412, 413, 415, 422, 429, 500, 503)
 _SINGLES = {
     "override": "overrides",
@@ -131,7 +131,7 @@ def _recording() -> Schema:
     one, several = result_schemas()
     shown = {"schema": reference("schemas", "evaluation_request"), "examples": {"a result": {"value": RESULT_EXAMPLE}}}
     done = _success("subject", meta=one)
-    many = _success("subject", is_many=True, meta=several)["content"][JSON_API]["schema"]
+    many = _success("subject", is_many=True, meta=several, has_links=False)["content"][JSON_API]["schema"]
     either = {"schema": {"oneOf": [done["content"][JSON_API]["schema"], many]}}
     found = {"200": done | {"content": {JSON_API: either, JSON: either}}, "201": _created("subject", meta=one)}
     parameters = [*_showing("subject"), reference("parameters", "idempotency_key")]
@@ -206,11 +206,14 @@ def _end(type_: ResourceType, path: Sequence[str]) -> str:
 
 def _paging() -> dict[str, Schema]:
     size = {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_DEFAULT}
-    cursor = {"type": "string"}
+    cursor, after, before = {"type": "string"}, "A cursor, as `links.next` has it.", "A cursor, as `links.prev` has it."
     return {
-        "limit": _query_parameter("limit", "How many.", size),
-        "starting_after": _query_parameter("starting_after", "A cursor, as `links.next` has it.", cursor),
-        "ending_before": _query_parameter("ending_before", "A cursor, as `links.prev` has it.", cursor),
+        "limit": _query_parameter("limit", "How many; the same as `page[size]`.", size),
+        "starting_after": _query_parameter("starting_after", f"{after} The same as `page[after]`.", cursor),
+        "ending_before": _query_parameter("ending_before", f"{before} The same as `page[before]`.", cursor),
+        "page_size": _query_parameter("page[size]", "How many.", size),
+        "page_after": _query_parameter("page[after]", after, cursor),
+        "page_before": _query_parameter("page[before]", before, cursor),
         "with_total": _query_parameter("with_total", "Whether to count the whole list.", {"type": "boolean"}),
     }
 
@@ -232,18 +235,18 @@ def _common_parameters() -> Schema:
 # --- Responses -------------------------------------------------------------------------------------------------------
 
 
-def _success(type_name: str, *, is_many: bool = False, meta: Schema | None = None) -> Schema:
+def _success(type_name: str, *, is_many: bool = False, meta: Schema | None = None, has_links: bool = True) -> Schema:
     resource = reference("schemas", type_name)
     integer = {"type": "integer", "minimum": 0}
     shown = meta or object_schema({"count": integer, "total": integer, "replayed": {"type": "boolean"}})
     members = {
         "jsonapi": reference("schemas", "jsonapi"),
-        "links": reference("schemas", "links"),
+        **({"links": reference("schemas", "links")} if has_links else {}),
         "data": {"type": "array", "items": resource} if is_many else resource,
         "included": reference("schemas", "included"),
         "meta": shown | {"properties": shown["properties"] | {"warnings": warnings_schema()}},
     }
-    content = {"schema": object_schema(members, ["jsonapi", "links", "data"])}
+    content = {"schema": object_schema(members, ["jsonapi", *(["links"] if has_links else []), "data"])}
     return {"description": "Done.", "headers": _header_references(), "content": {JSON_API: content, JSON: content}}
 
 

@@ -26,6 +26,10 @@ from app.jsonapi.translation import SUBJECT_MEMBERS
 
 Schema = dict[str, Any]
 
+_LINK: Schema = {"type": "string"}
+_OBJECT: Schema = {"type": "object"}
+_BESIDE: Schema = {"links": _OBJECT, "meta": _OBJECT}
+"""What JSON:API has beside what is asked for: it says nothing here."""
 _SCALARS: Mapping[str, Schema] = {
     "ID": {"type": "string", "format": "uuid"},
     "String": {"type": "string"},
@@ -80,7 +84,7 @@ def resource_schema(type_: ResourceType) -> Schema:
             "id": _SCALARS["ID"],
             "attributes": object_schema(attributes),
             "relationships": object_schema(relationships),
-            "links": object_schema({"self": {"type": "string"}, **_case_file(type_)}, ["self"]),
+            "links": object_schema({"self": _LINK, **dict.fromkeys(type_.links, _LINK), **_case_file(type_)}, ["self"]),
         },
         ["type", "id", "attributes", "links"],
     ) | {"description": object_type.description}
@@ -122,11 +126,10 @@ def _evaluations() -> Schema:
     attributes = {here: _described(fields[name]) for here, name in MEMBERS.items()}
     attributes["expected_version"] |= {"minimum": 0, "maximum": VERSION_MAX}
     required = [here for here, name in MEMBERS.items() if isinstance(fields[name].type, GraphQLNonNull)]
-    one = object_schema(
-        {"type": {"const": TYPE}, "attributes": object_schema(attributes, required)}, ["type", "attributes"]
-    )
+    members = {"type": {"const": TYPE}, "lid": {"type": "string"}, "attributes": object_schema(attributes, required)}
+    one = object_schema(members | _BESIDE, ["type", "attributes"])
     several = {"type": "array", "items": one, "minItems": 1, "maxItems": EVALUATIONS_MAX}
-    return object_schema({"data": {"oneOf": [one, several]}}, ["data"])
+    return _top_level({"oneOf": [one, several]})
 
 
 def result_schemas() -> tuple[Schema, Schema]:
@@ -195,14 +198,20 @@ def _subject(type_: GraphQLInputObjectType) -> Schema:
 def _request(type_name: str, attributes: Schema, required: Sequence[str], relationships: Schema) -> Schema:
     data = {"type": {"const": type_name}, "attributes": object_schema(attributes, required)}
     data |= {"relationships": object_schema(relationships)} if relationships else {}
-    return object_schema({"data": object_schema(data, ["type", "attributes"])}, ["data"])
+    return _top_level(object_schema(data | {"lid": {"type": "string"}} | _BESIDE, ["type", "attributes"]))
+
+
+def _top_level(data: Schema) -> Schema:
+    return object_schema({"data": data, "jsonapi": _OBJECT, **_BESIDE}, ["data"])
 
 
 def _linkage(relationship: ToMany) -> Schema:
-    one = object_schema({"type": {"const": relationship.type}, "id": _SCALARS["ID"]}, ["type", "id"])
+    identifier = {"type": {"const": relationship.type}, "id": _SCALARS["ID"], "meta": _OBJECT}
+    one = object_schema(identifier, ["type", "id"])
     if relationship.is_nullable:
         one = {"anyOf": [one, {"type": "null"}]}
-    return object_schema({"data": {"type": "array", "items": one} if relationship.is_many else one}, ["data"])
+    data = {"type": "array", "items": one} if relationship.is_many else one
+    return object_schema({"data": data, **_BESIDE}, ["data"])
 
 
 def other_schemas() -> Schema:
@@ -211,7 +220,7 @@ def other_schemas() -> Schema:
     error = {
         **{name: {"type": "string"} for name in ("id", "status", "code", "title", "detail")},
         "source": object_schema({name: {"type": "string"} for name in ("pointer", "parameter", "header")}),
-        "links": object_schema({"about": {"type": "string"}}, ["about"]),
+        "links": object_schema({"about": _LINK, "type": _LINK}, ["about", "type"]),
     }
     return {
         "relationship": object_schema(

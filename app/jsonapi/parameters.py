@@ -20,6 +20,16 @@ QUERIES_KEPT = 200
 QUERY_LENGTH_KEPT = 300
 """How many query strings an address keeps read, and how long those are, in bytes: few are sent over and over."""
 
+PAGING: Mapping[str, str] = {
+    "limit": "limit",
+    "starting_after": "starting_after",
+    "ending_before": "ending_before",
+    "page[size]": "limit",
+    "page[after]": "starting_after",
+    "page[before]": "ending_before",
+}
+"""What each parameter of a page means: it has two names, its own and that of the family which JSON:API has for it."""
+
 Reader = Callable[[str], Any]
 
 
@@ -37,10 +47,14 @@ class Filter(NamedTuple):
 
 
 class ResourceQuery(NamedTuple):
-    """The parameters of one request: what to show, the page, and the filters' values as variables."""
+    """The parameters of one request: what to show, the page, and the filters' values as variables.
+
+    `named`: by which of its names each parameter of the page was sent.
+    """
 
     wanted: Wanted
     page: Mapping[str, Any] = {}
+    named: Mapping[str, str] = {}
     variables: Mapping[str, Any] = {}
     with_total: bool = False
 
@@ -70,7 +84,7 @@ class QueryReader:
     def names(self) -> list[str]:
         """The names of the parameters, as they are told to who has sent another one."""
         names = [] if self._root is None else ["include", "fields[…]"]
-        names += ["limit", "starting_after", "ending_before", "with_total"] if self._is_paged else []
+        names += [*PAGING, "with_total"] if self._is_paged else []
         return [*names, *self._others, *(f"filter[{name}]" for name in self._filters)]
 
     def read(self, raw: bytes) -> ResourceQuery:
@@ -90,6 +104,7 @@ class QueryReader:
         return ResourceQuery(
             Wanted(reading.include, tuple(sorted(reading.fieldsets.items()))),
             reading.page,
+            reading.named,
             reading.variables,
             reading.with_total,
         )
@@ -101,10 +116,8 @@ class QueryReader:
             reading.read_include(self._root, value)
         elif kind == "fields" and name == f"fields[{member}]" and self._root is not None:
             reading.read_fieldset(name, member, value)
-        elif name == "limit" and self._is_paged:
-            reading.read_limit(value)
-        elif name in ("starting_after", "ending_before") and self._is_paged:
-            reading.page[name] = value
+        elif name in PAGING and self._is_paged:
+            reading.read_page(name, value)
         elif name == "with_total" and self._is_paged:
             reading.read_with_total(value)
         elif kind == "filter" and name == f"filter[{member}]" and member in self._filters:
@@ -128,6 +141,7 @@ class _Reading:
         self.include: Tree | None = None
         self.fieldsets: dict[str, tuple[str, ...]] = {}
         self.page: dict[str, Any] = {}
+        self.named: dict[str, str] = {}
         self.variables: dict[str, Any] = {}
         self.with_total = False
 
@@ -183,11 +197,18 @@ class _Reading:
                 self.note(parameter, Detail("one_of", {"found": quoted(name), "accepted": accepted}))
         self.fieldsets[type_name] = tuple(sorted({name for name in names if name in type_.members}))
 
-    def read_limit(self, value: str) -> None:
+    def read_page(self, name: str, value: str) -> None:
+        meaning = PAGING[name]
+        if meaning in self.named:
+            self.note(name, Detail("twice"))
+        self.named[meaning] = name
+        self.page[meaning] = self._size(name, value) if meaning == "limit" else value
+
+    def _size(self, name: str, value: str) -> int:
         number = int(value) if value.isascii() and value.isdecimal() and len(value) <= 9 else 0
         if not 1 <= number <= PAGE_MAX:
-            self.note("limit", Detail.of_range(1, PAGE_MAX))
-        self.page["limit"] = number
+            self.note(name, Detail.of_range(1, PAGE_MAX))
+        return number
 
     def read_with_total(self, value: str) -> None:
         try:

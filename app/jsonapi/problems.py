@@ -15,6 +15,10 @@ Source = Mapping[str, str]
 
 NOWHERE: Source = MappingProxyType({})
 
+_IN_ADDRESS = ("input", "caseId")
+_OF_RELATED = frozenset({ErrorCode.DOCUMENT_UNAVAILABLE, ErrorCode.INVALID_ASSIGNEE, ErrorCode.INVALID_REVIEWER})
+"""What is refused that is not there: it is not told from what is there and can't be used."""
+
 NAME_MAX = 100
 """In characters: a longer name of what was sent is not repeated."""
 
@@ -70,6 +74,18 @@ def missing_finding(pointer: str, name: str) -> Finding:
     return Finding(InvalidInput(detail=detail), {"pointer": pointer}, code=ErrorCode.REQUIRED)
 
 
+def refusal_status(code: str, path: Sequence[str], source: Source = NOWHERE) -> int:
+    """Return the status of a refusal that *path* leads to in an operation's input, and *source* in the request."""
+    status, pointer = resource_status(code), source.get("pointer", "")
+    if status == 422 and tuple(path[:2]) == _IN_ADDRESS:
+        return 400
+    if code in _OF_RELATED and pointer.startswith("/data/relationships/"):
+        return 404  # JSON:API 1.1, section 8.1.2.5: a related resource that is not there
+    if code == ErrorCode.VERSION_CONFLICT and "header" in source:
+        return 412  # RFC 9110, section 13.1.1
+    return status
+
+
 def quoted(name: str) -> str:
     """Return a name of the client's as it stands in a message, cut to what somebody reads."""
     return f"“{name if len(name) <= NAME_MAX else name[:NAME_MAX] + '…'}”"
@@ -96,7 +112,7 @@ def error_objects(
             "title": titles[str(problem.status)],
             "detail": problem.detail,
             **({"source": dict(problem.source)} if problem.source else {}),
-            "links": {"about": about(problem.code, base_url)},
+            "links": dict.fromkeys(("about", "type"), about(problem.code, base_url)),
         }
         for index, problem in enumerate(problems[:ERRORS_MAX])
     ]

@@ -45,6 +45,7 @@ def maker_of(
     25 cases with their subjects and who opened them would take 5 % more time.
     """
     links = {"self": "before + id + behind"}
+    links |= {name: _address("base", address) for name, address in type_.links.items()}
     if has_case_file and type_.case_file is not None:
         links["case_file"] = _address("document.root", type_.case_file)
     linkages = {name: f"v{index}" for index, name in enumerate(relationships)}

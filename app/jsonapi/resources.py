@@ -52,7 +52,7 @@ class ResourceType:
     `on_request`: those of them that are shown only where they are named, as they take another look at the database, or
     are words for people. `address`: that of one resource, below the prefix, with its id; {case} is the case whose
     address was asked for. `related`: addresses of relationships that are read there alone. `case_file`: the gateway's
-    address of what is downloaded of it, if anything.
+    address of what is downloaded of it, if anything. `links`: addresses of what is no resource, as a file's content.
     """
 
     name: str
@@ -62,6 +62,7 @@ class ResourceType:
     address: str
     related: Mapping[str, str] = field(default_factory=dict)
     case_file: str | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
     on_request: frozenset[str] = frozenset()
 
     @property
@@ -118,7 +119,7 @@ _TYPES = (
         "/cases/{id}",
         {"actions": "/cases/{id}/actions"},
         CASE_FILES,
-        frozenset({*_ERASED, "legal_hold_at", "legal_hold_reason", "status_label", "resolution_label"}),
+        on_request=frozenset({*_ERASED, "legal_hold_at", "legal_hold_reason", "status_label", "resolution_label"}),
     ),
     ResourceType(
         "case_action",
@@ -176,7 +177,7 @@ _TYPES = (
         _attributes("filename content_type size_bytes sha256 warnings created_at", **_ERASED),
         {"uploader": Relationship("uploader", "user"), "erased_by": _ERASED_BY},
         "/documents/{id}",
-        {"content": "/documents/{id}/content"},
+        links={"content": "/documents/{id}/content"},
         on_request=frozenset(_ERASED),
     ),
     ResourceType(

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from app.domain.errors import ErrorCode
 from app.jsonapi.parameters import Filter
-from app.jsonapi.problems import Problem, Source
+from app.jsonapi.problems import Problem, Source, refusal_status
 from app.web.statuses import resource_status
 
 Place = Callable[[Sequence[str]], Source]
@@ -27,27 +26,23 @@ def action_problems(errors: Sequence[Mapping[str, Any]], place: Place) -> list[P
     """Return the errors of a mutation's payload."""
     found = []
     for error in errors:
-        source = place(error["path"])
-        status = 400 if "parameter" in source else resource_status(error["code"])
-        if error["code"] == ErrorCode.NOT_FOUND:
-            status = 404
-        if error["code"] == ErrorCode.VERSION_CONFLICT and "header" in source:
-            status = 412  # RFC 9110, section 13.1.1
-        found.append(Problem(status, error["code"], error["message"], source))
+        code, source = error["code"], place(error["path"])
+        found.append(Problem(refusal_status(code, error["path"], source), code, error["message"], source))
     return found
 
 
-def parameter_place(filters: Mapping[str, Filter], sent: Mapping[str, Any]) -> Place:
-    """Return what finds the parameter that an argument came from; *sent* are the arguments of the page that did."""
+def parameter_place(filters: Mapping[str, Filter], sent: Mapping[str, Any], named: Mapping[str, str]) -> Place:
+    """Return what finds the parameter that an argument came from.
+
+    *sent* are the arguments of the page that did, and *named* the names of its parameters.
+    """
 
     def place(path: Sequence[str]) -> Source:
         if not path:
             return {}
-        if path[0] == "id":
-            return {"parameter": "uuid"}
         names = {"after": "starting_after", "before": "ending_before", "first": "limit", "last": "limit"}
         if path[0] in names:
-            return {"parameter": names[path[0]]}
+            return {"parameter": named.get(names[path[0]], names[path[0]])}
         for name, filter_ in filters.items():
             shared = min(len(path), len(filter_.path))
             if list(path[:shared]) == list(filter_.path[:shared]) and _has(sent, filter_.path):

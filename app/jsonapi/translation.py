@@ -23,12 +23,11 @@ from app.jsonapi.action_inputs import (
 )
 from app.jsonapi.bodies import pointer_to
 from app.jsonapi.exchange import DIGEST_LENGTH
-from app.jsonapi.members import MemberReader
-from app.jsonapi.problems import Finding, ProblemsFound, Source, header_finding, quoted
+from app.jsonapi.members import TOP_LEVEL, MemberReader
+from app.jsonapi.problems import NOWHERE, Finding, ProblemsFound, Source, header_finding, quoted, refusal_status
 from app.jsonapi.relationships import RELATIONSHIPS
 from app.jsonapi.resources import ACTION_TYPES
 
-CASE_PARAMETER = "uuid"
 SUBJECT_MEMBERS: Mapping[str, str] = {
     "subject_type": "type",
     "external_ref": "externalRef",
@@ -97,7 +96,7 @@ def translated_action(
 ) -> Translation:
     """Return the request for an action on a case. Raises: ProblemsFound, for what is no resource of that type."""
     translation = Translation(MemberReader(body), requires_version=requires_version)
-    translation.give("caseId", case_id, {"parameter": CASE_PARAMETER})
+    translation.give("caseId", case_id, NOWHERE)
     data = _resource(translation, "case_action")
     translation.action = _action_type(translation.reader, data)
     _take(translation, data, headers, ["action_type"])
@@ -116,12 +115,12 @@ def translated_case(body: Any, headers: RequestHeaders) -> Translation:
 def _resource(translation: Translation, type_name: str) -> dict[str, Any]:
     """Return the resource object of a body."""
     reader = translation.reader
-    top = reader.object_at([], reader.body, ["data", "jsonapi"])
+    top = reader.part_at([], reader.body, ["data"], TOP_LEVEL)
     if "data" not in top:
         if isinstance(reader.body, dict):
             reader.note_missing([], "data")
         return {}
-    data = reader.object_at(["data"], top["data"], ["type", "id", "lid", "attributes", "relationships"])
+    data = reader.resource_at(["data"], top["data"], ["attributes", "relationships"])
     if isinstance(top["data"], dict):
         _check_type(reader, data, type_name)
     return data
@@ -266,5 +265,8 @@ def shape_findings(translation: Translation) -> list[Finding]:
     try:
         INPUTS[action](**{to_snake_case(name): value for name, value in given.items()}).command  # noqa: B018  # it checks
     except InputRefused as refused:
-        return [Finding(refusal, translation.source(refusal.path)) for refusal in refused.refusals]
+        return [
+            Finding(refusal, translation.source(refusal.path), refusal_status(refusal.code, refusal.path))
+            for refusal in refused.refusals
+        ]
     return []

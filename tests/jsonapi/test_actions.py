@@ -109,7 +109,9 @@ async def test_a_case_is_assigned_by_id_or_relationship_and_left_without_owner_b
     assert errors_of(missing) == [("422", "REQUIRED", {"pointer": "/data/attributes"})]
     admin = action_body("assign", {"assignee": {"data": {"type": "user", "id": str(world.aldo.id)}}})
     refused = await resources.act(case_id, token, admin)
-    assert errors_of(refused) == [("422", "INVALID_ASSIGNEE", {"pointer": "/data/relationships/assignee/data/id"})]
+    assert errors_of(refused) == [("404", "INVALID_ASSIGNEE", {"pointer": "/data/relationships/assignee/data/id"})]
+    named = await resources.act(case_id, token, action_body("assign", assignee_id=str(world.aldo.id)))
+    assert errors_of(named) == [("422", "INVALID_ASSIGNEE", {"pointer": "/data/attributes/assignee_id"})]
 
 
 async def test_a_due_date_is_read_as_graphql_reads_it(world: World, resources: ResourceClient) -> None:
@@ -165,7 +167,7 @@ async def test_a_step_is_recorded_and_shown_and_an_open_one_is_named(world: Worl
     recorded = await acted(resources, case_id, token, action_body("record_step", **taken))
     closed = await acted(resources, case_id, token, action_body("close"))
 
-    assert errors_of(refused) == [("400", "CHECKLIST_OPEN", {"parameter": "uuid"})]
+    assert errors_of(refused) == [("409", "CHECKLIST_OPEN", {})]
     assert refused.json()["errors"][0]["detail"] == "Steps of the checklist are open: Call back."
     shown = [
         {name: body["data"]["attributes"][name] for name in ("action_type", "step", "step_state", "open_steps")}

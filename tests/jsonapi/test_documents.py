@@ -36,7 +36,7 @@ async def test_a_document_is_uploaded_attached_read_and_downloaded(
     commented = await resources.act(case_id, world.ada.token, body, "?include=comment.documents")
     (found,) = [item for item in commented.json()["included"] if item["type"] == "document"]
     assert found == document == (await resources.read(f"/documents/{document['id']}", world.carl.token))["data"]
-    content = document["relationships"]["content"]["links"]["related"]
+    content = document["links"]["content"]
     redirect = await resources.send("GET", content.removeprefix("http://test/api/v1"), world.carl.token)
     assert redirect.status_code == 307 and redirect.headers["cache-control"] == "no-store"
     assert (await api.client.get(redirect.headers["location"])).content == TEXT

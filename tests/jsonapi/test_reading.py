@@ -35,7 +35,7 @@ async def test_a_list_is_walked_both_ways_by_its_links(world: World, api: Api, r
     pages, address = [], "/cases?limit=3&filter[status]=OPEN"
     while True:
         document = await resources.read(address, world.ada.token)
-        assert document["links"]["self"] == f"http://test/api/v1{address}"
+        assert document["links"]["self"] == f"http://test/api/v1{address}".replace("[", "%5B").replace("]", "%5D")
         assert document["meta"] == {"count": len(document["data"])}
         pages.append(ids_of(document))
         if document["links"]["next"] is None:

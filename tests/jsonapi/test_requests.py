@@ -136,8 +136,8 @@ SHAPES: dict[str, tuple[Any, list[tuple[str, str, str]]]] = {
     "a number": (5, [("422", "INVALID_INPUT", "")]),
     "no data": ({}, [("422", "REQUIRED", "")]),
     "data beside others": (
-        {"data": {**DATA, "attributes": {"action_type": "close"}}, "meta": {}},
-        [("422", "INVALID_INPUT", "/meta")],
+        {"data": {**DATA, "attributes": {"action_type": "close"}}, "included": []},
+        [("422", "INVALID_INPUT", "/included")],
     ),
     "null": ({"data": None}, [("422", "INVALID_INPUT", "/data")]),
     "a list": ({"data": [{}]}, [("422", "INVALID_INPUT", "/data")]),
@@ -189,10 +189,7 @@ SHAPES: dict[str, tuple[Any, list[tuple[str, str, str]]]] = {
     ),
     "a relationship without data": (
         action_body(relationships={"assigned_reviewers": {"links": {}}}, **REQUEST),
-        [
-            ("422", "INVALID_INPUT", "/data/relationships/assigned_reviewers/links"),
-            ("422", "REQUIRED", "/data/relationships/assigned_reviewers"),
-        ],
+        [("422", "REQUIRED", "/data/relationships/assigned_reviewers")],
     ),
     "reviewers in both ways": (
         action_body(relationships={"assigned_reviewers": {"data": [LINK]}}, reviewer_ids=[str(uuid4())], **REQUEST),
@@ -442,7 +439,7 @@ async def test_an_address_that_is_no_uuid_is_named_with_the_faults_of_the_body(
         assert answer.status_code in (400, 404), id
         if answer.status_code == 400:
             pointer = {"pointer": "/data/attributes/comment"}
-            assert errors_of(answer) == [("400", "INVALID_ID", {"parameter": "uuid"}), ("422", "REQUIRED", pointer)]
+            assert errors_of(answer) == [("400", "INVALID_ID", {}), ("422", "REQUIRED", pointer)]
 
 
 async def test_requests_are_counted_by_the_one_rate_limit(world: World, fresh_url: str) -> None:
