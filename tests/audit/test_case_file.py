@@ -227,6 +227,18 @@ async def test_each_page_keeps_its_margins(world: World) -> None:
         assert right.getextrema() == (255, 255)
 
 
+async def test_no_title_stands_alone_at_the_end_of_a_page(world: World) -> None:
+    case_id, _ = await documented(world)
+    found = await evidence(world, case_id)
+    titles = tuple(WORDS[Language.EN][name] for name in ("decisions", "documents", "verify"))
+    (comment,) = [row for row in found["rows"] if row["entry"]["type"] == "COMMENT"]
+
+    for lines in range(19, 22):  # then the room that is left is enough for a title, and for nothing below it
+        comment["contents"]["comment"]["value"] = "a line\n" * lines
+        pages = read(case_file_pdf(found, Language.EN))
+        assert [page for page in pages if page.partition(" Page ")[0].endswith(titles)] == []
+
+
 def test_the_languages_have_the_same_words_with_the_same_values() -> None:
     named = {
         language: {word: set(re.findall(r"{(\w+)}", said)) for word, said in words.items()}

@@ -17,6 +17,8 @@ WORDS: Mapping[str, Mapping[str, str]] = tomllib.loads(
     Path(__file__).with_name("words.toml").read_text(encoding="utf-8")
 )
 QR_MM = 34
+REVIEW_MM = 30
+"""What is kept together of a review: what was requested, and by what right."""
 
 
 def case_file_pdf(evidence: Evidence, language: Language, *, has_sought_anchors: bool = True) -> bytes:
@@ -181,13 +183,13 @@ class _Rendering:
 
     def _decisions(self) -> None:
         sheet = self._sheet
-        sheet.section(self._words["decisions"])
+        sheet.section(self._words["decisions"], REVIEW_MM)
         reviews = list(self._case.reviews())
         if not reviews:
             sheet.write_line(self._words["no_decisions"], color=MUTED)
         for steps in reviews:
             request = steps[0].override or {}
-            sheet.room(30)
+            sheet.room(REVIEW_MM)
             sheet.ln(2)
             wanted = self._label("RequestedStatus", request["requested_status"])
             before = self._label("EvaluationStatus", request["subject_status_at_request"])

@@ -23,6 +23,8 @@ MARGIN, BOTTOM = 20, 22
 LINE = 1.45
 """The height of a line, in that of its letters."""
 
+TITLE_MM = 16
+"""What the title of a section takes."""
 _MM = 25.4 / 72
 _PAGES = "\x00nb"
 """What the library replaces by the number of pages, in as much room; `known` takes its control out of texts."""
@@ -120,9 +122,9 @@ class Sheet(FPDF):
         self.line(self.l_margin, y, self.w - self.r_margin, y)
         self.set_y(y + 1)
 
-    def section(self, title: str) -> None:
-        """Begin a section: its title, with room for some lines below it."""
-        self.room(40)
+    def section(self, title: str, below: float = 24) -> None:
+        """Begin a section: its title, on the page that has room for as much *below* it as is kept together there."""
+        self.room(TITLE_MM + below)
         self.ln(5)
         self.write_line(title, size=14, bold=True, color=ACCENT)
         self.start_section(self.known(title))
