@@ -127,7 +127,7 @@ async def test_it_ends_requests_links_and_streams_of_a_gateway_elsewhere(
     case_id, token = str((await world.open_case()).case.id), world.carl.token
     async with (
         live_gateway(fresh_url, recheck_s=0.05, identity_cache=WITHIN_S) as gateway,
-        httpx2.AsyncClient(base_url=gateway.address, timeout=20, trust_env=False) as client,
+        httpx2.AsyncClient(base_url=gateway.address, timeout=60, trust_env=False) as client,
     ):
         requests = requests_of(world, case_id)
         before = {what: await status_of(client, token, request) for what, request in requests.items()}
@@ -136,7 +136,7 @@ async def test_it_ends_requests_links_and_streams_of_a_gateway_elsewhere(
         async with socket_of(gateway, token) as socket, events_of(client, token) as lines:
             await WAYS[way](world)
             code, _ = await closed(socket)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 rest = [line async for line in lines]
         after = {what: await refused(client, token, request) for what, request in requests.items()}
 

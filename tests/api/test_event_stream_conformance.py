@@ -15,7 +15,7 @@ import pytest
 from tests.support.live_gateway import LiveGateway, live_gateway
 from tests.support.world import World
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 NAME = "{ viewer { user { displayName } } }"
 LOG = "subscription { actions { action { type } } }"
 

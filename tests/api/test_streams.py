@@ -56,7 +56,7 @@ class Events:
         headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {self.token}"} | self.headers
         address = f"{self.gateway.address}/graphql"
         async with (
-            httpx2.AsyncClient(timeout=20, trust_env=False) as client,
+            httpx2.AsyncClient(timeout=60, trust_env=False) as client,
             client.stream("POST", address, json=payload, headers=headers) as answer,
         ):
             assert answer.status_code == 200, await answer.aread()
@@ -65,7 +65,7 @@ class Events:
 
     async def next(self) -> tuple[str, Any]:
         """Return the next event's type and payload; `end` with the closing message, or how the stream has ended."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await (self._next_message() if self._socket is not None else self._next_event())
 
     async def data(self) -> Any:
@@ -564,7 +564,7 @@ async def test_a_comment_keeps_a_quiet_stream_open(fresh_url: str, world: World)
     ):
         await events.data()
         assert events._lines is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             comments = [line async for line in _first(events._lines, 4)]
 
     assert comments == [":", "", ":", ""]

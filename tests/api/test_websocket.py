@@ -36,7 +36,7 @@ async def send(socket: ClientConnection, **message: Any) -> None:
 
 
 async def received(socket: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         message: dict[str, Any] = json.loads(await socket.recv())
     return message
 

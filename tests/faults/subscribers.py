@@ -16,7 +16,7 @@ from tests.faults.workload import Person
 
 ACTIONS = "subscription($after: String) { actions(after: $after) { cursor action { seq case { id } } caughtUp } }"
 PROTOCOL = Subprotocol("graphql-transport-ws")
-PATIENCE_S = 10
+PATIENCE_S = 60
 
 Entry = tuple[str, int]
 """A row of the log: its case, and its place in the case's log."""

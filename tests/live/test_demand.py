@@ -13,7 +13,7 @@ from app.live.listener import Listener
 from tests.support.recorded_sql import sql
 from tests.support.world import World, make_world
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 POLL_S = 60
 """Longer than a test takes: what is read is read because somebody waits."""
 SETTLED_S = 0.3

@@ -28,7 +28,7 @@ from tests.support.tampering import tamper
 from tests.support.world import World, make_world
 
 WRITERS, ROWS, LISTENERS = 8, 12, 12
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 
 @asynccontextmanager

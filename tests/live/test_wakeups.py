@@ -17,7 +17,7 @@ from app.live.wakeups import AT_ONCE
 from tests.support.webhooks import until
 from tests.support.world import World
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 
 class GivenTurns:

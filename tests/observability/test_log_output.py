@@ -277,7 +277,7 @@ class Client:
 
     def _ask(self, query: str, variables: Mapping[str, object]) -> tuple[int, str]:
         """Return the status of an answer, and the code of its first error or that it has data."""
-        answer = self._http.post("/graphql", json={"query": query, "variables": variables}, timeout=20)
+        answer = self._http.post("/graphql", json={"query": query, "variables": variables}, timeout=60)
         body = answer.json()
         return answer.status_code, body["errors"][0]["extensions"]["code"] if "errors" in body else "data"
 

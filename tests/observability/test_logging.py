@@ -195,7 +195,7 @@ def test_a_live_server_writes_json_only_once_it_serves(fresh_url: str, tmp_path:
     with serving(tmp_path, database_url=fresh_url, demo="false", log_level="debug") as server:
         greeting = len(server.output)
         server.run(token, "{ viewer { language } }")
-        assert wait_until(lambda: '"event":"request"' in server.output[greeting:], 10)
+        assert wait_until(lambda: '"event":"request"' in server.output[greeting:], 60)
         server.run(token, "query Last { viewer { language } }")
         server.stop()
         written = server.output[greeting:]

@@ -234,7 +234,7 @@ def test_builds_end_with_the_set_up_that_started_them(tree: Path, tools: Path) -
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(60) == 130
-    assert wait_until(lambda: not any(map(is_running, hanging.read_text().split())), 20)
+    assert wait_until(lambda: not any(map(is_running, hanging.read_text().split())), 60)
 
 
 def is_running(number: str) -> bool:

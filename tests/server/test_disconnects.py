@@ -80,7 +80,7 @@ async def test_an_action_survives_a_disconnect_and_is_found_by_its_key_and_a_dry
                 abandon(server, world.ada.token, dry, after=0.5), abandon(server, world.ada.token, comment, after=0.5)
             )
             await asyncio.sleep(0.3)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await comments(world):  # noqa: ASYNC110  # another process writes it
                 await asyncio.sleep(0.05)
         again = await send(server, world.ada.token, comment)

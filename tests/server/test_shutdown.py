@@ -56,7 +56,7 @@ def test_workers_whose_parent_was_killed_leave_the_port_to_the_next_one(fresh_ur
         server.process.kill()
         server.process.wait()
 
-        assert wait_until(lambda: not is_listening(port), 20)
+        assert wait_until(lambda: not is_listening(port), 60)
 
 
 def test_what_has_begun_is_finished(fresh_url: str, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_what_has_begun_is_finished(fresh_url: str, tmp_path: Path) -> None:
     body = json.dumps({"query": NAME}).encode()
     with serving(tmp_path, database_url=fresh_url, demo="false") as server:
         host, _, port = server.address.removeprefix("http://").partition(":")
-        connection = http.client.HTTPConnection(host, int(port), timeout=20)
+        connection = http.client.HTTPConnection(host, int(port), timeout=60)
         connection.putrequest("POST", "/graphql")
         for name, value in {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}.items():
             connection.putheader(name, value)
@@ -78,7 +78,7 @@ def test_what_has_begun_is_finished(fresh_url: str, tmp_path: Path) -> None:
         answer = connection.getresponse()
         content = json.loads(answer.read())
         connection.close()
-        code = server.process.wait(timeout=20)
+        code = server.process.wait(timeout=60)
 
     assert (running, answer.status, code) == (True, 200, 0)
     assert content["data"]["viewer"]["language"]

@@ -51,7 +51,7 @@ class LiveGateway:
 
     async def emptied(self) -> None:
         """Wait until no connection and no task is left. Raises: TimeoutError."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while self.state.connections or self.state.tasks:  # noqa: ASYNC110  # the server tells nobody of its end
                 await asyncio.sleep(0.01)
 
@@ -92,7 +92,7 @@ async def live_gateway(
                 server.close()
                 for connection in list(state.connections):
                     connection.transport.abort()
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     while state.tasks:  # noqa: ASYNC110  # as above
                         await asyncio.sleep(0.01)
 
@@ -100,7 +100,7 @@ async def live_gateway(
 async def closed(socket: ClientConnection) -> tuple[int | None, str | None]:
     """Return the code and the reason that the gateway closes a connection with, passing over what it sends before."""
     with suppress(ConnectionClosed):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 await socket.recv()
     return socket.close_code, socket.close_reason

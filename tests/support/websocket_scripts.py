@@ -20,7 +20,7 @@ from tests.support.live_gateway import LiveGateway
 from tests.support.tampering import tamper
 from tests.support.world import World
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 ANY = object()
 """Stands for a payload that is not compared."""
 

@@ -226,11 +226,11 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        assert wait_until(lambda: is_listening(port), 20)
+        assert wait_until(lambda: is_listening(port), 60)
         yield f"redis://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 async def test_workers_that_share_a_redis_count_together(redis_url: str) -> None:

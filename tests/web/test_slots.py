@@ -137,7 +137,7 @@ async def test_a_statement_that_takes_too_long_is_given_up_on_both_engines(fresh
     database = open_database(fresh_url, patience=Timeouts(statement=0.3))
     try:
         with pytest.raises(DBAPIError) as given_up:
-            async with asyncio.timeout(20), database.read() as connection:
+            async with asyncio.timeout(60), database.read() as connection:
                 await connection.execute(text(ENDLESS[database.is_sqlite]))
         assert unavailable_of(given_up.value, "id") is not None
         async with database.read() as connection:

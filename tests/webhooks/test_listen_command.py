@@ -21,7 +21,7 @@ from tests.support.webhook_endpoints import OK, ReceivedRequest, WebhookEndpoint
 from tests.support.webhooks import NO, assert_verified, register, until
 from tests.support.world import World
 
-PATIENCE_S = 60
+PATIENCE_S = 180
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 WORDS = 'é\u2028\u0085\r\n"x"'
 DOCUMENT = "subscription { actions(types: [COMMENT, OPEN]) { action { comment { body } case { id } } } }"
