@@ -118,6 +118,16 @@ def test_axe_finds_nothing_and_nothing_overflows(open_window: OpenWindow, scheme
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 
+@pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
+def test_a_case_takes_the_height_that_the_bar_leaves(open_window: OpenWindow, locale: str) -> None:
+    window = open_window(locale=locale, viewport={"width": 1280, "height": 860})
+    window.enter("Camille Laurent", "/cases/CASE-000012")
+    expect(window.entries.first).to_be_visible()
+
+    # The words of the bar take two lines in French.
+    window.page.wait_for_function("() => document.documentElement.scrollHeight <= innerHeight")
+
+
 def test_the_keyboard_reaches_a_case_and_its_dialogs_and_comes_back(open_window: OpenWindow) -> None:
     window = open_window()
     window.enter("Rosa Bianchi", "?status=PENDING_REVIEW")

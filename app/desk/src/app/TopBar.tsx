@@ -1,5 +1,7 @@
 // The bar above: where one is, how the connection is, who one is.
 
+import { useEffect, useRef } from 'react'
+
 import { useTranslation } from '../i18n/language'
 import { useConnection } from '../live/LiveProvider'
 import { OutboxButton } from '../outbox/Outbox'
@@ -14,8 +16,10 @@ import { rememberPerson } from './session'
 
 export function TopBar() {
   const viewer = useViewer()
+  const bar = useRef<HTMLElement>(null)
+  useEffect(() => (bar.current ? tellHeight(bar.current) : undefined), [])
   return (
-    <header className="top-bar">
+    <header ref={bar} className="top-bar">
       <p className="brand-line">
         <CaseLink reference={null} className="brand">
           Casegate
@@ -31,6 +35,14 @@ export function TopBar() {
       </div>
     </header>
   )
+}
+
+/** Tell the style sheets how high the bar is, which has two lines where its words are long; return what ends it. */
+function tellHeight(bar: HTMLElement) {
+  const tell = () => document.documentElement.style.setProperty('--bar', `${bar.getBoundingClientRect().height}px`)
+  const observer = new ResizeObserver(tell)
+  observer.observe(bar)
+  return () => observer.disconnect()
 }
 
 function ConnectionState() {
