@@ -16,7 +16,8 @@ from app.cli.printing import say
 from app.cli.terminal import fail
 from app.domain.webhooks import DEFAULT_DOCUMENT
 from app.webhooks.addresses import AddressPolicy, UrlRefused, parse_endpoint_url
-from app.webhooks.client import SendFailed, WebhookClient
+from app.webhooks.client import WebhookClient
+from app.webhooks.failures import SendFailed
 from app.webhooks.signing import HmacKey, read_secret, signed_headers
 
 LOCAL = AddressPolicy(allow_private=True)

@@ -1,6 +1,5 @@
 """Makes HTML of a page of the manual, which is Markdown (CommonMark and tables)."""
 
-import re
 from dataclasses import dataclass
 
 
@@ -22,8 +21,3 @@ def render(text: str, *, is_start: bool) -> Article:
 def title_of(text: str) -> str:
     """Return the first heading."""
     return text.partition("\n")[0].removeprefix("# ")
-
-
-def slug(heading: str) -> str:
-    """Return the anchor of a heading, as GitHub makes it."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

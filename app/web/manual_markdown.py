@@ -9,8 +9,6 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
-from app.web.manual_html import slug
-
 Environment = MutableMapping[str, object]
 
 _PAGE_LINK = re.compile(r"(?:((?:\.\./)?\w[\w-]*)\.md)?(#.*)?")
@@ -24,7 +22,7 @@ class _Renderer(RendererHTML):
     def heading_open(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: Environment) -> str:
         """Give the heading its anchor; one that is a code's name has that name too."""
         text = "".join(token.content for token in tokens[index + 1].children or ())
-        anchor = slug(text)
+        anchor = _slug(text)
         named = f'<a id="{text}"></a>' if _CODE_NAME.fullmatch(text) and text != anchor else ""
         return f'<{tokens[index].tag} id="{escape(anchor)}">{named}'
 
@@ -70,6 +68,11 @@ def _diagram(source: str) -> str:
     rows = ["<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in arrow) + "</tr>" for arrow in arrows if all(arrow)]
     head = "<thead><tr><th>from</th><th>to</th><th>by</th></tr></thead>"
     return f'<div class="table" tabindex="0"><table>{head}<tbody>{"".join(rows)}</tbody></table></div>\n'
+
+
+def _slug(heading: str) -> str:
+    """Return the anchor of a heading, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 MARKDOWN = MarkdownIt("commonmark", renderer_cls=_Renderer).enable("table")

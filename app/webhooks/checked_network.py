@@ -12,7 +12,7 @@ import httpcore2
 
 from app.domain.webhooks import DeliveryFailure
 from app.webhooks.addresses import AddressPolicy, IPAddress, demand_all_outside
-from app.webhooks.client import SendFailed
+from app.webhooks.failures import SendFailed
 from app.webhooks.resolver import Resolver
 
 CONNECT_S = 5.0

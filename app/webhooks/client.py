@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from app.domain.webhooks import DeliveryFailure
 from app.webhooks.addresses import AddressPolicy, EndpointUrl, UrlRefused, parse_endpoint_url
+from app.webhooks.failures import SendFailed
 from app.webhooks.resolver import Resolver, SystemResolver
 
 if TYPE_CHECKING:
@@ -28,15 +29,6 @@ ANSWER_BYTES = 1024
 BODY_MAX = 256 * 1024
 USER_AGENT = "Casegate-Webhooks"
 _RETRY_AFTER_MAX = 64
-
-
-class SendFailed(Exception):
-    """There was no answer. `found` says no more than the endpoint's own side shows to anybody."""
-
-    def __init__(self, kind: DeliveryFailure, found: str = "") -> None:
-        super().__init__(f"{kind}: {found}" if found else kind.value)
-        self.kind = kind
-        self.found = found
 
 
 @dataclass(frozen=True, slots=True)

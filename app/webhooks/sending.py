@@ -15,7 +15,8 @@ from app.db.rows import ActionRow
 from app.db.webhook_rows import DeliveryRow, WebhookRow
 from app.domain.webhooks import RETRY_AFTER_MAX, DeliveryFailure
 from app.observability import metrics
-from app.webhooks.client import SendFailed, WebhookAnswer, WebhookClient
+from app.webhooks.client import WebhookAnswer, WebhookClient
+from app.webhooks.failures import SendFailed
 from app.webhooks.keys import SigningKeys
 from app.webhooks.messages import Message
 from app.webhooks.signing import signed_headers

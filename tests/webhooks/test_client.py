@@ -12,8 +12,9 @@ import pytest
 
 from app.domain.webhooks import WEBHOOKS_MAX, DeliveryFailure
 from app.webhooks.addresses import AddressPolicy
-from app.webhooks.client import BODY_MAX, SendFailed, WebhookAnswer, WebhookClient
+from app.webhooks.client import BODY_MAX, WebhookAnswer, WebhookClient
 from app.webhooks.delivery import AT_ONCE
+from app.webhooks.failures import SendFailed
 from app.webhooks.resolver import SystemResolver
 from tests.support.webhook_endpoints import (
     HOST,

@@ -9,8 +9,7 @@ import { CloseCaseDialog } from './CloseCaseDialog'
 import { AcceptDialog, RefuseDialog } from './DecisionDialog'
 import { RequestOverrideDialog } from './RequestOverrideDialog'
 import { TakeBackDialog } from './TakeBackDialog'
-
-export type ActionDialogProperties = { shown: CaseDetailFragment; onClose: () => void }
+import type { ActionDialogProperties } from './useAction'
 
 // Comments have their form in the log. What else the gateway knows is not for this page.
 const DIALOGS: Partial<Record<ActionType, { word: Word; dialog: ComponentType<ActionDialogProperties> }>> = {

@@ -4,9 +4,8 @@ import { useLabels } from '../app/ViewerProvider'
 import type { Resolution } from '../gql/graphql'
 import { useTranslation } from '../i18n/language'
 import { ActionForm } from './ActionForm'
-import type { ActionDialogProperties } from './Actions'
 import { TextArea } from './TextArea'
-import { useAction } from './useAction'
+import { useAction, type ActionDialogProperties } from './useAction'
 
 const RESOLUTIONS = [
   'OVERRIDE_APPLIED',

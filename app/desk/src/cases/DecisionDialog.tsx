@@ -6,9 +6,8 @@ import { useLabels } from '../app/ViewerProvider'
 import { useFormat } from '../i18n/format'
 import { useTranslation } from '../i18n/language'
 import { ActionForm } from './ActionForm'
-import type { ActionDialogProperties } from './Actions'
 import { TextArea } from './TextArea'
-import { useAction } from './useAction'
+import { useAction, type ActionDialogProperties } from './useAction'
 
 export function AcceptDialog(properties: ActionDialogProperties) {
   return <DecisionDialog {...properties} decision="accept" />

@@ -6,10 +6,9 @@ import { useUploads } from '../documents/useUploads'
 import type { RequestedStatus } from '../gql/graphql'
 import { useTranslation } from '../i18n/language'
 import { ActionForm } from './ActionForm'
-import type { ActionDialogProperties } from './Actions'
 import { Reviewers } from './Reviewers'
 import { TextArea } from './TextArea'
-import { useAction } from './useAction'
+import { useAction, type ActionDialogProperties } from './useAction'
 
 const WANTED = ['FAVORABLE', 'UNFAVORABLE'] as const satisfies RequestedStatus[]
 

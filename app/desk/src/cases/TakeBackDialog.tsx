@@ -2,9 +2,8 @@ import { useState } from 'react'
 
 import { useTranslation } from '../i18n/language'
 import { ActionForm } from './ActionForm'
-import type { ActionDialogProperties } from './Actions'
 import { TextArea } from './TextArea'
-import { useAction } from './useAction'
+import { useAction, type ActionDialogProperties } from './useAction'
 
 export function TakeBackDialog({ shown, onClose }: ActionDialogProperties) {
   const { t } = useTranslation()

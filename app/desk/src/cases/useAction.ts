@@ -13,6 +13,8 @@ import { useAnnounce } from '../ui/Notices'
 // `unshown`: how many entries happened since that are older than the part of the log that is here.
 export type Changes = { entries: readonly LogEntryFragment[]; unshown: number; acknowledge: () => void }
 
+export type ActionDialogProperties = { shown: CaseDetailFragment; onClose: () => void }
+
 export type Action = {
   expectedVersion: number
   perform: <Name extends MutationName>(name: Name, input: Inputs[Name]) => Promise<void>
