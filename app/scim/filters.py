@@ -72,6 +72,8 @@ class _Parser:
         self._text, self._kind, self._detail = text, kind, detail
         self._tokens: list[str] = []
         self._count = 0
+        self._name = ""
+        """The name that was read last, as it is written."""
         if len(text) > LENGTH_MAX:
             raise refused(kind, "length", actual=len(text), maximum=LENGTH_MAX)
         place = 0
@@ -118,7 +120,8 @@ class _Parser:
         token = self.take()
         if not _ATTRIBUTE.fullmatch(token):
             self._fail(token)
-        return without_schema(token).lower()
+        self._name = without_schema(token)
+        return self._name.lower()
 
     def part(self) -> str | None:
         """Read the part of a value that stands behind brackets and a full stop, if there is one."""
@@ -127,7 +130,8 @@ class _Parser:
         token = self.take()
         if not _ATTRIBUTE.fullmatch(token[1:]):
             self._fail(token)
-        return token[1:].lower()
+        self._name = token[1:]
+        return self._name.lower()
 
     def _term(self, within: str) -> list[Equality]:
         if self.next == "(":
@@ -145,7 +149,7 @@ class _Parser:
         operator, value = self.take(), self.take()
         self._count += 1
         if operator.lower() != "eq" or self._count > COMPARISONS_MAX:
-            self._fail(f"{attribute} {operator}".strip())
+            self._fail(f"{self._name} {operator}".strip())
         return Equality(attribute, self._value(value))
 
     def _value(self, token: str) -> Value:

@@ -72,8 +72,10 @@ def _compared_ids(where: Sequence[Equality]) -> list[str]:
 def operations_of(body: Any) -> Iterator[PatchOperation]:
     """Yield the operations of a request. Raises: ScimRefused."""
     given = _lower(read_object(body)).get("operations")
-    if not isinstance(given, list) or not given:
+    if not isinstance(given, list):
         raise refused(ScimType.INVALID_SYNTAX, "missing_member", name="Operations")
+    if not given:
+        raise refused(ScimType.INVALID_SYNTAX, "items", "Operations", actual=0, minimum=1, maximum=OPERATIONS_MAX)
     if len(given) > OPERATIONS_MAX:
         raise refused(ScimType.TOO_MANY, "length", "Operations", actual=len(given), maximum=OPERATIONS_MAX)
     for item in given:
