@@ -1,10 +1,12 @@
 """Changing the database by hand, as somebody who owns it could: the triggers that would refuse are put aside first."""
 
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Delete, Update, delete, select, update
+from sqlalchemy import ColumnElement, Delete, Table, Update, and_, delete, insert, select, update
 
 from app.audit.verification import entries_of
 from app.db import tables
@@ -23,6 +25,60 @@ async def tamper(database: Database, *statements: Any) -> None:
         await drop_triggers(connection)
         for statement in statements:
             await connection.execute(statement)
+
+
+@asynccontextmanager
+async def undone(database: Database, *changed: Table) -> AsyncIterator[None]:
+    """Have what is changed by hand in these tables, parents first, as it was before: to play a story takes longer.
+
+    A row of a case's log that is gone does not come back as it was: on SQLite it has another place among the rows.
+    """
+    before = await _rows(database, changed)
+    yield
+    after = await _rows(database, changed)
+    statements = [statement for table in reversed(changed) for statement in _removals(table, before, after)]
+    statements += [statement for table in changed for statement in _returns(table, before, after)]
+    await tamper(database, *statements)
+    assert await _rows(database, changed) == before
+
+
+Rows = Mapping[Table, Mapping[Any, Mapping[str, Any]]]
+
+
+async def _rows(database: Database, wanted: Sequence[Table]) -> Rows:
+    """Return the rows of these tables by their keys."""
+    async with database.read() as connection:
+        read = {table: (await connection.execute(select(table))).mappings().all() for table in wanted}
+    return {
+        table: {tuple(row[column.name] for column in table.primary_key): dict(row) for row in rows}
+        for table, rows in read.items()
+    }
+
+
+def _removals(table: Table, before: Rows, after: Rows) -> Iterator[Any]:
+    """Yield what takes away rows that are others than before."""
+    for key, row in after[table].items():
+        if row != before[table].get(key) and (key not in before[table] or not _stay(table)):
+            yield delete(table).where(_is_at(table, key))
+
+
+def _returns(table: Table, before: Rows, after: Rows) -> Iterator[Any]:
+    for key, row in before[table].items():
+        values = {name: value for name, value in row.items() if table.c[name].computed is None}
+        if key not in after[table] or (row != after[table][key] and not _stay(table)):
+            yield insert(table).values(values)
+        elif row != after[table][key]:
+            yield update(table).where(_is_at(table, key)).values(values)
+
+
+def _is_at(table: Table, key: Sequence[Any]) -> ColumnElement[bool]:
+    return and_(*(column == value for column, value in zip(table.primary_key, key, strict=True)))
+
+
+def _stay(table: Table) -> bool:
+    """Say whether rows are changed in place: others refer to them, or they are told by their order on SQLite."""
+    keys = [key for other in tables.metadata.tables.values() for key in other.foreign_keys if key.references(table)]
+    return table is actions or not all(key.deferrable for key in keys)
 
 
 async def rewrite(database: Database, account_id: UUID, case_id: UUID, *changes: Any) -> None:
