@@ -25,6 +25,7 @@ from tests.support.ports import free_port
 from tests.support.postgresql import Account, create_cluster, find_binaries, run_as
 
 SMALL_ROWS = 10_000
+LEAST_RATIO = 3
 ACTIONS_A_CASE = 5
 STATE = "archives.json"
 SETTINGS = "bench.conf"
@@ -77,6 +78,11 @@ class SizedArchives:
         return self.small, self.large
 
 
+def small_rows(rows: int) -> int:
+    """Return how many rows the small archive has beside one of *rows*: it is smaller by far, whatever is wanted."""
+    return min(SMALL_ROWS, rows // LEAST_RATIO)
+
+
 def size_of(rows: int) -> Size:
     return Size(max(1, rows // ACTIONS_A_CASE), rows, 100, 100)
 
@@ -85,7 +91,7 @@ def size_of(rows: int) -> Size:
 def sqlite_archives(folder: Path, rows: int, say: Say) -> Iterator[SizedArchives]:
     """Yield archives in two files."""
     found = []
-    for name, size in (("small", size_of(SMALL_ROWS)), ("large", size_of(rows))):
+    for name, size in (("small", size_of(small_rows(rows))), ("large", size_of(rows))):
         say(f"making the {name} archive")
         data = asyncio.run(make_data(f"sqlite:///{folder / name}.sqlite", size))
         found.append(SizedArchive(size.actions, data.cases[0][1], data))
@@ -127,7 +133,7 @@ def _make(folder: Path, rows: int, say: Say) -> None:
         settings.write(f"include_if_exists = '{SETTINGS}'\n")
     made = {}
     with running(cluster, WHILE_MAKING):
-        for name, number in (("small", SMALL_ROWS), ("large", rows)):
+        for name, number in (("small", small_rows(rows)), ("large", rows)):
             say(f"making the {name} archive")
             url, size = create_database(cluster.admin_url, name), size_of(number)
             data = asyncio.run(make_data(url, size, lambda words, of=name: say(f"the {of} archive: {words}")))  # type: ignore[misc]

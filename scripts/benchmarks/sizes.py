@@ -94,7 +94,7 @@ READS = (
 
 
 def sizes(wanted: Wanted, rows: int, keep: Path | None, parts: Sequence[str], say: Say) -> Report:
-    """Compare an archive of 10 000 rows with one of *rows*. Raises: NoRoom, WrongArchive, WrongAnswer."""
+    """Compare an archive of at most 10 000 rows with one of *rows*. Raises: NoRoom, WrongArchive, WrongAnswer."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="casegate-bench-")))
         is_sqlite = wanted.engine == "sqlite"
