@@ -10,7 +10,7 @@ from tests.attacks.catalogue import Attack
 from tests.attacks.connections import ATTACKS
 from tests.attacks.table import BUSY_WAIT_S, attacked
 from tests.attacks.target import Target
-from tests.support.gateway import casegate_json, serving
+from tests.support.gateway import demo_in, serving
 from tests.support.ports import wait_until
 
 # What many connections take depends on how many there may be, what one takes does not.
@@ -27,7 +27,7 @@ def test_no_connection_takes_from_others_what_they_need(
     pytestconfig: pytest.Config,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    token = casegate_json("demo", data_dir=str(tmp_path))["people"][0]["token"]
+    token = demo_in(tmp_path)["people"][0]["token"]
 
     with serving(
         tmp_path,

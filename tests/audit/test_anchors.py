@@ -35,7 +35,7 @@ from app.domain.merkle import Tree
 from app.domain.model import CaseStatus
 from tests.support.anchored_cases import ACCOUNT_ROWS
 from tests.support.api import Api
-from tests.support.gateway import casegate, casegate_json
+from tests.support.gateway import casegate, casegate_json, demo_in
 from tests.support.recorded_sql import recorded
 from tests.support.tampering import tamper
 from tests.support.world import World, make_world
@@ -398,7 +398,7 @@ def test_the_commands_anchor_and_print_the_key(fresh_url: str, tmp_path: Path) -
 
 
 def test_a_command_that_can_not_run_prints_one_line(tmp_path: Path) -> None:
-    casegate_json("demo", data_dir=str(tmp_path))
+    demo_in(tmp_path)
     casegate("log", "key", data_dir=str(tmp_path))
     (tmp_path / "anchors.key").chmod(0o644)
 

@@ -26,7 +26,7 @@ from app.documents.upkeep import verify
 from tests.support.api import Api
 from tests.support.databases import Server, create_database, drop_database
 from tests.support.documents import TEXT, comment_with, files_in
-from tests.support.gateway import casegate, casegate_json
+from tests.support.gateway import casegate, casegate_json, demo_in
 from tests.support.ports import wait_until
 from tests.support.postgresql import program
 from tests.support.world import World
@@ -106,7 +106,7 @@ async def test_a_backup_under_load_is_of_one_moment_and_whole(
 
 def backed_up(place: dict[str, str], folder: Path) -> Path:
     """Back the demo up, documents and all."""
-    casegate_json("demo", **place)
+    demo_in(Path(place["data_dir"]))
     file = folder / "casegate.tar"
     reported = casegate_json("backup", str(file), **place)
     assert reported == {"file": str(file), "bytes": file.stat().st_size, "documents": 15, "faults": []}
@@ -160,7 +160,7 @@ def test_nothing_is_written_over_unless_that_is_meant(tmp_path: Path) -> None:
 
 def test_a_place_that_there_is_not_is_named_as_it_was_given(tmp_path: Path) -> None:
     file = tmp_path / "nowhere" / "casegate.tar"
-    casegate_json("demo", data_dir=str(tmp_path / "here"))
+    demo_in(tmp_path / "here")
 
     done = casegate("backup", str(file), data_dir=str(tmp_path / "here"))
 
@@ -170,7 +170,7 @@ def test_a_place_that_there_is_not_is_named_as_it_was_given(tmp_path: Path) -> N
 
 def test_a_missing_or_damaged_document_is_reported_and_the_rest_is_backed_up(tmp_path: Path) -> None:
     here, there = {"data_dir": str(tmp_path / "here")}, {"data_dir": str(tmp_path / "there")}
-    casegate_json("demo", **here)
+    demo_in(tmp_path / "here")
     missing, damaged, *_ = sorted(files_in(tmp_path / "here"))
     missing.unlink()
     damaged.write_bytes(b"!")

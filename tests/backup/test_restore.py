@@ -21,7 +21,7 @@ from app.backup.backup import BackupError
 from app.backup.restore import restore
 from app.documents.store import open_store
 from tests.support.documents import files_in
-from tests.support.gateway import ROOT, casegate, casegate_json, environment
+from tests.support.gateway import ROOT, casegate, casegate_json, demo_in, environment
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A data folder with the demo, and a backup of it."""
     folder = tmp_path_factory.mktemp("demo")
     data, file = folder / "data", folder / "casegate.tar"
-    casegate_json("demo", data_dir=str(data))
+    demo_in(data)
     casegate_json("backup", str(file), data_dir=str(data))
     return data, file
 

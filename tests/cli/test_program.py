@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.gateway import ROOT, casegate, casegate_json
+from tests.support.gateway import ROOT, casegate, casegate_json, demo_in
 
 NO_PERSON = "00000000-0000-4000-8000-000000000000"
 COMMANDS = [
@@ -271,7 +271,7 @@ def test_the_configuration_of_client_caches_is_printed_as_json() -> None:
 
 
 def test_a_valid_log_is_reported_as_json(tmp_path: Path) -> None:
-    casegate_json("demo", data_dir=str(tmp_path))
+    demo_in(tmp_path)
 
     report = json.loads(casegate("log", "verify", "--json", data_dir=str(tmp_path)).stdout)
 

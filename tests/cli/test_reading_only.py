@@ -19,7 +19,7 @@ from app.db.upgrades import OLDEST_PROGRAM
 from app.domain.commands import AddComment
 from app.domain.model import CaseStatus
 from tests.support.anchored_cases import Scene
-from tests.support.gateway import ROOT, casegate, casegate_json, environment
+from tests.support.gateway import ROOT, casegate, casegate_json, demo_in, environment
 from tests.support.ports import free_port
 from tests.support.world import World
 
@@ -199,7 +199,7 @@ async def test_a_read_only_folder_is_read(scene: Scene, fresh_url: str, tmp_path
 
 
 def test_documents_that_are_looked_for_in_the_wrong_place_are_not_called_bad(tmp_path: Path) -> None:
-    casegate_json("demo", data_dir=str(tmp_path))
+    demo_in(tmp_path)
     before = content(tmp_path)
 
     typo = casegate("documents", "verify", data_dir=str(tmp_path), documents_url=(tmp_path / "typo").as_uri())
@@ -211,7 +211,7 @@ def test_documents_that_are_looked_for_in_the_wrong_place_are_not_called_bad(tmp
 
 
 def test_a_bucket_that_is_not_there_says_nothing_of_the_documents(s3: str, tmp_path: Path) -> None:
-    casegate_json("demo", data_dir=str(tmp_path))
+    demo_in(tmp_path)
 
     done = casegate("documents", "verify", data_dir=str(tmp_path), documents_url="s3://nowhere/x")
 
@@ -243,7 +243,7 @@ def test_no_key_is_made_in_a_mistyped_folder(tmp_path: Path) -> None:
 
 
 def test_a_database_that_was_left_by_a_crash_is_read_to_its_last_row(tmp_path: Path) -> None:
-    casegate_json("demo", data_dir=str(tmp_path))
+    demo_in(tmp_path)
     path = tmp_path / "casegate.sqlite"
     crashed = tmp_path / "crashed"
     crashed.mkdir()

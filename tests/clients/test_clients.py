@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.gateway import Server, casegate_json, serving
+from tests.support.gateway import Server, casegate_json, demo_in, serving
 from tests.support.node import Package, installed
 from tests.support.paths import ROOT
 
@@ -27,7 +27,9 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("gateway")) as running:
+    folder = tmp_path_factory.mktemp("gateway")
+    demo_in(folder)
+    with serving(folder) as running:
         yield running
 
 

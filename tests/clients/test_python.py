@@ -16,7 +16,7 @@ from gql.transport.websockets import WebsocketsTransport
 from graphql import GraphQLError
 
 from app.api.contract.release import last_release
-from tests.support.gateway import Server, casegate_json, serving
+from tests.support.gateway import Server, casegate_json, demo_in, serving
 from tests.support.paths import ROOT
 
 SOURCE = ROOT / "tests/clients/python"
@@ -46,7 +46,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("gateway")) as running:
+    folder = tmp_path_factory.mktemp("gateway")
+    demo_in(folder)
+    with serving(folder) as running:
         yield running
 
 

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
 from tests.support.browser import opened_browser
-from tests.support.gateway import Server, casegate_json, serving
+from tests.support.gateway import Server, casegate_json, demo_in, serving
 from tests.support.node import PATH, Package, installed
 from tests.support.paths import ROOT
 from tests.support.ports import free_port, is_listening, wait_until
@@ -128,6 +128,7 @@ def open_case(server: Server, token: str) -> str:
 
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[Server]:
+    demo_in(tmp_path)
     with serving(tmp_path) as running:
         yield running
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 
 from tests.support.browser import opened_browser
 from tests.support.desk import Window, require_build
-from tests.support.gateway import Server, serving
+from tests.support.gateway import Server, demo_in, serving
 
 OpenWindow = Callable[..., Window]
 
@@ -25,7 +25,9 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("desk")
+    folder = tmp_path_factory.mktemp("desk")
+    demo_in(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ import typer
 from app.cli.program import program
 from app.demo.documents import pdf
 from tests.support.databases import Server, create_database, database_url, drop_database
-from tests.support.gateway import casegate, casegate_json, environment, serving
+from tests.support.gateway import casegate, demo_in, environment, serving
 from tests.support.manual import PAGES, Block, blocks, page, pages_with
 from tests.support.paths import ROOT
 from tests.support.ports import free_port
@@ -101,18 +102,10 @@ def test_the_commands_of_getting_started_lead_from_nothing_to_a_case(folder: Pat
             assert_printed(block, output, port)
 
 
-@pytest.fixture(scope="module")
-def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
-    """A data folder with the demo, to be copied, and what is in it."""
-    folder = tmp_path_factory.mktemp("demo")
-    return folder, casegate_json("demo", data_dir=str(folder))
-
-
 @pytest.mark.parametrize("name", [name for name in pages_with("sh", "console") if name != FROM_NOTHING])
-def test_the_commands_of_a_page_do_what_it_says(folder: Path, demo_folder: tuple[Path, Any], name: str) -> None:
+def test_the_commands_of_a_page_do_what_it_says(folder: Path, name: str) -> None:
     found = shell_blocks(name)
-    source, demo = demo_folder
-    shutil.copytree(source, folder / "data")
+    demo = demo_in(folder / "data")
     ada = next(person for person in demo["people"] if person["displayName"] == "Ada Okafor")
     case = next(case for case in demo["cases"] if case["status"] == "OPEN")
     settings = {"CASEGATE_DATA_DIR": str(folder / "data"), "TOKEN": ada["token"], "CASE": case["id"]}
@@ -209,6 +202,12 @@ def options_of(command: str) -> str:
     return " ".join(name for parameter in found.params for name in parameter.opts + parameter.secondary_opts)
 
 
+@cache
+def help_of(script: Path) -> str:
+    """Return what a script says of itself, of which a page names several commands."""
+    return subprocess.run([script, "--help"], capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.parametrize(("where", "command"), sorted(set(named_commands())))
 def test_a_command_that_is_named_exists_with_its_options(where: str, command: str) -> None:
     options = re.findall(r"--[a-z-]+", command)
@@ -217,5 +216,5 @@ def test_a_command_that_is_named_exists_with_its_options(where: str, command: st
     else:
         script = ROOT / command.split()[0]
         assert script.is_file() and os.access(script, os.X_OK), where
-        known = subprocess.run([script, "--help"], capture_output=True, text=True, check=True).stdout if options else ""
+        known = help_of(script) if options else ""
     assert [option for option in options if option not in known and option != "--help"] == [], where

@@ -9,7 +9,7 @@ from app.documents.ownership import OwnedByAnother, adopt, check, claim
 from app.documents.store import DocumentStore, open_store
 from app.documents.upkeep import sweep, sweep_regularly
 from app.observability import logging
-from tests.support.gateway import casegate, casegate_json
+from tests.support.gateway import casegate, casegate_json, demo_in
 from tests.support.ports import free_port
 
 ANOTHER = "7f3f7d7e-0000-4000-8000-000000000000"
@@ -66,7 +66,7 @@ async def test_of_two_that_come_at_once_one_is_the_owner(store: DocumentStore, t
 def test_a_second_database_in_the_same_folder_is_refused_by_every_command(tmp_path: Path) -> None:
     first = {"data_dir": str(tmp_path)}
     second = first | {"database_url": f"sqlite:///{tmp_path}/other.sqlite"}
-    casegate_json("demo", **first)
+    demo_in(tmp_path)
     casegate_json("documents", "sweep", **first)
     casegate("migrate", **second)
     before = files_in(tmp_path / "documents")
@@ -96,7 +96,7 @@ def test_a_second_database_in_the_same_folder_is_refused_by_every_command(tmp_pa
 
 def test_a_restored_database_is_another_one(tmp_path: Path) -> None:
     here, there = {"data_dir": str(tmp_path / "here")}, {"data_dir": str(tmp_path / "there")}
-    casegate_json("demo", **here)
+    demo_in(tmp_path / "here")
     casegate_json("documents", "sweep", **here)
     casegate("backup", str(tmp_path / "casegate.tar"), **here)
 

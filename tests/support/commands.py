@@ -19,7 +19,7 @@ from uuid import uuid4
 import typer
 
 from app.cli.program import program
-from tests.support.gateway import COMMAND_S, FORKS, casegate, casegate_json, environment
+from tests.support.gateway import COMMAND_S, FORKS, casegate, casegate_json, demo_in, environment
 
 DONE, REFUSED, WRONG, UNWRITTEN = 0, 1, 2, 3
 ENDINGS = {DONE, REFUSED, WRONG, UNWRITTEN}
@@ -51,7 +51,7 @@ class Place(NamedTuple):
 def make_place(parent: Path, port: int) -> Place:
     """Make a place in an empty folder."""
     folder = parent / "data"
-    account = casegate_json("demo", data_dir=str(folder))["account"]["id"]
+    account = demo_in(folder)["account"]["id"]
     user = casegate_json("user", "list", "--account", account, data_dir=str(folder))[0]["id"]
     token = casegate_json("token", "list", "--account", account, data_dir=str(folder))[0]["id"]
     place = Place(folder, account, user, token, port)

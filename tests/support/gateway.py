@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import IO, Any
@@ -108,6 +110,26 @@ def casegate_json(*arguments: str, **settings: str) -> Any:
     done = casegate(*arguments, "--json", **settings)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@cache
+def _demo() -> tuple[Path, str]:
+    """Return a data folder with the demo, and what the command printed that made it."""
+    folder = Path(tempfile.mkdtemp(prefix="casegate-demo-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    done = casegate("demo", "--json", data_dir=str(folder))
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def demo_in(folder: Path) -> Any:
+    """Have the demo in a data folder, and return what `casegate demo --json` prints of it.
+
+    It is made once a process, and copied: to migrate a database and to fill it takes a second of CPU.
+    """
+    source, printed = _demo()
+    shutil.copytree(source, folder, dirs_exist_ok=True)
+    return json.loads(printed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 from app.config.settings import SettingsError, load_settings
 from tests.support.api import Api
 from tests.support.browser import empty_page, opened_browser
-from tests.support.gateway import casegate_json, serving
+from tests.support.gateway import demo_in, serving
 from tests.support.world import World
 
 APP = "https://app.example"
@@ -194,8 +194,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with ExitStack() as stack:
         browser = stack.enter_context(opened_browser())
         listed, other = stack.enter_context(empty_page()), stack.enter_context(empty_page())
+        token = demo_in(folder)["people"][0]["token"]
         server = stack.enter_context(serving(folder, cors_origins=f"{listed}/", rate_limit="1000"))
-        token = casegate_json("demo", data_dir=str(folder))["people"][0]["token"]
         page = browser.new_page()
         console: list[str] = []
         page.on("console", lambda message: console.append(message.text))

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from tests.support.browser import empty_page, opened_browser
-from tests.support.gateway import casegate_json, serving
+from tests.support.gateway import demo_in, serving
 from tests.support.node import PATH
 
 MIB = 1024 * 1024
@@ -46,8 +46,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("early")
     with ExitStack() as stack:
         origin = stack.enter_context(empty_page())
+        person = demo_in(folder)["people"][0]
         server = stack.enter_context(serving(folder, cors_origins=origin))
-        person = casegate_json("demo", data_dir=str(folder))["people"][0]
         yield Place(server.address, person["token"], origin)
 
 

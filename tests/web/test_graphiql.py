@@ -18,7 +18,7 @@ from graphql import GraphQLObjectType, build_schema, parse, validate
 from playwright.sync_api import Browser, Page
 
 from tests.support.browser import opened_browser
-from tests.support.gateway import serving
+from tests.support.gateway import demo_in, serving
 from tests.support.paths import ROOT
 
 STORY = sorted((ROOT / "app/graphiql/src/story").glob("*.graphql"))
@@ -61,7 +61,9 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("graphiql")
+    folder = tmp_path_factory.mktemp("graphiql")
+    demo_in(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
