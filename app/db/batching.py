@@ -1,7 +1,8 @@
 """Batching: what is submitted at the same moment is executed together.
 
 While as many batches are under way as may be, new items wait and share the next one. A batch begins after all its items
-have come, so that no result is older than its request. A single item is executed at once, in the caller's own task.
+have come, so that no result is older than its request. A single item is executed at once, in the caller's own task,
+unless there is a crowd: then it waits for those who come in the same turn of the event loop.
 """
 
 import asyncio
@@ -37,23 +38,32 @@ class Batcher(Generic[Q, A]):
         size_max: int,
         size: Callable[[Q], int] = lambda _: 1,
         on_idle: Callable[[], object] = lambda: None,
+        is_crowded: Callable[[], bool] = lambda: False,
     ) -> None:
-        """*on_idle* is called whenever nothing is under way any more."""
+        """*on_idle* is called whenever nothing is under way any more. While *is_crowded*, one batch is at a time."""
         self._execute = execute
         self._concurrent = concurrent
         self._size_max = size_max
         self._size = size
         self._on_idle = on_idle
+        self._is_crowded = is_crowded
         self._under_way = 0
         self._waiting: list[tuple[BatchItem[Q], asyncio.Future[A]]] = []
 
     async def submit(self, value: Q) -> A:
         """Return what the execution gives for *value*. Raises: what it fails with."""
         item = BatchItem(value, copy_context())
-        if self._under_way == self._concurrent:
-            answered: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-            self._waiting.append((item, answered))
-            return await answered
+        if self._under_way < self._concurrent and not self._is_crowded():
+            return await self._execute_alone(item)
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[A] = loop.create_future()
+        self._waiting.append((item, answered))
+        if not self._under_way:
+            self._under_way += 1
+            loop.call_soon(self._start_next_batch)
+        return await answered
+
+    async def _execute_alone(self, item: BatchItem[Q]) -> A:
         self._under_way += 1
         try:
             (answer,) = await self._execute([item])

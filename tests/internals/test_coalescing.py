@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from app.api.dataloaders.loaders import NOTHING_KNOWN, CaseKey, Loaders
-from app.db.coalescing import FEW, MOST, UNDER_WAY, Coalescer
+from app.db.coalescing import CROWD, CROWDED_S, FEW, MOST, UNDER_WAY, Coalescer
 from app.db.repository.cases import EVERY_CASE_COLUMN
 from app.db.rows import CaseRow
 from tests.support.recorded_sql import recorded
@@ -73,6 +73,15 @@ async def requested(coalescer: Coalescer, send: Sending, *questions: list[int]) 
     return tasks
 
 
+async def crowd_together(coalescer: Coalescer, send: Sending) -> None:
+    """Have so many wait for the next statement that there is a crowd, and answer them; nobody else is let go."""
+    tasks = await requested(coalescer, send, *([id] for id in range(UNDER_WAY + CROWD)))
+    send.may_go.set()
+    await asyncio.gather(*tasks)
+    send.may_go.clear()
+    send.sent.clear()
+
+
 async def test_who_comes_while_enough_are_under_way_shares_the_next_statement_and_no_earlier_one() -> None:
     coalescer, send = Coalescer(), Sending()
 
@@ -83,6 +92,53 @@ async def test_who_comes_while_enough_are_under_way_shares_the_next_statement_an
     assert await asyncio.gather(*tasks) == [[2], [4], [6], [8, 10], [12]]
     assert under_way == [[1], [2]]
     assert send.sent == [[1], [2], [3, 4, 5, 6]]
+
+
+async def test_in_a_crowd_callers_of_one_turn_share_a_statement_and_none_is_sent_beside_it() -> None:
+    now = 0.0
+    coalescer, send = Coalescer(lambda: now), Sending()
+    await crowd_together(coalescer, send)
+
+    tasks = await requested(coalescer, send, [20], [21], [22])
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    tasks += await requested(coalescer, send, [23])
+    under_way = list(send.sent)
+    send.may_go.set()
+
+    assert await asyncio.gather(*tasks) == [[40], [42], [44], [46]]
+    assert under_way == [[20, 21, 22]]
+    assert send.sent == [[20, 21, 22], [23]]
+
+
+async def test_a_moment_after_a_crowd_two_are_sent_without_waiting_for_each_other_again() -> None:
+    now = 0.0
+    coalescer, send = Coalescer(lambda: now), Sending()
+    await crowd_together(coalescer, send)
+    now += CROWDED_S
+
+    tasks = await requested(coalescer, send, [30], [31])
+    under_way = list(send.sent)
+    send.may_go.set()
+
+    assert await asyncio.gather(*tasks) == [[60], [62]]
+    assert under_way == [[30], [31]]
+
+
+async def test_in_a_crowd_a_caller_that_is_cancelled_at_once_leaves_nothing_behind() -> None:
+    coalescer, send = Coalescer(lambda: 0.0), Sending()
+    await crowd_together(coalescer, send)
+    send.may_go.set()
+
+    (task,) = await requested(coalescer, send, [20])
+    task.cancel()
+    ended = await asyncio.gather(task, return_exceptions=True)
+    await asyncio.sleep(0)
+
+    assert isinstance(ended[0], asyncio.CancelledError)
+    assert coalescer._kinds == {}
+    assert await coalescer.ask("kind", [21], send) == [42]
+    assert [20] not in send.sent
 
 
 async def test_a_statement_that_fails_fails_for_those_who_share_it_alone_and_the_next_is_sent() -> None:
