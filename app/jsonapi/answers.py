@@ -1,7 +1,7 @@
 """Answers of JSON:API: one resource, a page of them, or one that was made, with their links and headers."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus, unquote_plus
 
@@ -14,12 +14,12 @@ from app.api.record import Record
 from app.domain.facts import Actor
 from app.jsonapi.exchange import VERSION, ResourceExchange
 from app.jsonapi.operations import Listing
-from app.jsonapi.parameters import PAGING, ResourceQuery
+from app.jsonapi.parameters import PAGING, QUERIES_KEPT, QUERY_LENGTH_KEPT, ResourceQuery
 from app.jsonapi.resource_objects import CompoundDocument
 from app.jsonapi.resources import PREFIX
 from app.jsonapi.results import page_links
 
-_IN_FAMILY = {meaning: name for name, meaning in PAGING.items() if name != meaning}
+_IN_FAMILY = {meaning: quote_plus(name) for name, meaning in PAGING.items() if name != meaning}
 _CURSORS = frozenset(name for name, meaning in PAGING.items() if meaning != "limit")
 
 
@@ -76,10 +76,18 @@ def _beside(exchange: ResourceExchange, named: Mapping[str, str], meaning: str, 
 
     Its parameters are of the family of names that those of this page are of.
     """
-    pairs = exchange.query.split("&")
-    kept = [pair for pair in pairs if pair and unquote_plus(pair.partition("=")[0]) not in _CURSORS]
+    query = exchange.query
+    kept = (_kept if len(query) <= QUERY_LENGTH_KEPT else _kept.__wrapped__)(query)
     name = _IN_FAMILY[meaning] if any(name.startswith("page[") for name in named.values()) else meaning
-    return f"{exchange.base_url}{PREFIX}{exchange.path}?{'&'.join([*kept, f'{quote_plus(name)}={quote_plus(cursor)}'])}"
+    return f"{exchange.base_url}{PREFIX}{exchange.path}?{kept}{name}={quote_plus(cursor)}"
+
+
+# Few of them are ever sent; a long one is one client's own, and is not kept.
+@lru_cache(QUERIES_KEPT)
+def _kept(query: str) -> str:
+    """Return what a query asks for beside the cursor, with what parts it from more."""
+    pairs = [pair for pair in query.split("&") if pair and unquote_plus(pair.partition("=")[0]) not in _CURSORS]
+    return "".join(f"{pair}&" for pair in pairs)
 
 
 async def created(visit: Visit, query: ResourceQuery, payload: Mapping[str, Any], type_name: str) -> Response:

@@ -28,7 +28,7 @@ from app.web.statuses import headers_of, resource_status
 
 VERSION = {"version": "1.1"}
 DIGEST_LENGTH = 24
-"""In hexadecimal digits, of the digest in an entity tag."""
+"""In hexadecimal digits, of the digest in an entity tag; the last one is that of the language and the media type."""
 
 _NO_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 Pairs = tuple[tuple[bytes, bytes], ...]
@@ -80,18 +80,17 @@ class ResourceExchange(BaseExchange):
         The tag begins with the *version* of the case that it shows, if any, and ends with a digest of all that does: a
         name that is shown with a case is changed without it.
         """
-        media_type = self._media_type or JSON
-        digest = hashlib.sha256(document)
-        digest.update(f"{media_type} {self.language}".encode())
-        tag = f'"{"" if version is None else f"{version}-"}{digest.hexdigest()[:DIGEST_LENGTH]}"'
+        variant, usual = _variant(self.language, self._media_type or JSON)
+        digest = hashlib.sha256(document).hexdigest()[: DIGEST_LENGTH - 1] + variant
+        tag = f'"{digest}"' if version is None else f'"{version}-{digest}"'
         sent = self.request.headers.get("if-none-match")
         if sent is not None and is_known(sent, tag):
             weak = f"W/{tag}"  # as it was sent with a compressed answer, which is found again by the same tag
             response = Response(None, 304, self.headers | {"ETag": weak if weak in sent else tag})
+            response.raw_headers += _REVALIDATED
         else:
             response = Response(document, 200, self.headers | {"ETag": tag})
-            response.raw_headers += _content(self.language, media_type)
-        response.raw_headers += _REVALIDATED
+            response.raw_headers += usual
         return response
 
     def refuse(self, refused: Exception) -> Response:
@@ -158,3 +157,10 @@ _USUAL = {
 }
 _UNSTORED = _encoded({"Cache-Control": "no-store"} | _USUAL)
 _REVALIDATED = _encoded({"Cache-Control": "private, no-cache"} | _USUAL)
+
+
+@lru_cache
+def _variant(language: Language, media_type: str) -> tuple[str, Pairs]:
+    """Return the digit of an entity tag that tells answers in this language and of this type, and their headers."""
+    number = 2 * list(Language).index(language) + (media_type == JSON)
+    return f"{number:x}", _content(language, media_type) + _REVALIDATED

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from operator import is_
 from typing import Any, NamedTuple
 
 import orjson
@@ -120,7 +121,7 @@ class CompoundDocument:
         self.addresses = _addresses(self.base, case_id)
         self.resources: list[ResourceObject] = []
         self.known: defaultdict[str, dict[str, ResourceObject]] = defaultdict(dict)
-        self._primary: set[int] = set()
+        self._primary: list[ResourceObject] = []
 
     def one(self, type_name: str, found: Found) -> ResourceObject:
         """Return an object of a result as primary data."""
@@ -128,15 +129,18 @@ class CompoundDocument:
 
     def many(self, type_name: str, found: Sequence[Found]) -> list[ResourceObject]:
         """Return objects of a result as primary data."""
-        resources = writer_of(type_name, self._wanted).write(found, self)
-        self._primary.update(map(id, resources))
-        return resources
+        self._primary = writer_of(type_name, self._wanted).write(found, self)
+        return self._primary
 
     def included(self) -> list[ResourceObject] | None:
         """Return what is included: None where nothing was said of it."""
         if self._wanted.include is None:
             return None
-        return [resource for resource in self.resources if id(resource) not in self._primary]
+        before = len(self.resources) - len(self._primary)
+        if all(map(is_, self.resources[before:], self._primary)):  # unless one of them was met on the way to others
+            return self.resources[:before]
+        primary = set(map(id, self._primary))
+        return [resource for resource in self.resources if id(resource) not in primary]
 
 
 _OF_A_CASE = {name: type_.address for name, type_ in TYPES.items() if "{case}" in type_.address}

@@ -194,6 +194,19 @@ async def test_a_resource_that_is_met_again_is_shown_once_with_all_that_was_incl
     assert kinds == ["override", "subject", "subject", *["user"] * len(people)]
 
 
+async def test_what_is_listed_and_met_on_the_way_to_what_is_included_is_shown_once(
+    world: World, resources: ResourceClient
+) -> None:
+    first, second = [str((await world.case_in(CaseStatus.PENDING_REVIEW)).case.id) for _ in range(2)]
+
+    document = await resources.read("/cases?include=active_override.case&fields[case]=title", world.ada.token)
+    log = await resources.read(f"/cases/{first}/actions?include=case.created_by,user&limit=1", world.ada.token)
+
+    assert ids_of(document) == [second, first]
+    assert [resource["type"] for resource in document["included"]] == ["override", "override"]
+    assert sorted(resource["type"] for resource in log["included"]) == ["case", "user"]
+
+
 async def test_the_same_parameters_are_read_and_refused_alike_again(world: World, resources: ResourceClient) -> None:
     for person in (world.ada, world.carl):
         await world.open_case(person)
