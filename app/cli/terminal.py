@@ -52,7 +52,8 @@ def settings_or_fail() -> Settings:
     try:
         settings = load_settings()
     except SettingsError as error:
-        fail("the settings are not usable:\n" + "\n".join(f"  {fault}" for fault in error.faults), 2)
+        faults = [*error.faults, *unknown_settings()]
+        fail("the settings are not usable:\n" + "\n".join(f"  {fault}" for fault in faults), 2)
     for line in unknown_settings():
         say(f"casegate: {line}", err=True)
     logging.configure(settings.log_level)

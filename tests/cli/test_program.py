@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from uuid import uuid4
 
@@ -41,6 +42,21 @@ def test_each_command_explains_itself(command: tuple[str, ...]) -> None:
     assert done.returncode == 0
     assert "Usage:" in done.stdout
     assert done.stdout.count("\n") > 5
+
+
+def test_the_program_says_its_version() -> None:
+    done = casegate("--version")
+
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert (done.returncode, done.stdout) == (0, f"casegate {version}\n")
+
+
+def test_settings_that_are_no_good_and_names_that_are_none_are_listed_at_once(tmp_path: Path) -> None:
+    done = casegate("account", "list", data_dir=str(tmp_path), rate_limit="x", deadlin="3")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "  CASEGATE_RATE_LIMIT: " in done.stderr
+    assert "  CASEGATE_DEADLIN is not a setting; is CASEGATE_DEADLINE meant?" in done.stderr
 
 
 def test_a_command_starts_without_the_schema_and_the_server() -> None:

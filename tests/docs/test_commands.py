@@ -195,7 +195,7 @@ def options_of(command: str) -> str:
     """Return the options that a command of `casegate` has. It has to exist."""
     found: Any = typer.main.get_command(program)
     for word in re.split(r"[\s|]+", command)[1:]:
-        if not hasattr(found, "commands"):
+        if not hasattr(found, "commands") or word.startswith("-"):
             break
         assert word in found.commands, command
         found = found.commands[word]
