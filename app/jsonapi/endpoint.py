@@ -36,7 +36,9 @@ from app.jsonapi.operations import (
     ACTIONS,
     CASES,
     CONTENT,
+    DOCUMENTS,
     MUTATIONS,
+    OVERRIDES,
     USERS,
     Listing,
     TranslatedOperation,
@@ -107,7 +109,9 @@ class JsonApiView:
         return nodes | {
             "/cases": {**_reading(partial(self._list, CASES)), "POST": self._open},
             "/cases/{uuid}": _reading(self._case),
-            "/cases/{uuid}/actions": {**_reading(self._case_actions), "POST": self._act},
+            "/cases/{uuid}/actions": {**_reading(partial(self._list_of_case, ACTIONS)), "POST": self._act},
+            "/cases/{uuid}/overrides": _reading(partial(self._list_of_case, OVERRIDES)),
+            "/cases/{uuid}/documents": _reading(partial(self._list_of_case, DOCUMENTS)),
             "/cases/{uuid}/actions/{action}": _reading(partial(self._node, *ACTION)),
             "/documents": {"POST": self._receive},
             "/evaluations": {"POST": self._evaluate},
@@ -125,16 +129,16 @@ class JsonApiView:
         data, refused = await self._read(visit, operation, listing, query.named)
         return refused or await page_of(visit, listing, query, data["users" if is_of_users else "cases"])
 
-    async def _case_actions(self, visit: Visit) -> Response:
-        query = _query(visit, ACTIONS.reader, TokenScope.CASES_READ, Feature.CASES)
-        operation = listing_operation(ACTIONS, query, id=visit.ids[0])
-        data, refused = await self._read(visit, operation, ACTIONS, query.named)
+    async def _list_of_case(self, listing: Listing, visit: Visit) -> Response:
+        query = _query(visit, listing.reader, TokenScope.CASES_READ, Feature.CASES)
+        operation = listing_operation(listing, query, id=visit.ids[0])
+        data, refused = await self._read(visit, operation, listing, query.named)
         if refused is not None:
             return refused
         case = data["case"]
         if case is None:
             raise NotFound(resource=Resource.CASE)
-        return await page_of(visit, ACTIONS, query, case["actions"], str(case["id"]), case["version"])
+        return await page_of(visit, listing, query, case[listing.field], str(case["id"]), case["version"])
 
     async def _case(self, visit: Visit) -> Response:
         query = _query(visit, reader_of("case"), TokenScope.CASES_READ, Feature.CASES)

@@ -20,7 +20,7 @@ from app.jsonapi.openapi_schemas import (
     result_schemas,
     warnings_schema,
 )
-from app.jsonapi.operations import ACTIONS, CASES, USERS, Listing
+from app.jsonapi.operations import ACTIONS, CASES, DOCUMENTS, OVERRIDES, USERS, Listing
 from app.jsonapi.resources import PREFIX, TYPES, ResourceType
 from app.jsonapi.translation import VERSION_TAG
 from app.web.negotiation import JSON
@@ -82,6 +82,12 @@ def _paths() -> Schema:
             "post": _writing(
                 "case_action", "Do an action on a case.", "case_action_request", EXAMPLES, is_of_case=True
             ),
+        },
+        "/cases/{uuid}/overrides": {
+            "get": _listing(OVERRIDES, "List a case's overrides, newest first.", is_of_case=True)
+        },
+        "/cases/{uuid}/documents": {
+            "get": _listing(DOCUMENTS, "List the files of a case's comments, newest first.", is_of_case=True)
         },
         "/cases/{uuid}/actions/{action}": {"get": _single("case_action", "Read a row of a case's log.", "action")},
         "/users": {"get": _listing(USERS, "List the account's people, the newest first.")},

@@ -73,7 +73,7 @@ def resource_schema(type_: ResourceType) -> Schema:
     object_type = CORE.type_map[type_.object_type]
     assert isinstance(object_type, GraphQLObjectType)
     attributes = {name: _attribute_schema(object_type, path.split(".")) for name, path in type_.attributes.items()}
-    for name in type_.on_request:
+    for name in type_.on_request.intersection(attributes):
         attributes[name]["description"] += f" Only where `fields[{type_.name}]` names it."
     if "action_type" in attributes:
         attributes["action_type"] = {"type": "string", "enum": list(ACTION_TYPES)}

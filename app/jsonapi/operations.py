@@ -230,4 +230,8 @@ ACTIONS = Listing(
     {"types": "[ActionType!]", "user": "ID", "since": "DateTime"},
     "case(id: $id)",
 )
-LISTINGS: Mapping[str, Listing] = {listing.type_name: listing for listing in (CASES, USERS, ACTIONS)}
+OVERRIDES = Listing("override", {}, "overrides", {}, "case(id: $id)")
+DOCUMENTS = Listing("document", {}, "documents", {}, "case(id: $id)")
+LISTINGS: Mapping[str, Listing] = {
+    listing.type_name: listing for listing in (CASES, USERS, ACTIONS, OVERRIDES, DOCUMENTS)
+}

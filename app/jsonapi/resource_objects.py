@@ -25,7 +25,8 @@ class ResourceWriter:
         attributes = type_.usual if fieldset is None else type_.attributes
         self._type = type_
         self._attributes = {name: field for name, field in attributes.items() if name in members}
-        self._related = [name for name in type_.related if name in members]
+        named = members if fieldset is not None else set(members) - type_.on_request
+        self._related = [name for name in type_.related if name in named]
         self._relationships = [
             ShownRelationship(
                 name,

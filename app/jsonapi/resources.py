@@ -49,10 +49,11 @@ class ResourceType:
     """A type of resources.
 
     `attributes`: the field of each, by its name here; one inside an object, that may be null, as `reminder.at`.
-    `on_request`: those of them that are shown only where they are named, as they take another look at the database, or
-    are words for people. `address`: that of one resource, below the prefix, with its id; {case} is the case whose
-    address was asked for. `related`: addresses of relationships that are read there alone. `case_file`: the gateway's
-    address of what is downloaded of it, if anything. `links`: addresses of what is no resource, as a file's content.
+    `on_request`: members that are shown only where they are named, since they take another look at the database, are
+    words for people, or would be long for what they say. `address`: that of one resource, below the prefix, with its
+    id; {case} is the case whose address was asked for. `related`: addresses of relationships that are read there alone.
+    `case_file`: the gateway's address of what is downloaded of it, if anything. `links`: addresses of what is no
+    resource, as a file's content.
     """
 
     name: str
@@ -117,9 +118,14 @@ _TYPES = (
             "legal_hold_by": Relationship("legalHold.by", "user"),
         },
         "/cases/{id}",
-        {"actions": "/cases/{id}/actions"},
+        {"actions": "/cases/{id}/actions", "overrides": "/cases/{id}/overrides", "documents": "/cases/{id}/documents"},
         CASE_FILES,
-        on_request=frozenset({*_ERASED, "legal_hold_at", "legal_hold_reason", "status_label", "resolution_label"}),
+        on_request=frozenset(
+            {
+                *_ERASED,
+                *("legal_hold_at", "legal_hold_reason", "status_label", "resolution_label", "overrides", "documents"),
+            }
+        ),
     ),
     ResourceType(
         "case_action",

@@ -95,7 +95,7 @@ INCLUDED = {
     "case_action": "user,comment.documents,override,assignee,on_behalf_of,replaced_override,waiting_override",
 }
 LEFT_OUT = {
-    # Lists have an address of their own, or none; the content's link is at the document's address of it.
+    # Lists have addresses of their own; the content's link is at the document's address of it.
     "Case": {"overrides", "actions", "documents", "availableActions", "checklist", "eligibleReviewers", "signals"},
     "Document": {"url"},
     "ReviewDelegation": {"delegator"},
@@ -206,6 +206,7 @@ async def test_what_takes_another_look_or_is_for_people_is_shown_only_where_it_i
         for resource in [*data, *document["included"]]:
             type_ = TYPES[resource["type"]]
             assert resource["attributes"].keys() == type_.attributes.keys() - type_.on_request
+            assert not resource.get("relationships", {}).keys() & type_.on_request
     everything = {name: ",".join(type_.members) for name, type_ in TYPES.items()}
     for name in ("case_action", "comment", "user"):
         row = named(await resources.read(f"/cases/{case_id}/actions", world.carl.token), "comment")
@@ -244,6 +245,36 @@ async def test_erasures_holds_and_labels_are_those_of_graphql(
     assert_same(found["document"], commented["comment"]["documents"][0], DOCUMENT)
     assert (shown(one["data"], "legal_hold_by"), shown(one["data"], "status_label")) == (str(world.aldo.id), "Clos")
     assert (shown(found["comment"], "erasure_reason"), shown(found["comment"], "body")) == (WHY, None)
+
+
+async def test_the_overrides_and_documents_of_a_case_are_lists_as_in_graphql(
+    world: World, api: Api, resources: ResourceClient
+) -> None:
+    case_id, world = await full_log(world, api)
+    another = str((await world.open_case()).case.id)
+    await comment_with(api, world.ada.token, another, [("a.txt", b"A."), ("b.txt", b"B.")])
+    other = (await make_world(world.database)).bea
+
+    for name, inside in (("overrides", "id status"), ("documents", "id filename")):
+        query = (
+            f"query($id: ID!) {{ case(id: $id) {{ version {name}(first: 1) {{ totalCount nodes {{ {inside} }} }} }} }}"
+        )
+        for id in (case_id, another):
+            expected = (await api.run(world.ada.token, query, {"id": id}))["case"]
+            address = f"/cases/{id}/{name}"
+            answer = await resources.send("GET", f"{address}?page[size]=1&with_total=true", world.ada.token)
+            assert_described(answer, f"/cases/{{uuid}}/{name}", "get")
+            assert answer.json()["meta"]["total"] == expected[name]["totalCount"]
+            assert [row["id"] for row in answer.json()["data"]] == [node["id"] for node in expected[name]["nodes"]]
+            assert answer.headers["etag"].removeprefix("W/").startswith(f'"{expected["version"]}-')
+            case = await resources.read(f"/cases/{id}?fields[case]={name}", world.ada.token)
+            link = case["data"]["relationships"][name]["links"]["related"]
+            assert link == f"http://test/api/v1{address}"
+            assert errors_of(await resources.send("GET", address, other.token)) == [("404", "NOT_FOUND", {})]
+    included = await resources.read(
+        f"/cases/{case_id}/overrides?include=assigned_reviewers,decided_by", world.ada.token
+    )
+    assert {person["attributes"]["display_name"] for person in included["included"]} == {"Rosa", "Rolf"}
 
 
 async def test_the_delegation_of_a_reviewer_is_shown_with_them(
