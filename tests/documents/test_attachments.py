@@ -359,16 +359,15 @@ FORM_FAULTS: dict[str, tuple[Any, Any, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FORM_FAULTS)
-async def test_a_form_that_is_not_as_specified_is_refused(api: Api, world: World, tmp_path: Path, fault: str) -> None:
-    variables, places, names = FORM_FAULTS[fault]
-    operations = {"query": "{ __typename }", "variables": variables}
+async def test_a_form_that_is_not_as_specified_is_refused(api: Api, world: World, tmp_path: Path) -> None:
+    for fault, (variables, places, names) in FORM_FAULTS.items():
+        operations = {"query": "{ __typename }", "variables": variables}
 
-    answer = await send_form(api, world.ada.token, operations, places, [(name, ("a.txt", TEXT)) for name in names])
+        answer = await send_form(api, world.ada.token, operations, places, [(name, ("a.txt", TEXT)) for name in names])
 
-    assert answer.status_code == 400
-    assert answer.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
-    assert files_in(tmp_path) == []
+        assert answer.status_code == 400, fault
+        assert answer.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST", fault
+        assert files_in(tmp_path) == [], fault
 
 
 async def test_a_form_without_a_token_is_not_even_read(api: Api, tmp_path: Path) -> None:
