@@ -5,18 +5,27 @@ They are what JSON can say; `written` writes those that a document can say too.
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from graphql import (
     GraphQLEnumType,
+    GraphQLError,
     GraphQLInputObjectType,
+    GraphQLInputType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLScalarType,
+    is_input_type,
     is_required_input_field,
+    parse_type,
+    type_from_ast,
+    validate_input_value,
 )
+
+from app.api.schema import CORE
 
 ID = "01900000-0000-7000-8000-000000000001"
 
@@ -129,6 +138,27 @@ def _objects(type_: GraphQLInputObjectType) -> Iterator[Any]:
         yield from ((required if not type_.is_one_of else {}) | {name: value} for value in values)
 
 
+def combined(type_: Any) -> Iterator[Any]:
+    """Yield objects of which all fields are hard at once: each accepted value of each field is in one of them.
+
+    What is wrong with several fields is reported together, so that none keeps another from being looked at.
+    """
+    inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+    if not isinstance(inner, GraphQLInputObjectType) or inner.is_one_of:
+        return
+    given: dict[str, list[Any]] = {}
+    for name, field in inner.fields.items():
+        if not _holds(field.type, inner):
+            # Of lists a few: what is in them is tried as a field of its own, or as an argument.
+            values = [value for value in hard_values(field.type) if is_accepted(field.type, value)]
+            lists = [value for value in values if isinstance(value, list) and len(value) < 100]
+            given[name] = [value for value in values if not isinstance(value, list)] + lists[:12]
+    for index in range(max(map(len, given.values()))):
+        yield {
+            name: values[(index + place) % len(values)] for place, (name, values) in enumerate(given.items()) if values
+        }
+
+
 def _holds(type_: Any, outer: GraphQLInputObjectType) -> bool:
     while isinstance(type_, GraphQLNonNull | GraphQLList):
         type_ = type_.of_type
@@ -175,3 +205,36 @@ def _written_object(type_: Any, value: dict[str, Any], depth: int) -> str | None
     parts = {name: written(fields[name].type if name in fields else type_, item, depth) for name, item in value.items()}
     whole = ", ".join(f"{name}: {part}" for name, part in parts.items())
     return None if None in parts.values() else f"{{{whole}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A hard value: as a variable's, or as it is written in a document. *is_of_a_field*: its type takes it."""
+
+    value: Any
+    literal: str | None
+    is_of_a_field: bool
+
+    @property
+    def reaches_database(self) -> bool:
+        return self.is_of_a_field and self.literal is None
+
+
+def is_accepted(type_: GraphQLInputType, value: Any) -> bool:
+    """Tell whether *type_* takes *value* as a variable's, so that a field gets it."""
+    # The schema of the tests is made of its text, and knows nothing of what our scalars take.
+    own_type = type_from_ast(CORE, parse_type(str(type_)))
+    assert is_input_type(own_type)
+    problems: list[GraphQLError] = []
+    validate_input_value(value, own_type, lambda error, _path: problems.append(error))
+    return not problems
+
+
+def attempts_at(type_: GraphQLInputType) -> Iterator[Attempt]:
+    """Yield all hard values of a type, and those that are not long as they are written too."""
+    for index, value in enumerate(hard_values(type_)):
+        is_of_a_field = is_accepted(type_, value)
+        yield Attempt(value, None, is_of_a_field)
+        literal = written(type_, value) if index % 7 == 0 or not isinstance(value, dict) else None
+        if literal is not None:
+            yield Attempt(value, literal, is_of_a_field)
