@@ -7,6 +7,7 @@ SQLite's statements go around the gateway by a plain connection, with each switc
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,10 @@ from tests.support.world import World
 
 Statement = tuple[str, tuple[Any, ...]]
 
-CLAUSES = ("", "OR REPLACE", "OR IGNORE", "OR ROLLBACK", "OR FAIL", "OR ABORT")
-INSERTING = [*(f"INSERT {clause}" for clause in CLAUSES), "REPLACE"]
+# OR ABORT is what no clause means where no constraint has one of its own, and REPLACE is short for INSERT OR REPLACE
+# (SQLite's documentation, "The ON CONFLICT Clause" and "REPLACE").
+CLAUSES = ("", "OR REPLACE", "OR IGNORE", "OR ROLLBACK", "OR FAIL")
+INSERTING = [f"INSERT {clause}" for clause in CLAUSES]
 ROWIDS = ("rowid", "_rowid_", "oid")
 SWITCHES = ("foreign_keys", "recursive_triggers", "ignore_check_constraints", "defer_foreign_keys")
 
@@ -119,17 +122,7 @@ class Trial:
 
     def permanent(self, tables: list[Keyed]) -> set[tuple[Any, ...]]:
         """Return what must stay: whole rows, and of each row that may still change the columns that may not."""
-        found: set[tuple[Any, ...]] = set()
-        for table in tables:
-            may_change, columns = CHANGING.get(table.name, ("0", set()))
-            if table.name in KEPT:
-                may_change, columns = "1", set(table.columns) - {"id"}
-            found |= {(table.name, *row.values()) for row in table.rows(self.database, f"NOT ({may_change})")}
-            if table.name != "documents":  # one that nobody attached may go
-                fixed = [name for name in table.columns if name not in columns | OF_A_STORY]
-                rows = table.rows(self.database)
-                found |= {(table.name, "fixed", row["rowid"], *(row[name] for name in fixed)) for row in rows}
-        return found
+        return {row for table in tables for query in permanent_rows(table) for row in self.database.execute(query)}
 
     def run(self, table: Keyed, statement: str, values: tuple[Any, ...] = ()) -> None:
         """Run a statement in a transaction that is undone, and see that every permanent row is still there."""
@@ -141,11 +134,25 @@ class Trial:
         except sqlite3.IntegrityError:
             self.refused += 1
             looked_at = [table]  # the clause alone can have done something, to its own table
-        kept = {row for found in looked_at for row in self.kept[found.name]}
         found = self.permanent(looked_at)
-        assert kept <= found, (statement, values, kept - found)
+        for each in looked_at:
+            kept = self.kept[each.name]
+            assert kept <= found, (statement, values, kept - found)
         if self.database.in_transaction:
             self.database.execute("ROLLBACK")
+
+
+@cache
+def permanent_rows(table: Keyed) -> list[str]:
+    """Return the queries for what must stay of a table, each row with the table's name."""
+    may_change, columns = CHANGING.get(table.name, ("0", set()))
+    if table.name in KEPT:
+        may_change, columns = "1", set(table.columns) - {"id"}
+    found = [f"SELECT '{table.name}', rowid, * FROM {table.name} WHERE NOT ({may_change})"]
+    if table.name != "documents":  # one that nobody attached may go
+        fixed = [name for name in table.columns if name not in columns | OF_A_STORY]
+        found.append(f"SELECT '{table.name}', 'fixed', {', '.join(['rowid', *fixed])} FROM {table.name}")
+    return found
 
 
 def fresh(table: Keyed, row: dict[str, Any], kept: tuple[str, ...]) -> dict[str, Any]:
