@@ -202,7 +202,15 @@ def test_pages_are_read_without_javascript_at_any_width(address: str, page: Page
     page.on("request", lambda request: requested.append(request.url))
     page.on("console", lambda line: complaints.append(line.text))
 
-    for path in ("/", "/docs", "/docs/errors", "/docs/configuration", "/docs/workflow", "/docs/clients"):  # the widest
+    for path in (
+        "/",
+        "/docs",
+        "/docs/errors",
+        "/docs/configuration",
+        "/docs/workflow",
+        "/docs/clients",
+        "/docs/reference",
+    ):
         page.goto(address + path)
 
         assert page.locator("h1").is_visible()
@@ -212,6 +220,15 @@ def test_pages_are_read_without_javascript_at_any_width(address: str, page: Page
 
     assert complaints == []
     assert all(url.startswith(address) for url in requested)
+
+
+def test_a_page_without_the_list_of_pages_begins_where_its_header_does(address: str, page: Page) -> None:
+    for path in ("/docs/reference/overview", "/docs/reference/none"):
+        page.goto(address + path)
+
+        header, main = page.locator("header").bounding_box(), page.locator("main").bounding_box()
+        assert header and main and main["x"] == header["x"], path
+        assert page.locator("nav").count() == 0
 
 
 def test_an_error_code_s_address_leads_to_its_entry(address: str, page: Page) -> None:
