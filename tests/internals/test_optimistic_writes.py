@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import text, update
 
 from app.actions.checks import rests_on_its_case
+from app.actions.outcome import Outcome
 from app.db import tables
+from app.db.coalescing import UNDER_WAY
 from app.domain.commands import (
     AcceptOverride,
     AddComment,
@@ -24,15 +26,13 @@ from app.domain.commands import (
     RequestOverride,
     SubjectDetails,
 )
-from app.domain.errors import (
-    IdempotencyKeyReused,
-)
+from app.domain.errors import CaseClosed, IdempotencyKeyReused, NotFound
 from app.domain.model import CaseStatus, RequestedStatus, SubjectType
 from tests.support.database_contents import contents
 from tests.support.delegations import delegate
 from tests.support.optimistic_writes import assert_whole_log, conflicts, ways, ways_of
-from tests.support.recorded_sql import sql
-from tests.support.world import Person, World
+from tests.support.recorded_sql import recorded, sql
+from tests.support.world import Person, World, make_world
 
 
 def test_only_what_changes_with_the_case_s_version_rests_on_it() -> None:
@@ -78,6 +78,34 @@ async def test_a_comment_is_two_statements_without_a_transaction_around_them(wor
     if not world.database.is_sqlite:
         assert (len(sent), len(with_key)) == (2, 2)
     assert await assert_whole_log(world, case_id) == ["OPEN", "COMMENT", "COMMENT"]
+
+
+async def test_comments_of_one_moment_share_reads_and_each_is_done_or_refused_by_itself(world: World) -> None:
+    elsewhere = await make_world(world.database)
+    case_ids = [(await world.open_case()).case.id for _ in range(6)]
+    closed_id = (await world.case_in(CaseStatus.CLOSED)).case.id
+    foreign_id = (await elsewhere.open_case()).case.id
+    requested = [*case_ids, closed_id, foreign_id, uuid4()]
+
+    with recorded() as sent:
+        ended = await asyncio.gather(
+            *(world.do(world.carl, AddComment(case_id=id, comment=f"on {id}")) for id in requested),
+            return_exceptions=True,
+        )
+
+    done = [end for end in ended if isinstance(end, Outcome)]
+    assert [(outcome.case.id, outcome.comment and outcome.comment.body) for outcome in done] == [
+        (id, f"on {id}") for id in case_ids
+    ]
+    assert [type(end) for end in ended[6:]] == [CaseClosed, NotFound, NotFound]
+    for case_id in case_ids:
+        assert await assert_whole_log(world, case_id) == ["OPEN", "COMMENT"]
+    assert await assert_whole_log(world, closed_id) == ["OPEN", "CLOSE"]
+    assert await assert_whole_log(elsewhere, foreign_id) == ["OPEN"]
+    if not world.database.is_sqlite:
+        assert len([outline for outline in sent if outline.startswith("UPDATE") or "case_actions" in outline]) == 6
+        shared = [outline for outline in sent if outline == "SELECT cases subjects"]
+        assert len(shared) == UNDER_WAY + 1 + 2  # who finds none looks for it once more
 
 
 async def test_a_decision_and_a_close_are_without_a_transaction_too(world: World) -> None:

@@ -1,6 +1,6 @@
 """What an action locks before it decides: a case with its subject, and the override that it is about."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from app.db.id_sets import among
 from app.db.prepared import ACCOUNT, Prepared
 from app.db.reader import Reader
 from app.db.repository.overrides import FIRST_VERSION, reviewer_ids
+from app.db.repository.placed import one_each, placed
 from app.db.row_makers import changed, columns, maker
 from app.db.rows import CaseRow, OverrideRow, SubjectRow
 from app.domain.model import OverrideStatus
@@ -52,6 +53,11 @@ def _of_case(*more: ColumnElement[object]) -> Select[tuple[object, ...]]:
 
 _SEEN = Prepared(_of_case())
 _LOCKED = Prepared(_of_case().with_for_update(of=[tables.cases, tables.subjects]))
+_SEEN_TOGETHER = Prepared(
+    placed(tables.cases.c.id, tables.cases, [*_CASE, *_SUBJECT]).join(
+        tables.subjects, tables.subjects.c.id == tables.cases.c.subject_id
+    )
+)
 
 
 async def lock_case(connection: Reader, account_id: UUID, case_id: UUID, *, leave_open: bool = False) -> Locked | None:
@@ -59,6 +65,13 @@ async def lock_case(connection: Reader, account_id: UUID, case_id: UUID, *, leav
     statement = _SEEN if leave_open else _LOCKED
     record = await statement.first(connection, account_id=account_id, case_id=case_id)
     return None if record is None else Locked(_case(*record[:_SUBJECT_AT]), _subject(*record[_SUBJECT_AT:]))
+
+
+async def see_cases(connection: Reader, account_id: UUID, ids: Sequence[UUID]) -> list[Locked | None]:
+    """Return for each id the case with its subject, and leave them open."""
+    places, *found = await _SEEN_TOGETHER.columns(connection, account_id=account_id, ids=ids)
+    records = zip(*found, strict=True)
+    return one_each(ids, places, (Locked(_case(*row[:_SUBJECT_AT]), _subject(*row[_SUBJECT_AT:])) for row in records))
 
 
 _DELEGATION = tables.review_delegations.c
