@@ -365,7 +365,10 @@ async def test_the_lists_show_admins_what_was_done_and_what_waits(office: Admini
     assert next_page["adminLog"]["nodes"][0]["seq"] == size - 2
     (waiting,) = shown["pendingChanges"]["nodes"]
     assert waiting["id"] == change_id
-    assert {"name": "email", "values": ["a2@acme.example"]} in waiting["details"]
+    assert waiting["details"] == [
+        {"name": "email", "values": ["a2@acme.example"]},
+        {"name": "userId", "values": [str(world.ada.id)]},
+    ]
     assert shown["tokens"]["totalCount"] == 7
     assert shown["serviceAccounts"]["nodes"] == [{"id": service["user"]["id"], "kind": "SERVICE"}]
     assert shown["users"]["totalCount"] == 0

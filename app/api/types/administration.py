@@ -8,6 +8,7 @@ from uuid import UUID
 
 import strawberry
 from strawberry import ID
+from strawberry.utils.str_converters import to_camel_case
 
 from app.api.context import Context, Info
 from app.api.enums import AdminActionType, Approval, ChangeStatus, Role, Scope, Source
@@ -52,7 +53,8 @@ def details_logged(parent: strawberry.Parent[AccountActionRow]) -> list[AdminDet
 
 def details_requested(parent: strawberry.Parent[ChangeRow]) -> list[AdminDetail]:
     """Return what a change asks for, while it waits."""
-    return [] if parent.payload is None else _details(json.loads(parent.payload))
+    wanted = {} if parent.payload is None else json.loads(parent.payload)
+    return _details({to_camel_case(name): value for name, value in wanted.items()})
 
 
 def scopes_given(parent: strawberry.Parent[TokenRow]) -> list[Scope]:
