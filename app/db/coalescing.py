@@ -22,7 +22,7 @@ CROWDED_S = 0.05
 """How long there is a crowd from then on: one statement of a kind is sent at a time, for all who come meanwhile.
 
 Two at a time had 32 clients send every second statement for one alone: of one case they took 0.15 for each answer, and
-take 0.07 now, and the gateway takes 8 % less of CPU time. Where two or three ask, neither waits for the other.
+take 0.07 now, and the gateway 2 to 8 % less of CPU time. Where two or three ask, neither waits for the other.
 """
 
 FEW = 10
