@@ -11,7 +11,8 @@ it goes the way of all others. So does who decides in another's place, whose rig
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -130,10 +131,11 @@ class ActionRequest:
 
     async def run(self, database: Database) -> Outcome:
         """Do it as who the actor is by then. Raises: Refusal or InputRefused."""
-        async with one_at_a_time(database, self.actor, self.command):
-            outcome = await self.with_current_authority(
-                database, lambda request: request.optimistic_or_locked(database)
-            )
+        with _acting_on(database, self.command) as is_alone:
+            async with one_at_a_time(database, self.actor, self.command):
+                outcome = await self.with_current_authority(
+                    database, lambda request: request.optimistic_or_locked(database, is_alone=is_alone)
+                )
         database.commits.send(self.actor.account_id)
         return outcome
 
@@ -161,22 +163,14 @@ class ActionRequest:
         admit(self.command.action, actor, brings_documents=self.command.brings_documents)
         return await replace(self, actor=actor).with_current_authority(database, way, changes - 1)
 
-    async def optimistic_or_locked(self, database: Database) -> Outcome:
-        """Do it without a lock, where that may do and nobody is or was faster, else with it."""
-        what = id(database), getattr(self.command, "case_id", None)
-        others = _acted_on.get(what, 0)
-        _acted_on[what] = others + 1
-        try:
-            if not others and rests_on_its_case(self.command):
-                seen = await _seen(database, self.actor.account_id, self.command)
-                outcome = await attempt_autocommit(database, partial(self._try_optimistic, seen=seen))
-                if outcome is not None:
-                    return outcome
-            return await attempt(database, self._perform_locked)
-        finally:
-            others = _acted_on.pop(what) - 1
-            if others:
-                _acted_on[what] = others
+    async def optimistic_or_locked(self, database: Database, *, is_alone: bool) -> Outcome:
+        """Do it without a lock, where it *is_alone*, that may do, and nobody is faster, else with it."""
+        if is_alone and rests_on_its_case(self.command):
+            seen = await _seen(database, self.actor.account_id, self.command)
+            outcome = await attempt_autocommit(database, partial(self._try_optimistic, seen=seen))
+            if outcome is not None:
+                return outcome
+        return await attempt(database, self._perform_locked)
 
     async def dry_run_in(self, connection: AsyncConnection) -> Supposed:
         """Do it in a transaction that is going to be undone."""
@@ -254,6 +248,20 @@ class ActionRequest:
         if self.actor.expires_at is not None and self.actor.expires_at <= self.now():
             raise TokenExpired()
         return await _carry_out(draft, self.request_id), draft
+
+
+@contextmanager
+def _acting_on(database: Database, command: Command) -> Iterator[bool]:
+    """Count one more who acts on the command's case; yield whether nobody else does."""
+    what = id(database), getattr(command, "case_id", None)
+    others = _acted_on.get(what, 0)
+    _acted_on[what] = others + 1
+    try:
+        yield not others
+    finally:
+        others = _acted_on.pop(what) - 1
+        if others:
+            _acted_on[what] = others
 
 
 async def _seen(database: Database, account_id: UUID, command: CaseCommand) -> Locked | None:
