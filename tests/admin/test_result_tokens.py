@@ -40,7 +40,7 @@ async def test_a_second_admin_approves_it_and_is_shown_the_secret_once(office: A
     assert requested["change"]["details"] == [
         {"name": "name", "values": ["Checks"]},
         {"name": "scopes", "values": ["cases_read", "subjects_write"]},
-        {"name": "user_id", "values": [service_id]},
+        {"name": "userId", "values": [service_id]},
     ]
     own = await office.code(office.alma, "approveChange", changeId=requested["change"]["id"])
     payload = await approved(office, requested["change"]["id"], idempotencyKey="k")
