@@ -70,7 +70,8 @@ class Site:
         faults = self.load.take_faults()
         for fault in faults:
             for flaw in fault.flaws():
-                self.demand(False, f"{name}: {fault.op}: {flaw}: {fault.status} {fault.body[:300]}")
+                reason = self.gateway.logged_about(fault.op)
+                self.demand(False, f"{name}: {fault.op}: {flaw}: {fault.status} {fault.body[:300]}: {reason}")
         return len(faults)
 
     async def demand_writes(self, name: str, since: float | None = None) -> float:
