@@ -73,7 +73,7 @@ async def test_a_known_action_is_two_statements_without_a_look_up(world: World, 
     assert commented == ["SELECT cases subjects", "WITH cases case_actions users case_texts comments"]
     assert payload["errors"] == []
     assert accepted == [
-        "SELECT review_delegations cases subjects overrides override_reviewers",
+        "SELECT review_delegations overrides cases subjects override_reviewers",
         "WITH cases case_actions users overrides subjects",
     ]
 

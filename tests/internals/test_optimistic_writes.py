@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,6 +13,7 @@ from app.actions.checks import rests_on_its_case
 from app.actions.outcome import Outcome
 from app.db import tables
 from app.db.coalescing import UNDER_WAY
+from app.db.engines import Database
 from app.domain.commands import (
     AcceptOverride,
     AddComment,
@@ -26,13 +28,15 @@ from app.domain.commands import (
     RequestOverride,
     SubjectDetails,
 )
-from app.domain.errors import CaseClosed, IdempotencyKeyReused, NotFound
+from app.domain.errors import CaseClosed, IdempotencyKeyReused, NotAssignedReviewer, NotFound, OverrideNotPending
 from app.domain.model import CaseStatus, RequestedStatus, SubjectType
-from tests.support.database_contents import contents
+from tests.support.database_contents import contents, set_by_hand
 from tests.support.delegations import delegate
 from tests.support.optimistic_writes import assert_whole_log, conflicts, ways, ways_of
 from tests.support.recorded_sql import recorded, sql
 from tests.support.world import Person, World, make_world
+
+SEEN_TOGETHER = "SELECT review_delegations overrides cases subjects override_reviewers"
 
 
 def test_only_what_changes_with_the_case_s_version_rests_on_it() -> None:
@@ -106,6 +110,57 @@ async def test_comments_of_one_moment_share_reads_and_each_is_done_or_refused_by
         assert len([outline for outline in sent if outline.startswith("UPDATE") or "case_actions" in outline]) == 6
         shared = [outline for outline in sent if outline == "SELECT cases subjects"]
         assert len(shared) == UNDER_WAY + 1 + 2  # who finds none looks for it once more
+
+
+async def test_decisions_of_one_moment_share_reads_and_each_is_done_or_refused_by_itself(database: Database) -> None:
+    world = await make_world(database, restrict_to_assigned_reviewers=True)
+    elsewhere = await make_world(database)
+    by_two = [await requested_of(world, world.rolf, world.rosa) for _ in range(6)]
+    of_another, reassigned = await requested_of(world, world.rolf), await requested_of(world, world.rolf)
+    decided = await world.read((await world.case_in(CaseStatus.RESOLVED)).case.id)
+    foreign = await elsewhere.read((await elsewhere.case_in(CaseStatus.PENDING_REVIEW)).case.id)
+    await set_by_hand(world.database, tables.users, world.rolf.id, active=False)
+    named = {"case_id": reassigned["case_id"], "override_id": reassigned["override_id"]}
+    await world.do(world.ada, ReassignReviewers(**named, reviewer_ids=(world.rosa.id,), comment="Rolf has left."))
+    reassigned["expected_version"] += 1
+    requested: list[tuple[Person, Command]] = [
+        *((world.rosa, AcceptOverride(**read)) for read in by_two[:3]),
+        *((world.rosa, RefuseOverride(**read)) for read in by_two[3:5]),
+        (world.ada, CancelOverride(case_id=by_two[5]["case_id"], override_id=by_two[5]["override_id"])),
+        (world.rosa, AcceptOverride(**reassigned)),
+        (world.rosa, AcceptOverride(**of_another)),
+        (world.rosa, AcceptOverride(**decided)),
+        (world.rosa, AcceptOverride(**foreign)),
+    ]
+
+    with recorded() as sent:
+        ended = await asyncio.gather(*(world.do(*each) for each in requested), return_exceptions=True)
+
+    assert [type(end) for end in ended] == [Outcome] * 7 + [NotAssignedReviewer, OverrideNotPending, NotFound]
+    made = [(await assert_whole_log(world, read["case_id"]))[2:] for read in [*by_two, reassigned, of_another]]
+    assert made == [["ACCEPT"]] * 3 + [["REFUSE"]] * 2 + [["CANCEL"], ["REASSIGN", "ACCEPT"], []]
+    assert await assert_whole_log(elsewhere, foreign["case_id"]) == ["OPEN", "REQUEST_OVERRIDE"]
+    if not world.database.is_sqlite:
+        shared = [outline for outline in sent if outline == SEEN_TOGETHER]
+        assert len(shared) == UNDER_WAY + 1
+
+
+async def test_a_decision_on_an_override_of_another_case_than_it_names_is_refused(world: World) -> None:
+    one, another = [(await world.case_in(CaseStatus.PENDING_REVIEW)).case.id for _ in range(2)]
+    mixed = await world.read(one) | {"override_id": (await world.read(another))["override_id"]}
+
+    with pytest.raises(NotFound):
+        await world.do(world.rosa, AcceptOverride(**mixed))
+
+    for case_id in (one, another):
+        assert await assert_whole_log(world, case_id) == ["OPEN", "REQUEST_OVERRIDE"]
+
+
+async def requested_of(world: World, *reviewers: Person) -> dict[str, Any]:
+    """Return what a decision names on a new override that these are asked to decide on."""
+    case_id = (await world.open_case()).case.id
+    await world.request_override(case_id, reviewers=reviewers)
+    return await world.read(case_id)
 
 
 async def test_a_decision_and_a_close_are_without_a_transaction_too(world: World) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +16,7 @@ from app.db.id_sets import among
 from app.db.prepared import ACCOUNT, Prepared
 from app.db.reader import Reader
 from app.db.repository.overrides import FIRST_VERSION, reviewer_ids
-from app.db.repository.placed import one_each, placed
+from app.db.repository.placed import REQUESTED, one_each, placed
 from app.db.row_makers import changed, columns, maker
 from app.db.rows import CaseRow, OverrideRow, SubjectRow
 from app.domain.model import OverrideStatus
@@ -26,6 +28,7 @@ _OVERRIDE = columns(OverrideRow, tables.overrides)
 _LINK = tables.override_reviewers.c
 _case, _subject, _override = maker(CaseRow), maker(SubjectRow), maker(OverrideRow)
 _SUBJECT_AT, _OVERRIDE_AT = len(_CASE), len(_CASE) + len(_SUBJECT)
+_REVIEWER_AT = _OVERRIDE_AT + len(_OVERRIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,43 @@ async def _whole(connection: Reader, found: Iterable[Iterable[Any]]) -> Locked |
     if override.reviewers_version > FIRST_VERSION:
         reviewers = await reviewer_ids(connection, override)
     return Locked(case, subject, override, tuple(reviewers))
+
+
+_DELEGATES = (
+    select(literal_column("1"))
+    .where(_DELEGATION.delegator_id == _LINK.reviewer_id, _DELEGATION.ended_at.is_(None))
+    .correlate(tables.override_reviewers)
+    .exists()
+)
+"""That a reviewer has named somebody, at whatever time: those who share the statement may differ about the time."""
+
+_SEEN_OVERRIDES = Prepared(
+    placed(tables.overrides.c.id, tables.overrides, [*_CASE, *_SUBJECT, *_OVERRIDE, _LINK.reviewer_id])
+    .join(tables.cases, tables.cases.c.id == tables.overrides.c.case_id)
+    .join(tables.subjects, tables.subjects.c.id == tables.cases.c.subject_id)
+    .join(tables.override_reviewers, _LINK.override_id == tables.overrides.c.id)
+    .order_by(REQUESTED.c.place, _LINK.position)
+    .add_columns(_DELEGATES)
+)
+
+
+async def see_overrides(connection: Reader, account_id: UUID, ids: Sequence[UUID]) -> list[Locked | None]:
+    """Return for each id the override with its case, and leave all of it open; None where others are asked by now."""
+    places, *found = await _SEEN_OVERRIDES.columns(connection, account_id=account_id, ids=ids)
+    each: list[Locked | None] = [None] * len(ids)
+    for place, rows in groupby(zip(places, zip(*found, strict=True), strict=True), itemgetter(0)):
+        each[place] = _as_first_named([record for _, record in rows])
+    return each
+
+
+def _as_first_named(records: Sequence[Sequence[Any]]) -> Locked | None:
+    record = records[0]
+    override = _override(*record[_OVERRIDE_AT:_REVIEWER_AT])
+    if override.reviewers_version > FIRST_VERSION:
+        return None
+    case, subject = _case(*record[:_SUBJECT_AT]), _subject(*record[_SUBJECT_AT:_OVERRIDE_AT])
+    *_, reviewers, delegates = zip(*records, strict=True)
+    return Locked(case, subject, override, reviewers, may_stand_in=any(delegates))
 
 
 async def lock_people(connection: Reader, account_id: UUID, ids: Collection[UUID]) -> None:
