@@ -223,7 +223,10 @@ async def test_json_api_says_so_in_meta(api: Api, world: World) -> None:
     assert "warnings" not in without.get("meta", {})
 
 
-async def test_uses_are_counted_by_coordinate_and_client(fresh_url: str, world: World) -> None:
+async def test_uses_are_counted_by_coordinate_and_client(
+    fresh_url: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "client_names", metrics.Names(metrics.CLIENTS_MAX))
     async with Api.opened(fresh_url, metrics=True) as api:
         before = (await api.client.get("/metrics")).text
         for name in ("desk", "desk", "night-job"):

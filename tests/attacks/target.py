@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -175,8 +176,7 @@ class Heartbeat:
         self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes, headers: dict[str, str]
     ) -> None:
         started, busy = time.monotonic(), self.target.kept_waiting()
-        connection.request(method, path, body or None, headers)
-        answer = connection.getresponse()
+        answer = _answer(connection, method, path, body, headers)
         content = answer.read()
         waited, busy = time.monotonic() - started, self.target.kept_waiting() - busy
         self.longest = max(self.longest, waited)
@@ -184,6 +184,18 @@ class Heartbeat:
         self.beats += 1
         if answer.status != 200 or (path == "/graphql" and b'"errors"' in content):
             self.failures.append(answer.status)
+
+
+def _answer(
+    connection: http.client.HTTPConnection, method: str, path: str, body: bytes, headers: dict[str, str]
+) -> http.client.HTTPResponse:
+    """Send a request, anew where the server has closed the idle connection meanwhile (RFC 9112, section 9.3.1)."""
+    with suppress(BrokenPipeError, ConnectionResetError):  # before any byte of an answer
+        connection.request(method, path, body or None, headers)
+        return connection.getresponse()
+    connection.close()
+    connection.request(method, path, body or None, headers)
+    return connection.getresponse()
 
 
 def _schedstat_s(schedstat: Path, column: int) -> float:

@@ -65,16 +65,26 @@ async def test_a_refusal_in_a_payload_counts_as_an_error(fresh_url: str, world: 
     assert counted[1] == counted[0] + 1
 
 
-async def test_endlessly_many_documents_and_clients_make_few_series(fresh_url: str, world: World) -> None:
+async def test_endlessly_many_documents_and_clients_make_few_series(
+    fresh_url: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "client_names", metrics.Names(metrics.CLIENTS_MAX))
+    monkeypatch.setattr(metrics, "operation_names", metrics.Names(metrics.OPERATIONS_MAX))
     async with Api.opened(fresh_url, metrics=True) as api:
+        before = series_of((await api.client.get("/metrics")).text)
         for number in range(metrics.OPERATIONS_MAX + 20):
             await api.send(world.ada.token, f"{{ a{number}: __typename }}", x_graphql_client_name=f"client-{number}")
-        text = (await api.client.get("/metrics")).text
+        series = series_of((await api.client.get("/metrics")).text)
 
-    series = re.findall(r'casegate_operation_seconds_count\{client="([^"]*)",operation="([^"]*)"', text)
-    assert len({operation for _, operation in series}) <= metrics.OPERATIONS_MAX + 2
-    assert len({client for client, _ in series}) <= metrics.CLIENTS_MAX + 1
+    added = {operation for _, operation in series} - {operation for _, operation in before}
+    assert len(added) <= metrics.OPERATIONS_MAX + 2
+    assert len({client for client, _ in series} - {client for client, _ in before}) <= metrics.CLIENTS_MAX + 1
     assert ("other", "other") in series
+
+
+def series_of(text: str) -> set[tuple[str, str]]:
+    """Return the client and the operation of each series."""
+    return set(re.findall(r'casegate_operation_seconds_count\{client="([^"]*)",operation="([^"]*)"', text))
 
 
 def test_a_label_has_so_many_values_and_no_more() -> None:
@@ -101,25 +111,24 @@ async def test_the_gauges_are_read_when_metrics_are_requested(fresh_url: str, wo
         async with world.database.write() as connection:  # the action waits for its turn, inside
             await connection.execute(text("UPDATE cases SET title = title"))
             waiting = asyncio.create_task(api.act(world.ada.token, "addComment", {"caseId": str(case_id), "body": "y"}))
-            during = await full(api.client, 1)
+            during = await full(api.client, (1, 1))
         await waiting
-        after = await full(api.client, 0)
+        after = await full(api.client, (0, 0))
 
     assert (during, after) == ((1, 1), (0, 0))
 
 
-async def full(client: httpx2.AsyncClient, operations: int) -> tuple[float, float]:
-    """Return how many operations are in hand, as soon as so many are, and how many connections for writing in use."""
-    reported = ""
-    for _ in range(100):
-        reported = (await client.get("/metrics")).text
-        if value(reported, "casegate_operations_in_hand") == operations:
+async def full(client: httpx2.AsyncClient, expected: tuple[float, float]) -> tuple[float, float]:
+    """Return how many operations are in hand, and connections for writing in use, as soon as it is what is expected."""
+    found = (-1.0, -1.0)
+    for _ in range(200):
+        text = (await client.get("/metrics")).text
+        in_use = value(text, "casegate_pool_connections_in_use", pool="writer")
+        found = value(text, "casegate_operations_in_hand"), in_use
+        if found == expected:
             break
         await asyncio.sleep(0.05)
-    return (
-        value(reported, "casegate_operations_in_hand"),
-        value(reported, "casegate_pool_connections_in_use", pool="writer"),
-    )
+    return found
 
 
 @pytest.mark.parametrize("origin", ["postgresql"], indirect=True)

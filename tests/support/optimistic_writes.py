@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ExceptionContext, event
+from sqlalchemy import ExceptionContext, event, text
 
 from app.actions.outcome import Outcome
 from app.audit.verification import verify_log
@@ -88,13 +88,29 @@ async def behind(
         await lock_case(connection, world.account_id, case_id)
         if first is not None:
             tasks.append(asyncio.create_task(elsewhere.do(*first)))
-            await asyncio.sleep(0.2)
+            await _waiting(elsewhere.database, len(tasks))
         tasks.append(asyncio.create_task(do()))
-        await asyncio.sleep(0.2)
+        await _waiting(elsewhere.database, len(tasks))
         assert not any(task.done() for task in tasks)
     *_, ended = await asyncio.gather(*tasks)
     outcome, went = ended
     return outcome, went
+
+
+async def _waiting(database: Database, number: int) -> None:
+    """Return once so many sessions wait for a lock of the database; SQLite does not say. Raises: TimeoutError."""
+    if database.is_sqlite:
+        await asyncio.sleep(0.2)
+        return
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    for _ in range(600):
+        async with database.read() as connection:
+            if (await connection.execute(waiting)).scalar_one() >= number:
+                return
+        await asyncio.sleep(0.05)
+    raise TimeoutError(f"fewer than {number} wait for a lock")
 
 
 @contextmanager
