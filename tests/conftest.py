@@ -43,7 +43,7 @@ FILES_BYTES = 4 << 30
 """Room that the files of a whole run may need at one time."""
 
 PROCESSES = re.compile(r"^from tests\.support\.(browser|commands|gateway|node) import", re.MULTILINE)
-"""What starts server processes, browsers and Node: a quick run has no test of a module that imports from these."""
+"""What starts server processes, browsers and Node: `--in-process` leaves out the modules that import from these."""
 
 OTHERS = ("attacks", "faults", "scripts")
 """Folders whose tests start processes as well."""
@@ -53,7 +53,8 @@ _is_counted: ContextVar[bool] = ContextVar("_is_counted", default=False)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--quick", action="store_true", help="SQLite alone, without processes and what is marked long")
+    parser.addoption("--in-process", action="store_true", help="leave out what starts servers, browsers and Node")
+    parser.addoption("--quick", action="store_true", help="the same on SQLite alone, without what is marked long")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -107,8 +108,8 @@ def _is_quick(item: pytest.Item) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out what a quick run has no test of, without importing it: importing takes as long as the tests."""
-    if not config.getoption("quick"):
+    """Leave out what starts processes without importing it: importing takes as long as the tests."""
+    if not config.getoption("in_process") and not config.getoption("quick"):
         return None
     if collection_path.is_dir():
         return collection_path.name in OTHERS or None

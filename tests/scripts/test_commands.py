@@ -312,11 +312,12 @@ def test_the_locks_name_no_address() -> None:
         assert "://" not in lock.read_text(), lock.name
 
 
-def test_a_quick_run_has_neither_postgresql_nor_processes() -> None:
+@pytest.mark.parametrize(("option", "has_postgresql"), [("--in-process", True), ("--quick", False)])
+def test_runs_that_leave_something_out_have_neither_servers_nor_browsers(option: str, has_postgresql: bool) -> None:
     files = ["tests/api/test_nodes.py", "tests/server", "tests/domain/test_merkle.py"]  # a file that is named is run
 
     listed = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "--quick", *files],
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", option, *files],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -328,5 +329,5 @@ def test_a_quick_run_has_neither_postgresql_nor_processes() -> None:
     assert "test_nodes.py::" in listed
     assert "test_merkle.py::" in listed
     assert "[sqlite" in listed
-    assert "postgresql" not in listed
+    assert ("[postgresql" in listed) == has_postgresql
     assert "test_run.py" not in listed
