@@ -11,7 +11,6 @@ from graphql import (
     GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLObjectType,
-    GraphQLSchema,
     Undefined,
     print_schema,
 )
@@ -32,6 +31,7 @@ from app.api.inputs.ibans import IBAN, IbanText
 from app.api.inputs.uploads import UPLOAD, Upload
 from app.api.mutations import Mutation
 from app.api.queries import Query
+from app.api.strawberry_internals import core_schema
 from app.api.subscriptions import Subscription, resolve_events
 from app.api.times import DATE_TIME
 from app.api.types.signals import SIGNAL_TYPES
@@ -55,15 +55,11 @@ class PreparedDocument(SchemaExtension):
         yield
 
 
-def _core(schema: Schema) -> GraphQLSchema:
-    return schema._schema  # noqa: SLF001  # strawberry shows it in no other way
-
-
 def _corrected(schema: Schema) -> Schema:
     """Drop the defaults of null, which Python's `= None` puts into the schema and which say nothing there, and let
     graphql-core know which inputs take one field alone: strawberry checks that by itself, and does not print it.
     """
-    for type_ in _core(schema).type_map.values():
+    for type_ in core_schema(schema).type_map.values():
         values: list[GraphQLArgument | GraphQLInputField] = []
         if isinstance(type_, GraphQLInputObjectType):
             values.extend(type_.fields.values())
@@ -87,7 +83,7 @@ SCHEMA = _corrected(
         config=StrawberryConfig(scalar_map={Upload: UPLOAD, IbanText: IBAN, datetime: DATE_TIME}),
     )
 )
-CORE = _core(SCHEMA)
+CORE = core_schema(SCHEMA)
 deprecations.deprecate(CORE, deprecations.read_table(deprecations.TABLE.read_text(encoding="utf-8")))
 write_only.close(CORE)
 resume_mutations(CORE)

@@ -11,6 +11,7 @@ from graphql import FieldNode, FragmentSpreadNode, GraphQLResolveInfo, InlineFra
 from strawberry.utils.str_converters import to_camel_case
 
 from app.api.fields import RelationField
+from app.api.strawberry_internals import core_info
 
 Nodes = Mapping[str, list[FieldNode]]
 T = TypeVar("T")
@@ -18,7 +19,7 @@ T = TypeVar("T")
 
 def selected(info: Any, *path: str) -> Nodes:
     """Return the fields that are selected in the field of *info*, or below it along each of *path*'s names."""
-    raw: GraphQLResolveInfo[Any] = info._raw_info  # noqa: SLF001  # strawberry's own wrapper converts all of it each time
+    raw = core_info(info)
     nodes = _children(raw.field_nodes, raw)
     for name in path:
         nodes = _children(nodes.get(name, ()), raw)
@@ -43,7 +44,7 @@ def known_of(info: Any, name: str, find: Callable[[], T]) -> T:
 
 def mentioned(name: str, nodes: Nodes, info: Any) -> bool:
     """Tell whether a field called *name* is selected anywhere below *nodes*."""
-    raw: GraphQLResolveInfo[Any] = info._raw_info  # noqa: SLF001
+    raw = core_info(info)
     while nodes := _children((node for found in nodes.values() for node in found), raw):
         if name in nodes:
             return True

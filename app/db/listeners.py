@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from app.db.sqlalchemy_internals import has_listeners
 from app.db.sqlite.driver import BoundStatement
 
 
@@ -19,18 +20,14 @@ class Execution:
 
 def dispatch_before(connection: Connection, sent: Sequence[BoundStatement], execution: Execution) -> None:
     """Tell that statements are about to be executed."""
-    if _are_there(connection):
+    if has_listeners(connection):
         _dispatch(connection.dispatch.before_cursor_execute, connection, sent, execution)
 
 
 def dispatch_after(connection: Connection, sent: Sequence[BoundStatement], execution: Execution) -> None:
     """Tell that statements were executed."""
-    if _are_there(connection):
+    if has_listeners(connection):
         _dispatch(connection.dispatch.after_cursor_execute, connection, sent, execution)
-
-
-def _are_there(connection: Connection) -> bool:
-    return connection._has_events or connection.engine._has_events  # noqa: SLF001  # as it asks itself
 
 
 def _dispatch(listeners: Any, connection: Connection, sent: Sequence[BoundStatement], execution: Execution) -> None:

@@ -21,6 +21,7 @@ from app.db.columns import DirectType, Processor
 from app.db.id_sets import SINGLE, Ids
 from app.db.listeners import Execution, dispatch_after, dispatch_before
 from app.db.reader import Reader
+from app.db.sqlalchemy_internals import begin, bind_processor, has_begun, result_types
 from app.db.sqlite import driver
 from app.db.sqlite.driver import BoundStatement
 from app.db.sqlite.group_commit import GroupCommit
@@ -101,7 +102,7 @@ class Prepared:
     def _compiled(self, dialect: Dialect, form: tuple[str, bool]) -> CompiledStatement:
         compiled: Any = self.statement.compile(dialect=dialect, compile_kwargs={SINGLE: form[1]})  # type: ignore[attr-defined]  # any statement has it
         assert not compiled.post_compile_params
-        types = [column[3] for column in compiled._result_columns]  # noqa: SLF001  # what it makes its own rows by
+        types = result_types(compiled)
         readers = [(index, _reader(type_, dialect)) for index, type_ in enumerate(types)]
         text = self._texts[form] = CompiledStatement(
             str(compiled),
@@ -113,7 +114,7 @@ class Prepared:
 
 
 def _slot(compiled: Any, name: str) -> _Slot:
-    write = compiled._bind_processors.get(name)  # noqa: SLF001  # what it writes its own parameters by
+    write = bind_processor(compiled, name)
     parameter = compiled.binds[name]
     if isinstance(parameter.type, DirectType | Ids):
         write = parameter.type.writer(compiled.dialect)
@@ -262,8 +263,8 @@ async def _done(sync: Connection, sent: list[BoundStatement], *, last: bool = Fa
                 rows = await (adapted.execute_batch_and_commit(sent) if last else adapted.execute_batch(sent)) or ()
             else:
                 # It begins a transaction as late as this.
-                if adapted._transaction is None and sync.in_transaction():  # noqa: SLF001
-                    await adapted._start_transaction()  # noqa: SLF001
+                if not has_begun(adapted) and sync.in_transaction():
+                    await begin(adapted)
                 ((sql, parameters),) = sent
                 rows = await adapted.driver_connection.fetch(sql, *parameters)
         dispatch_after(sync, sent, execution)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.util.concurrency import greenlet_spawn
 
+from app.db.sqlalchemy_internals import commit, fail_execution, has_begun, raise_adapted
 from app.db.sqlite import driver
 from app.db.sqlite.driver import BoundStatement
 
@@ -35,8 +36,8 @@ async def _commit(sync: Connection) -> None:
     try:
         if isinstance(adapted, driver.DriverConnection):
             await adapted.execute_batch_and_commit([])
-        elif adapted._transaction is not None:  # noqa: SLF001  # nothing else tells
-            await adapted._call_and_discard(adapted._transaction.commit)  # noqa: SLF001  # as its own `commit` does
+        elif has_begun(adapted):
+            await commit(adapted)
     except BaseException as error:
         await greenlet_spawn(fail, sync, adapted, error)
         raise
@@ -49,7 +50,7 @@ def fail(
     statement, parameters = sent or (None, None)
     try:
         if isinstance(error, Exception):
-            adapted._handle_exception(error)  # noqa: SLF001  # raises it as the interface of databases has it
+            raise_adapted(adapted, error)
         raise error
     except BaseException as known:
-        sync._handle_dbapi_exception(known, statement, parameters, None, execution)  # noqa: SLF001
+        fail_execution(sync, known, statement, parameters, execution)

@@ -23,12 +23,10 @@ from app.api.limits.measurement import Measures, measure
 from app.api.limits.prices import INTROSPECTED_SIZES, LIST_SIZES
 from app.api.limits.scanner import scan
 from app.api.limits.variables import coerced
-from app.api.schema import SCHEMA, _core
+from app.api.schema import CORE
 from app.config.gateway_settings import GatewaySettings
 from tests.support.api import Api
 from tests.support.world import World
-
-CORE = _core(SCHEMA)
 
 
 def measured(query: str, operation: str | None = None, **variables: Any) -> Measures:

@@ -45,6 +45,7 @@ from app.api.execution.selections import Once, Selection, Selections
 from app.api.execution.steps import Attribute, Computed, Related, Resolved, Resolver, Shown, Traced, TypeName
 from app.api.fields import RelationField
 from app.api.selection import attributes
+from app.api.strawberry_internals import core_schema
 from app.db.rows import UserRow
 
 # Scalars whose values the writer of JSON writes as GraphQL has them.
@@ -66,7 +67,7 @@ class Operation:
 
     @property
     def core(self) -> GraphQLSchema:
-        return self.schema._schema  # noqa: SLF001  # strawberry shows it in no other way
+        return core_schema(self.schema)
 
     @property
     def is_mutation(self) -> bool:

@@ -32,6 +32,7 @@ from app.api.limits.bounds import Limits
 from app.api.limits.enforcement import Limiter, as_limits
 from app.api.limits.scanner import scan
 from app.api.limits.variables import coerced
+from app.api.strawberry_internals import core_schema
 from app.observability import tracing
 
 ERRORS_MAX = 10
@@ -78,7 +79,7 @@ class Preparation:
     def __init__(self, schema: Schema, cache: DocumentCache, deprecated: DeprecatedUses) -> None:
         self.deprecated = deprecated
         self._schema = schema
-        self._core = schema._schema  # noqa: SLF001  # strawberry shows it in no other way
+        self._core = core_schema(schema)
         self._cache = cache
         self._limiter = Limiter(self._core, cache)
 

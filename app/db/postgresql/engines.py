@@ -16,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from app.db.connections import PING_AFTER_S, Connections
 from app.db.errors import is_outdated, is_read_only
 from app.db.postgresql.hosts import HostConnector
+from app.db.sqlalchemy_internals import has_begun
 from app.db.timeouts import Timeouts
 from app.db.urls import asyncpg_arguments
 from app.db.watching import watched
@@ -107,7 +108,7 @@ def _prepare_outdated_anew(engine: AsyncEngine) -> None:
         try:
             cursor.execute(statement, parameters)
         except driver_error as error:
-            is_alone = context.root_connection.connection.dbapi_connection._transaction is None  # noqa: SLF001
+            is_alone = not has_begun(context.root_connection.connection.dbapi_connection)
             if not (is_alone and is_outdated(error)):
                 raise
             context.handle_dbapi_exception(error)  # as after an error: what is prepared by now is forgotten
