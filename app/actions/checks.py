@@ -17,7 +17,7 @@ from app.db.reader import Reader
 from app.db.repository import checklists, delegations, locks, overrides, people
 from app.db.repository.locks import Locked
 from app.db.row_makers import changed
-from app.db.rows import DocumentRow, OverrideRow
+from app.db.rows import CaseRow, DocumentRow, OverrideRow
 from app.domain.checklist import check_step, checklist_of, open_among
 from app.domain.commands import (
     AssignCase,
@@ -29,9 +29,11 @@ from app.domain.commands import (
     ReassignReviewers,
     RecordStep,
     RequestOverride,
+    SetDueDate,
+    SetLegalHold,
 )
 from app.domain.delegations import represented
-from app.domain.errors import InputRefused, NotFound, Refusal, VersionConflict
+from app.domain.errors import Detail, InputRefused, InvalidInput, NotFound, Refusal, VersionConflict
 from app.domain.facts import Actor, Candidate, CaseFacts, ChecklistStep, OverrideFacts
 from app.domain.model import ActionType, CaseStatus, Resource
 from app.domain.workflow import (
@@ -93,6 +95,7 @@ async def drafted(
     documents = await _references(connection, actor, command, facts.override, candidates, now)
     check_version(command, case.version)
     guard(command.action, facts, requested)
+    demand_change(command, case)
     return Draft(
         connection=connection,
         actor=actor,
@@ -258,3 +261,18 @@ def check_version(command: Command, actual: int) -> None:
     """Refuse a command that expects another version than the *actual* one. Raises: VersionConflict."""
     if command.expected_version is not None and command.expected_version != actual:
         raise VersionConflict("input", "expectedVersion", expected=command.expected_version, actual=actual)
+
+
+def demand_change(command: Command, case: CaseRow) -> None:
+    """Refuse a hold, an owner or a due date that the case has already. Raises: InvalidInput."""
+    match command:
+        case SetLegalHold():
+            name, is_so = "held", command.held is (case.held_by_id is not None)
+        case AssignCase():
+            name, is_so = "assigneeId", command.assignee_id == case.owner_id
+        case SetDueDate():
+            name, is_so = "dueAt", command.due_at == case.due_at
+        case _:
+            return
+    if is_so:
+        raise InvalidInput("input", name, detail=Detail("no_change"))

@@ -24,7 +24,7 @@ from app.db.rows import UserRow
 from app.db.user_writes import OF_STANDING, committed_address, insert_user, mark_stale, revoke_tokens, set_roles
 from app.domain.account_log import AdminActionType, Details
 from app.domain.admin_commands import NOTHING, POLICIES, AdminCommand
-from app.domain.administration import account_changes
+from app.domain.administration import account_changes, user_changes
 from app.domain.directory import DirectoryEntry
 from app.domain.model import Role, UserKind
 from app.domain.search_words import fold
@@ -72,21 +72,20 @@ async def _add(draft: AdminDraft, row: UserRow) -> Details:
 
 
 async def update_user(draft: AdminDraft) -> Details:
-    """Change what is given of a person."""
-    command, values, details = draft.command, dict[str, Any](), dict[str, list[str]]()
-    if command.email is not None:
+    """Change what is another than before of a person."""
+    command, details, stale = draft.command, dict[str, list[str]](), list[str]()
+    changed = user_changes(command, draft.facts.member)
+    values: dict[str, Any] = dict(changed)
+    if "email" in changed:
         address, details = committed_address(command.email.written)
         values |= address | {"email_key": command.email.key}
-    if command.display_name is not None:
-        values |= {"display_name": command.display_name, "name_key": fold(command.display_name)}
-    if command.language is not None:
-        values["language"] = command.language
+    if "display_name" in changed:
+        values["name_key"] = fold(command.display_name)
     if values:
         await _update_user(draft, **values)
-    stale: list[str] = []
-    if command.email is not None:
+    if "email" in changed:
         stale = await _end_changes(draft, {AdminActionType.UPDATE_USER})
-    fields = [name for name in ("displayName", "email", "language") if _column(name) in values]
+    fields = [name for name in ("displayName", "email", "language") if _column(name) in changed]
     return {"fields": fields + await _update_entry(draft), **details} | with_stale(stale)
 
 

@@ -55,7 +55,16 @@ async def _token_maker(connection: AsyncConnection, actor: Actor, change: Change
 
 def _member(row: UserRow) -> Member:
     address = parse_address(row.email)
-    return Member(row.id, row.kind, row.active, frozenset(row.roles), row.email if address is None else address.key)
+    return Member(
+        user_id=row.id,
+        kind=row.kind,
+        active=row.active,
+        roles=frozenset(row.roles),
+        email_key=row.email if address is None else address.key,
+        email=row.email,
+        display_name=row.display_name,
+        language=row.language,
+    )
 
 
 async def token_owner(connection: AsyncConnection, account_id: UUID, token_id: UUID) -> UUID | None:

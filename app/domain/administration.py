@@ -33,7 +33,7 @@ from app.domain.errors import (
     UserInactive,
 )
 from app.domain.facts import Actor
-from app.domain.model import ADMIN_SCOPES, SERVICE_SCOPES, Role, Scope, UserKind
+from app.domain.model import ADMIN_SCOPES, SERVICE_SCOPES, Language, Role, Scope, UserKind
 from app.domain.webhook_commands import CreateWebhook, UpdateWebhook
 from app.domain.webhooks import WebhookFacts
 
@@ -112,6 +112,9 @@ class Member:
     active: bool
     roles: frozenset[Role]
     email_key: str
+    email: str = ""
+    display_name: str = ""
+    language: Language | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +262,13 @@ def changes_url(command: AdminCommand, webhook: WebhookFacts | None) -> bool:
     if isinstance(command, UpdateWebhook):
         return command.url is not None and (webhook is None or command.url != webhook.url)
     return isinstance(command, CreateWebhook)
+
+
+def user_changes(command: UpdateUser, member: Member | None) -> dict[str, object]:
+    """Return what the command makes another of a person, by the names of columns; the address as it is written."""
+    email = None if command.email is None else command.email.written
+    given = {"display_name": command.display_name, "email": email, "language": command.language}
+    return {name: value for name, value in given.items() if value is not None and value != getattr(member, name, None)}
 
 
 def account_changes(command: UpdateAccount, facts: AdminFacts) -> dict[str, object]:

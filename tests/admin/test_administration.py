@@ -189,6 +189,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "no address": ("inviteUser", {"email": "nobody", "displayName": "x", "roles": []}, "INVALID_INPUT"),
     "blank": ("inviteUser", {"email": " ", "displayName": " ", "roles": []}, "REQUIRED, REQUIRED"),
     "nothing given": ("updateUser", {"userId": "ada"}, "INVALID_INPUT"),
+    "the person as they are": ("updateUser", {"userId": "ada", "displayName": "Ada"}, "INVALID_INPUT"),
     "nothing of the account": ("updateAccount", {}, "INVALID_INPUT"),
     "the account as it is": ("updateAccount", {"casesEnabled": True}, "INVALID_INPUT"),
     "a reviewing service": ("createServiceAccount", {"displayName": "Bot", "roles": ["REVIEWER"]}, "PERSON_REQUIRED"),
@@ -209,6 +210,16 @@ async def test_what_is_refused_writes_nothing(office: Administration, what: str)
 
     assert reported == code
     assert await contents(office.world.database) == before
+
+
+async def test_the_row_of_a_person_names_what_is_another_than_before(office: Administration) -> None:
+    ada = office.world.ada.id
+    input = {"userId": str(ada), "displayName": "Ada O.", "email": f"ADA@{office.world.account_id}.example"}
+
+    payload = await office.act(office.aldo, "updateUser", **input)
+
+    assert details(payload) == {"fields": ["displayName"]}
+    assert await office.code(office.aldo, "updateUser", **input) == "INVALID_INPUT"
 
 
 @pytest.mark.parametrize(

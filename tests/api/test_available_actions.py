@@ -40,11 +40,7 @@ MUTATIONS = {
 NAMING = ("ACCEPT", "REFUSE", "REASSIGN")
 """What must name an override: the pending one, else the latest as the case shows it, else one that there is not."""
 
-PLANS: dict[str, dict[str, Any]] = {
-    "ASSIGN": {"assigneeId": None},
-    "SET_DUE_DATE": {"dueAt": "2030-01-01T12:00:00Z"},
-    "RECORD_STEP": {"step": "LETTER", "state": "DONE", "comment": "Reached them."},
-}
+STEP = {"step": "LETTER", "state": "DONE", "comment": "Reached them."}
 
 HELD = ", held"
 
@@ -138,7 +134,7 @@ async def viewers(world: World) -> dict[str, Person]:
 
 async def good_input(world: World, viewer: Person, action: str, case_id: UUID, subject_status: str) -> dict[str, Any]:
     """Return an input of *action* that nothing is wrong with."""
-    input: dict[str, Any] = {"caseId": str(case_id)} | PLANS.get(action, {})
+    input: dict[str, Any] = {"caseId": str(case_id)} | await plan(world, case_id, action)
     if action == "COMMENT":
         input["body"] = "Noted."
     if action in NAMING:
@@ -150,7 +146,7 @@ async def good_input(world: World, viewer: Person, action: str, case_id: UUID, s
     if action in ("REDACT", "HOLD"):
         input["reason"] = "Asked for."
     if action == "HOLD":
-        input["held"] = True
+        input["held"] = await stored(world, case_id, "held_by_id") is None
     if action == "REDACT":
         input["commentIds"] = [str(await comment_of(world, case_id))]
     if action == "REQUEST_OVERRIDE":
@@ -158,6 +154,22 @@ async def good_input(world: World, viewer: Person, action: str, case_id: UUID, s
         requested = "UNFAVORABLE" if subject_status == "FAVORABLE" else "FAVORABLE"
         input |= {"requestedStatus": requested, "reviewerIds": [str(reviewer.id)], "reason": "Sure."}
     return input
+
+
+async def plan(world: World, case_id: UUID, action: str) -> dict[str, Any]:
+    """Return an owner or a date that the case has not, or a step."""
+    if action == "SET_DUE_DATE":
+        is_due = await stored(world, case_id, "due_at") is not None
+        return {"dueAt": None if is_due else "2030-01-01T12:00:00Z"}
+    if action == "ASSIGN":
+        is_carl_s = await stored(world, case_id, "owner_id") == world.carl.id
+        return {"assigneeId": None if is_carl_s else str(world.carl.id)}
+    return STEP if action == "RECORD_STEP" else {}
+
+
+async def stored(world: World, case_id: UUID, column: str) -> Any:
+    async with world.database.read() as connection:
+        return await connection.scalar(select(tables.cases.c[column]).where(tables.cases.c.id == case_id))
 
 
 async def comment_of(world: World, case_id: UUID) -> UUID:

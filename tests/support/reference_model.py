@@ -334,11 +334,20 @@ class Model:
             self._demand(status != request.requested, "OVERRIDE_NO_CHANGE")
         if request.action == "ACCEPT" and override is not None:
             self._demand(status == override.against, "SUBJECT_CHANGED")
+        self._check_change(request, case)
 
     def _check_plan(self, request: Request) -> None:
         is_able = request.assignee is None or bool(set("CR") & set(self.roles[request.assignee]))
         self._demand(is_able, "INVALID_ASSIGNEE")
         self._demand(request.action != "RECORD_STEP" or request.step in self.checklist, "INVALID_STEP")
+
+    def _check_change(self, request: Request, case: Case) -> None:
+        same = {
+            "HOLD": request.held == case.is_held,
+            "ASSIGN": request.assignee == case.owner,
+            "SET_DUE_DATE": request.due == case.due,
+        }
+        self._demand(not same.get(request.action, False), "INVALID_INPUT")
 
     def _check_steps(self, action: str, case: Case) -> None:
         open_steps = [key for key in self.checklist if case.steps.get(key, "OPEN") == "OPEN"]
