@@ -12,7 +12,7 @@ import pytest
 
 from app.db import tables
 from tests.support.api import Api
-from tests.support.database_contents import set_by_hand, without
+from tests.support.database_contents import contents, set_by_hand, without
 from tests.support.world import World
 
 NAME = "{ viewer { user { displayName } } }"
@@ -54,6 +54,22 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
     "an endless number": (b'{"query": "{ viewer { language } }", "variables": {"a": 1e999}}', 400, "BAD_REQUEST"),
     "6000 digits": (
         b'{"query": "{ viewer { language } }", "variables": {"a": %s}}' % (b"1" * 6000),
+        400,
+        "BAD_REQUEST",
+    ),
+    "a name twice": (b'{"query": "{ viewer { language } }", "query": "{ viewer { language } }"}', 400, "BAD_REQUEST"),
+    "a name twice, one of them escaped": (
+        rb'{"query":"query($a: Int) { cases(first: $a) { nodes { id } } }","variables":{"a":1,"\u0061":2}}',
+        400,
+        "BAD_REQUEST",
+    ),
+    "a name twice, as long as what is read": (
+        b'{"query":"{ viewer { language } }","variables":{"a":1e15,"b":{"c":1,"c":2}}}',
+        400,
+        "BAD_REQUEST",
+    ),
+    "a name twice, 300 deep": (
+        b'{"query":"{ viewer { language } }","variables":{"a":%s{"b":1,"b":1}%s}}' % (b"[" * 300, b"]" * 300),
         400,
         "BAD_REQUEST",
     ),
@@ -108,6 +124,38 @@ async def test_what_is_no_request_gets_a_graphql_error_and_no_fault(
 
     assert answers == {name: (status, code) for name, (_, status, code) in BODIES.items()}
     assert "fault" not in capsys.readouterr().err
+
+
+async def test_a_decision_that_could_be_read_in_two_ways_is_none(world: World, api: Api) -> None:
+    case_id = (await world.open_case()).case.id
+    document = "mutation($input: RequestOverrideInput!) { requestOverride(input: $input) { errors { code } } }"
+    input = {"caseId": str(case_id), "reason": "Sure.", "reviewerIds": [str(world.rosa.id)]}
+    body = json.dumps({"query": document, "variables": {"input": input | {"requestedStatus": "UNFAVORABLE"}}})
+    twice = body.replace('"requestedStatus"', '"requestedStatus": "FAVORABLE", "requestedStatus"')
+    headers = {"Authorization": f"Bearer {world.ada.token}"}
+    before = await contents(world.database)
+
+    refused = [
+        await api.client.post("/graphql", content=twice, headers=headers | {"Content-Type": JSON}),
+        await api.client.post("/graphql", files={"operations": (None, twice), "map": (None, "{}")}, headers=headers),
+    ]
+
+    assert [answer.status_code for answer in refused] == [400, 400]
+    words = "has the name “requestedStatus” twice in one object: give it once."
+    messages = [answer.json()["errors"][0]["message"] for answer in refused]
+    assert messages == [f"The body {words}", f"The operations {words}"]
+    assert await contents(world.database) == before
+
+
+async def test_a_parameter_of_an_address_is_given_once(world: World, api: Api) -> None:
+    headers = {"Authorization": f"Bearer {world.ada.token}"}
+    query = "query={viewer{language}}"
+
+    one = await api.client.get(f"/graphql?{query}&page=1&page=2", headers=headers)
+    two = await api.client.get(f"/graphql?{query}&{query}", headers=headers)
+
+    assert one.json() == {"data": {"viewer": {"language": "EN"}}}
+    assert reported(two) == (400, "BAD_REQUEST")
 
 
 async def test_a_client_that_knows_the_newer_media_type_gets_400_for_a_bad_document(world: World, api: Api) -> None:

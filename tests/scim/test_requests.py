@@ -7,6 +7,7 @@ from app.config.settings import Settings
 from app.domain.model import Role, Scope
 from tests.support.account_logs import log_size
 from tests.support.api import Api
+from tests.support.database_contents import contents
 from tests.support.recorded_sql import recorded
 from tests.support.scim import (
     GROUPS,
@@ -110,6 +111,17 @@ async def test_what_is_nested_deeply_is_refused(world: World, provider: Provider
     for change in changes:
         body = f'{{"Operations": [{{{change}}}]}}'
         assert (await provider.send("PATCH", f"/Users/{world.ada.id}", body)).status_code == 400, change[:40]
+
+
+async def test_a_name_that_is_given_twice_is_refused_and_nothing_is_written(world: World, provider: Provider) -> None:
+    before = await contents(world.database)
+    change = '{"op": "replace", "path": "active", "value": true, "value": false}'
+
+    answer = await provider.send("PATCH", f"/Users/{world.ada.id}", f'{{"Operations": [{change}]}}')
+
+    assert answer.status_code == 400
+    assert "“value” twice" in answer.json()["detail"]
+    assert await contents(world.database) == before
 
 
 LISTS = [

@@ -13,7 +13,14 @@ import orjson
 from starlette.requests import Request
 from starlette.types import Receive
 
+from app.api.http.repetition import RepeatedName, demand_distinct
 from app.web.negotiation import JSON
+
+NAME_MAX = 40
+"""Characters of a client's name that a message shows."""
+
+
+PARAMETERS = ("query", "variables", "operationName", "extensions", "documentId")
 
 
 class BadRequest(Exception):
@@ -24,6 +31,15 @@ class BadRequest(Exception):
         self.status = status
         self.words = words
         self.headers = dict(headers or {})
+
+
+class RepeatedMember(BadRequest):
+    """A *name* is given twice, of which a proxy may have read another one than the gateway."""
+
+    def __init__(self, what: str, name: str) -> None:
+        shown = name if len(name) <= NAME_MAX else name[:NAME_MAX] + "…"
+        super().__init__(400, f"The {what} has the name “{shown}” twice in one object: give it once.")
+        self.name = name
 
 
 class Parameters(NamedTuple):
@@ -39,7 +55,11 @@ class Parameters(NamedTuple):
 async def read_parameters(request: Request, *, max_bytes: int, receive_s: float) -> Parameters:
     """Return the parameters of a GET's address or of a POST's body. Raises: BadRequest."""
     if request.method != "POST":
-        found: Any = dict(request.query_params)
+        given = request.query_params
+        for name in PARAMETERS:
+            if len(given.getlist(name)) > 1:
+                raise BadRequest(400, f"The address has {name} twice: give it once.")
+        found: Any = dict(given)
         for name in ("variables", "extensions"):
             if name in found:
                 found[name] = decoded(found[name].encode("utf-8", "surrogateescape"), name)
@@ -121,14 +141,19 @@ def _too_long(max_bytes: int) -> BadRequest:
 
 
 def decoded(raw: bytes | bytearray, what: str) -> Any:
-    """Return *raw* as the JSON that it is. Raises: BadRequest.
+    """Return *raw* as the JSON that it is. Raises: BadRequest; RepeatedMember, where an object has a name twice.
 
     A byte order mark before it is passed over, which RFC 8259, section 8.1, allows.
     """
+    raw = raw.removeprefix(BOM_UTF8)
     try:
-        return orjson.loads(raw.removeprefix(BOM_UTF8))
+        found = orjson.loads(raw)
+        demand_distinct(raw, found)
     except (orjson.JSONDecodeError, RecursionError):
         raise BadRequest(400, f"The {what} is not valid JSON in UTF-8.") from None
+    except RepeatedName as repeated:
+        raise RepeatedMember(what, str(repeated)) from None
+    return found
 
 
 def checked(found: object) -> Parameters:

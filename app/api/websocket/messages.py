@@ -3,15 +3,13 @@
 After https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
 import orjson
 
-from app.api.http.decoding import BadRequest, Parameters, checked
+from app.api.http.decoding import BadRequest, Parameters, checked, decoded
 from app.web.faults import Formatted
 
 SUBPROTOCOL = "graphql-transport-ws"
@@ -98,19 +96,11 @@ def decode(text: str | None) -> ClientMessage:
 
 def _object(text: str) -> dict[str, object]:
     try:
-        orjson.loads(text)  # which is stricter: no NaN, no lone surrogates, no bottomless nesting
-        found = json.loads(text, object_pairs_hook=_without_repetition)
-    except (ValueError, RecursionError):
+        found = decoded(text.encode("utf-8", "surrogatepass"), "message")
+    except BadRequest:
         raise BadMessage("A message is one JSON object, no name in it twice.") from None
     if not isinstance(found, dict):
         raise BadMessage("A message is a JSON object.")
-    return found
-
-
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError
     return found
 
 
