@@ -23,6 +23,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 
+def counted(number: int, one: str) -> str:
+    """Return the number with its noun."""
+    return f"{number} {one if number == 1 else f'{one}s'}"
+
+
 def text_like(pattern: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
 
@@ -258,7 +263,7 @@ def check_head(evidence: Any) -> None:
     """See that the end of the log is the one that is said, and the case's number and documents those that it gives."""
     rows, head = evidence["rows"], evidence["head"]
     if head["seq"] > len(rows):
-        raise Bad(len(rows) + 1, "truncated", f"{head['seq']} rows are counted, the log has {len(rows)}")
+        raise Bad(len(rows) + 1, "truncated", f"the count of rows is {head['seq']}, the log has {len(rows)}")
     if not rows or (head["seq"], head["hash"]) != (len(rows), rows[-1]["hash"]):
         raise Bad(max(len(rows), 1), "link", "the log ends with another row")
     if "log" in evidence:
@@ -376,7 +381,7 @@ def report(evidence: Any, since: datetime | None) -> tuple[bool, str]:
     if anchor["head"] is None:
         return False, but + "that anchor does not prove where the log ends: rows may be missing, or made up"
     if len(held) < len(rows) or anchor["head"]["seq"] < len(rows):
-        return False, but + f"{len(rows) - len(held)} rows are not in that anchor: export again after the next one"
+        return False, but + f"the anchor lacks {counted(len(rows) - len(held), 'row')}: export again after the next one"
     if since is not None and datetime.fromisoformat(checkpoint["time"]) < since:
         return False, but + f"that anchor is older than {since.isoformat()}, and rows may have come since"
     return True, f"{said}, by which the log ended with row {len(rows)}; what came later is not proven"
@@ -433,9 +438,10 @@ def main() -> int:
         print("UNREADABLE: a row has not the members that rows have", file=sys.stderr)
         return 2
     name = f"the own log of account {evidence['accountId']}" if "log" in evidence else evidence["reference"]
-    print(f"{'OK' if is_proven else 'UNPROVEN'}: {name}, {len(evidence['rows'])} rows, {said}")
+    print(f"{'OK' if is_proven else 'UNPROVEN'}: {name}, {counted(len(evidence['rows']), 'row')}, {said}")
     older = len(evidence["notCovered"].get("documents", ()))
-    names = f", and the names of {older} documents that the log knows by their bytes alone" if older else ""
+    older_ones = counted(older, "document")
+    names = f", and the names of {older_ones} that the log knows by bytes alone" if older else ""
     erased = sum(opened is None for row in evidence["rows"] for _, opened in texts_of(evidence, row))
     if erased:
         print(f"erased, as rows of the log say: {erased} texts")

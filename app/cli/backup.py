@@ -23,6 +23,7 @@ from app.config.anchoring import HEADS
 from app.config.document_store import documents as documents_of
 from app.config.settings import Settings
 from app.db.engines import database_url
+from app.domain.counting import counted
 
 POSTGRESQL = """this is PostgreSQL, which has its own tools. Dump it first, then copy the documents:
   pg_dump --format=custom --file=casegate.dump "$CASEGATE_DATABASE_URL"
@@ -50,7 +51,7 @@ def backup(
     else:
         for fault in done.faults:
             say(fault)
-        say(f"{file}: {done.documents} documents, {done.size} bytes; {len(done.faults) or 'no'} bad")
+        say(f"{file}: {counted(done.documents, 'document')}, {done.size} bytes; {len(done.faults) or 'no'} bad")
     if done.faults:
         raise typer.Exit(1)
 
@@ -62,7 +63,8 @@ def restore(file: Annotated[Path, typer.Argument(help="A backup, as `casegate ba
     with _reported(f"{file} can't be restored", settings):
         _refuse_shared_folder(settings, database)
         documents = asyncio.run(restored(file, database, documents_of(settings)))
-    say(f"{database}: restored, with {documents} documents; `casegate log verify` and `documents verify` check it")
+    number = counted(documents, "document")
+    say(f"{database}: restored, with {number}; `casegate log verify` and `documents verify` check it")
 
 
 def _refuse_shared_folder(settings: Settings, database: Path) -> None:

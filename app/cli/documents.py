@@ -20,6 +20,7 @@ from app.documents.ownership import adopt as adopted
 from app.documents.ownership import check
 from app.documents.store import Blob, DocumentStore
 from app.documents.upkeep import GRACE, Checked, Examined, Swept
+from app.domain.counting import counted
 
 GRACE_MAX_S = 10 * 366 * 86_400
 
@@ -55,15 +56,19 @@ class _Findings(NamedTuple):
     missing: list[Missing]
 
 
+def _lost(number: int) -> str:
+    return f"{counted(number, 'document')} of this comment {'is' if number == 1 else 'are'} missing"
+
+
 def _report(found: _Findings) -> None:
     for checked in found.bad:
         say(f"{checked.stored.document.id}: {checked.fault}")
     for missing in found.missing:
-        say(f"{missing.comment_id}: {missing.number} documents of this comment are missing")
+        say(f"{missing.comment_id}: {_lost(missing.number)}")
     for blob in found.orphans:
         say(f"{blob.key}: no document has this blob; `casegate documents sweep` removes it")
     bad = len(found.bad) + len(found.missing)
-    say(f"{found.number} documents: {bad or 'no'} bad; {len(found.orphans) or 'no'} blobs without one")
+    say(f"{counted(found.number, 'document')}: {bad or 'no'} bad; blobs without one: {len(found.orphans)}")
 
 
 @documents.command()
@@ -88,7 +93,7 @@ def examine(
     for examined in found:
         if examined.warnings:
             say(f"{examined.stored.document.id}: {', '.join(examined.warnings)}")
-    say(f"{len(found)} documents examined")
+    say(f"{counted(len(found), 'document')} examined")
 
 
 @documents.command()
@@ -110,7 +115,8 @@ def sweep(
     if as_json:
         say(json.dumps({"documents": swept.documents, "blobs": swept.blobs, "arrivals": swept.arrivals}))
     else:
-        say(f"removed {swept.documents} documents, {swept.blobs} blobs, {swept.arrivals} unfinished arrivals")
+        arrivals = counted(swept.arrivals, "unfinished arrival")
+        say(f"removed {counted(swept.documents, 'document')}, {counted(swept.blobs, 'blob')}, {arrivals}")
 
 
 @documents.command()

@@ -19,6 +19,7 @@ from app.cli.reading import read
 from app.cli.terminal import fail, settings_or_fail
 from app.config.settings import Settings
 from app.db.engines import Database
+from app.domain.counting import counted
 from app.domain.model import Language
 
 
@@ -55,7 +56,7 @@ def export(
     _write(file, _case_file(evidence, language) if pdf else text.encode(), force=force)
     leaves = len(evidence["anchor"]["leaves"]) if evidence["anchor"] else 0
     name = evidence.get("reference", f"the own log of account {account}")
-    say(f"{name}: {len(evidence['rows'])} rows, {leaves} of them anchored")
+    say(f"{name}: {counted(len(evidence['rows']), 'row')}, {leaves} of them anchored")
 
 
 def _case_file(evidence: dict[str, object], language: Language) -> bytes:

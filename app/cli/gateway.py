@@ -18,6 +18,7 @@ from app.db.migrate import RowsWouldBeLost
 from app.db.others import is_open_elsewhere, sessions_elsewhere
 from app.db.revisions import revision
 from app.db.upgrades import oldest_of, phase_of
+from app.domain.counting import counted
 
 if TYPE_CHECKING:
     from alembic.script import Script
@@ -119,5 +120,5 @@ def demo(
     if as_json:
         say(json.dumps(found.as_json(), ensure_ascii=False))
         return
-    say(f"{found.account_name}: {len(found.cases)} cases")
+    say(f"{found.account_name}: {counted(len(found.cases), 'case')}")
     print_rows(({"name": p.display_name, "roles": p.roles, "token": p.token} for p in found.people), False)

@@ -20,6 +20,7 @@ from app.config.anchoring import anchorer
 from app.db.engines import Database
 from app.db.repository.administration import account_log_piece
 from app.domain.account_log import canonical
+from app.domain.counting import counted
 
 log = typer.Typer(help="The action log.", no_args_is_help=True)
 log.command()(verify)
@@ -43,7 +44,8 @@ def anchor(as_json: AsJson = False) -> None:
         say("somebody else is anchoring")
     else:
         for checkpoint in written:
-            rows = f"{checkpoint.size} rows of {checkpoint.cases} cases and {checkpoint.account_count} accounts"
+            logs = f"{counted(checkpoint.cases, 'case')} and {counted(checkpoint.account_count or 0, 'account')}"
+            rows = f"{counted(checkpoint.size, 'row')} of {logs}"
             say(f"anchor {checkpoint.number}: {rows}, {checkpoint.root}")
         if not written:
             say("nothing is new")

@@ -18,6 +18,7 @@ from app.db.engines import Database
 from app.db.repository import identities, people, tokens
 from app.db.rows import IdentityRow, TokenRow, UserRow
 from app.domain.addresses import in_ascii, look_alikes, mixed_scripts
+from app.domain.counting import counted
 from app.domain.model import Language, Role, Scope
 
 account = typer.Typer(help="Accounts: the customers, each with its own data.", no_args_is_help=True)
@@ -62,7 +63,7 @@ def account_list(as_json: AsJson = False) -> None:
 @account.command("revoke")
 def account_revoke(id: UUID) -> None:
     """Revoke all tokens of an account."""
-    say(f"{run(lambda database: accounts.revoke_account(database, id))} tokens revoked")
+    say(f"{counted(run(lambda database: accounts.revoke_account(database, id)), 'token')} revoked")
 
 
 # --- People ----------------------------------------------------------------------------------------------------------
@@ -170,7 +171,7 @@ def _identity(row: IdentityRow) -> dict[str, object]:
 @user.command("revoke")
 def user_revoke(id: UUID) -> None:
     """Deactivate a person, and revoke their tokens."""
-    say(f"deactivated, {run(lambda database: accounts.revoke_user(database, id))} tokens revoked")
+    say(f"deactivated, {counted(run(lambda database: accounts.revoke_user(database, id)), 'token')} revoked")
 
 
 # --- Tokens ----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from app.config.settings import Settings
 from app.db.engines import Database
 from app.db.repository.retention import Overdue, Retention
 from app.documents.erasures import finish_erasures
+from app.domain.counting import counted
 
 retention = typer.Typer(help="Content of closed cases that accounts keep for no longer.", no_args_is_help=True)
 
@@ -42,7 +43,7 @@ def retention_run(
         if not found:
             say("no account has a retention", err=True)
     if failed:
-        fail(f"{failed} cases could not be erased; the lines above say why, and the next run tries again")
+        fail(f"{counted(failed, 'case')} could not be erased; the lines above say why, and the next run tries again")
 
 
 async def _erase(settings: Settings, database: Database) -> tuple[list[tuple[Retention, Overdue]], int]:
@@ -76,4 +77,5 @@ def _line(retention: Retention, overdue: Overdue, *, is_dry: bool) -> str:
         kept.append(f"{overdue.covered} with rows of format 1, which cover their texts")
     done = "to be erased" if is_dry else "erased"
     more = f"; kept: {', '.join(kept)}" if kept else ""
-    return f"{retention.name}: {overdue.due} cases {done}, {retention.days} days after closing{more}"
+    cases, days = counted(overdue.due, "case"), counted(retention.days, "day")
+    return f"{retention.name}: {cases} {done}, {days} after closing{more}"

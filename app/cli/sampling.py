@@ -18,6 +18,7 @@ from app.config.settings import Settings
 from app.db.engines import Database
 from app.db.repository.administration import account_heads
 from app.db.repository.cases import cases_by_id
+from app.domain.counting import counted
 from app.domain.sampling import COUNT_MAX, SEED_MAX
 
 FORMAT = 1
@@ -41,13 +42,14 @@ def sample(
     """
     settings = settings_or_fail()
     if not 1 <= len(seed) <= SEED_MAX:
-        fail(f"the seed has {len(seed)} characters; it must have 1 to {SEED_MAX}", 2)
+        fail(f"the seed has {counted(len(seed), 'character')}; it must have 1 to {SEED_MAX}", 2)
     draw = {"account_id": account, "seed": seed, "count": count, "number": anchor}
     found = read(settings, partial(_sampled, settings=settings, anchors=anchors, key=key, draw=draw))
     if as_json:
         say(json.dumps(found, ensure_ascii=False))
         return
-    say(f"{len(found['cases'])} of {found['population']} cases, by anchor {found['anchor']}, {found['root']}")
+    cases = counted(found["population"], "case")
+    say(f"{len(found['cases'])} of {cases}, by anchor {found['anchor']}, {found['root']}")
     for case in found["cases"]:
         say(f"{case['reference'] or '-'}  {case['caseId']}  {case['number']}")
 

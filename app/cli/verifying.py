@@ -19,6 +19,7 @@ from app.cli.terminal import AsJson, progress, settings_or_fail
 from app.config.settings import Settings
 from app.db.engines import Database
 from app.db.repository.cases import case_count
+from app.domain.counting import counted
 from app.domain.log_chain import Fault
 
 FAULTS_REPORTED = 1_000
@@ -168,11 +169,12 @@ def _print_report(report: Report) -> None:
     elif found.fault is not None:
         say(f"{found.fault}; from there on no anchor was believed")
     else:
-        say(f"{found.anchors} anchors, the last of {found.time}, hold {found.rows} rows")
+        say(f"{counted(found.anchors, 'anchor')}, the last of {found.time}: {counted(found.rows, 'row')} in all")
     if report.accounts:
         bad_accounts = len(report.bad_accounts) or "no"
-        say(f"{report.accounts} accounts' own logs, {report.account_rows} rows: {bad_accounts} bad")
-    say(f"{report.cases} cases, {report.rows} rows: {report.bad or 'no'} bad")
+        logs = counted(report.accounts, "account's own log", "accounts' own logs")
+        say(f"{logs}, {counted(report.account_rows, 'row')}: {bad_accounts} bad")
+    say(f"{counted(report.cases, 'case')}, {counted(report.rows, 'row')}: {report.bad or 'no'} bad")
 
 
 def _print_accounts(report: Report) -> None:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from app.domain.action_log import GENESIS
+from app.domain.counting import counted
 from app.domain.log_chain import Fault, FaultKind
 from app.domain.model import Role
 
@@ -178,7 +179,7 @@ class AccountChain:
             return self.fault
         if self.count != count:
             kind = FaultKind.LINK if self.count > count else FaultKind.TRUNCATED
-            reason = f"the account counts {count} rows, its log has {self.count}"
+            reason = f"the account counts {counted(count, 'row')}, its log has {self.count}"
             return Fault(min(self.count, count) + 1, kind, reason)
         if self._hash != head_hash:
             return Fault(max(self.count, 1), FaultKind.LINK, "the account's head hash is another")

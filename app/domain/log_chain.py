@@ -11,6 +11,7 @@ from uuid import UUID
 
 from app.domain.action_log import GENESIS, Entry, Seal, chain_hash
 from app.domain.commitments import ErasableContent, content_fault
+from app.domain.counting import counted
 from app.domain.erasure import Erasures
 from app.domain.model import (
     ActionType,
@@ -168,7 +169,7 @@ class Chain:
         if not count or head.action_count != count:
             first = max(min(count, head.action_count) + 1, 1)
             kind = FaultKind.LINK if count > head.action_count else FaultKind.TRUNCATED
-            return Fault(first, kind, f"the case counts {head.action_count} rows, the log has {count}")
+            return Fault(first, kind, f"the case counts {counted(head.action_count, 'row')}, the log has {count}")
         if head.head_hash != self._hash:
             return Fault(count, FaultKind.LINK, "the case's head hash is another")
         if head.status is not self._status or head.resolution is not self._resolution:

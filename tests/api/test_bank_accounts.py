@@ -17,9 +17,9 @@ from tests.support.world import World, make_world
 SUBJECT = {"type": "COMPANY_ACCOUNT_CHECK", "externalRef": "ref-1", "label": "Moulins"}
 REFUSED = {
     "FR7630006000011234567890188": ("INVALID_INPUT", "check digits do not fit"),
-    "FR763000600001123456789018": ("INVALID_INPUT", "it has 26 characters without blanks; an IBAN of FR has 27"),
-    "ZZ7630006000": ("INVALID_INPUT", "it has 12 characters without blanks; an IBAN has 15 to 34"),
-    "ZZ76" + "1" * 40: ("INVALID_INPUT", "it has 44 characters without blanks; an IBAN has 15 to 34"),
+    "FR763000600001123456789018": ("INVALID_INPUT", "its length is 26; that of an IBAN of FR is 27 characters"),
+    "ZZ7630006000": ("INVALID_INPUT", "its length is 12; an IBAN's is 15 to 34 characters"),
+    "ZZ76" + "1" * 40: ("INVALID_INPUT", "its length is 44; an IBAN's is 15 to 34 characters"),
     "FR76-3000-6000-0112-3456-7890-189": ("INVALID_INPUT", "blanks may stand between them, and nothing else"),
     "7630006000011234567890189": ("INVALID_INPUT", "two letters of the country"),
     "FR٧٦30006000011234567890189": ("INVALID_INPUT", "two letters of the country"),

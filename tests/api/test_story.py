@@ -102,7 +102,7 @@ def test_three_people_work_a_case_from_opening_to_closing(fresh_url: str, cast: 
     assert [(row["seq"], row["type"]) for row in log] == list(enumerate(STORY, 1))
     assert [row["user"]["displayName"] for row in log] == ["Bea", "Carl", "Bea", "Rosa", "Carl"]
     assert [row["prevHash"] for row in log] == ["0" * 64, *(row["hash"] for row in log[:-1])]
-    assert casegate("log", "verify", database_url=fresh_url).stdout.endswith("1 cases, 5 rows: no bad\n")
+    assert casegate("log", "verify", database_url=fresh_url).stdout.endswith("1 case, 5 rows: no bad\n")
 
 
 def test_a_revoked_token_is_refused_at_the_next_request(fresh_url: str, cast: Cast, server: Server) -> None:

@@ -158,7 +158,7 @@ async def test_a_row_that_is_newer_than_the_anchor_is_said_not_to_be_in_it(
     done = verified(await evidence_of(scene, fresh_url), tmp_path, scene.key)
 
     assert done.returncode == 3
-    assert "1 rows are not in that anchor" in done.stdout
+    assert "the anchor lacks 1 row:" in done.stdout
 
 
 async def test_a_log_that_was_cut_off_as_a_whole_is_bad(scene: Scene, fresh_url: str, tmp_path: Path) -> None:

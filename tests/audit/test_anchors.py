@@ -393,7 +393,7 @@ def test_the_commands_anchor_and_print_the_key(fresh_url: str, tmp_path: Path) -
     checkpoint = json.loads(line)["checkpoint"]
     assert f"made {tmp_path / 'anchors.key'}" in key.stderr
     assert key.stdout.strip() == checkpoint["key"] == casegate_json("log", "key", **place)["key"]
-    assert reported.stdout == f"anchor 1: {checkpoint['size']} rows of 40 cases and 1 accounts, {checkpoint['root']}\n"
+    assert reported.stdout == f"anchor 1: {checkpoint['size']} rows of 40 cases and 1 account, {checkpoint['root']}\n"
     assert again.stdout == "nothing is new\n"
 
 

@@ -138,7 +138,7 @@ async def test_evidence_and_anchors_from_before_an_erasure_stand_and_those_from_
 
     assert await scene.found(anchors=True) == {}
     await assert_verified(scene, before, tmp_path, 0, "OK: CASE-000002, 10 rows")
-    await assert_verified(scene, unanchored, tmp_path, 3, "1 rows are not in that anchor")
+    await assert_verified(scene, unanchored, tmp_path, 3, "the anchor lacks 1 row:")
     await assert_verified(scene, after, tmp_path, 0, "erased, as rows of the log say: 8 texts")
     assert [row["hash"] for row in after["rows"][:10]] == [row["hash"] for row in before["rows"]]
     assert "called" not in json.dumps(after) and "A changed IBAN" not in json.dumps(after)

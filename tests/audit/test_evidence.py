@@ -435,7 +435,7 @@ async def test_a_row_that_is_newer_than_the_anchor_is_whole_and_said_not_to_be_i
 
     assert done.returncode == 3
     assert done.stdout.startswith("UNPROVEN: CASE-000001, 5 rows, 4 of them in anchor 1 of ")
-    assert "whole in itself, but 1 rows are not in that anchor" in done.stdout
+    assert "whole in itself, but the anchor lacks 1 row:" in done.stdout
     await scene.anchorer.anchor()
     assert verified(await evidence_of(scene, fresh_url, scene.other_id), tmp_path, scene.key).returncode == 0
 

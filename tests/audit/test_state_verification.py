@@ -357,5 +357,5 @@ async def test_documents_missing_from_the_log_or_from_the_table_are_reported(
 
     assert (whole.returncode, reported.returncode, listed.returncode) == (0, 1, 1)
     assert f"{loose}: no row of the log has it\n" in reported.stdout
-    assert "1 documents of this comment are missing\n" in reported.stdout
+    assert "1 document of this comment is missing\n" in reported.stdout
     assert len(json.loads(listed.stdout)["faults"]) == 2

@@ -188,13 +188,13 @@ async def test_the_command_holds_the_logs_against_the_anchors_by_itself(scene: S
     other = await verified(scene, fresh_url, "--case", "CASE-000001", "--account", str(scene.story.world.account_id))
 
     assert (whole.returncode, reported.returncode, listed.returncode, other.returncode) == (0, 1, 1, 0)
-    assert "1 anchors, the last of " in whole.stdout
-    assert whole.stdout.endswith("hold 27 rows\n1 accounts' own logs, 13 rows: no bad\n2 cases, 14 rows: no bad\n")
+    assert "1 anchor, the last of " in whole.stdout
+    assert whole.stdout.endswith("27 rows in all\n1 account's own log, 13 rows: no bad\n2 cases, 14 rows: no bad\n")
     assert "CASE-000002: row 4 is bad (rewritten): another row was anchored\n" in reported.stdout
     report = json.loads(listed.stdout)
     assert (report["cases"], report["bad"], report["anchored"]["rows"]) == (1, 1, 27)
     assert (report["faults"][0]["seq"], report["faults"][0]["kind"]) == (4, "rewritten")
-    assert other.stdout.endswith("1 cases, 4 rows: no bad\n")
+    assert other.stdout.endswith("1 case, 4 rows: no bad\n")
 
 
 async def test_the_command_takes_anchors_and_the_key_from_elsewhere(

@@ -123,7 +123,7 @@ def test_people_and_tokens_are_made_listed_and_revoked(tmp_path: Path) -> None:
     assert (listed["id"], listed["scopes"], listed["revoked_at"]) == (token["id"], "cases_read", None)
     assert token["token"] not in casegate("token", "list", **place).stdout
 
-    assert casegate("user", "revoke", user["id"], **place).stdout == "deactivated, 1 tokens revoked\n"
+    assert casegate("user", "revoke", user["id"], **place).stdout == "deactivated, 1 token revoked\n"
     (revoked,) = casegate_json("token", "list", "--user", user["id"], **place)
     assert revoked["revoked_at"] is not None
     assert casegate("account", "revoke", account["id"], **place).stdout == "0 tokens revoked\n"

@@ -160,7 +160,7 @@ async def test_what_is_written_meanwhile_is_read(world: World, fresh_url: str, t
     after = await asyncio.to_thread(casegate, "log", "verify", **place)
 
     assert (during.returncode, after.returncode) == (0, 0)
-    assert after.stdout.endswith("1 cases, 42 rows: no bad\n")
+    assert after.stdout.endswith("1 case, 42 rows: no bad\n")
 
 
 async def test_a_read_only_folder_is_read(scene: Scene, fresh_url: str, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ async def test_a_dry_run_counts_and_a_run_erases_for_good(world: World, fresh_ur
 
     name = "Acme Treasury"
     kept = "; kept: 1 under legal hold\n"
-    assert dry.output.decode() == f"{name}: 1 cases to be erased, 399 days after closing{kept}"
+    assert dry.output.decode() == f"{name}: 1 case to be erased, 399 days after closing{kept}"
     assert await contents(world.database) == before
     done = json.loads((await ran(fresh_url, tmp_path, "--json")).output)
     account = {"accountId": str(world.account_id), "retentionDays": 399, "erased": 1, "held": 1, "covered": 0}

@@ -212,7 +212,7 @@ def test_the_commands_report_what_they_found_and_did(fresh_url: str, tmp_path: P
     assert (whole_store["faults"], whole_store["orphans"]) == ([], [])
     assert (reported.returncode, listed.returncode) == (1, 1)
     assert f"{damaged.name}: its blob has 0 bytes" in reported.stdout
-    assert "15 documents: 1 bad; 1 blobs without one" in reported.stdout
+    assert "15 documents: 1 bad; blobs without one: 1" in reported.stdout
     assert swept == {"documents": 0, "blobs": 1, "arrivals": 0}
 
 
