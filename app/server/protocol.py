@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from app.domain.errors import ErrorCode
 from app.server.connection_bounds import Bounds, raw_answer, registry_of
 from app.server.discarding import Discarding
+from app.server.request_target import origin_target
 from app.server.shutdown import announce_end
 from app.server.transport import CoalescingWriter, PausableFlowControl
 from app.server.write_watch import WriteWatch
@@ -239,11 +240,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._is_in_head = False
         self._stop_timer()
-        hosts = [name for name, _ in self.headers].count(b"host")
-        # RFC 9112, section 3.2
-        self._lacks_host = hosts != 1 and not (hosts == 0 and self.parser.get_http_version() == "1.0")
-        if self._lacks_host or len(self.headers) > self._bounds.headers:
+        target = origin_target(self.url, self.headers, self.parser.get_http_version())
+        self._lacks_host = target is None
+        if target is None or len(self.headers) > self._bounds.headers:
             raise httptools.HttpParserCallbackError
+        self.url = target
         before = self.cycle
         super().on_headers_complete()
         if self.cycle is not before:  # else it becomes a WebSocket
@@ -301,7 +302,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.headers or ()) > self._bounds.headers:
             self._refuse_headers()
         elif self._lacks_host:
-            self._refuse(400, ErrorCode.BAD_REQUEST, "A request has exactly one Host; one of HTTP/1.0 can lack it.")
+            words = "A request has one Host, as in example.com:8000, and a path or a URL as its target."
+            self._refuse(400, ErrorCode.BAD_REQUEST, words)
         else:
             self._refuse(400, ErrorCode.BAD_REQUEST, "This is not a valid HTTP request.")
 

@@ -162,6 +162,16 @@ async def test_what_is_no_request_behind_one_that_is_does_not_take_its_answer_s_
         (b"GET /0 HTTP/1.1\r\n", b"", 400),
         (b"GET /0 HTTP/1.1\r\n", b"Host: here\r\n", 200),
         (b"GET /0 HTTP/1.1\r\n", b"Host:\r\n", 200),
+        (b"GET /0 HTTP/1.1\r\n", b"Host: [::1]:8000\r\n", 200),
+        (b"GET /0 HTTP/1.1\r\n", b"Host: xn--bcher-kva.example:\r\n", 200),
+        (b"GET /0 HTTP/1.1\r\n", b"Host: here, there\r\n", 400),
+        (b"GET /0 HTTP/1.1\r\n", b"Host: user@here\r\n", 400),
+        (b"GET /0 HTTP/1.1\r\n", b"Host: http://here\r\n", 400),
+        (b"GET /0 HTTP/1.1\r\n", b"Host: here/there\r\n", 400),
+        (b"GET /0 HTTP/1.1\r\n", b"Host: here:8o\r\n", 400),
+        (b"GET /0 HTTP/1.1\r\n", b"Host: [::1\r\n", 400),
+        (b"GET /0 HTTP/1.1\r\n", b"Host: h\xe9re\r\n", 400),
+        (b"GET /0 HTTP/1.0\r\n", b"Host: here there\r\n", 400),
         (b"GET /0 HTTP/1.1\r\n", b"Host: here\r\nX-A: b\r\nhost: here\r\n", 400),
         (b"GET /0 HTTP/1.0\r\n", b"", 200),
         (b"GET /0 HTTP/1.0\r\n", b"Host: here\r\nHost: there\r\n", 400),
@@ -176,6 +186,28 @@ async def test_a_request_has_exactly_one_host(line: bytes, hosts: bytes, status:
 
     assert (found, rest) == (status, b"")
     assert app.done == ([("/0", 0)] if status == 200 else [])
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "path"),
+    [
+        (b"http://there:81/0?a=b", b"there:81", "/0"),
+        (b"HTTPS://there", b"there", "/"),
+        (b"http://there?a=b", b"there", "/"),
+        (b"http://user@there/0", None, None),
+        (b"ftp://there/0", None, None),
+        (b"http:///0", None, None),
+        (b"*", None, None),
+    ],
+)
+async def test_an_absolute_target_says_of_which_host_it_is(target: bytes, host: bytes | None, path: str | None) -> None:
+    app = App()
+    async with connected(app) as (reader, writer):
+        writer.write(b"GET " + target + b" HTTP/1.1\r\nHost: here\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        status, _ = await one(reader)
+
+    assert (status, app.done) == ((400, []) if path is None else (200, [(path, 0)]))
+    assert [value for name, value in app.headers[0] if name == b"host"] == [host] if app.headers else host is None
 
 
 async def test_a_request_without_a_host_ends_the_connection_behind_the_answer_before_it() -> None:
