@@ -118,6 +118,28 @@ def test_axe_finds_nothing_and_nothing_overflows(open_window: OpenWindow, scheme
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 
+# What a select shows of its longest option, beside its padding and the arrow, which takes 20 pixels.
+CUT = """() => [...document.querySelectorAll('select')].filter((select) => select.offsetParent).flatMap((select) => {
+  const style = getComputedStyle(select), pen = document.createElement('canvas').getContext('2d')
+  pen.font = style.font
+  const room = select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - 20
+  return [...select.options].map((option) => option.text).filter((text) => pen.measureText(text).width > room)
+})"""
+NARROWED = """() => [...document.querySelectorAll(".row-supplier")]
+  .filter((name) => name.scrollWidth > name.clientWidth)
+  .map((name) => name.textContent)"""
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_no_choice_and_no_supplier_is_cut(open_window: OpenWindow, locale: str, width: int) -> None:
+    window = open_window(locale=locale, viewport={"width": width, "height": 860})
+    window.enter("Camille Laurent")
+    expect(window.rows.first).to_be_visible()
+
+    assert (window.page.evaluate(CUT), window.page.evaluate(NARROWED)) == ([], [])
+
+
 @pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
 def test_a_case_takes_the_height_that_the_bar_leaves(open_window: OpenWindow, locale: str) -> None:
     window = open_window(locale=locale, viewport={"width": 1280, "height": 860})
