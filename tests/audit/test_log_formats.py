@@ -272,7 +272,10 @@ TAMPERINGS: dict[str, tuple[str, tuple[int, str]]] = {
         (2, "content"),
     ),
     "a comment": ("UPDATE comments SET body = 'See none.' WHERE case_id = :id AND body = 'See both.'", (2, "content")),
-    "a comment's salt": ("UPDATE comments SET salt = replace(salt, 'a', 'b') WHERE case_id = :id", (2, "content")),
+    "a comment's salt": (
+        "UPDATE comments SET salt = substr(salt, 2) || substr(salt, 1, 1) WHERE case_id = :id",
+        (2, "content"),
+    ),
     "a salt that is none": ("UPDATE comments SET salt = 'x' WHERE case_id = :id", (2, "content")),
     "a salt that is gone": ("UPDATE comments SET salt = NULL WHERE case_id = :id", (2, "content")),
     "another comment's salt": (
