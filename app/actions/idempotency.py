@@ -73,11 +73,13 @@ async def replay(
 ) -> Outcome | None:
     """Return the outcome of the action that the command's key already made, None where it made none.
 
+    Whoever looks keeps their place among the requests of the key: a repetition whose look is quicker overtakes nobody.
+
     Raises: IdempotencyKeyReused.
     """
     if command.idempotency_key is None:
         return None
-    async with database.read() as connection:
+    async with one_at_a_time(database, actor, command), database.read() as connection:
         record = await _recorded(connection, actor, command, now() - lifetime)
         if record is None or record.action_id is None:
             return None

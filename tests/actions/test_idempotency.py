@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from app import clock
-from app.actions.idempotency import forget_old_keys
+from app.actions.idempotency import forget_old_keys, replay
 from app.actions.outcome import Outcome
 from app.actions.perform import perform
 from app.db import tables
@@ -89,6 +89,23 @@ async def test_requests_with_one_key_are_handled_one_at_a_time_in_their_order(wo
     assert set(handled) == {0, 1, 2}
     assert handled == sorted(handled)
     assert [outcome.replayed for outcome in outcomes] == [False, True, True]
+
+
+async def test_a_repetition_looks_for_its_key_once_the_request_before_it_is_done(world: World) -> None:
+    case_id = (await world.open_case()).case.id
+    comment = AddComment(case_id=case_id, comment="called", idempotency_key="key")
+
+    async with world.database.write() as other:
+        await lock_case(other, world.carl.actor.account_id, case_id)
+        request = asyncio.create_task(world.do(world.carl, comment))
+        for _ in range(10):  # turns of the event loop until it has its place
+            await asyncio.sleep(0)
+        look = asyncio.create_task(replay(world.database, world.carl.actor, comment))
+        await asyncio.wait([look], timeout=0.2)  # long enough to find nothing, if it is let
+        assert not look.done()
+
+    found, made = await look, await request
+    assert found is not None and found.action == made.action
 
 
 async def test_a_refusal_burns_no_key(world: World) -> None:
