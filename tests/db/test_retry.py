@@ -161,10 +161,10 @@ async def test_an_exhausted_pool_is_answered_with_a_retryable_503_in_time(fresh_
     input = {"caseId": str(case_id), "body": "x"}
     document = "mutation($input: AddCommentInput!) { addComment(input: $input) { errors { code } } }"
 
-    async with Api.opened(fresh_url, database_pool=1, database_pool_timeout=0.3) as api:
+    async with Api.opened(fresh_url, database_pool=1, database_pool_timeout=1.5) as api:
         async with locked(world, case_id):
             holder = asyncio.create_task(api.send(world.ada.token, document, {"input": input}))
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.5)
             # While the only connection is in use: who waited for it would wait for this to end.
             answers = await asyncio.gather(
                 *(api.send(world.ada.token, document, {"input": input}) for _ in range(5)),
