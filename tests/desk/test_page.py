@@ -147,7 +147,8 @@ def test_a_case_takes_the_height_that_the_bar_leaves(open_window: OpenWindow, lo
     expect(window.entries.first).to_be_visible()
 
     # The words of the bar take two lines in French.
-    window.page.wait_for_function("() => document.documentElement.scrollHeight <= innerHeight")
+    fits = window.page.wait_for_function("() => document.documentElement.scrollHeight <= innerHeight")
+    assert fits.json_value() is True
 
 
 def test_the_keyboard_reaches_a_case_and_its_dialogs_and_comes_back(open_window: OpenWindow) -> None:
